@@ -1,0 +1,48 @@
+# The menu. Needs Python 3.11 or later with its venv module, and make; installs the rest in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_READY := .venv/.run-ready
+DEV_READY := .venv/.dev-ready
+
+.PHONY: help demo test check format bench lock clean
+
+help: ## this menu
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(RUN_READY) ## a whole January batch on example data, in ./demo
+	@$(BIN)/chorus-worker demo
+
+test: $(DEV_READY) ## every test, under five minutes on two cores
+	$(BIN)/pytest
+
+check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV_READY) ## apply ruff's fixes and formatting
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(DEV_READY) ## speed and memory, compared with docs/benchmarks.md
+	$(BIN)/python -m benchmarks $(BENCH)
+
+lock: ## new pinned and hashed requirements; needs uv
+	for set in run dev; do uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  requirements/$$set.in --output-file requirements/$$set.txt; done
+
+clean: ## remove the environment and the demonstration
+	rm -rf .venv demo out
+
+$(RUN_READY): requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEV_READY): requirements/dev.txt $(RUN_READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@

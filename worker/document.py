@@ -1,0 +1,33 @@
+"""A document: frozen bytes with a name and a hash. The bytes are the invoice."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class DocumentKind(StrEnum):
+    """What a document is, and its file name when exported."""
+
+    FACTURX = "facturx.pdf"
+    CII = "cii.xml"
+    UBL = "ubl.xml"
+    STATEMENT = "statement.pdf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """Bytes that never change once made.
+
+    ``profile`` names what the document claims to conform to (``facturx-direct``…), or is empty.
+    """
+
+    kind: DocumentKind
+    profile: str
+    media_type: str
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the content, in lower-case hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()

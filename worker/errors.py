@@ -1,0 +1,85 @@
+"""The one tree of exceptions. A message says what happened, on which record, and what to do.
+
+::
+
+    WorkerError                 (70)  a defect of ours, if nothing more precise fits
+    ├── WrongUse                 (2)  command, configuration or input file to correct
+    │   ├── ConfigurationError
+    │   ├── TariffError
+    │   └── ImportRefused             a file with bad rows; nothing of it was taken
+    ├── PortalDown               (3)  the portal could not be reached: try later
+    │   └── PortalAnswerError         it answered, but not what a read can use
+    ├── PortalAccessRefused      (2)  credentials or rights to correct, then try again
+    ├── StorageUnavailable       (3)  database locked or disk full: nothing half done
+    ├── Refused                  (4)  the command would break a rule
+    └── IntegrityError          (70)  something kept was altered: stop and look
+
+The number is the exit code of the command line (docs/commands.md).
+Data errors that concern one record of many are findings (findings.py), not exceptions.
+"""
+
+from collections.abc import Sequence
+
+from worker.findings import Finding
+
+
+class WorkerError(Exception):
+    """Base of all. ``message`` and ``remedy`` are French: people read them."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, remedy: str = "", *, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.findings = tuple(findings)
+
+
+class WrongUse(WorkerError):
+    """The command, the configuration or an input file must be corrected."""
+
+    exit_code = 2
+
+
+class ConfigurationError(WrongUse):
+    """The configuration is missing, unreadable or wrong."""
+
+
+class TariffError(WrongUse):
+    """A tariff grid is missing, wrong, or was changed after it had been used."""
+
+
+class ImportRefused(WrongUse):
+    """An input file has bad rows; nothing of it was taken."""
+
+
+class PortalDown(WorkerError):
+    """The portal could not be reached or asked to wait; nothing is lost, try later."""
+
+    exit_code = 3
+
+
+class PortalAnswerError(PortalDown):
+    """The portal's answer to a read is an error code, or cannot be understood."""
+
+
+class PortalAccessRefused(WorkerError):
+    """The portal refuses our credentials or rights: repeating would not help."""
+
+    exit_code = 2
+
+
+class StorageUnavailable(WorkerError):
+    """The database or the disk refused; the transaction was undone."""
+
+    exit_code = 3
+
+
+class Refused(WorkerError):
+    """The command would break a rule; it says which and what to do instead."""
+
+    exit_code = 4
+
+
+class IntegrityError(WorkerError):
+    """What was kept differs from what was recorded: someone must look before going on."""

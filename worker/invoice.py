@@ -1,0 +1,249 @@
+"""The invoice in EN 16931's terms, computed from priced lines. It knows no XML and no portal.
+
+The agreed total is TTC (convention C5): net amounts and VAT are derived from it, per VAT regime,
+so that the payable total is exact. Method and reasons: docs/documents.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+
+from worker.members import Address, BillingReferences, Member
+from worker.money import Money, french, net_of_tax, spread, unit_price_net
+from worker.period import Period
+from worker.rating import RatedLine
+from worker.vat import VatRegime
+
+COMMERCIAL_INVOICE = "380"
+CREDIT_TRANSFER = "30"
+USER_MONTH = "MON"
+"""UN/ECE Rec 20 "month": the quantity of a line is users × months."""
+PRICE_BASE_MONTHS = 12
+"""BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """The seller (BG-4) or the buyer (BG-7), as they were when the invoice was made."""
+
+    name: str
+    """BT-27/44."""
+    siret: str
+    """BT-29/46 and, in direct deposit, BT-30/47."""
+    address: Address
+    vat_number: str = ""
+    """BT-31/48."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMeans:
+    """How to pay (BG-16): a credit transfer, the only means Chorus Pro wants from us."""
+
+    iban: str
+    """BT-84, without spaces."""
+    account_name: str
+    """BT-85."""
+    bic: str = ""
+    """BT-86."""
+    code: str = CREDIT_TRANSFER
+    """BT-81."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """One priced line (BG-25)."""
+
+    identifier: str
+    """BT-126."""
+    name: str
+    """BT-153."""
+    description: str
+    """BT-154: the TTC price and the computation."""
+    quantity: int
+    """BT-129, users × months."""
+    unit: str
+    """BT-130."""
+    price: Decimal
+    """BT-146: net price of ``price_base`` units."""
+    price_base: int
+    """BT-149."""
+    net: Money
+    """BT-131."""
+    vat: VatRegime
+    """BT-151, BT-152."""
+    period: Period
+    """BG-26."""
+    unit_price_gross: Money
+    """TTC price of one unit: agreed, not in EN 16931."""
+    gross: Money
+    """TTC amount of the line: agreed, not in EN 16931."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VatBreakdown:
+    """One regime's share (BG-23)."""
+
+    regime: VatRegime
+    taxable: Money
+    """BT-116."""
+    tax: Money
+    """BT-117."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Document totals (BG-22)."""
+
+    net: Money
+    """BT-106 and BT-109: no document-level allowance or charge here."""
+    vat: Money
+    """BT-110."""
+    gross: Money
+    """BT-112 and BT-115: nothing is paid in advance here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDraft:
+    """Everything an invoice says before it has a number. Nothing here changes at issue."""
+
+    year: int
+    """The year of the service."""
+    seller: Party
+    buyer: Party
+    service_code: str
+    """BT-10."""
+    engagement: str
+    """BT-13."""
+    contract: str
+    """BT-12, the convention."""
+    period: Period
+    """BG-14."""
+    payment: PaymentMeans
+    payment_terms: str
+    """BT-20."""
+    lines: tuple[InvoiceLine, ...]
+    breakdown: tuple[VatBreakdown, ...]
+    totals: Totals
+    grid_versions: tuple[str, ...]
+    type_code: str = COMMERCIAL_INVOICE
+    """BT-3."""
+    currency: str = "EUR"
+    """BT-5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice(InvoiceDraft):
+    """An issued invoice: a draft with its number and dates. It never changes again."""
+
+    number: str
+    """BT-1."""
+    issue_date: date
+    """BT-2."""
+    due_date: date
+    """BT-9."""
+    statement_number: str
+    """The statement behind the amounts, quoted in a note (BT-22)."""
+
+
+def build_draft(
+    *,
+    year: int,
+    seller: Party,
+    member: Member,
+    references: BillingReferences,
+    payment: PaymentMeans,
+    payment_terms: str,
+    rated: Sequence[RatedLine],
+) -> InvoiceDraft:
+    """Make the invoice of a member and year from its priced lines, one line each.
+
+    Raises:
+        ValueError: without any line.
+    """
+    nets, breakdown = split_gross([(line.total, line.vat) for line in rated])
+    lines = tuple(
+        _line(str(index), line, net)
+        for index, (line, net) in enumerate(zip(rated, nets, strict=True), start=1)
+    )
+    vat = Money.sum(group.tax for group in breakdown)
+    net = Money.sum(nets)
+    return InvoiceDraft(
+        year=year,
+        seller=seller,
+        buyer=Party(
+            name=member.name,
+            siret=member.siret,
+            address=member.address,
+            vat_number=member.vat_number,
+        ),
+        service_code=references.service_code,
+        engagement=references.engagement,
+        contract=member.convention,
+        period=Period(
+            min(line.period.start for line in rated), max(line.period.end for line in rated)
+        ),
+        payment=payment,
+        payment_terms=payment_terms,
+        lines=lines,
+        breakdown=breakdown,
+        totals=Totals(net=net, vat=vat, gross=net + vat),
+        grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
+    )
+
+
+def issue(
+    draft: InvoiceDraft, *, number: str, issue_date: date, due_date: date, statement_number: str
+) -> Invoice:
+    """Give a draft its number and dates; everything else stays as it is."""
+    content = {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
+    return Invoice(
+        **content,
+        number=number,
+        issue_date=issue_date,
+        due_date=due_date,
+        statement_number=statement_number,
+    )
+
+
+def split_gross(
+    amounts: Sequence[tuple[Money, VatRegime]],
+) -> tuple[tuple[Money, ...], tuple[VatBreakdown, ...]]:
+    """Derive net amounts and VAT from agreed TTC amounts.
+
+    Per regime: HT is the rounded net of the TTC total, VAT is TTC − HT, and HT is spread over
+    the lines by largest remainder. The VAT is never more than a cent from base × rate
+    (BR-CO-17 allows it), and the total is always the agreed one.
+
+    Returns:
+        The net of each line, in order, and the breakdown (BG-23) in order of first use.
+    """
+    nets: dict[int, Money] = {}
+    breakdown = []
+    for regime in dict.fromkeys(regime for _, regime in amounts):
+        indexes = [i for i, (_, other) in enumerate(amounts) if other == regime]
+        grosses = [amounts[i][0] for i in indexes]
+        gross = Money.sum(grosses)
+        net = net_of_tax(gross, regime.rate)
+        shares = spread(net, [amount.cents for amount in grosses])
+        nets.update(zip(indexes, shares, strict=True))
+        breakdown.append(VatBreakdown(regime=regime, taxable=net, tax=gross - net))
+    return tuple(nets[i] for i in range(len(amounts))), tuple(breakdown)
+
+
+def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
+    return InvoiceLine(
+        identifier=identifier,
+        name=f"{rated.label} (catégorie {rated.category})",
+        description=f"Prix convenu {french(rated.unit_price)} TTC par utilisateur et par mois. "
+        f"{rated.explanation}.",
+        quantity=rated.quantity,
+        unit=USER_MONTH,
+        price=unit_price_net(rated.unit_price, rated.vat.rate, PRICE_BASE_MONTHS),
+        price_base=PRICE_BASE_MONTHS,
+        net=net,
+        vat=rated.vat,
+        period=rated.period,
+        unit_price_gross=rated.unit_price,
+        gross=rated.total,
+    )

@@ -1,0 +1,132 @@
+"""The states of an invoice, the moves allowed between them, and what each asks of a person.
+
+The portal's own statuses are not here: Chorus Pro imposes no order on them, so they are kept as
+a history of observations, and our status is derived from it (portals/, followup.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from worker.findings import Finding
+from worker.money import Money
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice stands. The value is what the database and ``--json`` show."""
+
+    DRAFT = "draft"
+    """Computed, no number."""
+    PARKED = "parked"
+    """A blocking finding: a person must correct something."""
+    ISSUED = "issued"
+    """Number and bytes frozen."""
+    SENDING = "sending"
+    """An attempt is open: the intent is recorded, the answer is not."""
+    UNKNOWN = "unknown"
+    """Sent or not: nobody can tell yet."""
+    DEPOSITED = "deposited"
+    """The portal gave a flux number."""
+    REFUSED = "refused"
+    """Nothing was integrated: may be corrected and sent again with the same number."""
+    INTEGRATED = "integrated"
+    """The portal holds it (identifiantFactureCPP)."""
+    SUSPENDED = "suspended"
+    """The buyer asks for documents."""
+    REJECTED = "rejected"
+    """The buyer refused: internal credit note, then a new number."""
+    SETTLED = "settled"
+    """Paid, or the last status this buyer ever reports."""
+    CANCELLED = "cancelled"
+    """Cancelled by a credit note."""
+
+
+S = InvoiceStatus
+MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
+    S.DRAFT: frozenset({S.ISSUED, S.PARKED}),
+    S.PARKED: frozenset({S.DRAFT}),
+    S.ISSUED: frozenset({S.SENDING}),
+    S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
+    S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
+    S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
+    S.REFUSED: frozenset({S.ISSUED}),
+    S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED}),
+    S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED}),
+    S.REJECTED: frozenset({S.CANCELLED, S.INTEGRATED, S.SUSPENDED, S.SETTLED}),
+    S.SETTLED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+"""Every move a status may make. Deposited goes to unknown when a duplicate is refused: the
+first copy may be the one that lives. A rejected invoice may be seen accepted again, since the
+buyer's statuses come in any order."""
+
+
+class Effort(StrEnum):
+    """What a status asks of a person."""
+
+    NOTHING = "nothing"
+    WAIT = "wait"
+    ACT = "act"
+
+
+def effort(status: InvoiceStatus) -> Effort:
+    """What the person who looks must do about an invoice in this status."""
+    match status:
+        case S.SETTLED | S.CANCELLED:
+            return Effort.NOTHING
+        case S.DRAFT | S.ISSUED | S.SENDING | S.UNKNOWN | S.DEPOSITED | S.INTEGRATED:
+            return Effort.WAIT
+        case S.PARKED | S.REFUSED | S.SUSPENDED | S.REJECTED:
+            return Effort.ACT
+
+
+FRENCH: Mapping[InvoiceStatus, str] = {
+    S.DRAFT: "brouillon",
+    S.PARKED: "en attente de correction",
+    S.ISSUED: "émise, à déposer",
+    S.SENDING: "dépôt en cours",
+    S.UNKNOWN: "dépôt incertain",
+    S.DEPOSITED: "déposée",
+    S.REFUSED: "dépôt refusé",
+    S.INTEGRATED: "intégrée",
+    S.SUSPENDED: "suspendue",
+    S.REJECTED: "rejetée",
+    S.SETTLED: "soldée",
+    S.CANCELLED: "annulée",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedInvoice:
+    """Where one invoice stands, as the waiting half sees it. Its content is elsewhere, frozen.
+
+    Attributes:
+        number: empty before issue.
+        version: of its documents: 1 at issue, one more for each correction after a refusal.
+        flux_number: numeroFluxDepot.
+        cpp_id: identifiantFactureCPP.
+        portal_status: the portal's own word, last seen.
+        detail: what the portal last said that a person needs.
+        checks: how often the current step was looked at without news.
+    """
+
+    id: int
+    siret: str
+    member_name: str
+    year: int
+    status: InvoiceStatus
+    status_since: datetime
+    total: Money
+    number: str
+    issue_date: date | None
+    due_date: date | None
+    version: int
+    findings: tuple[Finding, ...]
+    flux_number: str
+    deposited_at: datetime | None
+    cpp_id: int | None
+    portal_status: str
+    detail: str
+    next_check_at: datetime | None
+    checks: int

@@ -1,0 +1,183 @@
+"""From consumption to priced lines that explain their amount. One function per price shape.
+
+The price is that of the grid in force in the month of the service, never "the current price".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from worker.consumption import MonthlyUse, ServiceUse, YearlyConsumption, service_name
+from worker.findings import Finding
+from worker.money import Money, french, french_integer
+from worker.period import MONTH_NAMES, Period
+from worker.tariff import PerUserMonth, TariffGrid, grid_in_force
+from worker.vat import VatRegime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedLine:
+    """One service, tier, category and price, over the months that share them.
+
+    Attributes:
+        label: what people read, such as ``Stockage et sauvegarde, 2 To``.
+        parts: label and TTC price of each component of ``unit_price``.
+        quantity: users × months.
+        total: ``unit_price`` × ``quantity``, TTC, exact.
+        grid_version: the grid that gave the price.
+        explanation: the whole computation in one French sentence.
+    """
+
+    service: str
+    label: str
+    tier: int | None
+    category: int
+    vat: VatRegime
+    months: tuple[MonthlyUse, ...]
+    parts: tuple[tuple[str, Money], ...]
+    unit_price: Money
+    quantity: int
+    total: Money
+    grid_version: str
+    explanation: str
+
+    @property
+    def period(self) -> Period:
+        """From the first day of the first month to the last day of the last (BG-26)."""
+        return Period(self.months[0].month.first_day, self.months[-1].month.last_day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """The priced lines of a year, and what could not be priced."""
+
+    lines: tuple[RatedLine, ...]
+    findings: tuple[Finding, ...]
+
+
+def rate(consumption: YearlyConsumption, grids: Sequence[TariffGrid]) -> Rating:
+    """Price a year of consumption. A month without a price is a finding, not a zero."""
+    lines: list[RatedLine] = []
+    findings: list[Finding] = []
+    for use in consumption.uses:
+        by_grid = groupby(use.months, key=lambda monthly: grid_in_force(grids, monthly.month))
+        for grid, months in by_grid:
+            run = tuple(months)
+            line = _rate_run(use, run, grid)
+            if isinstance(line, Finding):
+                findings.append(line)
+            else:
+                lines.append(line)
+    return Rating(lines=_merge_equal_prices(lines), findings=tuple(findings))
+
+
+def _rate_run(
+    use: ServiceUse, months: tuple[MonthlyUse, ...], grid: TariffGrid | None
+) -> RatedLine | Finding:
+    if grid is None:
+        return _no_price(use, months, "aucune grille tarifaire n'est en vigueur")
+    tariff = grid.services.get(use.service)
+    if tariff is None:
+        return _no_price(use, months, f"la grille {grid.version} ne connaît pas ce service")
+    match tariff.shape:
+        case PerUserMonth() as shape:
+            parts = shape.parts(use.tier, use.category)
+    if parts is None:
+        tier = f"palier {use.tier} To, " if use.tier is not None else ""
+        return _no_price(
+            use,
+            months,
+            f"la grille {grid.version} n'a pas de prix ({tier}catégorie {use.category})",
+        )
+    label = tariff.label if use.tier is None else f"{tariff.label}, {use.tier} To"
+    return per_user_month(use, months, label, tariff.vat, parts, grid.version)
+
+
+def per_user_month(
+    use: ServiceUse,
+    months: tuple[MonthlyUse, ...],
+    label: str,
+    vat: VatRegime,
+    parts: tuple[tuple[str, Money], ...],
+    grid_version: str,
+) -> RatedLine:
+    """Users × months × price: the sum of the components, TTC, for each user and month."""
+    unit_price = Money.sum(price for _, price in parts)
+    quantity = sum(monthly.users for monthly in months)
+    total = unit_price * quantity
+    return RatedLine(
+        service=use.service,
+        label=label,
+        tier=use.tier,
+        category=use.category,
+        vat=vat,
+        months=months,
+        parts=parts,
+        unit_price=unit_price,
+        quantity=quantity,
+        total=total,
+        grid_version=grid_version,
+        explanation=_explain(months, quantity, parts, unit_price, total, grid_version),
+    )
+
+
+def _merge_equal_prices(lines: list[RatedLine]) -> tuple[RatedLine, ...]:
+    """A member that left and came back at the same price still has one line for it."""
+    merged: dict[tuple[object, ...], RatedLine] = {}
+    for line in lines:
+        key = (line.service, line.tier, line.category, line.parts, line.vat, line.grid_version)
+        if (other := merged.get(key)) is None:
+            merged[key] = line
+            continue
+        use = ServiceUse(service=line.service, tier=line.tier, category=line.category, months=())
+        months = tuple(sorted(other.months + line.months, key=lambda monthly: monthly.month))
+        merged[key] = per_user_month(
+            use, months, line.label, line.vat, line.parts, line.grid_version
+        )
+    return tuple(line for line in merged.values() if line.quantity)
+
+
+def _explain(
+    months: tuple[MonthlyUse, ...],
+    quantity: int,
+    parts: tuple[tuple[str, Money], ...],
+    unit_price: Money,
+    total: Money,
+    grid_version: str,
+) -> str:
+    price = french(unit_price)
+    if len(parts) > 1:
+        price += f" ({' + '.join(f'{french(amount)} {label}' for label, amount in parts)})"
+    return (
+        f"{' ; '.join(_runs(months))} ; soit {french_integer(quantity)} utilisateurs × mois "
+        f"à {price} TTC, "
+        f"grille {grid_version} = {french(total)}"
+    )
+
+
+def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
+    """``12 utilisateurs de janvier à juin``: months that follow each other with as many users."""
+    runs = []
+    numbered = enumerate(months)
+    for (users, _), group in groupby(
+        numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
+    ):
+        names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
+        who = f"{french_integer(users)} utilisateur{'s' if users > 1 else ''}"
+        if len(names) == 1:
+            runs.append(f"{who} en {names[0]}")
+        else:
+            of = "d'" if names[0][0] in "ao" else "de "
+            runs.append(f"{who} {of}{names[0]} à {names[-1]}")
+    return runs
+
+
+def _no_price(use: ServiceUse, months: tuple[MonthlyUse, ...], reason: str) -> Finding:
+    first, last = months[0].month, months[-1].month
+    span = first.french if first == last else f"de {first.french} à {last.french}"
+    return Finding(
+        code="TARIFF-NO-PRICE",
+        message=f"pas de prix pour {service_name(use.service, use.tier)} {span} : {reason}",
+        remedy="Ajoutez la grille en vigueur dans le dossier des tarifs, "
+        "ou corrigez l'abonnement (service, palier, catégorie).",
+    )

@@ -1,0 +1,272 @@
+"""Tariff grids: dated, versioned, immutable once used (convention C5, C6).
+
+A grid is a TOML file of ``config/tariffs/``. A new service or a new year's prices is a new file
+there. A new *shape* of price is a new class beside ``PerUserMonth`` and a function in rating.py.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from worker.errors import TariffError
+from worker.findings import Finding
+from worker.money import Money
+from worker.period import Month, french_date
+from worker.vat import VatCategory, VatRegime
+
+NO_TIER = 0
+"""Key of the prices of a service without tiers, in the file and in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceComponent:
+    """A part of a price, such as the operator's share of the GFU.
+
+    ``prices[tier][category - 1]`` is TTC, per user and month; tier is in To, or ``NO_TIER``.
+    """
+
+    code: str
+    label: str
+    prices: Mapping[int, tuple[Money, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerUserMonth:
+    """The shape "users × months × price", by category and, for some services, by tier."""
+
+    components: tuple[PriceComponent, ...]
+
+    @property
+    def has_tiers(self) -> bool:
+        """Whether the price depends on a tier."""
+        return any(tier != NO_TIER for part in self.components for tier in part.prices)
+
+    def parts(self, tier: int | None, category: int) -> tuple[tuple[str, Money], ...] | None:
+        """Label and TTC price of each component, or None when the grid has no such price."""
+        found = []
+        for part in self.components:
+            by_category = part.prices.get(NO_TIER if tier is None else tier, ())
+            if not 1 <= category <= len(by_category):
+                return None
+            found.append((part.label, by_category[category - 1]))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTariff:
+    """How one service is priced and taxed."""
+
+    code: str
+    label: str
+    vat: VatRegime
+    shape: PerUserMonth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffGrid:
+    """All prices valid for a period.
+
+    Attributes:
+        version: its name, printed on what it priced.
+        source: the decision or contract it comes from.
+        valid_from: first day it may price.
+        valid_to: last day, None when open. A later grid takes over from its own first day.
+        sha256: of the file's bytes, kept with what it priced.
+    """
+
+    version: str
+    title: str
+    source: str
+    valid_from: date
+    valid_to: date | None
+    services: Mapping[str, ServiceTariff]
+    sha256: str
+
+    def covers(self, month: Month) -> bool:
+        """A month is priced by the grid in force on its first day."""
+        day = month.first_day
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+    @property
+    def french_validity(self) -> str:
+        """``du 01/01/2023 au 13/11/2026``."""
+        end = f" au {french_date(self.valid_to)}" if self.valid_to else ", sans date de fin"
+        return f"du {french_date(self.valid_from)}{end}"
+
+
+def grid_in_force(grids: Iterable[TariffGrid], month: Month) -> TariffGrid | None:
+    """The grid that prices a month: of those that cover it, the one that began last."""
+    covering = [grid for grid in grids if grid.covers(month)]
+    return max(covering, key=lambda grid: grid.valid_from, default=None)
+
+
+def parse_grid(content: bytes, name: str) -> TariffGrid:
+    """Read and check a grid file.
+
+    Raises:
+        TariffError: with one finding per mistake, each with its path in the file.
+    """
+    try:
+        data = tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TariffError(
+            f"La grille tarifaire {name} est illisible : {error}.",
+            "Corrigez la syntaxe TOML du fichier.",
+        ) from error
+    reader = _GridReader(name)
+    grid = reader.grid(data, hashlib.sha256(content).hexdigest())
+    if reader.findings or grid is None:
+        raise TariffError(
+            f"La grille tarifaire {name} contient {len(reader.findings)} erreur(s).",
+            "Corrigez le fichier ; rien n'a été calculé.",
+            findings=reader.findings,
+        )
+    return grid
+
+
+class _GridReader:
+    """Walks the parsed TOML and collects every mistake instead of stopping at the first."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.findings: list[Finding] = []
+
+    def grid(self, data: Mapping[str, Any], sha256: str) -> TariffGrid | None:
+        known = {"version", "title", "source", "valid_from", "valid_to", "services"}
+        self._unknown(data, known, "")
+        version = self._text(data, "version", "")
+        title = self._text(data, "title", "")
+        source = self._text(data, "source", "")
+        valid_from = data.get("valid_from")
+        valid_to = data.get("valid_to")
+        if not isinstance(valid_from, date):
+            self._add("valid_from", "une date est attendue (AAAA-MM-JJ, sans guillemets)")
+        if valid_to is not None and not isinstance(valid_to, date):
+            self._add("valid_to", "une date est attendue (AAAA-MM-JJ, sans guillemets)")
+        elif valid_to and isinstance(valid_from, date) and valid_to < valid_from:
+            self._add("valid_to", "la fin de validité précède le début")
+        services = data.get("services")
+        if not isinstance(services, dict) or not services:
+            self._add("services", "au moins un service est attendu")
+            services = {}
+        parsed = {code: self._service(code, table) for code, table in services.items()}
+        if self.findings or not isinstance(valid_from, date):
+            return None
+        return TariffGrid(
+            version=version,
+            title=title,
+            source=source,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            services={code: service for code, service in parsed.items() if service},
+            sha256=sha256,
+        )
+
+    def _service(self, code: str, table: object) -> ServiceTariff | None:
+        path = f"services.{code}"
+        if not isinstance(table, dict):
+            self._add(path, "une table est attendue")
+            return None
+        self._unknown(table, {"label", "shape", "vat", "components"}, path)
+        label = self._text(table, "label", path)
+        if table.get("shape") != "per_user_month":
+            self._add(f"{path}.shape", "forme de prix inconnue (connue : per_user_month)")
+        vat = self._vat(table.get("vat"), f"{path}.vat")
+        raw = table.get("components")
+        if not isinstance(raw, list) or not raw:
+            self._add(f"{path}.components", "au moins une composante de prix est attendue")
+            raw = []
+        components = [
+            self._component(part, f"{path}.components[{index}]") for index, part in enumerate(raw)
+        ]
+        good = tuple(part for part in components if part)
+        if len({frozenset(part.prices) for part in good}) > 1:
+            self._add(
+                f"{path}.components", "toutes les composantes doivent avoir les mêmes paliers"
+            )
+        if vat is None or len(good) != len(components) or not good:
+            return None
+        return ServiceTariff(code=code, label=label, vat=vat, shape=PerUserMonth(components=good))
+
+    def _component(self, part: object, path: str) -> PriceComponent | None:
+        if not isinstance(part, dict):
+            self._add(path, "une table est attendue")
+            return None
+        self._unknown(part, {"code", "label", "prices", "tiers"}, path)
+        rows: dict[int, tuple[Money, ...]] = {}
+        if ("prices" in part) == ("tiers" in part):
+            self._add(path, "donnez soit « prices » (sans palier), soit « tiers » (par palier)")
+        elif "prices" in part:
+            rows[NO_TIER] = self._prices(part["prices"], f"{path}.prices")
+        elif isinstance(part["tiers"], dict):
+            for tier, prices in part["tiers"].items():
+                where = f"{path}.tiers.{tier}"
+                if not tier.isdecimal() or int(tier) == NO_TIER:
+                    self._add(where, "un palier est un nombre entier de To")
+                else:
+                    rows[int(tier)] = self._prices(prices, where)
+        else:
+            self._add(f"{path}.tiers", "une table « palier = [prix par catégorie] » est attendue")
+        if not all(rows.values()):
+            return None
+        return PriceComponent(
+            code=self._text(part, "code", path), label=self._text(part, "label", path), prices=rows
+        )
+
+    def _prices(self, values: object, path: str) -> tuple[Money, ...]:
+        if not isinstance(values, list) or not values:
+            self._add(path, "une liste de prix par catégorie est attendue")
+            return ()
+        prices = []
+        for category, value in enumerate(values, start=1):
+            amount = Decimal(value) if isinstance(value, int | Decimal) else None
+            if amount is None or not amount.is_finite() or amount < 0:
+                self._add(path, f"catégorie {category} : « {value} » n'est pas un prix en euros")
+                continue
+            try:
+                prices.append(Money.of(amount))
+            except ValueError:
+                self._add(path, f"catégorie {category} : {value} a plus de deux décimales")
+        return tuple(prices) if len(prices) == len(values) else ()
+
+    def _vat(self, table: object, path: str) -> VatRegime | None:
+        if not isinstance(table, dict):
+            self._add(path, 'une table est attendue, par exemple { category = "S", rate = 20 }')
+            return None
+        self._unknown(table, {"category", "rate", "reason", "reason_code"}, path)
+        rate = table.get("rate", 0)
+        try:
+            return VatRegime(
+                category=VatCategory(table.get("category", "")),
+                rate=Decimal(rate) if isinstance(rate, int | Decimal) else Decimal(-1),
+                reason=str(table.get("reason", "")),
+                reason_code=str(table.get("reason_code", "")),
+            )
+        except ValueError:
+            self._add(path, "catégorie S avec un taux positif, ou E / O avec un motif et sans taux")
+            return None
+
+    def _text(self, table: Mapping[str, Any], key: str, path: str) -> str:
+        value = table.get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        self._add(f"{path}.{key}".lstrip("."), "un texte est attendu")
+        return ""
+
+    def _unknown(self, table: Mapping[str, Any], known: set[str], path: str) -> None:
+        for key in sorted(set(table) - known):
+            self._add(f"{path}.{key}".lstrip("."), "clé inconnue")
+
+    def _add(self, path: str, message: str) -> None:
+        self.findings.append(
+            Finding(
+                code="TARIFF-FILE",
+                message=message,
+                where=f"{self.name} : {path}",
+                remedy="Corrigez cette clé dans le fichier de tarifs.",
+            )
+        )

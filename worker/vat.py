@@ -1,0 +1,43 @@
+"""VAT regimes as EN 16931 codes them (BT-118/151, BT-119/152, BT-120, BT-121).
+
+Which regime applies to a service is a tax decision: it stands in the tariff file, never in code.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class VatCategory(StrEnum):
+    """UNCL 5305 categories used here."""
+
+    STANDARD = "S"
+    """Taxed at a French rate."""
+    EXEMPT = "E"
+    """Exempt, with a reason (CGI 261, 293 B…)."""
+    OUT_OF_SCOPE = "O"
+    """Outside VAT (CGI 256 B): no rate, no seller VAT number, never beside another category."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VatRegime:
+    """How a line is taxed.
+
+    Attributes:
+        category: BT-151.
+        rate: BT-152 in percent; zero for exempt lines; zero and not printed out of scope.
+        reason: BT-120, the legal text, compulsory unless taxed.
+        reason_code: BT-121, a VATEX code, such as ``VATEX-EU-O``.
+    """
+
+    category: VatCategory
+    rate: Decimal = Decimal(0)
+    reason: str = ""
+    reason_code: str = ""
+
+    def __post_init__(self) -> None:
+        taxed = self.category is VatCategory.STANDARD
+        if taxed != (self.rate > 0):
+            raise ValueError(f"category {self.category} does not go with rate {self.rate}")
+        if taxed == bool(self.reason):
+            raise ValueError("a reason is needed when no VAT is charged, and only then")

@@ -1,0 +1,206 @@
+"""The sandbox as a process of its own."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.sandbox_documents import (
+    CII,
+    UBL,
+    numbered,
+)
+from tests.sandbox_portal import (
+    CREDENTIALS,
+    DEPOSIT,
+    REPORT,
+    SEARCH,
+    Portal,
+    body_of,
+)
+from worker.sandbox import dataset
+
+
+class Process:
+    """A sandbox as an operator runs it."""
+
+    def __init__(
+        self, data: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--data", str(data)]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            env=os.environ | dict(environment or {}),
+        )
+        assert self.process.stdout
+        self.portal = Portal(url=json.loads(self.process.stdout.readline())["url"], data=data)
+        self.portal.enter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.portal.session.close()
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
+    def end(self, number: signal.Signals) -> tuple[int, bytes, bytes]:
+        """Sends a signal; the exit code and what was written since the first line."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=10)
+        assert self.process.stdout
+        assert self.process.stderr
+        return code, self.process.stdout.read(), self.process.stderr.read()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--exit-with-parent"]])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_and_silently(
+    tmp_path: Path, number: signal.Signals, arguments: list[str]
+) -> None:
+    """A signal ends it with code 0; it wrote its one line and nothing else."""
+    with Process(tmp_path / "x.db", *arguments) as running:
+        running.portal.verdict(b"%PDF-1.7 junk", "IN_DP_E2_CII_FACTURX")
+        assert running.end(number) == (0, b"", b"")
+
+
+def test_a_killed_process_forgets_nothing(tmp_path: Path) -> None:
+    """After a kill, the next process knows the deposit and the token, and goes on counting."""
+    data = tmp_path / "x.db"
+    with Process(data) as first:
+        number = first.portal.deposit(CII)
+        first.process.kill()
+        first.process.wait()
+        with Process(data) as second:
+            second.portal.session.headers = first.portal.session.headers
+            report = second.portal.call(REPORT, numeroFluxDepot=number)
+            assert report["etatCourantDepotFlux"] == "IN_INTEGRE"
+            assert second.portal.deposit(UBL, "IN_DP_E1_UBL_INVOICE")[10:] == f"{2:015d}"
+
+
+def test_two_processes_share_the_file(tmp_path: Path) -> None:
+    """What is deposited at one is reported by the other, and no number is given twice."""
+    data = tmp_path / "x.db"
+    with Process(data) as first, Process(data) as second:
+        numbers = [
+            process.portal.deposit(numbered(f"FA-{rank}-{side}"))
+            for rank in range(5)
+            for side, process in enumerate((first, second))
+        ]
+        assert len(set(numbers)) == 10
+        for number in numbers:
+            report = second.portal.call(REPORT, numeroFluxDepot=number)
+            assert report["etatCourantDepotFlux"] == "IN_INTEGRE"
+        assert first.portal.call(SEARCH)["parametresRetour"]["total"] == 10
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    """When told so, it ends as soon as its standard input closes."""
+    with Process(tmp_path / "x.db", "--exit-with-parent") as running:
+        assert running.process.stdin
+        running.process.stdin.close()
+        assert running.process.wait(timeout=10) == 0
+
+
+def test_verbose_lines_hold_no_secret(tmp_path: Path) -> None:
+    """One line per request on standard error: method, path, status, time, and no more."""
+    with Process(tmp_path / "x.db", "--verbose") as running:
+        running.portal.call(SEARCH)
+        _, output, errors = running.end(signal.SIGTERM)
+    lines = errors.decode().splitlines()
+    assert output == b""
+    assert [line.split()[:3] for line in lines] == [
+        ["POST", "/api/oauth/token", "200"],
+        ["POST", SEARCH, "200"],
+    ]
+    assert all(len(line.split()) == 5 for line in lines)
+
+
+def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
+    """A variable replaces a public default, and the default no longer works."""
+    environment = {"CHORUS_SANDBOX_PASSWORD": "autre"}
+    with Process(tmp_path / "x.db", environment=environment) as running:
+        assert running.portal.post(SEARCH, {}).status_code == 401
+        account = base64.b64encode(f"{CREDENTIALS.account}:autre".encode()).decode()
+        running.portal.session.headers["cpro-account"] = account
+        running.portal.call(SEARCH)
+
+
+def test_a_deposit_is_answered_in_milliseconds(tmp_path: Path) -> None:
+    """A deposit does not wait for the network stack nor for the controls."""
+    with Process(tmp_path / "x.db") as running:
+        spent = []
+        for rank in range(20):
+            body = body_of(numbered(f"FA-{rank}"))
+            start = time.perf_counter()
+            running.portal.call(DEPOSIT, **body)
+            spent.append(time.perf_counter() - start)
+    # Forty milliseconds is what a delayed acknowledgement costs: far above the usual five.
+    assert sorted(spent)[10] < 0.035
+
+
+@pytest.mark.parametrize("arguments", [["--directory", "/nulle/part.json"], ["--data", "/"]])
+def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> None:
+    """A file that cannot be used gives code 2 and a sentence, without a trace."""
+    command = [sys.executable, "-m", "worker.sandbox", "--port", "0"]
+    done = subprocess.run(
+        [*command, "--data", str(tmp_path / "x.db"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert arguments[1] in done.stderr
+
+
+def test_help_is_french_and_names_what_is_simulated() -> None:
+    """The help lists every option, every built-in structure and what is not faithful."""
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.sandbox", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=20,
+    )
+    for siret in (structure.siret for structure in dataset.BUILT_IN):
+        assert siret in done.stdout
+    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", CREDENTIALS.account):
+        assert words in done.stdout
+
+
+def test_it_imports_nothing_of_the_worker() -> None:
+    """The sandbox shares no code with the client it tests, and never loads the heavy package."""
+    code = (
+        "import sys, worker.sandbox.__main__, worker.sandbox.documents as d\n"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] in"
+        " ('worker', 'facturx', 'pypdf', 'pydantic', 'sqlmodel')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=20,
+    )
+    loaded = json.loads(done.stdout.replace("'", '"'))
+    assert [name for name in loaded if not name.startswith("worker.sandbox")] == ["worker"]

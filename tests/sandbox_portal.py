@@ -1,0 +1,115 @@
+"""A sandbox in this process, and a caller of it."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from worker.sandbox import SandboxCredentials, SandboxOptions
+from worker.sandbox.server import SandboxServer
+
+CREDENTIALS = SandboxCredentials()
+DEPOSIT = "/cpro/factures/v1/deposer/flux"
+REPORT = "/cpro/transverses/v1/consulterCRDetaille"
+SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
+HISTORY = "/cpro/factures/v1/consulter/historique"
+DECIDE = "/cpro/factures/v1/traiter/recue"
+STRUCTURES = "/cpro/structures/v1/rechercher"
+STRUCTURE = "/cpro/structures/v1/consulter"
+SERVICES = "/cpro/structures/v1/rechercher/services"
+SERVICE_DETAIL = "/cpro/structures/v1/consulter/service"
+HEALTH = "/cpro/transverses/v1/health-check"
+SYNTAX = "IN_DP_E1_CII_16B"
+
+
+@dataclass
+class Portal:
+    """A running sandbox, its clock, and a caller that went through the gates."""
+
+    url: str
+    data: Path
+    clock: datetime = datetime(2026, 1, 20, 9, 30, tzinfo=UTC)
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def enter(self) -> None:
+        """Gets a token and shows the technical account from now on."""
+        answer = self.ask_token()
+        account = f"{CREDENTIALS.account}:{CREDENTIALS.password}".encode()
+        self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self.session.headers["cpro-account"] = base64.b64encode(account).decode()
+
+    def ask_token(self, **changes: str) -> requests.Response:
+        """The token request, with other form fields if told."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": CREDENTIALS.client_id,
+            "client_secret": CREDENTIALS.client_secret,
+            "scope": "openid",
+        }
+        return self.session.post(f"{self.url}/api/oauth/token", data=form | changes, timeout=10)
+
+    def post(self, path: str, body: object, **headers: str) -> requests.Response:
+        """A POST of a JSON body."""
+        return self.session.post(f"{self.url}{path}", json=body, headers=headers, timeout=10)
+
+    def call(self, path: str, **body: object) -> dict[str, Any]:
+        """The answer of a call that gets through the gates."""
+        response = self.post(path, body)
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        assert isinstance(answer, dict)
+        return answer
+
+    def deposit(self, content: bytes, syntax: str = SYNTAX) -> str:
+        """Deposits a file and returns its number."""
+        answer = self.call(DEPOSIT, **body_of(content, syntax))
+        assert answer["codeRetour"] == 0
+        return str(answer["numeroFluxDepot"])
+
+    def verdict(self, content: bytes, syntax: str = SYNTAX) -> dict[str, Any]:
+        """The report on a file deposited just now."""
+        return self.call(REPORT, numeroFluxDepot=self.deposit(content, syntax))
+
+    def integrate(self, content: bytes, syntax: str = SYNTAX) -> int:
+        """Deposits a good invoice and returns its identifier."""
+        number = self.deposit(content, syntax)
+        (line,) = self.call(SEARCH, numeroFluxDepot=number)["listeFactures"]
+        return int(line["identifiantFactureCPP"])
+
+    def structure_id(self, siret: str) -> int:
+        """The idStructureCPP of a SIRET."""
+        (found,) = self.call(STRUCTURES, structure={"identifiantStructure": siret})[
+            "listeStructures"
+        ]
+        return int(found["idStructureCPP"])
+
+
+def body_of(content: bytes, syntax: str = SYNTAX) -> dict[str, object]:
+    """The body of a deposit."""
+    return {
+        "fichierFlux": base64.b64encode(content).decode(),
+        "nomFichier": "facture.xml",
+        "syntaxeFlux": syntax,
+        "avecSignature": False,
+    }
+
+
+def started(options: SandboxOptions) -> Iterator[Portal]:
+    """A sandbox in a thread of this process, with a clock of its own."""
+    portal = Portal(url="", data=options.data)
+    with SandboxServer(options, clock=lambda: portal.clock) as server:
+        portal.url = server.url
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            portal.enter()
+            yield portal
+        finally:
+            portal.session.close()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,1 @@
+"""Unit tests: no file, no network, no database."""

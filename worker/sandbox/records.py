@@ -1,0 +1,187 @@
+"""What the ledger holds, as values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class FluxState(StrEnum):
+    """States of a flux the sandbox uses (§3.2)."""
+
+    WAITING = "IN_DEPOT_PORTAIL_EN_ATTENTE_TRAITEMENT_SE_CPP"
+    INTEGRATED = "IN_INTEGRE"
+    REFUSED = "IN_REJETE"
+    INCIDENT = "IN_INCIDENTE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TechnicalError:
+    """One line of ``listeErreurTechnique``: the file cannot be read as its syntax wants."""
+
+    nature: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedInvoice:
+    """One line of ``listeErreurDP``: an invoice that was read and refused.
+
+    Attributes:
+        seller: seller identifier as written in the file.
+        buyer: buyer identifier as written in the file.
+        number: BT-1 as written in the file.
+        text: the faults, joined and cut as the portal does.
+    """
+
+    seller: str
+    buyer: str
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FluxRecord:
+    """A flux that was deposited, without its bytes.
+
+    Attributes:
+        id: rank of the deposit in this ledger, from 1.
+        number: ``numeroFluxDepot``.
+        syntax: ``syntaxeFlux``.
+        interface: ``codeInterfaceDepotFlux``.
+        file_name: name given by the depositor.
+        size: length of the bytes.
+        sha256: hexadecimal digest of the bytes.
+        deposited_at: instant the deposit was recorded.
+        due_at: instant its verdict is due.
+        state: current state.
+        state_at: instant of that state.
+        technical_errors: why the file was refused as a whole.
+        refused_invoices: the invoices refused.
+    """
+
+    id: int
+    number: str
+    syntax: str
+    interface: str
+    file_name: str
+    size: int
+    sha256: str
+    deposited_at: datetime
+    due_at: datetime
+    state: FluxState
+    state_at: datetime
+    technical_errors: tuple[TechnicalError, ...]
+    refused_invoices: tuple[RefusedInvoice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInvoice:
+    """An invoice the controls accepted, about to be integrated.
+
+    Attributes:
+        seller_siret: BT-30.
+        seller_name: designation of the seller in the directory.
+        buyer_siret: BT-47.
+        buyer_name: designation of the buyer in the directory.
+        service_code: BT-10, empty when absent.
+        service_name: label of the service in the directory.
+        number: BT-1.
+        issued_on: BT-2.
+        kind: ``FACTURE``, ``AVOIR`` or ``ACOMPTE``.
+        framework: BT-23.
+        currency: BT-5.
+        net: BT-109, without VAT.
+        gross: BT-112, with VAT.
+        due: BT-115, to be paid.
+        contract: BT-12, empty when absent.
+        engagement: BT-13, empty when absent.
+        preceding: BT-25, empty when absent.
+    """
+
+    seller_siret: str
+    seller_name: str
+    buyer_siret: str
+    buyer_name: str
+    service_code: str
+    service_name: str
+    number: str
+    issued_on: date
+    kind: str
+    framework: str
+    currency: str
+    net: Decimal
+    gross: Decimal
+    due: Decimal
+    contract: str
+    engagement: str
+    preceding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRecord:
+    """An integrated invoice.
+
+    Attributes:
+        id: ``identifiantFactureCPP``.
+        flux_number: ``numeroFluxDepot`` of its flux.
+        deposited_on: day of the deposit in Paris.
+        status: current status.
+        status_at: instant of that status.
+        comment: the buyer's reason for it, empty when none.
+        content: what the invoice says.
+    """
+
+    id: int
+    flux_number: str
+    deposited_on: date
+    status: str
+    status_at: datetime
+    comment: str
+    content: NewInvoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRecord:
+    """One row of the history of an invoice."""
+
+    id: int
+    status: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFilter:
+    """Criteria of a search; none restricts nothing, bounds are included (§2.4).
+
+    Attributes:
+        flux_number: ``numeroFluxDepot``.
+        number: ``numeroFacture``.
+        kind: ``typeFacture``.
+        engagement: ``numeroBonCommande``.
+        contract: ``numeroMarche``.
+        deposited_from: ``periodeDateDepotDu``.
+        deposited_to: ``periodeDateDepotAu``.
+        issued_from: ``periodeDateFactureDu``.
+        issued_to: ``periodeDateFactureAu``.
+        status_from: ``periodeDateHeureEtatCourantDu``.
+        status_to: ``periodeDateHeureEtatCourantAu``.
+        statuses: ``statutCourant``; empty for any.
+        buyers: SIRETs of ``listeDestinataire``; none for any.
+    """
+
+    flux_number: str | None = None
+    number: str | None = None
+    kind: str | None = None
+    engagement: str | None = None
+    contract: str | None = None
+    deposited_from: date | None = None
+    deposited_to: date | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    status_from: datetime | None = None
+    status_to: datetime | None = None
+    statuses: tuple[str, ...] = ()
+    buyers: tuple[str, ...] | None = None

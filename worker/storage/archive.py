@@ -1,0 +1,76 @@
+"""Content-addressed files: written once, synced, renamed, never changed.
+
+A file is in place, durable and complete before the transaction that names it commits. A crash in
+between leaves an orphan that nothing names, which is harmless: the next write of the same bytes
+finds it there.
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.errors import IntegrityError, StorageUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A folder of ``ab/abcdef…`` files named by the SHA-256 of their content."""
+
+    folder: Path
+
+    def put(self, content: bytes) -> str:
+        """Keep bytes durably and return their SHA-256. Raises StorageUnavailable."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self._path(sha256)
+        try:
+            if path.exists():
+                return sha256
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(path, content)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"Impossible d'écrire dans l'archive {self.folder} : {error.strerror}.",
+                "Libérez de la place ou vérifiez les droits, puis relancez la même commande : "
+                "rien n'a été fait à moitié.",
+            ) from error
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes, checked. Raises IntegrityError when missing or altered."""
+        path = self._path(sha256)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise IntegrityError(
+                f"La pièce {path} manque dans l'archive ({error.strerror}).",
+                "Rétablissez l'archive depuis une sauvegarde.",
+            ) from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise IntegrityError(
+                f"La pièce {path} a été modifiée : son empreinte ne correspond plus.",
+                "Rétablissez ce fichier depuis une sauvegarde avant de continuer.",
+            )
+        return content
+
+    def _path(self, sha256: str) -> Path:
+        return self.folder / sha256[:2] / sha256
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).rename(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,186 @@
+"""Deposit attempts, what the portal said, and the cache of its directory."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from worker.storage.tables import (
+    DepositAttemptRow,
+    DirectoryEntryRow,
+    PortalObservationRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One deposit call. It is open until its outcome is certain."""
+
+    id: int
+    invoice_id: int
+    document_sha256: str
+    file_name: str
+    actor: str
+    started_at: datetime
+    answered_at: datetime | None
+    closed_at: datetime | None
+    outcome: str
+    flux_number: str
+    http_status: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Something the portal said about an invoice, in its own words."""
+
+    source: str
+    raw_status: str
+    portal_at: str
+    comment: str
+    observed_at: datetime
+
+
+def open_attempt(
+    session: Session,
+    *,
+    invoice_id: int,
+    document_sha256: str,
+    file_name: str,
+    actor: str,
+    at: datetime,
+) -> int:
+    """Record the intent of a deposit; the database refuses a second open one."""
+    row = DepositAttemptRow(
+        invoice_id=invoice_id,
+        document_sha256=document_sha256,
+        file_name=file_name,
+        actor=actor,
+        started_at=at,
+    )
+    session.add(row)
+    session.flush()
+    if row.id is None:
+        raise RuntimeError("the database gave no id")
+    return row.id
+
+
+def answer_attempt(
+    session: Session, attempt_id: int, *, at: datetime, closed: bool, **values: object
+) -> None:
+    """Write the answer of an attempt; ``closed`` when its outcome is certain."""
+    session.exec(
+        update(DepositAttemptRow)
+        .where(col(DepositAttemptRow.id) == attempt_id)
+        .values(answered_at=at, closed_at=at if closed else None, **values)
+    )
+
+
+def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: str) -> None:
+    """Close the open attempt of an invoice once reconciled."""
+    session.exec(
+        update(DepositAttemptRow)
+        .where(
+            col(DepositAttemptRow.invoice_id) == invoice_id,
+            col(DepositAttemptRow.closed_at).is_(None),
+        )
+        .values(closed_at=at, detail=detail)
+    )
+
+
+def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
+    """Every attempt of an invoice, oldest first."""
+    rows = session.exec(
+        select(DepositAttemptRow)
+        .where(DepositAttemptRow.invoice_id == invoice_id)
+        .order_by(col(DepositAttemptRow.id))
+    )
+    return tuple(
+        Attempt(
+            id=row.id or 0,
+            invoice_id=row.invoice_id,
+            document_sha256=row.document_sha256,
+            file_name=row.file_name,
+            actor=row.actor,
+            started_at=row.started_at,
+            answered_at=row.answered_at,
+            closed_at=row.closed_at,
+            outcome=row.outcome,
+            flux_number=row.flux_number,
+            http_status=row.http_status,
+            detail=row.detail,
+        )
+        for row in rows
+    )
+
+
+def observe(
+    session: Session,
+    invoice_id: int,
+    *,
+    source: str,
+    raw_status: str,
+    portal_at: str,
+    comment: str,
+    raw: str,
+    at: datetime,
+) -> bool:
+    """Keep something the portal said; False when it had already said it."""
+    known = session.exec(
+        select(PortalObservationRow.id).where(
+            PortalObservationRow.invoice_id == invoice_id,
+            PortalObservationRow.source == source,
+            PortalObservationRow.raw_status == raw_status,
+            PortalObservationRow.portal_at == portal_at,
+        )
+    ).first()
+    if known is not None:
+        return False
+    session.add(
+        PortalObservationRow(
+            invoice_id=invoice_id,
+            source=source,
+            raw_status=raw_status,
+            portal_at=portal_at,
+            comment=comment,
+            raw=raw,
+            observed_at=at,
+        )
+    )
+    return True
+
+
+def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
+    """What the portal said of an invoice, in the order we heard it."""
+    rows = session.exec(
+        select(PortalObservationRow)
+        .where(PortalObservationRow.invoice_id == invoice_id)
+        .order_by(col(PortalObservationRow.id))
+    )
+    return tuple(
+        Observation(
+            source=row.source,
+            raw_status=row.raw_status,
+            portal_at=row.portal_at,
+            comment=row.comment,
+            observed_at=row.observed_at,
+        )
+        for row in rows
+    )
+
+
+def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:
+    """When a structure was read in the portal's directory, and what it said."""
+    row = session.get(DirectoryEntryRow, siret)
+    return None if row is None else (row.fetched_at, row.payload)
+
+
+def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> None:
+    """Remember what the directory says of a structure."""
+    session.merge(DirectoryEntryRow(siret=siret, payload=payload, fetched_at=at))
+
+
+def forget_entry(session: Session, siret: str) -> None:
+    """Read the directory again next time: a refusal spoke of what it says."""
+    if (row := session.get(DirectoryEntryRow, siret)) is not None:
+        session.delete(row)

@@ -1,0 +1,372 @@
+"""Invoices, statements, documents and numbers: what the batch writes and everybody reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from worker.document import Document, DocumentKind
+from worker.findings import Finding
+from worker.invoice import Invoice
+from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
+from worker.members import Member
+from worker.money import Money
+from worker.statement import Statement
+from worker.storage.snapshots import dump, load
+from worker.storage.tables import (
+    DocumentRow,
+    InvoiceRow,
+    NumberSeriesRow,
+    StatementRow,
+    TariffGridRow,
+    ValidationReportRow,
+)
+from worker.tariff import TariffGrid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedWith:
+    """The rule set that found a document valid."""
+
+    rule_set: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document of an invoice: its bytes are in the archive under ``sha256``."""
+
+    kind: DocumentKind
+    profile: str
+    media_type: str
+    version: int
+    sha256: str
+    size: int
+    checks: tuple[CheckedWith, ...]
+
+
+def take_number(session: Session, series: str) -> int:
+    """The next number of a series, from 1, without gap: it is given back if we roll back."""
+    row = session.exec(
+        select(NumberSeriesRow).where(NumberSeriesRow.series == series).with_for_update()
+    ).first()
+    if row is None:
+        row = NumberSeriesRow(series=series, last_value=0)
+    row.last_value += 1
+    session.add(row)
+    session.flush()
+    return row.last_value
+
+
+def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:
+    """The invoice of a member and year that counts."""
+    row = _current_row(session, siret, year)
+    return None if row is None else _tracked(row)
+
+
+def by_number(session: Session, number: str) -> TrackedInvoice | None:
+    """The invoice that has this number."""
+    row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
+    return None if row is None else _tracked(row)
+
+
+def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
+    """The invoice that has this id."""
+    return _tracked(session.get_one(InvoiceRow, invoice_id))
+
+
+def tracked(
+    session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices by number, those without one last."""
+    query = select(InvoiceRow)
+    if year is not None:
+        query = query.where(InvoiceRow.year == year)
+    if statuses:
+        query = query.where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+    query = query.order_by(
+        col(InvoiceRow.number).is_(None), col(InvoiceRow.number), col(InvoiceRow.siret)
+    )
+    return tuple(_tracked(row) for row in session.exec(query))
+
+
+def due(
+    session: Session, statuses: Sequence[InvoiceStatus], now: datetime | None, limit: int
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
+    query = (
+        select(InvoiceRow)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
+        .limit(limit)
+    )
+    if now is not None:
+        when = col(InvoiceRow.next_check_at)
+        query = query.where(when.is_(None) | (when <= now))
+    return tuple(_tracked(row) for row in session.exec(query))
+
+
+def park(
+    session: Session,
+    member: Member,
+    year: int,
+    total: Money,
+    findings: Sequence[Finding],
+    at: datetime,
+) -> bool:
+    """Hold a member back before any number; False when it already was, for the same reasons."""
+    row = _current_row(session, member.siret, year)
+    reasons = dump(tuple[Finding, ...], tuple(findings))
+    if row is None:
+        row = InvoiceRow(
+            siret=member.siret,
+            member_name=member.name,
+            year=year,
+            status=InvoiceStatus.PARKED.value,
+            status_since=at,
+            total_cents=total.cents,
+            findings=reasons,
+        )
+    elif row.status != InvoiceStatus.PARKED.value:
+        raise RuntimeError(f"invoice {row.id} is {row.status}: it cannot be parked")
+    elif (row.findings, row.total_cents) == (reasons, total.cents):
+        return False
+    row.member_name, row.findings, row.total_cents = member.name, reasons, total.cents
+    session.add(row)
+    session.flush()
+    return True
+
+
+def issue(
+    session: Session,
+    invoice: Invoice,
+    statement: Statement,
+    findings: Sequence[Finding],
+    at: datetime,
+) -> int:
+    """Store an issued invoice with its statement; returns its id. Documents come after.
+
+    The unique index on (member, year) is the last defence against a second invoice.
+    """
+    statement_row = StatementRow(
+        number=statement.number,
+        siret=statement.member.siret,
+        year=statement.year,
+        total_cents=statement.total.cents,
+        issue_date=statement.issue_date,
+        snapshot=dump(Statement, statement),
+    )
+    session.add(statement_row)
+    session.flush()
+    row = _current_row(session, invoice.buyer.siret, invoice.year) or InvoiceRow(
+        siret=invoice.buyer.siret,
+        member_name=invoice.buyer.name,
+        year=invoice.year,
+        status=InvoiceStatus.DRAFT.value,
+        status_since=at,
+        total_cents=0,
+        findings="[]",
+    )
+    if row.status == InvoiceStatus.PARKED.value:
+        row.status = InvoiceStatus.DRAFT.value
+    _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
+    row.member_name = invoice.buyer.name
+    row.status, row.status_since = InvoiceStatus.ISSUED.value, at
+    row.total_cents = invoice.totals.gross.cents
+    row.number, row.issue_date, row.due_date = invoice.number, invoice.issue_date, invoice.due_date
+    row.statement_id, row.version = statement_row.id, 1
+    row.snapshot = dump(Invoice, invoice)
+    row.findings = dump(tuple[Finding, ...], tuple(findings))
+    session.add(row)
+    session.flush()
+    return _id(row.id)
+
+
+def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:
+    """New content for a refused invoice, same number; returns the new version of its documents."""
+    row = session.get_one(InvoiceRow, invoice_id)
+    if invoice.number != row.number:
+        raise RuntimeError(f"invoice {row.number} cannot become {invoice.number}")
+    _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
+    row.snapshot = dump(Invoice, invoice)
+    row.version += 1
+    row.status, row.status_since = InvoiceStatus.ISSUED.value, at
+    row.flux_number, row.detail, row.next_check_at, row.checks = "", "", None, 0
+    session.add(row)
+    session.flush()
+    return row.version
+
+
+def add_document(
+    session: Session,
+    invoice_id: int,
+    version: int,
+    document: Document,
+    checks: Sequence[CheckedWith],
+) -> None:
+    """Record a document whose bytes are already in the archive, and what it passed."""
+    row = DocumentRow(
+        invoice_id=invoice_id,
+        version=version,
+        kind=document.kind.value,
+        profile=document.profile,
+        media_type=document.media_type,
+        sha256=document.sha256,
+        size=len(document.content),
+    )
+    session.add(row)
+    session.flush()
+    for check in checks:
+        session.add(
+            ValidationReportRow(
+                document_id=_id(row.id),
+                rule_set=check.rule_set,
+                rule_version=check.version,
+                rule_sha256=check.sha256,
+                valid=True,
+            )
+        )
+
+
+def documents(
+    session: Session, invoice_id: int, version: int | None = None
+) -> tuple[StoredDocument, ...]:
+    """The documents of an invoice, of one version or of all."""
+    query = select(DocumentRow).where(DocumentRow.invoice_id == invoice_id)
+    if version is not None:
+        query = query.where(DocumentRow.version == version)
+    found = []
+    for row in session.exec(query.order_by(col(DocumentRow.version), col(DocumentRow.id))):
+        reports = session.exec(
+            select(ValidationReportRow)
+            .where(ValidationReportRow.document_id == row.id)
+            .order_by(col(ValidationReportRow.id))
+        )
+        found.append(
+            StoredDocument(
+                kind=DocumentKind(row.kind),
+                profile=row.profile,
+                media_type=row.media_type,
+                version=row.version,
+                sha256=row.sha256,
+                size=row.size,
+                checks=tuple(
+                    CheckedWith(
+                        rule_set=report.rule_set,
+                        version=report.rule_version,
+                        sha256=report.rule_sha256,
+                    )
+                    for report in reports
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def content(session: Session, invoice_id: int) -> Invoice:
+    """The frozen content of an issued invoice."""
+    row = session.get_one(InvoiceRow, invoice_id)
+    if row.snapshot is None:
+        raise RuntimeError(f"invoice {invoice_id} was never issued")
+    return load(Invoice, row.snapshot)
+
+
+def statement_of(session: Session, invoice_id: int) -> Statement:
+    """The statement behind an issued invoice."""
+    query = (
+        select(StatementRow)
+        .join(InvoiceRow, col(InvoiceRow.statement_id) == col(StatementRow.id))
+        .where(InvoiceRow.id == invoice_id)
+    )
+    return load(Statement, session.exec(query).one().snapshot)
+
+
+def move(
+    session: Session,
+    invoice: TrackedInvoice,
+    to: InvoiceStatus,
+    at: datetime,
+    *,
+    next_check_at: datetime | None = None,
+    **changes: object,
+) -> bool:
+    """Compare-and-swap of the status; False when somebody else moved the invoice first.
+
+    ``next_check_at`` is when the new status is to be looked at; None means at once.
+    """
+    _allowed(invoice.status, to)
+    values = {"status": to.value, "status_since": at, "next_check_at": next_check_at, "checks": 0}
+    result = session.exec(
+        update(InvoiceRow)
+        .where(col(InvoiceRow.id) == invoice.id, col(InvoiceRow.status) == invoice.status.value)
+        .values(**values, **changes)
+    )
+    return bool(result.rowcount)
+
+
+def note(session: Session, invoice: TrackedInvoice, **changes: object) -> None:
+    """Write what was learnt about an invoice that keeps its status."""
+    session.exec(update(InvoiceRow).where(col(InvoiceRow.id) == invoice.id).values(**changes))
+
+
+def freeze_grid(session: Session, grid: TariffGrid, text: str, at: datetime) -> bool:
+    """Keep a grid's content the first time it prices an invoice; False when it already was."""
+    if session.get(TariffGridRow, grid.version) is not None:
+        return False
+    session.add(
+        TariffGridRow(version=grid.version, sha256=grid.sha256, content=text, first_used_at=at)
+    )
+    session.flush()
+    return True
+
+
+def frozen_grids(session: Session) -> dict[str, str]:
+    """Version and SHA-256 of each grid that priced an invoice."""
+    return {row.version: row.sha256 for row in session.exec(select(TariffGridRow))}
+
+
+def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:
+    return session.exec(
+        select(InvoiceRow).where(
+            InvoiceRow.siret == siret,
+            InvoiceRow.year == year,
+            InvoiceRow.status != InvoiceStatus.CANCELLED.value,
+        )
+    ).first()
+
+
+def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
+    if to not in MOVES[present]:
+        raise RuntimeError(f"an invoice never goes from {present} to {to}")
+
+
+def _tracked(row: InvoiceRow) -> TrackedInvoice:
+    return TrackedInvoice(
+        id=_id(row.id),
+        siret=row.siret,
+        member_name=row.member_name,
+        year=row.year,
+        status=InvoiceStatus(row.status),
+        status_since=row.status_since,
+        total=Money(row.total_cents),
+        number=row.number or "",
+        issue_date=row.issue_date,
+        due_date=row.due_date,
+        version=row.version,
+        findings=load(tuple[Finding, ...], row.findings) if row.findings != "[]" else (),
+        flux_number=row.flux_number,
+        deposited_at=row.deposited_at,
+        cpp_id=row.cpp_id,
+        portal_status=row.portal_status,
+        detail=row.detail,
+        next_check_at=row.next_check_at,
+        checks=row.checks,
+    )
+
+
+def _id(value: int | None) -> int:
+    if value is None:
+        raise RuntimeError("the database gave no id")
+    return value

@@ -1,0 +1,416 @@
+"""Members, subscriptions, usage and references: what imports write and the batch reads."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, or_, text
+from sqlmodel import Session, col, select
+
+from worker.consumption import SourceRow, UsageRecord
+from worker.lifecycle import InvoiceStatus
+from worker.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.period import Month
+from worker.storage.tables import (
+    BillingReferenceRow,
+    ContactRow,
+    InvoiceRow,
+    MemberRow,
+    SourceFileRow,
+    SubscriptionRow,
+    UsageRow,
+)
+from worker.tariff import NO_TIER
+
+NOT_BILLED = (InvoiceStatus.DRAFT.value, InvoiceStatus.PARKED.value, InvoiceStatus.CANCELLED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an import did to the records of its kind."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+def file_known(session: Session, kind: str, sha256: str) -> bool:
+    """Whether these very bytes were already imported as this kind."""
+    query = select(SourceFileRow.id).where(
+        SourceFileRow.kind == kind, SourceFileRow.sha256 == sha256
+    )
+    return session.exec(query).first() is not None
+
+
+def add_file(
+    session: Session, *, kind: str, name: str, sha256: str, size: int, at: datetime
+) -> int:
+    """Record a file and return its id; ``close_file`` writes its row count."""
+    row = SourceFileRow(kind=kind, name=name, sha256=sha256, size=size, rows=0, imported_at=at)
+    session.add(row)
+    session.flush()
+    return _id(row.id)
+
+
+def close_file(session: Session, file_id: int, rows: int) -> None:
+    """Write how many records the file held."""
+    row = session.get_one(SourceFileRow, file_id)
+    row.rows = rows
+    session.add(row)
+
+
+def known_sirets(session: Session) -> frozenset[str]:
+    """Every member."""
+    return frozenset(session.exec(select(MemberRow.siret)))
+
+
+def put_member(session: Session, member: Member, file_id: int, row: int) -> Changes:
+    """Add a member or bring it up to date."""
+    values = _member_values(member)
+    stored = session.get(MemberRow, member.siret)
+    if stored is not None and all(getattr(stored, key) == value for key, value in values.items()):
+        return Changes(unchanged=1)
+    session.merge(MemberRow(**values, file_id=file_id, row=row))
+    return Changes(added=1) if stored is None else Changes(changed=1)
+
+
+def put_contact(session: Session, contact: Contact, at: datetime) -> None:
+    """Set a member's contact."""
+    session.merge(
+        ContactRow(siret=contact.siret, name=contact.name, email=contact.email, updated_at=at)
+    )
+
+
+def put_subscription(
+    session: Session, subscription: Subscription, file_id: int, row: int
+) -> Changes:
+    """Add a subscription, or bring its end and category up to date."""
+    tier = NO_TIER if subscription.tier is None else subscription.tier
+    stored = session.exec(
+        select(SubscriptionRow).where(
+            SubscriptionRow.siret == subscription.siret,
+            SubscriptionRow.service == subscription.service,
+            SubscriptionRow.tier == tier,
+            SubscriptionRow.start == subscription.start,
+        )
+    ).first()
+    if stored is None:
+        session.add(
+            SubscriptionRow(
+                siret=subscription.siret,
+                service=subscription.service,
+                tier=tier,
+                category=subscription.category,
+                start=subscription.start,
+                end=subscription.end,
+                file_id=file_id,
+                row=row,
+            )
+        )
+        return Changes(added=1)
+    if (stored.category, stored.end) == (subscription.category, subscription.end):
+        return Changes(unchanged=1)
+    stored.category, stored.end = subscription.category, subscription.end
+    stored.file_id, stored.row = file_id, row
+    session.add(stored)
+    return Changes(changed=1)
+
+
+def put_references(
+    session: Session,
+    references: BillingReferences,
+    at: datetime,
+    source: tuple[int, int] | None,
+) -> Changes:
+    """Set a member's references for a year; ``source`` is (file id, row), None from a person."""
+    stored = _references_row(session, references.siret, references.year)
+    if stored is not None:
+        if (stored.service_code, stored.engagement) == (
+            references.service_code,
+            references.engagement,
+        ):
+            return Changes(unchanged=1)
+        stored.superseded_at = at
+        session.add(stored)
+        session.flush()
+    file_id, row = source or (None, None)
+    session.add(
+        BillingReferenceRow(
+            siret=references.siret,
+            year=references.year,
+            service_code=references.service_code,
+            engagement=references.engagement,
+            file_id=file_id,
+            row=row,
+        )
+    )
+    return Changes(added=1) if stored is None else Changes(changed=1)
+
+
+class UsageStage:
+    """A temporary table through which a usage file of any length passes in bounded memory.
+
+    Stage every row, read ``problems``, then ``apply``: all in the caller's transaction.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        on_commit = " ON COMMIT DROP" if session.get_bind().dialect.name == "postgresql" else ""
+        session.execute(text("DROP TABLE IF EXISTS usage_stage"))
+        session.execute(
+            text(
+                "CREATE TEMPORARY TABLE usage_stage (row INTEGER, siret TEXT, service TEXT, "
+                f"tier INTEGER, year INTEGER, month INTEGER, users INTEGER){on_commit}"
+            )
+        )
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Stage a batch."""
+        self._session.execute(
+            text(
+                "INSERT INTO usage_stage VALUES "
+                "(:row, :siret, :service, :tier, :year, :month, :users)"
+            ),
+            [
+                {
+                    "row": record.source.row,
+                    "siret": record.siret,
+                    "service": record.service,
+                    "tier": NO_TIER if record.tier is None else record.tier,
+                    "year": record.month.year,
+                    "month": record.month.number,
+                    "users": record.users,
+                }
+                for record in records
+            ],
+        )
+
+    def problems(self) -> Iterator[tuple[int, str, str]]:
+        """Rows that cannot go in, as (row, problem, value).
+
+        The problem is ``unknown-member``, ``duplicate`` (value: the first row with the same key),
+        ``other-year`` (value: the year of most rows) or ``billed`` (value: the number of the
+        invoice already issued for that year).
+        """
+        self._session.execute(
+            text(
+                "CREATE INDEX IF NOT EXISTS usage_stage_key "
+                "ON usage_stage (siret, year, month, service, tier)"
+            )
+        )
+        yield from self._rows(
+            "SELECT s.row, 'unknown-member', s.siret FROM usage_stage s "
+            "LEFT JOIN member m ON m.siret = s.siret WHERE m.siret IS NULL ORDER BY s.row"
+        )
+        yield from self._rows(
+            "SELECT s.row, 'duplicate', CAST(d.first AS TEXT) FROM usage_stage s JOIN ("
+            "SELECT siret, year, month, service, tier, MIN(row) AS first FROM usage_stage "
+            "GROUP BY siret, year, month, service, tier HAVING COUNT(*) > 1) d "
+            "ON s.siret = d.siret AND s.year = d.year AND s.month = d.month "
+            "AND s.service = d.service AND s.tier = d.tier "
+            "WHERE s.row > d.first ORDER BY s.row"
+        )
+        yield from self._rows(
+            "SELECT s.row, 'other-year', CAST(y.year AS TEXT) FROM usage_stage s, "
+            "(SELECT year FROM usage_stage GROUP BY year ORDER BY COUNT(*) DESC, year DESC LIMIT 1"
+            ") y WHERE s.year <> y.year ORDER BY s.row"
+        )
+        yield from self._rows(  # the statuses are our own constants
+            "SELECT s.row, 'billed', i.number FROM usage_stage s "  # noqa: S608
+            "JOIN invoice i ON i.siret = s.siret AND i.year = s.year "
+            f"AND i.status NOT IN {NOT_BILLED!r} "
+            "LEFT JOIN usage_record u ON u.superseded_at IS NULL AND u.siret = s.siret "
+            "AND u.year = s.year AND u.month = s.month AND u.service = s.service "
+            "AND u.tier = s.tier WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.row"
+        )
+
+    def gaps(self) -> Iterator[tuple[int, str, str, int | None, Month, Month]]:
+        """Holes inside a series of the file: row after the hole, key, month before and after."""
+        rows = self._session.execute(
+            text(
+                "SELECT row, siret, service, tier, previous, at FROM (SELECT row, siret, service, "
+                "tier, year * 12 + month AS at, LAG(year * 12 + month) OVER "
+                "(PARTITION BY siret, service, tier ORDER BY year * 12 + month) AS previous "
+                "FROM usage_stage) AS series WHERE at - previous > 1 ORDER BY row LIMIT 1000"
+            )
+        )
+        for row, siret, service, tier, previous, at in rows:
+            yield row, siret, service, _tier(tier), _month(previous), _month(at)
+
+    def apply(self, file_id: int, at: datetime) -> Changes:
+        """Write what is new or different; a changed figure supersedes the old row."""
+        same = (
+            "u.superseded_at IS NULL AND u.siret = s.siret AND u.year = s.year "
+            "AND u.month = s.month AND u.service = s.service AND u.tier = s.tier"
+        )
+        total = self._count("SELECT COUNT(*) FROM usage_stage")
+        changed = self._count(
+            f"SELECT COUNT(*) FROM usage_stage s JOIN usage_record u ON {same} "  # noqa: S608
+            "AND u.users <> s.users"
+        )
+        self._session.execute(
+            text(
+                "DELETE FROM usage_stage AS s WHERE EXISTS (SELECT 1 FROM usage_record u "  # noqa: S608
+                f"WHERE {same} AND u.users = s.users)"
+            )
+        )
+        kept = self._count("SELECT COUNT(*) FROM usage_stage")
+        if changed:
+            self._session.execute(
+                text(
+                    "UPDATE usage_record AS u SET superseded_at = :at WHERE u.superseded_at "  # noqa: S608
+                    f"IS NULL AND EXISTS (SELECT 1 FROM usage_stage s WHERE {same})"
+                ),
+                {"at": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"},
+            )
+        self._session.execute(
+            text(
+                "INSERT INTO usage_record (siret, service, tier, year, month, users, file_id, row) "
+                "SELECT siret, service, tier, year, month, users, :file, row "
+                "FROM usage_stage ORDER BY row"
+            ),
+            {"file": file_id},
+        )
+        return Changes(added=kept - changed, changed=changed, unchanged=total - kept)
+
+    def _rows(self, query: str) -> Iterator[tuple[int, str, str]]:
+        for row, problem, value in self._session.execute(text(query)):
+            yield int(row), str(problem), str(value)
+
+    def _count(self, query: str) -> int:
+        return int(self._session.execute(text(query)).scalar_one())
+
+
+def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
+    """Members with a subscription or any use in the year, by SIRET."""
+    subscribed = select(SubscriptionRow.siret).where(
+        col(SubscriptionRow.start) <= date(year, 12, 31),
+        or_(col(SubscriptionRow.end).is_(None), col(SubscriptionRow.end) >= date(year, 1, 1)),
+    )
+    used = select(UsageRow.siret).where(
+        UsageRow.year == year, col(UsageRow.superseded_at).is_(None)
+    )
+    query = (
+        select(MemberRow)
+        .where(or_(col(MemberRow.siret).in_(subscribed), col(MemberRow.siret).in_(used)))
+        .order_by(col(MemberRow.siret))
+    )
+    return tuple(_member(row) for row in session.exec(query))
+
+
+def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
+    """All subscriptions of a member."""
+    rows = session.exec(select(SubscriptionRow).where(SubscriptionRow.siret == siret))
+    return tuple(
+        Subscription(
+            siret=row.siret,
+            service=row.service,
+            tier=_tier(row.tier),
+            category=row.category,
+            start=row.start,
+            end=row.end,
+        )
+        for row in rows
+    )
+
+
+def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
+    """The current usage rows of a member and year."""
+    query = (
+        select(UsageRow, SourceFileRow.sha256)
+        .join(SourceFileRow, col(SourceFileRow.id) == col(UsageRow.file_id))
+        .where(UsageRow.siret == siret, UsageRow.year == year)
+        .where(col(UsageRow.superseded_at).is_(None))
+    )
+    return tuple(
+        UsageRecord(
+            siret=row.siret,
+            service=row.service,
+            tier=_tier(row.tier),
+            month=Month(row.year, row.month),
+            users=row.users,
+            source=SourceRow(file_sha256=sha256, row=row.row),
+        )
+        for row, sha256 in session.exec(query)
+    )
+
+
+def references_of(session: Session, siret: str, year: int) -> BillingReferences:
+    """The references of a member for a year; empty ones when none were given."""
+    row = _references_row(session, siret, year)
+    return BillingReferences(
+        siret=siret,
+        year=year,
+        service_code=row.service_code if row else "",
+        engagement=row.engagement if row else "",
+    )
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many records of each kind are current, for people."""
+    tables: Iterable[tuple[str, type[MemberRow | SubscriptionRow | InvoiceRow]]] = (
+        ("members", MemberRow),
+        ("subscriptions", SubscriptionRow),
+        ("invoices", InvoiceRow),
+    )
+    found = {
+        name: session.exec(select(func.count()).select_from(table)).one() for name, table in tables
+    }
+    found["usage"] = session.exec(
+        select(func.count()).select_from(UsageRow).where(col(UsageRow.superseded_at).is_(None))
+    ).one()
+    return found
+
+
+def _references_row(session: Session, siret: str, year: int) -> BillingReferenceRow | None:
+    return session.exec(
+        select(BillingReferenceRow).where(
+            BillingReferenceRow.siret == siret,
+            BillingReferenceRow.year == year,
+            col(BillingReferenceRow.superseded_at).is_(None),
+        )
+    ).first()
+
+
+def _member_values(member: Member) -> dict[str, str]:
+    return {
+        "siret": member.siret,
+        "name": member.name,
+        "line1": member.address.line1,
+        "line2": member.address.line2,
+        "postcode": member.address.postcode,
+        "city": member.address.city,
+        "country": member.address.country,
+        "vat_number": member.vat_number,
+        "convention": member.convention,
+    }
+
+
+def _member(row: MemberRow) -> Member:
+    return Member(
+        siret=row.siret,
+        name=row.name,
+        address=Address(
+            line1=row.line1,
+            line2=row.line2,
+            postcode=row.postcode,
+            city=row.city,
+            country=row.country,
+        ),
+        convention=row.convention,
+        vat_number=row.vat_number,
+    )
+
+
+def _month(ordinal: int) -> Month:
+    return Month((ordinal - 1) // 12, (ordinal - 1) % 12 + 1)
+
+
+def _tier(stored: int) -> int | None:
+    return None if stored == NO_TIER else stored
+
+
+def _id(value: int | None) -> int:
+    if value is None:
+        raise RuntimeError("the database gave no id")
+    return value

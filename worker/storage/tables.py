@@ -1,0 +1,348 @@
+"""The tables. Nothing here leaves storage/: other rooms see the domain's own values.
+
+Conventions: amounts in whole cents; instants as UTC text that sorts (``UtcText``); states by
+their value, never by their Python name; superseded rows stay, for the auditor.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+from worker.lifecycle import InvoiceStatus
+
+STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
+
+
+class UtcText(TypeDecorator[datetime]):
+    """An aware instant, stored as ``2026-01-05T02:00:00.000000Z``: exact, sortable, readable."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Refuse naive instants: they would be somebody's local time."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive instant cannot be stored")
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Back to an aware instant."""
+        del dialect
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def _instant(*, nullable: bool = False) -> Any:
+    return Field(default=None if nullable else ..., sa_column=Column(UtcText(), nullable=nullable))
+
+
+def _long_text(*, nullable: bool = False) -> Any:
+    return Field(default=None if nullable else ..., sa_column=Column(Text(), nullable=nullable))
+
+
+class SourceFileRow(SQLModel, table=True):
+    """An imported file: evidence of where every record comes from."""
+
+    __tablename__ = "source_file"
+    __table_args__ = (UniqueConstraint("kind", "sha256"),)
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    name: str
+    sha256: str = Field(index=True)
+    size: int = Field(sa_type=BigInteger)
+    rows: int
+    imported_at: datetime = _instant()
+
+
+class MemberRow(SQLModel, table=True):
+    """A member, as last imported; invoices keep their own copy."""
+
+    __tablename__ = "member"
+    siret: str = Field(primary_key=True)
+    name: str
+    line1: str
+    line2: str
+    postcode: str
+    city: str
+    country: str
+    vat_number: str
+    convention: str
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+
+
+class ContactRow(SQLModel, table=True):
+    """The member's contact: personal data, apart from everything else (C11)."""
+
+    __tablename__ = "contact"
+    siret: str = Field(primary_key=True)
+    name: str
+    email: str
+    updated_at: datetime = _instant()
+
+
+class SubscriptionRow(SQLModel, table=True):
+    """A subscribed service. ``tier`` 0 means a service without tiers."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (UniqueConstraint("siret", "service", "tier", "start"),)
+    id: int | None = Field(default=None, primary_key=True)
+    siret: str = Field(foreign_key="member.siret")
+    service: str
+    tier: int
+    category: int
+    start: date
+    end: date | None = None
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+
+
+class UsageRow(SQLModel, table=True):
+    """Users of a month. A corrected figure supersedes the old row, which stays."""
+
+    __tablename__ = "usage_record"
+    __table_args__ = (
+        Index(
+            "usage_current",
+            "siret",
+            "year",
+            "month",
+            "service",
+            "tier",
+            unique=True,
+            sqlite_where=Column("superseded_at").is_(None),
+            postgresql_where=Column("superseded_at").is_(None),
+        ),
+        CheckConstraint("users >= 0 AND month BETWEEN 1 AND 12", name="usage_sane"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    siret: str = Field(foreign_key="member.siret")
+    service: str
+    tier: int
+    year: int
+    month: int
+    users: int
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class BillingReferenceRow(SQLModel, table=True):
+    """Code service and engagement of a member for a year of service."""
+
+    __tablename__ = "billing_reference"
+    __table_args__ = (
+        Index(
+            "reference_current",
+            "siret",
+            "year",
+            unique=True,
+            sqlite_where=Column("superseded_at").is_(None),
+            postgresql_where=Column("superseded_at").is_(None),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    service_code: str
+    engagement: str
+    file_id: int | None = Field(default=None, foreign_key="source_file.id")
+    """Empty when a person gave them with ``resend``."""
+    row: int | None = None
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class TariffGridRow(SQLModel, table=True):
+    """A grid that priced at least one invoice: its content, frozen."""
+
+    __tablename__ = "tariff_grid"
+    version: str = Field(primary_key=True)
+    sha256: str
+    content: str = _long_text()
+    first_used_at: datetime = _instant()
+
+
+class NumberSeriesRow(SQLModel, table=True):
+    """The last number given in a series; the row is locked by the transaction that takes one."""
+
+    __tablename__ = "number_series"
+    series: str = Field(primary_key=True)
+    last_value: int
+
+
+class StatementRow(SQLModel, table=True):
+    """An issued statement, as canonical JSON of the domain's Statement."""
+
+    __tablename__ = "statement"
+    id: int | None = Field(default=None, primary_key=True)
+    number: str = Field(unique=True)
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    total_cents: int = Field(sa_type=BigInteger)
+    issue_date: date
+    snapshot: str = _long_text()
+
+
+class InvoiceRow(SQLModel, table=True):
+    """One invoice of a member and year: where it stands, and its frozen content once issued."""
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({STATUSES})", name="invoice_status_known"),
+        CheckConstraint(
+            "(number IS NULL) = (status IN ('draft', 'parked'))", name="invoice_number_when_issued"
+        ),
+        Index(
+            "invoice_that_counts",
+            "siret",
+            "year",
+            unique=True,
+            sqlite_where=Column("status") != "cancelled",
+            postgresql_where=Column("status") != "cancelled",
+        ),
+        Index("invoice_due", "status", "next_check_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    siret: str = Field(foreign_key="member.siret")
+    member_name: str
+    year: int = Field(index=True)
+    status: str
+    status_since: datetime = _instant()
+    total_cents: int = Field(sa_type=BigInteger)
+    number: str | None = Field(default=None, unique=True)
+    issue_date: date | None = None
+    due_date: date | None = None
+    statement_id: int | None = Field(default=None, foreign_key="statement.id")
+    snapshot: str | None = _long_text(nullable=True)
+    version: int = 0
+    """Of the documents: 1 at issue, one more for each correction after a refusal."""
+    findings: str = _long_text()
+    """JSON list: why it is parked, or what a person should know."""
+    flux_number: str = ""
+    deposited_at: datetime | None = _instant(nullable=True)
+    cpp_id: int | None = Field(default=None, sa_type=BigInteger)
+    portal_status: str = ""
+    """The portal's own word, last seen."""
+    detail: str = ""
+    """What the portal last said that a person needs: a refusal, a comment."""
+    next_check_at: datetime | None = _instant(nullable=True)
+    checks: int = 0
+
+
+class DocumentRow(SQLModel, table=True):
+    """A frozen file of an invoice; its bytes are in the archive under its SHA-256."""
+
+    __tablename__ = "document"
+    __table_args__ = (UniqueConstraint("invoice_id", "version", "kind"),)
+    id: int | None = Field(default=None, primary_key=True)
+    invoice_id: int = Field(foreign_key="invoice.id", index=True)
+    version: int
+    kind: str
+    profile: str
+    media_type: str
+    sha256: str = Field(index=True)
+    size: int
+
+
+class ValidationReportRow(SQLModel, table=True):
+    """Which rules a document passed, in which version."""
+
+    __tablename__ = "validation_report"
+    id: int | None = Field(default=None, primary_key=True)
+    document_id: int = Field(foreign_key="document.id", index=True)
+    rule_set: str
+    rule_version: str
+    rule_sha256: str
+    valid: bool
+
+
+class DepositAttemptRow(SQLModel, table=True):
+    """One deposit call: its intent is written before, its answer after. Open until both are."""
+
+    __tablename__ = "deposit_attempt"
+    __table_args__ = (
+        Index(
+            "one_open_attempt",
+            "invoice_id",
+            unique=True,
+            sqlite_where=Column("closed_at").is_(None),
+            postgresql_where=Column("closed_at").is_(None),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    invoice_id: int = Field(foreign_key="invoice.id", index=True)
+    document_sha256: str
+    file_name: str
+    actor: str
+    started_at: datetime = _instant()
+    answered_at: datetime | None = _instant(nullable=True)
+    closed_at: datetime | None = _instant(nullable=True)
+    """When its outcome is certain: an unknown attempt stays open until reconciled."""
+    outcome: str = ""
+    flux_number: str = ""
+    http_status: int | None = None
+    detail: str = ""
+    raw: str = Field(default="", sa_column=Column(Text(), nullable=False))
+
+
+class PortalObservationRow(SQLModel, table=True):
+    """Something the portal said about an invoice. Never a strict automaton: any order is legal."""
+
+    __tablename__ = "portal_observation"
+    __table_args__ = (UniqueConstraint("invoice_id", "source", "raw_status", "portal_at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    invoice_id: int = Field(foreign_key="invoice.id", index=True)
+    source: str
+    """``report`` or ``history``."""
+    raw_status: str
+    portal_at: str
+    comment: str
+    observed_at: datetime = _instant()
+    raw: str = Field(default="", sa_column=Column(Text(), nullable=False))
+
+
+class DirectoryEntryRow(SQLModel, table=True):
+    """What the portal's directory said of a structure, and when."""
+
+    __tablename__ = "directory_entry"
+    siret: str = Field(primary_key=True)
+    fetched_at: datetime = _instant()
+    payload: str = _long_text()
+
+
+class JournalEventRow(SQLModel, table=True):
+    """One event of the journal; triggers forbid any change."""
+
+    __tablename__ = "journal_event"
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: str
+    actor: str
+    tag: str
+    subject: str = Field(index=True)
+    payload: str = _long_text()
+    payload_sha256: str
+    previous: str
+    hash: str
+
+
+class JournalHeadRow(SQLModel, table=True):
+    """Where the chain ends. One row; locking it serialises the writers."""
+
+    __tablename__ = "journal_head"
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int
+    hash: str

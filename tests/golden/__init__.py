@@ -1,0 +1,1 @@
+"""Golden documents: bytes that change only on purpose."""

@@ -1,0 +1,191 @@
+"""Invoices and statements made up for tests, from usage to issue, by the real computing path.
+
+Bodies other than the two of the convention are fictitious, and all numbers are made up; those
+that have a check digit pass it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+
+from worker.consumption import MonthlyUse, ServiceUse, SourceRow
+from worker.invoice import Invoice, Party, PaymentMeans, build_draft, issue
+from worker.members import Address, BillingReferences, Member
+from worker.money import Money
+from worker.period import Month
+from worker.rating import RatedLine, per_user_month
+from worker.statement import Statement
+from worker.vat import VatCategory, VatRegime
+
+YEAR = 2025
+STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))
+REDUCED = VatRegime(category=VatCategory.STANDARD, rate=Decimal("5.5"))
+EXEMPT = VatRegime(
+    category=VatCategory.EXEMPT,
+    reason="TVA non applicable, art. 293 B du CGI",
+    reason_code="VATEX-FR-FRANCHISE",
+)
+OUT_OF_SCOPE = VatRegime(
+    category=VatCategory.OUT_OF_SCOPE,
+    reason="TVA non applicable, art. 256 B du CGI",
+    reason_code="VATEX-EU-O",
+)
+SELLER = Party(
+    name="Syndicat mixte Tarn-et-Garonne Aménagement",
+    siret="29999999500010",
+    address=Address(
+        line1="Hôtel du Département",
+        line2="100 boulevard Hubert Gouze",
+        postcode="82000",
+        city="Montauban",
+    ),
+    vat_number="FR47299999995",
+)
+MEMBER = Member(
+    siret="24820001600017",
+    name="Communauté de Communes des Deux Rives",
+    address=Address(line1="2 rue du Général Vidalot", postcode="82400", city="Valence d'Agen"),
+    convention="CONV-2023-014",
+)
+PAYMENT = PaymentMeans(
+    iban="FR7630001007941234567890185",
+    account_name="Paierie départementale (compte fictif)",
+    bic="BDFEFRPPCCT",
+)
+TERMS = (
+    "Paiement à 30 jours à compter de la réception de la facture. En cas de retard, des "
+    "intérêts moratoires au taux légal peuvent être réclamés sur les sommes dues "
+    "(convention, conditions financières)."
+)
+BOTH = BillingReferences(
+    siret=MEMBER.siret, year=YEAR, service_code="SERV-NUM", engagement="EJ-2025-00417"
+)
+NONE = BillingReferences(siret=MEMBER.siret, year=YEAR)
+
+STORAGE = (("stockage et sauvegarde", Money(1080)),)
+GFU = (("part de l'opérateur", Money(960)), ("participation de l'exploitant", Money(180)))
+
+
+def line(
+    label: str = "Stockage et sauvegarde, 1 To",
+    *,
+    service: str = "stockage",
+    tier: int | None = 1,
+    users: Sequence[int] = (12,) * 12,
+    parts: tuple[tuple[str, Money], ...] = STORAGE,
+    vat: VatRegime = STANDARD,
+) -> RatedLine:
+    """One priced line; ``users`` are those of January and the months after."""
+    source = sha256(service.encode()).hexdigest()
+    months = tuple(
+        MonthlyUse(
+            month=Month(YEAR, number), users=count, source=SourceRow(file_sha256=source, row=number)
+        )
+        for number, count in enumerate(users, start=1)
+    )
+    use = ServiceUse(service=service, tier=tier, category=1, months=months)
+    return per_user_month(use, months, label, vat, parts, "2023")
+
+
+def gfu(vat: VatRegime = STANDARD) -> RatedLine:
+    """The closed user group: no tier, a price in two components."""
+    return line("Groupement fermé d'utilisateurs", service="gfu", tier=None, parts=GFU, vat=vat)
+
+
+def invoice_of(
+    *rated: RatedLine,
+    references: BillingReferences = BOTH,
+    member: Member = MEMBER,
+    seller: Party = SELLER,
+    payment: PaymentMeans = PAYMENT,
+) -> tuple[Invoice, Statement]:
+    """An issued invoice and the statement behind it."""
+    statement = Statement(
+        number=f"E{YEAR}-00001",
+        year=YEAR,
+        member=member,
+        lines=rated,
+        issue_date=date(2026, 1, 15),
+    )
+    draft = build_draft(
+        year=YEAR,
+        seller=seller,
+        member=member,
+        references=references,
+        payment=payment,
+        payment_terms=TERMS,
+        rated=rated,
+    )
+    invoice = issue(
+        draft,
+        number=f"F{YEAR}-00001",
+        issue_date=statement.issue_date,
+        due_date=date(2026, 2, 14),
+        statement_number=statement.number,
+    )
+    return invoice, statement
+
+
+def two_lines() -> tuple[Invoice, Statement]:
+    """The example of the convention: 3 196.80 € TTC, both references."""
+    return invoice_of(line(), gfu())
+
+
+def no_references() -> tuple[Invoice, Statement]:
+    """A member that asks for neither service code nor engagement; no BIC, no second line."""
+    seller = replace(SELLER, address=replace(SELLER.address, line2=""))
+    return invoice_of(
+        line(users=(5, 5, 7)), references=NONE, seller=seller, payment=replace(PAYMENT, bic="")
+    )
+
+
+def hostile_names() -> tuple[Invoice, Statement]:
+    """Names with everything XML and typst give a meaning to."""
+    name = 'Régie <Œuvre & Été> d\'"Ici" #eval($x$) *gras* _à_ `sys` \\ @ref [ç] {ÿ}'
+    member = replace(
+        MEMBER, name=name, address=replace(MEMBER.address, line1="1 rue L'Œil & <Fils>")
+    )
+    return invoice_of(line('Stockage "S" & sauvegarde <1 To>, l\'été'), member=member)
+
+
+def exempt() -> tuple[Invoice, Statement]:
+    """A seller exempt from VAT and without a VAT number (category E)."""
+    return invoice_of(line(vat=EXEMPT), gfu(EXEMPT), seller=replace(SELLER, vat_number=""))
+
+
+def out_of_scope() -> tuple[Invoice, Statement]:
+    """An activity outside VAT (category O), though both bodies have a VAT number."""
+    return invoice_of(line(vat=OUT_OF_SCOPE), member=replace(MEMBER, vat_number="FR27248200016"))
+
+
+def two_rates() -> tuple[Invoice, Statement]:
+    """Two VAT rates; three months at 3.51 € is a total no rounded VAT can reach."""
+    parts = (("part unique", Money(351)),)
+    return invoice_of(line(users=(1, 1, 1), parts=parts), gfu(REDUCED))
+
+
+def sixty_lines() -> tuple[Invoice, Statement]:
+    """More than a page of lines."""
+    return invoice_of(
+        *(
+            line(
+                f"Stockage et sauvegarde, site n° {number:02d}",
+                users=tuple(number + month for month in range(12)),
+                parts=(("stockage et sauvegarde", Money(1000 + 7 * number)),),
+            )
+            for number in range(1, 61)
+        )
+    )
+
+
+SAMPLES = {
+    "two-lines": two_lines,
+    "no-references": no_references,
+    "hostile-names": hostile_names,
+    "exempt": exempt,
+    "out-of-scope": out_of_scope,
+    "two-rates": two_rates,
+    "sixty-lines": sixty_lines,
+}

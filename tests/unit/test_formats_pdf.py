@@ -1,0 +1,284 @@
+"""The printed documents: archival, accessible, reproducible, and saying what the model says."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import facturx
+import pikepdf
+import pypdf
+import pytest
+
+from tests.golden.samples import (
+    BOTH,
+    MEMBER,
+    PAYMENT,
+    exempt,
+    hostile_names,
+    invoice_of,
+    line,
+    no_references,
+    sixty_lines,
+    two_lines,
+    two_rates,
+)
+from worker.document import Document, DocumentKind
+from worker.formats import Look, render_all
+from worker.formats.embedding import XML_NAME
+from worker.invoice import Invoice
+from worker.statement import Statement
+
+Sample = Callable[[], tuple[Invoice, Statement]]
+PDFS = pytest.mark.parametrize("kind", [DocumentKind.FACTURX, DocumentKind.STATEMENT])
+
+
+def rendered(sample: Sample = two_lines, look: Look | None = None) -> dict[DocumentKind, Document]:
+    """The documents of a sample by kind."""
+    return {document.kind: document for document in render_all(*sample(), look or Look())}
+
+
+def pages(document: Document) -> list[str]:
+    """The text of each page, spaces of every width being spaces and line ends too."""
+    reader = pypdf.PdfReader(io.BytesIO(document.content))
+    return [" ".join(page.extract_text().split()) for page in reader.pages]
+
+
+def test_the_four_documents_say_what_they_are() -> None:
+    """Each document carries its kind, its profile and the media type it is sent with."""
+    documents = render_all(*two_lines(), Look())
+    assert [(d.kind.name, d.profile, d.media_type) for d in documents] == [
+        ("FACTURX", "facturx-direct", "application/pdf"),
+        ("CII", "facturx-direct", "application/xml"),
+        ("UBL", "en16931-ubl", "application/xml"),
+        ("STATEMENT", "", "application/pdf"),
+    ]
+
+
+@PDFS
+def test_claims_archival_and_accessible(kind: DocumentKind) -> None:
+    """Both PDFs claim PDF/A-3a and PDF/UA-1 together, in French, with a title shown and tags."""
+    with pikepdf.open(io.BytesIO(rendered()[kind].content)) as pdf:
+        metadata = pdf.open_metadata()
+        assert metadata["pdfaid:part"] == "3"
+        assert metadata["pdfaid:conformance"] == "A"
+        assert metadata["pdfuaid:part"] == "1"
+        assert "00001" in str(metadata["dc:title"])
+        assert str(pdf.Root.Lang) == "fr-FR"
+        assert bool(pdf.Root.MarkInfo.Marked)
+        assert bool(pdf.Root.ViewerPreferences.DisplayDocTitle)
+        fonts = {str(font.BaseFont) for page in pdf.pages for font in page.Resources.Font.values()}
+    assert fonts
+    assert all("Libertinus" in font or "DejaVu" in font for font in fonts)
+
+
+def test_facturx_properties_are_declared() -> None:
+    """The XMP says which XML is inside and what it conforms to, in the schema it also describes."""
+    with pikepdf.open(io.BytesIO(rendered()[DocumentKind.FACTURX].content)) as pdf:
+        xmp = pdf.Root.Metadata.read_bytes().decode()
+        metadata = pdf.open_metadata()
+        prefix = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
+        assert metadata[prefix + "DocumentType"] == "INVOICE"
+        assert metadata[prefix + "DocumentFileName"] == "factur-x.xml"
+        assert metadata[prefix + "Version"] == "1.0"
+        assert metadata[prefix + "ConformanceLevel"] == "EN 16931"
+    assert xmp.startswith("<?xpacket begin=")
+    assert xmp.rstrip().endswith('<?xpacket end="r"?>')
+    assert xmp.count("pdfaExtension:schemas>") == 2
+    assert "<pdfaSchema:prefix>fx</pdfaSchema:prefix>" in xmp
+
+
+def test_embedded_files_are_the_documents() -> None:
+    """The XML and the statement inside the Factur-X are the documents kept beside it."""
+    documents = rendered()
+    with pikepdf.open(io.BytesIO(documents[DocumentKind.FACTURX].content)) as pdf:
+        specifications = {str(file.UF): file for file in pdf.Root.AF}
+        assert set(specifications) == set(pdf.attachments) == {XML_NAME, "etat-detaille.pdf"}
+        xml, statement = specifications[XML_NAME], specifications["etat-detaille.pdf"]
+        assert xml.EF.F.read_bytes() == documents[DocumentKind.CII].content
+        assert xml.AFRelationship == pikepdf.Name.Data
+        assert xml.EF.F.Subtype == pikepdf.Name("/text/xml")
+        assert str(xml.EF.F.Params.ModDate) == "D:20260115000000Z"
+        assert statement.EF.F.read_bytes() == documents[DocumentKind.STATEMENT].content
+        assert statement.AFRelationship == pikepdf.Name.Supplement
+
+
+def test_another_reader_finds_the_xml() -> None:
+    """The factur-x package, written by others, finds our XML and takes it for EN 16931."""
+    documents = rendered()
+    name, xml = facturx.get_xml_from_pdf(
+        documents[DocumentKind.FACTURX].content, check_xsd=True, check_schematron=False
+    )
+    assert (name, xml) == (XML_NAME, documents[DocumentKind.CII].content)
+
+
+def test_page_says_all_a_finance_department_looks_for() -> None:
+    """Parties, identifiers, references, dates, lines, VAT, total, account and terms are printed."""
+    (text,) = pages(rendered()[DocumentKind.FACTURX])
+    for expected in (
+        "Facture n° F2025-00001",
+        "Syndicat mixte Tarn-et-Garonne Aménagement",
+        "N° TVA FR47299999995",
+        "Communauté de Communes des Deux Rives",
+        "SIRET 24820001600017",
+        "Code service SERV-NUM",
+        "N° d’engagement EJ-2025-00417",
+        "Marché / convention CONV-2023-014",
+        "Date d’émission 15/01/2026",
+        "Date d’échéance 14/02/2026",
+        "du 01/01/2025 au 31/12/2025",
+        "A1 – dépôt par un fournisseur",
+        "Groupement fermé d'utilisateurs (catégorie 1)",
+        "10,80 €",
+        "108,00 € HT",
+        "Total HT 2 664,00 €",
+        "Total TVA 532,80 €",
+        "Net à payer 3 196,80 €",
+        "FR76 3000 1007 9412 3456 7890 185",
+        "BDFEFRPPCCT",
+        PAYMENT.account_name,
+        "intérêts moratoires",
+        "État détaillé des prestations n° E2025-00001, joint à cette facture",
+        "page 1/1",
+    ):
+        assert expected in text
+
+
+def test_absent_references_have_no_caption() -> None:
+    """Without service code, engagement or BIC, the page has no empty caption for them."""
+    (text,) = pages(rendered(no_references)[DocumentKind.FACTURX])
+    captions = ("Code service", "N° d’engagement", "BIC")
+    assert [caption for caption in captions if caption in text] == []
+
+
+def test_each_rate_and_each_reason_is_printed() -> None:
+    """The VAT recap has one row per rate, and says why no VAT is charged when none is."""
+    (text,) = pages(rendered(two_rates)[DocumentKind.FACTURX])
+    assert "20 % 8,78 € 1,75 € 10,53 €" in text
+    assert "5,5 % 1 556,02 € 85,58 € 1 641,60 €" in text
+    (text,) = pages(rendered(exempt)[DocumentKind.FACTURX])
+    assert "exonéré 3 196,80 € – 3 196,80 €" in text
+    assert "TVA non applicable, art. 293 B du CGI" in text
+
+
+def test_names_are_printed_as_they_were() -> None:
+    """What means something to typst or XML is printed as it is, never evaluated."""
+    documents = rendered(hostile_names)
+    for kind in (DocumentKind.FACTURX, DocumentKind.STATEMENT):
+        (text,) = pages(documents[kind])
+        assert 'Régie <Œuvre & Été> d\'"Ici" #eval($x$) *gras* _à_ `sys` \\ @ref [ç] {ÿ}' in text
+        assert "1 rue L'Œil & <Fils>" in text
+
+
+def test_long_invoice_repeats_its_header_and_counts_its_pages() -> None:
+    """Each page with lines has the header, every page its number, and the total stands once."""
+    invoice, _ = sixty_lines()
+    texts = pages(rendered(sixty_lines)[DocumentKind.FACTURX])
+    assert len(texts) > 2
+    for number, text in enumerate(texts, start=1):
+        assert f"page {number}/{len(texts)}" in text
+        assert ("Désignation" in text) == ("site n°" in text)
+    assert all(item.name in "".join(texts) for item in invoice.lines)
+    assert sum("Net à payer 329 655,00 €" in text for text in texts) == 1
+
+
+def test_an_endless_word_stays_on_the_page() -> None:
+    """A code of the longest size allowed is folded in its column, not printed over the edge."""
+    references = replace(BOTH, service_code="W" * 100)
+    (text, *_) = pages(
+        rendered(lambda: invoice_of(line(), references=references))[DocumentKind.FACTURX]
+    )
+    runs = [word for word in text.split() if set(word) == {"W"}]
+    assert "".join(runs) == "W" * 100
+    assert max(map(len, runs)) < 24
+
+
+def test_statement_computes_every_amount() -> None:
+    """Users by month, price components, computation, total and sources are all in the statement."""
+    _, statement = two_lines()
+    (text,) = pages(rendered()[DocumentKind.STATEMENT])
+    for expected in (
+        "État détaillé des prestations 2025",
+        "Numéro E2025-00001",
+        "Convention CONV-2023-014",
+        "Total TTC 3 196,80 €",
+        "Utilisateurs 12 12 12 12 12 12 12 12 12 12 12 12 144",
+        "part de l'opérateur 9,60 €",
+        "participation de l'exploitant 1,80 €",
+        "Prix unitaire TTC 11,40 €",
+        "soit 144 utilisateurs × mois à 10,80 € TTC, grille 2023 = 1 555,20 €",
+        "Grilles tarifaires 2023",
+        *statement.source_files,
+    ):
+        assert expected in text
+
+
+def test_months_without_subscription_are_dashes() -> None:
+    """A month outside the subscription shows a dash, which a month with no user does not."""
+    (text,) = pages(rendered(lambda: invoice_of(line(users=(4, 0, 3))))[DocumentKind.STATEMENT])
+    assert f"Utilisateurs 4 0 3{' –' * 9} 7" in text
+
+
+def test_same_invoice_gives_the_same_bytes_in_another_process() -> None:
+    """The documents depend on the invoice alone: not on the clock, the process or its hash seed."""
+    code = (
+        "from tests.golden.samples import two_lines\n"
+        "from worker.formats import Look, render_all\n"
+        "print(*(document.sha256 for document in render_all(*two_lines(), Look())))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.split() == [document.sha256 for document in rendered().values()]
+
+
+def test_another_invoice_gives_another_pdf() -> None:
+    """A different member changes the page, and the accent colour does too."""
+    one = rendered()[DocumentKind.FACTURX]
+    member = replace(MEMBER, name="Commune fictive de Test")
+    other = rendered(lambda: invoice_of(line(), member=member))[DocumentKind.FACTURX]
+    red = rendered(look=Look(accent="#7a1020"))[DocumentKind.FACTURX]
+    assert len({one.sha256, other.sha256, red.sha256}) == 3
+
+
+def test_a_logo_is_printed_with_a_text_for_those_who_do_not_see_it() -> None:
+    """A logo appears as a tagged figure that names its owner, as PDF/UA wants."""
+    logo = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
+    )
+    content = rendered(look=Look(logo=logo))[DocumentKind.FACTURX].content
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        texts = [
+            str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
+        ]
+    assert texts == ["Logo de Syndicat mixte Tarn-et-Garonne Aménagement"]
+
+
+def test_a_sign_without_font_is_refused() -> None:
+    """A name no embedded font can print stops the document rather than show an empty box."""
+    member = replace(MEMBER, name="Mairie 日本")
+    with pytest.raises(ValueError, match="could not be displayed"):
+        render_all(*invoice_of(line(), member=member), Look())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Look(accent="blue"),
+        lambda: Look(accent="#12345"),
+        lambda: Look(logo=b"x" * 500_001),
+    ],
+    ids=["name", "short", "logo"],
+)
+def test_look_is_checked(make: Callable[[], Look]) -> None:
+    """A colour that is none, or a logo too big to travel in each invoice, is refused at once."""
+    with pytest.raises(ValueError, match=r"colour|bytes"):
+        make()
+
+
+def test_statement_of_another_amount_or_number_is_refused() -> None:
+    """An invoice is never printed with a statement it does not quote or agree with (C3)."""
+    invoice, statement = two_lines()
+    with pytest.raises(ValueError, match="disagree"):
+        render_all(invoice, replace(statement, lines=statement.lines[:1]), Look())
+    with pytest.raises(ValueError, match="disagree"):
+        render_all(invoice, replace(statement, number="E2025-00002"), Look())

@@ -1,0 +1,53 @@
+"""Typesetting of a page with typst: data in, PDF bytes out, the same bytes for the same data.
+
+Archival and accessible by construction: PDF/A-3a and PDF/UA-1 together. Only the fonts inside
+the typst wheel are used, so that a document looks the same wherever it is made.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import typst
+
+
+def typeset(template: str, data: Mapping[str, object], day: date) -> bytes:
+    """Print ``templates/<template>.typ`` with ``data``, dated ``day``.
+
+    The data reach typst as one JSON string, and the template only places its strings: no text
+    of an invoice is ever read as typst code.
+
+    Raises:
+        ValueError: when a text cannot be printed, for instance a sign no embedded font has.
+    """
+    try:
+        pdf = _compiler().compile(
+            input=str(_templates() / f"{template}.typ"),
+            format="pdf",
+            sys_inputs={"data": json.dumps(data)},
+            pdf_standards=["a-3a", "ua-1"],
+            timestamp=instant(day),
+        )
+    except typst.TypstError as error:
+        raise ValueError(f"{template} cannot be printed: {error.message}") from error
+    if not isinstance(pdf, bytes):
+        raise TypeError("typst gives one PDF as bytes")
+    return pdf
+
+
+def instant(day: date) -> datetime:
+    """The instant written in a document made on ``day``: midnight UTC, for want of a clock."""
+    return datetime.combine(day, time(), UTC)
+
+
+def _templates() -> Path:
+    return Path(str(resources.files("worker.formats") / "templates"))
+
+
+@cache
+def _compiler() -> typst.Compiler:
+    """One per process: it keeps fonts and templates read, a quarter of the time of a page."""
+    return typst.Compiler(root=_templates(), ignore_system_fonts=True)

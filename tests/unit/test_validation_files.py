@@ -1,0 +1,248 @@
+"""``validate FILE``: any file gets a clear answer in bounded time, a hostile one too."""
+
+import os
+import re
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import pikepdf
+import pytest
+
+from tests.validation_samples import changed, cii_xml, ubl_xml
+from worker.errors import WrongUse
+from worker.findings import Severity
+from worker.validation.files import FileKind, Verdict, validate_file
+
+UBL = ubl_xml()
+CII = cii_xml()
+
+
+def pdf(
+    name: str = "", content: bytes = b"", encryption: pikepdf.Encryption | None = None
+) -> bytes:
+    """A PDF of one blank page, with one embedded file perhaps."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    if name:
+        document.attachments[name] = pikepdf.AttachedFileSpec(document, content, filename=name)
+    target = BytesIO()
+    document.save(target, encryption=encryption or False)
+    return target.getvalue()
+
+
+def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> list[str]:
+    """Verdict, kind and codes of a file with this content."""
+    path = folder / "facture"
+    path.write_bytes(content)
+    answer = validate_file(path, profile)
+    assert all(finding.message for finding in answer.findings)
+    return [
+        answer.verdict,
+        *([answer.kind] if answer.kind else []),
+        *(f.code for f in answer.findings),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content,kind",
+    [
+        (UBL, FileKind.UBL_INVOICE),
+        (b"\xef\xbb\xbf" + UBL, FileKind.UBL_INVOICE),
+        (CII, FileKind.CII_EN16931),
+        (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
+        (pdf("factur-x.xml", CII), FileKind.FACTURX),
+        (pdf("zugferd-invoice.xml", CII), FileKind.FACTURX),
+        (pdf("xrechnung.xml", changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+    ],
+)
+def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
+    """Our own documents are valid for Chorus Pro in every wrapping."""
+    assert verdict_on(tmp_path, content) == [Verdict.VALID, kind]
+
+
+def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
+    """A SIREN is right in UBL and wrong for Chorus Pro; the reports name the rules that ran."""
+    siren = changed(UBL, ">24820001600017<", ">248200016<", 2)
+    assert verdict_on(tmp_path, siren, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
+    assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
+    names = [
+        report.rule_set.name for report in validate_file(tmp_path / "facture", "chorus").reports
+    ]
+    assert len(names) == 2
+    assert "Chorus Pro" in names[1]
+
+
+FACTS = [
+    (">F2026-0001<", f">{'F' * 21}<", "CHORUS-NUMBER"),
+    (">A1<", ">M1<", "CHORUS-FRAMEWORK"),
+    (">EUR</ram:InvoiceCurrencyCode>", ">USD</ram:InvoiceCurrencyCode>", "CHORUS-CURRENCY"),
+    (">SERVICE_INFO 1<", ">SERVICE?<", "CHORUS-SERVICE"),
+    (">EJ-2025/001<", f">{'x' * 51}<", "CHORUS-ENGAGEMENT"),
+    (">CONV-2023-07<", f">{'x' * 51}<", "CHORUS-CONTRACT"),
+    ('"0009">99999900600011<', '"0009">99999900600012<', "CHORUS-SIRET"),
+    ('"0002">24820001600017<', '"0002">248200016<', "CHORUS-SIRET"),
+    (">Commune fictive<", f">{'x' * 100}<", "CHORUS-NAME"),
+    (">FR1420041010050500013M02606<", ">FR1520041010050500013M02606<", "CHORUS-IBAN"),
+]
+
+
+@pytest.mark.parametrize("old,new,code", FACTS)
+def test_cii_obeys_the_same_limits(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """Each limit is read at its place in CII and refuses in French, with the place."""
+    altered = changed(CII, old, new)
+    assert verdict_on(tmp_path, altered, None)[0] == Verdict.VALID
+    assert code in verdict_on(tmp_path, altered)
+    finding = validate_file(tmp_path / "facture", "chorus").findings[0]
+    assert "ligne" in finding.where
+    assert finding.remedy
+
+
+@pytest.mark.parametrize(
+    "old,new,code",
+    [
+        ('"0009">99999900600011<', '"0009">99999900600012<', "CHORUS-SIRET"),
+        (">FR1420041010050500013M02606<", ">FR1520041010050500013M02606<", "CHORUS-IBAN"),
+        (">380<", ">751<", "CHORUS-TYPE"),
+    ],
+)
+def test_ubl_is_checked_beyond_its_schemas(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """Check digits and type codes, which no XSD can know, are refused all the same."""
+    assert verdict_on(tmp_path, changed(UBL, old, new)) == [
+        Verdict.INVALID,
+        FileKind.UBL_INVOICE,
+        code,
+    ]
+
+
+def test_an_account_that_is_no_iban_is_refused(tmp_path: Path) -> None:
+    """G1.16 to G1.19: CII has a place for other accounts, and Chorus Pro does not read it."""
+    iban = rb"<ram:IBANID>FR1420041010050500013M02606</ram:IBANID>(.*?</ram:AccountName>)"
+    other = rb"\1<ram:ProprietaryID>00013M02606</ram:ProprietaryID>"
+    content = re.sub(iban, other, CII, flags=re.DOTALL)
+    assert verdict_on(tmp_path, content, None)[0] == Verdict.VALID
+    assert "CHORUS-IBAN" in verdict_on(tmp_path, content)
+
+
+@pytest.mark.parametrize("syntax", [UBL, CII])
+def test_a_transfer_needs_an_account(tmp_path: Path, syntax: bytes) -> None:
+    """BR-61: with code 30 the IBAN must be there; a payment by card needs none."""
+    without = re.sub(rb"<(\w+:Payee\w*Account)>.*?</\1>", b"", syntax, flags=re.DOTALL)
+    assert "CHORUS-IBAN" in verdict_on(tmp_path, without)
+    card = re.sub(rb">30<(/\w+:(PaymentMeans|Type)Code)", rb">48<\1", without)
+    assert verdict_on(tmp_path, card)[0] == Verdict.VALID
+
+
+def test_payment_means_are_compulsory_on_a_cii_invoice_only(tmp_path: Path) -> None:
+    """The portal says so of invoices; credit notes are better without."""
+    tag = b"ram:SpecifiedTradeSettlementPaymentMeans"
+    without = re.sub(b"<%b>.*?</%b>" % (tag, tag), b"", CII, flags=re.DOTALL)
+    assert "CHORUS-PAYMENT-MEANS" in verdict_on(tmp_path, without)
+    assert verdict_on(tmp_path, changed(without, ">380<", ">381<"))[0] == Verdict.VALID
+
+
+def test_an_absent_framework_is_only_a_warning(tmp_path: Path) -> None:
+    """Chorus Pro supposes A1, and a person should know."""
+    path = tmp_path / "facture"
+    path.write_bytes(changed(UBL, "<cbc:ProfileID>A1</cbc:ProfileID>", ""))
+    answer = validate_file(path, "chorus")
+    assert answer.verdict is Verdict.VALID
+    assert [finding.severity for finding in answer.findings] == [Severity.WARNING]
+
+
+BOMB = b"<!DOCTYPE a [<!ENTITY a0 'ha'>%b]><a>&a9;</a>" % b"".join(
+    b"<!ENTITY a%d '%b'>" % (rank, b"&a%d;" % (rank - 1) * 10) for rank in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    "content,code",
+    [
+        (b"", "FILE-EMPTY"),
+        (b"facture;montant\n1;2\n", "FILE-NOT-INVOICE"),
+        (b"PK\x03\x04" + b"\0" * 40, "FILE-NOT-INVOICE"),
+        (b"<facture/>", "XML-OTHER-KIND"),
+        (b"<html><body>", "XML-MALFORMED"),
+        (BOMB, "XML-DOCTYPE"),
+        (pdf(), "PDF-NO-XML"),
+        (pdf("order-x.xml", CII), "PDF-NO-XML"),
+        (pdf("factur-x.xml", UBL), "XML-OTHER-KIND"),
+        (pdf("factur-x.xml", b""), "XML-EMPTY"),
+        (pdf("factur-x.xml", CII)[:700], "PDF-DAMAGED"),
+        (b"%PDF-1.7\nrien", "PDF-DAMAGED"),
+        (
+            pdf("factur-x.xml", CII, pikepdf.Encryption(owner="a", user="b")),
+            "PDF-ENCRYPTED",
+        ),
+        (pdf("factur-x.xml", CII, pikepdf.Encryption(owner="a", user="")), "PDF-ENCRYPTED"),
+    ],
+)
+def test_what_is_no_invoice_is_unreadable(tmp_path: Path, content: bytes, code: str) -> None:
+    """Each unreadable file gets its own reason, and no rule is said to have run."""
+    assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, code]
+    assert validate_file(tmp_path / "facture").reports == ()
+
+
+def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
+    """A missing file, a folder, a pipe nobody writes to and a device are refused at once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    codes = {
+        path: [finding.code for finding in validate_file(path).findings]
+        for path in (tmp_path / "absent", tmp_path, pipe, Path("/dev/zero"), Path("a\0b"))
+    }
+    assert list(codes.values()) == [
+        ["FILE-MISSING"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-UNREADABLE"],
+    ]
+
+
+def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
+    """Two gigabytes of nothing are refused by their size alone."""
+    path = tmp_path / "enorme.xml"
+    with path.open("wb") as file:
+        file.truncate(2 * 1024**3)
+    assert [finding.code for finding in validate_file(path).findings] == ["FILE-TOO-LARGE"]
+
+
+def zeros(megabytes: int) -> bytes:
+    """A zlib stream of zeros, made of one block repeated: quick to make, long to unfold."""
+    size = 1_000_000
+    deflater = zlib.compressobj(9)
+    first = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    again = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    total = size * megabytes
+    checksum = (total % 65521) << 16 | 1
+    return first + again * (megabytes - 1) + b"\x03\x00" + checksum.to_bytes(4, "big")
+
+
+def test_a_deflate_bomb_is_stopped_by_the_system(tmp_path: Path) -> None:
+    """A PDF of a megabyte that unfolds to one gigabyte is refused."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    spec = pikepdf.AttachedFileSpec(document, b"x", filename="factur-x.xml")
+    document.attachments["factur-x.xml"] = spec
+    spec.get_file().obj.write(zeros(megabytes=1000), filter=pikepdf.Name.FlateDecode)
+    path = tmp_path / "bombe.pdf"
+    document.save(path)
+    assert path.stat().st_size < 2_000_000
+    answer = validate_file(path)
+    assert [finding.code for finding in answer.findings] == ["PDF-TOO-LARGE"]
+
+
+def test_a_module_in_the_current_folder_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child that opens PDFs takes no code from the folder where the command was typed."""
+    (tmp_path / "pikepdf.py").write_text("raise SystemExit(0)")
+    monkeypatch.chdir(tmp_path)
+    assert verdict_on(tmp_path, pdf()) == [Verdict.UNREADABLE, "PDF-NO-XML"]
+
+
+def test_an_unknown_profile_is_a_wrong_use(tmp_path: Path) -> None:
+    """A misspelt profile never passes for a successful check."""
+    with pytest.raises(WrongUse, match="peppol"):
+        validate_file(tmp_path / "facture.xml", "peppol")

@@ -1,0 +1,97 @@
+"""A fictitious invoice that breaks no rule: the validation tests spoil one fact at a time."""
+
+from datetime import date
+from decimal import Decimal
+
+from worker.consumption import MonthlyUse, SourceRow
+from worker.formats import cii, ubl
+from worker.formats.profiles import EN16931_UBL, FACTURX_DIRECT
+from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
+from worker.members import Address, BillingReferences, Member
+from worker.money import Money
+from worker.period import months_of
+from worker.rating import RatedLine
+from worker.vat import VatCategory, VatRegime
+
+SELLER_SIRET = "99999900600011"
+SELLER_VAT = "FR42999999006"
+BUYER_SIRET = "24820001600017"
+IBAN = "FR1420041010050500013M02606"
+STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))
+REDUCED = VatRegime(category=VatCategory.STANDARD, rate=Decimal("5.5"))
+OUT_OF_SCOPE = VatRegime(
+    category=VatCategory.OUT_OF_SCOPE,
+    reason="TVA non applicable, art. 256 B du CGI",
+    reason_code="VATEX-EU-O",
+)
+SOURCE = SourceRow(file_sha256="0" * 64, row=2)
+_ADDRESS = Address(line1="1 rue de l'Exemple", postcode="82000", city="Montauban")
+
+
+def rated_line(price: int = 2220, users: int = 12, vat: VatRegime = STANDARD) -> RatedLine:
+    """A year of one service, at ``price`` cents TTC per user and month."""
+    return RatedLine(
+        service="stockage",
+        label="Stockage et sauvegarde, 1 To",
+        tier=1,
+        category=1,
+        vat=vat,
+        months=tuple(
+            MonthlyUse(month=month, users=users, source=SOURCE) for month in months_of(2025)
+        ),
+        parts=(("stockage", Money(price)),),
+        unit_price=Money(price),
+        quantity=users * 12,
+        total=Money(price) * (users * 12),
+        grid_version="2025",
+        explanation="Calcul fictif",
+    )
+
+
+def draft(*lines: RatedLine, vat_number: str = SELLER_VAT) -> InvoiceDraft:
+    """A draft that breaks no rule."""
+    return build_draft(
+        year=2025,
+        seller=Party(
+            name="Syndicat mixte fictif",
+            siret=SELLER_SIRET,
+            address=_ADDRESS,
+            vat_number=vat_number,
+        ),
+        member=Member(
+            siret=BUYER_SIRET, name="Commune fictive", address=_ADDRESS, convention="CONV-2023-07"
+        ),
+        references=BillingReferences(
+            siret=BUYER_SIRET, year=2025, service_code="SERVICE_INFO 1", engagement="EJ-2025/001"
+        ),
+        payment=PaymentMeans(iban=IBAN, account_name="Syndicat mixte fictif"),
+        payment_terms="Paiement à 30 jours.",
+        rated=lines or [rated_line()],
+    )
+
+
+def invoice(content: InvoiceDraft | None = None) -> Invoice:
+    """The same, issued."""
+    return issue(
+        content or draft(),
+        number="F2026-0001",
+        issue_date=date(2026, 1, 12),
+        due_date=date(2026, 2, 11),
+        statement_number="ED2026-0001",
+    )
+
+
+def ubl_xml() -> bytes:
+    """The invoice in UBL."""
+    return ubl.invoice_xml(invoice(), EN16931_UBL)
+
+
+def cii_xml() -> bytes:
+    """The invoice in CII, profile EN 16931."""
+    return cii.invoice_xml(invoice(), FACTURX_DIRECT)
+
+
+def changed(content: bytes, old: str, new: str, count: int = 1) -> bytes:
+    """Replace a text that must be there."""
+    assert old.encode() in content, old
+    return content.replace(old.encode(), new.encode(), count)

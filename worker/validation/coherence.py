@@ -1,0 +1,209 @@
+"""The arithmetic and the VAT of an invoice: EN 16931's own rules, tightened to the agreed total.
+
+Part of ``rules``, whose table gives codes and sources.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+
+from stdnum.exceptions import ValidationError
+from stdnum.fr import tva
+
+from worker.findings import Finding
+from worker.invoice import InvoiceDraft, Party
+from worker.money import Money, french
+from worker.period import Period, french_date
+from worker.vat import VatCategory, VatRegime
+
+Rule = Callable[[InvoiceDraft], Iterable[Finding]]
+
+MAX_QUANTITY = 10**10
+MAX_PRICE_DECIMALS = 6
+VAT_TOLERANCE = Decimal("0.01")
+"""VAT = TTC − HT is at most a cent away from base × rate (worker.invoice.split_gross)."""
+DEFECT = "C'est un défaut du programme : n'émettez pas cette facture et signalez-le."
+
+
+def parties(draft: InvoiceDraft) -> tuple[tuple[Party, str], tuple[Party, str]]:
+    """Seller and buyer, each with the words that name it in a message."""
+    return (draft.seller, "du vendeur"), (draft.buyer, "de l'acheteur")
+
+
+def _vat_number(draft: InvoiceDraft) -> Iterator[Finding]:
+    categories = {line.vat.category for line in draft.lines}
+    if VatCategory.STANDARD in categories and not draft.seller.vat_number:
+        yield Finding(
+            code="VAT-NUMBER",
+            message="Le vendeur facture de la TVA sans numéro de TVA (BT-31).",
+            remedy="Renseignez le numéro de TVA du syndicat dans la configuration.",
+        )
+    for party, of in parties(draft):
+        if party.vat_number and not _is_vat_number_of(party):
+            yield Finding(
+                code="VAT-NUMBER",
+                message=f"Le numéro de TVA {of} est faux, ou n'est pas celui de son SIREN : "
+                f"« {party.vat_number} ».",
+                remedy="FR, deux chiffres de clé, puis le SIREN, sans espace.",
+                value=party.vat_number,
+            )
+
+
+def _out_of_scope(draft: InvoiceDraft) -> Iterator[Finding]:
+    categories = {line.vat.category for line in draft.lines}
+    if VatCategory.OUT_OF_SCOPE not in categories:
+        return
+    if len(categories) > 1:
+        yield Finding(
+            code="VAT-OUT-OF-SCOPE",
+            message="Des lignes hors du champ de la TVA (O) sont mêlées à d'autres.",
+            remedy="Une facture est tout entière hors champ ou ne l'est pas : corrigez le régime "
+            "dans la grille tarifaire.",
+        )
+    for party, of in parties(draft):
+        if party.vat_number:
+            yield Finding(
+                code="VAT-OUT-OF-SCOPE",
+                message=f"Une facture hors du champ de la TVA porte le numéro de TVA {of}.",
+                remedy="Retirez ce numéro de TVA.",
+                value=party.vat_number,
+            )
+
+
+def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
+    used = {line.vat for line in draft.lines}
+    groups = [group.regime for group in draft.breakdown]
+    if len(groups) != len(set(groups)) or set(groups) != used:
+        yield Finding(
+            code="VAT-BREAKDOWN",
+            message="La ventilation de TVA n'a pas exactement un groupe par régime des lignes.",
+            remedy=DEFECT,
+        )
+    for group in draft.breakdown:
+        lines = Money.sum(line.net for line in draft.lines if line.vat == group.regime)
+        label = _regime(group.regime)
+        yield from _equal("VAT-BREAKDOWN", f"La base de TVA {label}", group.taxable, lines)
+        exact = group.taxable.euros * group.regime.rate / 100
+        if abs(group.tax.euros - exact) > VAT_TOLERANCE:
+            yield Finding(
+                code="VAT-BREAKDOWN",
+                message=f"La TVA {label}, {french(group.tax)}, s'écarte de plus d'un centime de "
+                f"base × taux ({exact.quantize(VAT_TOLERANCE)}).",
+                remedy=DEFECT,
+            )
+
+
+def _lines(draft: InvoiceDraft) -> Iterator[Finding]:
+    if not draft.lines:
+        yield Finding(
+            code="LINE-NONE",
+            message="La facture n'a aucune ligne.",
+            remedy="Vérifiez la consommation de l'année.",
+        )
+    for line in draft.lines:
+        of = f"de la ligne {line.identifier}"
+        if not 0 < line.quantity < MAX_QUANTITY:
+            yield Finding(
+                code="LINE-QUANTITY",
+                message=f"La quantité {of} n'est pas admise : {line.quantity}.",
+                remedy="Une quantité est positive et compte dix chiffres au plus.",
+                value=str(line.quantity),
+            )
+        exponent = line.price.as_tuple().exponent
+        if (
+            not isinstance(exponent, int)
+            or exponent < -MAX_PRICE_DECIMALS
+            or line.price < 0
+            or line.price_base <= 0
+        ):
+            yield Finding(
+                code="LINE-PRICE",
+                message=f"Le prix net {of} n'est pas admis : {line.price}.",
+                remedy="Un prix n'est pas négatif et compte six décimales au plus.",
+                value=str(line.price),
+            )
+        yield from _equal(
+            "LINE-AMOUNT",
+            f"Le montant TTC {of}",
+            line.gross,
+            line.unit_price_gross * line.quantity,
+        )
+
+
+def _totals(draft: InvoiceDraft) -> Iterator[Finding]:
+    totals = draft.totals
+    for code, label, stated, computed in (
+        ("TOTAL-NET", "Le total HT", totals.net, Money.sum(line.net for line in draft.lines)),
+        ("TOTAL-VAT", "Le total de TVA", totals.vat, Money.sum(g.tax for g in draft.breakdown)),
+        ("TOTAL-GROSS", "Le total TTC", totals.gross, totals.net + totals.vat),
+        ("TOTAL-AGREED", "Le net à payer", totals.gross, Money.sum(x.gross for x in draft.lines)),
+    ):
+        yield from _equal(code, label, stated, computed)
+    if totals.gross <= Money(0):
+        yield Finding(
+            code="TOTAL-PAYABLE",
+            message=f"Le net à payer n'est pas positif : {french(totals.gross)}.",
+            remedy="Une année sans montant à payer ne se facture pas.",
+        )
+
+
+def _periods(draft: InvoiceDraft) -> Iterator[Finding]:
+    year = Period(date(draft.year, 1, 1), date(draft.year, 12, 31))
+    if not _inside(draft.period, year):
+        yield Finding(
+            code="PERIOD-YEAR",
+            message=f"La période facturée ({_span(draft.period)}) sort de l'année {draft.year}.",
+            remedy="Une facture porte sur une seule année de service : corrigez la consommation.",
+        )
+    for line in draft.lines:
+        if not _inside(line.period, draft.period):
+            yield Finding(
+                code="PERIOD-LINE",
+                message=f"La période de la ligne {line.identifier} ({_span(line.period)}) sort de "
+                f"celle de la facture ({_span(draft.period)}).",
+                remedy=DEFECT,
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    _vat_number,
+    _out_of_scope,
+    _vat_breakdown,
+    _lines,
+    _totals,
+    _periods,
+)
+
+
+def _is_vat_number_of(party: Party) -> bool:
+    """A foreign number is the business of its own country; ours must hold our SIREN."""
+    number = party.vat_number
+    if not number.startswith("FR"):
+        return len(number) > 4 and number[:2].isalpha() and number.isalnum()
+    try:
+        compact = tva.validate(number)
+    except ValidationError:
+        return False
+    return number == f"FR{compact}" and compact[2:] == party.siret[:9]
+
+
+def _equal(code: str, label: str, stated: Money, computed: Money) -> Iterator[Finding]:
+    if stated != computed:
+        yield Finding(
+            code=code,
+            message=f"{label} est de {french(stated)}, mais le calcul donne {french(computed)}.",
+            remedy=DEFECT,
+            value=str(stated),
+        )
+
+
+def _inside(inner: Period, outer: Period) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _span(period: Period) -> str:
+    return f"{french_date(period.start)} – {french_date(period.end)}"
+
+
+def _regime(regime: VatRegime) -> str:
+    return f"de catégorie {regime.category} à {regime.rate.normalize():f} %".replace(".", ",")

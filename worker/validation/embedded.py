@@ -1,0 +1,129 @@
+"""Take the invoice XML out of a hybrid PDF, in a process of its own.
+
+A PDF may unfold to any size as soon as it is opened, inside a library: only the operating system
+can stop that. ``embedded_xml`` starts this module as a child with bounded memory and time, gives
+it the PDF on standard input and reads the XML on standard output.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from enum import IntEnum
+from io import BytesIO
+
+from worker.errors import WrongUse
+from worker.findings import Finding
+
+XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
+"""Embedded files that hold an invoice; order-x.xml is an order."""
+MAX_XML = 20_000_000
+MAX_MEMORY = 700_000_000
+"""Address space of the child; the largest PDF read is 50 MB."""
+MAX_SECONDS = 20
+
+
+class _Exit(IntEnum):
+    """What the child has to say."""
+
+    FOUND = 0
+    NO_XML = 10
+    ENCRYPTED = 11
+    DAMAGED = 12
+    TOO_LARGE = 13
+
+
+_MESSAGES = {
+    _Exit.NO_XML: (
+        "PDF-NO-XML",
+        "Ce PDF ne contient pas de facture électronique : aucun fichier factur-x.xml.",
+        "Transmettez un PDF Factur-X, ou le fichier XML de la facture.",
+    ),
+    _Exit.ENCRYPTED: (
+        "PDF-ENCRYPTED",
+        "Ce PDF est chiffré ou protégé : Chorus Pro ne peut pas le lire.",
+        "Exportez-le à nouveau sans mot de passe ni protection.",
+    ),
+    _Exit.DAMAGED: (
+        "PDF-DAMAGED",
+        "Ce PDF est endommagé.",
+        "Exportez-le à nouveau depuis le logiciel qui l'a produit.",
+    ),
+    _Exit.TOO_LARGE: (
+        "PDF-TOO-LARGE",
+        "Ce PDF demande trop de mémoire ou de temps pour être une facture.",
+        "Vérifiez l'origine du fichier avant de le transmettre.",
+    ),
+}
+
+
+def embedded_xml(pdf: bytes) -> bytes:
+    """The invoice XML inside a PDF.
+
+    Raises:
+        WrongUse: with one finding (``PDF-…``), when there is none or it cannot be read.
+    """
+    # -P: never import a module from the current folder. No environment: no secret in a process
+    # that opens hostile files.
+    environment = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "worker.validation.embedded"],
+            input=pdf,
+            capture_output=True,
+            timeout=MAX_SECONDS + 10,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise _unreadable(_Exit.TOO_LARGE) from None
+    if child.returncode == _Exit.FOUND:
+        return child.stdout
+    try:
+        said = _Exit(child.returncode)
+    except ValueError:
+        # Killed by a bound (signal) or by the library itself: no answer is a refusal.
+        said = _Exit.TOO_LARGE if child.returncode < 0 else _Exit.DAMAGED
+    raise _unreadable(said)
+
+
+def _unreadable(said: _Exit) -> WrongUse:
+    code, message, remedy = _MESSAGES[said]
+    return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])
+
+
+def _extract(pdf: bytes) -> tuple[_Exit, bytes]:
+    """In the child."""
+    import pikepdf  # noqa: PLC0415 - only the child needs it, under its bounds
+
+    try:
+        with pikepdf.open(BytesIO(pdf)) as document:
+            if document.is_encrypted:
+                return _Exit.ENCRYPTED, b""
+            files = {name.lower(): spec for name, spec in document.attachments.items()}
+            for name in XML_NAMES:
+                if name in files:
+                    xml = files[name].get_file().read_bytes()
+                    return (_Exit.TOO_LARGE, b"") if len(xml) > MAX_XML else (_Exit.FOUND, xml)
+            return _Exit.NO_XML, b""
+    except pikepdf.PasswordError:
+        return _Exit.ENCRYPTED, b""
+    except MemoryError:
+        return _Exit.TOO_LARGE, b""
+    except (pikepdf.PdfError, pikepdf.DataDecodingError, ValueError, TypeError, KeyError) as error:
+        # The PDF library reports its lack of memory as a defect of the file.
+        return (_Exit.TOO_LARGE if "bad_alloc" in str(error) else _Exit.DAMAGED), b""
+
+
+def _main() -> int:
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    said, xml = _extract(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(xml)
+    sys.stdout.buffer.flush()
+    return said
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,175 @@
+"""Why a document was refused, in French. Only reached once lxml has refused it.
+
+xmlschema finds the same errors with more to tell; our own schemas carry the remedy in their
+French documentation.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+from lxml import etree
+from lxml.etree import _Element
+from xmlschema import XMLSchema, XMLSchemaException, XMLSchemaValidationError
+from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, facets
+
+from worker.findings import Finding
+
+MAX_VALUE = 80
+"""Characters of an offending value shown to people."""
+MAX_EXPECTED = 5
+"""Names of expected elements shown to people: UBL often has dozens."""
+_PREFIXES = {
+    "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2": "",
+    "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2": "",
+    "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2": "cac:",
+    "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2": "cbc:",
+    "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2": "ext:",
+    "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100": "rsm:",
+    "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100": "ram:",
+    "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100": "udt:",
+    "urn:un:unece:uncefact:data:standard:QualifiedDataType:100": "qdt:",
+}
+_FACETS: Mapping[type, str] = {
+    facets.XsdMaxLengthFacet: "est trop long",
+    facets.XsdMinLengthFacet: "est trop court",
+    facets.XsdLengthFacet: "n'a pas la bonne longueur",
+    facets.XsdPatternFacets: "n'a pas la forme attendue",
+    facets.XsdEnumerationFacets: "n'est pas dans la liste des valeurs admises",
+    facets.XsdFractionDigitsFacet: "a trop de décimales",
+    facets.XsdTotalDigitsFacet: "a trop de chiffres",
+}
+_TYPES = {
+    "date": "n'est pas une date (AAAA-MM-JJ)",
+    "time": "n'est pas une heure",
+    "decimal": "n'est pas un nombre",
+    "boolean": "n'est ni « true » ni « false »",
+    "base64Binary": "n'est pas du base64",
+}
+_ATTRIBUTE = re.compile(r"attribute ([\w:.-]+)=")
+_MISSING_ATTRIBUTE = re.compile(r"missing required attribute '([^']+)'")
+
+
+def explain(entry: Path, tree: etree._ElementTree, *, limit: int) -> list[Finding]:
+    """List what is wrong in a refused document.
+
+    Args:
+        entry: the main file of the schema; it and those it imports were checked before.
+        tree: the document.
+        limit: how many findings at most.
+
+    Returns:
+        The findings; none when xmlschema sees nothing wrong or cannot work: the verdict does not
+        depend on it.
+    """
+    findings: list[Finding] = []
+    try:
+        for error in _schema(entry).iter_errors(tree.getroot()):
+            findings.append(_finding(error))
+            if len(findings) == limit:
+                break
+    except (XMLSchemaException, RecursionError):
+        # What was found before stands; the caller has lxml's own reasons otherwise.
+        return findings
+    return findings
+
+
+@lru_cache(maxsize=8)
+def _schema(entry: Path) -> XMLSchema:
+    return XMLSchema(entry.as_uri(), allow="local", use_location_hints=False)
+
+
+def _finding(error: XMLSchemaValidationError) -> Finding:
+    element = cast("_Element | None", error.elem)  # the tree given is lxml's
+    if element is None:
+        return Finding(code="XSD-OTHER", message=f"Le document ne suit pas le schéma : {error}")
+    if isinstance(error, XMLSchemaChildrenValidationError):
+        return _structure_finding(error, element)
+    if match := _MISSING_ATTRIBUTE.search(error.reason or ""):
+        return Finding(
+            code="XSD-ATTRIBUTE",
+            message=f"Il manque l'attribut « {match[1]} » à « {_short(element.tag)} ».",
+            remedy="Ajoutez cet attribut.",
+            where=_where(element),
+        )
+    return _value_finding(error, element)
+
+
+def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Element) -> Finding:
+    name = _short(element.tag)
+    expected = [
+        _short(particle.name)
+        for particle in error.expected or ()
+        if isinstance(particle, XsdElement) and particle.name
+    ]
+    listed = " ou ".join(f"« {tag} »" for tag in expected[:MAX_EXPECTED])
+    if error.invalid_tag is None:
+        return Finding(
+            code="XSD-ABSENT",
+            message=f"Il manque {listed or 'un élément obligatoire'} dans « {name} ».",
+            remedy="Ajoutez l'élément manquant, à sa place.",
+            where=_where(element),
+        )
+    child = element[error.index] if error.index < len(element) else element
+    return Finding(
+        code="XSD-UNEXPECTED",
+        message=f"L'élément « {_short(error.invalid_tag)} » n'a pas sa place dans « {name} », "
+        "ou pas à cet endroit.",
+        remedy=f"À cet endroit, le schéma attend {listed}." if listed else "Retirez cet élément.",
+        where=_where(child),
+    )
+
+
+def _value_finding(error: XMLSchemaValidationError, element: _Element) -> Finding:
+    name = _short(element.tag)
+    value = element.text or ""
+    if match := _ATTRIBUTE.match(error.reason or ""):
+        value = element.get(match[1], "")
+        name = f"{name}/@{match[1]}"
+    validator = error.validator
+    fault = _FACETS.get(type(validator)) or _TYPES.get(
+        getattr(validator, "local_name", None) or "", "n'est pas admis"
+    )
+    return Finding(
+        code="XSD-VALUE",
+        message=f"Le contenu de « {name} » {fault} : « {_shorten(value)} »."
+        if value
+        else f"Le contenu de « {name} » manque : il {fault}.",
+        remedy=_documentation(validator) or "Corrigez cette valeur.",
+        where=_where(element),
+        value=_shorten(value),
+    )
+
+
+def _documentation(validator: object) -> str:
+    """The French documentation of the type that a facet belongs to; ours say what to write."""
+    annotation = getattr(getattr(validator, "parent", None), "annotation", None)
+    for note in getattr(annotation, "documentation", ()):
+        if note.get("{http://www.w3.org/XML/1998/namespace}lang") == "fr":
+            return " ".join((note.text or "").split())
+    return ""
+
+
+def _where(element: _Element) -> str:
+    """The path with the usual prefixes, whatever those of the document, and the line."""
+    steps = []
+    node: _Element | None = element
+    while node is not None:
+        parent = node.getparent()
+        twins = [] if parent is None else [child for child in parent if child.tag == node.tag]
+        rank = f"[{twins.index(node) + 1}]" if len(twins) > 1 else ""
+        steps.append(_short(node.tag) + rank)
+        node = parent
+    return f"/{'/'.join(reversed(steps))}, ligne {element.sourceline}"
+
+
+def _short(tag: str | bytes) -> str:
+    name = etree.QName(tag)
+    return _PREFIXES.get(name.namespace or "", "") + name.localname
+
+
+def _shorten(value: str) -> str:
+    value = " ".join(value.split())
+    return value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…"

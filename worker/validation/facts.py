@@ -1,0 +1,196 @@
+"""Chorus Pro's limits on the facts of an invoice file, wherever its syntax puts them.
+
+The mapping is that of EN 16931 (docs/documents.md). It is for files that others made, too: it
+reads only what has a limit, and leaves structure to the schemas.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from lxml import etree
+from lxml.etree import _Element
+
+from worker.findings import Finding, Severity, has_blocking
+from worker.validation import Report, RuleSet, limits
+from worker.validation.limits import TRANSFER_CODES, Limit, broken
+
+FACTS_VERSION = "1.0"
+NAMESPACES = {
+    "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
+    "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
+    "rsm": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
+    "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100",
+}
+CREDIT_NOTE = "381"
+
+_SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
+_CUSTOMER = "cac:AccountingCustomerParty/cac:Party"
+_CONTEXT = "rsm:ExchangedDocumentContext"
+_TRADE = "rsm:SupplyChainTradeTransaction"
+_AGREEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeAgreement"
+_SETTLEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeSettlement"
+_CII_MEANS = f"{_SETTLEMENT}/ram:SpecifiedTradeSettlementPaymentMeans"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Where one value with a limit stands in each syntax."""
+
+    limit: Limit
+    ubl: str
+    cii: str
+    of: str = ""
+    required: bool = False
+
+
+FRAMEWORK = Fact(
+    limits.FRAMEWORK,
+    "cbc:ProfileID",
+    f"{_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID",
+)
+TYPE = Fact(
+    limits.TYPE_CODE,
+    "cbc:InvoiceTypeCode | cbc:CreditNoteTypeCode",
+    "rsm:ExchangedDocument/ram:TypeCode",
+)
+PAYMENT_CODE = Fact(
+    limits.PAYMENT_CODE, "cac:PaymentMeans/cbc:PaymentMeansCode", f"{_CII_MEANS}/ram:TypeCode"
+)
+ACCOUNT = Fact(
+    limits.IBAN_ACCOUNT,
+    "cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:ID",
+    f"{_CII_MEANS}/ram:PayeePartyCreditorFinancialAccount/*[self::ram:IBANID or "
+    "self::ram:ProprietaryID]",
+)
+FACTS = (
+    Fact(limits.NUMBER, "cbc:ID", "rsm:ExchangedDocument/ram:ID", required=True),
+    TYPE,
+    FRAMEWORK,
+    Fact(
+        limits.CURRENCY,
+        "cbc:DocumentCurrencyCode",
+        f"{_SETTLEMENT}/ram:InvoiceCurrencyCode",
+        required=True,
+    ),
+    Fact(limits.SERVICE_CODE, "cbc:BuyerReference", f"{_AGREEMENT}/ram:BuyerReference"),
+    Fact(
+        limits.ENGAGEMENT,
+        "cac:OrderReference/cbc:ID",
+        f"{_AGREEMENT}/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
+    ),
+    Fact(
+        limits.CONTRACT,
+        "cac:ContractDocumentReference/cbc:ID",
+        f"{_AGREEMENT}/ram:ContractReferencedDocument/ram:IssuerAssignedID",
+    ),
+    Fact(
+        limits.SIRET,
+        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:CompanyID",
+        f"{_AGREEMENT}/ram:SellerTradeParty/ram:SpecifiedLegalOrganization/ram:ID",
+        of="du vendeur (BT-30)",
+        required=True,
+    ),
+    Fact(
+        limits.SIRET,
+        f"{_SUPPLIER}/cac:PartyIdentification/cbc:ID",
+        f"{_AGREEMENT}/ram:SellerTradeParty/ram:GlobalID[@schemeID='0009']",
+        of="du vendeur (BT-29)",
+    ),
+    Fact(
+        limits.SIRET,
+        f"{_CUSTOMER}/cac:PartyLegalEntity/cbc:CompanyID",
+        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:SpecifiedLegalOrganization/ram:ID",
+        of="de l'acheteur (BT-47)",
+        required=True,
+    ),
+    Fact(
+        limits.SIRET,
+        f"{_CUSTOMER}/cac:PartyIdentification/cbc:ID",
+        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:GlobalID[@schemeID='0009']",
+        of="de l'acheteur (BT-46)",
+    ),
+    Fact(
+        limits.NAME,
+        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:RegistrationName",
+        f"{_AGREEMENT}/ram:SellerTradeParty/ram:Name",
+        of="du vendeur (BT-27)",
+        required=True,
+    ),
+    Fact(
+        limits.NAME,
+        f"{_CUSTOMER}/cac:PartyLegalEntity/cbc:RegistrationName",
+        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:Name",
+        of="de l'acheteur (BT-44)",
+        required=True,
+    ),
+    PAYMENT_CODE,
+    ACCOUNT,
+)
+
+
+def check_facts(tree: etree._ElementTree) -> Report:
+    """Check an invoice in UBL or CII against the limits of Chorus Pro.
+
+    Args:
+        tree: the document; its root must be of one of the two syntaxes.
+    """
+    root = tree.getroot()
+    findings = tuple(_limits(root)) + tuple(_presence(root))
+    return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
+
+
+@cache
+def rule_set() -> RuleSet:
+    """These limits, as recorded beside a verdict."""
+    return RuleSet.of_sources(
+        "Limites de Chorus Pro sur un fichier", FACTS_VERSION, __file__, limits.__file__
+    )
+
+
+def _limits(root: _Element) -> Iterator[Finding]:
+    for fact in FACTS:
+        nodes = _nodes(root, fact)
+        for node in nodes:
+            yield from broken(fact.limit, node.text or "", where=_where(node), of=fact.of)
+        if fact.required and not nodes:
+            yield _missing(fact, root)
+
+
+def _presence(root: _Element) -> Iterator[Finding]:
+    if not _nodes(root, FRAMEWORK):
+        yield Finding(
+            code=limits.FRAMEWORK.code,
+            message=f"{limits.FRAMEWORK.subject} est absent : Chorus Pro suppose A1.",
+            remedy=limits.FRAMEWORK.remedy,
+            severity=Severity.WARNING,
+            where=_path(root, FRAMEWORK),
+        )
+    codes = {node.text for node in _nodes(root, PAYMENT_CODE)}
+    is_credit_note = CREDIT_NOTE in {node.text for node in _nodes(root, TYPE)}
+    if not codes and not is_credit_note:
+        yield _missing(PAYMENT_CODE, root)
+    if codes & TRANSFER_CODES and not _nodes(root, ACCOUNT):
+        yield _missing(ACCOUNT, root)
+
+
+def _missing(fact: Fact, root: _Element) -> Finding:
+    return Finding(
+        code=fact.limit.code,
+        message=f"{fact.limit.subject} {fact.of}".rstrip() + " est absent.",
+        remedy=fact.limit.remedy,
+        where=_path(root, fact),
+    )
+
+
+def _path(root: _Element, fact: Fact) -> str:
+    return fact.cii if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice" else fact.ubl
+
+
+def _nodes(root: _Element, fact: Fact) -> list[_Element]:
+    found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
+    return [node for node in found if isinstance(node, _Element)] if isinstance(found, list) else []
+
+
+def _where(node: _Element) -> str:
+    return f"{node.getroottree().getpath(node)}, ligne {node.sourceline}"

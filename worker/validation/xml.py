@@ -1,0 +1,95 @@
+"""Read XML that nobody vouches for: no DTD, no entity, no network, bounded in every direction."""
+
+import re
+
+from lxml import etree
+
+from worker.errors import WrongUse
+from worker.findings import Finding
+
+MAX_BYTES = 50_000_000
+"""Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE, §5.4.1)."""
+MAX_MARKS = 2_000_000
+"""Number of ``<`` and of ``=``: what bounds the memory of the tree, unlike the size."""
+
+_POSITION = re.compile(r", line \d+, column \d+$")
+_BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too long")
+
+
+def parse_xml(content: bytes) -> etree._ElementTree:
+    """Parse a document.
+
+    Depth is bounded by the parser itself (256 levels), a text by its 10 MB.
+
+    Raises:
+        WrongUse: with one finding (``XML-…``), when it is empty, too large, malformed or has a
+            DOCTYPE.
+    """
+    if not content.strip():
+        raise _unreadable("XML-EMPTY", "Le document est vide.", "Vérifiez le fichier transmis.")
+    if (
+        len(content) > MAX_BYTES
+        or content.count(b"<") > MAX_MARKS
+        or content.count(b"=") > MAX_MARKS
+    ):
+        raise _unreadable(
+            "XML-TOO-LARGE",
+            "Le document XML est trop volumineux pour être une facture.",
+            "Une facture déposée sur Chorus Pro ne dépasse pas 30 Mo.",
+        )
+    try:
+        tree = etree.fromstring(content, _parser()).getroottree()
+    except etree.XMLSyntaxError as error:
+        if b"<!DOCTYPE" in content:
+            raise _doctype() from error
+        raise _malformed(error) from error
+    if tree.docinfo.internalDTD is not None:
+        raise _doctype()
+    return tree
+
+
+def _parser() -> etree.XMLParser:
+    # A parser per document: an lxml parser must not be shared between threads.
+    return etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        no_network=True,
+        huge_tree=False,
+        remove_pis=True,
+        remove_comments=True,
+    )
+
+
+def _doctype() -> WrongUse:
+    return _unreadable(
+        "XML-DOCTYPE",
+        "Le document contient une déclaration DOCTYPE, qui n'a pas sa place dans une facture et "
+        "peut cacher une attaque.",
+        "Retirez la déclaration DOCTYPE.",
+    )
+
+
+def _malformed(error: etree.XMLSyntaxError) -> WrongUse:
+    line, column = error.position
+    where = f"ligne {line}, colonne {column}"
+    detail = _POSITION.sub("", error.msg or "").strip()
+    if _BOUND.search(detail):
+        return _unreadable(
+            "XML-TOO-LARGE",
+            "Le document XML dépasse une borne de lecture (profondeur, longueur d'un texte ou "
+            "nombre d'attributs).",
+            "Une facture n'a ni 256 niveaux, ni de texte de 10 Mo : vérifiez son origine.",
+            where,
+        )
+    return _unreadable(
+        "XML-MALFORMED",
+        f"Le document n'est pas du XML bien formé (détail technique : {detail}).",
+        "Corrigez le fichier, ou exportez-le à nouveau depuis le logiciel qui l'a produit.",
+        where,
+    )
+
+
+def _unreadable(code: str, message: str, remedy: str, where: str = "") -> WrongUse:
+    finding = Finding(code=code, message=message, remedy=remedy, where=where)
+    return WrongUse(message, remedy, findings=[finding])

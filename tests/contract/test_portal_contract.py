@@ -1,0 +1,339 @@
+"""One contract, two portals: the one in memory, and the real client on the sandbox process.
+
+What these tests prove of the portal in memory makes every test that uses it worth something.
+"""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.portal_documents import cii, read_cii
+from worker.document import DocumentKind
+from worker.errors import PortalAccessRefused
+from worker.money import Money
+from worker.portals import (
+    BuyerStatus,
+    DepositAnswer,
+    DepositOutcome,
+    FluxState,
+    Portal,
+    ServiceRecord,
+    StructureRecord,
+)
+from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_settings import ChorusProSettings, Secret
+from worker.portals.memory import Condition, DepositedFacts, MemoryPortal
+
+PLAIN = "12345678200051"
+"""A recipient that demands nothing."""
+STRICT = "12345678200044"
+"""Demands a service and an engagement."""
+EITHER = "12345678200127"
+"""Demands one of the two."""
+CLOSED = "12345678200101"
+"""Inactive."""
+SERVICES = "12345678200135"
+"""Has services of several kinds."""
+CROWDED = "12345678200150"
+"""Has 218 services."""
+UNKNOWN = "12345678299999"
+
+ISSUED = date(2026, 1, 15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portals:
+    """A portal that works, and others whose credentials are wrong."""
+
+    usable: Portal
+    locked_out: tuple[Portal, ...]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a sandbox process, stopped at the end."""
+    data = tmp_path_factory.mktemp("sandbox") / "sandbox.db"
+    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--data", str(data)]
+    process = subprocess.Popen(
+        [*command, "--exit-with-parent"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+        process.stdin.close()
+        process.terminate()
+
+
+def choruspro(url: str, **changes: object) -> ChorusPro:
+    """The client, with the sandbox's public credentials or some of them replaced."""
+    values: dict[str, object] = {
+        "token_url": f"{url}/api/oauth/token",
+        "api_url": url,
+        "client_id": "00000000-0000-4000-8000-00000000c1d0",
+        "client_secret": Secret("secret-public-du-bac-a-sable"),
+        "technical_login": "TECH_1_SANDBOX@cpro.invalid",
+        "technical_password": Secret("mot-de-passe-public-du-bac-a-sable"),
+        "requests_per_second": 1000,
+    }
+    return ChorusPro(ChorusProSettings(**{**values, **changes}))  # type: ignore[arg-type] # mixed
+
+
+def in_memory() -> MemoryPortal:
+    """The portal in memory, with the part of the sandbox's directory that the tests use."""
+
+    def known(
+        siret: str, *, active: bool = True, both: bool = False, either: bool = False
+    ) -> StructureRecord:
+        return StructureRecord(
+            portal_id=int(siret[-5:]),
+            siret=siret,
+            name=f"STRUCTURE {siret}",
+            active=active,
+            service_code_required=both,
+            engagement_required=both,
+            service_or_engagement_required=either,
+            works_only=False,
+            payment_not_reported=False,
+        )
+
+    def service(code: str, *, active: bool = True, engagement: bool = False) -> ServiceRecord:
+        return ServiceRecord(code=code, name=code, active=active, engagement_required=engagement)
+
+    kinds = (service("LIBRE"), service("AVEC_EJ", engagement=True), service("FERME", active=False))
+    return MemoryPortal(
+        read=read_cii,
+        structures=[
+            known(PLAIN),
+            known(STRICT, both=True),
+            known(EITHER, either=True),
+            known(CLOSED, active=False),
+            known(SERVICES),
+            known(CROWDED),
+        ],
+        services={
+            SERVICES: kinds,
+            CROWDED: [service(f"SRV{rank:03d}") for rank in range(1, 219)],
+        },
+    )
+
+
+@pytest.fixture(params=["memory", "sandbox"])
+def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
+    """Each implementation in turn."""
+    if request.param == "memory":
+        locked_out = in_memory()
+        locked_out.condition = Condition.CLOSED_TO_US
+        yield Portals(usable=in_memory(), locked_out=(locked_out,))
+        return
+    url = request.getfixturevalue("sandbox")
+    clients = (
+        choruspro(url),
+        choruspro(url, client_secret=Secret("un-autre-secret")),
+        choruspro(url, technical_password=Secret("un-autre-mot-de-passe")),
+    )
+    yield Portals(usable=clients[0], locked_out=clients[1:])
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def portal(portals: Portals) -> Portal:
+    """The one that works."""
+    return portals.usable
+
+
+def facts(recipient: str = PLAIN, *, number: str = "", cents: int = 319_680) -> DepositedFacts:
+    """An invoice nobody deposited yet, unless its number is given."""
+    return DepositedFacts(
+        number=number or f"F-{uuid.uuid4().hex[:12]}",
+        issue_date=ISSUED,
+        recipient=recipient,
+        gross=Money(cents),
+    )
+
+
+def deposit(portal: Portal, what: DepositedFacts) -> DepositAnswer:
+    """The answer to its deposit as CII."""
+    return portal.deposit(file_name=f"{what.number}.xml", kind=DocumentKind.CII, content=cii(what))
+
+
+def test_signing_in_with_good_credentials_says_nothing(portal: Portal) -> None:
+    """Neither the first time nor the next."""
+    portal.sign_in()
+    portal.sign_in()
+
+
+def test_accepted_deposit_ends_integrated_and_is_found(portal: Portal) -> None:
+    """A number at once, the verdict later, then the invoice as we made it."""
+    invoice = facts()
+    answer = deposit(portal, invoice)
+    assert answer.outcome is DepositOutcome.ACCEPTED
+    assert answer.flux_number
+    assert answer.deposit_date is not None
+    report = portal.integration_report(answer.flux_number)
+    assert (report.state, report.raw_state, report.errors) == (
+        FluxState.INTEGRATED,
+        "IN_INTEGRE",
+        (),
+    )
+    (by_number,) = portal.search(invoice_number=invoice.number)
+    (by_flux,) = portal.search(flux_number=answer.flux_number)
+    assert by_number == by_flux
+    assert (by_number.number, by_number.issue_date) == (invoice.number, ISSUED)
+    assert (by_number.recipient, by_number.gross) == (PLAIN, invoice.gross)
+    assert by_number.flux_number == answer.flux_number
+    assert by_number.status is BuyerStatus.IN_PROGRESS
+    assert by_number.status_at is not None
+    assert by_number.status_at.utcoffset() is not None
+
+
+def test_history_of_an_integrated_invoice(portal: Portal) -> None:
+    """The current status is among those it went through."""
+    invoice = facts()
+    deposit(portal, invoice)
+    (found,) = portal.search(invoice_number=invoice.number)
+    history = portal.history(found.cpp_id)
+    assert (history.cpp_id, history.status) == (found.cpp_id, found.status)
+    assert history.raw_status in {entry.raw_status for entry in history.entries}
+    assert all(len(entry.at) == len("2018-04-19 11:09") for entry in history.entries)
+
+
+@pytest.mark.parametrize("recipient", [UNKNOWN, CLOSED])
+def test_recipient_that_cannot_receive_ends_rejected(portal: Portal, recipient: str) -> None:
+    """The deposit is accepted all the same; the report names the invoice and says why."""
+    invoice = facts(recipient)
+    answer = deposit(portal, invoice)
+    assert answer.outcome is DepositOutcome.ACCEPTED
+    report = portal.integration_report(answer.flux_number)
+    assert report.state is FluxState.REJECTED
+    (error,) = report.errors
+    assert (error.invoice_number, error.recipient) == (invoice.number, recipient)
+    assert "inconnu" in report.text
+    assert portal.search(invoice_number=invoice.number) == ()
+
+
+def test_duplicate_is_refused_and_the_first_lives(portal: Portal) -> None:
+    """The portal's uniqueness control: two fluxes, one invoice, the first one."""
+    invoice = facts()
+    first = deposit(portal, invoice)
+    second = deposit(portal, facts(number=invoice.number, cents=1))
+    assert second.outcome is DepositOutcome.ACCEPTED
+    assert second.flux_number != first.flux_number
+    assert portal.integration_report(second.flux_number).state is FluxState.REJECTED
+    (found,) = portal.search(invoice_number=invoice.number)
+    assert (found.flux_number, found.gross) == (first.flux_number, invoice.gross)
+    assert portal.search(flux_number=second.flux_number) == ()
+
+
+def test_number_may_be_used_again_after_a_rejection(portal: Portal) -> None:
+    """Nothing was integrated: the corrected file is taken under the same number."""
+    wrong = facts(UNKNOWN)
+    deposit(portal, wrong)
+    again = deposit(portal, facts(number=wrong.number))
+    assert portal.integration_report(again.flux_number).state is FluxState.INTEGRATED
+
+
+def test_unreadable_file_is_rejected_without_naming_an_invoice(portal: Portal) -> None:
+    """A technical error concerns the file."""
+    answer = portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"<not><xml>")
+    assert answer.outcome is DepositOutcome.ACCEPTED
+    report = portal.integration_report(answer.flux_number)
+    assert report.state is FluxState.REJECTED
+    assert {error.invoice_number for error in report.errors} == {""}
+    assert report.text
+
+
+def test_statement_is_not_something_to_deposit(portal: Portal) -> None:
+    """What is no invoice is refused without being recorded."""
+    answer = portal.deposit(file_name="F.pdf", kind=DocumentKind.STATEMENT, content=b"%PDF")
+    assert (answer.outcome, answer.flux_number) == (DepositOutcome.REFUSED, "")
+
+
+def test_unknown_flux_is_pending(portal: Portal) -> None:
+    """It may not be indexed yet: neither success nor failure."""
+    report = portal.integration_report("CPP0011106000000999999999")
+    assert (report.state, report.errors) == (FluxState.PENDING, ())
+
+
+def test_search_for_an_unknown_number_is_empty(portal: Portal) -> None:
+    """Absence is an answer, not an error."""
+    assert portal.search(invoice_number="F-INCONNUE") == ()
+    assert portal.search(flux_number="CPP0011106000000999999999") == ()
+
+
+def test_search_without_criterion_is_a_mistake(portal: Portal) -> None:
+    """Nobody asks for everything."""
+    with pytest.raises(ValueError, match="number"):
+        portal.search()
+
+
+def test_wrong_credentials_are_refused_everywhere(portals: Portals) -> None:
+    """Signing in and reading raise; a deposit answers, since the caller must record it."""
+    assert portals.locked_out
+    for portal in portals.locked_out:
+        with pytest.raises(PortalAccessRefused):
+            portal.sign_in()
+        with pytest.raises(PortalAccessRefused):
+            portal.search(invoice_number="F-1")
+        assert deposit(portal, facts()).outcome is DepositOutcome.UNAUTHORISED
+
+
+def test_structures_say_what_they_demand(portal: Portal) -> None:
+    """The four facts of the directory that decide an invoice."""
+    demands = {}
+    for siret in (PLAIN, STRICT, EITHER):
+        found = portal.structure(siret)
+        assert found is not None
+        assert (found.siret, found.active) == (siret, True)
+        demands[siret] = (
+            found.service_code_required,
+            found.engagement_required,
+            found.service_or_engagement_required,
+        )
+    assert demands == {
+        PLAIN: (False, False, False),
+        STRICT: (True, True, False),
+        EITHER: (False, False, True),
+    }
+
+
+def test_unknown_and_inactive_structures_differ(portal: Portal) -> None:
+    """One does not exist; the other exists and cannot receive."""
+    assert portal.structure(UNKNOWN) is None
+    closed = portal.structure(CLOSED)
+    assert closed is not None
+    assert not closed.active
+
+
+def test_services_say_what_they_demand(portal: Portal) -> None:
+    """Active or not, with an engagement or not, and exact codes only."""
+    structure = portal.structure(SERVICES)
+    assert structure is not None
+    found = {}
+    for code in ("LIBRE", "AVEC_EJ", "FERME"):
+        service = portal.service(structure, code)
+        assert service is not None
+        found[service.code] = (service.active, service.engagement_required)
+    assert found == {"LIBRE": (True, False), "AVEC_EJ": (True, True), "FERME": (False, False)}
+    assert portal.service(structure, "libre") is None
+    assert portal.service(structure, "INCONNU") is None
+
+
+def test_service_past_the_first_page_is_found(portal: Portal) -> None:
+    """The 218th service exists as much as the first."""
+    structure = portal.structure(CROWDED)
+    assert structure is not None
+    service = portal.service(structure, "SRV218")
+    assert service is not None
+    assert service.active

@@ -1,0 +1,159 @@
+"""Lenient reading: one meaning, whatever the shape; no crash, no float, no guess."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.money import Money
+from worker.portals import choruspro_json as read
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | anything.map(lambda v: json.dumps(v, default=str).encode())
+)
+def test_no_body_breaks_the_reader(body: bytes) -> None:
+    """Any bytes are an object or None."""
+    found = read.read_object(body)
+    assert found is None or isinstance(found, dict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'"texte"',
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1',
+        b'{"a": 1} {}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "{'a': 'é'}".encode("latin-1"),
+        b"<html></html>",
+    ],
+)
+def test_what_is_not_one_json_object_is_none(body: bytes) -> None:
+    """Truncated, doubled, hostile or foreign bodies are no answer."""
+    assert read.read_object(body) is None
+
+
+@given(anything)
+def test_every_reader_takes_every_value(value: object) -> None:
+    """No value of a field makes a reader fail."""
+    record = {"f": value}
+    assert isinstance(read.text(record, "f"), str)
+    assert isinstance(read.siret(record, "f"), str)
+    assert isinstance(read.integer(record, "f"), int | None)
+    assert isinstance(read.amount(record, "f"), Money | None)
+    assert isinstance(read.flag(record, "f"), bool)
+    assert isinstance(read.objects(record, "f"), tuple | None)
+    assert isinstance(read.day(record, "f"), date | None)
+    moment = read.instant(record, "f")
+    assert moment is None or moment.tzinfo is UTC
+
+
+@given(st.integers(min_value=-(10**17), max_value=10**17))
+def test_amounts_are_exact_to_the_cent(cents: int) -> None:
+    """An amount written as JSON number or text comes back as the same cents."""
+    written = str(Money(cents))
+    for body in (f'{{"f": {written}}}', f'{{"f": "{written}"}}', f'{{"f": {written}0}}'):
+        record = read.read_object(body.encode())
+        assert record is not None
+        assert read.amount(record, "f") == Money(cents)
+
+
+@pytest.mark.parametrize("value", ["1250.005", "1e400", "-1e30", "abc", "", "NaN", "1" * 40])
+def test_amount_that_is_not_cents_is_none(value: str) -> None:
+    """A fraction of a cent, or nonsense, is no amount at all."""
+    assert read.amount({"f": value}, "f") is None
+
+
+def test_siret_keeps_its_leading_zeros() -> None:
+    """A SIRET printed as a number is the fourteen digits it was."""
+    assert read.siret({"f": 1000900017}, "f") == "00001000900017"
+    assert read.siret({"f": "00001000900017"}, "f") == "00001000900017"
+    assert read.siret({"f": "123"}, "f") == "123"
+    assert read.siret({}, "f") == ""
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [(12, 12), ("12", 12), (Decimal("12.0"), 12), ("12.5", None), (True, None), (None, None)],
+)
+def test_integers_in_their_shapes(value: object, expected: int | None) -> None:
+    """Numbers may be texts; booleans are not numbers."""
+    assert read.integer({"f": value}, "f") == expected
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (True, True),
+        ("true", True),
+        ("OUI", True),
+        (1, True),
+        (False, False),
+        ("NON", False),
+        (None, False),
+        ("peut-être", False),
+    ],
+)
+def test_flags_in_their_shapes(value: object, *, expected: bool) -> None:
+    """No value means no: the portal leaves out what is empty."""
+    assert read.flag({"f": value}, "f") is expected
+
+
+def test_lists_in_their_shapes() -> None:
+    """Absent, null, one object or a list; but a list of something else cannot be counted."""
+    one = {"a": 1}
+    assert read.objects({}, "f") == ()
+    assert read.objects({"f": None}, "f") == ()
+    assert read.objects({"f": one}, "f") == (one,)
+    assert read.objects({"f": [one, one]}, "f") == (one, one)
+    assert read.objects({"f": [one, None]}, "f") is None
+    assert read.objects({"f": "1"}, "f") is None
+    assert read.child({"f": [one]}, "f") == one
+    assert read.child({"f": []}, "f") is None
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        ("2026-09-14", date(2026, 9, 14)),
+        ("2026-09-14 00:00", date(2026, 9, 14)),
+        ("2026-01-01T00:30:00+01:00", date(2026, 1, 1)),
+        ("14/09/2026", None),
+        (20261399, None),
+    ],
+)
+def test_days_in_their_shapes(value: object, expected: date | None) -> None:
+    """The day is the one the portal wrote, in Paris, not the day in UTC."""
+    assert read.day({"f": value}, "f") == expected
+
+
+def test_instants_are_utc_and_default_to_paris() -> None:
+    """A time without offset is Paris time, summer or winter."""
+    assert read.instant({"f": "2026-07-11T15:45:39.674+02:00"}, "f") == datetime(
+        2026, 7, 11, 13, 45, 39, 674000, tzinfo=UTC
+    )
+    assert read.instant({"f": "2018-04-19 11:09"}, "f") == datetime(2018, 4, 19, 9, 9, tzinfo=UTC)
+    assert read.instant({"f": "2018-01-19 11:09"}, "f") == datetime(2018, 1, 19, 10, 9, tzinfo=UTC)
+    assert read.instant({"f": "0001-01-01T00:00:00"}, "f") is None
+
+
+def test_text_cannot_command_a_terminal() -> None:
+    """Escape sequences and line breaks of the portal's texts become spaces."""
+    assert read.text({"f": " a\x1b[31mb\nc\u202e "}, "f") == "a [31mb c"

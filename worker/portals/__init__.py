@@ -1,0 +1,217 @@
+"""The contract of a portal, and the values it answers with. One file per portal beside this one.
+
+A portal never raises for a deposit that went wrong: it says which of the few outcomes happened,
+because the caller must record it. Reads raise ``PortalDown`` (try later, nothing is lost) or
+``PortalAccessRefused`` (credentials or rights to correct).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from worker.document import DocumentKind
+from worker.money import Money
+
+
+class DepositOutcome(StrEnum):
+    """What one deposit call came to. Every HTTP answer or failure is exactly one of these."""
+
+    ACCEPTED = "accepted"
+    """The portal gave a flux number: received, not yet integrated."""
+    REFUSED = "refused"
+    """The portal answered that it does not take the file; nothing was recorded."""
+    NOT_SENT = "not_sent"
+    """Certainly not recorded: no connection, or turned away before the file was read."""
+    THROTTLED = "throttled"
+    """Certainly not recorded: asked to slow down."""
+    UNAUTHORISED = "unauthorised"
+    """Certainly not recorded: credentials or rights refused."""
+    UNKNOWN = "unknown"
+    """Nobody can tell: no answer, a broken one, or a server error after the file left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositAnswer:
+    """The outcome of one deposit call, with what is worth keeping as evidence.
+
+    Attributes:
+        detail: for people, in French; never a secret.
+        raw: the answer's body as received, cut at 4 000 characters; empty without an answer.
+        retry_after: seconds the portal asked to wait.
+    """
+
+    outcome: DepositOutcome
+    detail: str
+    flux_number: str = ""
+    deposit_date: date | None = None
+    http_status: int | None = None
+    raw: str = ""
+    retry_after: int | None = None
+
+
+class FluxState(StrEnum):
+    """What became of a deposited file, in our words; the portal's word is kept beside it."""
+
+    PENDING = "pending"
+    INTEGRATED = "integrated"
+    PARTIAL = "partial"
+    """Some invoices of the file were integrated, the others are in the errors."""
+    REJECTED = "rejected"
+    """Nothing was integrated."""
+    INCIDENT = "incident"
+    """Stopped at the portal: a person must ask, and may have to deposit again."""
+    UNRECOGNISED = "unrecognised"
+    """A word we do not know: still pending for us, and shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportError:
+    """One error of an integration report. ``invoice_number`` is empty for technical errors."""
+
+    text: str
+    invoice_number: str = ""
+    code: str = ""
+    supplier: str = ""
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationReport:
+    """The *compte rendu d'intégration* of a flux. ``raw`` is its JSON, cut at 16 000 characters."""
+
+    flux_number: str
+    state: FluxState
+    raw_state: str
+    errors: tuple[ReportError, ...]
+    raw: str = ""
+
+    @property
+    def text(self) -> str:
+        """All errors in one paragraph, as the portal worded them."""
+        return " | ".join(error.text for error in self.errors)
+
+
+class BuyerStatus(StrEnum):
+    """Where an integrated invoice stands at the buyer's, in our words."""
+
+    IN_PROGRESS = "in_progress"
+    """Received, made available, validated…: nothing to do."""
+    SUSPENDED = "suspended"
+    REJECTED = "rejected"
+    """Refused by the buyer, or sent back for recycling, which is being withdrawn."""
+    APPROVED = "approved"
+    """Payment ordered or booked: the last word of buyers that do not report the payment."""
+    PAID = "paid"
+    CLOSED = "closed"
+    """Given up or deleted on the portal."""
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInvoice:
+    """One line of a search among the invoices we issued."""
+
+    cpp_id: int
+    """identifiantFactureCPP."""
+    number: str
+    issue_date: date | None
+    recipient: str
+    """SIRET."""
+    gross: Money | None
+    """montantTTC."""
+    flux_number: str
+    status: BuyerStatus
+    raw_status: str
+    status_at: datetime | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One status an invoice went through. No order is promised between entries."""
+
+    raw_status: str
+    status: BuyerStatus
+    at: str
+    """The portal's own text: local time of Paris, ``2018-04-19 11:09``."""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceHistory:
+    """All statuses of an invoice, and the current one."""
+
+    cpp_id: int
+    status: BuyerStatus
+    raw_status: str
+    entries: tuple[HistoryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureRecord:
+    """What the portal's directory says of a structure."""
+
+    portal_id: int
+    """idStructureCPP: differs between qualification and production."""
+    siret: str
+    name: str
+    active: bool
+    service_code_required: bool
+    engagement_required: bool
+    service_or_engagement_required: bool
+    """One of the two is enough; looked at before the two others."""
+    works_only: bool
+    """Only for works contracts: not an ordinary recipient."""
+    payment_not_reported: bool
+    """This structure never reports that it paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    """One service of a structure."""
+
+    code: str
+    name: str
+    active: bool
+    """What the portal says; the two days below can make it unusable all the same."""
+    engagement_required: bool
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """Last day, included."""
+
+
+class Portal(Protocol):
+    """What the deposit and the follow-up need of a portal."""
+
+    def sign_in(self) -> None:
+        """Make sure credentials work, before any intent is recorded.
+
+        Raises:
+            PortalDown: cannot be reached, or asks to wait.
+            PortalAccessRefused: the credentials are refused.
+        """
+
+    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+        """Hand a file over, once, without any retry."""
+
+    def integration_report(self, flux_number: str) -> IntegrationReport:
+        """What became of a file. An unknown flux is pending: it may not be indexed yet."""
+
+    def search(
+        self, *, invoice_number: str | None = None, flux_number: str | None = None
+    ) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours that matches, all pages, their count checked against the total.
+
+        Raises:
+            PortalDown: also when a page is missing: a short answer must never read as "absent".
+        """
+
+    def history(self, cpp_id: int) -> InvoiceHistory:
+        """The statuses of an integrated invoice."""
+
+    def structure(self, siret: str) -> StructureRecord | None:
+        """The structure that has this SIRET, or None."""
+
+    def service(self, structure: StructureRecord, code: str) -> ServiceRecord | None:
+        """One service of a structure by its code (exact), or None; all pages are read."""

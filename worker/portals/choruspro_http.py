@@ -1,0 +1,261 @@
+"""One HTTP attempt, told as a value: the whole answer, or why there is none and what that proves.
+
+The one question that matters about a deposit without an answer is whether a byte of it left.
+Exceptions do not tell: a reset or a TLS error may come before the request or in the middle of
+it. The connection tells: as long as ``connect()`` has not returned (name, TCP, proxy tunnel, TLS
+handshake and certificate), nothing of the request was written. So ``connect()`` marks its own
+failures, and everything after it counts as sent.
+
+Redirects are never followed, TLS is always verified, no answer is read past 10 MB, nothing is
+retried here or below. From the environment, and only there: the proxies (``HTTPS_PROXY``,
+``NO_PROXY``…; never for this machine itself) and the certificate authorities
+(``REQUESTS_CA_BUNDLE``). ``.netrc`` is ignored: it would replace our own authorisation.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import requests
+import structlog
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool
+from urllib3.util import Retry
+
+from worker.portals.choruspro_settings import is_loopback
+
+MOST_BYTES = 10 * 1024 * 1024
+"""Of an answer, once decompressed."""
+_CHUNK = 64 * 1024
+_LONGEST_WAIT = 24 * 3600
+_DIRECT = {"http": "", "https": ""}
+
+_log = structlog.get_logger("worker.portals.choruspro")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """A whole answer, whatever its status. Header names are looked up in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds to wait that the server asked for, at most a day (RFC 9110 §10.2.3).
+
+        A date is counted from the server's own ``Date``, so that our clock does not matter.
+        """
+        asked = self.headers.get("Retry-After", "").strip()
+        if asked.isascii() and asked.isdigit():
+            return min(int(asked[:9]), _LONGEST_WAIT)
+        try:
+            until = parsedate_to_datetime(asked)
+            wait = until - parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError):
+            return None
+        return min(max(int(wait.total_seconds()), 0), _LONGEST_WAIT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """No whole answer came.
+
+    Attributes:
+        sent: False only when it is certain that no byte of the request left.
+        reason: for people, in French, without address nor secret.
+    """
+
+    sent: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """What to send. ``route`` names the operation in logs."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    route: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class NeverConnected(urllib3_errors.NewConnectionError):
+    """``connect()`` failed: not one byte of the request was written. ``__cause__`` says why."""
+
+
+@contextmanager
+def _nothing_written_yet(connection: HTTPConnection) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise NeverConnected(connection, type(error).__name__) from error
+
+
+class _PlainConnection(HTTPConnection):
+    def connect(self) -> None:
+        with _nothing_written_yet(self):
+            super().connect()
+
+
+class _TlsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        with _nothing_written_yet(self):
+            super().connect()
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of requests, on connections that mark their failures."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=Retry(0, read=False, redirect=False))
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,  # noqa: FBT001 - the library's signature
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if isinstance(pool, HTTPSConnectionPool):
+            pool.ConnectionCls = _TlsConnection
+        elif isinstance(pool, HTTPConnectionPool):
+            pool.ConnectionCls = _PlainConnection
+        return pool
+
+
+class Transport:
+    """Sends requests, one attempt each, at the agreed pace."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        wait_for_turn: Callable[[], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._timeouts = (connect_timeout, read_timeout)
+        self._wait_for_turn = wait_for_turn
+        self._monotonic = monotonic
+        self._session = _new_session()
+
+    def close(self) -> None:
+        """Let go of the open connections."""
+        self._session.close()
+
+    def attempt(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
+        """Send a request that may be repeated; it may travel on a connection already open."""
+        return self._attempt(self._session, request)
+
+    def attempt_alone(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
+        """Send a request that must never be repeated, on a connection of its own.
+
+        A connection kept open may be found closed by the server when we write on it, and
+        nobody can then tell whether the request was read.
+        """
+        with closing(_new_session()) as session:
+            return self._attempt(session, request)
+
+    def _attempt(self, session: requests.Session, request: HttpRequest) -> HttpAnswer | NoAnswer:
+        self._wait_for_turn()
+        start = self._monotonic()
+        outcome = self._exchange(session, request)
+        seconds = round(self._monotonic() - start, 3)
+        match outcome:
+            case HttpAnswer(status=status):
+                _log.info("portal.answer", route=request.route, status=status, seconds=seconds)
+            case NoAnswer(sent=sent):
+                _log.warning("portal.no_answer", route=request.route, sent=sent, seconds=seconds)
+        return outcome
+
+    def _exchange(self, session: requests.Session, request: HttpRequest) -> HttpAnswer | NoAnswer:
+        try:
+            with session.request(
+                request.method,
+                request.url,
+                data=request.body or None,
+                headers=dict(request.headers),
+                auth=_keep_our_headers,
+                proxies=dict(_DIRECT) if is_loopback(request.url) else None,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = self._read(response)
+        except (requests.RequestException, urllib3_errors.HTTPError, OSError) as error:
+            return _explain(error)
+        if body is None:
+            return NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
+        return HttpAnswer(status=response.status_code, headers=response.headers, body=body)
+
+    def _read(self, response: requests.Response) -> bytes | None:
+        """The body; None when it is too big, or drips for longer than the read timeout."""
+        deadline = self._monotonic() + self._timeouts[1]
+        body = bytearray()
+        # read1 gives what has come; read would wait for a whole chunk, drop by drop.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > MOST_BYTES or self._monotonic() > deadline:
+                return None
+        return bytes(body)
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    session.headers["User-Agent"] = "chorus-worker"
+    return session
+
+
+def _keep_our_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _explain(error: BaseException) -> NoAnswer:
+    root = _root(error)
+    if not isinstance(root, NeverConnected):
+        timed_out = isinstance(root, urllib3_errors.ReadTimeoutError | TimeoutError)
+        reason = "aucune réponse dans le délai" if timed_out else "connexion coupée en cours"
+        return NoAnswer(sent=True, reason=f"{reason} ({type(root).__name__})")
+    cause = root.__cause__
+    match cause:
+        case urllib3_errors.NameResolutionError():
+            reason = "le nom du serveur est introuvable"
+        case urllib3_errors.NewConnectionError():
+            reason = "le serveur refuse la connexion ou n'est pas joignable"
+        case urllib3_errors.ConnectTimeoutError() | TimeoutError():
+            reason = "le serveur ne répond pas dans le délai de connexion"
+        case ssl.SSLCertVerificationError():
+            reason = "le certificat du serveur n'est pas reconnu"
+        case ssl.SSLError():
+            reason = "la connexion chiffrée (TLS) n'a pas pu s'établir"
+        case _:
+            reason = "la connexion n'a pas pu s'établir"
+    return NoAnswer(sent=False, reason=f"{reason} ({type(cause).__name__})")
+
+
+def _root(error: BaseException) -> BaseException:
+    """The failure under the wrappers of requests and urllib3."""
+    match error:
+        case urllib3_errors.MaxRetryError(reason=BaseException() as inner):
+            return _root(inner)
+        case urllib3_errors.ProxyError(original_error=BaseException() as inner):
+            return _root(inner)
+        case requests.RequestException(args=(BaseException() as inner, *_)):
+            return _root(inner)
+        case urllib3_errors.ProtocolError(args=(_, BaseException() as inner, *_)):
+            return _root(inner)
+        case _:
+            return error

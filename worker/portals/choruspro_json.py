@@ -1,0 +1,132 @@
+"""Reading the portal's JSON with patience for its shapes, and none for floats.
+
+Its answers vary: a list of one printed as an object, a SIRET or an id as number or text, null or
+nothing for "no value", three ways to write a date (reference §2, general rules; §9, 15). Here
+each of these reads the same. Amounts are taken from the digits of the text.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from worker.money import Money
+
+JsonObject: TypeAlias = Mapping[str, object]
+
+PARIS = ZoneInfo("Europe/Paris")
+_MOST_DIGITS = 25
+"""Positions of an amount at Chorus Pro: decimal(19,6), and some room (§5)."""
+_YES = ("true", "oui", "1")
+
+
+def read_object(body: bytes) -> JsonObject | None:
+    """The JSON object of an answer, or None when the body is not exactly one."""
+    try:
+        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        # Not UTF-8, not JSON, NaN, an integer of thousands of digits, or nested without end.
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def text(record: JsonObject, field: str) -> str:
+    """A text, without blanks around it; numbers become their digits, anything else is empty.
+
+    Characters that do not print become spaces: this text ends on terminals and in reports.
+    """
+    match record.get(field):
+        case str() as value:
+            printable = (c if c.isprintable() else " " for c in value)
+            return "".join(printable).strip()
+        case bool():
+            return ""
+        case int() | Decimal() as value:
+            return str(value)
+        case _:
+            return ""
+
+
+def siret(record: JsonObject, field: str) -> str:
+    """A SIRET; one that came as a number gets its leading zeros back."""
+    value = text(record, field)
+    return value.zfill(14) if isinstance(record.get(field), int) else value
+
+
+def integer(record: JsonObject, field: str) -> int | None:
+    """A whole number, also when written as text or with a useless fraction."""
+    value = _decimal(record.get(field))
+    return int(value) if value is not None and value == value.to_integral_value() else None
+
+
+def amount(record: JsonObject, field: str) -> Money | None:
+    """Euros, exact to the cent; None without a value or with a fraction of a cent."""
+    value = _decimal(record.get(field))
+    try:
+        return None if value is None else Money.of(value)
+    except ValueError:
+        return None
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    # An exponent of a million would be a very long integer.
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+        return None
+    return number if len(number.as_tuple().digits) <= _MOST_DIGITS else None
+
+
+def flag(record: JsonObject, field: str) -> bool:
+    """A yes or no. Without a value it is no: the portal leaves out what has no value."""
+    value = record.get(field)
+    return value is True or text(record, field).casefold() in _YES
+
+
+def child(record: JsonObject, field: str) -> JsonObject | None:
+    """The object in a field; the first of a list of them; None without one."""
+    return next(iter(objects(record, field) or ()), None)
+
+
+def objects(record: JsonObject, field: str) -> tuple[JsonObject, ...] | None:
+    """The objects of a list; a lone object is a list of one, no value an empty list.
+
+    Returns:
+        None when something else is there: nobody can tell how many records that is.
+    """
+    match record.get(field):
+        case None:
+            return ()
+        case dict() as lone:
+            return (lone,)
+        case list() as items if all(isinstance(item, dict) for item in items):
+            return tuple(items)
+        case _:
+            return None
+
+
+def day(record: JsonObject, field: str) -> date | None:
+    """A date, also when the portal adds a time to it; None when it cannot be read."""
+    try:
+        return date.fromisoformat(text(record, field)[:10])
+    except ValueError:
+        return None
+
+
+def instant(record: JsonObject, field: str) -> datetime | None:
+    """An instant in UTC; a time without offset is Paris time. None when it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(text(record, field))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

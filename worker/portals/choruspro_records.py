@@ -1,0 +1,154 @@
+"""Answers of Chorus Pro as the values of the contract. Field names are those of its Swaggers.
+
+Personal data in histories (who at the buyer's did what) is not read.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from worker.portals import (
+    BuyerStatus,
+    FoundInvoice,
+    HistoryEntry,
+    IntegrationReport,
+    InvoiceHistory,
+    ReportError,
+    ServiceRecord,
+    StructureRecord,
+)
+from worker.portals import choruspro_json as read
+from worker.portals.choruspro_json import JsonObject
+from worker.portals.choruspro_words import buyer_status, flux_state
+
+LONGEST_REPORT = 16_000
+_UNKNOWN_FLUX = 20001
+_UNKNOWN_FLUX_LABEL = "POQ_MSG_01.003"
+
+
+def is_unknown_flux(answer: JsonObject) -> bool:
+    """Whether a report says "Flux introuvable" (§4.2): the number alone has other meanings."""
+    label = read.text(answer, "libelle")
+    named = _UNKNOWN_FLUX_LABEL in label or "introuvable" in label.casefold()
+    return named and read.integer(answer, "codeRetour") == _UNKNOWN_FLUX
+
+
+def integration_report(flux_number: str, answer: JsonObject) -> IntegrationReport:
+    """The answer of ``consulterCRDetaille`` (§2.2)."""
+    word = read.text(answer, "etatCourantDepotFlux")
+    technical = (
+        ReportError(
+            text=read.text(error, "libelleErreur"),
+            code=read.text(error, "codeErreur") or read.text(error, "natureErreur"),
+        )
+        for error in read.objects(answer, "listeErreurTechnique") or ()
+    )
+    refused = (
+        ReportError(
+            text=read.text(error, "libelleErreurDP"),
+            invoice_number=read.text(error, "numeroDP"),
+            supplier=read.siret(error, "identifiantFournisseur"),
+            recipient=read.siret(error, "identifiantDestinataire"),
+        )
+        for error in read.objects(answer, "listeErreurDP") or ()
+    )
+    return IntegrationReport(
+        flux_number=flux_number,
+        state=flux_state(word),
+        raw_state=word,
+        errors=(*technical, *refused),
+        raw=json.dumps(answer, ensure_ascii=False, default=_plain)[:LONGEST_REPORT],
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def found_invoice(row: JsonObject) -> FoundInvoice:
+    """One element of ``listeFactures`` (§2.4), already known to carry its identifier."""
+    word = read.text(row, "statut")
+    return FoundInvoice(
+        cpp_id=read.integer(row, "identifiantFactureCPP") or 0,
+        number=read.text(row, "numeroFacture"),
+        issue_date=read.day(row, "dateFacture"),
+        recipient=read.siret(row, "codeDestinataire"),
+        gross=read.amount(row, "montantTTC"),
+        flux_number=read.text(row, "numeroFluxDepot"),
+        status=buyer_status(word),
+        raw_status=word,
+        status_at=read.instant(row, "dateHeureEtatCourant"),
+        comment=read.text(row, "commentaireEtatCourant"),
+    )
+
+
+def invoice_history(cpp_id: int, answer: JsonObject) -> InvoiceHistory:
+    """The answer of ``consulter/historique`` (§2.6)."""
+    word = read.text(answer, "statutCourantCode")
+    block = read.child(answer, "historiquesDesStatuts") or {}
+    return InvoiceHistory(
+        cpp_id=cpp_id,
+        status=buyer_status(word),
+        raw_status=word,
+        entries=tuple(
+            HistoryEntry(
+                raw_status=read.text(entry, "histoStatutCode"),
+                status=_status_of(entry),
+                at=read.text(entry, "histoStatutDatePassage"),
+                comment=read.text(entry, "histoStatutCommentaire"),
+            )
+            for entry in read.objects(block, "histoStatut") or ()
+        ),
+    )
+
+
+def _status_of(entry: JsonObject) -> BuyerStatus:
+    return buyer_status(read.text(entry, "histoStatutCode"))
+
+
+def structure_with(siret: str, rows: Iterable[JsonObject]) -> JsonObject | None:
+    """The row of ``listeStructures`` that has this SIRET, an active one before the others."""
+    same = [row for row in rows if read.siret(row, "identifiantStructure") == siret]
+    return next((row for row in same if is_active(row)), same[0] if same else None)
+
+
+def is_active(row: JsonObject) -> bool:
+    """Whether a structure may receive invoices: the two vocabularies of the portal (§2.9)."""
+    return read.text(row, "statut").upper() in ("ACTIVE", "ACTIF")
+
+
+def structure_record(
+    siret: str, portal_id: int, row: JsonObject, demands: JsonObject
+) -> StructureRecord:
+    """A row of ``listeStructures`` and its ``parametres`` (§6.1)."""
+    return StructureRecord(
+        portal_id=portal_id,
+        siret=siret,
+        name=read.text(row, "designationStructure"),
+        active=is_active(row),
+        service_code_required=read.flag(demands, "codeServiceDoitEtreRenseigne"),
+        engagement_required=read.flag(demands, "numeroEJDoitEtreRenseigne"),
+        service_or_engagement_required=read.flag(demands, "gestionNumeroEJOuCodeService"),
+        works_only=read.flag(demands, "estMoaUniquement"),
+        payment_not_reported=read.flag(demands, "statutMiseEnPaiementNestPasRemonte"),
+    )
+
+
+def service_with(code: str, rows: Sequence[JsonObject]) -> JsonObject | None:
+    """The row of ``listeServices`` that has this exact code, an active one before the others."""
+    same = [row for row in rows if read.text(row, "codeService") == code]
+    return next((row for row in same if read.flag(row, "estActif")), same[0] if same else None)
+
+
+def service_record(row: JsonObject, demands: JsonObject) -> ServiceRecord:
+    """A row of ``listeServices`` and its ``parametres`` (§2.9, §6.1)."""
+    return ServiceRecord(
+        code=read.text(row, "codeService"),
+        name=read.text(row, "libelleService"),
+        active=read.flag(row, "estActif"),
+        engagement_required=read.flag(demands, "numeroEngagement"),
+        valid_from=read.day(demands, "dateDebutValidite"),
+        valid_to=read.day(demands, "dateFinValidite"),
+    )

@@ -1,0 +1,127 @@
+"""What the Chorus Pro client must be told: two addresses, two pairs of credentials, a pace.
+
+Reference §1.1 (hosts), §1.4 (headers), §1.6 (the technical account).
+"""
+
+import ipaddress
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from worker.errors import ConfigurationError
+
+
+class Addresses(NamedTuple):
+    """Where one environment answers."""
+
+    token_url: str
+    api_url: str
+
+
+PRODUCTION = Addresses(
+    "https://oauth.piste.gouv.fr/api/oauth/token",
+    "https://api.piste.gouv.fr",
+)
+QUALIFICATION = Addresses(
+    "https://sandbox-oauth.piste.gouv.fr/api/oauth/token",
+    "https://sandbox-api.piste.gouv.fr",
+)
+
+
+class Secret:
+    """A text that never shows itself by accident. Blanks pasted around it are dropped."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value.strip()
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(•••)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChorusProSettings:
+    """How to reach Chorus Pro, and as whom. Checked when built.
+
+    Attributes:
+        token_url: where PISTE issues tokens.
+        api_url: root of the API, without ``/cpro``.
+        client_id: of the PISTE application, "OAuth Credentials" panel.
+        client_secret: its secret.
+        technical_login: of the *compte technique*, ``TECH_…@cpro.fr``.
+        technical_password: its password, to be changed every 424 days.
+        connect_timeout: seconds to reach the server.
+        read_timeout: seconds without a byte of the answer.
+        requests_per_second: pace of all calls together.
+        user_id: ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional).
+
+    Raises:
+        ConfigurationError: an address is not https, or half of a pair is missing.
+    """
+
+    token_url: str
+    api_url: str
+    client_id: str
+    client_secret: Secret
+    technical_login: str
+    technical_password: Secret
+    connect_timeout: float = 10
+    read_timeout: float = 60
+    requests_per_second: float = 5
+    user_id: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                object.__setattr__(self, field.name, value.strip())
+        for name in ("client_id", "client_secret", "technical_login", "technical_password"):
+            if not getattr(self, name):
+                raise ConfigurationError(
+                    f"Chorus Pro : {name} n'est pas renseigné.",
+                    "Renseignez les deux couples : client_id et client_secret (PISTE), "
+                    "technical_login et technical_password (compte technique).",
+                )
+        if ":" in self.technical_login:
+            raise ConfigurationError(
+                "Chorus Pro : technical_login contient « : ».",
+                "Donnez l'identifiant seul ; le mot de passe va dans technical_password.",
+            )
+        for name in ("token_url", "api_url"):
+            _check_address(name, getattr(self, name))
+        for name in ("connect_timeout", "read_timeout", "requests_per_second"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"Chorus Pro : {name} doit être supérieur à zéro.")
+
+
+def _check_address(name: str, address: str) -> None:
+    parts = urlsplit(address)
+    plain_but_local = parts.scheme == "http" and is_loopback(address)
+    if not parts.hostname or not (parts.scheme == "https" or plain_but_local):
+        raise ConfigurationError(
+            f"Chorus Pro : {name} doit être une adresse https:// "
+            "(http:// est réservé à cette machine).",
+            "Corrigez l'adresse : les secrets ne voyagent jamais en clair.",
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"Chorus Pro : {name} ne doit porter ni identifiant, ni paramètre.",
+            "Donnez l'adresse seule, comme https://api.piste.gouv.fr.",
+        )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a URL stays on this machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -5,6 +5,7 @@ Pure: the same rows give the same consumption. What does not fit is a finding, n
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from worker.findings import Finding
 from worker.members import Subscription
@@ -71,12 +72,16 @@ def consume(
     A subscribed month needs a row, even for zero users: a missing month would bill too little.
     Users outside any subscription are a finding, not a line (C9).
     """
-    rows = {(row.service, row.tier, row.month): row for row in usage if row.month.year == year}
+    rows = {
+        (row.service, row.tier, row.month): row
+        for row in sorted(usage, key=_usage_order)
+        if row.siret == siret and row.month.year == year
+    }
     findings: list[Finding] = []
     used: set[tuple[str, int | None, Month]] = set()
     uses: dict[tuple[str, int | None, int], list[MonthlyUse]] = {}
-    ordered = sorted(subscriptions, key=lambda s: (s.service, s.tier or 0, s.start))
-    for subscription in ordered:
+    own = (subscription for subscription in subscriptions if subscription.siret == siret)
+    for subscription in sorted(own, key=_subscription_order):
         missing = []
         for month in filter(subscription.covers, months_of(year)):
             key = (subscription.service, subscription.tier, month)
@@ -112,6 +117,14 @@ def consume(
 def service_name(service: str, tier: int | None) -> str:
     """A service for people: ``stockage 2 To``."""
     return service if tier is None else f"{service} {tier} To"
+
+
+def _usage_order(row: UsageRecord) -> tuple[str, int, Month]:
+    return row.service, row.tier or 0, row.month
+
+
+def _subscription_order(subscription: Subscription) -> tuple[str, int, date, int]:
+    return subscription.service, subscription.tier or 0, subscription.start, subscription.category
 
 
 def _gap(subscription: Subscription, missing: list[Month]) -> Finding:

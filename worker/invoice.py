@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from worker.members import Address, BillingReferences, Member
-from worker.money import Money, french, net_of_tax, spread, unit_price_net
+from worker.money import Money, french, nets_of_tax, unit_price_net
 from worker.period import Period
 from worker.rating import RatedLine
 from worker.vat import VatRegime
@@ -211,9 +211,9 @@ def split_gross(
 ) -> tuple[tuple[Money, ...], tuple[VatBreakdown, ...]]:
     """Derive net amounts and VAT from agreed TTC amounts.
 
-    Per regime: HT is the rounded net of the TTC total, VAT is TTC − HT, and HT is spread over
-    the lines by largest remainder. The VAT is never more than a cent from base × rate
-    (BR-CO-17 allows it), and the total is always the agreed one.
+    Per regime: HT is the rounded net of the TTC total, VAT is TTC − HT, and the lines' nets are
+    rounded so that they add up to HT, each less than a cent from its exact net. The VAT is never
+    more than a cent from base × rate (BR-CO-17 allows it); the total is always the agreed one.
 
     Returns:
         The net of each line, in order, and the breakdown (BG-23) in order of first use.
@@ -223,11 +223,10 @@ def split_gross(
     for regime in dict.fromkeys(regime for _, regime in amounts):
         indexes = [i for i, (_, other) in enumerate(amounts) if other == regime]
         grosses = [amounts[i][0] for i in indexes]
-        gross = Money.sum(grosses)
-        net = net_of_tax(gross, regime.rate)
-        shares = spread(net, [amount.cents for amount in grosses])
+        shares = nets_of_tax(grosses, regime.rate)
         nets.update(zip(indexes, shares, strict=True))
-        breakdown.append(VatBreakdown(regime=regime, taxable=net, tax=gross - net))
+        net = Money.sum(shares)
+        breakdown.append(VatBreakdown(regime=regime, taxable=net, tax=Money.sum(grosses) - net))
     return tuple(nets[i] for i in range(len(amounts))), tuple(breakdown)
 
 

@@ -27,10 +27,10 @@ class Money:
     @classmethod
     def of(cls, euros: Decimal) -> Self:
         """Exact conversion; raises ValueError when there is a fraction of a cent."""
-        cents = euros * CENTS_PER_EURO
-        if cents != cents.to_integral_value():
+        amount = cls(int(euros * CENTS_PER_EURO))
+        if amount.euros != euros:  # the product is rounded past 28 digits, a comparison is not
             raise ValueError(f"{euros} has a fraction of a cent")
-        return cls(int(cents))
+        return amount
 
     @classmethod
     def sum(cls, amounts: Iterable[Self]) -> Self:
@@ -87,31 +87,26 @@ def round_half_up(numerator: int, denominator: int) -> int:
 
 def net_of_tax(gross: Money, rate: Decimal) -> Money:
     """HT of an agreed TTC amount at ``rate`` percent: round half up of T × 100 / (100 + r)."""
-    hundred_plus_rate = Decimal(100) + rate
-    numerator, denominator = hundred_plus_rate.as_integer_ratio()
+    numerator, denominator = (Decimal(100) + rate).as_integer_ratio()
     return Money(round_half_up(gross.cents * 100 * denominator, numerator))
+
+
+def nets_of_tax(grosses: Sequence[Money], rate: Decimal) -> tuple[Money, ...]:
+    """HT of each TTC amount, so that together they make the HT of their total.
+
+    Each exact HT is rounded down; the cents left go one by one to the amounts that lost most, the
+    earlier one when equal. So each is less than a cent from its exact HT.
+    """
+    numerator, denominator = (Decimal(100) + rate).as_integer_ratio()
+    exact = [divmod(gross.cents * 100 * denominator, numerator) for gross in grosses]
+    cents = [floor for floor, _ in exact]
+    left = net_of_tax(Money.sum(grosses), rate).cents - sum(cents)
+    for index in sorted(range(len(exact)), key=lambda i: (-exact[i][1], i))[:left]:
+        cents[index] += 1
+    return tuple(Money(amount) for amount in cents)
 
 
 def unit_price_net(gross: Money, rate: Decimal, units: int) -> Decimal:
     """Net price of ``units`` units (BT-146), six decimals at most as Chorus Pro allows."""
     exact = Decimal(gross.cents * units) / (Decimal(100) + rate)
     return exact.quantize(Decimal("0.000001"), rounding=ROUND_HALF_UP).normalize()
-
-
-def spread(total: Money, weights: Sequence[int]) -> tuple[Money, ...]:
-    """Share ``total`` in proportion to non-negative weights, to the cent, largest remainder first.
-
-    The shares always add up to ``total``; equal remainders go to the earlier share.
-    Raises ValueError when the weights are empty, negative, or all zero for a non-zero total.
-    """
-    whole = sum(weights)
-    if not weights or min(weights) < 0 or (whole == 0 and total):
-        raise ValueError("cannot spread an amount over these weights")
-    if whole == 0:
-        return tuple(ZERO for _ in weights)
-    floors = [total.cents * weight // whole for weight in weights]
-    remainders = [total.cents * weight % whole for weight in weights]
-    missing = total.cents - sum(floors)
-    for index in sorted(range(len(weights)), key=lambda i: (-remainders[i], i))[:missing]:
-        floors[index] += 1
-    return tuple(Money(cents) for cents in floors)

@@ -9,8 +9,8 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})")
-_FRENCH = re.compile(r"(\d{1,2})/(\d{4})")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})", re.ASCII)
+_FRENCH = re.compile(r"(\d{1,2})/(\d{4})", re.ASCII)
 MONTH_NAMES = (
     "janvier",
     "février",
@@ -95,5 +95,10 @@ def french_date(day: date) -> str:
 
 
 def paris_day(instant: datetime) -> date:
-    """The legal day of an instant: invoices are dated in metropolitan France."""
+    """The legal day of an instant: invoices are dated in metropolitan France.
+
+    Raises ValueError for an instant without a zone: it would be read in that of the machine.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no time zone")
     return instant.astimezone(PARIS).date()

@@ -149,8 +149,7 @@ def _explain(
     if len(parts) > 1:
         price += f" ({' + '.join(f'{french(amount)} {label}' for label, amount in parts)})"
     return (
-        f"{' ; '.join(_runs(months))} ; soit {french_integer(quantity)} utilisateurs × mois "
-        f"à {price} TTC, "
+        f"{' ; '.join(_runs(months))} ; soit {_users(quantity)} × mois à {price} TTC, "
         f"grille {grid_version} = {french(total)}"
     )
 
@@ -163,18 +162,24 @@ def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
         numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
     ):
         names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
-        who = f"{french_integer(users)} utilisateur{'s' if users > 1 else ''}"
-        if len(names) == 1:
-            runs.append(f"{who} en {names[0]}")
-        else:
-            of = "d'" if names[0][0] in "ao" else "de "
-            runs.append(f"{who} {of}{names[0]} à {names[-1]}")
+        runs.append(f"{_users(users)} {_span(names[0], names[-1])}")
     return runs
 
 
+def _users(number: int) -> str:
+    return f"{french_integer(number)} utilisateur{'s' if number > 1 else ''}"
+
+
+def _span(first: str, last: str) -> str:
+    """``en mai``, ``de mai à juin``, ``d'avril à août``."""
+    if first == last:
+        return f"en {first}"
+    of = "d'" if first[0] in "ao" else "de "
+    return f"{of}{first} à {last}"
+
+
 def _no_price(use: ServiceUse, months: tuple[MonthlyUse, ...], reason: str) -> Finding:
-    first, last = months[0].month, months[-1].month
-    span = first.french if first == last else f"de {first.french} à {last.french}"
+    span = _span(months[0].month.french, months[-1].month.french)
     return Finding(
         code="TARIFF-NO-PRICE",
         message=f"pas de prix pour {service_name(use.service, use.tier)} {span} : {reason}",

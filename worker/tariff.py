@@ -5,6 +5,7 @@ there. A new *shape* of price is a new class beside ``PerUserMonth`` and a funct
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from worker.vat import VatCategory, VatRegime
 
 NO_TIER = 0
 """Key of the prices of a service without tiers, in the file and in memory."""
+MAX_PRICE = 1_000_000
+"""Euros: a price of a user and month that reaches it is a slip of the keyboard."""
+_TIER = re.compile(r"[1-9][0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,7 @@ def parse_grid(content: bytes, name: str) -> TariffGrid:
     """
     try:
         data = tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise TariffError(
             f"La grille tarifaire {name} est illisible : {error}.",
             "Corrigez la syntaxe TOML du fichier.",
@@ -143,11 +147,11 @@ class _GridReader:
         source = self._text(data, "source", "")
         valid_from = data.get("valid_from")
         valid_to = data.get("valid_to")
-        if not isinstance(valid_from, date):
+        if type(valid_from) is not date:  # a datetime is a date too, and compares with none
             self._add("valid_from", "une date est attendue (AAAA-MM-JJ, sans guillemets)")
-        if valid_to is not None and not isinstance(valid_to, date):
+        if valid_to is not None and type(valid_to) is not date:
             self._add("valid_to", "une date est attendue (AAAA-MM-JJ, sans guillemets)")
-        elif valid_to and isinstance(valid_from, date) and valid_to < valid_from:
+        elif valid_to and type(valid_from) is date and valid_to < valid_from:
             self._add("valid_to", "la fin de validité précède le début")
         services = data.get("services")
         if not isinstance(services, dict) or not services:
@@ -188,6 +192,13 @@ class _GridReader:
             self._add(
                 f"{path}.components", "toutes les composantes doivent avoir les mêmes paliers"
             )
+        if len({len(prices) for part in good for prices in part.prices.values()}) > 1:
+            self._add(
+                f"{path}.components",
+                "toutes les listes de prix doivent avoir le même nombre de catégories",
+            )
+        if len({part.code for part in good}) < len(good):
+            self._add(f"{path}.components", "deux composantes portent le même code")
         if vat is None or len(good) != len(components) or not good:
             return None
         return ServiceTariff(code=code, label=label, vat=vat, shape=PerUserMonth(components=good))
@@ -197,25 +208,22 @@ class _GridReader:
             self._add(path, "une table est attendue")
             return None
         self._unknown(part, {"code", "label", "prices", "tiers"}, path)
+        code, label = self._text(part, "code", path), self._text(part, "label", path)
         rows: dict[int, tuple[Money, ...]] = {}
         if ("prices" in part) == ("tiers" in part):
             self._add(path, "donnez soit « prices » (sans palier), soit « tiers » (par palier)")
         elif "prices" in part:
             rows[NO_TIER] = self._prices(part["prices"], f"{path}.prices")
-        elif isinstance(part["tiers"], dict):
+        elif isinstance(part["tiers"], dict) and part["tiers"]:
             for tier, prices in part["tiers"].items():
                 where = f"{path}.tiers.{tier}"
-                if not tier.isdecimal() or int(tier) == NO_TIER:
+                if not _TIER.fullmatch(tier):
                     self._add(where, "un palier est un nombre entier de To")
                 else:
                     rows[int(tier)] = self._prices(prices, where)
         else:
             self._add(f"{path}.tiers", "une table « palier = [prix par catégorie] » est attendue")
-        if not all(rows.values()):
-            return None
-        return PriceComponent(
-            code=self._text(part, "code", path), label=self._text(part, "label", path), prices=rows
-        )
+        return PriceComponent(code=code, label=label, prices=rows) if all(rows.values()) else None
 
     def _prices(self, values: object, path: str) -> tuple[Money, ...]:
         if not isinstance(values, list) or not values:
@@ -223,8 +231,8 @@ class _GridReader:
             return ()
         prices = []
         for category, value in enumerate(values, start=1):
-            amount = Decimal(value) if isinstance(value, int | Decimal) else None
-            if amount is None or not amount.is_finite() or amount < 0:
+            amount = _number(value)
+            if amount is None or not 0 <= amount < MAX_PRICE:
                 self._add(path, f"catégorie {category} : « {value} » n'est pas un prix en euros")
                 continue
             try:
@@ -238,11 +246,11 @@ class _GridReader:
             self._add(path, 'une table est attendue, par exemple { category = "S", rate = 20 }')
             return None
         self._unknown(table, {"category", "rate", "reason", "reason_code"}, path)
-        rate = table.get("rate", 0)
+        rate = _number(table.get("rate", 0))
         try:
             return VatRegime(
                 category=VatCategory(table.get("category", "")),
-                rate=Decimal(rate) if isinstance(rate, int | Decimal) else Decimal(-1),
+                rate=Decimal(-1) if rate is None else rate,
                 reason=str(table.get("reason", "")),
                 reason_code=str(table.get("reason_code", "")),
             )
@@ -270,3 +278,11 @@ class _GridReader:
                 remedy="Corrigez cette clé dans le fichier de tarifs.",
             )
         )
+
+
+def _number(value: object) -> Decimal | None:
+    """A finite TOML number; ``true`` is an int for Python, not for who writes prices."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    number = Decimal(value)
+    return number if number.is_finite() else None

@@ -37,7 +37,7 @@ class VatRegime:
 
     def __post_init__(self) -> None:
         taxed = self.category is VatCategory.STANDARD
-        if taxed != (self.rate > 0):
+        if not self.rate.is_finite() or not 0 <= self.rate <= 100 or taxed != (self.rate > 0):
             raise ValueError(f"category {self.category} does not go with rate {self.rate}")
-        if taxed == bool(self.reason):
+        if taxed == bool(self.reason.strip()):
             raise ValueError("a reason is needed when no VAT is charged, and only then")

@@ -1,0 +1,83 @@
+"""Killing ``run`` at any moment and running it again ends as if nothing had happened."""
+
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import command, environment, run
+from worker.sandbox.ledger import read_fluxes, read_invoices
+
+
+@pytest.fixture(name="ready", scope="module")
+def _ready(played: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration folder with everything imported and nothing billed yet."""
+    folder = tmp_path_factory.mktemp("ready") / "demo"
+    shutil.copytree(played[0], folder)
+    shutil.rmtree(folder / "donnees" / "archive")
+    for database in (folder / "donnees").glob("*.sqlite*"):
+        database.unlink()
+    config = folder / "worker.toml"
+    assert run("init", folder).code == 0
+    for kind in ("members", "subscriptions", "usage", "references"):
+        said = run("import", kind, folder / "exemples" / f"{kind}.csv", config=config)
+        assert said.code == 0, said.err
+    return folder
+
+
+def books(folder: Path) -> list[tuple[str, str, int]]:
+    """Number, buyer and cents of every invoice, as our database holds them."""
+    with sqlite3.connect(folder / "donnees" / "worker.sqlite") as database:
+        return database.execute(
+            "SELECT number, siret, total_cents FROM invoice WHERE number IS NOT NULL "
+            "ORDER BY number"
+        ).fetchall()
+
+
+def run_killed(config: Path, lines: int, seconds: float) -> bool:
+    """Start ``run``, kill it some time after so many lines of progress; False if it had ended."""
+    process = subprocess.Popen(
+        command("run", "2025", config=config),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    for _ in range(lines):
+        process.stderr.readline()
+    time.sleep(seconds)
+    alive = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return alive
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
+    ready: Path, played: tuple[Path, object], tmp_path: Path, seed: int
+) -> None:
+    """After random kills: same invoices, no gap, nothing twice at the portal, journal sound."""
+    folder = tmp_path / "demo"
+    shutil.copytree(ready, folder)
+    config = folder / "worker.toml"
+    chance = random.Random(seed)  # noqa: S311 - instants, not secrets
+    kills = sum(
+        run_killed(config, chance.randint(0, 12), chance.uniform(0, 0.15)) for _ in range(5)
+    )
+    assert kills >= 3
+
+    said = run("run", "2025", "--json", config=config)
+
+    assert said.code == 1, said.err
+    assert [i["status"] for i in said.json["invoices"]] == ["integrated"] * 11 + ["parked"]
+    assert books(folder) == books(played[0])
+    ledger = folder / "donnees" / "chorus-local.sqlite"
+    integrated = [(i.content.number, i.content.buyer_siret) for i in read_invoices(ledger)]
+    assert sorted(integrated) == [(number, siret) for number, siret, _ in books(folder)]
+    assert len({flux.sha256 for flux in read_fluxes(ledger)}) == 11
+    assert run("journal", "verify", config=config).code == 0

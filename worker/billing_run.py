@@ -1,0 +1,393 @@
+"""The January batch: from what was consumed to issued, frozen documents, member by member.
+
+Order of things for one member, and why (docs/architecture.md):
+
+1. compute, check the rules and the portal's directory: before any number;
+2. one transaction: read again, take the numbers, render, validate, archive, store, journal;
+   anything wrong undoes it all, and the numbers were never taken;
+3. a member with a blocking finding is parked, and the others go on.
+
+Safe to run again at any time: a member already invoiced for the year is left alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlmodel import Session
+
+from worker.audit import EventTag
+from worker.consumption import consume
+from worker.document import Document
+from worker.errors import Refused, TariffError, WorkerError
+from worker.findings import Finding, has_blocking
+from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.members import BillingReferences, Member
+from worker.money import ZERO, Money
+from worker.period import paris_day
+from worker.rating import RatedLine, rate
+from worker.statement import Statement
+from worker.storage import Store, invoices, journal, records
+from worker.storage.invoices import CheckedWith
+from worker.tariff import TariffGrid
+from worker.validation.rules import check_draft
+
+DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
+"""Asks the portal's directory; raises PortalDown when it cannot be asked."""
+Render = Callable[[Invoice, Statement], Sequence[Document]]
+Validate = Callable[[Document], tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]]
+"""What a document passed, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the seller puts on every invoice."""
+
+    seller: Party
+    payment: PaymentMeans
+    payment_terms: str
+    due_days: int
+    invoice_prefix: str
+    statement_prefix: str
+    number_width: int
+
+    def number(self, prefix: str, year: int, value: int) -> str:
+        """A number of a series, such as ``BSN-2026-00012``."""
+        return f"{series(prefix, year)}{value:0{self.number_width}d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """The collaborators of the batch."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    actor: str
+    terms: Terms
+    grids: Sequence[TariffGrid]
+    grid_texts: dict[str, str]
+    """Version to file text, kept with the first invoice a grid prices."""
+    directory: DirectoryCheck
+    render: Render
+    validate: Validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A member's year, computed and checked, before any number."""
+
+    member: Member
+    references: BillingReferences
+    lines: tuple[RatedLine, ...]
+    draft: InvoiceDraft | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def total(self) -> Money:
+        """TTC."""
+        return Money.sum(line.total for line in self.lines)
+
+
+class MemberResult(StrEnum):
+    """What the batch did about one member."""
+
+    ISSUED = "issued"
+    ALREADY = "already"
+    PARKED = "parked"
+    NOTHING = "nothing"
+    """Nothing consumed and nothing wrong: no invoice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberOutcome:
+    """The result for one member, with its total and what a person should know."""
+
+    member: Member
+    result: MemberResult
+    total: Money
+    number: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+class InvalidDocument(WorkerError):
+    """A rendered document breaks its schema: nothing of it is kept."""
+
+
+class ChangedMeanwhile(WorkerError):
+    """The member's data changed between the check and the issue: next run takes it."""
+
+
+def series(prefix: str, year: int) -> str:
+    """The series a number belongs to: its prefix, with the year of issue."""
+    return prefix.replace("{annee}", str(year))
+
+
+def refuse_unfinished_year(year: int, now: datetime) -> None:
+    """Only a finished year can be billed (C1, C2). Raises Refused."""
+    if year >= paris_day(now).year:
+        raise Refused(
+            f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
+            f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",
+        )
+
+
+def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
+    """A grid that priced an invoice never changes (C6). Raises TariffError."""
+    with store.reading() as session:
+        frozen = invoices.frozen_grids(session)
+    changed = [
+        grid.version for grid in grids if frozen.get(grid.version, grid.sha256) != grid.sha256
+    ]
+    if changed:
+        raise TariffError(
+            f"La grille {', '.join(changed)} a déjà servi à facturer, et son fichier a changé.",
+            "Rétablissez le fichier d'origine ; pour de nouveaux prix, créez un nouveau fichier "
+            "avec sa propre version et sa date de début.",
+        )
+
+
+def prepare(
+    session: Session, member: Member, year: int, terms: Terms, grids: Sequence[TariffGrid]
+) -> Prepared:
+    """Compute and check a member's year from what is stored; nothing is written."""
+    references = records.references_of(session, member.siret, year)
+    consumption = consume(
+        member.siret,
+        year,
+        records.subscriptions_of(session, member.siret),
+        records.usage_of(session, member.siret, year),
+    )
+    rating = rate(consumption, grids)
+    draft = None
+    findings = consumption.findings + rating.findings
+    if rating.lines:
+        draft = build_draft(
+            year=year,
+            seller=terms.seller,
+            member=member,
+            references=references,
+            payment=terms.payment,
+            payment_terms=terms.payment_terms,
+            rated=rating.lines,
+        )
+        findings += check_draft(draft)
+    return Prepared(
+        member=member,
+        references=references,
+        lines=rating.lines,
+        draft=draft,
+        findings=findings,
+    )
+
+
+def preview_year(
+    store: Store, year: int, terms: Terms, grids: Sequence[TariffGrid]
+) -> Iterator[Prepared]:
+    """The year, member by member, as the batch would compute it; nothing is stored."""
+    with store.reading() as session:
+        members = records.members_of_year(session, year)
+    for member in members:
+        with store.reading() as session:
+            yield prepare(session, member, year, terms, grids)
+
+
+def issue_year(
+    issuer: Issuer, year: int, stop: Callable[[], bool] = lambda: False
+) -> Iterator[MemberOutcome]:
+    """Issue what is due for a year. ``stop`` is asked between members.
+
+    Raises:
+        Refused: the year is not finished.
+        TariffError: a grid that was used has changed.
+        PortalDown, PortalAccessRefused: the directory cannot be asked; what was issued stays.
+        StorageUnavailable: nothing half done.
+    """
+    refuse_unfinished_year(year, issuer.clock())
+    refuse_changed_grids(issuer.store, issuer.grids)
+    with issuer.store.reading() as session:
+        members = records.members_of_year(session, year)
+    for member in members:
+        if stop():
+            return
+        yield _bill(issuer, member, year)
+
+
+def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
+    with issuer.store.reading() as session:
+        existing = invoices.current(session, member.siret, year)
+        if existing is not None and _is_issued(existing):
+            return _already(member, existing)
+        prepared = prepare(session, member, year, issuer.terms, issuer.grids)
+    if prepared.draft is None and not prepared.findings and existing is None:
+        return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
+    findings = prepared.findings + issuer.directory(prepared.references)
+    if prepared.draft is None and not findings:
+        findings = (
+            Finding(
+                code="RUN-NOTHING",
+                message="plus rien à facturer pour ce membre",
+                remedy="Vérifiez ses consommations, puis laissez-le en attente ou complétez-les.",
+            ),
+        )
+    if prepared.draft is None or has_blocking(findings):
+        return _park(issuer, prepared, year, findings)
+    try:
+        return _issue(issuer, replace(prepared, findings=findings), year)
+    except InvalidDocument as error:
+        return _park(issuer, prepared, year, error.findings)
+
+
+def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
+    now = issuer.clock()
+    terms, today = issuer.terms, paris_day(now)
+    with issuer.store.transaction() as session:
+        existing = invoices.current(session, checked.member.siret, year)
+        if existing is not None and _is_issued(existing):
+            return _already(checked.member, existing)
+        again = prepare(session, checked.member, year, terms, issuer.grids)
+        draft = again.draft
+        if draft is None or (draft, again.lines) != (checked.draft, checked.lines):
+            raise ChangedMeanwhile(
+                f"Les données de {checked.member.name} ont changé pendant la facturation.",
+                "Relancez la commande.",
+            )
+        number = _take(session, terms, terms.invoice_prefix, today.year)
+        statement = Statement(
+            number=_take(session, terms, terms.statement_prefix, today.year),
+            year=year,
+            member=checked.member,
+            lines=checked.lines,
+            issue_date=today,
+        )
+        invoice = issue(
+            draft,
+            number=number,
+            issue_date=today,
+            due_date=today + timedelta(days=terms.due_days),
+            statement_number=statement.number,
+        )
+        invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
+        hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement)
+        _freeze_grids(issuer, session, invoice, now)
+        journal.append(
+            session,
+            at=now,
+            actor=issuer.actor,
+            tag=EventTag.INVOICE_ISSUED,
+            subject=number,
+            payload={
+                "siret": checked.member.siret,
+                "year": year,
+                "total_ttc": str(invoice.totals.gross),
+                "statement": statement.number,
+                "grids": list(invoice.grid_versions),
+                "sources": list(statement.source_files),
+                "documents": hashes,
+            },
+        )
+    return MemberOutcome(
+        member=checked.member,
+        result=MemberResult.ISSUED,
+        total=invoice.totals.gross,
+        number=number,
+        findings=checked.findings,
+    )
+
+
+def keep_documents(
+    issuer: Issuer,
+    session: Session,
+    invoice_id: int,
+    version: int,
+    invoice: Invoice,
+    statement: Statement,
+) -> dict[str, str]:
+    """Render, validate, archive and record the documents of an invoice: kind to SHA-256.
+
+    Raises:
+        InvalidDocument: one of them breaks its schema; nothing may be kept.
+    """
+    hashes = {}
+    try:
+        documents = issuer.render(invoice, statement)
+    except ValueError as error:
+        finding = Finding(
+            code="DOC-UNPRINTABLE",
+            message=f"un texte de la facture ne peut pas être imprimé ({error})",
+            remedy="Retirez les caractères inhabituels du nom ou de l'adresse, puis réimportez.",
+        )
+        raise InvalidDocument(
+            f"La facture {invoice.number} ne peut pas être imprimée.", findings=(finding,)
+        ) from error
+    for document in documents:
+        checks, findings = issuer.validate(document)
+        if has_blocking(findings):
+            raise InvalidDocument(
+                f"Le document {document.kind} de la facture {invoice.number} n'est pas valide.",
+                "Aucun numéro n'a été consommé ; corrigez les données indiquées.",
+                findings=findings,
+            )
+        hashes[document.kind.value] = issuer.store.archive.put(document.content)
+        invoices.add_document(session, invoice_id, version, document, checks)
+    return hashes
+
+
+def _park(
+    issuer: Issuer, prepared: Prepared, year: int, findings: tuple[Finding, ...]
+) -> MemberOutcome:
+    now = issuer.clock()
+    with issuer.store.transaction() as session:
+        existing = invoices.current(session, prepared.member.siret, year)
+        if existing is not None and _is_issued(existing):
+            return _already(prepared.member, existing)
+        if invoices.park(session, prepared.member, year, prepared.total, findings, now):
+            journal.append(
+                session,
+                at=now,
+                actor=issuer.actor,
+                tag=EventTag.INVOICE_PARKED,
+                subject=f"{prepared.member.siret}/{year}",
+                payload={"findings": [finding.code for finding in findings]},
+            )
+    return MemberOutcome(
+        member=prepared.member,
+        result=MemberResult.PARKED,
+        total=prepared.total,
+        findings=findings,
+    )
+
+
+def _take(session: Session, terms: Terms, prefix: str, year: int) -> str:
+    value = invoices.take_number(session, series(prefix, year))
+    return terms.number(prefix, year, value)
+
+
+def _freeze_grids(issuer: Issuer, session: Session, invoice: Invoice, now: datetime) -> None:
+    for grid in issuer.grids:
+        if grid.version not in invoice.grid_versions:
+            continue
+        if invoices.freeze_grid(session, grid, issuer.grid_texts[grid.version], now):
+            journal.append(
+                session,
+                at=now,
+                actor=issuer.actor,
+                tag=EventTag.TARIFF_USED,
+                subject=grid.version,
+                payload={"sha256": grid.sha256, "source": grid.source},
+            )
+
+
+def _is_issued(invoice: TrackedInvoice) -> bool:
+    return invoice.status not in {InvoiceStatus.DRAFT, InvoiceStatus.PARKED}
+
+
+def _already(member: Member, invoice: TrackedInvoice) -> MemberOutcome:
+    return MemberOutcome(
+        member=member,
+        result=MemberResult.ALREADY,
+        total=invoice.total,
+        number=invoice.number,
+        findings=invoice.findings,
+    )

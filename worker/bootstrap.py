@@ -1,0 +1,283 @@
+"""The composition root: reads the configuration and builds the collaborators, nowhere else."""
+
+import getpass
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import pikepdf
+
+from worker import logs
+from worker.billing_run import Issuer, Terms
+from worker.credentials import load_secrets
+from worker.deposit import Depositor
+from worker.directory import Directory
+from worker.document import Document, DocumentKind
+from worker.errors import ConfigurationError, TariffError
+from worker.findings import Finding
+from worker.followup import Follower
+from worker.formats import Look, render_all
+from worker.formats.embedding import XML_NAME
+from worker.invoice import Party, PaymentMeans
+from worker.local_portal import local_portal
+from worker.members import Address, BillingReferences
+from worker.portals import Portal
+from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_settings import (
+    PRODUCTION,
+    QUALIFICATION,
+    Addresses,
+    ChorusProSettings,
+    Secret,
+)
+from worker.reconcile import Reconciler
+from worker.settings import Channel, Configuration, Environment, load
+from worker.storage import Store, open_store
+from worker.storage.invoices import CheckedWith
+from worker.tariff import TariffGrid, parse_grid
+from worker.validation.schemas import Schema, check_xsd
+
+Clock = Callable[[], datetime]
+SCHEMAS: dict[DocumentKind, tuple[Schema, ...]] = {
+    DocumentKind.FACTURX: (Schema.FACTURX_EN16931,),
+    DocumentKind.CII: (Schema.FACTURX_EN16931,),
+    DocumentKind.UBL: (Schema.UBL_INVOICE, Schema.CHORUS_UBL_INVOICE),
+    DocumentKind.STATEMENT: (),
+}
+"""What each document must pass before anything is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """Everything that does not need the portal."""
+
+    configuration: Configuration
+    store: Store
+    clock: Clock
+    actor: str
+
+    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
+        """The grids of the tariff folder, and their texts by version."""
+        return load_grids(self.configuration.tariff_folder)
+
+    def terms(self) -> Terms:
+        """What the seller puts on every invoice."""
+        settings = self.configuration.settings
+        syndicat = settings.syndicat
+        return Terms(
+            seller=Party(
+                name=syndicat.name,
+                siret=syndicat.siret,
+                vat_number=syndicat.vat_number,
+                address=Address(
+                    line1=syndicat.address,
+                    line2=syndicat.complement,
+                    postcode=syndicat.postcode,
+                    city=syndicat.city,
+                ),
+            ),
+            payment=PaymentMeans(
+                iban=syndicat.iban, bic=syndicat.bic, account_name=syndicat.account_name
+            ),
+            payment_terms=settings.billing.payment_terms,
+            due_days=settings.billing.due_days,
+            invoice_prefix=settings.numbering.invoice,
+            statement_prefix=settings.numbering.statement,
+            number_width=settings.numbering.width,
+        )
+
+    def issuer(self, portal: Portal | None) -> Issuer:
+        """The batch; without a portal (Hélios channel) no directory can be asked."""
+        grids, texts = self.grids()
+        check = no_directory if portal is None else self.directory(portal).check
+        look = Look(accent=self.configuration.settings.look.accent)
+        return Issuer(
+            store=self.store,
+            clock=self.clock,
+            actor=self.actor,
+            terms=self.terms(),
+            grids=grids,
+            grid_texts=texts,
+            directory=check,
+            render=partial(render_all, look=look),
+            validate=validate,
+        )
+
+    def directory(self, portal: Portal) -> Directory:
+        """The portal's directory behind its cache."""
+        hours = self.configuration.settings.portal.directory_cache_hours
+        return Directory(
+            portal=portal, store=self.store, clock=self.clock, cache=timedelta(hours=hours)
+        )
+
+    def depositor(self, portal: Portal) -> Depositor:
+        """What deposits."""
+        settings = self.configuration.settings.portal
+        limit = settings.connect_timeout_seconds + settings.read_timeout_seconds
+        return Depositor(
+            store=self.store,
+            portal=portal,
+            clock=self.clock,
+            actor=self.actor,
+            reconcile_after=_minutes(settings.reconcile_minutes),
+            report_after=_minutes(settings.report_minutes),
+            call_limit=timedelta(seconds=limit),
+        )
+
+    def reconciler(self, portal: Portal) -> Reconciler:
+        """What looks for uncertain deposits."""
+        return Reconciler(
+            store=self.store,
+            portal=portal,
+            clock=self.clock,
+            actor=self.actor,
+            reconcile_after=_minutes(self.configuration.settings.portal.reconcile_minutes),
+        )
+
+    def follower(self, portal: Portal) -> Follower:
+        """What asks for news."""
+        settings = self.configuration.settings.portal
+        return Follower(
+            store=self.store,
+            portal=portal,
+            clock=self.clock,
+            actor=self.actor,
+            report_after=_minutes(settings.report_minutes),
+            status_after=timedelta(hours=settings.status_hours),
+            payment_reported=self.directory(portal).payment_reported,
+        )
+
+    @property
+    def deposits(self) -> bool:
+        """Whether this installation deposits by itself."""
+        return self.configuration.settings.channel is Channel.API
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def open_office(config: Path, clock: Clock = utc_now) -> Office:
+    """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
+    logs.configure_once()
+    configuration = load(config)
+    store = open_store(configuration.database_url, configuration.data_folder)
+    return Office(configuration=configuration, store=store, clock=clock, actor=current_actor())
+
+
+def current_actor() -> str:
+    """Who acts, for the journal: ``user@host:pid``, no personal contact data."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}:{os.getpid()}"
+
+
+@contextmanager
+def open_portal(office: Office) -> Iterator[Portal]:
+    """The portal of the configuration; the local one lasts as long as the block.
+
+    Raises:
+        ConfigurationError: this installation does not deposit, or secrets are missing.
+    """
+    configuration = office.configuration
+    settings = configuration.settings
+    if not office.deposits:
+        raise ConfigurationError(
+            "Le canal convenu est Hélios : ce programme émet et exporte, il ne dépose pas.",
+            "Exportez les factures avec « documents export » pour le logiciel des titres.",
+        )
+    secrets = load_secrets(configuration)
+    with _addresses(settings.portal.environment, configuration.data_folder) as addresses:
+        client = ChorusPro(
+            ChorusProSettings(
+                token_url=addresses.token_url,
+                api_url=addresses.api_url,
+                client_id=secrets.client_id.get_secret_value(),
+                client_secret=Secret(secrets.client_secret.get_secret_value()),
+                technical_login=secrets.technical_login.get_secret_value(),
+                technical_password=Secret(secrets.technical_password.get_secret_value()),
+                connect_timeout=settings.portal.connect_timeout_seconds,
+                read_timeout=settings.portal.read_timeout_seconds,
+                requests_per_second=settings.portal.requests_per_second,
+            )
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
+    """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
+    try:
+        files = {path: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+    except OSError as error:
+        raise TariffError(
+            f"Le dossier des tarifs {folder} est illisible : {error.strerror}.",
+            "Vérifiez data.tariffs dans la configuration.",
+        ) from error
+    if not files:
+        raise TariffError(
+            f"Il n'y a aucune grille tarifaire dans {folder}.",
+            "Placez-y au moins une grille, par exemple 2023.toml (voir « init »).",
+        )
+    grids = [parse_grid(content, path.name) for path, content in files.items()]
+    versions = [grid.version for grid in grids]
+    if twice := sorted({version for version in versions if versions.count(version) > 1}):
+        raise TariffError(
+            f"Plusieurs fichiers de tarifs portent la même version : {', '.join(twice)}.",
+            "Donnez à chaque grille une version différente.",
+        )
+    texts = {
+        grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)
+    }
+    return tuple(grids), texts
+
+
+def validate(document: Document) -> tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]:
+    """Run every schema a document must pass; what it passed, and what is wrong."""
+    content = document.content
+    if document.kind is DocumentKind.FACTURX:
+        # Our own file, just made: no need of the guarded process that opens strangers' files.
+        with pikepdf.open(BytesIO(content)) as pdf:
+            content = pdf.attachments[XML_NAME].get_file().read_bytes()
+    checks: list[CheckedWith] = []
+    findings: list[Finding] = []
+    for schema in SCHEMAS[document.kind]:
+        report = check_xsd(schema, content)
+        if not report.valid:
+            findings.extend(report.findings)
+            break
+        rules = report.rule_set
+        checks.append(CheckedWith(rule_set=rules.name, version=rules.version, sha256=rules.sha256))
+    return tuple(checks), tuple(findings)
+
+
+def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
+    """The Hélios channel has no directory to ask: the title software will."""
+    return ()
+
+
+@contextmanager
+def _addresses(environment: Environment, data_folder: Path) -> Iterator[Addresses]:
+    match environment:
+        case Environment.PRODUCTION:
+            yield PRODUCTION
+        case Environment.QUALIFICATION:
+            yield QUALIFICATION
+        case Environment.LOCAL:
+            with local_portal(data_folder) as url:
+                yield Addresses(token_url=f"{url}/api/oauth/token", api_url=url)
+
+
+def _minutes(values: tuple[int, ...]) -> tuple[timedelta, ...]:
+    return tuple(timedelta(minutes=value) for value in values)

@@ -1,0 +1,125 @@
+"""Moves a year forward: issue, deposit, reconcile, follow. What ``run`` and ``serve`` both do.
+
+Each step asks "what is due?", so that a campaign stopped anywhere goes on where it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from worker.audit import EventTag, JournalHead
+from worker.billing_run import MemberOutcome, MemberResult, issue_year
+from worker.bootstrap import Office
+from worker.deposit import deposit_due, recover_interrupted
+from worker.followup import follow_due
+from worker.lifecycle import TrackedInvoice
+from worker.portals import Portal
+from worker.reconcile import reconcile_due
+from worker.storage import invoices, journal
+
+
+class Step(StrEnum):
+    """The steps, for whoever shows progress."""
+
+    ISSUE = "issue"
+    DEPOSIT = "deposit"
+    RECONCILE = "reconcile"
+    FOLLOW = "follow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One thing done: a member billed or parked, or an invoice that moved."""
+
+    step: Step
+    member: MemberOutcome | None = None
+    invoice: TrackedInvoice | None = None
+
+
+Tell = Callable[[Progress], None]
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody asked to stop."""
+    return False
+
+
+def run_year(
+    office: Office, portal: Portal | None, year: int, tell: Tell, stop: Stop = never
+) -> JournalHead:
+    """The January batch for a year; returns where the journal ends, for the closing line.
+
+    Raises:
+        Refused, TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
+            could not go on; everything before it is kept, and running again continues.
+    """
+    if portal is not None:
+        portal.sign_in()
+    _journal(office, EventTag.RUN_STARTED, year, {})
+    counts = dict.fromkeys(MemberResult, 0)
+    try:
+        for outcome in issue_year(office.issuer(portal), year, stop):
+            counts[outcome.result] += 1
+            tell(Progress(step=Step.ISSUE, member=outcome))
+        if portal is not None:
+            move_forward(office, portal, tell, stop)
+    finally:
+        payload = {result.value: count for result, count in counts.items()}
+        head = _journal(office, EventTag.RUN_ENDED, year, payload)
+    return head
+
+
+def move_forward(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+    """The waiting half, once: take over what was interrupted, then every step that is due."""
+    reconcile(office, portal, tell, stop)
+    deposit(office, portal, tell, stop)
+    follow(office, portal, tell, stop)
+
+
+def deposit(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+    """Deposit what is issued and due."""
+    depositor = office.depositor(portal)
+    recover_interrupted(depositor)
+    deposit_due(
+        depositor,
+        lambda result: tell(Progress(step=Step.DEPOSIT, invoice=_fresh(office, result.invoice))),
+        stop,
+    )
+
+
+def reconcile(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+    """Look for uncertain deposits that are due."""
+    recover_interrupted(office.depositor(portal))
+    reconcile_due(
+        office.reconciler(portal),
+        lambda invoice: tell(Progress(step=Step.RECONCILE, invoice=invoice)),
+        stop,
+    )
+
+
+def follow(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+    """Ask for news of what is pending and due."""
+    follow_due(
+        office.follower(portal),
+        lambda invoice: tell(Progress(step=Step.FOLLOW, invoice=invoice)),
+        stop,
+    )
+
+
+def _fresh(office: Office, invoice: TrackedInvoice) -> TrackedInvoice:
+    with office.store.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def _journal(office: Office, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:
+    with office.store.transaction() as session:
+        event = journal.append(
+            session,
+            at=office.clock(),
+            actor=office.actor,
+            tag=tag,
+            subject=str(year),
+            payload=payload,
+        )
+    return JournalHead(seq=event.seq, hash=event.hash)

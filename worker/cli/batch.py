@@ -1,0 +1,325 @@
+"""``preview``, ``run``, ``deposit``, ``follow``, ``reconcile``, ``resend``: what moves invoices."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.console import (
+    DONE,
+    TO_LOOK_AT,
+    Config,
+    Json,
+    Number,
+    Year,
+    command,
+    count,
+    finding_json,
+    invoice_json,
+    put,
+    put_json,
+    say,
+    show_findings,
+    table,
+)
+from worker.cli.french import FrenchCommand
+
+MOST_ACTS = 5
+"""Things to do that the closing lines name; the command they quote lists all."""
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.bootstrap import Office
+    from worker.campaign import Progress, Tell
+    from worker.lifecycle import TrackedInvoice
+    from worker.portals import Portal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for name, function in (
+        ("preview", preview),
+        ("run", run),
+        ("deposit", deposit),
+        ("follow", follow),
+        ("reconcile", reconcile),
+        ("resend", resend),
+    ):
+        app.command(name, cls=FrenchCommand)(function)
+
+
+def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
+    """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
+    from worker.billing_run import preview_year
+    from worker.bootstrap import open_office
+    from worker.findings import has_blocking
+    from worker.money import Money, french
+    from worker.settings import find_config
+    from worker.storage import invoices
+
+    office = open_office(find_config(config))
+    grids, _ = office.grids()
+    prepared = list(preview_year(office.store, year, office.terms(), grids))
+    with office.store.reading() as session:
+        before = {
+            invoice.siret: invoice.total for invoice in invoices.tracked(session, year=year - 1)
+        }
+    total = Money.sum(one.total for one in prepared)
+    blocked = [one for one in prepared if has_blocking(one.findings)]
+    if as_json:
+        put_json(
+            ok=not blocked,
+            year=year,
+            total_ttc=str(total),
+            members=[
+                {
+                    "member_siret": one.member.siret,
+                    "member_name": one.member.name,
+                    "total_ttc": str(one.total),
+                    "previous_year_total_ttc": str(before[one.member.siret])
+                    if one.member.siret in before
+                    else None,
+                    "lines": [
+                        {
+                            "service": line.service,
+                            "tier": line.tier,
+                            "category": line.category,
+                            "quantity": line.quantity,
+                            "unit_price_ttc": str(line.unit_price),
+                            "total_ttc": str(line.total),
+                            "grid": line.grid_version,
+                            "explanation": line.explanation,
+                        }
+                        for line in one.lines
+                    ],
+                    "findings": [finding_json(finding) for finding in one.findings],
+                }
+                for one in prepared
+            ],
+        )
+    else:
+        table(
+            ("membre", "SIRET", f"total TTC {year}", f"facturé {year - 1}", "à signaler"),
+            [
+                (
+                    one.member.name,
+                    one.member.siret,
+                    french(one.total),
+                    french(before[one.member.siret]) if one.member.siret in before else "—",
+                    one.findings[0].message if one.findings else "",
+                )
+                for one in prepared
+            ],
+            right=(f"total TTC {year}", f"facturé {year - 1}"),
+        )
+        put(f"{count(len(prepared), 'membre')}, {french(total)} TTC ; rien n'a été enregistré.")
+        for one in blocked:
+            say(f"{one.member.name} ({one.member.siret}) :")
+            show_findings(one.findings)
+    raise typer.Exit(TO_LOOK_AT if blocked else DONE)
+
+
+def run(year: Year, config: Config = None, as_json: Json = False) -> None:
+    """Facture une année : émet ce qui est dû, le dépose, demande des nouvelles.
+
+    Relancée, la commande continue où elle en était ; rien n'est fait deux fois.
+    """
+    from contextlib import nullcontext
+
+    from worker.bootstrap import open_office, open_portal
+    from worker.campaign import run_year
+    from worker.settings import find_config
+
+    office = open_office(find_config(config))
+    with open_portal(office) if office.deposits else nullcontext() as portal:
+        head = run_year(office, portal, year, teller())
+    code = show_year(office, year, config, as_json=as_json)
+    if not as_json:
+        put(f"Journal : {head.seq} événements, empreinte {head.hash[:16]}…")
+    raise typer.Exit(code)
+
+
+def deposit(config: Config = None, as_json: Json = False) -> None:
+    """Dépose les factures émises qui attendent."""
+    from worker.campaign import deposit as step
+
+    _one_step(step, config, as_json=as_json)
+
+
+def follow(config: Config = None, as_json: Json = False) -> None:
+    """Demande au portail ce que deviennent les factures déposées."""
+    from worker.campaign import follow as step
+
+    _one_step(step, config, as_json=as_json)
+
+
+def reconcile(config: Config = None, as_json: Json = False) -> None:
+    """Cherche sur le portail les factures dont le dépôt est incertain."""
+    from worker.campaign import reconcile as step
+
+    _one_step(step, config, as_json=as_json)
+
+
+def resend(
+    number: Number,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXTE", help="pourquoi ; gardé au journal")
+    ],
+    service_code: Annotated[
+        str | None,
+        typer.Option(
+            "--service-code", metavar="CODE", help="code service corrigé", show_default=False
+        ),
+    ] = None,
+    engagement: Annotated[
+        str | None,
+        typer.Option(
+            "--engagement", metavar="NUMÉRO", help="engagement corrigé", show_default=False
+        ),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Renvoie une facture dont le dépôt a été refusé, corrigée au besoin.
+
+    Le numéro reste le même. Tout autre état est refusé, avec la raison et la marche à suivre.
+    """
+    from worker.bootstrap import open_office, open_portal
+    from worker.campaign import move_forward
+    from worker.errors import WrongUse
+    from worker.resend import check_resendable
+    from worker.resend import resend as prepare
+    from worker.settings import find_config
+    from worker.storage import invoices
+
+    if not reason.strip():
+        raise WrongUse("Le motif du renvoi est vide.", "Donnez-le : --reason « … ».")
+    office = open_office(find_config(config))
+    check_resendable(office.store, number)
+    with open_portal(office) as portal:
+        portal.sign_in()
+        prepare(
+            office.issuer(portal),
+            number,
+            reason.strip(),
+            service_code=service_code,
+            engagement=engagement,
+        )
+        move_forward(office, portal, teller())
+    with office.store.reading() as session:
+        invoice = invoices.by_number(session, number)
+    if invoice is None:
+        raise RuntimeError(f"invoice {number} vanished")
+    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
+
+
+def teller() -> "Tell":
+    """Prints each step as it happens."""
+    from worker.billing_run import MemberResult
+    from worker.lifecycle import FRENCH
+    from worker.money import french
+
+    def tell(progress: "Progress") -> None:
+        if (outcome := progress.member) is not None:
+            match outcome.result:
+                case MemberResult.ISSUED:
+                    amount = french(outcome.total)
+                    say(f"émise     {outcome.number}  {outcome.member.name}  {amount}")
+                case MemberResult.PARKED:
+                    say(f"retenue   {outcome.member.name}")
+                    show_findings(outcome.findings)
+                case MemberResult.NOTHING:
+                    say(f"rien à facturer : {outcome.member.name}")
+                case MemberResult.ALREADY:
+                    pass
+        if (invoice := progress.invoice) is not None:
+            detail = f" : {invoice.detail}" if invoice.detail else ""
+            flux = f"  flux {invoice.flux_number}" if invoice.flux_number else ""
+            say(f"{FRENCH[invoice.status]:<9} {invoice.number}{flux}{detail}")
+
+    return tell
+
+
+def show_year(office: "Office", year: int, config: "Path | None", *, as_json: bool) -> int:
+    """The closing table of a year, what to type next, and the exit code it deserves."""
+    from worker.storage import invoices
+    from worker.todo import todo
+
+    with office.store.reading() as session:
+        found = invoices.tracked(session, year=year)
+    code = show_invoices(office, found, as_json=as_json)
+    if not as_json:
+        waiting = [(invoice, todo(invoice, office.clock())) for invoice in found]
+        if acts := [(invoice, text) for invoice, text in waiting if text]:
+            put("À faire :")
+            for invoice, text in acts[:MOST_ACTS]:
+                put(f"  {invoice.number or invoice.member_name} : {text}")
+            if len(acts) > MOST_ACTS:
+                put(f"  … et {len(acts) - MOST_ACTS} autres")
+            put(f"Détail : {command('status --todo', config)}")
+    return code
+
+
+def show_invoices(
+    office: "Office", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
+) -> int:
+    """A table of invoices with its total, or JSON; returns 1 when a person must act."""
+    from worker.lifecycle import FRENCH
+    from worker.money import Money, french
+    from worker.todo import needs_person
+
+    now = office.clock()
+    act = [invoice for invoice in found if needs_person(invoice, now)]
+    if as_json:
+        put_json(ok=not act, invoices=[invoice_json(invoice, now) for invoice in found])
+        return TO_LOOK_AT if act else DONE
+    table(
+        ("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
+        [
+            (
+                invoice.member_name,
+                french(invoice.total),
+                invoice.number or "—",
+                invoice.flux_number or "—",
+                FRENCH[invoice.status],
+                invoice.portal_status or "—",
+            )
+            for invoice in found
+        ],
+        right=("total TTC",),
+    )
+    issued = [invoice for invoice in found if invoice.number]
+    put(
+        f"{count(len(issued), 'facture émise')}, "
+        f"{french(Money.sum(i.total for i in issued))} TTC ; "
+        f"{len(act)} à traiter par une personne."
+    )
+    return TO_LOOK_AT if act else DONE
+
+
+def _one_step(
+    step: "Callable[[Office, Portal, Tell], None]", config: "Path | None", *, as_json: bool
+) -> None:
+    from worker.bootstrap import open_office, open_portal
+    from worker.settings import find_config
+    from worker.storage import invoices
+
+    office = open_office(find_config(config))
+    moved: dict[int, None] = {}
+    tell = teller()
+
+    def note(progress: "Progress") -> None:
+        if progress.invoice is not None:
+            moved[progress.invoice.id] = None
+        tell(progress)
+
+    with open_portal(office) as portal:
+        portal.sign_in()
+        step(office, portal, note)
+    with office.store.reading() as session:
+        found = [invoices.by_id(session, invoice_id) for invoice_id in moved]
+    if not found and not as_json:
+        put("Rien n'était à faire maintenant.")
+        return
+    raise typer.Exit(show_invoices(office, found, as_json=as_json))

@@ -1,0 +1,178 @@
+"""What commands print: French for people on the terminal, stable English keys with ``--json``.
+
+Results go to standard output; messages, progress and errors to standard error.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.errors import WorkerError
+from worker.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from worker.lifecycle import TrackedInvoice
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FICHIER",
+        help="configuration ; sinon CHORUS_WORKER_CONFIG, sinon config/worker.toml",
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="résultat en JSON sur la sortie standard", show_default=False)
+]
+Year = Annotated[
+    int, typer.Argument(metavar="ANNÉE", help="année des services", min=2000, max=2100)
+]
+Number = Annotated[str, typer.Argument(metavar="NUMÉRO", help="numéro de la facture")]
+
+DONE, TO_LOOK_AT = 0, 1
+_PLAIN_WIDTH = 180
+
+
+def program() -> str:
+    """How the person called us, so that suggested commands can be typed as they are."""
+    name = Path(sys.argv[0])
+    if name.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m worker"
+    if name.is_absolute():
+        try:
+            name = name.relative_to(Path.cwd())
+        except ValueError:
+            return name.name if _on_path(name) else str(name)
+    return str(name)
+
+
+def command(text: str, config: Path | None) -> str:
+    """A whole command line to type next."""
+    option = f" --config {config}" if config is not None else ""
+    return f"{program()} {text}{option}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 ligne lue``, ``12 lignes lues``: every word of ``noun`` takes an s, unless given."""
+    from worker.money import french_integer
+
+    many = plural or " ".join(f"{word}s" for word in noun.split())
+    return f"{french_integer(number)} {many if number > 1 else noun}"
+
+
+def say(text: str = "") -> None:
+    """A message for people, on standard error."""
+    typer.echo(text, err=True)
+
+
+def put(text: str = "") -> None:
+    """A line of the result, on standard output."""
+    typer.echo(text)
+
+
+def put_json(*, ok: bool = True, **content: object) -> None:
+    """The result as one JSON object, and nothing else."""
+    typer.echo(json.dumps({"ok": ok, **content}, ensure_ascii=False, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table on standard output; columns named in ``right`` are aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_escaped(cell) for cell in row))
+    console.print(drawn)
+
+
+def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
+    """Findings for people, on standard error."""
+    for finding in findings[:limit]:
+        mark = "!" if finding.severity is Severity.WARNING else "✗"
+        where = f"{finding.where} : " if finding.where else ""
+        value = (
+            f" (« {finding.value} »)"
+            if finding.value and finding.value not in finding.message
+            else ""
+        )
+        say(f"  {mark} {where}{finding.message}{value}")
+        if finding.remedy:
+            say(f"      → {finding.remedy}")
+    if len(findings) > limit:
+        say(f"  … et {len(findings) - limit} autre(s) ; --json les donne toutes.")
+
+
+def finding_json(finding: Finding) -> dict[str, str]:
+    """A finding with stable keys."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "where": finding.where,
+        "value": finding.value,
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def invoice_json(invoice: "TrackedInvoice", now: "datetime") -> dict[str, Any]:
+    """An invoice with the stable keys of the command line's contract."""
+    from worker.todo import todo
+
+    return {
+        "number": invoice.number or None,
+        "year": invoice.year,
+        "member_siret": invoice.siret,
+        "member_name": invoice.member_name,
+        "total_ttc": str(invoice.total),
+        "status": invoice.status.value,
+        "portal_status": invoice.portal_status or None,
+        "flux_number": invoice.flux_number or None,
+        "cpp_id": invoice.cpp_id,
+        "issued_on": invoice.issue_date.isoformat() if invoice.issue_date else None,
+        "deposited_at": invoice.deposited_at.isoformat() if invoice.deposited_at else None,
+        "detail": invoice.detail or None,
+        "todo": todo(invoice, now) or None,
+        "findings": [finding_json(finding) for finding in invoice.findings],
+    }
+
+
+def report_error(error: WorkerError, *, as_json: bool) -> None:
+    """A stop, for people on standard error, and for programs on standard output."""
+    if as_json:
+        put_json(
+            ok=False,
+            error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code},
+            findings=[finding_json(finding) for finding in error.findings],
+        )
+    say(f"Erreur : {error.message}")
+    show_findings(error.findings)
+    if error.remedy:
+        say(f"À faire : {error.remedy}")
+
+
+def flat(values: Mapping[str, object]) -> str:
+    """A small mapping on one line, for the journal."""
+    return ", ".join(f"{key}={value}" for key, value in values.items())
+
+
+def _on_path(name: Path) -> bool:
+    return str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)
+
+
+def _escaped(cell: str) -> str:
+    from rich.markup import escape
+
+    return escape(cell)

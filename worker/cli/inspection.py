@@ -1,0 +1,259 @@
+"""``status`` and ``show``: where things stand."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.batch import show_invoices
+from worker.cli.console import (
+    DONE,
+    TO_LOOK_AT,
+    Config,
+    Json,
+    Number,
+    invoice_json,
+    put,
+    put_json,
+    show_findings,
+    table,
+)
+from worker.cli.french import FrenchCommand
+
+if TYPE_CHECKING:
+    from worker.invoice import Invoice
+    from worker.statement import Statement
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("status", cls=FrenchCommand)(status)
+    app.command("show", cls=FrenchCommand)(show)
+
+
+def status(
+    year: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[ANNÉE]", help="année des services ; sinon toutes", show_default=False
+        ),
+    ] = None,
+    todo: Annotated[
+        bool,
+        typer.Option(
+            "--todo",
+            help="seulement ce qui attend une personne, avec la marche à suivre",
+            show_default=False,
+        ),
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Affiche chaque facture et son état."""
+    from worker.bootstrap import open_office
+    from worker.settings import find_config
+    from worker.storage import invoices
+    from worker.todo import needs_person
+    from worker.todo import todo as what
+
+    office = open_office(find_config(config))
+    with office.store.reading() as session:
+        found = invoices.tracked(session, year=year)
+    now = office.clock()
+    if not todo:
+        raise typer.Exit(show_invoices(office, found, as_json=as_json))
+    waiting = [invoice for invoice in found if needs_person(invoice, now)]
+    if as_json:
+        put_json(ok=not waiting, invoices=[invoice_json(invoice, now) for invoice in waiting])
+    elif not waiting:
+        put("Rien n'attend une personne.")
+    for invoice in waiting if not as_json else ():
+        put(f"{invoice.number or '(sans numéro)'}  {invoice.member_name}  ({invoice.siret})")
+        for finding in invoice.findings:
+            put(f"    {finding.message}")
+        if invoice.detail:
+            put(f"    Chorus Pro : {invoice.detail}")
+        put(f"    → {what(invoice, now)}")
+    raise typer.Exit(TO_LOOK_AT if waiting else DONE)
+
+
+def show(number: Number, config: Config = None, as_json: Json = False) -> None:
+    """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
+    import json
+
+    from worker.bootstrap import open_office
+    from worker.errors import WrongUse
+    from worker.lifecycle import FRENCH
+    from worker.money import french
+    from worker.period import french_date
+    from worker.settings import find_config
+    from worker.storage import deposits, invoices, journal
+
+    office = open_office(find_config(config))
+    with office.store.reading() as session:
+        tracked = invoices.by_number(session, number)
+        if tracked is None:
+            raise WrongUse(
+                f"Aucune facture ne porte le numéro {number}.",
+                "Tapez « status » pour voir les numéros.",
+            )
+        invoice = invoices.content(session, tracked.id)
+        statement = invoices.statement_of(session, tracked.id)
+        documents = invoices.documents(session, tracked.id)
+        attempts = deposits.attempts(session, tracked.id)
+        observations = deposits.observations(session, tracked.id)
+        events = list(journal.events(session, subject=number))
+    if as_json:
+        put_json(
+            invoice=invoice_json(tracked, office.clock()) | _content_json(invoice, statement),
+            documents=[
+                {
+                    "kind": document.kind.value,
+                    "version": document.version,
+                    "profile": document.profile or None,
+                    "sha256": document.sha256,
+                    "size": document.size,
+                    "checks": [
+                        {"rule_set": c.rule_set, "version": c.version, "sha256": c.sha256}
+                        for c in document.checks
+                    ],
+                }
+                for document in documents
+            ],
+            attempts=[
+                {
+                    "started_at": attempt.started_at.isoformat(),
+                    "answered_at": attempt.answered_at.isoformat() if attempt.answered_at else None,
+                    "outcome": attempt.outcome or None,
+                    "file_name": attempt.file_name,
+                    "document_sha256": attempt.document_sha256,
+                    "flux_number": attempt.flux_number or None,
+                    "detail": attempt.detail or None,
+                }
+                for attempt in attempts
+            ],
+            portal_history=[
+                {
+                    "source": seen.source,
+                    "status": seen.raw_status,
+                    "at": seen.portal_at,
+                    "comment": seen.comment or None,
+                    "observed_at": seen.observed_at.isoformat(),
+                }
+                for seen in observations
+            ],
+            journal=[
+                {
+                    "seq": event.seq,
+                    "at": event.at,
+                    "tag": event.tag,
+                    "payload": json.loads(event.payload),
+                    "hash": event.hash,
+                }
+                for event in events
+            ],
+        )
+        return
+    put(
+        f"Facture {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — "
+        f"{FRENCH[tracked.status]}"
+    )
+    put(
+        f"Émise le {french_date(invoice.issue_date)}, "
+        f"échéance le {french_date(invoice.due_date)} ; services du "
+        f"{french_date(invoice.period.start)} au {french_date(invoice.period.end)}"
+    )
+    put(
+        f"Code service : {invoice.service_code or '—'} ; "
+        f"engagement : {invoice.engagement or '—'} ; "
+        f"convention : {invoice.contract} ; état détaillé : {statement.number}"
+    )
+    if tracked.detail:
+        put(f"Chorus Pro : {tracked.detail}")
+    put()
+    for line in invoice.lines:
+        put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")
+        put(f"   {line.description}")
+    put()
+    totals = invoice.totals
+    put(f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}")
+    show_findings(tracked.findings)
+    table(
+        ("document", "version", "profil", "SHA-256", "contrôles passés"),
+        [
+            (
+                document.kind.value,
+                str(document.version),
+                document.profile or "—",
+                document.sha256,
+                ", ".join(f"{check.rule_set} {check.version}" for check in document.checks) or "—",
+            )
+            for document in documents
+        ],
+    )
+    if attempts:
+        table(
+            ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),
+            [
+                (
+                    f"{attempt.started_at:%Y-%m-%d %H:%M:%S}Z",
+                    f"{attempt.answered_at:%H:%M:%S}Z" if attempt.answered_at else "—",
+                    OUTCOMES.get(attempt.outcome, attempt.outcome or "en cours"),
+                    attempt.flux_number or "—",
+                    attempt.file_name,
+                    attempt.detail,
+                )
+                for attempt in attempts
+            ],
+        )
+    if observations:
+        table(
+            ("portail", "état", "le", "commentaire"),
+            [
+                (
+                    SOURCES.get(seen.source, seen.source),
+                    seen.raw_status,
+                    seen.portal_at,
+                    seen.comment,
+                )
+                for seen in observations
+            ],
+        )
+    table(
+        ("journal", "le", "événement", "par"),
+        [(str(event.seq), event.at, event.tag, event.actor) for event in events],
+    )
+
+
+OUTCOMES = {
+    "accepted": "reçu",
+    "refused": "refusé",
+    "not_sent": "non parti",
+    "throttled": "ralenti",
+    "unauthorised": "non autorisé",
+    "unknown": "incertain",
+}
+SOURCES = {"report": "intégration", "history": "suivi"}
+
+
+def _content_json(invoice: "Invoice", statement: "Statement") -> dict[str, Any]:
+    return {
+        "service_code": invoice.service_code or None,
+        "engagement": invoice.engagement or None,
+        "contract": invoice.contract,
+        "statement": statement.number,
+        "due_on": invoice.due_date.isoformat(),
+        "total_ht": str(invoice.totals.net),
+        "total_vat": str(invoice.totals.vat),
+        "lines": [
+            {
+                "id": line.identifier,
+                "name": line.name,
+                "description": line.description,
+                "quantity": line.quantity,
+                "unit_price_ttc": str(line.unit_price_gross),
+                "total_ht": str(line.net),
+                "total_ttc": str(line.gross),
+            }
+            for line in invoice.lines
+        ],
+    }

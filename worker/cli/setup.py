@@ -1,0 +1,69 @@
+"""``init`` and ``config show``: installing, and seeing what is set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.console import Config, Json, put, put_json, say, table
+from worker.cli.french import FrenchCommand, FrenchGroup
+
+config_app = typer.Typer(
+    cls=FrenchGroup, rich_markup_mode=None, help="la configuration", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("init", cls=FrenchCommand)(init)
+    app.add_typer(config_app, name="config")
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DOSSIER", help="où installer", show_default=False)
+    ],
+) -> None:
+    """Crée un dossier : configuration commentée, tarifs et données vides."""
+    from worker.installation import install
+
+    installed = install(folder)
+    for path in installed.created:
+        say(f"créé : {path}")
+    for path in installed.kept:
+        say(f"gardé tel quel : {path}")
+    put(f"Complétez {folder / 'worker.toml'} : il commence par la question du canal de dépôt.")
+
+
+@config_app.command("show", cls=FrenchCommand)
+def show(config: Config = None, as_json: Json = False) -> None:
+    """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
+    from worker.credentials import secret_origins
+    from worker.settings import find_config, flatten, load
+
+    configuration = load(find_config(config))
+    secrets = secret_origins(configuration)
+    values = list(flatten(configuration.settings.model_dump(mode="json")))
+    if as_json:
+        put_json(
+            file=str(configuration.path),
+            settings={
+                key: {"value": value, "origin": configuration.origins.get(key, "")}
+                for key, value in values
+            },
+            secrets=secrets,
+        )
+        return
+    put(f"Configuration : {configuration.path}")
+    rows = [(key, _shown(value), configuration.origins.get(key, "")) for key, value in values]
+    rows += [
+        (f"secret : {name}", "••••" if origin else "absent", origin)
+        for name, origin in secrets.items()
+    ]
+    table(("réglage", "valeur", "origine"), rows)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else str(value)

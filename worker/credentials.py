@@ -1,0 +1,90 @@
+"""The secrets that open the portal: environment, systemd's credentials, or a guarded file."""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from worker.errors import ConfigurationError
+from worker.settings import ENV_PREFIX, Configuration
+
+
+class Secrets(BaseModel):
+    """What opens the portal. The masks of SecretStr keep them out of logs and tracebacks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    client_id: SecretStr
+    client_secret: SecretStr
+    technical_login: SecretStr
+    technical_password: SecretStr
+
+
+def load_secrets(configuration: Configuration) -> Secrets:
+    """Each secret from the environment, else the credentials folder, else the secrets file.
+
+    ``CHORUS_WORKER_CLIENT_ID``…; ``$CREDENTIALS_DIRECTORY/client_id``… (systemd's LoadCredential);
+    the TOML file named by ``secrets_file``, refused unless only its owner can read it.
+
+    Raises:
+        ConfigurationError: naming the missing secrets, never a value.
+    """
+    values = {name: value for name, (value, _) in _found(configuration).items()}
+    if missing := [name for name in Secrets.model_fields if name not in values]:
+        raise ConfigurationError(
+            f"Il manque des secrets pour ouvrir Chorus Pro : {', '.join(missing)}.",
+            "Donnez-les par les variables CHORUS_WORKER_CLIENT_ID…, par LoadCredential= de "
+            "systemd, ou dans le fichier nommé par secrets_file (droits 0600).",
+        )
+    return Secrets(**{name: SecretStr(value) for name, value in values.items()})
+
+
+def secret_origins(configuration: Configuration) -> dict[str, str]:
+    """Where each secret is found, empty when it is not; never a value."""
+    found = _found(configuration)
+    return {name: found[name][1] if name in found else "" for name in Secrets.model_fields}
+
+
+def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
+    """Value and origin of each secret that is set."""
+    stored = _secrets_file(configuration)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    found = {}
+    for name in Secrets.model_fields:
+        variable = f"{ENV_PREFIX}{name.upper()}"
+        value, origin = str(stored.get(name, "")), "fichier de secrets"
+        if folder and (file := Path(folder) / name).is_file():
+            value, origin = file.read_text("utf-8"), "identifiants systemd"
+        if variable in os.environ:
+            value, origin = os.environ[variable], f"variable {variable}"
+        if value.strip():
+            found[name] = (value.strip(), origin)
+    return found
+
+
+def _secrets_file(configuration: Configuration) -> dict[str, Any]:
+    if configuration.settings.secrets_file is None:
+        return {}
+    path = configuration.resolve(configuration.settings.secrets_file)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ConfigurationError(
+                f"Le fichier de secrets {path} est lisible par d'autres (droits {mode:04o}).",
+                f"Tapez : chmod 600 {path}",
+            )
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"Le fichier de secrets {path} est illisible ({type(error).__name__}).",
+            "Vérifiez son emplacement, ses droits et sa syntaxe.",
+        ) from error
+    if unknown := sorted(set(data) - set(Secrets.model_fields)):
+        raise ConfigurationError(
+            f"Clés inconnues dans le fichier de secrets : {', '.join(unknown)}.",
+            f"Clés attendues : {', '.join(Secrets.model_fields)}.",
+        )
+    return data

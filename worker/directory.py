@@ -1,0 +1,163 @@
+"""What a buyer's structure demands, asked before a number is spent (preflight).
+
+Chorus Pro's directory says whether a structure is active and whether it wants a code service, an
+engagement, or one of the two; a service may itself demand an engagement. Answers are cached; a
+cached answer that would hold a member back is asked again first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.findings import Finding
+from worker.members import BillingReferences
+from worker.portals import Portal, ServiceRecord, StructureRecord
+from worker.storage import Store, deposits
+from worker.storage.snapshots import dump, load
+
+PUBLIC_INVOICES = "FACTURES_PUBLIQUES"
+"""The service kept for invoices between public bodies: ours to use, unlike private suppliers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryEntry:
+    """What the directory says of a buyer and of the one service its invoice names."""
+
+    structure: StructureRecord | None
+    service_code: str = ""
+    service: ServiceRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The portal's directory behind a cache."""
+
+    portal: Portal
+    store: Store
+    clock: Callable[[], datetime]
+    cache: timedelta
+
+    def check(self, references: BillingReferences) -> tuple[Finding, ...]:
+        """What the directory objects to, for a member and the references of its invoice.
+
+        Raises:
+            PortalDown, PortalAccessRefused: the directory cannot be asked.
+        """
+        cached = self._cached(references)
+        if cached is not None and not (findings := object_to(cached, references)):
+            return findings
+        return object_to(self._fetch(references), references)
+
+    def payment_reported(self, siret: str) -> bool:
+        """Whether this buyer tells Chorus Pro that it paid; True when we never asked."""
+        with self.store.reading() as session:
+            stored = deposits.cached_entry(session, siret)
+        if stored is None:
+            return True
+        structure = load(DirectoryEntry, stored[1]).structure
+        return structure is None or not structure.payment_not_reported
+
+    def _cached(self, references: BillingReferences) -> DirectoryEntry | None:
+        with self.store.reading() as session:
+            stored = deposits.cached_entry(session, references.siret)
+        if stored is None or self.clock() - stored[0] > self.cache:
+            return None
+        entry = load(DirectoryEntry, stored[1])
+        return entry if entry.service_code == references.service_code else None
+
+    def _fetch(self, references: BillingReferences) -> DirectoryEntry:
+        structure = self.portal.structure(references.siret)
+        service = None
+        if structure is not None and references.service_code:
+            service = self.portal.service(structure, references.service_code)
+        entry = DirectoryEntry(
+            structure=structure, service_code=references.service_code, service=service
+        )
+        with self.store.transaction() as session:
+            payload = dump(DirectoryEntry, entry)
+            deposits.cache_entry(session, references.siret, payload, self.clock())
+        return entry
+
+
+def object_to(entry: DirectoryEntry, references: BillingReferences) -> tuple[Finding, ...]:
+    """The rules of the directory (chorus-pro: structure and service parameters), pure."""
+    structure = entry.structure
+    siret = references.siret
+    if structure is None:
+        return (
+            _finding(
+                "DIR-UNKNOWN",
+                f"la structure {siret} n'existe pas dans l'annuaire de Chorus Pro",
+                "Vérifiez le SIRET auprès du membre, puis réimportez le fichier des membres.",
+            ),
+        )
+    findings = []
+    if not structure.active:
+        findings.append(
+            _finding(
+                "DIR-INACTIVE",
+                f"la structure {siret} est inactive dans Chorus Pro",
+                "Demandez au membre son nouveau SIRET ou la réactivation de sa structure.",
+            )
+        )
+    if structure.works_only:
+        findings.append(
+            _finding(
+                "DIR-WORKS-ONLY",
+                f"la structure {siret} ne reçoit que des factures de travaux",
+                "Demandez au membre le SIRET qui reçoit ses factures ordinaires.",
+            )
+        )
+    return (*findings, *_references(structure, entry.service, references))
+
+
+def _references(
+    structure: StructureRecord, service: ServiceRecord | None, given: BillingReferences
+) -> list[Finding]:
+    findings = []
+    if structure.service_or_engagement_required:
+        if not (given.service_code or given.engagement):
+            findings.append(
+                _missing("DIR-REFERENCE", "un code service ou un numéro d'engagement", given)
+            )
+    else:
+        if structure.service_code_required and not given.service_code:
+            findings.append(_missing("DIR-SERVICE", "un code service", given))
+        if structure.engagement_required and not given.engagement:
+            findings.append(_missing("DIR-ENGAGEMENT", "un numéro d'engagement", given))
+    if given.service_code and service is None:
+        findings.append(
+            _finding(
+                "DIR-SERVICE-UNKNOWN",
+                f"le code service « {given.service_code} » n'existe pas pour cette structure",
+                _supply(given),
+            )
+        )
+    elif service is not None and not service.active:
+        findings.append(
+            _finding(
+                "DIR-SERVICE-INACTIVE",
+                f"le service « {service.code} » de cette structure est inactif",
+                _supply(given),
+            )
+        )
+    elif service is not None and service.engagement_required and not given.engagement:
+        findings.append(
+            _missing("DIR-SERVICE-ENGAGEMENT", "un numéro d'engagement pour ce service", given)
+        )
+    return findings
+
+
+def _missing(code: str, what: str, given: BillingReferences) -> Finding:
+    return _finding(code, f"la structure exige {what} pour {given.year}", _supply(given))
+
+
+def _supply(given: BillingReferences) -> str:
+    return (
+        "Demandez-le au membre, puis tapez : chorus-worker import references FICHIER "
+        f"(colonnes siret;annee;code_service;engagement), et chorus-worker run {given.year}"
+    )
+
+
+def _finding(code: str, message: str, remedy: str) -> Finding:
+    return Finding(code=code, message=message, remedy=remedy)

@@ -1,0 +1,67 @@
+"""Writes issued documents out, exactly as they were frozen, for people and other programs."""
+
+import json
+import os
+from pathlib import Path
+
+from worker.errors import StorageUnavailable
+from worker.storage import Store, invoices
+
+
+def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
+    """Write ``TO/<number>/…`` for every invoice issued for a year; their number and folder.
+
+    The last version of each document, and ``validation.json``: what each one passed.
+
+    Raises:
+        StorageUnavailable: the folder cannot be written.
+        IntegrityError: a kept document was altered.
+    """
+    exported = []
+    with store.reading() as session:
+        issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
+        for invoice in issued:
+            folder = to / invoice.number.replace("/", "-")
+            documents = invoices.documents(session, invoice.id, invoice.version)
+            files = {
+                document.kind.value: store.archive.get(document.sha256) for document in documents
+            }
+            report = {
+                "number": invoice.number,
+                "version": invoice.version,
+                "documents": [
+                    {
+                        "file": document.kind.value,
+                        "profile": document.profile,
+                        "sha256": document.sha256,
+                        "checks": [
+                            {
+                                "rule_set": check.rule_set,
+                                "version": check.version,
+                                "sha256": check.sha256,
+                                "valid": True,
+                            }
+                            for check in document.checks
+                        ],
+                    }
+                    for document in documents
+                ],
+            }
+            text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
+            _write(folder, files | {"validation.json": text.encode()})
+            exported.append({"number": invoice.number, "folder": str(folder)})
+    return exported
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, content in files.items():
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"Impossible d'écrire dans {folder} : {error.strerror}.",
+            "Vérifiez la place et les droits, puis relancez l'export.",
+        ) from error

@@ -1,0 +1,53 @@
+"""What ``init`` puts in a new folder: a commented configuration, the grids, an empty database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.errors import StorageUnavailable
+from worker.resources import shipped
+from worker.storage import create_store
+
+CONFIG = "worker.toml"
+TARIFFS = "tarifs"
+DATA = "donnees"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What was written, and what was there already and left alone."""
+
+    created: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def install(folder: Path, config_text: str | None = None) -> Installed:
+    """Prepare a folder; nothing that exists is overwritten.
+
+    Raises:
+        StorageUnavailable: the folder cannot be written.
+    """
+    created: list[Path] = []
+    kept: list[Path] = []
+    text = config_text or shipped("config/worker.toml").read_text("utf-8")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = {folder / CONFIG: text.encode()}
+        for grid in sorted(shipped("config/tariffs").glob("*.toml")):
+            files[folder / TARIFFS / grid.name] = grid.read_bytes()
+        for path, content in files.items():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if path.exists():
+                kept.append(path)
+            else:
+                path.write_bytes(content)
+                created.append(path)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"Impossible d'écrire dans {folder} : {error.strerror}.",
+            "Choisissez un autre dossier, ou vérifiez les droits.",
+        ) from error
+    data = folder / DATA
+    database = data / "worker.sqlite"
+    (kept if database.exists() else created).append(database)
+    create_store(f"sqlite:///{database.resolve()}", data)
+    return Installed(created=tuple(created), kept=tuple(kept))

@@ -1,0 +1,53 @@
+"""The local Chorus Pro, started for the occasion when the configuration says ``local``.
+
+It is a child process with its own ledger, in the data folder; it ends with us.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from worker.errors import PortalDown
+
+LEDGER = "chorus-local.sqlite"
+STRUCTURES = "chorus-local-annuaire.json"
+
+
+@contextmanager
+def local_portal(data_folder: Path) -> Iterator[str]:
+    """The address of a sandbox that lasts as long as the block.
+
+    Raises:
+        PortalDown: it did not start.
+    """
+    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--exit-with-parent"]
+    command += ["--data", str(data_folder / LEDGER)]
+    if (structures := data_folder / STRUCTURES).is_file():
+        command += ["--directory", str(structures)]
+    process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield _address(process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def _address(process: "subprocess.Popen[str]") -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    try:
+        return str(json.loads(line)["url"])
+    except (ValueError, KeyError) as error:
+        reason = process.stderr.read().strip() if process.stderr else ""
+        raise PortalDown(
+            f"Le Chorus Pro local n'a pas démarré. {reason}".strip(),
+            "Vérifiez le dossier de données, puis relancez.",
+        ) from error

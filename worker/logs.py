@@ -1,0 +1,37 @@
+"""Logs: English, to standard error; one readable line on a terminal, JSON for a service.
+
+A log line names records by their identifiers, never by a person, and never holds a secret or
+the body of a message. Technical logs live a year at most; the journal (audit.py) is the record.
+"""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_once() -> None:
+    """Quiet logs for commands, unless the program asked for more before."""
+    if not structlog.is_configured():
+        configure(verbose=False)
+
+
+def configure(*, verbose: bool) -> None:
+    """Set up logging once, at the start of the program."""
+    terminal = sys.stderr.isatty()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.INFO if verbose else logging.WARNING
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

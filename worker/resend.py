@@ -1,0 +1,156 @@
+"""The right way to send an invoice again, for the state it is in: or a refusal that says why.
+
+Only a refused deposit is sent again by hand: nothing was integrated, so the same number may be
+used, with corrected references (a new recorded version of the documents) or the same bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from worker.audit import EventTag
+from worker.billing_run import Issuer, keep_documents
+from worker.errors import Refused, WrongUse
+from worker.findings import Finding, has_blocking
+from worker.invoice import Invoice
+from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
+from worker.members import BillingReferences
+from worker.storage import Store, invoices, journal, records
+from worker.validation.rules import check_draft
+
+S = InvoiceStatus
+
+
+def resend(
+    issuer: Issuer,
+    number: str,
+    reason: str,
+    *,
+    service_code: str | None = None,
+    engagement: str | None = None,
+) -> TrackedInvoice:
+    """Make a refused invoice ready to be deposited again, corrected if references are given.
+
+    Without options, the references imported for the member and year are taken.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: its state does not allow it, or the correction would be refused again.
+    """
+    invoice = check_resendable(issuer.store, number)
+    with issuer.store.reading() as session:
+        content = invoices.content(session, invoice.id)
+        stored = records.references_of(session, invoice.siret, invoice.year)
+    references = replace(
+        stored,
+        service_code=stored.service_code if service_code is None else service_code.strip(),
+        engagement=stored.engagement if engagement is None else engagement.strip(),
+    )
+    corrected = replace(
+        content, service_code=references.service_code, engagement=references.engagement
+    )
+    findings = check_draft(corrected) + issuer.directory(references)
+    if has_blocking(findings):
+        raise Refused(
+            f"La facture {number} serait refusée à nouveau.",
+            "Corrigez ce qui suit, puis retapez la commande.",
+            findings=findings,
+        )
+    _apply(issuer, invoice, content, corrected, references, reason, findings)
+    with issuer.store.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
+    S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
+    S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
+    S.ISSUED: ("elle attend déjà son dépôt", "Tapez « deposit »."),
+    S.SENDING: ("un dépôt est en cours", "Attendez sa fin, puis tapez « status »."),
+    S.UNKNOWN: (
+        "on ne sait pas encore si le portail l'a reçue, un renvoi pourrait la doubler",
+        "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée.",
+    ),
+    S.DEPOSITED: ("elle est déposée et le portail la traite", "Tapez « follow » plus tard."),
+    S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
+    S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
+    S.SUSPENDED: (
+        "le membre demande des pièces",
+        "Complétez-la sur le portail Chorus Pro, sans nouveau dépôt.",
+    ),
+    S.REJECTED: (
+        "le membre l'a rejetée, son numéro ne peut plus servir",
+        "Il faut un avoir interne, puis une nouvelle facture.",
+    ),
+    S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
+}
+"""Why an invoice in each other state is not sent again, and what to do instead."""
+
+
+def check_resendable(store: Store, number: str) -> TrackedInvoice:
+    """The invoice of this number, whose deposit was refused. Raises WrongUse, Refused."""
+    with store.reading() as session:
+        invoice = invoices.by_number(session, number)
+    if invoice is None:
+        raise WrongUse(
+            f"Aucune facture ne porte le numéro {number}.",
+            "Tapez « status » pour voir les numéros.",
+        )
+    _refuse_unless_resendable(invoice)
+    return invoice
+
+
+def _refuse_unless_resendable(invoice: TrackedInvoice) -> None:
+    """Raise Refused unless the deposit was refused."""
+    if invoice.status is InvoiceStatus.REFUSED:
+        return
+    why, what = REASONS[invoice.status]
+    raise Refused(
+        f"La facture {invoice.number} ({FRENCH[invoice.status]}) ne peut pas être renvoyée : "
+        f"{why}.",
+        what,
+    )
+
+
+def _apply(
+    issuer: Issuer,
+    invoice: TrackedInvoice,
+    content: Invoice,
+    corrected: Invoice,
+    references: BillingReferences,
+    reason: str,
+    findings: tuple[Finding, ...],
+) -> None:
+    now = issuer.clock()
+    with issuer.store.transaction() as session:
+        journal.append(
+            session,
+            at=now,
+            actor=issuer.actor,
+            tag=EventTag.RESEND_REQUESTED,
+            subject=invoice.number,
+            payload={"reason": reason, "findings": [finding.code for finding in findings]},
+        )
+        records.put_references(session, references, now, None)
+        if corrected == content:
+            if not invoices.move(
+                session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail=""
+            ):
+                raise Refused(
+                    f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
+                )
+            return
+        version = invoices.correct(session, invoice.id, corrected, now)
+        statement = invoices.statement_of(session, invoice.id)
+        hashes = keep_documents(issuer, session, invoice.id, version, corrected, statement)
+        journal.append(
+            session,
+            at=now,
+            actor=issuer.actor,
+            tag=EventTag.INVOICE_CORRECTED,
+            subject=invoice.number,
+            payload={
+                "version": version,
+                "service_code": [content.service_code, corrected.service_code],
+                "engagement": [content.engagement, corrected.engagement],
+                "documents": hashes,
+            },
+        )

@@ -1,0 +1,156 @@
+"""The unattended worker: every few minutes it asks "what is due?", and does it.
+
+Nothing here depends on having been awake at one moment: a January spent switched off is caught
+up at the next heartbeat. One job at a time, in this process's only working thread.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from threading import Event
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from worker.bootstrap import Office, open_portal
+from worker.campaign import Progress, move_forward, run_year
+from worker.errors import WorkerError
+from worker.lifecycle import InvoiceStatus
+from worker.period import paris_day
+from worker.storage import invoices, records
+from worker.todo import needs_person
+
+_log = structlog.get_logger()
+
+
+def serve(office: Office, *, once: bool = False) -> None:
+    """Work until SIGTERM or SIGINT; the item under way is finished first.
+
+    ``once`` does a single heartbeat: what a timer or a test wants.
+    """
+    stopping = Event()
+    if once:
+        beat(office, stopping.is_set)
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    minutes = office.configuration.settings.worker.heartbeat_minutes
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        # A late beat is run, not dropped; several missed ones are one; never two at a time.
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+    scheduler.add_job(
+        beat,
+        "interval",
+        (office, stopping.is_set),
+        minutes=minutes,
+        next_run_time=datetime.now(scheduler.timezone),
+        id="heartbeat",
+    )
+    scheduler.start()
+    tell_systemd("READY=1")
+    _log.info("worker.started", heartbeat_minutes=minutes)
+    stopping.wait()
+    tell_systemd("STOPPING=1")
+    scheduler.shutdown(wait=True)
+    _log.info("worker.stopped")
+
+
+def beat(office: Office, stop: Callable[[], bool]) -> None:
+    """One heartbeat. A failure is logged and shown; the next beat tries again."""
+    tell_systemd("WATCHDOG=1")
+    try:
+        with open_portal(office) if office.deposits else nullcontext() as portal:
+            year = due_year(office)
+            if year is not None:
+                run_year(office, portal, year, _note, stop)
+            elif portal is not None and anything_waiting(office):
+                portal.sign_in()
+                move_forward(office, portal, _note, stop)
+    except WorkerError as error:
+        _log.warning("heartbeat.failed", error=type(error).__name__, message=error.message)
+        tell_systemd(f"STATUS={error.message}")
+        return
+    waiting = _acts(office)
+    tell_systemd(f"STATUS={waiting} facture(s) à traiter par une personne")
+
+
+def due_year(office: Office) -> int | None:
+    """Last year, from the campaign day on, while a member of it has neither number nor holder.
+
+    Parked members are looked at again: their correction may have arrived.
+    """
+    today = paris_day(office.clock())
+    month, day = office.configuration.settings.billing.campaign_day.split("-")
+    if (today.month, today.day) < (int(month), int(day)):
+        return None
+    year = today.year - 1
+    with office.store.reading() as session:
+        members = {member.siret for member in records.members_of_year(session, year)}
+        issued = {
+            invoice.siret
+            for invoice in invoices.tracked(session, year=year)
+            if invoice.status is not InvoiceStatus.PARKED
+        }
+    return year if members - issued else None
+
+
+def anything_waiting(office: Office) -> bool:
+    """Whether the portal has anything to be asked or told now."""
+    pending = tuple(
+        status
+        for status in InvoiceStatus
+        if status
+        not in {
+            InvoiceStatus.DRAFT,
+            InvoiceStatus.PARKED,
+            InvoiceStatus.REFUSED,
+            InvoiceStatus.SETTLED,
+            InvoiceStatus.CANCELLED,
+        }
+    )
+    with office.store.reading() as session:
+        return bool(invoices.due(session, pending, office.clock(), 1))
+
+
+def tell_systemd(state: str) -> None:
+    """One datagram to the service manager, when there is one (sd_notify's protocol)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    path = f"\0{address[1:]}" if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
+        datagram.connect(path)
+        datagram.sendall(state.encode())
+
+
+def _note(progress: Progress) -> None:
+    if progress.member is not None:
+        outcome = progress.member
+        _log.info(
+            "member.billed",
+            siret=outcome.member.siret,
+            result=outcome.result.value,
+            number=outcome.number,
+            findings=[finding.code for finding in outcome.findings],
+        )
+    if progress.invoice is not None:
+        invoice = progress.invoice
+        _log.info(
+            "invoice.moved",
+            step=progress.step.value,
+            number=invoice.number,
+            status=invoice.status.value,
+            flux=invoice.flux_number,
+        )
+
+
+def _acts(office: Office) -> int:
+    with office.store.reading() as session:
+        found = invoices.tracked(session)
+    now = office.clock()
+    return sum(needs_person(invoice, now) for invoice in found)

@@ -1,0 +1,344 @@
+"""The configuration: one TOML file, environment variables above it, secrets apart.
+
+Relative paths are relative to the configuration file. Unknown keys are refused, and all mistakes
+are reported at once with their path. Secrets never stand in the file (credentials.py).
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+from stdnum.exceptions import ValidationError as StdnumError
+from stdnum.fr import siret, tva
+
+from worker.errors import ConfigurationError
+from worker.findings import Finding
+
+ENV_PREFIX = "CHORUS_WORKER_"
+CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+DEFAULT_CONFIG = Path("config/worker.toml")
+NUMBER_LIMIT = 20
+"""Characters of an invoice number at Chorus Pro (BT-1, rule G1.05)."""
+NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+")
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99)]
+
+
+class Channel(StrEnum):
+    """How invoices reach the member: to be agreed with the treasury first (README)."""
+
+    API = "api"
+    """Deposited on Chorus Pro by this program."""
+    HELIOS = "helios"
+    """Issued and exported for the title software; never deposited here."""
+
+
+class Environment(StrEnum):
+    """Which Chorus Pro."""
+
+    LOCAL = "local"
+    """The sandbox of this program, started when needed."""
+    QUALIFICATION = "qualification"
+    PRODUCTION = "production"
+
+
+def _siret(value: str) -> str:
+    compact = "".join(value.split())
+    try:
+        siret.validate(compact)
+    except StdnumError as error:
+        raise ValueError("ce n'est pas un SIRET valide (14 chiffres, clé de contrôle)") from error
+    return compact
+
+
+def _vat(value: str) -> str:
+    compact = "".join(value.split()).upper()
+    if not compact:
+        return ""
+    try:
+        tva.validate(compact.removeprefix("FR"))
+    except StdnumError as error:
+        raise ValueError("ce n'est pas un numéro de TVA français valide") from error
+    return compact
+
+
+def _iban(value: str) -> str:
+    try:
+        return str(IBAN("".join(value.split())))
+    except SchwiftyException as error:
+        raise ValueError("ce n'est pas un IBAN valide (clé de contrôle)") from error
+
+
+class Section(BaseModel):
+    """A table of the file: no key that nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Syndicat(Section):
+    """The seller."""
+
+    name: Text
+    siret: Annotated[str, AfterValidator(_siret)]
+    vat_number: Annotated[str, AfterValidator(_vat)] = ""
+    address: Text
+    complement: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    postcode: Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
+    city: Text
+    iban: Annotated[str, AfterValidator(_iban)]
+    bic: Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{8}([A-Z0-9]{3})?)?$")] = ""
+    account_name: Text
+
+
+class Billing(Section):
+    """Terms of the yearly invoice."""
+
+    due_days: Annotated[int, Field(ge=0, le=365)] = 30
+    payment_terms: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    campaign_day: Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-\d{2}$")] = "01-05"
+    """MM-DD from which ``serve`` bills the year before."""
+
+
+class Numbering(Section):
+    """Prefixes of the gapless series; ``{annee}`` is the year of issue."""
+
+    invoice: str
+    statement: str
+    width: Annotated[int, Field(ge=3, le=12)] = 5
+
+    @field_validator("invoice", "statement")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        sample = value.replace("{annee}", "2026")
+        if "{" in sample or not set(sample) <= NUMBER_CHARACTERS:
+            raise ValueError("lettres, chiffres, - _ / + et {annee} seulement")
+        if "{annee}" not in value:
+            raise ValueError(
+                "doit contenir {annee} : les numéros sont uniques par année d'émission"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _lengths(self) -> "Numbering":
+        for prefix in (self.invoice, self.statement):
+            length = len(prefix.replace("{annee}", "2026")) + self.width
+            if length > NUMBER_LIMIT:
+                raise ValueError(
+                    f"« {prefix} » et {self.width} chiffres font {length} caractères : "
+                    f"Chorus Pro en accepte {NUMBER_LIMIT}"
+                )
+        if self.invoice == self.statement:
+            raise ValueError("les deux séries doivent avoir des préfixes différents")
+        return self
+
+
+class Data(Section):
+    """Where things are kept."""
+
+    folder: Path = Path("donnees")
+    tariffs: Path = Path("tarifs")
+    database_url: str = ""
+    """Empty: SQLite in the data folder. Else a SQLAlchemy URL, PostgreSQL for example."""
+
+
+class PortalSettings(Section):
+    """How to speak to Chorus Pro."""
+
+    environment: Environment
+    requests_per_second: Annotated[float, Field(gt=0, le=100)] = 5
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
+    read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
+    directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
+    reconcile_minutes: tuple[Annotated[int, Field(ge=0)], ...] = (15, 60, 240, 1440, 2880)
+    """When an uncertain deposit is looked for at the portal, after the attempt."""
+    report_minutes: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 4, 8, 15, 60, 240)
+    """Waits between two looks at an integration report; the last one repeats."""
+    status_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 12
+    """Wait between two looks at an integrated invoice."""
+
+
+class WorkerSettings(Section):
+    """The unattended worker."""
+
+    heartbeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+
+
+class LookSettings(Section):
+    """Colours and logo of the documents."""
+
+    accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1d4f7c"
+
+
+class Settings(BaseSettings):
+    """Everything a person may set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    channel: Channel
+    syndicat: Syndicat
+    billing: Billing
+    numbering: Numbering
+    data: Data = Data()
+    portal: PortalSettings
+    worker: WorkerSettings = WorkerSettings()
+    look: LookSettings = LookSettings()
+    secrets_file: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which comes in as arguments."""
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The settings, the file they come from, and where each value was read."""
+
+    path: Path
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, relative to the file."""
+        return path if path.is_absolute() else (self.path.parent / path).resolve()
+
+    @property
+    def data_folder(self) -> Path:
+        """Where everything the program keeps is."""
+        return self.resolve(self.settings.data.folder)
+
+    @property
+    def tariff_folder(self) -> Path:
+        """Where the grids are."""
+        return self.resolve(self.settings.data.tariffs)
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the database."""
+        return self.settings.data.database_url or f"sqlite:///{self.data_folder / 'worker.sqlite'}"
+
+
+def find_config(option: Path | None) -> Path:
+    """``--config``, else the environment variable, else the default place."""
+    return option or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
+def load(path: Path) -> Configuration:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigurationError: with one finding per mistake, each with the path of its key.
+    """
+    try:
+        content = path.read_bytes()
+        data = tomllib.loads(content.decode("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"Il n'y a pas de configuration à l'emplacement {path}.",
+            "Créez-la avec « chorus-worker init DOSSIER », "
+            "ou indiquez-la avec --config FICHIER ou la variable CHORUS_WORKER_CONFIG.",
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"La configuration {path} est illisible : {error.strerror}.", "Vérifiez ses droits."
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"La configuration {path} n'est pas du TOML correct : {error}.",
+            "Corrigez la ligne indiquée.",
+        ) from error
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        findings = tuple(_finding(path, dict(item)) for item in error.errors())
+        raise ConfigurationError(
+            f"La configuration {path} contient {len(findings)} erreur(s).",
+            "Corrigez les clés indiquées ; rien n'a été fait.",
+            findings=findings,
+        ) from error
+    return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
+
+
+_MESSAGES = {
+    "missing": "clé obligatoire absente",
+    "extra_forbidden": "clé inconnue",
+    "enum": "valeur inconnue ; valeurs possibles : {expected}",
+    "string_type": "un texte est attendu",
+    "int_type": "un nombre entier est attendu",
+    "int_parsing": "un nombre entier est attendu",
+    "float_type": "un nombre est attendu",
+    "string_too_short": "ne doit pas être vide",
+    "string_too_long": "{max_length} caractères au plus",
+    "string_pattern_mismatch": "n'a pas la forme attendue",
+    "greater_than": "doit être supérieur à {gt}",
+    "greater_than_equal": "doit être au moins {ge}",
+    "less_than_equal": "doit être au plus {le}",
+    "model_type": "une table est attendue",
+}
+
+
+def _finding(path: Path, item: dict[str, Any]) -> Finding:
+    key = ".".join(str(part) for part in item["loc"])
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "value_error":
+        message = str(context["error"])
+    else:
+        message = _MESSAGES.get(kind, item["msg"]).format(**context)
+    remedy = ""
+    if key == "channel":
+        remedy = (
+            "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
+            "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
+        )
+    value = item.get("input")
+    shown = "" if kind == "missing" or isinstance(value, dict) else str(value)[:40]
+    return Finding(
+        code="CONFIG", message=message, remedy=remedy, where=f"{path.name} : {key}", value=shown
+    )
+
+
+def _origins(settings: Settings, data: Mapping[str, Any]) -> dict[str, str]:
+    in_file = dict(flatten(data))
+    origins = {}
+    for key, _ in flatten(settings.model_dump()):
+        variable = ENV_PREFIX + key.upper().replace(".", "__")
+        if variable in os.environ:
+            origins[key] = f"variable {variable}"
+        else:
+            origins[key] = "fichier" if key in in_file else "valeur par défaut"
+    return origins
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested tables as dotted keys, in order."""
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,48 @@
+"""What a person must do about an invoice, with the command to type. Pure."""
+
+from datetime import datetime, timedelta
+
+from worker.findings import Severity
+from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
+
+TOO_LONG = timedelta(hours=24)
+"""A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
+
+
+def todo(invoice: TrackedInvoice, now: datetime) -> str:
+    """The next thing for a person, in French; empty when there is nothing to do but wait."""
+    waited = now - invoice.status_since
+    text = ""
+    match invoice.status:
+        case InvoiceStatus.PARKED:
+            text = _first_remedy(invoice)
+        case InvoiceStatus.REFUSED:
+            text = (
+                f"corrigez puis tapez : chorus-worker resend {invoice.number} --reason « … » "
+                "[--service-code CODE] [--engagement NUMERO]"
+            )
+        case InvoiceStatus.SUSPENDED:
+            text = "joignez sur le portail Chorus Pro les pièces demandées par le membre"
+        case InvoiceStatus.REJECTED:
+            text = "rejetée par le membre : avoir interne, puis nouvelle facture"
+        case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
+            text = "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail"
+        case InvoiceStatus.DEPOSITED if waited > TOO_LONG or invoice.detail:
+            text = f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro"
+        case _:
+            pass
+    return text
+
+
+def needs_person(invoice: TrackedInvoice, now: datetime) -> bool:
+    """Whether somebody must act."""
+    return effort(invoice.status) is Effort.ACT or bool(todo(invoice, now))
+
+
+def _first_remedy(invoice: TrackedInvoice) -> str:
+    remedies = (
+        finding.remedy
+        for finding in invoice.findings
+        if finding.remedy and finding.severity is Severity.BLOCKING
+    )
+    return next(remedies, f"corrigez, puis tapez : chorus-worker run {invoice.year}")

@@ -1,0 +1,1 @@
+"""Speed and memory, as whole processes, beside a baseline measured in the same run."""

@@ -24,9 +24,7 @@ ALL_DOCS = "\n".join(
 
 def command_names() -> list[str]:
     """Every command as it is typed."""
-    names = []
-    for command in app.registered_commands:
-        names.append(str(command.name))
+    names = [str(command.name) for command in app.registered_commands]
     for group in app.registered_groups:
         assert group.typer_instance is not None
         names += [

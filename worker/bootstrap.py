@@ -1,12 +1,9 @@
 """The composition root: reads the configuration and builds the collaborators, nowhere else."""
 
-import getpass
-import os
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,11 +12,12 @@ import pikepdf
 
 from worker import logs
 from worker.billing_run import Issuer, Terms
+from worker.books import Books, Clock, open_books, utc_now
 from worker.credentials import load_secrets
 from worker.deposit import Depositor
 from worker.directory import Directory
 from worker.document import Document, DocumentKind
-from worker.errors import ConfigurationError, TariffError
+from worker.errors import ConfigurationError
 from worker.findings import Finding
 from worker.followup import Follower
 from worker.formats import Look, render_all
@@ -37,13 +35,10 @@ from worker.portals.choruspro_settings import (
     Secret,
 )
 from worker.reconcile import Reconciler
-from worker.settings import Channel, Configuration, Environment, load
-from worker.storage import Store, open_store
+from worker.settings import Environment
 from worker.storage.invoices import CheckedWith
-from worker.tariff import TariffGrid, parse_grid
 from worker.validation.schemas import Schema, check_xsd
 
-Clock = Callable[[], datetime]
 SCHEMAS: dict[DocumentKind, tuple[Schema, ...]] = {
     DocumentKind.FACTURX: (Schema.FACTURX_EN16931,),
     DocumentKind.CII: (Schema.FACTURX_EN16931,),
@@ -54,17 +49,8 @@ SCHEMAS: dict[DocumentKind, tuple[Schema, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """Everything that does not need the portal."""
-
-    configuration: Configuration
-    store: Store
-    clock: Clock
-    actor: str
-
-    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
-        """The grids of the tariff folder, and their texts by version."""
-        return load_grids(self.configuration.tariff_folder)
+class Office(Books):
+    """The books, and how each collaborator is built from them."""
 
     def terms(self) -> Terms:
         """What the seller puts on every invoice."""
@@ -153,32 +139,14 @@ class Office:
             payment_reported=self.directory(portal).payment_reported,
         )
 
-    @property
-    def deposits(self) -> bool:
-        """Whether this installation deposits by itself."""
-        return self.configuration.settings.channel is Channel.API
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
-
 
 def open_office(config: Path, clock: Clock = utc_now) -> Office:
     """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
     logs.configure_once()
-    configuration = load(config)
-    store = open_store(configuration.database_url, configuration.data_folder)
-    return Office(configuration=configuration, store=store, clock=clock, actor=current_actor())
-
-
-def current_actor() -> str:
-    """Who acts, for the journal: ``user@host:pid``, no personal contact data."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}:{os.getpid()}"
+    books = open_books(config, clock)
+    return Office(
+        configuration=books.configuration, store=books.store, clock=clock, actor=books.actor
+    )
 
 
 @contextmanager
@@ -214,33 +182,6 @@ def open_portal(office: Office) -> Iterator[Portal]:
             yield client
         finally:
             client.close()
-
-
-def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
-    """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
-    try:
-        files = {path: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
-    except OSError as error:
-        raise TariffError(
-            f"Le dossier des tarifs {folder} est illisible : {error.strerror}.",
-            "Vérifiez data.tariffs dans la configuration.",
-        ) from error
-    if not files:
-        raise TariffError(
-            f"Il n'y a aucune grille tarifaire dans {folder}.",
-            "Placez-y au moins une grille, par exemple 2023.toml (voir « init »).",
-        )
-    grids = [parse_grid(content, path.name) for path, content in files.items()]
-    versions = [grid.version for grid in grids]
-    if twice := sorted({version for version in versions if versions.count(version) > 1}):
-        raise TariffError(
-            f"Plusieurs fichiers de tarifs portent la même version : {', '.join(twice)}.",
-            "Donnez à chaque grille une version différente.",
-        )
-    texts = {
-        grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)
-    }
-    return tuple(grids), texts
 
 
 def validate(document: Document) -> tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker import __version__
+from worker.audit import EventTag
+from worker.books import current_actor, utc_now
 from worker.errors import StorageUnavailable
 from worker.resources import shipped
-from worker.storage import create_store
+from worker.storage import Store, create_store, journal
+from worker.storage.engine import SCHEMA
 
 CONFIG = "worker.toml"
 TARIFFS = "tarifs"
@@ -48,6 +52,21 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
         ) from error
     data = folder / DATA
     database = data / "worker.sqlite"
-    (kept if database.exists() else created).append(database)
-    create_store(f"sqlite:///{database.resolve()}", data)
+    if database.exists():
+        kept.append(database)
+    else:
+        created.append(database)
+        _first_event(create_store(f"sqlite:///{database.resolve()}", data))
     return Installed(created=tuple(created), kept=tuple(kept))
+
+
+def _first_event(store: Store) -> None:
+    with store.transaction() as session:
+        journal.append(
+            session,
+            at=utc_now(),
+            actor=current_actor(),
+            tag=EventTag.DATABASE_CREATED,
+            subject="journal",
+            payload={"schema": SCHEMA, "program": __version__},
+        )

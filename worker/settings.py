@@ -23,8 +23,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
+from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
@@ -81,8 +80,8 @@ def _vat(value: str) -> str:
 
 def _iban(value: str) -> str:
     try:
-        return str(IBAN("".join(value.split())))
-    except SchwiftyException as error:
+        return str(iban.validate(value))
+    except StdnumError as error:
         raise ValueError("ce n'est pas un IBAN valide (clé de contrôle)") from error
 
 

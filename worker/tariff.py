@@ -207,6 +207,7 @@ class _GridReader:
         if not isinstance(part, dict):
             self._add(path, "une table est attendue")
             return None
+        sound = len(self.findings)
         self._unknown(part, {"code", "label", "prices", "tiers"}, path)
         code, label = self._text(part, "code", path), self._text(part, "label", path)
         rows: dict[int, tuple[Money, ...]] = {}
@@ -223,7 +224,9 @@ class _GridReader:
                     rows[int(tier)] = self._prices(prices, where)
         else:
             self._add(f"{path}.tiers", "une table « palier = [prix par catégorie] » est attendue")
-        return PriceComponent(code=code, label=label, prices=rows) if all(rows.values()) else None
+        if len(self.findings) > sound:
+            return None
+        return PriceComponent(code=code, label=label, prices=rows)
 
     def _prices(self, values: object, path: str) -> tuple[Money, ...]:
         if not isinstance(values, list) or not values:

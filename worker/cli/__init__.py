@@ -4,6 +4,7 @@ Each command is a thin function: it opens what it needs from bootstrap.py, calls
 the path, and prints. Heavy imports are inside the commands, so that ``--help`` answers at once.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -66,6 +67,8 @@ def _options(
 
 def main() -> None:
     """Run the program: the only place that turns errors into text and an exit code."""
+    # Start-up makes hundreds of thousands of objects that stay: fewer collections, 0.1 s less.
+    gc.set_threshold(50_000, 20, 20)
     sys.exit(_run(sys.argv[1:]))
 
 

@@ -54,13 +54,13 @@ def show(
     """Affiche les derniers événements."""
     import json
 
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.cli.console import flat
     from worker.settings import find_config
     from worker.storage import journal
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    books = open_books(find_config(config))
+    with books.store.reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         events = list(journal.events(session, subject=subject, after=after))[-last:]
     if as_json:
@@ -112,14 +112,14 @@ def verify(
 ) -> None:
     """Vérifie toute la chaîne : modification, suppression ou changement d'ordre se voient."""
     from worker.audit import verify as verify_chain
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.findings import Finding
     from worker.settings import find_config
     from worker.storage import journal
 
-    office = open_office(find_config(config))
+    books = open_books(find_config(config))
     known = head is None
-    with office.store.reading() as session:
+    with books.store.reading() as session:
         end = journal.head(session)
 
         def watched() -> "Iterator[JournalEvent]":
@@ -166,13 +166,13 @@ def export(
     import json
     from dataclasses import asdict
 
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.errors import StorageUnavailable
     from worker.settings import find_config
     from worker.storage import journal
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    books = open_books(find_config(config))
+    with books.store.reading() as session:
         lines = (
             json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
             for event in journal.events(session)

@@ -30,6 +30,7 @@ MOST_ACTS = 5
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.books import Books
     from worker.bootstrap import Office
     from worker.campaign import Progress, Tell
     from worker.lifecycle import TrackedInvoice
@@ -241,7 +242,7 @@ def teller() -> "Tell":
     return tell
 
 
-def show_year(office: "Office", year: int, config: "Path | None", *, as_json: bool) -> int:
+def show_year(office: "Books", year: int, config: "Path | None", *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
     from worker.storage import invoices
     from worker.todo import todo
@@ -262,14 +263,14 @@ def show_year(office: "Office", year: int, config: "Path | None", *, as_json: bo
 
 
 def show_invoices(
-    office: "Office", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
+    books: "Books", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     from worker.lifecycle import FRENCH
     from worker.money import Money, french
     from worker.todo import needs_person
 
-    now = office.clock()
+    now = books.clock()
     act = [invoice for invoice in found if needs_person(invoice, now)]
     if as_json:
         put_json(ok=not act, invoices=[invoice_json(invoice, now) for invoice in found])

@@ -69,18 +69,18 @@ def import_file(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien.
     """
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.imports import ImportKind
     from worker.intake import take_in
     from worker.settings import find_config
 
-    office = open_office(find_config(config))
+    books = open_books(find_config(config))
     intake = take_in(
-        office.store,
+        books.store,
         file,
         ImportKind(kind.value),
-        clock=office.clock,
-        actor=office.actor,
+        clock=books.clock,
+        actor=books.actor,
         dry_run=dry_run,
     )
     changes = intake.changes
@@ -116,14 +116,14 @@ def import_file(
 @tariff_app.command("list", cls=FrenchCommand)
 def list_grids(config: Config = None, as_json: Json = False) -> None:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.period import french_date
     from worker.settings import find_config
     from worker.storage import invoices
 
-    office = open_office(find_config(config))
-    grids, _ = office.grids()
-    with office.store.reading() as session:
+    books = open_books(find_config(config))
+    grids, _ = books.grids()
+    with books.store.reading() as session:
         used = invoices.frozen_grids(session)
     if as_json:
         put_json(
@@ -164,15 +164,15 @@ def list_grids(config: Config = None, as_json: Json = False) -> None:
 @tariff_app.command("show", cls=FrenchCommand)
 def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.errors import TariffError
     from worker.money import french
     from worker.period import Month, months_of
     from worker.settings import find_config
     from worker.tariff import TariffGrid, grid_in_force
 
-    office = open_office(find_config(config))
-    grids, _ = office.grids()
+    books = open_books(find_config(config))
+    grids, _ = books.grids()
     months: dict[str, list[Month]] = {}
     by_version: dict[str, TariffGrid] = {}
     uncovered = []
@@ -186,7 +186,7 @@ def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     if not by_version:
         raise TariffError(
             f"Aucune grille n'est en vigueur en {year}.",
-            f"Ajoutez un fichier dans {office.configuration.tariff_folder}.",
+            f"Ajoutez un fichier dans {books.configuration.tariff_folder}.",
         )
     if as_json:
         put_json(

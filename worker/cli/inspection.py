@@ -49,18 +49,18 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Affiche chaque facture et son état."""
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.settings import find_config
     from worker.storage import invoices
     from worker.todo import needs_person
     from worker.todo import todo as what
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    books = open_books(find_config(config))
+    with books.store.reading() as session:
         found = invoices.tracked(session, year=year)
-    now = office.clock()
+    now = books.clock()
     if not todo:
-        raise typer.Exit(show_invoices(office, found, as_json=as_json))
+        raise typer.Exit(show_invoices(books, found, as_json=as_json))
     waiting = [invoice for invoice in found if needs_person(invoice, now)]
     if as_json:
         put_json(ok=not waiting, invoices=[invoice_json(invoice, now) for invoice in waiting])
@@ -80,7 +80,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
     import json
 
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.errors import WrongUse
     from worker.lifecycle import FRENCH
     from worker.money import french
@@ -88,8 +88,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from worker.settings import find_config
     from worker.storage import deposits, invoices, journal
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    books = open_books(find_config(config))
+    with books.store.reading() as session:
         tracked = invoices.by_number(session, number)
         if tracked is None:
             raise WrongUse(
@@ -104,7 +104,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
-            invoice=invoice_json(tracked, office.clock()) | _content_json(invoice, statement),
+            invoice=invoice_json(tracked, books.clock()) | _content_json(invoice, statement),
             documents=[
                 {
                     "kind": document.kind.value,

@@ -41,12 +41,12 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
-    from worker.bootstrap import open_office
+    from worker.books import open_books
     from worker.export import export_year
     from worker.settings import find_config
 
-    office = open_office(find_config(config))
-    exported = export_year(office.store, year, to)
+    books = open_books(find_config(config))
+    exported = export_year(books.store, year, to)
     if as_json:
         put_json(folder=str(to), invoices=exported)
         return

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select, update
 
 from worker.document import Document, DocumentKind
@@ -23,6 +24,9 @@ from worker.storage.tables import (
     ValidationReportRow,
 )
 from worker.tariff import TariffGrid
+
+_WITHOUT_CONTENT = defer(col(InvoiceRow.snapshot))  # type: ignore[arg-type] # a mapped column
+"""Lists do not read the frozen content: tens of kilobytes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices by number, those without one last."""
-    query = select(InvoiceRow)
+    query = select(InvoiceRow).options(_WITHOUT_CONTENT)
     if year is not None:
         query = query.where(InvoiceRow.year == year)
     if statuses:
@@ -98,6 +102,7 @@ def due(
     """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
     query = (
         select(InvoiceRow)
+        .options(_WITHOUT_CONTENT)
         .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
         .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
         .limit(limit)

@@ -1,0 +1,86 @@
+"""The books: configuration, database, archive, clock. All that commands which only read need.
+
+Apart from bootstrap.py so that they start fast: no document, portal or schema is loaded here.
+"""
+
+import getpass
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from worker.errors import TariffError
+from worker.settings import Channel, Configuration, load
+from worker.storage import Store, open_store
+from worker.tariff import TariffGrid, parse_grid
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What is kept, where, and who acts on it now."""
+
+    configuration: Configuration
+    store: Store
+    clock: Clock
+    actor: str
+
+    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
+        """The grids of the tariff folder, and their texts by version. Raises TariffError."""
+        return load_grids(self.configuration.tariff_folder)
+
+    @property
+    def deposits(self) -> bool:
+        """Whether this installation deposits by itself."""
+        return self.configuration.settings.channel is Channel.API
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def open_books(config: Path, clock: Clock = utc_now) -> Books:
+    """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
+    configuration = load(config)
+    store = open_store(configuration.database_url, configuration.data_folder)
+    return Books(configuration=configuration, store=store, clock=clock, actor=current_actor())
+
+
+def current_actor() -> str:
+    """Who acts, for the journal: ``user@host:pid``, no personal contact data."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}:{os.getpid()}"
+
+
+def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
+    """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
+    try:
+        files = {path: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+    except OSError as error:
+        raise TariffError(
+            f"Le dossier des tarifs {folder} est illisible : {error.strerror}.",
+            "Vérifiez data.tariffs dans la configuration.",
+        ) from error
+    if not files:
+        raise TariffError(
+            f"Il n'y a aucune grille tarifaire dans {folder}.",
+            "Placez-y au moins une grille, par exemple 2023.toml (voir « init »).",
+        )
+    grids = [parse_grid(content, path.name) for path, content in files.items()]
+    versions = [grid.version for grid in grids]
+    if twice := sorted({version for version in versions if versions.count(version) > 1}):
+        raise TariffError(
+            f"Plusieurs fichiers de tarifs portent la même version : {', '.join(twice)}.",
+            "Donnez à chaque grille une version différente.",
+        )
+    texts = {
+        grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)
+    }
+    return tuple(grids), texts

@@ -1,0 +1,213 @@
+"""Import files: CSV, XLSX or ODS to typed values and row findings, as a stream.
+
+``read`` gives each data row as a ``Row`` (a value of the domain) or a ``RefusedRow`` (why not).
+Nothing is kept between rows: duplicates, unknown members and codes are the storage's to find.
+A file that is no table, or whose header does not fit, is an ``ImportRefused``.
+A new file layout is a new reader beside csv_file.py that yields ``Table`` values.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from worker.consumption import SourceRow, UsageRecord
+from worker.errors import ImportRefused
+from worker.findings import Finding
+from worker.imports import csv_file, spreadsheet
+from worker.imports.columns import COLUMNS, Column, ImportKind, Layout, known_headers, lay_out
+from worker.imports.records import Cells, MemberRow, Record, builder
+from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
+from worker.imports.wording import finding, french, quoted, refusal
+from worker.members import BillingReferences, Subscription
+
+__all__ = [
+    "COLUMNS",
+    "Column",
+    "ImportKind",
+    "MemberRow",
+    "ParsedRow",
+    "Record",
+    "RefusedRow",
+    "Row",
+    "SourceFile",
+    "fingerprint",
+    "read",
+]
+
+MAX_CELL = 1000
+"""Characters of a cell worth parsing: no column may hold as many."""
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Generic[T_co]):
+    """A good row: its number as people see it (the header's row is 1) and its value."""
+
+    row: int
+    value: T_co
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """A row that gives no value: its number, and at least one finding that says where and why."""
+
+    row: int
+    findings: tuple[Finding, ...]
+
+
+ParsedRow = Row[T_co] | RefusedRow
+
+Build = Callable[[Cells, SourceRow], Record | Finding]
+Problem = tuple[str, Finding]
+
+
+@overload
+def read(
+    source: SourceFile, kind: Literal[ImportKind.MEMBERS]
+) -> Iterator[ParsedRow[MemberRow]]: ...
+@overload
+def read(
+    source: SourceFile, kind: Literal[ImportKind.SUBSCRIPTIONS]
+) -> Iterator[ParsedRow[Subscription]]: ...
+@overload
+def read(
+    source: SourceFile, kind: Literal[ImportKind.USAGE]
+) -> Iterator[ParsedRow[UsageRecord]]: ...
+@overload
+def read(
+    source: SourceFile, kind: Literal[ImportKind.REFERENCES]
+) -> Iterator[ParsedRow[BillingReferences]]: ...
+@overload
+def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Record]]: ...
+def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Any]]:
+    """The data rows of a file, in order; blank rows are skipped.
+
+    Raises, once iterated:
+        ImportRefused: no table inside, or a header that does not fit (``findings`` say why), or a
+            file that cannot be read to its end, or that changed while it was read. Rows already
+            given must then be dropped.
+        WrongUse: the file can no longer be opened.
+    """
+    reader = spreadsheet if is_workbook(source) else csv_file
+    with closing(reader.tables(source)) as tables:
+        table, header_row, header = _with_header(source, kind, tables)
+        layout = lay_out(header, kind, _where(source, table, header_row))
+        if not isinstance(layout, Layout):
+            raise ImportRefused(
+                french(f"l'en-tête de « {source.name} » ne convient pas"),
+                "Corrigez la ligne d'en-tête comme indiqué, puis importez à nouveau.",
+                findings=layout,
+            )
+        yield from _parsed_rows(source, table, layout, builder(kind))
+    if fingerprint(source.path).sha256 != source.sha256:
+        raise refusal(
+            f"« {source.name} » a changé pendant sa lecture",
+            "Attendez la fin de l'export, puis importez-le à nouveau.",
+        )
+
+
+def _with_header(
+    source: SourceFile, kind: ImportKind, tables: Iterable[Table]
+) -> tuple[Table, int, list[str]]:
+    """The first table whose first filled row names two columns or more, and that row."""
+    seen = ""
+    for table in tables:
+        for number, cells in table.rows:
+            if any(cell.strip() for cell in cells):
+                if known_headers(cells, kind) >= 2:
+                    return table, number, cells
+                seen = seen or ", ".join(quoted(cell) for cell in cells[:10] if cell.strip())
+                break
+    if not seen:
+        raise refusal(f"« {source.name} » est vide", "Exportez-le à nouveau depuis le tableur.")
+    known = ", ".join(column.name + "*" * column.compulsory for column in COLUMNS[kind])
+    raise refusal(
+        f"« {source.name} » n'a pas d'en-tête connu ; sa première ligne porte {seen}",
+        f"La première ligne doit nommer les colonnes (* obligatoires) : {known}.",
+    )
+
+
+def _parsed_rows(
+    source: SourceFile, table: Table, layout: Layout, build: Build
+) -> Iterator[ParsedRow[Record]]:
+    for number, cells in table.rows:
+        if not any(map(str.strip, cells)):
+            continue
+        values, problems = _parse(cells, layout)
+        if not problems:
+            record = build(values, SourceRow(file_sha256=source.sha256, row=number))
+            if not isinstance(record, Finding):
+                yield Row(row=number, value=record)
+                continue
+            problems = [("", record)]
+        where = _where(source, table, number)
+        yield RefusedRow(
+            row=number,
+            findings=tuple(
+                replace(problem, where=where + french(f", colonne « {name} »" if name else ""))
+                for name, problem in problems
+            ),
+        )
+
+
+def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], list[Problem]]:
+    """Values by column, and what is wrong, with the column's name or nothing for a whole row."""
+    values = dict(layout.blanks)
+    if len(cells) != layout.width or layout.unnamed:
+        misplaced = _misplaced(cells, layout)
+        if misplaced is not None:
+            return values, [("", misplaced)]
+    problems: list[Problem] = []
+    for position, column in layout.places:
+        text = cells[position].strip()
+        if text:
+            value = column.parse(text) if len(text) <= MAX_CELL else _too_long(text)
+            if isinstance(value, Finding):
+                problems.append((column.name, value))
+            else:
+                values[column.name] = value
+        elif column.compulsory:
+            problems.append((column.name, _EMPTY))
+    return values, problems
+
+
+def _misplaced(cells: Sequence[str], layout: Layout) -> Finding | None:
+    """What is wrong with the number of cells of a row, or None."""
+    if len(cells) < layout.width:
+        return finding(
+            "IMPORT-ROW",
+            f"{len(cells)} cellules au lieu de {layout.width}",
+            "Complétez la ligne : un séparateur manque, ou un texte contient un retour à la ligne "
+            "hors guillemets.",
+        )
+    stray = [cells[position] for position in layout.unnamed] + list(cells[layout.width :])
+    value = next((cell for cell in stray if cell.strip()), None)
+    if value is None:
+        return None
+    return finding(
+        "IMPORT-ROW",
+        f"la valeur {quoted(value)} n'est sous aucun nom de colonne",
+        "Supprimez-la ou nommez sa colonne ; un séparateur est peut-être en trop dans la ligne.",
+        value=value,
+    )
+
+
+def _too_long(text: str) -> Finding:
+    return finding(
+        "IMPORT-TEXT",
+        f"{quoted(text)} : {len(text)} caractères, {MAX_CELL} au plus",
+        "Abrégez ce texte, ou cherchez un guillemet ouvert et jamais refermé.",
+        value=text,
+    )
+
+
+_EMPTY = finding(
+    "IMPORT-EMPTY", "la cellule est vide alors que la colonne est obligatoire", "Remplissez-la."
+)
+
+
+def _where(source: SourceFile, table: Table, row: int) -> str:
+    sheet = f", feuille « {table.sheet} »" if table.sheet else ""
+    return french(f"{source.name}{sheet}, ligne {row}")

@@ -1,0 +1,175 @@
+"""What each import file may hold, column by column (docs/commands.md), and how headers match."""
+
+import difflib
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from worker.findings import Finding
+from worker.imports import values
+from worker.imports.wording import finding, quoted
+
+
+class ImportKind(StrEnum):
+    """The four files finance brings."""
+
+    MEMBERS = "members"
+    SUBSCRIPTIONS = "subscriptions"
+    USAGE = "usage"
+    REFERENCES = "references"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column: ``parse`` makes a value or a Finding of a filled cell, ``blank`` stands for none.
+
+    ``blank`` is never used in a compulsory column: an empty cell there is a finding.
+    """
+
+    name: str
+    parse: Callable[[str], object]
+    compulsory: bool = False
+    blank: object = ""
+
+
+def _must(name: str, parse: Callable[[str], object]) -> Column:
+    return Column(name=name, parse=parse, compulsory=True)
+
+
+_name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
+_address = partial(values.plain_text, maximum=120)  # BG-8 holds 400 in all, BR-FR-CPRO-33
+_convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  # BT-12, CPRO-14
+
+COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
+    ImportKind.MEMBERS: (
+        _must("siret", values.siret),
+        _must("nom", _name),
+        _must("adresse", _address),
+        Column(name="complement", parse=_address),
+        _must("code_postal", values.postcode),
+        _must("ville", _address),
+        Column(name="tva_intracommunautaire", parse=values.vat_number),
+        _must("convention", _convention),
+        Column(name="contact_nom", parse=_name),
+        Column(name="contact_email", parse=values.email),
+    ),
+    ImportKind.SUBSCRIPTIONS: (
+        _must("siret", values.siret),
+        _must("service", values.service),
+        Column(name="palier", parse=values.tier, blank=None),
+        _must("categorie", values.category),
+        _must("debut", values.day),
+        Column(name="fin", parse=values.day, blank=None),
+    ),
+    ImportKind.USAGE: (
+        _must("siret", values.siret),
+        _must("service", values.service),
+        Column(name="palier", parse=values.tier, blank=None),
+        _must("mois", values.month),
+        _must("utilisateurs", values.users),
+    ),
+    ImportKind.REFERENCES: (
+        _must("siret", values.siret),
+        _must("annee", values.year),
+        Column(name="code_service", parse=values.service_code),
+        Column(name="engagement", parse=values.engagement),
+    ),
+}
+
+_IGNORED = str.maketrans("", "", "_-*\ufeff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Which cell of a row goes to which column.
+
+    ``width`` is the number of cells up to the last named one; ``unnamed`` lists the cells before
+    it whose header is empty; ``blanks`` holds the value of an empty cell by column name.
+    """
+
+    width: int
+    places: tuple[tuple[int, Column], ...]
+    unnamed: tuple[int, ...]
+    blanks: Mapping[str, object]
+
+
+def header_key(header: str) -> str:
+    """A header without case, accents, spaces, ``_``, ``-``, ``*`` and byte order mark."""
+    plain = unicodedata.normalize("NFKD", header.casefold())
+    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return "".join(letters.translate(_IGNORED).split())
+
+
+def known_headers(header: Sequence[str], kind: ImportKind) -> int:
+    """How many cells of a row name a column of this kind of file."""
+    known = {header_key(column.name) for column in COLUMNS[kind]}
+    return sum(header_key(cell) in known for cell in header)
+
+
+def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tuple[Finding, ...]:
+    """Match a header to the columns of a kind of file; findings when it does not fit.
+
+    ``place`` says where the header stands, for people.
+    """
+    columns = {header_key(column.name): column for column in COLUMNS[kind]}
+    places: dict[str, tuple[int, Column]] = {}
+    unnamed: list[int] = []
+    findings: list[Finding] = []
+    for position, cell in enumerate(header):
+        key = header_key(cell)
+        if not key:
+            unnamed.append(position)
+        elif key not in columns:
+            findings.append(_unknown(cell, columns, place))
+        elif key in places:
+            findings.append(_duplicate(cell, place))
+        else:
+            places[key] = (position, columns[key])
+    findings.extend(
+        _missing(column, place)
+        for key, column in columns.items()
+        if column.compulsory and key not in places
+    )
+    if findings:
+        return tuple(findings)
+    width = 1 + max(position for position, _ in places.values())
+    return Layout(
+        width=width,
+        places=tuple(places.values()),
+        unnamed=tuple(position for position in unnamed if position < width),
+        blanks={column.name: column.blank for column in columns.values()},
+    )
+
+
+def _unknown(cell: str, columns: Mapping[str, Column], place: str) -> Finding:
+    close = difflib.get_close_matches(header_key(cell), columns, n=1)
+    known = ", ".join(column.name for column in columns.values())
+    advice = f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else ""
+    return finding(
+        "IMPORT-COLUMN-UNKNOWN",
+        f"la colonne {quoted(cell)} n'est pas connue",
+        f"{advice}Renommez-la ou supprimez-la. Colonnes connues : {known}.",
+        where=f"{place}, colonne {quoted(cell)}",
+        value=cell,
+    )
+
+
+def _duplicate(cell: str, place: str) -> Finding:
+    return finding(
+        "IMPORT-COLUMN-DUPLICATE",
+        f"la colonne {quoted(cell)} est présente deux fois",
+        "Gardez-en une seule.",
+        where=f"{place}, colonne {quoted(cell)}",
+        value=cell,
+    )
+
+
+def _missing(column: Column, place: str) -> Finding:
+    return finding(
+        "IMPORT-COLUMN-MISSING",
+        f"la colonne « {column.name} » manque",
+        "Ajoutez-la avec son nom en première ligne : elle est obligatoire.",
+        where=place,
+    )

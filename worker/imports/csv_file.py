@@ -1,0 +1,131 @@
+"""CSV files as French spreadsheets write them: two encodings, three separators, any line ending.
+
+The file is checked once from end to end, then read row by row: memory does not grow with it.
+"""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from worker.imports.source import CHUNK, SourceFile, Table, readable
+from worker.imports.wording import refusal
+
+DELIMITERS = ";,\t"
+"""In order of preference when a header does not decide."""
+
+_SAVE_AS = "Dans le tableur : Enregistrer sous, format « CSV UTF-8 (délimité par des virgules) »."
+_UNREADABLE = re.compile("[\x81\x8d\x8f\x90\x9d]|[\xc2\xc3\xc5][\x80-\xbf]")
+"""In Latin-1: bytes that Windows-1252 does not define, or an accented letter in UTF-8."""
+
+
+def tables(source: SourceFile) -> Iterator[Table]:
+    """The one table of a CSV file.
+
+    Raises:
+        ImportRefused: not text in UTF-8 or Windows-1252, no separator, misplaced quotes.
+        WrongUse: the file can no longer be read.
+    """
+    with readable(source.path):
+        encoding = _encoding(source)
+        delimiter = _delimiter(source, encoding)
+    yield Table(sheet="", rows=_rows(source, encoding, delimiter))
+
+
+def _encoding(source: SourceFile) -> str:
+    """``utf-8-sig`` when the whole file is UTF-8, else ``cp1252`` when it can be."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8 = True
+    with source.path.open("rb") as file:
+        marked = file.read(3)
+        if marked.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise refusal(f"« {source.name} » est encodé en UTF-16", _SAVE_AS)
+        file.seek(0)
+        while chunk := file.read(CHUNK):
+            if b"\0" in chunk:
+                raise refusal(f"« {source.name} » n'est pas un fichier texte", _SAVE_AS)
+            # A line without end would be read whole into memory.
+            if len(chunk) == CHUNK and b"\n" not in chunk and b"\r" not in chunk:
+                raise refusal(f"« {source.name} » n'est pas un tableau : ligne sans fin", _SAVE_AS)
+            if is_utf8:
+                is_utf8 = _decodes(decoder, chunk)
+    if is_utf8 and _decodes(decoder, b"", final=True):
+        return "utf-8-sig"
+    _check_windows(source, marked=marked == codecs.BOM_UTF8)
+    return "cp1252"
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_windows(source: SourceFile, *, marked: bool) -> None:
+    """Refuse, naming the line, what Windows-1252 would read as something else than was written."""
+    with source.path.open(encoding="latin-1") as lines:
+        for number, line in enumerate(lines, start=1):
+            if (marked and not _is_utf8(line)) or (not marked and _UNREADABLE.search(line)):
+                raise refusal(
+                    f"« {source.name} », ligne {number} : un caractère n'est lisible ni en UTF-8 "
+                    "ni en Windows-1252 (ou le fichier mélange les deux)",
+                    _SAVE_AS,
+                )
+
+
+def _is_utf8(line: str) -> bool:
+    try:
+        line.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _delimiter(source: SourceFile, encoding: str) -> str:
+    """The separator that cuts the first row into most cells, quotes respected."""
+    widths = {mark: _first_width(source.path, encoding, mark) for mark in DELIMITERS}
+    best = max(DELIMITERS, key=lambda mark: widths[mark])
+    if widths[best] < 2:
+        raise refusal(
+            f"« {source.name} » n'est pas un tableau : sa première ligne n'a qu'une colonne",
+            "La première ligne doit porter les noms des colonnes, séparés par « ; », « , » ou une "
+            "tabulation.",
+        )
+    return best
+
+
+def _first_width(path: Path, encoding: str, delimiter: str) -> int:
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            for cells in csv.reader(file, delimiter=delimiter, strict=True):
+                if any(cell.strip() for cell in cells):
+                    return len(cells)
+        except csv.Error:
+            return 0  # quotes that make no sense with this separator
+    return 0
+
+
+def _rows(source: SourceFile, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line each starts on: a quoted cell may run over several lines."""
+    with readable(source.path), source.path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                yield line, cells
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise refusal(
+                f'« {source.name} », ligne {line} : un guillemet (") est mal placé, ou ouvert et '
+                "jamais refermé",
+                'Dans une cellule entre guillemets, doublez chaque guillemet (""), '
+                "ou exportez à nouveau depuis le tableur.",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise refusal(
+                f"« {source.name} » a changé pendant sa lecture",
+                "Attendez la fin de l'export, puis importez-le à nouveau.",
+            ) from error

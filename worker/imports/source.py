@@ -1,0 +1,113 @@
+"""The file itself: may it be read, what are its bytes, what does it look like inside."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.errors import WrongUse
+from worker.imports.wording import french, refusal
+
+MAX_BYTES = 512 * 2**20
+"""Largest file accepted: a million usage rows take some 40 MB."""
+
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file as it was when fingerprinted.
+
+    Attributes:
+        path: where its bytes are.
+        name: how findings name it: what the person gave, even when ``path`` is an archived copy.
+        sha256: of its bytes, hexadecimal.
+        size: in bytes.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A sheet, or a whole CSV file: its rows as text, with the number people see beside each.
+
+    ``sheet`` is empty for a CSV file. Rows may be read once.
+    """
+
+    sheet: str
+    rows: Iterator[tuple[int, list[str]]]
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says about an unreadable file into a WrongUse a person understands."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise WrongUse(
+            french(f"le fichier « {path} » n'existe pas"),
+            "Vérifiez le chemin et le nom du fichier.",
+        ) from error
+    except PermissionError as error:
+        raise WrongUse(
+            french(f"le fichier « {path} » ne peut pas être lu : accès refusé"),
+            "Donnez à votre compte le droit de le lire, ou fermez le programme qui le retient.",
+        ) from error
+    except OSError as error:
+        raise WrongUse(
+            french(f"le fichier « {path} » ne peut pas être lu : {error.strerror or error}"),
+            "Copiez-le sur un disque local, puis réessayez.",
+        ) from error
+
+
+def fingerprint(path: Path) -> SourceFile:
+    """Size and SHA-256 of a file, read in chunks.
+
+    Raises:
+        WrongUse: it is missing, a folder, not a regular file, or unreadable.
+        ImportRefused: it is empty or larger than 512 MB.
+    """
+    with readable(path):
+        size = path.stat().st_size
+        if path.is_dir():
+            raise WrongUse(
+                french(f"« {path} » est un dossier"), "Indiquez un fichier CSV, XLSX ou ODS."
+            )
+        if not path.is_file():
+            raise WrongUse(
+                french(f"« {path} » n'est pas un fichier ordinaire"),
+                "Indiquez un fichier CSV, XLSX ou ODS enregistré sur le disque.",
+            )
+        if size > MAX_BYTES:
+            raise refusal(
+                f"« {path.name} » est trop grand ({size // 2**20} Mo, 512 au plus)",
+                "Découpez-le en plusieurs fichiers, par exemple un par trimestre.",
+            )
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if size == 0:
+        raise refusal(f"« {path.name} » est vide", "Exportez-le à nouveau depuis le tableur.")
+    return SourceFile(path=path, name=path.name, sha256=digest, size=size)
+
+
+def is_workbook(source: SourceFile) -> bool:
+    """Whether the content is a ZIP package, whatever the extension says; else it must be text.
+
+    Raises:
+        ImportRefused: it is an old .xls, or a workbook protected by a password: both are OLE files.
+    """
+    with readable(source.path), source.path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        raise refusal(
+            f"« {source.name} » est un ancien classeur Excel (.xls) ou un classeur protégé par un "
+            "mot de passe",
+            "Ouvrez-le dans le tableur, retirez le mot de passe s'il y en a un, et enregistrez-le "
+            "au format « Classeur Excel (.xlsx) » ou « CSV UTF-8 ».",
+        )
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))

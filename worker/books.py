@@ -46,7 +46,11 @@ def utc_now() -> datetime:
 def open_books(config: Path, clock: Clock = utc_now) -> Books:
     """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
     configuration = load(config)
-    store = open_store(configuration.database_url, configuration.data_folder)
+    store = open_store(
+        configuration.database_url,
+        configuration.data_folder,
+        busy_seconds=configuration.settings.data.busy_seconds,
+    )
     return Books(configuration=configuration, store=store, clock=clock, actor=current_actor())
 
 
@@ -79,6 +83,12 @@ def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
         raise TariffError(
             f"Plusieurs fichiers de tarifs portent la même version : {', '.join(twice)}.",
             "Donnez à chaque grille une version différente.",
+        )
+    starts = [grid.valid_from for grid in grids]
+    if twice := sorted(grid.version for grid in grids if starts.count(grid.valid_from) > 1):
+        raise TariffError(
+            f"Plusieurs grilles commencent le même jour : {', '.join(twice)}.",
+            "Donnez à chacune sa propre date de début : la plus récente remplace l'autre.",
         )
     texts = {
         grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)

@@ -35,7 +35,7 @@ from worker.portals.choruspro_settings import (
     Secret,
 )
 from worker.reconcile import Reconciler
-from worker.settings import Environment
+from worker.settings import Environment, PortalSettings
 from worker.storage.invoices import CheckedWith
 from worker.validation.schemas import Schema, check_xsd
 
@@ -164,7 +164,7 @@ def open_portal(office: Office) -> Iterator[Portal]:
             "Exportez les factures avec « documents export » pour le logiciel des titres.",
         )
     secrets = load_secrets(configuration)
-    with _addresses(settings.portal.environment, configuration.data_folder) as addresses:
+    with _addresses(settings.portal, configuration.data_folder) as addresses:
         client = ChorusPro(
             ChorusProSettings(
                 token_url=addresses.token_url,
@@ -209,15 +209,21 @@ def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
 
 
 @contextmanager
-def _addresses(environment: Environment, data_folder: Path) -> Iterator[Addresses]:
-    match environment:
+def _addresses(settings: PortalSettings, data_folder: Path) -> Iterator[Addresses]:
+    match settings.environment:
         case Environment.PRODUCTION:
             yield PRODUCTION
         case Environment.QUALIFICATION:
             yield QUALIFICATION
+        case Environment.LOCAL if settings.local_url:
+            yield _local(settings.local_url)
         case Environment.LOCAL:
             with local_portal(data_folder) as url:
-                yield Addresses(token_url=f"{url}/api/oauth/token", api_url=url)
+                yield _local(url)
+
+
+def _local(url: str) -> Addresses:
+    return Addresses(token_url=f"{url}/api/oauth/token", api_url=url)
 
 
 def _minutes(values: tuple[int, ...]) -> tuple[timedelta, ...]:

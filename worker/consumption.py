@@ -5,7 +5,7 @@ Pure: the same rows give the same consumption. What does not fit is a finding, n
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from worker.findings import Finding
 from worker.members import Subscription
@@ -129,12 +129,24 @@ def _subscription_order(subscription: Subscription) -> tuple[str, int, date, int
 
 def _gap(subscription: Subscription, missing: list[Month]) -> Finding:
     name = service_name(subscription.service, subscription.tier)
-    months = ", ".join(month.french for month in missing)
     return Finding(
         code="USAGE-GAP",
-        message=f"aucune consommation enregistrée pour {name} : {months}",
+        message=f"aucune consommation enregistrée pour {name} : {_spans(missing)}",
         remedy="Importez ces mois (0 utilisateur si le service n'a pas servi), "
         "ou corrigez les dates de l'abonnement.",
+    )
+
+
+def _spans(months: list[Month]) -> str:
+    """``janvier 2025 à mars 2025, mai 2025``: months in order, runs joined."""
+    runs: list[list[Month]] = []
+    for month in months:
+        if runs and month.first_day - runs[-1][-1].last_day == timedelta(days=1):
+            runs[-1].append(month)
+        else:
+            runs.append([month])
+    return ", ".join(
+        run[0].french if len(run) == 1 else f"{run[0].french} à {run[-1].french}" for run in runs
     )
 
 

@@ -55,7 +55,8 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for level in (folder.parent, folder):
+            level.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in files.items():
             descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:

@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
@@ -59,23 +65,18 @@ class Environment(StrEnum):
 
 
 def _siret(value: str) -> str:
-    compact = "".join(value.split())
     try:
-        siret.validate(compact)
+        return str(siret.validate("".join(value.split())))
     except StdnumError as error:
         raise ValueError("ce n'est pas un SIRET valide (14 chiffres, clé de contrôle)") from error
-    return compact
 
 
 def _vat(value: str) -> str:
-    compact = "".join(value.split()).upper()
-    if not compact:
-        return ""
+    compact = "".join(value.split())
     try:
-        tva.validate(compact.removeprefix("FR"))
+        return f"FR{tva.validate(compact)}" if compact else ""
     except StdnumError as error:
         raise ValueError("ce n'est pas un numéro de TVA français valide") from error
-    return compact
 
 
 def _iban(value: str) -> str:
@@ -83,6 +84,14 @@ def _iban(value: str) -> str:
         return str(iban.validate(value))
     except StdnumError as error:
         raise ValueError("ce n'est pas un IBAN valide (clé de contrôle)") from error
+
+
+def _day_of_year(value: str) -> str:
+    try:
+        date.fromisoformat(f"2024-{value}")
+    except ValueError as error:
+        raise ValueError("ce jour n'existe pas") from error
+    return value
 
 
 class Section(BaseModel):
@@ -99,7 +108,7 @@ class Syndicat(Section):
     vat_number: Annotated[str, AfterValidator(_vat)] = ""
     address: Text
     complement: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
-    postcode: Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
+    postcode: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
     city: Text
     iban: Annotated[str, AfterValidator(_iban)]
     bic: Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{8}([A-Z0-9]{3})?)?$")] = ""
@@ -111,7 +120,9 @@ class Billing(Section):
 
     due_days: Annotated[int, Field(ge=0, le=365)] = 30
     payment_terms: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    campaign_day: Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-\d{2}$")] = "01-05"
+    campaign_day: Annotated[
+        str, StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"), AfterValidator(_day_of_year)
+    ] = "01-05"
     """MM-DD from which ``serve`` bills the year before."""
 
 
@@ -155,12 +166,16 @@ class Data(Section):
     tariffs: Path = Path("tarifs")
     database_url: str = ""
     """Empty: SQLite in the data folder. Else a SQLAlchemy URL, PostgreSQL for example."""
+    busy_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    """How long to wait for another program that holds SQLite."""
 
 
 class PortalSettings(Section):
     """How to speak to Chorus Pro."""
 
     environment: Environment
+    local_url: Annotated[str, StringConstraints(pattern=r"^(http://127\.0\.0\.1:\d{1,5})?$")] = ""
+    """A sandbox that already runs; empty: one is started for each command."""
     requests_per_second: Annotated[float, Field(gt=0, le=100)] = 5
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
     read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
@@ -189,7 +204,11 @@ class Settings(BaseSettings):
     """Everything a person may set."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     channel: Channel
@@ -255,8 +274,7 @@ def load(path: Path) -> Configuration:
         ConfigurationError: with one finding per mistake, each with the path of its key.
     """
     try:
-        content = path.read_bytes()
-        data = tomllib.loads(content.decode("utf-8"))
+        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"Il n'y a pas de configuration à l'emplacement {path}.",
@@ -267,13 +285,24 @@ def load(path: Path) -> Configuration:
         raise ConfigurationError(
             f"La configuration {path} est illisible : {error.strerror}.", "Vérifiez ses droits."
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"La configuration {path} n'est pas encodée en UTF-8 (octet n° {error.start + 1}).",
+            "Enregistrez-la en UTF-8 depuis votre éditeur de texte.",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"La configuration {path} n'est pas du TOML correct : {error}.",
             "Corrigez la ligne indiquée.",
         ) from error
     try:
         settings = Settings(**data)
+    except SettingsError as error:
+        present = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
+        raise ConfigurationError(
+            f"Une de ces variables n'a pas la forme attendue : {', '.join(present)}.",
+            "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
+        ) from error
     except ValidationError as error:
         findings = tuple(_finding(path, dict(item)) for item in error.errors())
         raise ConfigurationError(
@@ -290,8 +319,12 @@ _MESSAGES = {
     "enum": "valeur inconnue ; valeurs possibles : {expected}",
     "string_type": "un texte est attendu",
     "int_type": "un nombre entier est attendu",
+    "int_from_float": "un nombre entier est attendu",
     "int_parsing": "un nombre entier est attendu",
     "float_type": "un nombre est attendu",
+    "float_parsing": "un nombre est attendu",
+    "tuple_type": "une liste est attendue",
+    "path_type": "un chemin est attendu",
     "string_too_short": "ne doit pas être vide",
     "string_too_long": "{max_length} caractères au plus",
     "string_pattern_mismatch": "n'a pas la forme attendue",
@@ -304,21 +337,30 @@ _MESSAGES = {
 
 def _finding(path: Path, item: dict[str, Any]) -> Finding:
     key = ".".join(str(part) for part in item["loc"])
+    variable = _variable(key)
     kind, context = item["type"], item.get("ctx", {})
     if kind == "value_error":
         message = str(context["error"])
     else:
-        message = _MESSAGES.get(kind, item["msg"]).format(**context)
+        message = _MESSAGES[kind].format(**context) if kind in _MESSAGES else item["msg"]
+        message = message.replace("' or '", "' ou '")
     remedy = ""
     if key == "channel":
         remedy = (
             "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
             "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
         )
+    if kind == "extra_forbidden":
+        remedy = "Corrigez son nom ou retirez-la ; un secret a sa place dans secrets_file."
     value = item.get("input")
-    shown = "" if kind == "missing" or isinstance(value, dict) else str(value)[:40]
+    # The value of an unknown key may be a secret in the wrong place.
+    hidden = kind in {"missing", "extra_forbidden"} or isinstance(value, dict)
     return Finding(
-        code="CONFIG", message=message, remedy=remedy, where=f"{path.name} : {key}", value=shown
+        code="CONFIG",
+        message=message,
+        remedy=remedy,
+        where=f"variable {variable}" if variable else f"{path.name} : {key}",
+        value="" if hidden else str(value)[:40],
     )
 
 
@@ -326,12 +368,19 @@ def _origins(settings: Settings, data: Mapping[str, Any]) -> dict[str, str]:
     in_file = dict(flatten(data))
     origins = {}
     for key, _ in flatten(settings.model_dump()):
-        variable = ENV_PREFIX + key.upper().replace(".", "__")
-        if variable in os.environ:
+        if variable := _variable(key):
             origins[key] = f"variable {variable}"
         else:
             origins[key] = "fichier" if key in in_file else "valeur par défaut"
     return origins
+
+
+def _variable(key: str) -> str:
+    """The environment variable that gives a key, alone or within its table; else nothing."""
+    present = {name.upper(): name for name in os.environ}
+    parts = key.upper().split(".")
+    names = (ENV_PREFIX + "__".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((present[name] for name in names if name in present), "")
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -58,7 +58,10 @@ def sandbox(
         ),
     ] = None,
 ) -> None:
-    """Lance seul le Chorus Pro local (« python -m worker.sandbox --help » dit tout)."""
+    """Lance seul le Chorus Pro local, pour portal.local_url.
+
+    « python -m worker.sandbox --help » dit ce qui est simulé.
+    """
     import os
 
     from worker.errors import WrongUse

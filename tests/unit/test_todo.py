@@ -1,0 +1,104 @@
+"""What a person must do: for every status, and never a command that cannot be typed."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict, Unpack
+
+import pytest
+
+from tests.builders import MEMBER, SIRET, YEAR
+from worker.findings import Finding, Severity
+from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.money import Money
+from worker.todo import needs_person, todo
+
+S = InvoiceStatus
+SINCE = datetime(2026, 1, 12, 8, tzinfo=UTC)
+SOON, LATER = SINCE + timedelta(hours=1), SINCE + timedelta(days=30)
+
+
+class Changes(TypedDict, total=False):
+    """What a test says of an invoice."""
+
+    findings: tuple[Finding, ...]
+    detail: str
+
+
+def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
+    """An invoice in this status since one morning of January."""
+    return TrackedInvoice(
+        id=1,
+        siret=SIRET,
+        member_name=MEMBER.name,
+        year=YEAR,
+        status=status,
+        status_since=SINCE,
+        total=Money(319680),
+        number="" if status in {S.DRAFT, S.PARKED} else "BSN-2026-00001",
+        issue_date=None,
+        due_date=None,
+        version=1,
+        findings=changes.get("findings", ()),
+        flux_number="CPP00110000001",
+        deposited_at=None,
+        cpp_id=None,
+        portal_status="",
+        detail=changes.get("detail", ""),
+        next_check_at=None,
+        checks=0,
+    )
+
+
+@pytest.mark.parametrize("status", S)
+def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
+    """Whoever must act is told what to do at once, and nobody else is bothered yet."""
+    asked = todo(invoice(status), SOON)
+    assert bool(asked) == needs_person(invoice(status), SOON) == (effort(status) is Effort.ACT)
+
+
+@pytest.mark.parametrize("status", S)
+def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
+    """After a month, a deposit without verdict needs somebody too; waiting for payment does not."""
+    hangs = status in {S.UNKNOWN, S.DEPOSITED}
+    expected = hangs or effort(status) is Effort.ACT
+    assert bool(todo(invoice(status), LATER)) == needs_person(invoice(status), LATER) == expected
+
+
+@pytest.mark.parametrize(
+    "status,words",
+    [
+        (S.REFUSED, "resend BSN-2026-00001 --reason"),
+        (S.PARKED, f"run {YEAR}"),
+        (S.UNKNOWN, "reconcile"),
+        (S.DEPOSITED, "CPP00110000001"),
+        (S.SUSPENDED, "pièces"),
+        (S.REJECTED, "avoir"),
+    ],
+)
+def test_the_command_names_the_invoice(status: InvoiceStatus, words: str) -> None:
+    """What to type or where to look is complete: number, year or flux."""
+    assert words in todo(invoice(status), LATER)
+
+
+@pytest.mark.parametrize(
+    "status,limit", [(S.DEPOSITED, timedelta(hours=24)), (S.UNKNOWN, timedelta(hours=72))]
+)
+def test_patience_ends_after_its_limit(status: InvoiceStatus, limit: timedelta) -> None:
+    """At the limit itself one still waits; past it, somebody looks."""
+    assert todo(invoice(status), SINCE + limit) == ""
+    assert todo(invoice(status), SINCE + limit + timedelta(seconds=1))
+
+
+def test_a_word_of_the_portal_on_a_deposit_is_looked_at_at_once() -> None:
+    """When the portal said something about a deposit, nobody waits for a day."""
+    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail="doublon"), SOON)
+
+
+def test_a_parked_member_shows_its_first_blocking_remedy() -> None:
+    """The remedy shown is that of what stops the member, not of a warning that came before."""
+    warning = Finding(code="W", message="w", remedy="à savoir", severity=Severity.WARNING)
+    mute = Finding(code="B", message="b")
+    first = Finding(code="B", message="b", remedy="importez mars")
+    second = Finding(code="B", message="b", remedy="importez avril")
+    parked = invoice(S.PARKED, findings=(warning, mute, first, second))
+    assert todo(parked, SOON) == "importez mars"
+    assert f"run {YEAR}" in todo(invoice(S.PARKED, findings=(warning, mute)), SOON)

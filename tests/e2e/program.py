@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,26 +34,26 @@ def command(*arguments: str | Path, config: Path | None = None) -> list[str]:
     return line if config is None else [*line, "--config", str(config)]
 
 
-def environment(**extra: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, without the settings somebody may have in theirs."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
-    return kept | QUIET | extra
+    return kept | QUIET
 
 
 def run(
     *arguments: str | Path,
     config: Path | None = None,
     cwd: Path | None = None,
-    **extra: str,
+    env: Mapping[str, str] | None = None,
 ) -> Said:
-    """Run to the end."""
+    """Run to the end; ``env`` adds variables to the environment."""
     done = subprocess.run(
         command(*arguments, config=config),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env=environment(**extra),
+        env=environment() | dict(env or {}),
         cwd=cwd,
     )
     return Said(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,228 @@
+"""What people see when something is wrong: a sentence, a remedy, an exit code, no traceback."""
+
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import Said, command, environment, run
+from worker.sandbox.ledger import read_fluxes
+
+DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
+
+
+def assert_plain(said: Said, code: int, *words: str) -> None:
+    """A clear French message with its remedy, and the documented exit code."""
+    assert said.code == code, said.err
+    assert "Traceback" not in said.err
+    assert "Erreur : " in said.err
+    for word in words:
+        assert word in said.err
+
+
+def test_without_configuration_the_program_says_how_to_make_one(tmp_path: Path) -> None:
+    """No configuration: where it was looked for, and the command that creates it."""
+    assert_plain(run("status", cwd=tmp_path), 2, "config/worker.toml", "init DOSSIER")
+
+
+def test_a_fresh_installation_asks_for_the_channel(tmp_path: Path) -> None:
+    """``init`` then any command: the treasury's question comes first."""
+    assert run("init", tmp_path / "x").code == 0
+    said = run("status", config=tmp_path / "x" / "worker.toml")
+    assert_plain(said, 2, "channel", "comptable public")
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (("bogus",), "la commande bogus n'existe pas"),
+        (("run",), "il manque l'argument ANNÉE"),
+        (("run", "abc"), "l'argument ANNÉE ne convient pas"),
+        (("run", "2025", "--foo"), "l'option --foo n'existe pas"),
+        (("run", "2025", "2024"), "argument en trop"),
+        (("resend", "X"), "il manque l'option --reason"),
+        (("import", "nothing", "x.csv"), "l'argument NATURE ne convient pas"),
+        (("status", "--config"), "il manque la valeur de l'option --config"),
+    ],
+)
+def test_a_wrong_command_line_is_explained_in_french(
+    arguments: tuple[str, ...], words: str
+) -> None:
+    """Typing mistakes are named, with the help page to read."""
+    assert_plain(run(*arguments), 2, words, "--help")
+
+
+def test_help_is_french_on_every_page() -> None:
+    """No English words of the library are left on the help pages."""
+    for page in ((), ("run",), ("tariff",), ("import",), ("resend",)):
+        said = run(*page, "--help")
+        assert said.code == 0
+        for english in ("Usage:", "Show this message", "[required]", "Commands", "default"):
+            assert english not in said.out
+
+
+def test_a_portal_that_is_down_stops_before_any_number_and_run_continues_later(
+    demo: Path,
+) -> None:
+    """Exit 3, nothing spent; the same command ends the work when the portal is back."""
+    complement = demo.parent / "exemples" / "references-complement.csv"
+    run("import", "references", complement, config=demo)
+
+    assert_plain(run("run", "2025", config=demo, env=DEAD_PORTAL), 3, "À faire")
+    numbers = [i["number"] for i in run("status", "--json", config=demo).json["invoices"]]
+    assert numbers.count(None) == 1
+
+    assert run("run", "2025", config=demo).code == 0
+
+
+@pytest.mark.parametrize(
+    "secret,words",
+    [
+        ("CHORUS_WORKER_CLIENT_SECRET", "client_secret"),
+        ("CHORUS_WORKER_TECHNICAL_PASSWORD", "compte technique"),
+    ],
+)
+def test_wrong_credentials_are_named_and_never_shown(demo: Path, secret: str, words: str) -> None:
+    """The pair to check is named; the value appears nowhere; exit 2."""
+    value = "valeur-fausse-a-ne-pas-montrer"
+    said = run("run", "2025", config=demo, env={secret: value})
+    assert_plain(said, 2, words)
+    assert value not in said.err + said.out
+
+
+def test_a_secrets_file_others_can_read_is_refused(demo: Path) -> None:
+    """The command to type is given; the portal is not called."""
+    (demo.parent / "secrets.toml").chmod(0o644)
+    assert_plain(run("follow", config=demo), 2, "chmod 600")
+
+
+def test_an_unfinished_year_is_refused(demo: Path) -> None:
+    """Only a finished year can be billed: exit 4."""
+    assert_plain(run("run", "2099", config=demo), 4, "n'est pas terminée")
+
+
+def test_a_year_without_prices_parks_its_members(demo: Path) -> None:
+    """Use in a year that no grid covers is never billed at zero."""
+    path = demo.parent / "usage-2022.csv"
+    rows = "".join(
+        f"24820001600017;{service};{tier};2022-{month:02d};5\n"
+        for service, tier in (("stockage", "1"), ("gfu", ""))
+        for month in range(1, 13)
+    )
+    path.write_text(f"siret;service;palier;mois;utilisateurs\n{rows}", "utf-8")
+    subscriptions = demo.parent / "abonnements-2022.csv"
+    subscriptions.write_text(
+        "siret;service;palier;categorie;debut;fin\n"
+        "24820001600017;stockage;1;1;01/01/2022;31/12/2022\n"
+        "24820001600017;gfu;;1;01/01/2022;31/12/2022\n",
+        "utf-8",
+    )
+    assert run("import", "subscriptions", subscriptions, config=demo).code == 0
+    assert run("import", "usage", path, config=demo).code == 0
+
+    said = run("preview", "2022", config=demo)
+
+    assert said.code == 1
+    assert "aucune grille tarifaire n'est en vigueur" in said.err
+
+
+def test_a_locked_database_is_said_so(demo: Path) -> None:
+    """Another program holding the database: exit 3, a sentence, nothing half done."""
+    database = sqlite3.connect(demo.parent / "donnees" / "worker.sqlite")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        path = demo.parent / "exemples" / "references-complement.csv"
+        said = run(
+            "import", "references", path, config=demo, env={"CHORUS_WORKER_DATA__BUSY_SECONDS": "1"}
+        )
+    finally:
+        database.rollback()
+        database.close()
+    assert_plain(said, 3, "occupée")
+
+
+def test_a_full_disk_stops_cleanly_and_the_run_continues(demo: Path) -> None:
+    """With no room left for a file, exit 3; with room again, the same command ends the work."""
+    complement = demo.parent / "exemples" / "references-complement.csv"
+    run("import", "references", complement, config=demo)
+    limited = (
+        "import resource, runpy, signal, sys;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
+        f"sys.argv = {command('run', '2025', config=demo)[2:]!r};"
+        "runpy.run_module('worker', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environment(),
+    )
+    assert_plain(Said(done.returncode, done.stdout, done.stderr), 3, "À faire")
+
+    assert run("run", "2025", config=demo).code == 0
+    assert run("journal", "verify", config=demo).code == 0
+    assert len(read_fluxes(demo.parent / "donnees" / "chorus-local.sqlite")) == 12
+
+
+def test_a_foreign_folder_is_never_replaced_by_the_demonstration(tmp_path: Path) -> None:
+    """``demo`` only replaces what a demonstration made."""
+    (tmp_path / "important.txt").write_text("à garder")
+    assert_plain(run("demo", "--dir", tmp_path), 4, "autre chose")
+    assert (tmp_path / "important.txt").read_text() == "à garder"
+
+
+def test_json_goes_alone_to_standard_output_even_on_errors(demo: Path) -> None:
+    """A script can parse standard output whatever happens."""
+    said = run("show", "NOPE", "--json", config=demo)
+    assert said.code == 2
+    assert said.json["ok"] is False
+    assert said.json["error"]["exit_code"] == 2
+
+
+def test_a_standalone_sandbox_can_be_used(demo: Path) -> None:
+    """``sandbox`` alone, and a configuration that names it, work together."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = demo.parent / "donnees"
+    process = subprocess.Popen(
+        command(
+            "sandbox",
+            "--port",
+            str(port),
+            "--data",
+            folder / "chorus-local.sqlite",
+            "--directory",
+            folder / "chorus-local-annuaire.json",
+        ),
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        url = f"http://127.0.0.1:{port}"
+        said = run("run", "2025", config=demo, env={"CHORUS_WORKER_PORTAL__LOCAL_URL": url})
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert said.code == 1, said.err
+
+
+def test_the_data_is_readable_by_its_owner_only(demo: Path) -> None:
+    """Database, archive, secrets and exports: 0600 for files, 0700 for folders."""
+    assert run("documents", "export", "2025", "--to", demo.parent / "out", config=demo).code == 0
+    private = [demo.parent / "donnees", demo.parent / "out", demo.parent / "secrets.toml"]
+    loose = [
+        path
+        for top in private
+        for path in [top, *top.rglob("*")]
+        if path.stat().st_mode & 0o077 and path.name != "chorus-local-annuaire.json"
+    ]
+    assert loose == []

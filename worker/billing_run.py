@@ -32,7 +32,7 @@ from worker.statement import Statement
 from worker.storage import Store, invoices, journal, records
 from worker.storage.invoices import CheckedWith
 from worker.tariff import TariffGrid
-from worker.validation.rules import check_draft
+from worker.validation.rules import check_dates, check_draft, check_number
 
 DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""
@@ -268,6 +268,7 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
             due_date=today + timedelta(days=terms.due_days),
             statement_number=statement.number,
         )
+        _refuse_unfit(invoice)
         invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
         hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement)
         _freeze_grids(issuer, session, invoice, now)
@@ -294,6 +295,18 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
         number=number,
         findings=checked.findings,
     )
+
+
+def _refuse_unfit(invoice: Invoice) -> None:
+    findings = check_number(invoice.number) + check_dates(
+        invoice.issue_date, invoice.due_date, invoice.issue_date
+    )
+    if has_blocking(findings):
+        raise InvalidDocument(
+            f"Le numéro ou les dates de la facture {invoice.number} ne conviennent pas.",
+            "Corrigez la configuration (numbering, billing.due_days).",
+            findings=findings,
+        )
 
 
 def keep_documents(

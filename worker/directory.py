@@ -3,6 +3,9 @@
 Chorus Pro's directory says whether a structure is active and whether it wants a code service, an
 engagement, or one of the two; a service may itself demand an engagement. Answers are cached; a
 cached answer that would hold a member back is asked again first.
+
+The service FACTURES_PUBLIQUES, closed to private suppliers, is kept for invoices between public
+bodies: here it is a service like any other.
 """
 
 from collections.abc import Callable
@@ -14,9 +17,6 @@ from worker.members import BillingReferences
 from worker.portals import Portal, ServiceRecord, StructureRecord
 from worker.storage import Store, deposits
 from worker.storage.snapshots import dump, load
-
-PUBLIC_INVOICES = "FACTURES_PUBLIQUES"
-"""The service kept for invoices between public bodies: ours to use, unlike private suppliers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

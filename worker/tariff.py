@@ -44,11 +44,6 @@ class PerUserMonth:
 
     components: tuple[PriceComponent, ...]
 
-    @property
-    def has_tiers(self) -> bool:
-        """Whether the price depends on a tier."""
-        return any(tier != NO_TIER for part in self.components for tier in part.prices)
-
     def parts(self, tier: int | None, category: int) -> tuple[tuple[str, Money], ...] | None:
         """Label and TTC price of each component, or None when the grid has no such price."""
         found = []

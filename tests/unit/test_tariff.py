@@ -95,8 +95,8 @@ def test_the_shipped_grid_says_where_it_comes_from(shipped: TariffGrid) -> None:
     assert set(shipped.services) == {"stockage", "gfu"}
     for tariff in shipped.services.values():
         assert (tariff.vat.category, tariff.vat.rate) == (VatCategory.STANDARD, Decimal(20))
-    assert shipped.services["stockage"].shape.has_tiers
-    assert not shipped.services["gfu"].shape.has_tiers
+    assert shipped.services["stockage"].shape.parts(None, 1) is None
+    assert shipped.services["gfu"].shape.parts(1, 1) is None
     assert shipped.french_validity == "du 01/01/2023 au 13/11/2026"
     covered = [shipped.covers(Month(*m)) for m in ((2022, 12), (2023, 1), (2026, 11), (2026, 12))]
     assert covered == [False, True, True, False]

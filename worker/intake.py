@@ -19,7 +19,7 @@ from worker.findings import Finding, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
 from worker.members import BillingReferences, Subscription
-from worker.period import Month
+from worker.period import Month, paris_day
 from worker.storage import Store, journal, records
 from worker.storage.records import Changes
 
@@ -182,9 +182,9 @@ def _usage(
 ) -> tuple[int, Changes, tuple[Finding, ...]]:
     stage = records.UsageStage(session)
     batch: list[UsageRecord] = []
-    rows = 0
+    rows, present = 0, Month.of(paris_day(now))
     for _, value in _good(read_rows(file, ImportKind.USAGE), refusals):
-        _in_the_past(value, now, refusals)
+        _begun(value, present, refusals)
         batch.append(value)
         rows += 1
         if len(batch) == BATCH:
@@ -234,8 +234,8 @@ _USAGE_PROBLEMS = {
 }
 
 
-def _in_the_past(value: UsageRecord, now: datetime, refusals: _Refusals) -> None:
-    if value.month > Month.of(now.date()):
+def _begun(value: UsageRecord, present: Month, refusals: _Refusals) -> None:
+    if value.month > present:
         refusals.problem(
             value.source.row,
             "IMPORT-FUTURE",

@@ -170,6 +170,11 @@ def _far_row(path: Path) -> Path:
     return xlsx(path, {"A": f'<x:g xmlns:x="urn:x">{rows}</x:g>'})
 
 
+def _cells_without_reference(path: Path) -> Path:
+    cells = "<c><v>1</v></c>" * 12
+    return xlsx(path, {"A": xlsx_row(1, HEADER) + f'<row r="1048576">{cells}</row>'})
+
+
 def _shared_text(path: Path) -> Path:
     cells = '<c t="s"><v>0</v></c>' * 6_000
     return xlsx(path, {"A": f"<row>{cells}</row>"}, shared=["x" * 100_000])
@@ -203,6 +208,17 @@ def _entities(path: Path) -> Path:
     )
 
 
+def _other_encoding(path: Path) -> Path:
+    """What one XML reader would see in UTF-16, another would see as other bytes."""
+    content = '<?xml version="1.0" encoding="UTF-16"?><a/>'.encode("utf-16")
+    return package(path, {"mimetype": ODS_MIMETYPE, "content.xml": content})
+
+
+def _unknown_encoding(path: Path) -> Path:
+    content = '<?xml version="1.0" encoding="nimporte"?>\xe9<a/>'.encode("latin-1")
+    return package(path, {"mimetype": ODS_MIMETYPE, "content.xml": content})
+
+
 def _many_parts(path: Path) -> Path:
     return package(path, {f"xl/{n}.xml": "" for n in range(2_001)})
 
@@ -230,6 +246,7 @@ def _errors_everywhere(path: Path) -> Path:
     [
         (_far_cell, "trop de mémoire"),
         (_far_row, "trop de mémoire"),
+        (_cells_without_reference, "trop de mémoire"),
         (_shared_text, "trop de mémoire"),
         (_repeated_rows, "trop de mémoire"),
         (_repeated_spaces, "trop de mémoire"),
@@ -237,6 +254,8 @@ def _errors_everywhere(path: Path) -> Path:
         (_many_parts, "démesurée"),
         (_large_directory, "démesurée"),
         (_entities, "abîmé"),
+        (_other_encoding, "abîmé"),
+        (_unknown_encoding, "abîmé"),
         (_lying_size, "abîmé"),
         (_errors_everywhere, "cellules en erreur"),
     ],

@@ -233,7 +233,7 @@ class OdsScan:
 
 
 def _parser(load: Load) -> expat.XMLParserType:
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("UTF-8")  # one reading, whatever a part declares
     parser.ordered_attributes = True
 
     def refuse(*_: object) -> None:

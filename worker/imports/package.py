@@ -25,7 +25,7 @@ MAX_DIRECTORY = 2**20
 MAX_ENTRIES = 2_000
 MAX_UNFOLDED = 2**30
 MAX_RATIO = 200
-"""Unfolded bytes per byte of the file: a genuine sheet of repeated rows stays under 60."""
+"""Unfolded bytes per byte of the file: a million near-identical ODS rows reach 83."""
 RATIO_FLOOR = 16 * 2**20
 """A package that unfolds into less is no bomb, whatever its ratio."""
 

@@ -57,12 +57,22 @@ def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
         variable = f"{ENV_PREFIX}{name.upper()}"
         value, origin = str(stored.get(name, "")), "fichier de secrets"
         if folder and (file := Path(folder) / name).is_file():
-            value, origin = file.read_text("utf-8"), "identifiants systemd"
+            value, origin = _credential(file), "identifiants systemd"
         if variable in os.environ:
             value, origin = os.environ[variable], f"variable {variable}"
         if value.strip():
             found[name] = (value.strip(), origin)
     return found
+
+
+def _credential(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"Le secret {path} est illisible ({type(error).__name__}).",
+            "Vérifiez LoadCredential= et le fichier qu'il nomme.",
+        ) from error
 
 
 def _secrets_file(configuration: Configuration) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from worker import __version__
 from worker.audit import EventTag
@@ -56,7 +57,8 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
         kept.append(database)
     else:
         created.append(database)
-        _first_event(create_store(f"sqlite:///{database.resolve()}", data))
+        url = f"sqlite:///{quote(str(database.resolve()))}"
+        _first_event(create_store(url, data))
     return Installed(created=tuple(created), kept=tuple(kept))
 
 

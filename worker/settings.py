@@ -5,6 +5,7 @@ are reported at once with their path. Secrets never stand in the file (credentia
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -167,7 +169,7 @@ class Data(Section):
     database_url: str = ""
     """Empty: SQLite in the data folder. Else a SQLAlchemy URL, PostgreSQL for example."""
     busy_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
-    """How long to wait for another program that holds SQLite."""
+    """How long to wait for another program that is writing."""
 
 
 class PortalSettings(Section):
@@ -259,7 +261,13 @@ class Configuration:
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL of the database."""
-        return self.settings.data.database_url or f"sqlite:///{self.data_folder / 'worker.sqlite'}"
+        database = quote(str(self.data_folder / "worker.sqlite"))
+        return self.settings.data.database_url or f"sqlite:///{database}"
+
+
+def masked_url(url: str) -> str:
+    """A database's URL without its password, to be shown."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:••••@", url)
 
 
 def find_config(option: Path | None) -> Path:
@@ -337,8 +345,10 @@ _MESSAGES = {
 
 def _finding(path: Path, item: dict[str, Any]) -> Finding:
     key = ".".join(str(part) for part in item["loc"])
-    variable = _variable(key)
     kind, context = item["type"], item.get("ctx", {})
+    # An unknown variable is not even looked at: an unknown key of the first level is the file's.
+    unknown = kind == "extra_forbidden"
+    variable = "" if unknown and len(item["loc"]) == 1 else _variable(key)
     if kind == "value_error":
         message = str(context["error"])
     else:
@@ -350,11 +360,11 @@ def _finding(path: Path, item: dict[str, Any]) -> Finding:
             "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
             "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
         )
-    if kind == "extra_forbidden":
+    if unknown:
         remedy = "Corrigez son nom ou retirez-la ; un secret a sa place dans secrets_file."
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
-    hidden = kind in {"missing", "extra_forbidden"} or isinstance(value, dict)
+    hidden = unknown or kind == "missing" or isinstance(value, dict)
     return Finding(
         code="CONFIG",
         message=message,

@@ -39,11 +39,14 @@ def init(
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
     from worker.credentials import secret_origins
-    from worker.settings import find_config, flatten, load
+    from worker.settings import find_config, flatten, load, masked_url
 
     configuration = load(find_config(config))
     secrets = secret_origins(configuration)
-    values = list(flatten(configuration.settings.model_dump(mode="json")))
+    values = [
+        (key, masked_url(value) if key == "data.database_url" else value)
+        for key, value in flatten(configuration.settings.model_dump(mode="json"))
+    ]
     if as_json:
         put_json(
             file=str(configuration.path),

@@ -21,14 +21,23 @@ class Archive:
     folder: Path
 
     def put(self, content: bytes) -> str:
-        """Keep bytes durably and return their SHA-256. Raises StorageUnavailable."""
+        """Keep bytes durably and return their SHA-256.
+
+        Raises:
+            StorageUnavailable: the folder refuses them.
+            IntegrityError: they were kept before, and altered since.
+        """
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
         try:
             if path.exists():
-                return sha256
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(path, content)
+                self.get(sha256)
+            else:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._write(path, content)
+            # Even when it was there: who wrote it may have died before making its name durable.
+            _sync(path.parent)
+            _sync(self.folder)
         except OSError as error:
             raise StorageUnavailable(
                 f"Impossible d'écrire dans l'archive {self.folder} : {error.strerror}.",
@@ -69,8 +78,12 @@ class Archive:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,21 +4,31 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
-from worker.errors import ConfigurationError, StorageUnavailable
+from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.storage.archive import Archive
 
 SCHEMA = "0001"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
+"""How long a writer waits for another."""
 _WRITES = "worker_writes"
+_WRITER_LOCK = 0x77_6F_72_6B_65_72
+"""Key of the PostgreSQL lock that one writer holds; any number no other program takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,93 +44,122 @@ class Store:
 
         Without ``commit`` it is a rehearsal: everything happens, and nothing is kept.
 
+        One writer at a time, on every database: what it has read stays true until it commits.
+
         Raises:
             StorageUnavailable: locked too long, disk full, read-only, connection lost.
+            IntegrityError: the database file is damaged.
         """
         with self._session(writes=True, commit=commit) as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A consistent view for reading; nothing is written."""
+        """A consistent view for reading, of one instant; nothing is written."""
         with self._session(writes=False, commit=False) as session:
             yield session
 
     @contextmanager
     def _session(self, *, writes: bool, commit: bool) -> Iterator[Session]:
+        options: dict[str, Any] = {_WRITES: writes}
+        if not writes and self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
         try:
             with (
-                self.engine.connect().execution_options(**{_WRITES: writes}) as connection,
+                self.engine.connect().execution_options(**options) as connection,
                 Session(connection) as session,
             ):
                 yield session
                 if commit:
                     session.commit()
-        except OperationalError as error:
-            raise _unavailable(error) from error
+        except DBAPIError as error:
+            if (problem := _problem(error)) is None:
+                raise
+            raise problem from error
 
 
-def open_store(url: str, data_folder: Path) -> Store:
+def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:
     """Open an existing database, bringing an older schema up to date.
 
     Raises:
-        ConfigurationError: there is no database yet.
+        ConfigurationError: there is no database yet, the address is wrong, or a newer version of
+            the program made it.
         StorageUnavailable: it cannot be reached.
+        IntegrityError: the file is damaged.
     """
-    database = _sqlite_file(url)
+    address = _address(url)
+    database = _sqlite_file(address)
     if database is not None and not database.is_file():
         raise ConfigurationError(
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
             "Créez-la avec « chorus-worker init », ou corrigez data.folder.",
         )
-    engine = _engine(url)
-    store = Store(engine, Archive(data_folder / "archive"))
-    with store.reading() as session:
-        connection = session.connection()
-        known = inspect(connection).has_table("alembic_version")
-        version = (
-            connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if known
-            else None
-        )
-    if version != SCHEMA:
-        _migrate(engine)
-    return store
+    return _up_to_date(Store(_engine(address, busy_seconds), Archive(data_folder / "archive")))
 
 
-def create_store(url: str, data_folder: Path) -> Store:
-    """Create the folders (0700) and the schema; harmless when they exist."""
+def create_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:
+    """Create the folders (0700) and the schema; harmless when they exist.
+
+    Raises what ``open_store`` raises, and StorageUnavailable when a folder cannot be made.
+    """
+    address = _address(url)
     try:
         data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data_folder / "archive").mkdir(mode=0o700, exist_ok=True)
-        if (database := _sqlite_file(url)) is not None:
+        if (database := _sqlite_file(address)) is not None:
             database.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise StorageUnavailable(
             f"Impossible de créer le dossier de données {data_folder} : {error.strerror}.",
             "Vérifiez l'emplacement et les droits.",
         ) from error
-    engine = _engine(url)
-    _migrate(engine)
-    return Store(engine, Archive(data_folder / "archive"))
+    return _up_to_date(Store(_engine(address, busy_seconds), Archive(data_folder / "archive")))
 
 
-def _engine(url: str) -> Engine:
-    if url.startswith("postgresql://"):
-        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
-    if not url.startswith("sqlite"):
-        return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-    engine = create_engine(url, poolclass=NullPool)
-    event.listen(engine, "connect", _configure_sqlite)
+def _address(url: str) -> URL:
+    """The parsed URL, its driver chosen."""
+    try:
+        address = make_url(url)
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")
+        address.get_dialect().import_dbapi()
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise _wrong_address() from error
+    if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise _wrong_address()
+    return address
+
+
+def _wrong_address() -> ConfigurationError:
+    return ConfigurationError(
+        "data.database_url n'est pas l'adresse d'une base de données utilisable ici.",
+        "Laissez-la vide (SQLite dans le dossier de données), ou donnez par exemple "
+        "« postgresql:///chorus_worker » après avoir installé chorus-worker[postgresql].",
+    )
+
+
+def _engine(address: URL, busy_seconds: int) -> Engine:
+    milliseconds = max(busy_seconds * 1000, 1)  # 0 would wait for ever
+    if address.get_backend_name() == "postgresql":
+        engine = create_engine(
+            address,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            connect_args={"options": f"-c lock_timeout={milliseconds}"},
+        )
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
+    engine = create_engine(address, poolclass=NullPool)
+    event.listen(engine, "connect", partial(_configure_sqlite, milliseconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
+def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) -> None:
     # The driver's own BEGIN is late and deferred; ours is explicit (_begin_sqlite).
     connection.isolation_level = None
     for pragma in (
-        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        f"busy_timeout = {busy_milliseconds}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
@@ -129,10 +168,41 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+# A writer takes its lock at once: two writers wait for each other instead of failing midway, and
+# none can bill figures that another is changing.
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes its lock at once: two writers wait for each other instead of failing midway.
-    writes = connection.get_execution_options().get(_WRITES, True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writer(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _is_writer(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+
+
+def _is_writer(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(_WRITES, True))
+
+
+def _up_to_date(store: Store) -> Store:
+    with store.reading() as session:
+        connection = session.connection()
+        known = inspect(connection).has_table("alembic_version")
+        version = (
+            connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            if known
+            else None
+        )
+    if version is not None and version > SCHEMA:
+        store.engine.dispose()
+        raise ConfigurationError(
+            "La base de données a été mise à jour par une version plus récente du programme.",
+            "Installez cette version, ou rétablissez une sauvegarde d'avant la mise à jour.",
+        )
+    if version != SCHEMA:
+        _migrate(store.engine)
+    return store
 
 
 def _migrate(engine: Engine) -> None:
@@ -149,22 +219,30 @@ def _migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
             connection.commit()
     except OperationalError as error:
-        raise _unavailable(error) from error
+        raise _problem(error) or error from error
     finally:
         os.umask(umask)
 
 
-def _sqlite_file(url: str) -> Path | None:
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+def _sqlite_file(address: URL) -> Path | None:
+    is_file = address.get_backend_name() == "sqlite" and address.database
+    return Path(address.database or "") if is_file else None
 
 
-def _unavailable(error: DBAPIError) -> StorageUnavailable:
+def _problem(error: DBAPIError) -> WorkerError | None:
+    """What a person can do about an error of the database; None for a defect of ours."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "erreur inconnue"
+    if type(error) is DatabaseError:  # its subclasses say whose fault it is; SQLite's damage none
+        return IntegrityError(
+            f"La base de données est endommagée ({reason}).",
+            "Rétablissez-la depuis une sauvegarde, avec son archive.",
+        )
+    if not isinstance(error, OperationalError | InternalError):
+        return None
     lowered = reason.lower()
-    if "locked" in lowered or "busy" in lowered:
+    if "locked" in lowered or "busy" in lowered or "lock timeout" in lowered:
         return StorageUnavailable(
-            "La base de données est occupée par un autre programme depuis "
-            f"{BUSY_SECONDS} secondes.",
+            "La base de données est occupée par un autre programme.",
             "Attendez la fin de l'autre commande, puis relancez : rien n'a été fait à moitié.",
         )
     if "full" in lowered or "disk i/o" in lowered:

@@ -174,6 +174,8 @@ def issue(
         total_cents=0,
         findings="[]",
     )
+    if row.number is not None:
+        raise RuntimeError(f"invoice {row.number} is already issued")
     if row.status == InvoiceStatus.PARKED.value:
         row.status = InvoiceStatus.DRAFT.value
     _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
@@ -194,7 +196,8 @@ def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -
     row = session.get_one(InvoiceRow, invoice_id)
     if invoice.number != row.number:
         raise RuntimeError(f"invoice {row.number} cannot become {invoice.number}")
-    _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
+    if row.status != InvoiceStatus.REFUSED.value:
+        raise RuntimeError(f"invoice {row.number} is {row.status}: it cannot be corrected")
     row.snapshot = dump(Invoice, invoice)
     row.version += 1
     row.status, row.status_since = InvoiceStatus.ISSUED.value, at

@@ -1,12 +1,12 @@
 """The journal's table: append in the caller's transaction, read in order."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from worker.audit import EventTag, JournalEvent, JournalHead, canonical_json, chain
-from worker.storage.tables import JournalEventRow, JournalHeadRow
+from worker.storage.tables import JournalEventRow, JournalHeadRow, utc_text
 
 _FIELDS = tuple(JournalEvent.__dataclass_fields__)
 
@@ -24,7 +24,7 @@ def append(
     head = session.exec(select(JournalHeadRow).with_for_update()).one()
     event = chain(
         JournalHead(seq=head.seq, hash=head.hash),
-        at=f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+        at=utc_text(at),
         actor=actor,
         tag=tag,
         subject=subject,

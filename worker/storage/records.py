@@ -19,6 +19,7 @@ from worker.storage.tables import (
     SourceFileRow,
     SubscriptionRow,
     UsageRow,
+    utc_text,
 )
 from worker.tariff import NO_TIER
 
@@ -261,7 +262,7 @@ class UsageStage:
                     "UPDATE usage_record AS u SET superseded_at = :at WHERE u.superseded_at "  # noqa: S608
                     f"IS NULL AND EXISTS (SELECT 1 FROM usage_stage s WHERE {same})"
                 ),
-                {"at": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"},
+                {"at": utc_text(at)},
             )
         self._session.execute(
             text(
@@ -274,7 +275,9 @@ class UsageStage:
         return Changes(added=kept - changed, changed=changed, unchanged=total - kept)
 
     def _rows(self, query: str) -> Iterator[tuple[int, str, str]]:
-        for row, problem, value in self._session.execute(text(query)):
+        # Streamed: every row of a large file may have the same problem.
+        options = {"yield_per": 1000}
+        for row, problem, value in self._session.execute(text(query), execution_options=options):
             yield int(row), str(problem), str(value)
 
     def _count(self, query: str) -> int:

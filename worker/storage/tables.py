@@ -25,20 +25,26 @@ from worker.lifecycle import InvoiceStatus
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 
 
+def utc_text(instant: datetime) -> str:
+    """An instant as ``2026-01-05T02:00:00.000000Z``: exact, sortable, readable.
+
+    Raises ValueError when it is naive: it would be somebody's local time.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("a naive instant cannot be stored")
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
 class UtcText(TypeDecorator[datetime]):
-    """An aware instant, stored as ``2026-01-05T02:00:00.000000Z``: exact, sortable, readable."""
+    """An aware instant, stored as ``utc_text``."""
 
     impl = String(27)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """Refuse naive instants: they would be somebody's local time."""
+        """To text that sorts; refuses naive instants."""
         del dialect
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive instant cannot be stored")
-        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+        return None if value is None else utc_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Back to an aware instant."""

@@ -1,0 +1,85 @@
+"""Members, files and issued invoices put into a store, for the tests of storage and intake."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from tests.golden.samples import MEMBER, two_lines
+from worker.audit import EventTag
+from worker.imports import ImportKind
+from worker.intake import Intake, take_in
+from worker.invoice import Invoice
+from worker.members import Member
+from worker.statement import Statement
+from worker.storage import Store, invoices, journal, records
+from worker.storage.invoices import take_number
+
+NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+ACTOR = "finance@poste"
+SIRET = MEMBER.siret
+OTHER = "99900001100018"
+UNKNOWN = "99900002900010"
+
+HEADERS = {
+    ImportKind.MEMBERS: "siret;nom;adresse;code_postal;ville;convention;contact_email",
+    ImportKind.SUBSCRIPTIONS: "siret;service;palier;categorie;debut;fin",
+    ImportKind.USAGE: "siret;service;palier;mois;utilisateurs",
+    ImportKind.REFERENCES: "siret;annee;code_service;engagement",
+}
+
+
+def write_csv(folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Path:
+    """An import file with these rows under the right header."""
+    path = folder / (name or f"{kind.value}.csv")
+    path.write_text("\n".join((HEADERS[kind], *rows, "")), "utf-8")
+    return path
+
+
+def bring(store: Store, path: Path, kind: ImportKind, *, dry_run: bool = False) -> Intake:
+    """Import a file on 5 January 2026."""
+    return take_in(store, path, kind, clock=lambda: NOW, actor=ACTOR, dry_run=dry_run)
+
+
+def bring_rows(store: Store, folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Intake:
+    """Import these rows."""
+    return bring(store, write_csv(folder, kind, *rows, name=name), kind)
+
+
+def add_members(store: Store, members: Sequence[Member] = (MEMBER,)) -> int:
+    """Put members in without a file to read; returns the id of the file they claim to be from."""
+    with store.transaction() as session:
+        file_id = records.add_file(
+            session, kind="members", name="membres.csv", sha256="0" * 64, size=1, at=NOW
+        )
+        for row, member in enumerate(members, start=2):
+            records.put_member(session, member, file_id, row)
+    return file_id
+
+
+def numbered(value: int, member: Member = MEMBER) -> tuple[Invoice, Statement]:
+    """The two-line invoice and its statement, for a member, with these numbers."""
+    invoice, statement = two_lines()
+    buyer = replace(invoice.buyer, siret=member.siret, name=member.name)
+    name = f"ETAT-2026-{value:05d}"
+    return (
+        replace(invoice, buyer=buyer, number=f"BSN-2026-{value:05d}", statement_number=name),
+        replace(statement, member=member, number=name),
+    )
+
+
+def issue_one(session: Session, member: Member = MEMBER) -> int:
+    """Issue the two-line invoice as the batch does: number, rows, journal; returns its id."""
+    invoice, statement = numbered(take_number(session, "BSN-2026-"), member)
+    invoice_id = invoices.issue(session, invoice, statement, (), NOW)
+    journal.append(
+        session,
+        at=NOW,
+        actor=ACTOR,
+        tag=EventTag.INVOICE_ISSUED,
+        subject=invoice.number,
+        payload={"siret": member.siret},
+    )
+    return invoice_id

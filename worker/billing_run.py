@@ -20,7 +20,7 @@ from sqlmodel import Session
 from worker.audit import EventTag
 from worker.consumption import consume
 from worker.document import Document
-from worker.errors import Refused, TariffError, WorkerError
+from worker.errors import PortalAnswerError, Refused, TariffError, WorkerError
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
@@ -116,7 +116,9 @@ class InvalidDocument(WorkerError):
 
 
 class ChangedMeanwhile(WorkerError):
-    """The member's data changed between the check and the issue: next run takes it."""
+    """The member's data changed between the check and the issue: nothing of it is kept."""
+
+    exit_code = 3
 
 
 def series(prefix: str, year: int) -> str:
@@ -211,7 +213,11 @@ def issue_year(
     for member in members:
         if stop():
             return
-        yield _bill(issuer, member, year)
+        try:
+            yield _bill(issuer, member, year)
+        except ChangedMeanwhile:
+            # Somebody imported at that very moment: once more, on what is there now.
+            yield _bill(issuer, member, year)
 
 
 def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
@@ -222,7 +228,7 @@ def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
         prepared = prepare(session, member, year, issuer.terms, issuer.grids)
     if prepared.draft is None and not prepared.findings and existing is None:
         return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
-    findings = prepared.findings + issuer.directory(prepared.references)
+    findings = prepared.findings + _objections(issuer, prepared.references)
     if prepared.draft is None and not findings:
         findings = (
             Finding(
@@ -237,6 +243,19 @@ def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
         return _issue(issuer, replace(prepared, findings=findings), year)
     except InvalidDocument as error:
         return _park(issuer, prepared, year, error.findings)
+
+
+def _objections(issuer: Issuer, references: BillingReferences) -> tuple[Finding, ...]:
+    try:
+        return issuer.directory(references)
+    except PortalAnswerError as error:
+        # The portal answers, but not about this member: the others must not wait behind it.
+        finding = Finding(
+            code="DIR-UNREADABLE",
+            message=f"l'annuaire de Chorus Pro ne répond pas pour ce membre : {error.message}",
+            remedy=f"Retapez plus tard : chorus-worker run {references.year}",
+        )
+        return (finding,)
 
 
 def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:

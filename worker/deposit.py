@@ -179,9 +179,12 @@ def _record(
         case DepositOutcome.THROTTLED:
             to, due = InvoiceStatus.ISSUED, now + timedelta(seconds=answer.retry_after or 60)
     with depositor.store.transaction() as session:
-        # Usually still "sending"; another host may have taken us for dead meanwhile.
+        # Another process may have taken us for dead: once it has settled our attempt, what we
+        # heard is kept as evidence and decides nothing any more.
         present = invoices.by_id(session, invoice.id)
-        if to in MOVES[present.status]:
+        ours = next(a for a in deposits.attempts(session, invoice.id) if a.id == attempt)
+        settled = ours.closed_at is not None
+        if not settled and to in MOVES[present.status]:
             invoices.move(
                 session,
                 present,
@@ -196,7 +199,7 @@ def _record(
             session,
             attempt,
             at=now,
-            closed=answer.outcome is not DepositOutcome.UNKNOWN,
+            closed=settled or answer.outcome is not DepositOutcome.UNKNOWN,
             outcome=answer.outcome.value,
             flux_number=answer.flux_number,
             http_status=answer.http_status,

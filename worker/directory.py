@@ -10,10 +10,11 @@ bodies: here it is a service like any other.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from worker.findings import Finding
 from worker.members import BillingReferences
+from worker.period import paris_day
 from worker.portals import Portal, ServiceRecord, StructureRecord
 from worker.storage import Store, deposits
 from worker.storage.snapshots import dump, load
@@ -43,10 +44,11 @@ class Directory:
         Raises:
             PortalDown, PortalAccessRefused: the directory cannot be asked.
         """
+        today = paris_day(self.clock())
         cached = self._cached(references)
-        if cached is not None and not (findings := object_to(cached, references)):
+        if cached is not None and not (findings := object_to(cached, references, today)):
             return findings
-        return object_to(self._fetch(references), references)
+        return object_to(self._fetch(references), references, today)
 
     def payment_reported(self, siret: str) -> bool:
         """Whether this buyer tells Chorus Pro that it paid; True when we never asked."""
@@ -79,8 +81,10 @@ class Directory:
         return entry
 
 
-def object_to(entry: DirectoryEntry, references: BillingReferences) -> tuple[Finding, ...]:
-    """The rules of the directory (chorus-pro: structure and service parameters), pure."""
+def object_to(
+    entry: DirectoryEntry, references: BillingReferences, today: date
+) -> tuple[Finding, ...]:
+    """The rules of the directory on a day (structure and service parameters), pure."""
     structure = entry.structure
     siret = references.siret
     if structure is None:
@@ -108,11 +112,14 @@ def object_to(entry: DirectoryEntry, references: BillingReferences) -> tuple[Fin
                 "Demandez au membre le SIRET qui reçoit ses factures ordinaires.",
             )
         )
-    return (*findings, *_references(structure, entry.service, references))
+    return (*findings, *_references(structure, entry.service, references, today))
 
 
 def _references(
-    structure: StructureRecord, service: ServiceRecord | None, given: BillingReferences
+    structure: StructureRecord,
+    service: ServiceRecord | None,
+    given: BillingReferences,
+    today: date,
 ) -> list[Finding]:
     findings = []
     if structure.service_or_engagement_required:
@@ -133,11 +140,11 @@ def _references(
                 _supply(given),
             )
         )
-    elif service is not None and not service.active:
+    elif service is not None and not _usable(service, today):
         findings.append(
             _finding(
                 "DIR-SERVICE-INACTIVE",
-                f"le service « {service.code} » de cette structure est inactif",
+                f"le service « {service.code} » de cette structure n'est pas en service",
                 _supply(given),
             )
         )
@@ -146,6 +153,13 @@ def _references(
             _missing("DIR-SERVICE-ENGAGEMENT", "un numéro d'engagement pour ce service", given)
         )
     return findings
+
+
+def _usable(service: ServiceRecord, today: date) -> bool:
+    # The portal may still call a service active after its last day.
+    begun = service.valid_from is None or service.valid_from <= today
+    ended = service.valid_to is not None and service.valid_to < today
+    return service.active and begun and not ended
 
 
 def _missing(code: str, what: str, given: BillingReferences) -> Finding:

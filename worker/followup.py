@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from worker.audit import EventTag
+from worker.errors import PortalAnswerError
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.portals import (
     BuyerStatus,
+    DepositOutcome,
     FluxState,
     FoundInvoice,
     IntegrationReport,
     InvoiceHistory,
     Portal,
 )
-from worker.reconcile import same_invoice
+from worker.reconcile import BREAKER, same_invoice
 from worker.storage import Store, deposits, invoices, journal
 
 LIMIT = 1_000_000
@@ -57,15 +59,24 @@ def follow_due(
     """Ask about every deposited or integrated invoice that is due; tell what each became.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays.
+        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
+            answer that cannot be used about one invoice only puts that one off.
     """
+    unusable = 0
     for statuses, ask in (((InvoiceStatus.DEPOSITED,), _ask_report), (AT_THE_BUYER, _ask_history)):
         with follower.store.reading() as session:
             waiting = invoices.due(session, statuses, follower.clock(), LIMIT)
         for invoice in waiting:
             if stop():
                 return
-            ask(follower, invoice)
+            try:
+                ask(follower, invoice)
+                unusable = 0
+            except PortalAnswerError as error:
+                _put_off(follower, invoice, error)
+                unusable += 1
+                if unusable >= BREAKER:
+                    raise
             with follower.store.reading() as session:
                 report(invoices.by_id(session, invoice.id))
 
@@ -93,14 +104,14 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
     found = _ours(follower, invoice)
     if found is not None:
         _integrate(follower, invoice, answer, found)
-    elif answer.state is FluxState.INTEGRATED:
+    elif answer.state is FluxState.INTEGRATED or (
+        answer.state is FluxState.PARTIAL and not _names(answer, invoice)
+    ):
         _keep_waiting(follower, invoice, answer)
-    elif any(word in answer.text.lower() for word in DUPLICATE_WORDS):
+    elif _may_be_a_second_copy(follower, invoice, answer):
         _doubt(follower, invoice, answer)
-    elif answer.state is FluxState.REJECTED or _names(answer, invoice):
-        _refuse(follower, invoice, answer)
     else:
-        _keep_waiting(follower, invoice, answer)
+        _refuse(follower, invoice, answer)
 
 
 def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
@@ -110,6 +121,17 @@ def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
 
 def _names(answer: IntegrationReport, invoice: TrackedInvoice) -> bool:
     return any(error.invoice_number == invoice.number for error in answer.errors)
+
+
+def _may_be_a_second_copy(
+    follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport
+) -> bool:
+    """It is refused as a duplicate: it says so, or an earlier delivery had no certain end."""
+    if any(word in answer.text.lower() for word in DUPLICATE_WORDS):
+        return True
+    with follower.store.reading() as session:
+        earlier = deposits.attempts(session, invoice.id)[:-1]
+    return any(attempt.outcome in {"", DepositOutcome.UNKNOWN.value} for attempt in earlier)
 
 
 def _integrate(
@@ -147,14 +169,16 @@ def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRepor
     now = follower.clock()
     with follower.store.transaction() as session:
         _observe_report(session, invoice, answer, now)
-        invoices.move(
+        if invoices.move(
             session,
             invoice,
             InvoiceStatus.UNKNOWN,
             now,
             next_check_at=now + follower.report_after[-1],
-            detail="le portail dit l'avoir déjà reçue : recherche de la première copie",
-        )
+            detail="refusée, peut-être parce que le portail en a déjà une copie : "
+            f"{answer.text or answer.raw_state}",
+        ):
+            _journal_report(follower, session, invoice, answer, now)
 
 
 def _refuse(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
@@ -165,14 +189,18 @@ def _refuse(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRepo
         if invoices.move(session, invoice, InvoiceStatus.REFUSED, now, detail=text):
             # The refusal may speak of what the directory demands: it is asked again next time.
             deposits.forget_entry(session, invoice.siret)
-            journal.append(
-                session,
-                at=now,
-                actor=follower.actor,
-                tag=EventTag.REPORT_RECEIVED,
-                subject=invoice.number,
-                payload={"state": answer.raw_state, "flux": answer.flux_number, "errors": text},
-            )
+            _journal_report(follower, session, invoice, answer, now)
+
+
+def _put_off(follower: Follower, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
+    with follower.store.transaction() as session:
+        invoices.note(
+            session,
+            invoice,
+            checks=invoice.checks + 1,
+            next_check_at=follower.clock() + follower.report_after[-1],
+            detail=error.message,
+        )
 
 
 def _keep_waiting(
@@ -259,6 +287,27 @@ def _derive(status: BuyerStatus, *, reported: bool) -> InvoiceStatus | None:
             return InvoiceStatus.SETTLED
         case BuyerStatus.UNRECOGNISED:
             return None
+
+
+def _journal_report(
+    follower: Follower,
+    session: Session,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    now: datetime,
+) -> None:
+    journal.append(
+        session,
+        at=now,
+        actor=follower.actor,
+        tag=EventTag.REPORT_RECEIVED,
+        subject=invoice.number,
+        payload={
+            "state": answer.raw_state,
+            "flux": answer.flux_number,
+            "errors": answer.text,
+        },
+    )
 
 
 def _observe_report(

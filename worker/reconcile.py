@@ -2,7 +2,8 @@
 
 Found and the same: adopted. Found but different: the number is taken by something else, a person
 must look. Not found: only after the whole window of searches, and with a positive control (the
-same search finds an invoice known to be there), is it proven absent and sent again, same bytes.
+same search finds an invoice known to be there), is it proven absent and sent again, same bytes:
+unless the portal refused it as already there, which sending again cannot mend.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +13,14 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session
 
 from worker.audit import EventTag
+from worker.errors import PortalAnswerError
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
-from worker.portals import FoundInvoice, Portal
+from worker.portals import DepositOutcome, FoundInvoice, Portal
 from worker.storage import Store, deposits, invoices, journal
 
 LIMIT = 1_000_000
+BREAKER = 3
+"""Unusable answers in a row before the portal, rather than an invoice, is to blame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
         found.number == ours.number
         and found.recipient == ours.siret
         and found.gross == ours.total
-        and (found.issue_date or date.max).year == (ours.issue_date or date.min).year
+        and _same_year(found, ours)
     )
 
 
@@ -48,39 +52,53 @@ def reconcile_due(
     """Look for every uncertain deposit that is due.
 
     Raises:
-        PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided.
+        PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
+            answer that cannot be used about one invoice only puts that one off.
     """
+    unusable = 0
     with reconciler.store.reading() as session:
         uncertain = invoices.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
     for invoice in uncertain:
         if stop():
             return
-        _reconcile(reconciler, invoice)
+        try:
+            _reconcile(reconciler, invoice)
+            unusable = 0
+        except PortalAnswerError:
+            _look_again(reconciler, invoice, invoice.checks)
+            unusable += 1
+            if unusable >= BREAKER:
+                raise
         with reconciler.store.reading() as session:
             report(invoices.by_id(session, invoice.id))
 
 
 def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
     found = reconciler.portal.search(invoice_number=invoice.number)
-    ours = [candidate for candidate in found if same_invoice(candidate, invoice)]
-    clashes = [candidate for candidate in found if candidate.number == invoice.number]
-    if ours:
-        _adopt(reconciler, invoice, ours[0])
-    elif any(_same_year(candidate, invoice) for candidate in clashes):
+    named = [c for c in found if c.number == invoice.number and _same_year(c, invoice)]
+    ours = next((candidate for candidate in named if same_invoice(candidate, invoice)), None)
+    other = next((candidate for candidate in named if _contradicts(candidate, invoice)), None)
+    if ours is not None:
+        _adopt(reconciler, invoice, ours)
+    elif other is not None:
         _conclude(
             reconciler,
             invoice,
             InvoiceStatus.REFUSED,
             "clash",
             f"le numéro {invoice.number} est déjà pris sur le portail par une autre facture "
-            f"({clashes[0].recipient}, {clashes[0].gross} €)",
+            f"({other.recipient}, {other.gross} €)",
         )
-    elif invoice.checks + 1 < len(reconciler.reconcile_after):
-        _look_again(reconciler, invoice)
-    elif _control_passes(reconciler):
-        _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
+    elif (
+        named
+        or invoice.checks + 1 < len(reconciler.reconcile_after)
+        or not _control_passes(reconciler)
+    ):
+        _look_again(reconciler, invoice, invoice.checks + 1)
+    elif _was_received(reconciler, invoice):
+        _conclude(reconciler, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
     else:
-        _look_again(reconciler, invoice)
+        _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
 
 
 def _adopt(reconciler: Reconciler, invoice: TrackedInvoice, found: FoundInvoice) -> None:
@@ -119,14 +137,14 @@ def _conclude(
             _journal(reconciler, session, invoice, verdict, "", now)
 
 
-def _look_again(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
+def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) -> None:
     now = reconciler.clock()
-    step = min(invoice.checks + 1, len(reconciler.reconcile_after) - 1)
+    step = min(checks, len(reconciler.reconcile_after) - 1)
     with reconciler.store.transaction() as session:
         attempts = deposits.attempts(session, invoice.id)
         started = attempts[-1].started_at if attempts else invoice.status_since
         due = max(started + reconciler.reconcile_after[step], now + timedelta(minutes=1))
-        invoices.note(session, invoice, checks=invoice.checks + 1, next_check_at=due)
+        invoices.note(session, invoice, checks=checks, next_check_at=due)
 
 
 def _control_passes(reconciler: Reconciler) -> bool:
@@ -142,6 +160,19 @@ def _control_passes(reconciler: Reconciler) -> bool:
         return True
     found = reconciler.portal.search(invoice_number=witnesses[0].number)
     return any(candidate.cpp_id == witnesses[0].cpp_id for candidate in found)
+
+
+def _was_received(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
+    """Whether the last deposit was answered: uncertain only because its report spoke of a copy."""
+    with reconciler.store.reading() as session:
+        attempts = deposits.attempts(session, invoice.id)
+    return bool(attempts) and attempts[-1].outcome == DepositOutcome.ACCEPTED.value
+
+
+def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:
+    # Only what the portal did say: a field it left out proves nothing.
+    another_buyer = found.recipient not in ("", ours.siret)
+    return another_buyer or found.gross not in (None, ours.total)
 
 
 def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:

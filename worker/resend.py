@@ -129,14 +129,13 @@ def _apply(
             subject=invoice.number,
             payload={"reason": reason, "findings": [finding.code for finding in findings]},
         )
+        if invoices.by_id(session, invoice.id) != invoice:
+            raise Refused(
+                f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
+            )
         records.put_references(session, references, now, None)
         if corrected == content:
-            if not invoices.move(
-                session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail=""
-            ):
-                raise Refused(
-                    f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
-                )
+            invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")
             return
         version = invoices.correct(session, invoice.id, corrected, now)
         statement = invoices.statement_of(session, invoice.id)

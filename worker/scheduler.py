@@ -4,23 +4,26 @@ Nothing here depends on having been awake at one moment: a January spent switche
 up at the next heartbeat. One job at a time, in this process's only working thread.
 """
 
+import json
 import os
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import date, datetime
 from threading import Event
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlmodel import Session
 
+from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
 from worker.errors import WorkerError
 from worker.lifecycle import InvoiceStatus
 from worker.period import paris_day
-from worker.storage import invoices, records
+from worker.storage import invoices, journal, records
 from worker.todo import needs_person
 
 _log = structlog.get_logger()
@@ -82,7 +85,8 @@ def beat(office: Office, stop: Callable[[], bool]) -> None:
 def due_year(office: Office) -> int | None:
     """Last year, from the campaign day on, while a member of it has neither number nor holder.
 
-    Parked members are looked at again: their correction may have arrived.
+    Parked members are looked at again when anything was imported or done since the last run,
+    and otherwise once a day: their correction may have arrived.
     """
     today = paris_day(office.clock())
     month, day = office.configuration.settings.billing.campaign_day.split("-")
@@ -96,7 +100,20 @@ def due_year(office: Office) -> int | None:
             for invoice in invoices.tracked(session, year=year)
             if invoice.status is not InvoiceStatus.PARKED
         }
-    return year if members - issued else None
+        if not members - issued or _just_run(session, year, len(members), today):
+            return None
+    return year
+
+
+def _just_run(session: Session, year: int, members: int, today: date) -> bool:
+    """Whether the last thing ever done is a run of today that looked at every member."""
+    last = next(journal.events(session, after=journal.head(session).seq - 1), None)
+    return (
+        last is not None
+        and (last.tag, last.subject) == (EventTag.RUN_ENDED, str(year))
+        and sum(json.loads(last.payload).values()) == members
+        and paris_day(datetime.fromisoformat(last.at)) == today
+    )
 
 
 def anything_waiting(office: Office) -> bool:
@@ -118,17 +135,25 @@ def anything_waiting(office: Office) -> bool:
 
 
 def tell_systemd(state: str) -> None:
-    """One datagram to the service manager, when there is one (sd_notify's protocol)."""
+    """One datagram to the service manager, when there is one (sd_notify's protocol).
+
+    A manager that does not listen stops nobody from working.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     path = f"\0{address[1:]}" if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
-        datagram.connect(path)
-        datagram.sendall(state.encode())
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
+            datagram.settimeout(1)
+            datagram.connect(path)
+            datagram.sendall(state.encode())
+    except OSError as error:
+        _log.warning("systemd.unreachable", error=type(error).__name__)
 
 
 def _note(progress: Progress) -> None:
+    tell_systemd("WATCHDOG=1")
     if progress.member is not None:
         outcome = progress.member
         _log.info(

@@ -1,0 +1,264 @@
+"""Uncertain deposits: when they are looked for, and what may be concluded."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.offices import Desk, number, open_desk
+from worker.audit import EventTag
+from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
+from worker.lifecycle import InvoiceStatus
+from worker.money import Money
+from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
+from worker.portals.memory import Condition, Mishap
+
+S = InvoiceStatus
+ONE, TWO = number(1), number(2)
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    return open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=1)
+
+
+@pytest.fixture(name="pair")
+def _pair(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    """The first invoice uncertain and lost, the second integrated."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "pair", issued=2)
+    desk.portal.mishaps.append(Mishap.REQUEST_LOST)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.UNKNOWN, S.INTEGRATED]
+    return desk
+
+
+def lose(desk: Desk, mishap: Mishap) -> None:
+    """Deposit the first invoice, without an answer."""
+    desk.portal.mishaps.append(mishap)
+    desk.deposit()
+    assert desk.one(ONE).status is S.UNKNOWN
+
+
+def searches(desk: Desk) -> list[str]:
+    """What was searched since the last time this was asked."""
+    found = [text for text in desk.portal.asked if text.startswith("search")]
+    desk.portal.asked.clear()
+    return found
+
+
+def verdicts(desk: Desk) -> list[str]:
+    """What was concluded, in order."""
+    return [payload["verdict"] for _, payload in desk.events(EventTag.DEPOSIT_RECONCILED)]
+
+
+def test_searches_happen_only_when_due_and_counted_from_the_attempt(desk: Desk) -> None:
+    """At 15 minutes, 1 hour and 4 hours; absence is not concluded before the last."""
+    start = desk.clock.now
+    lose(desk, Mishap.REQUEST_LOST)
+    for minutes, looked in ((14, False), (15, True), (16, False), (59, False), (60, True)):
+        desk.clock.now = start + timedelta(minutes=minutes)
+        assert bool(desk.reconcile()) == looked
+        assert desk.one(ONE).status is S.UNKNOWN
+    assert len(searches(desk)) == 2
+    desk.clock.now = start + timedelta(minutes=239)
+    assert desk.reconcile() == []
+    desk.clock.advance(minutes=1)
+    (absent,) = desk.reconcile()
+    assert (absent.status, absent.detail, absent.checks) == (S.ISSUED, "", 0)
+    assert verdicts(desk) == ["absent"]
+    (attempt,) = desk.attempts(ONE)
+    assert attempt.closed_at == desk.clock.now
+    assert "mêmes octets" in attempt.detail
+
+
+def test_a_found_invoice_is_adopted(desk: Desk) -> None:
+    """With its flux number, the day of its attempt, and no second deposit."""
+    start = desk.clock.now
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.clock.advance(minutes=15)
+    (found,) = desk.reconcile()
+    assert (found.status, found.flux_number) == (S.DEPOSITED, desk.portal.fluxes[0].number)
+    assert found.deposited_at == start
+    assert verdicts(desk) == ["found"]
+    assert desk.deposit() == []
+
+
+def test_absence_needs_a_search_that_can_find(pair: Desk) -> None:
+    """The witness is not found either: the search proves nothing, until it works again."""
+    pair.portal.not_indexed.add(TWO)
+    for _ in range(8):
+        pair.clock.advance(hours=4)
+        (looked,) = pair.reconcile()
+        assert looked.status is S.UNKNOWN
+    pair.portal.not_indexed.clear()
+    pair.clock.advance(hours=4)
+    (looked,) = pair.reconcile()
+    assert looked.status is S.ISSUED
+    assert f"search {TWO}" in searches(pair)
+
+
+def other_buyer(found: FoundInvoice) -> FoundInvoice:
+    """Somebody else's."""
+    return replace(found, recipient="99980901600015")
+
+
+def other_amount(found: FoundInvoice) -> FoundInvoice:
+    """A cent more."""
+    return replace(found, gross=Money(1 + (found.gross or Money(0)).cents))
+
+
+@pytest.mark.parametrize("amend", [other_buyer, other_amount])
+def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
+    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice]
+) -> None:
+    """The same number at the portal, for another buyer or amount: refused, and it says why."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = amend
+    desk.clock.advance(minutes=15)
+    (clash,) = desk.reconcile()
+    assert clash.status is S.REFUSED
+    assert ONE in clash.detail
+    assert "déjà pris" in clash.detail
+    assert verdicts(desk) == ["clash"]
+    assert desk.attempts(ONE)[0].closed_at is not None
+    desk.clock.advance(days=400)
+    assert (desk.deposit(), desk.reconcile()) == ([], [])
+
+
+def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
+    """Uniqueness is by year of issue: last year's invoice neither proves nor disproves ours."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = lambda found: replace(
+        found, issue_date=found.issue_date and found.issue_date.replace(year=2025)
+    )
+    for minutes in (15, 60, 240):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert verdicts(desk) == ["absent"]
+
+
+@pytest.mark.parametrize(
+    "amend,status",
+    [
+        (lambda found: replace(found, issue_date=None), S.DEPOSITED),
+        (lambda found: replace(found, gross=None), S.UNKNOWN),
+        (lambda found: replace(found, recipient=""), S.UNKNOWN),
+    ],
+    ids=["no date", "no amount", "no buyer"],
+)
+def test_a_fact_the_portal_leaves_out_is_no_clash(
+    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice], status: S
+) -> None:
+    """Our own invoice, poorly described, is neither called refused nor sent again."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = amend
+    for minutes in (15, 60, 240, 1440, 2880):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert desk.one(ONE).status is status
+    desk.portal.amend = lambda found: found
+    desk.clock.advance(days=1)
+    desk.reconcile()
+    assert (desk.one(ONE).status, len(desk.portal.fluxes)) == (S.DEPOSITED, 1)
+
+
+@pytest.mark.parametrize(
+    "condition,error", [(Condition.DOWN, PortalDown), (Condition.CLOSED_TO_US, PortalAccessRefused)]
+)
+def test_a_portal_that_cannot_be_asked_decides_nothing(
+    desk: Desk, condition: Condition, error: type[Exception]
+) -> None:
+    """Any number of searches that failed bring absence no nearer."""
+    lose(desk, Mishap.REQUEST_LOST)
+    before = desk.one(ONE)
+    desk.portal.condition = condition
+    desk.clock.advance(days=3)
+    for _ in range(6):
+        with pytest.raises(error):
+            desk.reconcile()
+    assert desk.one(ONE) == before
+    desk.portal.condition = Condition.UP
+    assert [i.status for i in desk.reconcile()] == [S.UNKNOWN]
+
+
+def raise_for(*numbers: str) -> Callable[[FoundInvoice], FoundInvoice]:
+    """A portal whose answer about these invoices cannot be used."""
+
+    def amend(found: FoundInvoice) -> FoundInvoice:
+        if found.number in numbers:
+            raise PortalAnswerError("Réponse incohérente.")
+        return found
+
+    return amend
+
+
+def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The others are found; it is neither absent nor lost, and found when the answer is right."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=2)
+    for _ in range(2):
+        desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    desk.portal.amend = raise_for(ONE)
+    for minutes in (15, 60, 240, 1440):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert [i.status for i in desk.invoices()] == [S.UNKNOWN, S.DEPOSITED]
+    desk.portal.amend = raise_for()
+    desk.clock.advance(minutes=1)
+    desk.reconcile()
+    assert desk.one(ONE).status is S.DEPOSITED
+
+
+def test_three_unusable_answers_in_a_row_are_the_portals_fault(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The command stops, and the next one begins with those not yet asked."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=5)
+    for _ in range(5):
+        desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    with pytest.raises(PortalDown):
+        desk.deposit()
+    desk.deposit()
+    desk.portal.amend = raise_for(*(number(rank) for rank in range(1, 6)))
+    desk.clock.advance(minutes=15)
+    with pytest.raises(PortalAnswerError):
+        desk.reconcile()
+    assert searches(desk) == [f"search {number(rank)}" for rank in (1, 2, 3)]
+    desk.reconcile()
+    assert searches(desk) == [f"search {number(rank)}" for rank in (4, 5)]
+
+
+def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -> None:
+    """Sending again would be refused again: after the window, it is refused, with what was said."""
+    pair.clock.advance(hours=4)
+    for _ in range(3):
+        pair.reconcile()
+        pair.clock.advance(minutes=1)
+    pair.portal.integrates_at_once = False
+    pair.deposit()
+    pair.portal.tell(
+        ONE,
+        IntegrationReport(
+            flux_number="",
+            state=FluxState.REJECTED,
+            raw_state="IN_REJETE",
+            errors=(ReportError(text="DOUBLON", invoice_number=ONE),),
+        ),
+    )
+    pair.clock.advance(minutes=1)
+    pair.follow()
+    assert pair.one(ONE).status is S.UNKNOWN
+    for _ in range(4):
+        pair.clock.advance(days=1)
+        pair.reconcile()
+        assert pair.deposit() == []
+    refused = pair.one(ONE)
+    assert refused.status is S.REFUSED
+    assert "DOUBLON" in refused.detail
+    assert verdicts(pair) == ["absent", "refused"]

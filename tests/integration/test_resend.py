@@ -1,0 +1,208 @@
+"""Sending again: the right way for each state, and nothing that could double an invoice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.offices import YEAR, Desk, number, open_desk
+from worker.audit import EventTag
+from worker.document import DocumentKind
+from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
+from worker.imports import ImportKind
+from worker.lifecycle import InvoiceStatus
+from worker.portals.memory import Condition
+from worker.resend import REASONS, resend
+from worker.storage import invoices, records
+from worker.storage.tables import InvoiceRow
+
+S = InvoiceStatus
+ONE = number(1)
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    """The first invoice was refused: its buyer does not accept it as it is."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=1)
+    desk.portal.refused_recipients.add(desk.one(ONE).siret)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    desk.portal.refused_recipients.clear()
+    assert desk.one(ONE).status is S.REFUSED
+    return desk
+
+
+def force(desk: Desk, status: S) -> None:
+    """Put the invoice in a state, however it came there."""
+    with desk.office.store.transaction() as session:
+        row = session.get_one(InvoiceRow, desk.one(ONE).id)
+        row.status = status.value
+        session.add(row)
+
+
+def everything(desk: Desk) -> tuple[object, ...]:
+    """All that a refused command must leave alone."""
+    return desk.one(ONE), desk.documents(ONE), desk.archived(), desk.events()
+
+
+def test_a_corrected_engagement_makes_a_second_version_of_the_same_number(desk: Desk) -> None:
+    """New bytes beside the old ones, the reason and the hashes in the journal, and a deposit."""
+    before, old = desk.documents(ONE), desk.archived()
+
+    invoice = desk.resend(ONE, engagement=" 2025-NUM-0099 ")
+
+    assert (invoice.number, invoice.version, invoice.status) == (ONE, 2, S.ISSUED)
+    assert (invoice.flux_number, invoice.detail) == ("", "")
+    after = desk.documents(ONE, 2)
+    assert desk.documents(ONE) == (*before, *after)
+    changed = {d.kind: d.sha256 for d in after}
+    assert changed[DocumentKind.FACTURX] not in {d.sha256 for d in before}
+    assert old.items() < desk.archived().items()
+    (requested,) = desk.events(EventTag.RESEND_REQUESTED)
+    assert requested == (ONE, {"reason": "essai", "findings": []})
+    ((_, corrected),) = desk.events(EventTag.INVOICE_CORRECTED)
+    assert corrected["engagement"] == ["2025-NUM-0042", "2025-NUM-0099"]
+    assert corrected["documents"] == {kind.value: sha256 for kind, sha256 in changed.items()}
+
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "2025-NUM-0099"
+    assert len(desk.portal.integrated()) == 1
+
+
+def test_the_correction_is_kept_as_the_members_references(desk: Desk) -> None:
+    """The next correction starts from it, and the amounts and dates stay those of the issue."""
+    with desk.office.store.reading() as session:
+        issued = invoices.content(session, desk.one(ONE).id)
+    desk.resend(ONE, engagement="2025-NUM-0099")
+    with desk.office.store.reading() as session:
+        stored = records.references_of(session, desk.one(ONE).siret, YEAR)
+        content = invoices.content(session, desk.one(ONE).id)
+    assert (stored.service_code, stored.engagement) == ("NUMERIQUE", "2025-NUM-0099")
+    assert content.totals == issued.totals
+    assert (content.issue_date, content.due_date) == (issued.issue_date, issued.due_date)
+
+
+def test_imported_references_are_taken_without_being_typed_again(desk: Desk) -> None:
+    """The member's file was corrected: ``resend`` alone uses it."""
+    row = f"{desk.one(ONE).siret};{YEAR};NUMERIQUE;CORRIGE-7"
+    desk.write(ImportKind.REFERENCES, "SIRET;Année;Code service;Engagement", row)
+    assert desk.resend(ONE).version == 2
+    desk.deposit()
+    assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "CORRIGE-7"
+
+
+def test_without_any_change_the_very_same_bytes_go_again(desk: Desk) -> None:
+    """No new version, nothing rendered anew."""
+    before = desk.archived()
+
+    def render(*_: object) -> tuple[()]:
+        raise AssertionError
+
+    desk.render = render
+    invoice = desk.resend(ONE)
+    assert (invoice.version, invoice.status, invoice.flux_number) == (1, S.ISSUED, "")
+    desk.deposit()
+    first, second = desk.portal.fluxes
+    assert (first.content, first.file_name) == (second.content, second.file_name)
+    assert desk.archived() == before
+    assert desk.events(EventTag.INVOICE_CORRECTED) == []
+    assert desk.events(EventTag.RESEND_REQUESTED)[0][1]["reason"] == "essai"
+
+
+@pytest.mark.parametrize(
+    "status", [status for status in S if status not in {S.REFUSED, S.DRAFT, S.PARKED}]
+)
+def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S) -> None:
+    """The sentence says why in this state, and the remedy what to do instead."""
+    why, what = REASONS[status]
+    force(desk, status)
+    before = everything(desk)
+    with pytest.raises(Refused) as caught:
+        desk.resend(ONE, engagement="AUTRE")
+    assert why in caught.value.message
+    assert caught.value.remedy == what
+    assert everything(desk) == before
+
+
+def test_reasons_cover_every_state_and_are_all_different(desk: Desk) -> None:
+    """A new state of an invoice needs its own answer."""
+    assert set(REASONS) == set(S) - {desk.one(ONE).status}
+    assert len({(why, what) for why, what in REASONS.values()}) == len(REASONS)
+
+
+def test_an_unknown_number_is_a_typing_mistake(desk: Desk) -> None:
+    """Exit code 2, and where to see the numbers; so is no number at all, as drafts have."""
+    with pytest.raises(WrongUse) as caught:
+        desk.resend("BSN-2026-99999")
+    with pytest.raises(WrongUse):
+        desk.resend("")
+    assert caught.value.exit_code == 2
+    assert "status" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "references,code",
+    [
+        ({"engagement": ""}, "DIR-ENGAGEMENT"),
+        ({"service_code": ""}, "DIR-SERVICE"),
+        ({"service_code": "INCONNU"}, "DIR-SERVICE-UNKNOWN"),
+        ({"engagement": "E" * 51}, "CHORUS-ENGAGEMENT"),
+    ],
+)
+def test_a_correction_that_would_be_refused_again_changes_nothing(
+    desk: Desk, references: dict[str, str], code: str
+) -> None:
+    """Checked against the rules and the directory first, which is asked afresh."""
+    before = everything(desk)
+    with pytest.raises(Refused) as caught:
+        desk.resend(ONE, **references)
+    assert code in [finding.code for finding in caught.value.findings]
+    assert everything(desk) == before
+
+
+def test_a_new_demand_of_the_directory_is_seen(desk: Desk) -> None:
+    """A structure that became inactive since the first deposit holds the resend back."""
+    desk.portal.change(desk.one(ONE).siret, active=False)
+    with pytest.raises(Refused) as caught:
+        desk.resend(ONE)
+    assert [finding.code for finding in caught.value.findings] == ["DIR-INACTIVE"]
+
+
+def test_a_failure_while_correcting_leaves_the_invoice_refused(desk: Desk) -> None:
+    """Portal down, then disk full: nothing half done, and the command works afterwards."""
+    before = everything(desk)
+    desk.portal.condition = Condition.DOWN
+    with pytest.raises(PortalDown):
+        desk.resend(ONE, engagement="2025-NUM-0099")
+    desk.portal.condition = Condition.UP
+
+    def full(*_: object) -> tuple[()]:
+        raise StorageUnavailable("Disque plein.")
+
+    desk.render, light = full, desk.render
+    with pytest.raises(StorageUnavailable):
+        desk.resend(ONE, engagement="2025-NUM-0099")
+    assert everything(desk) == before
+    desk.render = light
+    assert desk.resend(ONE, engagement="2025-NUM-0099").version == 2
+
+
+def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
+    """The second one, who decided on what he saw before, is told so; the first correction stays."""
+    issuer = desk.issuer()
+
+    def late(*asked: object) -> tuple[()]:
+        del asked
+        desk.resend(ONE, engagement="PREMIER-1")
+        return ()
+
+    object.__setattr__(issuer, "directory", late)
+    with pytest.raises(Refused, match="vient de changer"):
+        resend(issuer, ONE, "essai", engagement="SECOND-2")
+    assert desk.one(ONE).version == 2
+    desk.deposit()
+    assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"

@@ -1,0 +1,286 @@
+"""The unattended worker: what is due when, a heartbeat that survives, a process that stops."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition, Thread
+
+import pytest
+
+from tests.offices import YEAR, Desk, open_desk
+from worker.audit import EventTag
+from worker.bootstrap import open_office
+from worker.campaign import run_year
+from worker.demo import COMPLEMENT
+from worker.imports import ImportKind
+from worker.lifecycle import InvoiceStatus
+from worker.portals.memory import Condition as PortalIs
+from worker.scheduler import anything_waiting, beat, due_year
+from worker.storage.tables import InvoiceRow
+
+S = InvoiceStatus
+LONG = 60
+"""Seconds nothing here should ever take."""
+END = b"the test is over"
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    return open_desk(tmp_path_factory.getbasetemp(), tmp_path / "desk")
+
+
+@pytest.fixture(name="issued")
+def _issued(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    """Eleven issued, one parked."""
+    return open_desk(tmp_path_factory.getbasetemp(), tmp_path / "issued", issued=12)
+
+
+class Manager:
+    """A service manager that listens, in a thread: a full socket would hold the speaker up."""
+
+    def __init__(self, path: Path) -> None:
+        self.said: list[str] = []
+        self._heard = Condition()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._thread = Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while (message := self._socket.recv(4096)) != END:
+            with self._heard:
+                self.said.append(message.decode())
+                self._heard.notify_all()
+
+    def wait_for(self, beginning: str) -> None:
+        """Until something that begins like this was said."""
+        with self._heard:
+            assert self._heard.wait_for(
+                lambda: any(message.startswith(beginning) for message in self.said), LONG
+            ), self.said
+
+    def close(self) -> None:
+        """Listen to what is left, then no more."""
+        if self._thread.is_alive():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+                last.connect(self._socket.getsockname())
+                last.sendall(END)
+            self._thread.join()
+            self._socket.close()
+
+
+@pytest.fixture(name="systemd")
+def _systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    manager = Manager(tmp_path / "notify")
+    yield manager
+    manager.close()
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+@pytest.mark.parametrize(
+    "now,year",
+    [
+        (datetime(2025, 12, 31, 12, tzinfo=UTC), 2024),
+        (datetime(2026, 1, 1, 12, tzinfo=UTC), None),
+        (datetime(2026, 1, 4, 22, 59, tzinfo=UTC), None),
+        (datetime(2026, 1, 4, 23, 0, tzinfo=UTC), YEAR),
+        (datetime(2026, 1, 5, 12, tzinfo=UTC), YEAR),
+        (datetime(2026, 11, 23, 12, tzinfo=UTC), YEAR),
+        (datetime(2027, 1, 4, 12, tzinfo=UTC), None),
+    ],
+)
+def test_last_year_is_due_from_the_campaign_day_on(
+    desk: Desk, now: datetime, year: int | None
+) -> None:
+    """From the fifth of January in Paris, and caught up in November if it must be."""
+    desk.clock.now = now
+    assert due_year(desk.office) == year
+
+
+def test_a_year_without_members_is_not_due(desk: Desk) -> None:
+    """Nobody was subscribed in 2022."""
+    desk.clock.now = datetime(2023, 1, 10, tzinfo=UTC)
+    assert due_year(desk.office) is None
+
+
+def test_a_year_wholly_issued_is_not_due(issued: Desk) -> None:
+    """Once the parked member is issued too, there is nothing left, whatever the day."""
+    assert due_year(issued.office) == YEAR
+    issued.bring(COMPLEMENT, ImportKind.REFERENCES)
+    issued.issue()
+    for _ in range(4):
+        assert due_year(issued.office) is None
+        issued.clock.advance(days=60)
+
+
+def test_parked_members_are_looked_at_again_without_filling_the_journal(issued: Desk) -> None:
+    """Not at every heartbeat: when something was imported, and once a day."""
+    run_year(issued.office, issued.portal, YEAR, lambda _: None)
+    assert due_year(issued.office) is None
+    issued.clock.advance(hours=6)
+    assert due_year(issued.office) is None
+    issued.clock.advance(hours=18)
+    assert due_year(issued.office) == YEAR
+    run_year(issued.office, issued.portal, YEAR, lambda _: None)
+    assert due_year(issued.office) is None
+    issued.bring(COMPLEMENT, ImportKind.REFERENCES)
+    assert due_year(issued.office) == YEAR
+    run_year(issued.office, issued.portal, YEAR, lambda _: None)
+    assert len([i for i in issued.invoices() if i.number]) == 12
+
+
+def test_a_run_cut_short_is_due_again_at_once(desk: Desk) -> None:
+    """Some members were never looked at: the next heartbeat goes on."""
+
+    def tell(_progress: object) -> None:
+        desk.portal.condition = PortalIs.DOWN
+
+    with pytest.raises(Exception, match="ne répond pas"):
+        run_year(desk.office, desk.portal, YEAR, tell)
+    assert due_year(desk.office) == YEAR
+    desk.portal.condition = PortalIs.UP
+    stops = iter([False, True])
+    run_year(desk.office, desk.portal, YEAR, lambda _: None, lambda: next(stops, True))
+    assert due_year(desk.office) == YEAR
+
+
+@pytest.mark.parametrize(
+    "status,waits",
+    [
+        (S.ISSUED, True),
+        (S.SENDING, True),
+        (S.UNKNOWN, True),
+        (S.DEPOSITED, True),
+        (S.INTEGRATED, True),
+        (S.SUSPENDED, True),
+        (S.REJECTED, True),
+        (S.REFUSED, False),
+        (S.SETTLED, False),
+        (S.CANCELLED, False),
+    ],
+)
+def test_the_portal_is_called_only_when_something_waits(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, status: S, *, waits: bool
+) -> None:
+    """What needs a person, or is over, wakes nobody; nor does what is due later."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "one", issued=1)
+    with desk.office.store.transaction() as session:
+        row = session.get_one(InvoiceRow, desk.invoices()[0].id)
+        row.status, row.next_check_at = status.value, desk.clock.now
+        session.add(row)
+    assert anything_waiting(desk.office) is waits
+    desk.clock.advance(seconds=-1)
+    assert not anything_waiting(desk.office)
+
+
+def configured(desk: Desk, before: str, after: str) -> Desk:
+    """The same office under another configuration."""
+    text = desk.config.read_text("utf-8")
+    assert before in text
+    desk.config.write_text(text.replace(before, after, 1), "utf-8")
+    desk.office = open_office(desk.config, desk.clock)
+    return desk
+
+
+def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager) -> None:
+    """On the Hélios channel: all is issued, and the service manager shows what waits."""
+    configured(desk, 'channel = "api"', 'channel = "helios"')
+    beat(desk.office, never)
+    assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
+    systemd.close()
+    said = systemd.said
+    assert said[0] == "WATCHDOG=1"
+    assert said.count("WATCHDOG=1") >= 12
+    assert said[-1].startswith("STATUS=0 facture(s)")
+    events = len(desk.events())
+    desk.clock.advance(days=2)
+    beat(desk.office, never)
+    assert len(desk.events()) == events
+
+
+@pytest.mark.parametrize(
+    "before,after",
+    [
+        ('environment = "local"', 'environment = "local"\nlocal_url = "http://127.0.0.1:9"'),
+        ('tariffs = "tarifs"', 'tariffs = "nulle-part"'),
+        ('secrets_file = "secrets.toml"', 'secrets_file = "perdu.toml"'),
+    ],
+)
+def test_a_heartbeat_survives_what_can_go_wrong(
+    desk: Desk, systemd: Manager, before: str, after: str
+) -> None:
+    """The portal is dead, the grids or the secrets are gone: it is said, and nothing is billed."""
+    if "tariffs" in before:
+        configured(desk, 'channel = "api"', 'channel = "helios"')
+    configured(desk, before, after)
+    beat(desk.office, never)
+    assert desk.invoices() == ()
+    systemd.close()
+    said = systemd.said[-1]
+    assert said.startswith("STATUS=")
+    assert "à traiter" not in said
+    assert len(said) > len("STATUS=") + 20
+
+
+def test_a_service_manager_that_does_not_listen_stops_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its socket is gone: the work is done all the same."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    configured(desk, 'channel = "api"', 'channel = "helios"')
+    beat(desk.office, lambda: True)
+    assert desk.events(EventTag.RUN_ENDED) != []
+
+
+def test_without_a_service_manager_nothing_is_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who types ``serve --once`` has no socket."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    configured(desk, 'channel = "api"', 'channel = "helios"')
+    beat(desk.office, lambda: True)
+    assert desk.events(EventTag.RUN_ENDED) != []
+
+
+@pytest.mark.parametrize("moment", ["READY=1", "STATUS="])
+def test_the_service_stops_within_seconds_of_sigterm(
+    desk: Desk, systemd: Manager, moment: str
+) -> None:
+    """In the middle of its work or at rest: ready, then asked to stop, then gone, nothing torn."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "serve", "--config", str(desk.config)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        systemd.wait_for(moment)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LONG)
+        spent = time.monotonic() - asked
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert "worker.stopped" in errors
+    assert spent < 15
+    systemd.close()
+    assert {"READY=1", "STOPPING=1"} <= set(systemd.said)
+    with sqlite3.connect(desk.config.parent / "donnees" / "worker.sqlite") as database:
+        query = "SELECT count(*) FROM invoice WHERE status = 'sending'"
+        assert database.execute(query).fetchone() == (0,)

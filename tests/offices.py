@@ -1,0 +1,380 @@
+"""A whole office for the tests: demonstration data, a movable clock, a portal in memory.
+
+The demonstration folder is made once, and copied for each test: cheap, and nothing is shared.
+``real`` keeps the true documents; otherwise a light text stands for them, and a year is issued in
+a moment.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+from lxml import etree
+
+from worker import campaign
+from worker.audit import EventTag
+from worker.billing_run import Issuer, MemberOutcome, issue_year
+from worker.bootstrap import Office, open_office
+from worker.demo import EXAMPLES, FILES, STORY, write_demo
+from worker.deposit import DepositResult, deposit_due, recover_interrupted
+from worker.document import Document, DocumentKind
+from worker.findings import Finding
+from worker.followup import follow_due
+from worker.formats.embedding import XML_NAME
+from worker.imports import ImportKind
+from worker.intake import take_in
+from worker.invoice import Invoice
+from worker.lifecycle import TrackedInvoice
+from worker.money import Money
+from worker.portals import (
+    DepositAnswer,
+    FoundInvoice,
+    IntegrationReport,
+    ServiceRecord,
+    StructureRecord,
+)
+from worker.portals.memory import DepositedFacts, MemoryPortal
+from worker.reconcile import reconcile_due
+from worker.resend import resend
+from worker.statement import Statement
+from worker.storage import deposits, invoices, journal
+from worker.storage.deposits import Attempt, Observation
+from worker.storage.invoices import CheckedWith, StoredDocument
+
+YEAR = 2025
+CAMPAIGN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PARKED = next(case.siret for case in STORY if case.owed)
+"""The member whose engagement is missing."""
+_RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
+_UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"
+_RSM = "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100}"
+
+
+class MovableClock:
+    """The present instant, which a test moves."""
+
+    def __init__(self, now: datetime = CAMPAIGN) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """What the program asks."""
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        """Let time pass, or go back: ``hours=3``."""
+        self.now += timedelta(**duration)
+
+
+def number(rank: int) -> str:
+    """The number of the invoice issued in this rank."""
+    return f"BSN-{CAMPAIGN.year}-{rank:05d}"
+
+
+def light_render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
+    """A deposit and a statement in a few bytes that say what the real ones say."""
+    said = {
+        "number": invoice.number,
+        "issued": invoice.issue_date.isoformat(),
+        "recipient": invoice.buyer.siret,
+        "cents": invoice.totals.gross.cents,
+        "service": invoice.service_code,
+        "engagement": invoice.engagement,
+    }
+    return (
+        _document(DocumentKind.FACTURX, json.dumps(said)),
+        _document(DocumentKind.STATEMENT, f"{statement.number} {statement.total.cents}"),
+    )
+
+
+def _document(kind: DocumentKind, text: str) -> Document:
+    return Document(kind=kind, profile="light", media_type="text/plain", content=text.encode())
+
+
+def light_validate(document: Document) -> tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]:
+    """Every light document passes."""
+    assert document.content
+    return (CheckedWith(rule_set="light", version="1", sha256="0" * 64),), ()
+
+
+def read_deposit(content: bytes) -> DepositedFacts:
+    """What a portal reads in a deposited file: a light one, or the CII inside a Factur-X."""
+    if not content.startswith(b"%PDF"):
+        said = json.loads(content)
+        return DepositedFacts(
+            number=said["number"],
+            issue_date=date.fromisoformat(said["issued"]),
+            recipient=said["recipient"],
+            gross=Money(said["cents"]),
+        )
+    with pikepdf.open(BytesIO(content)) as pdf:
+        root = etree.fromstring(pdf.attachments[XML_NAME].get_file().read_bytes())
+
+    def text(path: str) -> str:
+        found = root.findtext(path)
+        assert found, path
+        return found.strip()
+
+    head = f"{_RSM}ExchangedDocument/"
+    settlement = f".//{_RAM}SpecifiedTradeSettlementHeaderMonetarySummation/"
+    buyer = f".//{_RAM}BuyerTradeParty/{_RAM}SpecifiedLegalOrganization/{_RAM}ID"
+    day = text(f"{head}{_RAM}IssueDateTime/{_UDT}DateTimeString")
+    return DepositedFacts(
+        number=text(f"{head}{_RAM}ID"),
+        issue_date=datetime.strptime(f"{day}+0000", "%Y%m%d%z").date(),
+        recipient=text(buyer),
+        gross=Money(int(Decimal(text(f"{settlement}{_RAM}GrandTotalAmount")) * 100)),
+    )
+
+
+class StagePortal(MemoryPortal):
+    """The portal in memory, which also tells a test what it sees, and can be slow to index.
+
+    Attributes:
+        watch: called with each deposit before anything is done about it; may raise.
+        watch_after: called once it is done, before the answer leaves; may raise.
+        not_indexed: numbers that a search does not find yet.
+        amend: changes what a search finds.
+    """
+
+    watch: Callable[[bytes], None] = staticmethod(lambda _: None)
+    watch_after: Callable[[bytes], None] = staticmethod(lambda _: None)
+    amend: Callable[[FoundInvoice], FoundInvoice] = staticmethod(lambda found: found)
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(
+            read=read_deposit,
+            structures=[_structure(index) for index in range(len(STORY))],
+            services={case.siret: _services(index) for index, case in enumerate(STORY)},
+            clock=clock,
+        )
+        self.not_indexed: set[str] = set()
+        self.answers: list[DepositAnswer] = []
+        self.asked: list[str] = []
+
+    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+        """Let the test look before and after."""
+        self.watch(content)
+        if self.answers:
+            return self.answers.pop(0)
+        answer = super().deposit(file_name=file_name, kind=kind, content=content)
+        self.watch_after(content)
+        return answer
+
+    def integration_report(self, flux_number: str) -> IntegrationReport:
+        """Note the question."""
+        self.asked.append(f"report {flux_number}")
+        return super().integration_report(flux_number)
+
+    def search(
+        self, *, invoice_number: str | None = None, flux_number: str | None = None
+    ) -> tuple[FoundInvoice, ...]:
+        """What is indexed."""
+        self.asked.append(f"search {invoice_number or flux_number}")
+        found = super().search(invoice_number=invoice_number, flux_number=flux_number)
+        return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
+
+    def structure(self, siret: str) -> StructureRecord | None:
+        """Note the question."""
+        self.asked.append(f"structure {siret}")
+        return super().structure(siret)
+
+    def change(self, siret: str, **facts: object) -> None:
+        """Have a structure declare something else."""
+        self._structures[siret] = replace(self._structures[siret], **facts)  # type: ignore[arg-type] # its own fields
+
+    def tell(self, number: str, report: IntegrationReport) -> None:
+        """Give the latest deposit of this invoice a report of the test's own."""
+        flux = next(f for f in reversed(self.fluxes) if read_deposit(f.content).number == number)
+        flux.report = replace(report, flux_number=flux.number)
+
+    def integrated(self) -> list[DepositedFacts]:
+        """Every invoice the portal holds."""
+        return [invoice.facts for invoice in self._invoices.values()]
+
+
+def _structure(index: int) -> StructureRecord:
+    case = STORY[index]
+    return StructureRecord(
+        portal_id=index + 1,
+        siret=case.siret,
+        name=case.name,
+        active=True,
+        service_code_required="service_code_required" in case.needs,
+        engagement_required="engagement_required" in case.needs,
+        service_or_engagement_required="service_or_engagement" in case.needs,
+        works_only=False,
+        payment_not_reported="payment_status_not_reported" in case.needs,
+    )
+
+
+def _services(index: int) -> tuple[ServiceRecord, ...]:
+    case = STORY[index]
+    if not case.service:
+        return ()
+    return (
+        ServiceRecord(
+            code=case.service,
+            name=f"Service {case.service}",
+            active=True,
+            engagement_required=case.service_needs_engagement,
+        ),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """One office, its portal and its clock, and what a test wants to see of them."""
+
+    config: Path
+    clock: MovableClock
+    portal: StagePortal
+    office: Office
+    real: bool = False
+    render: Callable[[Invoice, Statement], Sequence[Document]] = field(default=light_render)
+
+    @property
+    def folder(self) -> Path:
+        """The demonstration."""
+        return self.config.parent
+
+    def second(self) -> "Desk":
+        """Another process on the same database and portal."""
+        office = open_office(self.config, self.clock)
+        return replace(self, office=replace(office, actor="other@elsewhere:1"))
+
+    def issuer(self) -> Issuer:
+        """The batch, with light documents unless the desk is ``real``."""
+        issuer = self.office.issuer(self.portal)
+        return issuer if self.real else replace(issuer, render=self.render, validate=light_validate)
+
+    def bring(self, name: str, kind: ImportKind) -> None:
+        """Import one of the example files."""
+        path = self.folder / EXAMPLES / name
+        take_in(self.office.store, path, kind, clock=self.clock, actor=self.office.actor)
+
+    def write(self, kind: ImportKind, *rows: str) -> None:
+        """Import rows: a header, then records."""
+        name = f"{kind.value}-{len(list((self.folder / EXAMPLES).iterdir()))}.csv"
+        (self.folder / EXAMPLES / name).write_text("\n".join(rows) + "\n", "utf-8")
+        self.bring(name, kind)
+
+    def issue(self, stop: Callable[[], bool] = campaign.never) -> list[MemberOutcome]:
+        """The batch."""
+        return list(issue_year(self.issuer(), YEAR, stop))
+
+    def deposit(self) -> list[DepositResult]:
+        """Deposit what is due."""
+        results: list[DepositResult] = []
+        deposit_due(self.office.depositor(self.portal), results.append)
+        return results
+
+    def recover(self) -> int:
+        """Take over what a dead process left."""
+        return recover_interrupted(self.office.depositor(self.portal))
+
+    def reconcile(self) -> list[TrackedInvoice]:
+        """Look for what is uncertain and due."""
+        looked: list[TrackedInvoice] = []
+        reconcile_due(self.office.reconciler(self.portal), looked.append)
+        return looked
+
+    def follow(self, stop: Callable[[], bool] = campaign.never) -> list[TrackedInvoice]:
+        """Ask what is due."""
+        asked: list[TrackedInvoice] = []
+        follow_due(self.office.follower(self.portal), asked.append, stop)
+        return asked
+
+    def resend(self, number: str, **references: str) -> TrackedInvoice:
+        """Send again, for the reason of the test."""
+        return resend(self.issuer(), number, "essai", **references)
+
+    def invoices(self) -> tuple[TrackedInvoice, ...]:
+        """All, by number."""
+        with self.office.store.reading() as session:
+            return invoices.tracked(session)
+
+    def one(self, number: str) -> TrackedInvoice:
+        """The invoice of this number, as it is now."""
+        with self.office.store.reading() as session:
+            found = invoices.by_number(session, number)
+        assert found is not None
+        return found
+
+    def attempts(self, number: str) -> tuple[Attempt, ...]:
+        """Every deposit call of an invoice."""
+        with self.office.store.reading() as session:
+            return deposits.attempts(session, self.one(number).id)
+
+    def observations(self, number: str) -> tuple[Observation, ...]:
+        """Everything the portal said of an invoice."""
+        with self.office.store.reading() as session:
+            return deposits.observations(session, self.one(number).id)
+
+    def documents(self, number: str, version: int | None = None) -> tuple[StoredDocument, ...]:
+        """What is kept of an invoice."""
+        with self.office.store.reading() as session:
+            return invoices.documents(session, self.one(number).id, version)
+
+    def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
+        """Subject and payload of the journal's events of these tags, in order."""
+        with self.office.store.reading() as session:
+            return [
+                (event.subject, json.loads(event.payload))
+                for event in journal.events(session)
+                if not tags or event.tag in tags
+            ]
+
+    def archived(self) -> dict[str, bytes]:
+        """Every file of the archive."""
+        folder = self.office.store.archive.folder
+        return {path.name: path.read_bytes() for path in folder.glob("*/*")}
+
+
+def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued: int = 0) -> Desk:
+    """A copy of the demonstration in ``folder``, its four files imported.
+
+    Args:
+        session_folder: where the original is kept for the whole session.
+        folder: of the test.
+        real: true documents.
+        issued: that many invoices are there already, with light documents.
+    """
+    original = session_folder / f"office-{issued}"
+    if not original.is_dir():
+        _make(original, issued)
+    # Not the folder itself: pytest made it.
+    shutil.copytree(original, folder / "office")
+    return _sit_down(folder / "office", real=real)
+
+
+def _make(folder: Path, issued: int) -> None:
+    building = folder.with_suffix(".building")
+    config = write_demo(building, YEAR, len(STORY), 1)
+    text = config.read_text("utf-8")
+    shipped = text.replace("reconcile_minutes = [0]", "reconcile_minutes = [15, 60, 240]")
+    config.write_text(shipped.replace("report_minutes = [0, 1, 2,", "report_minutes = [1, 2,"))
+    desk = _sit_down(building, real=False)
+    for name in FILES:
+        desk.bring(f"{name}.csv", ImportKind(name))
+    for _ in zip(range(issued), issue_year(desk.issuer(), YEAR), strict=False):
+        pass
+    building.rename(folder)
+
+
+def _sit_down(folder: Path, *, real: bool) -> Desk:
+    clock = MovableClock()
+    config = folder / "worker.toml"
+    return Desk(
+        config=config,
+        clock=clock,
+        portal=StagePortal(clock),
+        office=open_office(config, clock),
+        real=real,
+    )

@@ -28,6 +28,8 @@ class EventTag(StrEnum):
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     INVOICE_PARKED = "invoice.parked"
+    INVOICE_RELEASED = "invoice.released"
+    """A parked member has nothing to bill any more: its row, which had no number, is gone."""
     INVOICE_ISSUED = "invoice.issued"
     INVOICE_CORRECTED = "invoice.corrected"
     """New bytes for the same number, after a refusal and before a resend."""

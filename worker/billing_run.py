@@ -114,6 +114,8 @@ class MemberOutcome:
 class InvalidDocument(WorkerError):
     """A rendered document breaks its schema: nothing of it is kept."""
 
+    exit_code = 4
+
 
 class ChangedMeanwhile(WorkerError):
     """The member's data changed between the check and the issue: nothing of it is kept."""
@@ -225,18 +227,12 @@ def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
         existing = invoices.current(session, member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(member, existing)
+        # As it is now: the list of members was read when the run began.
+        member = records.member(session, member.siret)
         prepared = prepare(session, member, year, issuer.terms, issuer.grids)
-    if prepared.draft is None and not prepared.findings and existing is None:
-        return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
+    if prepared.draft is None and not prepared.findings:
+        return _nothing(issuer, member, year)
     findings = prepared.findings + _objections(issuer, prepared.references)
-    if prepared.draft is None and not findings:
-        findings = (
-            Finding(
-                code="RUN-NOTHING",
-                message="plus rien à facturer pour ce membre",
-                remedy="Vérifiez ses consommations, puis laissez-le en attente ou complétez-les.",
-            ),
-        )
     if prepared.draft is None or has_blocking(findings):
         return _park(issuer, prepared, year, findings)
     try:
@@ -265,7 +261,8 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
         existing = invoices.current(session, checked.member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(checked.member, existing)
-        again = prepare(session, checked.member, year, terms, issuer.grids)
+        member = records.member(session, checked.member.siret)
+        again = prepare(session, member, year, terms, issuer.grids)
         draft = again.draft
         if draft is None or (draft, again.lines) != (checked.draft, checked.lines):
             raise ChangedMeanwhile(
@@ -389,6 +386,22 @@ def _park(
         total=prepared.total,
         findings=findings,
     )
+
+
+def _nothing(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
+    """Nothing to bill; a member that was parked is let go, for nobody could ever correct it."""
+    now = issuer.clock()
+    with issuer.store.transaction() as session:
+        if invoices.release(session, member.siret, year):
+            journal.append(
+                session,
+                at=now,
+                actor=issuer.actor,
+                tag=EventTag.INVOICE_RELEASED,
+                subject=f"{member.siret}/{year}",
+                payload={},
+            )
+    return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
 
 
 def _take(session: Session, terms: Terms, prefix: str, year: int) -> str:

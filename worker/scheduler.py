@@ -20,9 +20,10 @@ from sqlmodel import Session
 from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
-from worker.errors import WorkerError
+from worker.errors import WorkerError, WrongUse
 from worker.lifecycle import InvoiceStatus
 from worker.period import paris_day
+from worker.portals import Portal
 from worker.storage import invoices, journal, records
 from worker.todo import needs_person
 
@@ -69,17 +70,30 @@ def beat(office: Office, stop: Callable[[], bool]) -> None:
     try:
         with open_portal(office) if office.deposits else nullcontext() as portal:
             year = due_year(office)
-            if year is not None:
-                run_year(office, portal, year, _note, stop)
-            elif portal is not None and anything_waiting(office):
+            billed = year is None or _bill(office, portal, year, stop)
+            if portal is not None and anything_waiting(office):
                 portal.sign_in()
                 move_forward(office, portal, _note, stop)
     except WorkerError as error:
-        _log.warning("heartbeat.failed", error=type(error).__name__, message=error.message)
-        tell_systemd(f"STATUS={error.message}")
+        _failed(error)
         return
-    waiting = _acts(office)
-    tell_systemd(f"STATUS={waiting} facture(s) à traiter par une personne")
+    if billed:
+        tell_systemd(f"STATUS={_acts(office)} facture(s) à traiter par une personne")
+
+
+def _bill(office: Office, portal: Portal | None, year: int, stop: Callable[[], bool]) -> bool:
+    """Run the year; False when a tariff must be corrected first: following up goes on."""
+    try:
+        run_year(office, portal, year, _note, stop)
+    except WrongUse as error:
+        _failed(error)
+        return False
+    return True
+
+
+def _failed(error: WorkerError) -> None:
+    _log.warning("heartbeat.failed", error=type(error).__name__, message=error.message)
+    tell_systemd(f"STATUS={error.message}")
 
 
 def due_year(office: Office) -> int | None:

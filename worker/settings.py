@@ -48,6 +48,10 @@ NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99)]
 
 
+Waits = Annotated[tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1)]
+"""Minutes between looks: at least one."""
+
+
 class Channel(StrEnum):
     """How invoices reach the member: to be agreed with the treasury first (README)."""
 
@@ -182,9 +186,9 @@ class PortalSettings(Section):
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
     read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
     directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
-    reconcile_minutes: tuple[Annotated[int, Field(ge=0)], ...] = (15, 60, 240, 1440, 2880)
+    reconcile_minutes: Waits = (15, 60, 240, 1440, 2880)
     """When an uncertain deposit is looked for at the portal, after the attempt."""
-    report_minutes: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 4, 8, 15, 60, 240)
+    report_minutes: Waits = (1, 2, 4, 8, 15, 60, 240)
     """Waits between two looks at an integration report; the last one repeats."""
     status_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 12
     """Wait between two looks at an integrated invoice."""

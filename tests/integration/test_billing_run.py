@@ -384,8 +384,8 @@ def test_a_member_that_used_nothing_gets_no_invoice(desk: Desk) -> None:
     assert len(numbers(list(outcomes.values()))) == 10
 
 
-def test_a_parked_member_whose_use_goes_away_stays_in_sight(desk: Desk) -> None:
-    """A person is told that nothing is left to bill, rather than the row vanishing."""
+def test_a_parked_member_whose_use_goes_away_is_let_go(desk: Desk) -> None:
+    """Nothing is left to bill or to correct: the row goes, and the journal says so, once."""
     desk.issue()
     rows = [
         f"{PARKED};{service};{tier};{month:02d}/2025;0"
@@ -397,9 +397,11 @@ def test_a_parked_member_whose_use_goes_away_stays_in_sight(desk: Desk) -> None:
 
     (outcome,) = [o for o in desk.issue() if o.member.siret == PARKED]
 
-    assert outcome.result is MemberResult.PARKED
-    assert [finding.code for finding in outcome.findings] == ["RUN-NOTHING"]
+    assert outcome.result is MemberResult.NOTHING
+    assert PARKED not in [invoice.siret for invoice in desk.invoices()]
     assert counters(desk) == [11, 11]
+    desk.issue()
+    assert desk.events(EventTag.INVOICE_RELEASED) == [(f"{PARKED}/2025", {})]
 
 
 def test_the_real_documents_are_kept_with_what_they_passed(

@@ -1,6 +1,7 @@
 """A whole year moved forward in one call, and again after anything stopped it."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag, JournalHead
 from worker.billing_run import MemberResult
-from worker.campaign import Progress, Step, move_forward, run_year
+from worker.bootstrap import Office
+from worker.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
 from worker.errors import PortalAccessRefused, PortalDown, Refused
 from worker.lifecycle import InvoiceStatus
+from worker.portals import Portal
 from worker.portals.memory import Condition, Mishap
 from worker.storage import journal
 
@@ -126,19 +129,37 @@ def test_one_pass_after_another_brings_everything_to_its_end(issued: Desk) -> No
     assert len(issued.portal.fluxes) == len(issued.portal.integrated()) == 4
 
 
-def test_an_interrupted_deposit_is_taken_over_first(issued: Desk) -> None:
-    """Before anything new is sent, what died midway is known to be uncertain."""
+class Crash(BaseException):
+    """The process dies here."""
 
-    class Crash(BaseException):
-        pass
+
+def die_after_the_first_call(desk: Desk) -> None:
+    """The portal has it, and we never knew."""
 
     def crash(_content: bytes) -> None:
         raise Crash
 
-    issued.portal.watch_after = crash
+    desk.portal.watch_after = crash
     with pytest.raises(Crash):
-        issued.deposit()
-    issued.portal.watch_after = lambda _: None
+        desk.deposit()
+    desk.portal.watch_after = lambda _: None
+    assert desk.one(number(1)).status is S.SENDING
+
+
+@pytest.mark.parametrize("step", [deposit, reconcile])
+def test_either_command_alone_takes_over_what_was_interrupted(
+    issued: Desk, step: Callable[[Office, Portal, Tell], None]
+) -> None:
+    """Whoever types ``deposit`` or ``reconcile`` need not know about the other."""
+    die_after_the_first_call(issued)
+    step(issued.office, issued.portal, lambda _: None)
+    assert issued.one(number(1)).status is S.UNKNOWN
+    assert len(issued.attempts(number(1))) == 1
+
+
+def test_an_interrupted_deposit_is_taken_over_first(issued: Desk) -> None:
+    """Before anything new is sent, what died midway is known to be uncertain."""
+    die_after_the_first_call(issued)
     assert (Step.DEPOSIT, number(1), S.UNKNOWN) not in forward(issued)
     assert [i.status for i in issued.invoices()] == [S.UNKNOWN] + [S.DEPOSITED] * 4
     issued.clock.advance(minutes=15)

@@ -14,7 +14,7 @@ from threading import Condition, Thread
 
 import pytest
 
-from tests.offices import YEAR, Desk, open_desk
+from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.bootstrap import open_office
 from worker.campaign import run_year
@@ -284,3 +284,21 @@ def test_the_service_stops_within_seconds_of_sigterm(
     with sqlite3.connect(desk.config.parent / "donnees" / "worker.sqlite") as database:
         query = "SELECT count(*) FROM invoice WHERE status = 'sending'"
         assert database.execute(query).fetchone() == (0,)
+
+
+def test_a_tariff_to_correct_does_not_stop_the_deposits(issued: Desk) -> None:
+    """Billing the rest of the year waits for the grid; what is issued goes on to the portal."""
+    for path in (issued.folder / "tarifs").glob("*.toml"):
+        path.write_text(path.read_text("utf-8").replace("10.80", "10.81"), "utf-8")
+    with issued.office.store.transaction() as session:
+        row = session.get_one(InvoiceRow, issued.one(number(1)).id)
+        row.status, row.next_check_at = InvoiceStatus.ISSUED.value, None
+        session.add(row)
+        parked = session.get_one(InvoiceRow, issued.invoices()[-1].id)
+        session.delete(parked)
+    before = len(issued.attempts(number(1)))
+    assert due_year(issued.office) == YEAR
+
+    beat(issued.office, lambda: False)
+
+    assert len(issued.attempts(number(1))) == before + 1

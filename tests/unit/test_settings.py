@@ -329,3 +329,17 @@ def test_a_database_url_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_the_password_of_a_database_url_is_never_shown(url: str, shown: str) -> None:
     """``config show`` masks what stands between the user and the host."""
     assert masked_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "reconcile_minutes = [15, 60, 240, 1440, 2880]",
+        "report_minutes = [1, 2, 4, 8, 15, 60, 240]",
+    ],
+)
+def test_waits_need_at_least_one_look(tmp_path: Path, line: str) -> None:
+    """Without any look, an uncertain deposit would stay uncertain for ever."""
+    key = line.partition(" =")[0]
+    mistakes = _mistakes(tmp_path, (line, f"{key} = []"))
+    assert set(mistakes) == {f"portal.{key}"}

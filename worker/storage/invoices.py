@@ -144,6 +144,16 @@ def park(
     return True
 
 
+def release(session: Session, siret: str, year: int) -> bool:
+    """Forget a parked invoice, which has no number; False when there is none."""
+    row = _current_row(session, siret, year)
+    if row is None or row.status != InvoiceStatus.PARKED.value:
+        return False
+    session.delete(row)
+    session.flush()
+    return True
+
+
 def issue(
     session: Session,
     invoice: Invoice,

@@ -285,7 +285,7 @@ class UsageStage:
 
 
 def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
-    """Members with a subscription or any use in the year, by SIRET."""
+    """Members with a subscription, any use or a parked invoice in the year, by SIRET."""
     subscribed = select(SubscriptionRow.siret).where(
         col(SubscriptionRow.start) <= date(year, 12, 31),
         or_(col(SubscriptionRow.end).is_(None), col(SubscriptionRow.end) >= date(year, 1, 1)),
@@ -293,12 +293,20 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     used = select(UsageRow.siret).where(
         UsageRow.year == year, col(UsageRow.superseded_at).is_(None)
     )
+    parked = select(InvoiceRow.siret).where(
+        InvoiceRow.year == year, InvoiceRow.status == InvoiceStatus.PARKED.value
+    )
     query = (
         select(MemberRow)
-        .where(or_(col(MemberRow.siret).in_(subscribed), col(MemberRow.siret).in_(used)))
+        .where(or_(*(col(MemberRow.siret).in_(some) for some in (subscribed, used, parked))))
         .order_by(col(MemberRow.siret))
     )
     return tuple(_member(row) for row in session.exec(query))
+
+
+def member(session: Session, siret: str) -> Member:
+    """A member that exists."""
+    return _member(session.get_one(MemberRow, siret))
 
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:

@@ -336,6 +336,7 @@ _MESSAGES = {
     "float_type": "un nombre est attendu",
     "float_parsing": "un nombre est attendu",
     "tuple_type": "une liste est attendue",
+    "too_short": "au moins une valeur est attendue",
     "path_type": "un chemin est attendu",
     "string_too_short": "ne doit pas être vide",
     "string_too_long": "{max_length} caractères au plus",

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy.orm import defer
-from sqlmodel import Session, col, select, update
+import sqlalchemy
+from sqlalchemy import Row
+from sqlmodel import Session, SQLModel, col, select, update
 
 from worker.document import Document, DocumentKind
 from worker.findings import Finding
@@ -25,8 +27,12 @@ from worker.storage.tables import (
 )
 from worker.tariff import TariffGrid
 
-_WITHOUT_CONTENT = defer(col(InvoiceRow.snapshot))  # type: ignore[arg-type] # a mapped column
-"""Lists do not read the frozen content: tens of kilobytes each."""
+_LISTED = tuple(
+    column
+    for column in SQLModel.metadata.tables["invoice"].columns
+    if column.name not in {"snapshot", "statement_id"}
+)
+"""What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +91,15 @@ def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices by number, those without one last."""
-    query = select(InvoiceRow).options(_WITHOUT_CONTENT)
+    query = sqlalchemy.select(*_LISTED)
     if year is not None:
-        query = query.where(InvoiceRow.year == year)
+        query = query.where(col(InvoiceRow.year) == year)
     if statuses:
         query = query.where(col(InvoiceRow.status).in_([status.value for status in statuses]))
     query = query.order_by(
         col(InvoiceRow.number).is_(None), col(InvoiceRow.number), col(InvoiceRow.siret)
     )
-    return tuple(_tracked(row) for row in session.exec(query))
+    return tuple(_tracked(row) for row in session.execute(query))
 
 
 def due(
@@ -101,8 +107,7 @@ def due(
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
     query = (
-        select(InvoiceRow)
-        .options(_WITHOUT_CONTENT)
+        sqlalchemy.select(*_LISTED)
         .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
         .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
         .limit(limit)
@@ -110,7 +115,7 @@ def due(
     if now is not None:
         when = col(InvoiceRow.next_check_at)
         query = query.where(when.is_(None) | (when <= now))
-    return tuple(_tracked(row) for row in session.exec(query))
+    return tuple(_tracked(row) for row in session.execute(query))
 
 
 def park(
@@ -360,7 +365,7 @@ def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
         raise RuntimeError(f"an invoice never goes from {present} to {to}")
 
 
-def _tracked(row: InvoiceRow) -> TrackedInvoice:
+def _tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
     return TrackedInvoice(
         id=_id(row.id),
         siret=row.siret,

@@ -22,6 +22,7 @@ from worker.members import BillingReferences, Subscription
 from worker.period import Month, paris_day
 from worker.storage import Store, journal, records
 from worker.storage.records import Changes
+from worker.storage.usage_stage import UsageStage
 
 T = TypeVar("T")
 BATCH = 5_000
@@ -180,7 +181,7 @@ def _references(
 def _usage(
     session: Session, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
 ) -> tuple[int, Changes, tuple[Finding, ...]]:
-    stage = records.UsageStage(session)
+    stage = UsageStage(session)
     batch: list[UsageRecord] = []
     rows, present = 0, Month.of(paris_day(now))
     for _, value in _good(read_rows(file, ImportKind.USAGE), refusals):

@@ -13,6 +13,7 @@ from worker.members import BillingReferences, Contact, Subscription
 from worker.period import Month
 from worker.storage import Store, records
 from worker.storage.records import Changes
+from worker.storage.usage_stage import UsageStage
 
 NEIGHBOUR = replace(MEMBER, siret=OTHER, name="Commune fictive")
 STORAGE = Subscription(siret=SIRET, service="stockage", tier=2, category=4, start=date(2025, 5, 17))
@@ -128,7 +129,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
     changes = []
     for users in (5, 5, 6):
         with store.transaction() as session:
-            stage = records.UsageStage(session)
+            stage = UsageStage(session)
             stage.add([_usage(month, users if month < 3 else 5, month + 1) for month in (1, 2, 3)])
             assert list(stage.problems()) == []
             changes.append(stage.apply(file_id, NOW))
@@ -150,7 +151,7 @@ def test_december_and_january_are_neighbours(store: Store) -> None:
     """A series over two years has no hole between December and January; it has one elsewhere."""
     add_members(store)
     with store.transaction(commit=False) as session:
-        stage = records.UsageStage(session)
+        stage = UsageStage(session)
         months = [Month(2024, 11), Month(2024, 12), Month(2025, 1), Month(2025, 3)]
         stage.add(
             [replace(_usage(1, 5, row), month=month) for row, month in enumerate(months, start=2)]

@@ -11,7 +11,8 @@ from worker.storage import Store, invoices
 def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
     """Write ``TO/<number>/…`` for every invoice issued for a year; their number and folder.
 
-    The last version of each document, and ``validation.json``: what each one passed.
+    The last version of each document, and ``validation.json``: what each one passed. Versions
+    before a correction are in ``v1``, ``v2``…
 
     Raises:
         StorageUnavailable: the folder cannot be written.
@@ -22,10 +23,18 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
-            documents = invoices.documents(session, invoice.id, invoice.version)
+            every = invoices.documents(session, invoice.id)
+            documents = [document for document in every if document.version == invoice.version]
             files = {
                 document.kind.value: store.archive.get(document.sha256) for document in documents
             }
+            for old in range(1, invoice.version):
+                earlier = {
+                    document.kind.value: store.archive.get(document.sha256)
+                    for document in every
+                    if document.version == old
+                }
+                _write(folder / f"v{old}", earlier)
             report = {
                 "number": invoice.number,
                 "version": invoice.version,
@@ -55,7 +64,7 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     try:
-        for level in (folder.parent, folder):
+        for level in (*reversed(folder.parents), folder):
             level.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in files.items():
             descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -228,7 +228,7 @@ _USAGE_PROBLEMS = {
         "mois",
     ),
     "billed": (
-        "cette consommation est déjà facturée (facture {}) et le chiffre diffère",
+        "l'année est déjà facturée (facture {}) et cette ligne la changerait",
         "Retirez la ligne : une facture émise ne change plus.",
         "utilisateurs",
     ),

@@ -63,6 +63,8 @@ def rate(consumption: YearlyConsumption, grids: Sequence[TariffGrid]) -> Rating:
         by_grid = groupby(use.months, key=lambda monthly: grid_in_force(grids, monthly.month))
         for grid, months in by_grid:
             run = tuple(months)
+            if not any(monthly.users for monthly in run):
+                continue  # nothing used, nothing to price: not even a mistyped tier
             line = _rate_run(use, run, grid)
             if isinstance(line, Finding):
                 findings.append(line)

@@ -52,7 +52,7 @@ def resend(
     if has_blocking(findings):
         raise Refused(
             f"La facture {number} serait refusée à nouveau.",
-            "Corrigez ce qui suit, puis retapez la commande.",
+            "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
             findings=findings,
         )
     _apply(issuer, invoice, content, corrected, references, reason, findings)
@@ -64,7 +64,10 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
     S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
     S.ISSUED: ("elle attend déjà son dépôt", "Tapez « deposit »."),
-    S.SENDING: ("un dépôt est en cours", "Attendez sa fin, puis tapez « status »."),
+    S.SENDING: (
+        "un dépôt est en cours ou a été interrompu",
+        "Tapez « reconcile » : un dépôt interrompu est repris et recherché sur le portail.",
+    ),
     S.UNKNOWN: (
         "on ne sait pas encore si le portail l'a reçue, un renvoi pourrait la doubler",
         "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée.",

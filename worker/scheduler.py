@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from threading import Event
 
 import structlog
@@ -20,7 +20,7 @@ from sqlmodel import Session
 from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
-from worker.errors import WorkerError, WrongUse
+from worker.errors import PortalAccessRefused, WorkerError, WrongUse
 from worker.lifecycle import InvoiceStatus
 from worker.period import paris_day
 from worker.portals import Portal
@@ -28,6 +28,8 @@ from worker.storage import invoices, journal, records
 from worker.todo import needs_person
 
 _log = structlog.get_logger()
+REST = timedelta(hours=12)
+"""How long the portal is left alone after it refused our credentials; a restart tries at once."""
 
 
 def serve(office: Office, *, once: bool = False) -> None:
@@ -37,7 +39,8 @@ def serve(office: Office, *, once: bool = False) -> None:
     """
     stopping = Event()
     if once:
-        beat(office, stopping.is_set)
+        if (error := beat(office, stopping.is_set)) is not None:
+            raise error
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -47,10 +50,10 @@ def serve(office: Office, *, once: bool = False) -> None:
         # A late beat is run, not dropped; several missed ones are one; never two at a time.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
+    heart = _Heart(office, stopping.is_set)
     scheduler.add_job(
-        beat,
+        heart.beat,
         "interval",
-        (office, stopping.is_set),
         minutes=minutes,
         next_run_time=datetime.now(scheduler.timezone),
         id="heartbeat",
@@ -64,36 +67,56 @@ def serve(office: Office, *, once: bool = False) -> None:
     _log.info("worker.stopped")
 
 
-def beat(office: Office, stop: Callable[[], bool]) -> None:
-    """One heartbeat. A failure is logged and shown; the next beat tries again."""
+class _Heart:
+    """The heartbeats of a process, and the rest it takes when the portal refuses us."""
+
+    def __init__(self, office: Office, stop: Callable[[], bool]) -> None:
+        self._office = office
+        self._stop = stop
+        self._resting_until = office.clock()
+
+    def beat(self) -> None:
+        now = self._office.clock()
+        if now < self._resting_until:
+            tell_systemd("WATCHDOG=1")
+            return
+        if isinstance(beat(self._office, self._stop), PortalAccessRefused):
+            # Insisting with a wrong password may lock the technical account.
+            self._resting_until = now + REST
+
+
+def beat(office: Office, stop: Callable[[], bool]) -> WorkerError | None:
+    """One heartbeat. A failure is logged, shown and returned; the next beat tries again."""
     tell_systemd("WATCHDOG=1")
     try:
         with open_portal(office) if office.deposits else nullcontext() as portal:
             year = due_year(office)
-            billed = year is None or _bill(office, portal, year, stop)
+            failure = None if year is None else _bill(office, portal, year, stop)
             if portal is not None and anything_waiting(office):
                 portal.sign_in()
                 move_forward(office, portal, _note, stop)
     except WorkerError as error:
-        _failed(error)
-        return
-    if billed:
+        return _failed(error)
+    if failure is None:
         tell_systemd(f"STATUS={_acts(office)} facture(s) à traiter par une personne")
+    return failure
 
 
-def _bill(office: Office, portal: Portal | None, year: int, stop: Callable[[], bool]) -> bool:
-    """Run the year; False when a tariff must be corrected first: following up goes on."""
+def _bill(
+    office: Office, portal: Portal | None, year: int, stop: Callable[[], bool]
+) -> WorkerError | None:
+    """Run the year; the error when a tariff must be corrected first: following up goes on."""
     try:
         run_year(office, portal, year, _note, stop)
     except WrongUse as error:
-        _failed(error)
-        return False
-    return True
+        return _failed(error)
+    return None
 
 
-def _failed(error: WorkerError) -> None:
+def _failed(error: WorkerError) -> WorkerError:
     _log.warning("heartbeat.failed", error=type(error).__name__, message=error.message)
     tell_systemd(f"STATUS={error.message}")
+    return error
 
 
 def due_year(office: Office) -> int | None:

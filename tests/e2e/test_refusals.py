@@ -226,3 +226,11 @@ def test_the_data_is_readable_by_its_owner_only(demo: Path) -> None:
         if path.stat().st_mode & 0o077 and path.name != "chorus-local-annuaire.json"
     ]
     assert loose == []
+
+
+def test_a_single_heartbeat_answers_with_its_exit_code(demo: Path) -> None:
+    """``serve --once`` tells a timer what ``run`` would tell a person."""
+    complement = demo.parent / "exemples" / "references-complement.csv"
+    run("import", "references", complement, config=demo)
+    said = run("serve", "--once", config=demo, env=DEAD_PORTAL)
+    assert_plain(said, 3)

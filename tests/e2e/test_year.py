@@ -154,3 +154,22 @@ def test_a_shortened_journal_is_detected_with_a_noted_head(demo: Path) -> None:
     said = run("journal", "verify", "--head", head[:16], config=demo)
     assert said.code == 1
     assert "n'est plus dans le journal" in said.err
+
+
+def test_a_head_that_is_no_head_is_refused(demo: Path) -> None:
+    """An empty variable in a script must not make the check pass."""
+    for head in ("", "00", "zz"):
+        said = run("journal", "verify", "--head", head, config=demo)
+        assert said.code == 2
+        assert "--head" in said.err
+
+
+def test_an_empty_database_beside_a_full_archive_is_not_a_fresh_start(demo: Path) -> None:
+    """Numbers would start again at one: the program stops and asks for the backup."""
+    for path in (demo.parent / "donnees").glob("worker.sqlite*"):
+        path.unlink()
+    (demo.parent / "donnees" / "worker.sqlite").touch(mode=0o600)
+    said = run("status", config=demo)
+    assert said.code == 70
+    assert "sauvegarde" in said.err
+    assert "Traceback" not in said.err

@@ -271,3 +271,15 @@ def test_the_year_is_the_sum_of_its_months(users: list[int], prices: list[int]) 
     for line in year.lines:
         assert line.total == line.unit_price * line.quantity
         assert line.unit_price == Money.sum(price for _, price in line.parts)
+
+
+def test_a_mistyped_tier_that_nobody_used_needs_no_price() -> None:
+    """A subscription entered by mistake is neutralised by zero users: nothing to price."""
+    consumption = consume(
+        SIRET,
+        YEAR,
+        subscriptions("stockage 9 To cat 1 from 2025-03-01 to 2025-03-31"),
+        usage("stockage 9 To: . . 0"),
+    )
+    rated = rate(consumption, [grid("2025", "2025-01-01..", "stockage 1 To: 10.80")])
+    assert (rated.lines, rated.findings) == ((), ())

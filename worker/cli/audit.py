@@ -1,5 +1,6 @@
 """``journal``: the append-only record, for auditors."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from worker.cli.console import (
     TO_LOOK_AT,
     Config,
     Json,
+    count,
     finding_json,
     put,
     put_json,
@@ -110,13 +112,23 @@ def verify(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Vérifie toute la chaîne : modification, suppression ou changement d'ordre se voient."""
+    """Vérifie la chaîne du journal, puis les factures et l'archive contre le journal.
+
+    Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
+    """
     from worker.audit import verify as verify_chain
     from worker.books import open_books
+    from worker.errors import WrongUse
     from worker.findings import Finding
     from worker.settings import find_config
     from worker.storage import journal
+    from worker.verification import verify_books
 
+    if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}…?", head.strip().lower()):
+        raise WrongUse(
+            "L'empreinte donnée à --head ne convient pas.",
+            "Recopiez au moins ses 16 premiers caractères (chiffres et lettres de a à f).",
+        )
     books = open_books(find_config(config))
     known = head is None
     with books.store.reading() as session:
@@ -125,10 +137,11 @@ def verify(
         def watched() -> "Iterator[JournalEvent]":
             nonlocal known
             for event in journal.events(session):
-                known = known or event.hash.startswith(str(head).rstrip("…").lower())
+                known = known or event.hash.startswith(str(head).strip().rstrip("…").lower())
                 yield event
 
         findings = verify_chain(watched(), end)
+    findings += verify_books(books.store)
     if not known:
         findings += (
             Finding(
@@ -145,10 +158,11 @@ def verify(
             findings=[finding_json(finding) for finding in findings],
         )
     elif findings:
-        say(f"Le journal est ALTÉRÉ : {len(findings)} anomalie(s).")
+        say(f"ALTÉRATION : {count(len(findings), 'anomalie')}.")
         show_findings(findings)
     else:
         put(f"Journal intact : {end.seq} événements, empreinte finale {end.hash}.")
+        put("Factures, états, documents et archive conformes au journal.")
     raise typer.Exit(TO_LOOK_AT if findings else 0)
 
 

@@ -16,14 +16,17 @@ from worker.cli.console import (
     count,
     finding_json,
     invoice_json,
+    is_narrow,
     put,
     put_json,
     say,
     show_findings,
     table,
+    typed,
 )
 from worker.cli.french import FrenchCommand
 
+ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
 """Things to do that the closing lines name; the command they quote lists all."""
 
@@ -255,7 +258,7 @@ def show_year(office: "Books", year: int, config: "Path | None", *, as_json: boo
         if acts := [(invoice, text) for invoice, text in waiting if text]:
             put("À faire :")
             for invoice, text in acts[:MOST_ACTS]:
-                put(f"  {invoice.number or invoice.member_name} : {text}")
+                put(f"  {invoice.number or invoice.member_name} : {typed(text, config)}")
             if len(acts) > MOST_ACTS:
                 put(f"  … et {len(acts) - MOST_ACTS} autres")
             put(f"Détail : {command('status --todo', config)}")
@@ -275,19 +278,29 @@ def show_invoices(
     if as_json:
         put_json(ok=not act, invoices=[invoice_json(invoice, now) for invoice in found])
         return TO_LOOK_AT if act else DONE
+    rows = [
+        {
+            "membre": invoice.member_name,
+            "total TTC": french(invoice.total),
+            "numéro": invoice.number or "—",
+            "flux": invoice.flux_number or "—",
+            "état": FRENCH[invoice.status] if books.deposits else ISSUED_ONLY,
+            "Chorus Pro": invoice.portal_status or "—",
+        }
+        if invoice.number
+        else {
+            "membre": invoice.member_name,
+            "total TTC": french(invoice.total),
+            "état": FRENCH[invoice.status],
+        }
+        for invoice in found
+    ]
+    columns = ["membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"]
+    if is_narrow():
+        columns = ["membre", "total TTC", "numéro", "état"]
     table(
-        ("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
-        [
-            (
-                invoice.member_name,
-                french(invoice.total),
-                invoice.number or "—",
-                invoice.flux_number or "—",
-                FRENCH[invoice.status],
-                invoice.portal_status or "—",
-            )
-            for invoice in found
-        ],
+        columns,
+        [[row.get(column, "—") for column in columns] for row in rows],
         right=("total TTC",),
     )
     issued = [invoice for invoice in found if invoice.number]

@@ -5,6 +5,7 @@ Results go to standard output; messages, progress and errors to standard error.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,8 @@ Number = Annotated[str, typer.Argument(metavar="NUMÉRO", help="numéro de la fa
 
 DONE, TO_LOOK_AT = 0, 1
 MOST_DRAWN = 200
+_WIDE_TERMINAL = 130
+_WIDE = 8
 
 
 def program() -> str:
@@ -58,6 +61,12 @@ def command(text: str, config: Path | None) -> str:
     """A whole command line to type next."""
     option = f" --config {config}" if config is not None else ""
     return f"{program()} {text}{option}"
+
+
+def typed(text: str, config: Path | None) -> str:
+    """A sentence whose commands can be typed as they are, here and on this configuration."""
+    option = f" --config {config}" if config is not None else ""
+    return text.replace("chorus-worker ", f"{program()}{option} ")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -96,6 +105,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
         _align(columns, cells, right)
 
 
+def is_narrow() -> bool:
+    """Whether a person reads this on a terminal too narrow for every column."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE_TERMINAL
+
+
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
     from rich import box
     from rich.console import Console
@@ -104,7 +118,13 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        # Only the first column, a name, is folded: numbers must stay whole to be copied.
+        drawn.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=len(columns) < _WIDE and column != columns[0],
+        )
     for row in rows:
         drawn.add_row(*(escape(cell) for cell in row))
     Console(highlight=False).print(drawn)

@@ -1,5 +1,6 @@
 """Typer's help and complaints, in French. The library has no translation of its own."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,11 +32,11 @@ class _French:
             record = param.get_help_record(ctx)
             if record is None:
                 continue
-            name, text = record
+            name, text = re.sub(r" <[^>]+>", "", record[0]), record[1]
             if param.name == "help":
                 text = HELP
             section = "Arguments" if param.param_type_name == "argument" else "Options"
-            sections[section].append((name, text.replace("[required]", "[obligatoire]")))
+            sections[section].append((name, _in_french(text)))
         for title, rows in sections.items():
             if rows:
                 with formatter.section(f"{title}\u00a0"):
@@ -50,7 +51,7 @@ class FrenchGroup(_French, TyperGroup):
     """A group of commands."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - the library's signature
-        attributes["subcommand_metavar"] = "COMMANDE [OPTIONS]..."
+        attributes["subcommand_metavar"] = "COMMANDE [ARGUMENTS]..."
         super().__init__(**attributes)
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -96,6 +97,12 @@ def explain(error: ClickException) -> str:
     context = error.ctx if isinstance(error, UsageError) else None
     path = context.command_path if context is not None else "chorus-worker"
     return f"{sentence} ; voyez « {path} --help »."
+
+
+def _in_french(text: str) -> str:
+    """Without the library's bounds and types, and its « required »."""
+    text = text.replace("; required]", "] [obligatoire]").replace("[required]", "[obligatoire]")
+    return re.sub(r"\s*\[[^\]]*[<>]=[^\]]*\]", "", text)
 
 
 def _named(error: BadParameter) -> str:

@@ -16,6 +16,7 @@ from worker.cli.console import (
     put_json,
     show_findings,
     table,
+    typed,
 )
 from worker.cli.french import FrenchCommand
 
@@ -72,7 +73,7 @@ def status(
             put(f"    {finding.message}")
         if invoice.detail:
             put(f"    Chorus Pro : {invoice.detail}")
-        put(f"    → {what(invoice, now)}")
+        put(f"    → {typed(what(invoice, now), config)}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
 

@@ -15,6 +15,7 @@ from worker.cli.console import (
     finding_json,
     put,
     put_json,
+    say,
     show_findings,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
@@ -85,6 +86,7 @@ def validate(
     if as_json:
         put_json(
             ok=all(result.verdict is Verdict.VALID for result in results),
+            not_checked=["schematron"],
             files=[
                 {
                     "file": str(file),
@@ -112,4 +114,5 @@ def validate(
             kind = f" ({result.kind.value})" if result.kind else ""
             put(f"{file}{kind} : {words[result.verdict]}{f' — {rules}' if rules else ''}")
             show_findings(result.findings)
+        say("Non contrôlé ici : les règles de calcul d'EN 16931 (Schematron).")
     raise typer.Exit(max(codes[result.verdict] for result in results))

@@ -39,10 +39,16 @@ def init(
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
     from worker.credentials import secret_origins
+    from worker.errors import ConfigurationError
     from worker.settings import find_config, flatten, load, masked_url
 
     configuration = load(find_config(config))
-    secrets = secret_origins(configuration)
+    try:
+        secrets = secret_origins(configuration)
+    except ConfigurationError as error:
+        # The other settings are still worth seeing, above all then.
+        say(f"Secrets : {error.message} {error.remedy}")
+        secrets = {}
     values = [
         (key, masked_url(value) if key == "data.database_url" else value)
         for key, value in flatten(configuration.settings.model_dump(mode="json"))

@@ -200,6 +200,13 @@ def _up_to_date(store: Store) -> Store:
             "La base de données a été mise à jour par une version plus récente du programme.",
             "Installez cette version, ou rétablissez une sauvegarde d'avant la mise à jour.",
         )
+    if version is None and any(store.archive.folder.glob("*/*")):
+        store.engine.dispose()
+        raise IntegrityError(
+            "La base de données est vide, alors que l'archive "
+            f"{store.archive.folder} contient des pièces.",
+            "Rétablissez la base depuis une sauvegarde avant de continuer.",
+        )
     if version != SCHEMA:
         _migrate(store.engine)
     return store

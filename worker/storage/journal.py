@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from worker.audit import EventTag, JournalEvent, JournalHead, canonical_json, chain
+from worker.errors import IntegrityError
 from worker.storage.tables import JournalEventRow, JournalHeadRow, utc_text
 
 _FIELDS = tuple(JournalEvent.__dataclass_fields__)
@@ -22,6 +23,13 @@ def append(
 ) -> JournalEvent:
     """Add one event. It commits or disappears with everything else in the transaction."""
     head = session.exec(select(JournalHeadRow).with_for_update()).one()
+    last = session.get(JournalEventRow, head.seq) if head.seq else None
+    if head.seq and (last is None or last.hash != head.hash):
+        raise IntegrityError(
+            f"La fin du journal a été altérée : l'événement n° {head.seq} n'est plus celui qui "
+            "avait été enregistré.",
+            "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
+        )
     event = chain(
         JournalHead(seq=head.seq, hash=head.hash),
         at=utc_text(at),

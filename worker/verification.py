@@ -1,0 +1,80 @@
+"""Do the books still say what the journal says? For auditors, and after a restore.
+
+The journal proves itself by its chain (audit.py). Here each issued invoice is compared with its
+events: amount, statement, hashes of its documents; and each document with its archived bytes.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlmodel import Session
+
+from worker.audit import EventTag
+from worker.errors import IntegrityError
+from worker.findings import Finding
+from worker.lifecycle import TrackedInvoice
+from worker.storage import Store, invoices, journal
+
+ISSUED = (EventTag.INVOICE_ISSUED, EventTag.INVOICE_CORRECTED)
+
+
+def verify_books(store: Store) -> tuple[Finding, ...]:
+    """Every difference between the journal, the invoices and the archive; none when sound."""
+    findings: list[Finding] = []
+    with store.reading() as session:
+        told: dict[str, list[dict[str, Any]]] = {}
+        for event in journal.events(session):
+            if event.tag in ISSUED:
+                told.setdefault(event.subject, []).append(json.loads(event.payload))
+        for invoice in invoices.tracked(session):
+            if invoice.number:
+                findings.extend(_compare(store, session, invoice, told.pop(invoice.number, [])))
+    findings.extend(
+        _differs(number, "le journal la connaît, mais elle n'est plus dans la base")
+        for number in told
+    )
+    return tuple(findings)
+
+
+def _compare(
+    store: Store, session: Session, invoice: TrackedInvoice, told: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    if not told or "total_ttc" not in told[0]:
+        yield _differs(invoice.number, "le journal ne connaît pas son émission")
+        return
+    content = invoices.content(session, invoice.id)
+    statement = invoices.statement_of(session, invoice.id)
+    amounts = {invoice.total, content.totals.gross, statement.total}
+    if {str(amount) for amount in amounts} != {told[0]["total_ttc"]}:
+        found = ", ".join(sorted(str(amount) for amount in amounts))
+        yield _differs(
+            invoice.number, f"montant {found} € dans la base, {told[0]['total_ttc']} € au journal"
+        )
+    if (invoice.siret, invoice.year) != (told[0]["siret"], told[0]["year"]):
+        yield _differs(invoice.number, "le membre ou l'année ne sont plus ceux du journal")
+    kept = {
+        (document.version, document.kind.value): document.sha256
+        for document in invoices.documents(session, invoice.id)
+    }
+    recorded = {
+        (version, kind): sha256
+        for version, payload in enumerate(told, start=1)
+        for kind, sha256 in payload["documents"].items()
+    }
+    if kept != recorded:
+        yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")
+    for sha256 in kept.values():
+        try:
+            store.archive.get(sha256)
+        except IntegrityError as error:
+            yield _differs(invoice.number, error.message)
+
+
+def _differs(number: str, what: str) -> Finding:
+    return Finding(
+        code="BOOKS-DIFFER",
+        message=what,
+        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
+        where=f"facture {number}",
+    )

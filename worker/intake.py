@@ -114,14 +114,14 @@ class _Refusals:
         self.file = file
         self.rows: set[int] = set()
         self.beyond = 0
-        self.findings: list[Finding] = []
+        self.found: list[tuple[int, Finding]] = []
 
     def add(self, row: int, *findings: Finding) -> None:
-        if len(self.findings) >= MOST_FINDINGS:
+        if len(self.found) >= MOST_FINDINGS:
             self.beyond += 1
             return
         self.rows.add(row)
-        self.findings.extend(findings)
+        self.found.extend((row, finding) for finding in findings)
 
     def problem(self, row: int, code: str, message: str, remedy: str, column: str = "") -> None:
         column = f", colonne « {column} »" if column else ""
@@ -129,15 +129,16 @@ class _Refusals:
         self.add(row, Finding(code=code, message=message, remedy=remedy, where=where))
 
     def raise_if_any(self) -> None:
-        if not self.findings:
+        if not self.found:
             return
+        in_order = sorted(self.found, key=lambda pair: pair[0])
         bad = len(self.rows) + self.beyond
         shown = f" (les {len(self.rows)} premières sont listées)" if self.beyond else ""
         raise ImportRefused(
             f"Le fichier {self.file.name} contient {bad} ligne(s) incorrecte(s){shown} : "
             "rien n'a été importé.",
             "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
-            findings=self.findings,
+            findings=[finding for _, finding in in_order],
         )
 
 

@@ -57,5 +57,3 @@ EN16931_UBL = Profile(
     legal_scheme=ICD_SIRENE,
 )
 """The same invoice in UBL 2.1. Whether direct deposit takes it is not established."""
-
-PROFILES = {profile.name: profile for profile in (FACTURX_DIRECT, EN16931_UBL)}

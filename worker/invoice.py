@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from worker.members import Address, BillingReferences, Member
-from worker.money import Money, french, nets_of_tax, unit_price_net
+from worker.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
 from worker.period import Period
 from worker.rating import RatedLine
 from worker.vat import VatRegime
 
 COMMERCIAL_INVOICE = "380"
+CREDIT_NOTE = "381"
 CREDIT_TRANSFER = "30"
 USER_MONTH = "MON"
 """UN/ECE Rec 20 "month": the quantity of a line is users × months."""
@@ -23,9 +25,34 @@ PRICE_BASE_MONTHS = 12
 """BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
 
 
+class VatMethod(StrEnum):
+    """How an agreed TTC total becomes HT and VAT (docs/documents.md, "TTC, HT, TVA")."""
+
+    DIFFERENCE = "difference"
+    """VAT = TTC − HT: the total with VAT (BT-112) is the agreed one."""
+    ROUNDING = "rounding"
+    """VAT = HT × rate: where the total with VAT misses the agreed one, BT-114 makes up for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPoint:
+    """Whom to ask about an invoice (BG-6): a service, never a person's private data."""
+
+    name: str = ""
+    """BT-41."""
+    phone: str = ""
+    """BT-42."""
+    email: str = ""
+    """BT-43."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """The seller (BG-4) or the buyer (BG-7), as they were when the invoice was made."""
+    """The seller (BG-4) or the buyer (BG-7), as they were when the invoice was made.
+
+    The SIRET is the one identifier kept: profiles derive the others from it, each with its scheme
+    (formats/mapping.py).
+    """
 
     name: str
     """BT-27/44."""
@@ -34,6 +61,54 @@ class Party:
     address: Address
     vat_number: str = ""
     """BT-31/48."""
+    legal_form: str = ""
+    """BT-33, seller only."""
+    contact: ContactPoint | None = None
+    """BG-6, seller only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A text for the reader (BG-1)."""
+
+    text: str
+    """BT-22."""
+    code: str = ""
+    """BT-21, UNTDID 4451: PMT recovery costs, PMD late payment, AAB early payment, REG…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecedingInvoice:
+    """The invoice that a credit note corrects (BG-3)."""
+
+    number: str
+    """BT-25."""
+    issue_date: date
+    """BT-26."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportingDocument:
+    """A file that goes with the invoice (BG-24), without its bytes: they are a document."""
+
+    reference: str
+    """BT-122."""
+    description: str
+    """BT-123 in plain French."""
+    file_name: str
+    """BT-125, its file name: 50 characters at most, with an extension."""
+    media_type: str
+    """BT-125, its MIME code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemAttribute:
+    """A property of what is sold (BG-32)."""
+
+    name: str
+    """BT-160."""
+    value: str
+    """BT-161."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +153,10 @@ class InvoiceLine:
     """TTC price of one unit: agreed, not in EN 16931."""
     gross: Money
     """TTC amount of the line: agreed, not in EN 16931."""
+    item: str = ""
+    """BT-155, the seller's own code of the service."""
+    attributes: tuple[ItemAttribute, ...] = ()
+    """BG-32: tier, category, grid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +179,14 @@ class Totals:
     vat: Money
     """BT-110."""
     gross: Money
-    """BT-112 and BT-115: nothing is paid in advance here."""
+    """BT-112."""
+    rounding: Money = ZERO
+    """BT-114: zero unless ``VatMethod.ROUNDING`` had a cent to make up for."""
+
+    @property
+    def payable(self) -> Money:
+        """BT-115, the agreed amount: nothing is paid in advance here."""
+        return self.gross + self.rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +205,10 @@ class InvoiceDraft:
     """BT-12, the convention."""
     period: Period
     """BG-14."""
-    payment: PaymentMeans
+    payment: PaymentMeans | None
+    """None on a credit note: Chorus Pro refuses a means of payment there."""
     payment_terms: str
-    """BT-20."""
+    """BT-20, with the sentence on late payment (convention C8)."""
     lines: tuple[InvoiceLine, ...]
     breakdown: tuple[VatBreakdown, ...]
     totals: Totals
@@ -130,6 +217,18 @@ class InvoiceDraft:
     """BT-3."""
     currency: str = "EUR"
     """BT-5."""
+    vat_method: VatMethod = VatMethod.DIFFERENCE
+    notes: tuple[Note, ...] = ()
+    """BG-1: what the law or a profile wants said, such as the late-payment terms (PMD)."""
+    preceding: PrecedingInvoice | None = None
+    """BG-3, on a credit note only."""
+    internal: bool = False
+    """A credit note kept in our books, for an invoice the buyer rejected: never transmitted."""
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Whether it takes back (part of) an invoice; its amounts are positive all the same."""
+        return self.type_code == CREDIT_NOTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +239,12 @@ class Invoice(InvoiceDraft):
     """BT-1."""
     issue_date: date
     """BT-2."""
-    due_date: date
-    """BT-9."""
+    due_date: date | None
+    """BT-9; none on a credit note."""
     statement_number: str
     """The statement behind the amounts, quoted in a note (BT-22)."""
+    attachments: tuple[SupportingDocument, ...] = ()
+    """BG-24."""
 
 
 def build_draft(
@@ -155,19 +256,19 @@ def build_draft(
     payment: PaymentMeans,
     payment_terms: str,
     rated: Sequence[RatedLine],
+    notes: tuple[Note, ...] = (),
+    vat_method: VatMethod = VatMethod.DIFFERENCE,
 ) -> InvoiceDraft:
     """Make the invoice of a member and year from its priced lines, one line each.
 
     Raises:
         ValueError: without any line.
     """
-    nets, breakdown = split_gross([(line.total, line.vat) for line in rated])
+    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], vat_method)
     lines = tuple(
         _line(str(index), line, net)
         for index, (line, net) in enumerate(zip(rated, nets, strict=True), start=1)
     )
-    vat = Money.sum(group.tax for group in breakdown)
-    net = Money.sum(nets)
     return InvoiceDraft(
         year=year,
         seller=seller,
@@ -187,13 +288,28 @@ def build_draft(
         payment_terms=payment_terms,
         lines=lines,
         breakdown=breakdown,
-        totals=Totals(net=net, vat=vat, gross=net + vat),
+        totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
         grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
+        vat_method=vat_method,
+        notes=notes,
     )
 
 
+def totals_of(breakdown: Sequence[VatBreakdown], agreed: Money) -> Totals:
+    """Document totals (BG-22) of a breakdown, the payable amount being the agreed one."""
+    net = Money.sum(group.taxable for group in breakdown)
+    vat = Money.sum(group.tax for group in breakdown)
+    return Totals(net=net, vat=vat, gross=net + vat, rounding=agreed - net - vat)
+
+
 def issue(
-    draft: InvoiceDraft, *, number: str, issue_date: date, due_date: date, statement_number: str
+    draft: InvoiceDraft,
+    *,
+    number: str,
+    issue_date: date,
+    due_date: date | None,
+    statement_number: str,
+    attachments: tuple[SupportingDocument, ...] = (),
 ) -> Invoice:
     """Give a draft its number and dates; everything else stays as it is."""
     content = {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
@@ -203,17 +319,19 @@ def issue(
         issue_date=issue_date,
         due_date=due_date,
         statement_number=statement_number,
+        attachments=attachments,
     )
 
 
 def split_gross(
-    amounts: Sequence[tuple[Money, VatRegime]],
+    amounts: Sequence[tuple[Money, VatRegime]], method: VatMethod = VatMethod.DIFFERENCE
 ) -> tuple[tuple[Money, ...], tuple[VatBreakdown, ...]]:
     """Derive net amounts and VAT from agreed TTC amounts.
 
     Per regime: HT is the rounded net of the TTC total, VAT is TTC − HT, and the lines' nets are
     rounded so that they add up to HT, each less than a cent from its exact net. The VAT is never
     more than a cent from base × rate (BR-CO-17 allows it); the total is always the agreed one.
+    With ``VatMethod.ROUNDING`` the VAT is the rounded base × rate instead.
 
     Returns:
         The net of each line, in order, and the breakdown (BG-23) in order of first use.
@@ -226,7 +344,12 @@ def split_gross(
         shares = nets_of_tax(grosses, regime.rate)
         nets.update(zip(indexes, shares, strict=True))
         net = Money.sum(shares)
-        breakdown.append(VatBreakdown(regime=regime, taxable=net, tax=Money.sum(grosses) - net))
+        match method:
+            case VatMethod.DIFFERENCE:
+                tax = Money.sum(grosses) - net
+            case VatMethod.ROUNDING:
+                tax = tax_on(net, regime.rate)
+        breakdown.append(VatBreakdown(regime=regime, taxable=net, tax=tax))
     return tuple(nets[i] for i in range(len(amounts))), tuple(breakdown)
 
 
@@ -245,4 +368,17 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
         period=rated.period,
         unit_price_gross=rated.unit_price,
         gross=rated.total,
+        item=rated.service if rated.tier is None else f"{rated.service}-{rated.tier}",
+        attributes=_attributes(rated),
     )
+
+
+def _attributes(rated: RatedLine) -> tuple[ItemAttribute, ...]:
+    pairs = [
+        ("Catégorie tarifaire", str(rated.category)),
+        ("Grille tarifaire", rated.grid_version),
+        ("Prix TTC par utilisateur et par mois (EUR)", str(rated.unit_price)),
+    ]
+    if rated.tier is not None:
+        pairs.insert(0, ("Palier (To)", str(rated.tier)))
+    return tuple(ItemAttribute(name=name, value=value) for name, value in pairs)

@@ -91,6 +91,12 @@ def net_of_tax(gross: Money, rate: Decimal) -> Money:
     return Money(round_half_up(gross.cents * 100 * denominator, numerator))
 
 
+def tax_on(net: Money, rate: Decimal) -> Money:
+    """VAT of a base at ``rate`` percent, rounded half up (BR-CO-17)."""
+    numerator, denominator = rate.as_integer_ratio()
+    return Money(round_half_up(net.cents * numerator, 100 * denominator))
+
+
 def nets_of_tax(grosses: Sequence[Money], rate: Decimal) -> tuple[Money, ...]:
     """HT of each TTC amount, so that together they make the HT of their total.
 

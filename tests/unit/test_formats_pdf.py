@@ -27,6 +27,7 @@ from tests.golden.samples import (
 from worker.document import Document, DocumentKind
 from worker.formats import Look, render_all
 from worker.formats.embedding import XML_NAME
+from worker.formats.statement_data import statement_xlsx
 from worker.invoice import Invoice
 from worker.statement import Statement
 
@@ -94,14 +95,18 @@ def test_embedded_files_are_the_documents() -> None:
     documents = rendered()
     with pikepdf.open(io.BytesIO(documents[DocumentKind.FACTURX].content)) as pdf:
         specifications = {str(file.UF): file for file in pdf.Root.AF}
-        assert set(specifications) == set(pdf.attachments) == {XML_NAME, "etat-detaille.pdf"}
-        xml, statement = specifications[XML_NAME], specifications["etat-detaille.pdf"]
+        names = [XML_NAME, "etat-detaille.pdf", "etat-detaille.xlsx"]
+        assert [*specifications] == names
+        assert sorted(pdf.attachments) == sorted(names)
+        xml, statement, data = specifications.values()
         assert xml.EF.F.read_bytes() == documents[DocumentKind.CII].content
         assert xml.AFRelationship == pikepdf.Name.Data
         assert xml.EF.F.Subtype == pikepdf.Name("/text/xml")
         assert str(xml.EF.F.Params.ModDate) == "D:20260115000000Z"
         assert statement.EF.F.read_bytes() == documents[DocumentKind.STATEMENT].content
         assert statement.AFRelationship == pikepdf.Name.Supplement
+        assert data.EF.F.read_bytes() == statement_xlsx(two_lines()[1])
+        assert data.AFRelationship == pikepdf.Name.Supplement
 
 
 def test_another_reader_finds_the_xml() -> None:

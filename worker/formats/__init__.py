@@ -6,9 +6,10 @@ and its reasons. Pure: the same invoice gives the same bytes, on any machine.
 
 from worker.document import Document, DocumentKind
 from worker.formats import cii, ubl
-from worker.formats.facturx import print_invoice
+from worker.formats.facturx import assemble, print_invoice, statement_files
 from worker.formats.look import Look
 from worker.formats.profiles import EN16931_UBL, FACTURX_DIRECT, Profile
+from worker.formats.statement_data import statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.invoice import Invoice
 from worker.statement import Statement
@@ -41,7 +42,12 @@ def render_all(invoice: Invoice, statement: Statement, look: Look) -> tuple[Docu
     cii_xml = invoice_xml(invoice, FACTURX_DIRECT)
     ubl_xml = invoice_xml(invoice, EN16931_UBL)
     statement_page = print_statement(statement, invoice.seller, look)
-    facturx = print_invoice(invoice, FACTURX_DIRECT, look, xml=cii_xml, statement=statement_page)
+    facturx = assemble(
+        print_invoice(invoice, FACTURX_DIRECT, look),
+        invoice,
+        cii_xml,
+        statement_files(statement.number, pdf=statement_page, xlsx=statement_xlsx(statement)),
+    )
     return (
         _document(DocumentKind.FACTURX, FACTURX_DIRECT.name, PDF, facturx),
         _document(DocumentKind.CII, FACTURX_DIRECT.name, XML, cii_xml),

@@ -20,10 +20,10 @@ _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _SCHEMAS = "{http://www.aiim.org/pdfa/ns/extension/}schemas"
 _FX = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 _FX_PROPERTIES = (
-    ("DocumentFileName", XML_NAME, "name of the embedded XML invoice file"),
-    ("DocumentType", "INVOICE", "INVOICE"),
-    ("Version", "1.0", "the version of the Factur-X data"),
-    ("ConformanceLevel", "EN 16931", "the conformance level of the Factur-X data"),
+    ("DocumentFileName", "name of the embedded XML invoice file"),
+    ("DocumentType", "INVOICE"),
+    ("Version", "the version of the Factur-X data"),
+    ("ConformanceLevel", "the conformance level of the Factur-X data"),
 )
 
 
@@ -43,10 +43,16 @@ class EmbeddedFile:
     content: bytes
 
 
-def embed(pdf: bytes, files: Sequence[EmbeddedFile], day: date) -> bytes:
+def embed(pdf: bytes, files: Sequence[EmbeddedFile], day: date, *, level: str) -> bytes:
     """Attach files to a PDF/A-3 made by typst and declare it a Factur-X of ``day``.
 
     The claims and tags of the PDF stay as they are; the same inputs give the same bytes.
+
+    Args:
+        pdf: the page.
+        files: its XML first, then what completes it.
+        day: the date of the files.
+        level: ``fx:ConformanceLevel``, such as ``EN 16931`` or ``EXTENDED``.
     """
     with pikepdf.open(io.BytesIO(pdf)) as document:
         specifications = {file.name: _specification(document, file, day) for file in files}
@@ -56,7 +62,7 @@ def embed(pdf: bytes, files: Sequence[EmbeddedFile], day: date) -> bytes:
         document.Root.Names = pikepdf.Dictionary(EmbeddedFiles=names.obj)
         document.Root.AF = pikepdf.Array(specifications.values())
         metadata = document.Root.Metadata
-        metadata.write(_with_fx_properties(metadata.read_bytes()))
+        metadata.write(_with_fx_properties(metadata.read_bytes(), level))
         output = io.BytesIO()
         document.save(output, deterministic_id=True, fix_metadata_version=False)
     return output.getvalue()
@@ -84,7 +90,7 @@ def _specification(document: pikepdf.Pdf, file: EmbeddedFile, day: date) -> pike
     )
 
 
-def _with_fx_properties(xmp: bytes) -> bytes:
+def _with_fx_properties(xmp: bytes, level: str) -> bytes:
     """Add the fx properties, and the extension schema that PDF/A wants to know them by."""
     packet = etree.fromstring(xmp, etree.XMLParser(resolve_entities=False))
     schemas = packet.find(f".//{_SCHEMAS}/{_RDF}Bag")
@@ -92,7 +98,7 @@ def _with_fx_properties(xmp: bytes) -> bytes:
     if schemas is None or properties is None:
         raise ValueError("this PDF has no XMP extension schemas: typst no longer writes them")
     schemas.append(etree.fromstring(_fx_schema()))
-    properties.append(etree.fromstring(_fx_description()))
+    properties.append(etree.fromstring(_fx_description(level)))
     return etree.tostring(packet.getroottree(), encoding="UTF-8")
 
 
@@ -104,7 +110,7 @@ def _fx_schema() -> str:
         <pdfaProperty:category>external</pdfaProperty:category>
         <pdfaProperty:description>{description}</pdfaProperty:description>
         </rdf:li>"""
-        for name, _, description in _FX_PROPERTIES
+        for name, description in _FX_PROPERTIES
     )
     return f"""<rdf:li rdf:parseType="Resource"
         xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -117,8 +123,12 @@ def _fx_schema() -> str:
         </rdf:li>"""
 
 
-def _fx_description() -> str:
-    properties = "".join(f"<fx:{name}>{value}</fx:{name}>" for name, value, _ in _FX_PROPERTIES)
+def _fx_description(level: str) -> str:
+    values = (XML_NAME, "INVOICE", "1.0", level)
+    properties = "".join(
+        f"<fx:{name}>{value}</fx:{name}>"
+        for (name, _), value in zip(_FX_PROPERTIES, values, strict=True)
+    )
     return f"""<rdf:Description rdf:about=""
         xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
         xmlns:fx="{_FX}">{properties}</rdf:Description>"""

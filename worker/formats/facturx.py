@@ -25,38 +25,72 @@ from worker.money import NO_BREAK, french, french_integer
 from worker.period import french_date
 from worker.vat import VatCategory
 
+EN16931_LEVEL = "EN 16931"
+STATEMENT_PDF = "etat-detaille.pdf"
+STATEMENT_XLSX = "etat-detaille.xlsx"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FRAMEWORKS = {"A1": "A1 – dépôt par un fournisseur d’une facture"}
 
 
-def print_invoice(
-    invoice: Invoice, profile: Profile, look: Look, *, xml: bytes, statement: bytes
-) -> bytes:
-    """Print an invoice and put its XML and the PDF of its statement inside.
+def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
+    """Print the page of an invoice or a credit note: a PDF with nothing inside yet.
 
     Raises:
         ValueError: when a text cannot be printed.
     """
-    page = typeset("invoice", _page(invoice, profile, look), invoice.issue_date)
-    return embed(page, _files(invoice, xml, statement), invoice.issue_date)
+    return typeset("invoice", _page(invoice, profile, look), invoice.issue_date)
 
 
-def _files(invoice: Invoice, xml: bytes, statement: bytes) -> Sequence[EmbeddedFile]:
+def assemble(
+    page: bytes,
+    invoice: Invoice,
+    xml: bytes,
+    attachments: Sequence[EmbeddedFile] = (),
+    *,
+    level: str = EN16931_LEVEL,
+) -> bytes:
+    """Make a Factur-X of a page: its XML inside, and the files that complete it.
+
+    Args:
+        page: what ``print_invoice`` made of the invoice.
+        invoice: gives the day the files are dated.
+        xml: the same invoice in CII.
+        attachments: such as ``statement_files`` gives.
+        level: what the XML conforms to, in the words of Factur-X (``fx:ConformanceLevel``).
+    """
+    data = EmbeddedFile(
+        name=XML_NAME,
+        description=f"{_kind(invoice)} électronique, {level}",
+        media_type="text/xml",
+        relationship="Data",
+        content=xml,
+    )
+    return embed(page, (data, *attachments), invoice.issue_date, level=level)
+
+
+def statement_files(number: str, *, pdf: bytes, xlsx: bytes) -> tuple[EmbeddedFile, ...]:
+    """The statement behind an invoice, to be read and to be computed with."""
+    title = f"État détaillé des prestations n° {number}"
     return (
         EmbeddedFile(
-            name=XML_NAME,
-            description="Facture électronique, EN 16931",
-            media_type="text/xml",
-            relationship="Data",
-            content=xml,
-        ),
-        EmbeddedFile(
-            name="etat-detaille.pdf",
-            description=f"État détaillé des prestations n° {invoice.statement_number}",
+            name=STATEMENT_PDF,
+            description=title,
             media_type="application/pdf",
             relationship="Supplement",
-            content=statement,
+            content=pdf,
+        ),
+        EmbeddedFile(
+            name=STATEMENT_XLSX,
+            description=f"{title}, données",
+            media_type=XLSX,
+            relationship="Supplement",
+            content=xlsx,
         ),
     )
+
+
+def _kind(invoice: Invoice) -> str:
+    return "Avoir" if invoice.is_credit_note else "Facture"
 
 
 def _page(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:

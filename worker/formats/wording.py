@@ -58,6 +58,11 @@ def grouped_iban(iban: str) -> str:
     return NO_BREAK.join(iban[start : start + 4] for start in range(0, len(iban), 4))
 
 
+def grouped_siret(siret: str) -> str:
+    """``248 200 016 00017``, as it is read: a spreadsheet would round fourteen bare digits."""
+    return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}"
+
+
 def unbroken(text: str) -> str:
     """A computation as it is printed: no line ends before a sign that belongs to what precedes."""
     for sign in (":", ";", "×", "=", "+"):

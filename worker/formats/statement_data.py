@@ -1,0 +1,238 @@
+"""The statement as data: a CSV for any program, a workbook for whoever checks the invoice.
+
+One row per line and month, its amount computed: the rows add up to the statement's total, which
+is the invoice's (convention C3). The columns are documented in docs/documents.md and stay as
+they are: finance departments build on them.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+# xlsxwriter is annotated, without the marker that would say so.
+import xlsxwriter  # type: ignore[import-untyped]
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
+
+from worker.formats.typesetting import instant
+from worker.formats.wording import french_rate, grouped_siret
+from worker.money import Money
+from worker.period import Month, french_date
+from worker.rating import RatedLine
+from worker.statement import Statement
+
+Cell = str | int | Money | date | Month | None
+Column = tuple[str, int]
+"""Its caption and its width in the workbook, in characters."""
+
+IDENTITY = ("État détaillé", "Membre", "SIRET", "Convention", "Année")
+SERVICE: tuple[Column, ...] = (
+    ("Ligne", 7),
+    ("Service", 16),
+    ("Désignation", 44),
+    ("Palier (To)", 11),
+    ("Catégorie", 11),
+    ("Grille tarifaire", 16),
+    ("TVA", 10),
+)
+LINE: tuple[Column, ...] = (
+    *SERVICE,
+    ("Du", 12),
+    ("Au", 12),
+    ("Utilisateurs × mois", 19),
+    ("Prix unitaire TTC", 17),
+    ("Montant TTC", 16),
+)
+MONTH: tuple[Column, ...] = (
+    *SERVICE,
+    ("Mois", 10),
+    ("Utilisateurs", 13),
+    ("Prix unitaire TTC", 17),
+    ("Montant TTC", 16),
+    ("Fichier source (SHA-256)", 68),
+    ("Rang dans le fichier", 20),
+)
+SOURCE: tuple[Column, ...] = (("Nature", 26), ("Référence", 70))
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What makes a spreadsheet compute a cell of a CSV (OWASP, CSV injection)."""
+
+
+def statement_csv(statement: Statement) -> bytes:
+    """Write the months of a statement for a French spreadsheet, which opens it by a double click.
+
+    Hence a byte order mark (without it « é » is misread), semicolons and decimal commas: a French
+    Excel takes amounts with a point for text. No total row: whoever sums the column would count
+    everything twice.
+    """
+    output = io.StringIO()
+    writer = csv.writer(output, delimiter=";", lineterminator="\r\n")
+    writer.writerow([*IDENTITY, *(caption for caption, _ in MONTH)])
+    member = statement.member
+    identity = (
+        statement.number,
+        member.name,
+        grouped_siret(member.siret),
+        member.convention,
+        statement.year,
+    )
+    for row in _months(statement):
+        writer.writerow([_plain(cell) for cell in (*identity, *row)])
+    return output.getvalue().encode("utf-8-sig")
+
+
+def statement_xlsx(statement: Statement) -> bytes:
+    """Write a statement as a workbook: its lines, its months, where the figures come from.
+
+    Numbers are numbers, and a text is never read as a formula or a link. The same statement gives
+    the same bytes: the workbook is dated like the statement, its inner files by the library.
+    """
+    output = io.BytesIO()
+    member, issued = statement.member, statement.issue_date
+    title = f"État détaillé des prestations n° {statement.number}"
+    convention = f"convention {member.convention}"
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(output, options) as workbook:
+        workbook.set_properties({"title": title, "created": instant(issued)})
+        styles = {
+            name: workbook.add_format(style | {"valign": "top"}) for name, style in _STYLES.items()
+        }
+        _sheet(
+            workbook.add_worksheet("Synthèse"),
+            styles,
+            LINE,
+            list(_lines(statement)),
+            heading=(
+                f"{title} du {french_date(issued)}",
+                " – ".join((member.name, f"SIRET {grouped_siret(member.siret)}", convention)),
+                f"Services de l’année {statement.year} – prix toutes taxes comprises",
+            ),
+            total=statement.total,
+        )
+        _sheet(
+            workbook.add_worksheet("Mois par mois"),
+            styles,
+            MONTH,
+            list(_months(statement)),
+            total=statement.total,
+        )
+        _sheet(workbook.add_worksheet("Sources"), styles, SOURCE, list(_sources(statement)))
+    return output.getvalue()
+
+
+_STYLES: dict[str, dict[str, object]] = {
+    "title": {"bold": True, "font_size": 14},
+    "fact": {"font_color": "#4d4d4d"},
+    "header": {"bold": True, "bottom": 1, "bg_color": "#eeeeee", "text_wrap": True},
+    "str": {"num_format": "@"},
+    "int": {"num_format": "#,##0"},
+    "Money": {"num_format": '#,##0.00 "€"'},
+    "date": {"num_format": "dd/mm/yyyy", "align": "left"},
+    "Month": {"num_format": "mm/yyyy", "align": "left"},
+    "total": {"bold": True, "top": 1},
+    "amount": {"bold": True, "top": 1, "num_format": '#,##0.00 "€"'},
+}
+
+
+def _sheet(
+    sheet: Worksheet,
+    styles: Mapping[str, Any],
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    heading: Sequence[str] = (),
+    total: Money | None = None,
+) -> None:
+    """One table under its heading; the total stands below it, where no filter moves it."""
+    for index, text in enumerate(heading):
+        sheet.write_string(index, 0, text, styles["fact" if index else "title"])
+    top = len(heading) + 1 if heading else 0
+    last = len(columns) - 1
+    for index, (caption, width) in enumerate(columns):
+        sheet.set_column(index, index, width)
+        sheet.write_string(top, index, caption, styles["header"])
+    for number, row in enumerate(rows, start=top + 1):
+        for index, cell in enumerate(row):
+            _write(sheet, number, index, cell, styles)
+    if total is not None:
+        amounts = [caption for caption, _ in columns].index("Montant TTC")
+        below = top + len(rows) + 1
+        for index in range(amounts):
+            sheet.write_string(below, index, "" if index else "Total TTC", styles["total"])
+        sheet.write_number(below, amounts, total.euros, styles["amount"])
+    sheet.freeze_panes(top + 1, 0)
+    sheet.autofilter(top, 0, top + len(rows), last)
+    sheet.repeat_rows(top)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L&A&Rpage &P/&N")
+
+
+def _write(sheet: Worksheet, row: int, column: int, cell: Cell, styles: Mapping[str, Any]) -> None:
+    style = styles.get(type(cell).__name__)
+    match cell:
+        case None:
+            pass
+        case str():
+            sheet.write_string(row, column, cell, style)
+        case int():
+            sheet.write_number(row, column, cell, style)
+        case Money():
+            sheet.write_number(row, column, cell.euros, style)
+        case Month():
+            sheet.write_datetime(row, column, cell.first_day, style)
+        case date():
+            sheet.write_datetime(row, column, cell, style)
+
+
+def _plain(cell: Cell) -> str:
+    """A cell of the CSV; a text that a spreadsheet would compute gets an apostrophe before it."""
+    match cell:
+        case None:
+            return ""
+        case str():
+            return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+        case int():
+            return str(cell)
+        case Money():
+            return str(cell).replace(".", ",")
+        case Month():
+            return f"{cell.first_day:%m/%Y}"
+        case date():
+            return french_date(cell)
+
+
+def _lines(statement: Statement) -> Iterator[tuple[Cell, ...]]:
+    for index, line in enumerate(statement.lines, start=1):
+        days = line.period
+        amounts = (line.quantity, line.unit_price, line.total)
+        yield (*_service(index, line), days.start, days.end, *amounts)
+
+
+def _months(statement: Statement) -> Iterator[tuple[Cell, ...]]:
+    for index, line in enumerate(statement.lines, start=1):
+        for use in line.months:
+            amounts = (use.users, line.unit_price, line.unit_price * use.users)
+            source = (use.source.file_sha256, use.source.row)
+            yield (*_service(index, line), use.month, *amounts, *source)
+
+
+def _service(index: int, line: RatedLine) -> tuple[Cell, ...]:
+    return (
+        index,
+        line.service,
+        line.label,
+        line.tier,
+        line.category,
+        line.grid_version,
+        french_rate(line.vat),
+    )
+
+
+def _sources(statement: Statement) -> Iterator[tuple[Cell, ...]]:
+    for version in statement.grid_versions:
+        yield "Grille tarifaire", version
+    for sha256 in statement.source_files:
+        yield "Consommations (SHA-256)", sha256

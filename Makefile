@@ -5,7 +5,7 @@ BIN := .venv/bin
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check conformance format bench lock clean
 
 help: ## this menu
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+conformance: $(DEV_READY) ## veraPDF and Mustang judge the golden documents; needs a JDK and Maven
+	$(BIN)/python -m conformance
 
 format: $(DEV_READY) ## apply ruff's fixes and formatting
 	$(BIN)/ruff check --fix

@@ -13,6 +13,12 @@ class DocumentKind(StrEnum):
     CII = "cii.xml"
     UBL = "ubl.xml"
     STATEMENT = "statement.pdf"
+    STATEMENT_CSV = "statement.csv"
+    STATEMENT_XLSX = "statement.xlsx"
+    CHORUS_E1_UBL = "chorus-e1.ubl.xml"
+    CTC_FACTURX = "ctc-fr.facturx.pdf"
+    CTC_CII = "ctc-fr.cii.xml"
+    CTC_UBL = "ctc-fr.ubl.xml"
 
 
 @dataclass(frozen=True, kw_only=True)

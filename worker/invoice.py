@@ -5,7 +5,7 @@ so that the payable total is exact. Method and reasons: docs/documents.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,7 @@ from worker.members import Address, BillingReferences, Member
 from worker.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
 from worker.period import Period
 from worker.rating import RatedLine
-from worker.vat import VatRegime
+from worker.vat import VatCategory, VatRegime
 
 COMMERCIAL_INVOICE = "380"
 CREDIT_NOTE = "381"
@@ -32,6 +32,14 @@ class VatMethod(StrEnum):
     """VAT = TTC − HT: the total with VAT (BT-112) is the agreed one."""
     ROUNDING = "rounding"
     """VAT = HT × rate: where the total with VAT misses the agreed one, BT-114 makes up for it."""
+
+
+class VatPoint(StrEnum):
+    """When VAT falls due to the State (BT-8, CGI art. 269): for services, on collection."""
+
+    COLLECTION = "encaissements"
+    DEBITS = "debits"
+    """When invoiced, by option; the invoice must say so (CGI ann. II art. 242 nonies A)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,8 @@ class InvoiceDraft:
     currency: str = "EUR"
     """BT-5."""
     vat_method: VatMethod = VatMethod.DIFFERENCE
+    vat_point: VatPoint | None = None
+    """BT-8; said on taxed invoices only, and only when the configuration knows."""
     notes: tuple[Note, ...] = ()
     """BG-1: what the law or a profile wants said, such as the late-payment terms (PMD)."""
     preceding: PrecedingInvoice | None = None
@@ -258,8 +268,12 @@ def build_draft(
     rated: Sequence[RatedLine],
     notes: tuple[Note, ...] = (),
     vat_method: VatMethod = VatMethod.DIFFERENCE,
+    vat_point: VatPoint | None = None,
 ) -> InvoiceDraft:
     """Make the invoice of a member and year from its priced lines, one line each.
+
+    An invoice with lines outside VAT names neither party's VAT number, even if they have one for
+    other activities (BR-O-02).
 
     Raises:
         ValueError: without any line.
@@ -269,14 +283,17 @@ def build_draft(
         _line(str(index), line, net)
         for index, (line, net) in enumerate(zip(rated, nets, strict=True), start=1)
     )
+    tells_vat_numbers = all(
+        group.regime.category is not VatCategory.OUT_OF_SCOPE for group in breakdown
+    )
     return InvoiceDraft(
         year=year,
-        seller=seller,
+        seller=seller if tells_vat_numbers else replace(seller, vat_number=""),
         buyer=Party(
             name=member.name,
             siret=member.siret,
             address=member.address,
-            vat_number=member.vat_number,
+            vat_number=member.vat_number if tells_vat_numbers else "",
         ),
         service_code=references.service_code,
         engagement=references.engagement,
@@ -291,6 +308,7 @@ def build_draft(
         totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
         grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
         vat_method=vat_method,
+        vat_point=vat_point if any(group.regime.taxed for group in breakdown) else None,
         notes=notes,
     )
 

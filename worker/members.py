@@ -81,6 +81,11 @@ class BillingReferences:
     """BT-13, numéro d'engagement."""
 
 
+def siren(siret: str) -> str:
+    """The nine digits of the legal entity that an establishment belongs to."""
+    return siret[:9]
+
+
 def is_valid_siret(text: str) -> bool:
     """Fourteen digits with a Luhn key, or La Poste's own rule (sum of digits divisible by 5)."""
     if len(text) != 14 or not (text.isascii() and text.isdigit()):

@@ -4,9 +4,11 @@ Rule of the house: exact integers everywhere; one division, rounded half up (nev
 here. Source of the split of a TTC total: docs/documents.md, section "TTC, HT, TVA".
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Self
 
 CENTS_PER_EURO = 100
@@ -100,16 +102,29 @@ def tax_on(net: Money, rate: Decimal) -> Money:
 def nets_of_tax(grosses: Sequence[Money], rate: Decimal) -> tuple[Money, ...]:
     """HT of each TTC amount, so that together they make the HT of their total.
 
-    Each exact HT is rounded down; the cents left go one by one to the amounts that lost most, the
-    earlier one when equal. So each is less than a cent from its exact HT.
+    Each is less than a cent from its exact HT.
     """
     numerator, denominator = (Decimal(100) + rate).as_integer_ratio()
-    exact = [divmod(gross.cents * 100 * denominator, numerator) for gross in grosses]
-    cents = [floor for floor, _ in exact]
-    left = net_of_tax(Money.sum(grosses), rate).cents - sum(cents)
-    for index in sorted(range(len(exact)), key=lambda i: (-exact[i][1], i))[:left]:
+    return tuple(
+        Money(cents)
+        for cents in shares([(gross.cents * 100 * denominator, numerator) for gross in grosses])
+    )
+
+
+def shares(exact: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Whole cents of each fraction of cents, which together make their rounded sum.
+
+    Each fraction (numerator, denominator) is rounded down; the cents left go one by one to those
+    that lost most, the earlier one when equal. A whole number of cents stays as it is.
+    """
+    fractions = [Fraction(numerator, denominator) for numerator, denominator in exact]
+    total = sum(fractions, Fraction())
+    cents = [math.floor(fraction) for fraction in fractions]
+    left = round_half_up(total.numerator, total.denominator) - sum(cents)
+    lost = [fraction - floor for fraction, floor in zip(fractions, cents, strict=True)]
+    for index in sorted(range(len(cents)), key=lambda i: (-lost[i], i))[:left]:
         cents[index] += 1
-    return tuple(Money(amount) for amount in cents)
+    return tuple(cents)
 
 
 def unit_price_net(gross: Money, rate: Decimal, units: int) -> Decimal:

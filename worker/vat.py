@@ -36,8 +36,12 @@ class VatRegime:
     reason_code: str = ""
 
     def __post_init__(self) -> None:
-        taxed = self.category is VatCategory.STANDARD
-        if not self.rate.is_finite() or not 0 <= self.rate <= 100 or taxed != (self.rate > 0):
+        if not self.rate.is_finite() or not 0 <= self.rate <= 100 or self.taxed != (self.rate > 0):
             raise ValueError(f"category {self.category} does not go with rate {self.rate}")
-        if taxed == bool(self.reason.strip()):
+        if self.taxed == bool(self.reason.strip()):
             raise ValueError("a reason is needed when no VAT is charged, and only then")
+
+    @property
+    def taxed(self) -> bool:
+        """Whether VAT is charged."""
+        return self.category is VatCategory.STANDARD

@@ -1,17 +1,29 @@
-"""Invoices and statements made up for tests, from usage to issue, by the real computing path.
+"""Invoices, credit notes and statements made up for tests, by the real computing path.
 
 Bodies other than the two of the convention are fictitious, and all numbers are made up; those
 that have a check digit pass it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
 from worker.consumption import MonthlyUse, ServiceUse, SourceRow
-from worker.invoice import Invoice, Party, PaymentMeans, build_draft, issue
+from worker.credit import credit
+from worker.formats import statement_attachment
+from worker.invoice import (
+    ContactPoint,
+    Invoice,
+    Note,
+    Party,
+    PaymentMeans,
+    VatMethod,
+    VatPoint,
+    build_draft,
+    issue,
+)
 from worker.members import Address, BillingReferences, Member
 from worker.money import Money
 from worker.period import Month
@@ -22,6 +34,7 @@ from worker.vat import VatCategory, VatRegime
 YEAR = 2025
 STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))
 REDUCED = VatRegime(category=VatCategory.STANDARD, rate=Decimal("5.5"))
+SUPER_REDUCED = VatRegime(category=VatCategory.STANDARD, rate=Decimal("2.1"))
 EXEMPT = VatRegime(
     category=VatCategory.EXEMPT,
     reason="TVA non applicable, art. 293 B du CGI",
@@ -42,6 +55,8 @@ SELLER = Party(
         city="Montauban",
     ),
     vat_number="FR47299999995",
+    legal_form="Syndicat mixte ouvert",
+    contact=ContactPoint(name="Service facturation", email="facturation@syndicat.example"),
 )
 MEMBER = Member(
     siret="24820001600017",
@@ -58,6 +73,13 @@ TERMS = (
     "Paiement à 30 jours à compter de la réception de la facture. En cas de retard, des "
     "intérêts moratoires au taux légal peuvent être réclamés sur les sommes dues "
     "(convention, conditions financières)."
+)
+ATTACHMENTS = {"etat-detaille.pdf": b"%PDF-1.7 (un exemple)"}
+"""Stands for the statement's bytes in XML: the true ones depend on the version of typst."""
+LEGAL_NOTES = (
+    Note(text="Indemnité forfaitaire pour frais de recouvrement : néant.", code="PMT"),
+    Note(text="En cas de retard, intérêts au taux légal sur les sommes dues.", code="PMD"),
+    Note(text="Aucun escompte pour paiement anticipé.", code="AAB"),
 )
 BOTH = BillingReferences(
     siret=MEMBER.siret, year=YEAR, service_code="SERV-NUM", engagement="EJ-2025-00417"
@@ -100,6 +122,7 @@ def invoice_of(
     member: Member = MEMBER,
     seller: Party = SELLER,
     payment: PaymentMeans = PAYMENT,
+    vat_method: VatMethod = VatMethod.DIFFERENCE,
 ) -> tuple[Invoice, Statement]:
     """An issued invoice and the statement behind it."""
     statement = Statement(
@@ -117,6 +140,9 @@ def invoice_of(
         payment=payment,
         payment_terms=TERMS,
         rated=rated,
+        notes=LEGAL_NOTES,
+        vat_method=vat_method,
+        vat_point=VatPoint.COLLECTION,
     )
     invoice = issue(
         draft,
@@ -124,8 +150,28 @@ def invoice_of(
         issue_date=statement.issue_date,
         due_date=date(2026, 2, 14),
         statement_number=statement.number,
+        attachments=(statement_attachment(statement.number),),
     )
     return invoice, statement
+
+
+def credit_of(
+    invoice: Invoice,
+    quantities: Mapping[str, int] | None = None,
+    *,
+    internal: bool = False,
+    number: str = f"A{YEAR}-00001",
+    earlier: Sequence[Invoice] = (),
+) -> Invoice:
+    """An issued credit note of an invoice."""
+    reason = "erreur sur le nombre d'utilisateurs"
+    return issue(
+        credit(invoice, earlier, reason, quantities, internal=internal),
+        number=number,
+        issue_date=date(2026, 3, 2),
+        due_date=None,
+        statement_number=invoice.statement_number,
+    )
 
 
 def two_lines() -> tuple[Invoice, Statement]:
@@ -180,12 +226,86 @@ def sixty_lines() -> tuple[Invoice, Statement]:
     )
 
 
-SAMPLES = {
+def long_names() -> tuple[Invoice, Statement]:
+    """Names as long as Chorus Pro allows: 99 characters."""
+    name = (
+        "Communauté de communes fictive des Hautes Vallées et des Coteaux réunis de l'Exemple-sur-"
+    )
+    seller = replace(SELLER, name=f"{name:S<99}")
+    return invoice_of(line(), gfu(), member=replace(MEMBER, name=f"{name:M<99}"), seller=seller)
+
+
+def one_line() -> tuple[Invoice, Statement]:
+    """The smallest invoice: a user, a month, a service."""
+    return invoice_of(line(users=(1,)))
+
+
+def partial_year() -> tuple[Invoice, Statement]:
+    """A member that joined in May and used nothing in July and August."""
+    return invoice_of(*(_from_may(rated) for rated in (line(), gfu())))
+
+
+def _from_may(rated: RatedLine) -> RatedLine:
+    months = tuple(
+        replace(monthly, users=0 if monthly.month.number in {7, 8} else monthly.users)
+        for monthly in rated.months[4:]
+    )
+    use = ServiceUse(service=rated.service, tier=rated.tier, category=rated.category, months=months)
+    return per_user_month(use, months, rated.label, rated.vat, rated.parts, rated.grid_version)
+
+
+def rounding() -> tuple[Invoice, Statement]:
+    """The total that no rounded VAT reaches, made up for by BT-114."""
+    parts = (("part unique", Money(351)),)
+    return invoice_of(line(users=(1, 1, 1), parts=parts), vat_method=VatMethod.ROUNDING)
+
+
+def super_reduced() -> tuple[Invoice, Statement]:
+    """The lowest French rate of the mainland, 2.1 %."""
+    return invoice_of(line(vat=SUPER_REDUCED))
+
+
+def credit_total() -> tuple[Invoice, None]:
+    """A whole invoice taken back, and transmitted."""
+    return credit_of(two_lines()[0]), None
+
+
+def credit_partial() -> tuple[Invoice, None]:
+    """Some units of one line taken back: ten users too many for one month."""
+    return credit_of(two_lines()[0], {"2": 10}), None
+
+
+def credit_internal() -> tuple[Invoice, None]:
+    """An invoice the buyer rejected, taken back in our books only; two rates."""
+    return credit_of(two_rates()[0], internal=True), None
+
+
+def credit_exempt() -> tuple[Invoice, None]:
+    """An exempt invoice taken back."""
+    return credit_of(exempt()[0]), None
+
+
+def credit_out_of_scope() -> tuple[Invoice, None]:
+    """An invoice outside VAT taken back."""
+    return credit_of(out_of_scope()[0]), None
+
+
+SAMPLES: Mapping[str, Callable[[], tuple[Invoice, Statement | None]]] = {
+    "one-line": one_line,
     "two-lines": two_lines,
     "no-references": no_references,
     "hostile-names": hostile_names,
+    "long-names": long_names,
+    "partial-year": partial_year,
     "exempt": exempt,
     "out-of-scope": out_of_scope,
     "two-rates": two_rates,
+    "super-reduced": super_reduced,
+    "rounding": rounding,
     "sixty-lines": sixty_lines,
+    "credit-total": credit_total,
+    "credit-partial": credit_partial,
+    "credit-internal": credit_internal,
+    "credit-exempt": credit_exempt,
+    "credit-out-of-scope": credit_out_of_scope,
 }

@@ -13,7 +13,18 @@ from tests.builders import EXEMPT, MEMBER, SIRET, STANDARD, YEAR, draft, grid, p
 from tests.builders import subscriptions as signed
 from tests.builders import usage as used
 from worker.consumption import consume
-from worker.invoice import InvoiceDraft, VatBreakdown, issue, split_gross
+from worker.invoice import (
+    InvoiceDraft,
+    Party,
+    PaymentMeans,
+    VatBreakdown,
+    VatMethod,
+    build_draft,
+    issue,
+    split_gross,
+    totals_of,
+)
+from worker.members import BillingReferences
 from worker.money import Money, round_half_up
 from worker.rating import rate
 from worker.vat import VatCategory, VatRegime
@@ -159,6 +170,43 @@ def test_a_draft_adds_up(prices: list[int], users: int) -> None:
     assert [line.gross for line in invoice.lines] == [
         line.unit_price_gross * line.quantity for line in invoice.lines
     ]
+
+
+@given(amounts)
+def test_rounding_pays_the_agreed_total_too(lines: list[tuple[Money, VatRegime]]) -> None:
+    """With BT-114 the VAT is base × rate, and the payable amount is still the agreed one."""
+    agreed = Money.sum(gross for gross, _ in lines)
+    _, breakdown = split_gross(lines, VatMethod.ROUNDING)
+    totals = totals_of(breakdown, agreed)
+    assert totals.payable == agreed
+    assert totals.net + totals.vat == totals.gross
+    assert abs(totals.rounding.cents) <= len(breakdown)
+    for group in breakdown:
+        exact = Fraction(group.regime.rate) * group.taxable.cents / 100
+        assert group.tax.cents == round_half_up(exact.numerator, exact.denominator)
+
+
+def test_rounding_makes_up_for_the_cent_no_vat_reaches() -> None:
+    """10.53 € at 20 %: 8.78 + 1.76 is 10.54, and BT-114 takes the cent back."""
+    _, breakdown = split_gross([(Money(1053), STANDARD)], VatMethod.ROUNDING)
+    totals = totals_of(breakdown, Money(1053))
+    assert (str(totals.net), str(totals.vat), str(totals.gross)) == ("8.78", "1.76", "10.54")
+    assert (str(totals.rounding), str(totals.payable)) == ("-0.01", "10.53")
+
+
+def test_an_invoice_outside_vat_names_no_vat_number() -> None:
+    """Parties that have a VAT number for other activities keep it off such an invoice (BR-O-02)."""
+    outside = VatRegime(category=VatCategory.OUT_OF_SCOPE, reason="art. 256 B du CGI")
+    made = build_draft(
+        year=YEAR,
+        seller=Party(name="Syndicat fictif", siret=SIRET, address=MEMBER.address, vat_number="FR1"),
+        member=replace(MEMBER, vat_number="FR2"),
+        references=BillingReferences(siret=SIRET, year=YEAR),
+        payment=PaymentMeans(iban="FR1420041010050500013M02606", account_name="Compte fictif"),
+        payment_terms="Paiement à 30 jours.",
+        rated=priced(1000, vat=outside),
+    )
+    assert (made.seller.vat_number, made.buyer.vat_number) == ("", "")
 
 
 def test_an_invoice_without_lines_is_refused() -> None:

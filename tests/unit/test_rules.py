@@ -10,13 +10,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.validation_samples import OUT_OF_SCOPE, REDUCED, STANDARD, draft, rated_line
+from tests.validation_samples import IBAN, OUT_OF_SCOPE, REDUCED, STANDARD, draft, rated_line
+from worker.credit import credit
+from worker.document import Document, DocumentKind
 from worker.findings import Severity
-from worker.invoice import InvoiceDraft
+from worker.invoice import (
+    Invoice,
+    InvoiceDraft,
+    Note,
+    PaymentMeans,
+    PrecedingInvoice,
+    SupportingDocument,
+    VatMethod,
+    issue,
+)
 from worker.money import Money
 from worker.period import Period
-from worker.validation.rules import RULES, check_dates, check_draft, check_number, rule_set
+from worker.validation.rules import (
+    RULES,
+    check_attachments,
+    check_dates,
+    check_draft,
+    check_number,
+    check_size,
+    rule_set,
+)
+from worker.vat import VatCategory, VatRegime
 
+PAYMENT = PaymentMeans(iban=IBAN, account_name="Syndicat mixte fictif")
 Change = Callable[[InvoiceDraft], InvoiceDraft]
 
 
@@ -37,7 +58,7 @@ def address(**facts: Any) -> Change:  # noqa: ANN401 - passed on to a record
 
 def payment(**facts: Any) -> Change:  # noqa: ANN401 - passed on to a record
     """Change how to pay."""
-    return lambda d: replace(d, payment=replace(d.payment, **facts))
+    return lambda d: replace(d, payment=replace(PAYMENT, **facts))
 
 
 def line(**facts: Any) -> Change:  # noqa: ANN401 - passed on to a record
@@ -60,6 +81,27 @@ def breakdown(**facts: Any) -> Change:  # noqa: ANN401 - passed on to a record
     return lambda d: replace(d, breakdown=(replace(d.breakdown[0], **facts),))
 
 
+def credited(**facts: Any) -> Change:  # noqa: ANN401 - passed on to a record
+    """Change a whole credit note of the draft."""
+    return lambda d: replace(
+        credit(
+            issue(d, number="F-1", issue_date=DAY, due_date=DAY, statement_number="E-1"),
+            (),
+            "essai",
+            internal=False,
+        ),
+        **facts,
+    )
+
+
+def two_reasons(_: InvoiceDraft) -> InvoiceDraft:
+    """Two exempt lines, for two reasons."""
+    regimes = [VatRegime(category=VatCategory.EXEMPT, reason=f"CGI, art. 261-{n}") for n in (4, 7)]
+    return draft(*(rated_line(vat=regime) for regime in regimes))
+
+
+DAY = date(2026, 1, 12)
+CENT_OFF = replace(draft().breakdown[0], tax=Money(53279))
 REFUSALS = [
     ("CHORUS-SIRET", seller(siret="99999900600012", vat_number="")),
     ("CHORUS-SIRET", buyer(siret="248200016")),
@@ -104,6 +146,18 @@ REFUSALS = [
     ("TOTAL-GROSS", totals(gross=Money(319681))),
     ("TOTAL-AGREED", totals(gross=Money(319679))),
     ("TOTAL-PAYABLE", totals(gross=Money(0))),
+    ("TOTAL-AGREED", totals(rounding=Money(1))),
+    ("TOTAL-ROUNDING", totals(rounding=Money(-1), gross=Money(319681), vat=Money(53281))),
+    ("VAT-RATE", line(vat=VatRegime(category=VatCategory.STANDARD, rate=Decimal(21)))),
+    ("VAT-REASONS", two_reasons),
+    ("VAT-BREAKDOWN", header(vat_method=VatMethod.ROUNDING, breakdown=(CENT_OFF,))),
+    ("CHORUS-PAYMENT-MEANS", header(payment=None)),
+    ("CHORUS-PAYMENT-MEANS", credited(payment=PAYMENT)),
+    ("CHORUS-PRECEDING", credited(preceding=None)),
+    ("CHORUS-PRECEDING", credited(preceding=PrecedingInvoice(number="x" * 21, issue_date=DAY))),
+    ("CHORUS-PRECEDING", header(preceding=PrecedingInvoice(number="F-1", issue_date=DAY))),
+    ("CHORUS-TEXT", header(notes=(Note(text="x" * 1025),))),
+    ("CHORUS-CHARACTER", header(notes=(Note(text="a\x0b"),))),
     ("PERIOD-YEAR", header(period=Period(date(2024, 12, 1), date(2025, 12, 31)))),
     ("PERIOD-LINE", line(period=Period(date(2025, 1, 1), date(2026, 1, 1)))),
 ]
@@ -121,6 +175,70 @@ def test_a_true_draft_has_no_finding() -> None:
     """The sample the refusals start from breaks no rule, with one VAT rate or two."""
     assert check_draft(draft()) == ()
     assert check_draft(draft(rated_line(), rated_line(vat=REDUCED))) == ()
+
+
+def test_a_credit_note_has_no_finding() -> None:
+    """The credit note the refusals start from breaks no rule."""
+    assert check_draft(credited()(draft())) == ()
+
+
+def attached(name: str) -> Invoice:
+    """An invoice with one attachment of that name."""
+    document = SupportingDocument(
+        reference="E-1", description="État", file_name=name, media_type="application/pdf"
+    )
+    return issue(
+        draft(),
+        number="F-1",
+        issue_date=DAY,
+        due_date=DAY,
+        statement_number="E-1",
+        attachments=(document,),
+    )
+
+
+@pytest.mark.parametrize("name", ["etat-detaille.pdf", "a.XLSX", f"{'x' * 46}.pdf"])
+def test_attachment_names_chorus_takes(name: str) -> None:
+    """Fifty characters with an extension of the list, in any case."""
+    assert check_attachments(attached(name)) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "etat",
+        "etat.exe",
+        ".pdf",
+        f"{'x' * 47}.pdf",
+        "état.pdf",
+        "a/b.pdf",
+        "a b.pdf",
+        "a\n.pdf",
+    ],
+)
+def test_attachment_names_chorus_refuses(name: str) -> None:
+    """Without extension, with another one, too long, or with a sign a channel refuses."""
+    assert [finding.code for finding in check_attachments(attached(name))] == ["CHORUS-ATTACHMENT"]
+
+
+@pytest.mark.parametrize(
+    "kind, limit, code",
+    [
+        (DocumentKind.FACTURX, 20_000_000, "CHORUS-SIZE"),
+        (DocumentKind.STATEMENT, 10_000_000, "CHORUS-ATTACHMENT"),
+    ],
+)
+def test_documents_have_a_largest_size(kind: DocumentKind, limit: int, code: str) -> None:
+    """A deposit of 20 MB and an attachment of 10 MB pass; a byte more is refused."""
+
+    def codes(size: int) -> list[str]:
+        content = bytes(size)
+        document = Document(kind=kind, profile="", media_type="", content=content)
+        return [finding.code for finding in check_size(document)]
+
+    assert codes(limit) == []
+    assert codes(limit + 1) == [code]
 
 
 def test_references_are_free_when_the_buyer_wants_none() -> None:

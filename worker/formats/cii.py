@@ -7,26 +7,49 @@ from datetime import date
 
 from lxml.etree import _Element
 
-from worker.formats.mapping import invoice_note, printed_rate, tax_identifiers
+from worker.formats.mapping import (
+    PartyIdentifiers,
+    buyer_identifiers,
+    notes,
+    printed_rate,
+    seller_identifiers,
+    tax_identifiers,
+)
 from worker.formats.markup import block, document, field, number, serialize
 from worker.formats.profiles import Profile
-from worker.invoice import Invoice, InvoiceLine, Party, Totals, VatBreakdown
+from worker.invoice import (
+    ContactPoint,
+    Invoice,
+    InvoiceLine,
+    Note,
+    Party,
+    PaymentMeans,
+    PrecedingInvoice,
+    Totals,
+    VatBreakdown,
+    VatPoint,
+)
 from worker.members import Address
 from worker.period import Period
 
+DUE_DATE_TYPES = {VatPoint.DEBITS: "5", VatPoint.COLLECTION: "72"}
+"""BT-8 as UNTDID 2475: on the date of the invoice, on that of payment."""
+
 
 def invoice_xml(invoice: Invoice, profile: Profile) -> bytes:
-    """Write the invoice as a ``rsm:CrossIndustryInvoice``.
+    """Write the invoice or credit note as a ``rsm:CrossIndustryInvoice``.
+
+    Its attachments are not in the XML: they travel in the PDF around it.
 
     Raises:
         ValueError: when a text holds a character XML forbids.
     """
-    root = document("rsm:CrossIndustryInvoice", "rsm", "ram", "udt")
+    root = document("rsm:CrossIndustryInvoice", "rsm", "ram", "qdt", "udt")
     _exchanged_document_context(root, profile)
-    _exchanged_document(root, invoice)
+    _exchanged_document(root, invoice, profile)
     transaction = block(root, "rsm:SupplyChainTradeTransaction")
     for line in invoice.lines:
-        _line_item(transaction, line)
+        _line_item(transaction, line, profile)
     _header_agreement(transaction, invoice, profile)
     _header_delivery(transaction, invoice.period)
     _header_settlement(transaction, invoice)
@@ -41,23 +64,34 @@ def _exchanged_document_context(root: _Element, profile: Profile) -> None:
     field(guideline, "ram:ID", profile.customization)  # BT-24
 
 
-def _exchanged_document(root: _Element, invoice: Invoice) -> None:
+def _exchanged_document(root: _Element, invoice: Invoice, profile: Profile) -> None:
     header = block(root, "rsm:ExchangedDocument")
     field(header, "ram:ID", invoice.number)  # BT-1
     field(header, "ram:TypeCode", invoice.type_code)  # BT-3
     _date(header, "ram:IssueDateTime", invoice.issue_date)  # BT-2
-    note = block(header, "ram:IncludedNote")  # BG-1
-    field(note, "ram:Content", invoice_note(invoice))  # BT-22
+    for note in notes(invoice, profile):
+        _included_note(header, note)
 
 
-def _line_item(transaction: _Element, line: InvoiceLine) -> None:
+def _included_note(header: _Element, note: Note) -> None:
+    element = block(header, "ram:IncludedNote")  # BG-1
+    field(element, "ram:Content", note.text)  # BT-22
+    field(element, "ram:SubjectCode", note.code)  # BT-21
+
+
+def _line_item(transaction: _Element, line: InvoiceLine, profile: Profile) -> None:
     item = block(transaction, "ram:IncludedSupplyChainTradeLineItem")  # BG-25
     field(
         block(item, "ram:AssociatedDocumentLineDocument"), "ram:LineID", line.identifier
     )  # BT-126
     product = block(item, "ram:SpecifiedTradeProduct")  # BG-31
+    field(product, "ram:SellerAssignedID", line.item)  # BT-155
     field(product, "ram:Name", line.name)  # BT-153
     field(product, "ram:Description", line.description)  # BT-154
+    for attribute in line.attributes:
+        characteristic = block(product, "ram:ApplicableProductCharacteristic")  # BG-32
+        field(characteristic, "ram:Description", attribute.name)  # BT-160
+        field(characteristic, "ram:Value", attribute.value)  # BT-161
     price = block(block(item, "ram:SpecifiedLineTradeAgreement"), "ram:NetPriceProductTradePrice")
     field(price, "ram:ChargeAmount", number(line.price))  # BT-146
     field(price, "ram:BasisQuantity", str(line.price_base), unitCode=line.unit)  # BT-149, BT-150
@@ -66,7 +100,11 @@ def _line_item(transaction: _Element, line: InvoiceLine) -> None:
     settlement = block(item, "ram:SpecifiedLineTradeSettlement")
     tax = block(settlement, "ram:ApplicableTradeTax")  # BG-30
     field(tax, "ram:TypeCode", "VAT")
+    if profile.line_reasons:
+        field(tax, "ram:ExemptionReason", line.vat.reason)
     field(tax, "ram:CategoryCode", line.vat.category)  # BT-151
+    if profile.line_reasons:
+        field(tax, "ram:ExemptionReasonCode", line.vat.reason_code)
     field(tax, "ram:RateApplicablePercent", printed_rate(line.vat))  # BT-152
     _period(settlement, line.period)  # BG-26
     sums = block(settlement, "ram:SpecifiedTradeSettlementLineMonetarySummation")
@@ -78,22 +116,41 @@ def _header_agreement(transaction: _Element, invoice: Invoice, profile: Profile)
     tax = tax_identifiers(invoice)
     field(agreement, "ram:BuyerReference", invoice.service_code)  # BT-10
     seller = block(agreement, "ram:SellerTradeParty")  # BG-4
-    _party(seller, invoice.seller, profile)
+    _party(seller, invoice.seller, seller_identifiers(invoice, profile))
     _tax_registration(seller, "VA", tax.seller_vat)  # BT-31
     _tax_registration(seller, "FC", tax.seller_tax)  # BT-32
     buyer = block(agreement, "ram:BuyerTradeParty")  # BG-7
-    _party(buyer, invoice.buyer, profile)
+    _party(buyer, invoice.buyer, buyer_identifiers(invoice, profile))
     _tax_registration(buyer, "VA", tax.buyer_vat)  # BT-48
     _reference(agreement, "ram:BuyerOrderReferencedDocument", invoice.engagement)  # BT-13
     _reference(agreement, "ram:ContractReferencedDocument", invoice.contract)  # BT-12
 
 
-def _party(parent: _Element, party: Party, profile: Profile) -> None:
-    field(parent, "ram:GlobalID", party.siret, schemeID=profile.party_scheme)  # BT-29, BT-46
+def _party(parent: _Element, party: Party, identifiers: PartyIdentifiers) -> None:
+    for identifier in identifiers.ids:
+        field(parent, "ram:GlobalID", identifier.value, schemeID=identifier.scheme)  # BT-29, 46
     field(parent, "ram:Name", party.name)  # BT-27, BT-44
+    field(parent, "ram:Description", party.legal_form)  # BT-33
     legal = block(parent, "ram:SpecifiedLegalOrganization")
-    field(legal, "ram:ID", party.siret, schemeID=profile.legal_scheme)  # BT-30, BT-47
+    field(legal, "ram:ID", identifiers.legal.value, schemeID=identifiers.legal.scheme)  # BT-30, 47
+    if party.contact is not None:
+        _contact(parent, party.contact)
     _address(parent, party.address)
+    if identifiers.address is not None:
+        address = block(parent, "ram:URIUniversalCommunication")
+        scheme = identifiers.address.scheme
+        field(address, "ram:URIID", identifiers.address.value, schemeID=scheme)  # BT-34, BT-49
+
+
+def _contact(parent: _Element, contact: ContactPoint) -> None:
+    element = block(parent, "ram:DefinedTradeContact")  # BG-6
+    field(element, "ram:PersonName", contact.name)  # BT-41
+    if contact.phone:
+        phone = block(element, "ram:TelephoneUniversalCommunication")
+        field(phone, "ram:CompleteNumber", contact.phone)  # BT-42
+    if contact.email:
+        email = block(element, "ram:EmailURIUniversalCommunication")
+        field(email, "ram:URIID", contact.email)  # BT-43
 
 
 def _address(parent: _Element, address: Address) -> None:
@@ -126,18 +183,28 @@ def _header_delivery(transaction: _Element, period: Period) -> None:
 def _header_settlement(transaction: _Element, invoice: Invoice) -> None:
     settlement = block(transaction, "ram:ApplicableHeaderTradeSettlement")
     field(settlement, "ram:InvoiceCurrencyCode", invoice.currency)  # BT-5
-    _payment_means(settlement, invoice)
+    if invoice.payment is not None:
+        _payment_means(settlement, invoice.payment)
     for group in invoice.breakdown:
-        _vat_breakdown(settlement, group)
+        _vat_breakdown(settlement, group, invoice.vat_point)
     _period(settlement, invoice.period)  # BG-14
     terms = block(settlement, "ram:SpecifiedTradePaymentTerms")
     field(terms, "ram:Description", invoice.payment_terms)  # BT-20
-    _date(terms, "ram:DueDateDateTime", invoice.due_date)  # BT-9
+    if invoice.due_date is not None:
+        _date(terms, "ram:DueDateDateTime", invoice.due_date)  # BT-9
     _totals(settlement, invoice.totals, invoice.currency)
+    if invoice.preceding is not None:
+        _preceding(settlement, invoice.preceding)
 
 
-def _payment_means(settlement: _Element, invoice: Invoice) -> None:
-    payment = invoice.payment
+def _preceding(settlement: _Element, preceding: PrecedingInvoice) -> None:
+    reference = block(settlement, "ram:InvoiceReferencedDocument")  # BG-3
+    field(reference, "ram:IssuerAssignedID", preceding.number)  # BT-25
+    issued = block(reference, "ram:FormattedIssueDateTime")
+    field(issued, "qdt:DateTimeString", f"{preceding.issue_date:%Y%m%d}", format="102")  # BT-26
+
+
+def _payment_means(settlement: _Element, payment: PaymentMeans) -> None:
     means = block(settlement, "ram:SpecifiedTradeSettlementPaymentMeans")  # BG-16
     field(means, "ram:TypeCode", payment.code)  # BT-81
     account = block(means, "ram:PayeePartyCreditorFinancialAccount")  # BG-17
@@ -148,7 +215,7 @@ def _payment_means(settlement: _Element, invoice: Invoice) -> None:
         field(institution, "ram:BICID", payment.bic)  # BT-86
 
 
-def _vat_breakdown(settlement: _Element, group: VatBreakdown) -> None:
+def _vat_breakdown(settlement: _Element, group: VatBreakdown, vat_point: VatPoint | None) -> None:
     tax = block(settlement, "ram:ApplicableTradeTax")  # BG-23
     field(tax, "ram:CalculatedAmount", str(group.tax))  # BT-117
     field(tax, "ram:TypeCode", "VAT")
@@ -156,6 +223,8 @@ def _vat_breakdown(settlement: _Element, group: VatBreakdown) -> None:
     field(tax, "ram:BasisAmount", str(group.taxable))  # BT-116
     field(tax, "ram:CategoryCode", group.regime.category)  # BT-118
     field(tax, "ram:ExemptionReasonCode", group.regime.reason_code)  # BT-121
+    if vat_point is not None and group.regime.taxed:
+        field(tax, "ram:DueDateTypeCode", DUE_DATE_TYPES[vat_point])  # BT-8
     field(tax, "ram:RateApplicablePercent", printed_rate(group.regime))  # BT-119
 
 
@@ -164,8 +233,10 @@ def _totals(settlement: _Element, totals: Totals, currency: str) -> None:
     field(sums, "ram:LineTotalAmount", str(totals.net))  # BT-106
     field(sums, "ram:TaxBasisTotalAmount", str(totals.net))  # BT-109
     field(sums, "ram:TaxTotalAmount", str(totals.vat), currencyID=currency)  # BT-110
+    if totals.rounding:
+        field(sums, "ram:RoundingAmount", str(totals.rounding))  # BT-114
     field(sums, "ram:GrandTotalAmount", str(totals.gross))  # BT-112
-    field(sums, "ram:DuePayableAmount", str(totals.gross))  # BT-115
+    field(sums, "ram:DuePayableAmount", str(totals.payable))  # BT-115
 
 
 def _period(parent: _Element, period: Period) -> None:

@@ -1,10 +1,68 @@
 """What every syntax says in the same words: the choices left open by EN 16931."""
 
+import re
 from dataclasses import dataclass
 
 from worker.formats.markup import number
-from worker.invoice import Invoice
+from worker.formats.profiles import (
+    ICD_CTC,
+    ICD_ROUTING,
+    ICD_SIRENE,
+    ICD_SIRET,
+    Profile,
+)
+from worker.invoice import Invoice, Note, Party, SupportingDocument
+from worker.members import siren
 from worker.vat import VatCategory, VatRegime
+
+ANNEX = "DOCUMENT_ANNEXE"
+"""BT-123 of an attachment where it must be a code (BR-FR-17)."""
+_ADDRESS_CODE = re.compile(r"[A-Za-z0-9+_.-]+")
+"""What a code may hold to be part of an electronic address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An identifier with the ISO 6523 code of its scheme."""
+
+    value: str
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyIdentifiers:
+    """How a profile identifies one party."""
+
+    ids: tuple[Identifier, ...]
+    """BT-29 or BT-46."""
+    legal: Identifier
+    """BT-30 or BT-47."""
+    address: Identifier | None
+    """BT-34 or BT-49."""
+
+
+def seller_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
+    """Who sells, in the schemes of a profile."""
+    return _identifiers(invoice.seller, profile, service_code="")
+
+
+def buyer_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
+    """Who buys, in the schemes of a profile; its code service may be one of them."""
+    return _identifiers(invoice.buyer, profile, service_code=invoice.service_code)
+
+
+def _identifiers(party: Party, profile: Profile, *, service_code: str) -> PartyIdentifiers:
+    ids = [Identifier(party.siret, ICD_SIRET)]
+    if profile.routing_code and service_code:
+        ids.append(Identifier(service_code, ICD_ROUTING))
+    legal = siren(party.siret) if profile.legal_siren else party.siret
+    address = None
+    if profile.electronic_addresses:
+        parts = [siren(party.siret), party.siret]
+        if _ADDRESS_CODE.fullmatch(service_code):
+            parts.append(service_code)
+        address = Identifier("_".join(parts), ICD_CTC)
+    return PartyIdentifiers(ids=tuple(ids), legal=Identifier(legal, ICD_SIRENE), address=address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +90,31 @@ def tax_identifiers(invoice: Invoice) -> TaxIdentifiers:
     needs_siren = VatCategory.EXEMPT in categories and not seller_vat
     return TaxIdentifiers(
         seller_vat=seller_vat,
-        seller_tax=invoice.seller.siret[:9] if needs_siren else "",
+        seller_tax=siren(invoice.seller.siret) if needs_siren else "",
         buyer_vat=invoice.buyer.vat_number,
     )
 
 
 def invoice_note(invoice: Invoice) -> str:
     """BT-22: the statement is the legal basis of the amounts (convention C3)."""
-    return f"État détaillé des prestations n° {invoice.statement_number}, joint à cette facture."
+    text = f"État détaillé des prestations n° {invoice.statement_number}"
+    return f"{text}." if invoice.is_credit_note else f"{text}, joint à cette facture."
+
+
+def notes(invoice: Invoice, profile: Profile) -> tuple[Note, ...]:
+    """BG-1 of an invoice in a profile: the statement, then those of the invoice.
+
+    Coded notes (late payment, recovery, early payment) are the reform's: the direct deposit says
+    the same in its payment terms. ``ADN`` with ``B2G`` tells a platform that the buyer is public.
+    """
+    own = [note for note in invoice.notes if not note.code or profile.legal_notes]
+    marks = [Note(text="B2G", code="ADN")] if profile.legal_notes else []
+    return (Note(text=invoice_note(invoice)), *own, *marks)
+
+
+def attachment_description(attachment: SupportingDocument, profile: Profile) -> str:
+    """BT-123."""
+    return ANNEX if profile.coded_attachments else attachment.description
 
 
 def printed_rate(regime: VatRegime) -> str:

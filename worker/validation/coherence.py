@@ -11,8 +11,8 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.findings import Finding
-from worker.invoice import InvoiceDraft, Party
-from worker.money import Money, french
+from worker.invoice import InvoiceDraft, Party, VatMethod
+from worker.money import Money, french, tax_on
 from worker.period import Period, french_date
 from worker.vat import VatCategory, VatRegime
 
@@ -21,7 +21,28 @@ Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 MAX_QUANTITY = 10**10
 MAX_PRICE_DECIMALS = 6
 VAT_TOLERANCE = Decimal("0.01")
-"""VAT = TTC − HT is at most a cent away from base × rate (worker.invoice.split_gross)."""
+"""VAT = TTC − HT is at most a cent away from base × rate (worker.invoice.split_gross). On a credit
+note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
+FRENCH_RATES = frozenset(
+    Decimal(rate)
+    for rate in [
+        "20",
+        "13",
+        "10",
+        "9.6",
+        "9.2",
+        "8.5",
+        "7",
+        "5.5",
+        "2.1",
+        "1.75",
+        "1.05",
+        "0.9",
+        "19.6",
+        "20.6",
+    ]
+)
+"""VAT rates of France, overseas and past ones included (BR-FR-16)."""
 DEFECT = "C'est un défaut du programme : n'émettez pas cette facture et signalez-le."
 
 
@@ -70,6 +91,30 @@ def _out_of_scope(draft: InvoiceDraft) -> Iterator[Finding]:
             )
 
 
+def _vat_rates(draft: InvoiceDraft) -> Iterator[Finding]:
+    for regime in dict.fromkeys(line.vat for line in draft.lines):
+        if regime.taxed and regime.rate not in FRENCH_RATES:
+            yield Finding(
+                code="VAT-RATE",
+                message=f"Le taux de TVA de {regime.rate.normalize():f} % n'existe pas en France.",
+                remedy="Corrigez le taux dans la grille tarifaire (20 ; 10 ; 5,5 ; 2,1…).",
+                value=f"{regime.rate.normalize():f}",
+            )
+
+
+def _vat_reasons(draft: InvoiceDraft) -> Iterator[Finding]:
+    """One breakdown for all exempt lines (BR-E-01) has room for one reason."""
+    exempt = {line.vat for line in draft.lines if line.vat.category is VatCategory.EXEMPT}
+    if len(exempt) > 1:
+        reasons = sorted(regime.reason for regime in exempt)
+        yield Finding(
+            code="VAT-REASONS",
+            message="Des lignes exonérées ont des motifs différents, et une facture n'en porte "
+            f"qu'un : {' ; '.join(reasons)}.",
+            remedy="Donnez le même motif aux services exonérés dans la grille tarifaire.",
+        )
+
+
 def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
     used = {line.vat for line in draft.lines}
     groups = [group.regime for group in draft.breakdown]
@@ -83,14 +128,19 @@ def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
         lines = Money.sum(line.net for line in draft.lines if line.vat == group.regime)
         label = _regime(group.regime)
         yield from _equal("VAT-BREAKDOWN", f"La base de TVA {label}", group.taxable, lines)
+        count = sum(line.vat == group.regime for line in draft.lines)
+        tolerance = VAT_TOLERANCE * (count if draft.is_credit_note else 1)
         exact = group.taxable.euros * group.regime.rate / 100
-        if abs(group.tax.euros - exact) > VAT_TOLERANCE:
+        if abs(group.tax.euros - exact) > tolerance:
             yield Finding(
                 code="VAT-BREAKDOWN",
                 message=f"La TVA {label}, {french(group.tax)}, s'écarte de plus d'un centime de "
                 f"base × taux ({exact.quantize(VAT_TOLERANCE)}).",
                 remedy=DEFECT,
             )
+        if draft.vat_method is VatMethod.ROUNDING and not draft.is_credit_note:
+            computed = tax_on(group.taxable, group.regime.rate)
+            yield from _equal("VAT-BREAKDOWN", f"La TVA {label}", group.tax, computed)
 
 
 def _lines(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -136,10 +186,12 @@ def _totals(draft: InvoiceDraft) -> Iterator[Finding]:
         ("TOTAL-NET", "Le total HT", totals.net, Money.sum(line.net for line in draft.lines)),
         ("TOTAL-VAT", "Le total de TVA", totals.vat, Money.sum(g.tax for g in draft.breakdown)),
         ("TOTAL-GROSS", "Le total TTC", totals.gross, totals.net + totals.vat),
-        ("TOTAL-AGREED", "Le net à payer", totals.gross, Money.sum(x.gross for x in draft.lines)),
+        ("TOTAL-AGREED", "Le net à payer", totals.payable, Money.sum(x.gross for x in draft.lines)),
     ):
         yield from _equal(code, label, stated, computed)
-    if totals.gross <= Money(0):
+    if totals.rounding and draft.vat_method is VatMethod.DIFFERENCE:
+        yield from _equal("TOTAL-ROUNDING", "L'arrondi (BT-114)", totals.rounding, Money(0))
+    if totals.payable <= Money(0):
         yield Finding(
             code="TOTAL-PAYABLE",
             message=f"Le net à payer n'est pas positif : {french(totals.gross)}.",
@@ -168,6 +220,8 @@ def _periods(draft: InvoiceDraft) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     _vat_number,
     _out_of_scope,
+    _vat_rates,
+    _vat_reasons,
     _vat_breakdown,
     _lines,
     _totals,

@@ -63,6 +63,11 @@ ACCOUNT = Fact(
     f"{_CII_MEANS}/ram:PayeePartyCreditorFinancialAccount/*[self::ram:IBANID or "
     "self::ram:ProprietaryID]",
 )
+ATTACHMENT = Fact(
+    limits.ATTACHMENT_NAME,
+    "cac:AdditionalDocumentReference/cac:Attachment/cbc:EmbeddedDocumentBinaryObject/@filename",
+    f"{_AGREEMENT}/ram:AdditionalReferencedDocument/ram:AttachmentBinaryObject/@filename",
+)
 FACTS = (
     Fact(limits.NUMBER, "cbc:ID", "rsm:ExchangedDocument/ram:ID", required=True),
     TYPE,
@@ -126,6 +131,12 @@ FACTS = (
     ),
     PAYMENT_CODE,
     ACCOUNT,
+    Fact(
+        limits.QUANTITY,
+        "cac:InvoiceLine/cbc:InvoicedQuantity | cac:CreditNoteLine/cbc:CreditedQuantity",
+        f"{_TRADE}/ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/"
+        "ram:BilledQuantity",
+    ),
 )
 
 
@@ -155,6 +166,8 @@ def _limits(root: _Element) -> Iterator[Finding]:
             yield from broken(fact.limit, node.text or "", where=_where(node), of=fact.of)
         if fact.required and not nodes:
             yield _missing(fact, root)
+    for name in _texts(root, ATTACHMENT):
+        yield from broken(ATTACHMENT.limit, name, where=_path(root, ATTACHMENT))
 
 
 def _presence(root: _Element) -> Iterator[Finding]:
@@ -170,6 +183,13 @@ def _presence(root: _Element) -> Iterator[Finding]:
     is_credit_note = CREDIT_NOTE in {node.text for node in _nodes(root, TYPE)}
     if not codes and not is_credit_note:
         yield _missing(PAYMENT_CODE, root)
+    if codes and is_credit_note:
+        yield Finding(
+            code=limits.PAYMENT_CODE.code,
+            message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
+            remedy="Retirez le mode de paiement et le compte de l'avoir.",
+            where=_path(root, PAYMENT_CODE),
+        )
     if codes & TRANSFER_CODES and not _nodes(root, ACCOUNT):
         yield _missing(ACCOUNT, root)
 
@@ -190,6 +210,11 @@ def _path(root: _Element, fact: Fact) -> str:
 def _nodes(root: _Element, fact: Fact) -> list[_Element]:
     found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
     return [node for node in found if isinstance(node, _Element)] if isinstance(found, list) else []
+
+
+def _texts(root: _Element, fact: Fact) -> list[str]:
+    found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
+    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def _where(node: _Element) -> str:

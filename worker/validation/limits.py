@@ -22,10 +22,21 @@ TRANSFER_CODES = frozenset({"30", "31", "42", "58"})
 REFUSED_TYPES = frozenset({"261", "751"})
 """BT-3 values that EN 16931 knows and Chorus Pro refuses."""
 
+MAX_ATTACHMENT_NAME = 50
+MAX_ATTACHMENT = 10_000_000
+"""Bytes of one attachment."""
+MAX_FLUX = 20_000_000
+"""Bytes of what is deposited: 30 MB with its base64, whichever way the portal counts (§5)."""
+_EXTENSION = (
+    "BMP|GIF|FAX|ODT|PPT|TIFF|XLS|BZ2|GZ|JPEG|P7S|RTF|TXT|XML|CSV|GZIP|JPG|PDF|SVG|XHTML|XLSX|DOC|"
+    "HTM|ODP|PNG|TGZ|XLC|ZIP|DOCX|HTML|ODS|PPS|TIF|XLM|PPTX"
+)
 _NUMBER = re.compile(r"[A-Za-z0-9+_/-]{1,20}")
 _SERVICE_WORD = "[0-9A-Za-zÀ-ÖØ-öø-ÿŒœŸ_-]+"
 _SERVICE = re.compile(f"{_SERVICE_WORD}(?: {_SERVICE_WORD})*")
 _FRAMEWORK = re.compile(r"A(?:[1-9]|1[0-9]|2[0-5])")
+_FILE_NAME = re.compile(rf"(?i:[A-Z0-9_-][A-Z0-9._-]*\.(?:{_EXTENSION}))")
+_QUANTITY = re.compile(r"-?[0-9]{1,10}(?:\.[0-9]{1,4}0*)?")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -165,6 +176,21 @@ TYPE_CODE = Limit(
     remedy="380 pour une facture, 381 pour un avoir.",
     accepts=lambda text: text not in REFUSED_TYPES and text.isdigit(),
 )
+ATTACHMENT_NAME = Limit(
+    code="CHORUS-ATTACHMENT",
+    subject="Le nom de la pièce jointe (BT-125)",
+    remedy="50 caractères au plus, extension comprise ; une extension que Chorus Pro admet "
+    "(pdf, xlsx, csv…) ; lettres sans accent, chiffres, point, tiret et souligné.",
+    accepts=_whole(_FILE_NAME, MAX_ATTACHMENT_NAME),
+)
+"""Closed list of the AIFE; the characters are those no channel refuses (§5)."""
+QUANTITY = Limit(
+    code="CHORUS-QUANTITY",
+    subject="La quantité (BT-129)",
+    remedy="Dix chiffres au plus avant la virgule, quatre décimales au plus.",
+    accepts=lambda text: _QUANTITY.fullmatch(text.strip()) is not None,
+)
+"""Four decimals at most (BR-FR-DEC-02; the API counts ten digits)."""
 FREE_TEXT = Limit(
     code="CHORUS-TEXT",
     subject="Le texte libre",

@@ -6,7 +6,7 @@
 | CHORUS-NAME          | both names have 1 to 99 characters                     | EDI annex        |
 | CHORUS-ADDRESS       | line, postcode, town, country; 400 characters at most  | BR-08 to BR-11   |
 | CHORUS-IBAN          | a true IBAN and no other account                       | G1.16 to G1.19   |
-| CHORUS-PAYMENT-MEANS | BT-81 in the list                                      | S2.05            |
+| CHORUS-PAYMENT-MEANS | BT-81 in the list on an invoice, none on a credit note | S2.05; avoirs    |
 | CHORUS-SERVICE       | 100 characters, letters, digits, space, _ and -        | portal message   |
 | CHORUS-ENGAGEMENT    | 50 characters                                          | EDI annex        |
 | CHORUS-CONTRACT      | 50 characters                                          | EDI annex        |
@@ -15,8 +15,13 @@
 | CHORUS-TEXT          | free texts have 1 024 characters at most               | EDI annex        |
 | CHORUS-CHARACTER     | no character that XML cannot hold                      | XML 1.0          |
 | CHORUS-NUMBER        | 20 characters, no space                                | G1.05            |
+| CHORUS-PRECEDING     | a credit note names one invoice, an invoice none       | BR-FR-CO-05      |
+| CHORUS-ATTACHMENT    | name ≤ 50 with an extension of the list, size ≤ 10 MB  | AIFE, §5         |
+| CHORUS-SIZE          | the file deposited has 20 MB at most                   | AIFE, §5.4.1     |
 | VAT-NUMBER           | seller's VAT number with category S; a true one        | BR-S-02          |
 | VAT-OUT-OF-SCOPE     | category O alone, and without VAT numbers              | BR-O-02, 11, 12  |
+| VAT-RATE             | a rate that exists in France                           | BR-FR-16         |
+| VAT-REASONS          | one reason for all exempt lines                        | BR-E-01          |
 | VAT-BREAKDOWN        | one group per regime of the lines, VAT to the cent     | BR-CO-17, BR-S-8 |
 | LINE-NONE            | at least one line                                      | BR-16            |
 | LINE-QUANTITY        | quantity above zero, ten digits at most                | EDI annex        |
@@ -29,11 +34,13 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
+from worker.document import Document, DocumentKind
 from worker.findings import Finding
-from worker.invoice import InvoiceDraft
+from worker.invoice import Invoice, InvoiceDraft
 from worker.period import french_date
 from worker.validation import RuleSet, coherence, limits
 from worker.validation.coherence import Rule, parties
@@ -53,7 +60,7 @@ def check_number(number: str) -> tuple[Finding, ...]:
     return broken(limits.NUMBER, number)
 
 
-def check_dates(issue: date, due: date, today: date) -> tuple[Finding, ...]:
+def check_dates(issue: date, due: date | None, today: date) -> tuple[Finding, ...]:
     """Whether the issue (BT-2) and due (BT-9) dates hold together on the day of the check."""
     findings = []
     if issue > today:
@@ -65,7 +72,7 @@ def check_dates(issue: date, due: date, today: date) -> tuple[Finding, ...]:
                 remedy="Chorus Pro refuse une facture datée après son dépôt : changez la date.",
             )
         )
-    if due < issue:
+    if due is not None and due < issue:
         findings.append(
             Finding(
                 code="DATE-DUE",
@@ -83,6 +90,35 @@ def check_dates(issue: date, due: date, today: date) -> tuple[Finding, ...]:
             )
         )
     return tuple(findings)
+
+
+def check_attachments(invoice: Invoice) -> tuple[Finding, ...]:
+    """Whether Chorus Pro takes the names of the attachments (BG-24)."""
+    return tuple(
+        finding
+        for attachment in invoice.attachments
+        for finding in broken(limits.ATTACHMENT_NAME, attachment.file_name)
+    )
+
+
+def check_size(document: Document) -> tuple[Finding, ...]:
+    """Whether a document is small enough to be attached, or to be deposited."""
+    deposited = document.kind is DocumentKind.FACTURX
+    code, limit = (
+        ("CHORUS-SIZE", limits.MAX_FLUX)
+        if deposited
+        else ("CHORUS-ATTACHMENT", limits.MAX_ATTACHMENT)
+    )
+    if len(document.content) <= limit:
+        return ()
+    return (
+        Finding(
+            code=code,
+            message=f"Le document « {document.kind} » fait {len(document.content)} octets : "
+            f"Chorus Pro en accepte {limit}.",
+            remedy="Réduisez le logo de la configuration ou le nombre de lignes.",
+        ),
+    )
 
 
 @cache
@@ -135,8 +171,37 @@ def _addresses(draft: InvoiceDraft) -> Iterator[Finding]:
 
 
 def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
-    yield from broken(limits.PAYMENT_CODE, draft.payment.code)
-    yield from broken(limits.IBAN_ACCOUNT, draft.payment.iban)
+    if draft.payment is None:
+        if not draft.is_credit_note:
+            yield from broken(limits.PAYMENT_CODE, "")
+    elif draft.is_credit_note:
+        yield Finding(
+            code=limits.PAYMENT_CODE.code,
+            message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
+            remedy="Retirez le mode de paiement et le compte de l'avoir.",
+            value=draft.payment.code,
+        )
+    else:
+        yield from broken(limits.PAYMENT_CODE, draft.payment.code)
+        yield from broken(limits.IBAN_ACCOUNT, draft.payment.iban)
+
+
+def _preceding(draft: InvoiceDraft) -> Iterator[Finding]:
+    if draft.is_credit_note and draft.preceding is None:
+        yield Finding(
+            code="CHORUS-PRECEDING",
+            message="L'avoir ne nomme pas la facture qu'il corrige (BT-25).",
+            remedy="Indiquez le numéro et la date de la facture.",
+        )
+    elif draft.preceding is not None and not draft.is_credit_note:
+        yield Finding(
+            code="CHORUS-PRECEDING",
+            message="Une facture nomme une facture antérieure (BT-25) sans être un avoir.",
+            remedy="Retirez cette référence : Chorus Pro ne sait pas lier une facture à une autre.",
+        )
+    elif draft.preceding is not None:
+        for finding in broken(limits.NUMBER, draft.preceding.number):
+            yield replace(finding, code="CHORUS-PRECEDING")
 
 
 def _references(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -157,6 +222,8 @@ def _header(draft: InvoiceDraft) -> Iterator[Finding]:
 
 def _texts(draft: InvoiceDraft) -> Iterator[Finding]:
     yield from broken(limits.FREE_TEXT, draft.payment_terms, of="des conditions de paiement")
+    for note in draft.notes:
+        yield from broken(limits.FREE_TEXT, note.text, of="d'une note (BT-22)")
     for line in draft.lines:
         yield from broken(limits.FREE_TEXT, line.description, of=f"de la ligne {line.identifier}")
 
@@ -175,6 +242,7 @@ RULES: tuple[Rule, ...] = (
     _parties,
     _addresses,
     _payment,
+    _preceding,
     _references,
     _header,
     _texts,
@@ -190,7 +258,10 @@ def _all_texts(draft: InvoiceDraft) -> Iterator[tuple[str, str]]:
         yield f"L'adresse {of}", address.line1 + address.line2 + address.postcode + address.city
     yield "Le numéro d'engagement", draft.engagement
     yield "La référence de la convention", draft.contract
-    yield "Le titulaire du compte", draft.payment.account_name
+    if draft.payment is not None:
+        yield "Le titulaire du compte", draft.payment.account_name
+    for note in draft.notes:
+        yield "Une note", note.text
     yield "Les conditions de paiement", draft.payment_terms
     for line in draft.lines:
         yield f"La ligne {line.identifier}", line.name + line.description + line.vat.reason

@@ -1,0 +1,145 @@
+"""Credit notes give back what was invoiced: exactly, never more, whatever the order."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import draft, priced
+from tests.golden.samples import STANDARD, SUPER_REDUCED, credit_of, exempt, two_lines, two_rates
+from worker.credit import NothingToCredit, credit, credited_total, remainders
+from worker.invoice import CREDIT_NOTE, Invoice, VatMethod, issue, split_gross, totals_of
+from worker.money import Money
+from worker.validation.rules import check_draft
+from worker.vat import VatRegime
+
+
+def issued(
+    units: list[tuple[int, int, VatRegime]], method: VatMethod = VatMethod.DIFFERENCE
+) -> Invoice:
+    """An invoice of lines (price in cents, users, regime)."""
+    rated = [line for price, users, vat in units for line in priced(price, users=users, vat=vat)]
+    made = draft(rated)
+    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], method)
+    made = replace(
+        made,
+        seller=replace(made.seller, vat_number="FR42999000029"),
+        lines=tuple(replace(line, net=net) for line, net in zip(made.lines, nets, strict=True)),
+        breakdown=breakdown,
+        totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
+        vat_method=method,
+    )
+    return issue(
+        made,
+        number="F-1",
+        issue_date=date(2026, 1, 15),
+        due_date=date(2026, 2, 14),
+        statement_number="E-1",
+    )
+
+
+LINES = st.lists(
+    st.tuples(
+        st.integers(1, 50_000), st.integers(1, 500), st.sampled_from([STANDARD, SUPER_REDUCED])
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@st.composite
+def partly_credited(draw: st.DrawFn) -> tuple[Invoice, list[Invoice]]:
+    """An invoice with any number of partial credits, then one of all that is left."""
+    invoice = issued(draw(LINES), draw(st.sampled_from(VatMethod)))
+    notes: list[Invoice] = []
+    for _ in range(draw(st.integers(0, 3))):
+        left = {item.line.identifier: item.quantity for item in remainders(invoice, notes)}
+        chosen = draw(st.sets(st.sampled_from([key for key, units in left.items() if units])))
+        quantities = {key: draw(st.integers(1, left[key])) for key in sorted(chosen)}
+        if not quantities or sum(quantities.values()) == sum(left.values()):
+            break
+        notes.append(credit_of(invoice, quantities, number=f"A-{len(notes)}", earlier=notes))
+    notes.append(credit_of(invoice, number="A-9", earlier=notes))
+    return invoice, notes
+
+
+@given(partly_credited())
+def test_credits_to_the_end_add_up_to_the_invoice(case: tuple[Invoice, list[Invoice]]) -> None:
+    """Once all is credited, HT, VAT and TTC given back are those of the invoice, to the cent."""
+    invoice, notes = case
+    assert credited_total(notes) == invoice.totals.payable
+    for name in ("net", "vat", "gross", "rounding"):
+        given_back = Money.sum(getattr(note.totals, name) for note in notes)
+        assert given_back == getattr(invoice.totals, name), name
+    for line in invoice.lines:
+        same = [c for note in notes for c in note.lines if c.identifier == line.identifier]
+        assert Money.sum(c.net for c in same) == line.net
+        assert sum(c.quantity for c in same) == line.quantity
+    with pytest.raises(NothingToCredit):
+        credit(invoice, notes, "encore", internal=False)
+
+
+@given(partly_credited())
+def test_no_credit_gives_back_more_than_what_is_left(
+    case: tuple[Invoice, list[Invoice]],
+) -> None:
+    """At every step, each line keeps a quantity and a net that are not negative."""
+    invoice, notes = case
+    for step in range(len(notes) + 1):
+        assert credited_total(notes[:step]) <= invoice.totals.payable
+        for item in remainders(invoice, notes[:step]):
+            assert item.quantity >= 0
+            assert Money(0) <= item.net <= item.line.net
+
+
+@given(partly_credited())
+def test_a_credit_note_breaks_no_rule_of_arithmetic(case: tuple[Invoice, list[Invoice]]) -> None:
+    """Lines, base, VAT and total of each credit note add up as EN 16931 wants."""
+    _, notes = case
+    for note in notes:
+        wrong = {f.code for f in check_draft(note)} & {"TOTAL-NET", "TOTAL-VAT", "TOTAL-GROSS"}
+        assert wrong == set()
+        assert {f.code for f in check_draft(note)} & {"TOTAL-AGREED", "LINE-AMOUNT"} == set()
+
+
+def test_a_whole_credit_note_mirrors_its_invoice() -> None:
+    """Without earlier credits, the lines and amounts are those of the invoice, unchanged."""
+    invoice, _ = two_rates()
+    note = credit_of(invoice)
+    assert note.lines == invoice.lines
+    assert note.breakdown == invoice.breakdown
+    assert note.totals == invoice.totals
+
+
+def test_a_credit_note_names_its_invoice_and_why() -> None:
+    """Type 381, the invoice's number and date, no means of payment, and the reason first."""
+    invoice, _ = two_lines()
+    note = credit_of(invoice, {"1": 12}, internal=True)
+    assert (note.type_code, note.payment, note.due_date) == (CREDIT_NOTE, None, None)
+    assert note.preceding is not None
+    assert (note.preceding.number, note.preceding.issue_date) == ("F2025-00001", date(2026, 1, 15))
+    assert note.internal
+    assert note.notes[0].text == (
+        "Avoir sur la facture n° F2025-00001 du 15/01/2026. "
+        "Motif : erreur sur le nombre d'utilisateurs"
+    )
+    assert [line.identifier for line in note.lines] == ["1"]
+    assert str(note.totals.payable) == "129.60"
+
+
+@pytest.mark.parametrize(
+    "quantities, said",
+    [
+        ({"3": 1}, "pas de ligne 3"),
+        ({"1": 145}, "il en reste 144"),
+        ({"1": 0}, "il en reste 144"),
+        ({"1": -1}, "il en reste 144"),
+        ({}, "rien à créditer"),
+    ],
+)
+def test_more_than_what_is_left_is_refused(quantities: dict[str, int], said: str) -> None:
+    """An unknown line, too many units, none or a negative number give no credit note."""
+    with pytest.raises(NothingToCredit, match=said):
+        credit(exempt()[0], (), "essai", quantities, internal=False)

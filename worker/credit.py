@@ -1,0 +1,170 @@
+"""Credit notes (*avoirs*), computed from the stored lines of the invoice they take back.
+
+Never from today's tariff or consumption: a credit note undoes what was written. Whole units
+(users × months) are credited, at the price of the invoice; the last credit of a line takes what
+is left of it to the cent, so that credits which cover an invoice add up to it exactly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+from worker.invoice import (
+    CREDIT_NOTE,
+    Invoice,
+    InvoiceDraft,
+    InvoiceLine,
+    Note,
+    PrecedingInvoice,
+    VatBreakdown,
+    VatMethod,
+    totals_of,
+)
+from worker.money import Money, shares, tax_on
+from worker.period import french_date
+
+
+class NothingToCredit(ValueError):
+    """The credit asked for is more than what is left of the invoice, or is of nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What is left of one line of an invoice once its credit notes are counted."""
+
+    line: InvoiceLine
+    """As it was invoiced."""
+    quantity: int
+    net: Money
+
+
+def remainders(invoice: Invoice, earlier: Sequence[Invoice]) -> tuple[Remainder, ...]:
+    """What is left of each line of an invoice, in its order."""
+    credited = [line for note in earlier for line in note.lines]
+    return tuple(
+        Remainder(
+            line=line,
+            quantity=line.quantity - sum(c.quantity for c in credited if _same(c, line)),
+            net=line.net - Money.sum(c.net for c in credited if _same(c, line)),
+        )
+        for line in invoice.lines
+    )
+
+
+def credited_total(earlier: Sequence[Invoice]) -> Money:
+    """TTC of all credit notes of an invoice."""
+    return Money.sum(note.totals.payable for note in earlier)
+
+
+def credit(
+    invoice: Invoice,
+    earlier: Sequence[Invoice],
+    reason: str,
+    quantities: Mapping[str, int] | None = None,
+    *,
+    internal: bool,
+) -> InvoiceDraft:
+    """The credit note of all that is left of an invoice, or of some units of some of its lines.
+
+    Args:
+        invoice: as it was issued.
+        earlier: its credit notes so far.
+        reason: why, in French; printed.
+        quantities: units to credit by line identifier; None for all that is left.
+        internal: whether it stays in our books (the buyer rejected the invoice).
+
+    Raises:
+        NothingToCredit: an unknown line, no unit at all, or more than what is left.
+    """
+    left = {item.line.identifier: item for item in remainders(invoice, earlier)}
+    wanted = {key: item.quantity for key, item in left.items() if item.quantity}
+    if quantities is not None:
+        _refuse_excess(quantities, left)
+        wanted = {key: quantities[key] for key in left if quantities.get(key)}
+    if not wanted:
+        raise NothingToCredit("il ne reste rien à créditer sur cette facture")
+    lines: list[InvoiceLine] = []
+    breakdown: list[VatBreakdown] = []
+    for group in invoice.breakdown:
+        chosen = [left[key] for key in wanted if left[key].line.vat == group.regime]
+        if not chosen:
+            continue
+        credited = _credit_lines(chosen, wanted)
+        lines.extend(credited)
+        complete = all(
+            wanted.get(item.line.identifier, 0) == item.quantity
+            for item in left.values()
+            if item.line.vat == group.regime
+        )
+        breakdown.append(_group(invoice, earlier, group, credited, complete=complete))
+    ordered = tuple(sorted(lines, key=lambda line: list(left).index(line.identifier)))
+    content = {field.name: getattr(invoice, field.name) for field in fields(InvoiceDraft)}
+    return InvoiceDraft(
+        **content
+        | {
+            "type_code": CREDIT_NOTE,
+            "payment": None,
+            "lines": ordered,
+            "breakdown": tuple(breakdown),
+            "totals": totals_of(breakdown, Money.sum(line.gross for line in ordered)),
+            "preceding": PrecedingInvoice(number=invoice.number, issue_date=invoice.issue_date),
+            "notes": (Note(text=_reason(invoice, reason)), *invoice.notes),
+            "internal": internal,
+        }
+    )
+
+
+def _refuse_excess(quantities: Mapping[str, int], left: Mapping[str, Remainder]) -> None:
+    for key, quantity in quantities.items():
+        if key not in left:
+            raise NothingToCredit(f"la facture n'a pas de ligne {key}")
+        if not 0 < quantity <= left[key].quantity:
+            raise NothingToCredit(
+                f"ligne {key} : {quantity} à créditer, il en reste {left[key].quantity}"
+            )
+
+
+def _credit_lines(chosen: Sequence[Remainder], wanted: Mapping[str, int]) -> list[InvoiceLine]:
+    """The chosen lines of one regime; a line credited to its end gives all its net back."""
+    nets = shares(
+        [(item.net.cents * wanted[item.line.identifier], item.quantity) for item in chosen]
+    )
+    return [
+        replace(
+            item.line,
+            quantity=wanted[item.line.identifier],
+            net=Money(net),
+            gross=item.line.unit_price_gross * wanted[item.line.identifier],
+        )
+        for item, net in zip(chosen, nets, strict=True)
+    ]
+
+
+def _group(
+    invoice: Invoice,
+    earlier: Sequence[Invoice],
+    group: VatBreakdown,
+    lines: Sequence[InvoiceLine],
+    *,
+    complete: bool,
+) -> VatBreakdown:
+    taxable = Money.sum(line.net for line in lines)
+    match invoice.vat_method:
+        case VatMethod.DIFFERENCE:
+            tax = Money.sum(line.gross for line in lines) - taxable
+        case VatMethod.ROUNDING if complete:
+            before = (g for note in earlier for g in note.breakdown if g.regime == group.regime)
+            tax = group.tax - Money.sum(g.tax for g in before)
+        case VatMethod.ROUNDING:
+            tax = tax_on(taxable, group.regime.rate)
+    return VatBreakdown(regime=group.regime, taxable=taxable, tax=tax)
+
+
+def _reason(invoice: Invoice, reason: str) -> str:
+    return (
+        f"Avoir sur la facture n° {invoice.number} du {french_date(invoice.issue_date)}. "
+        f"Motif : {reason}"
+    )
+
+
+def _same(credited: InvoiceLine, line: InvoiceLine) -> bool:
+    return credited.identifier == line.identifier

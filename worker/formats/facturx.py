@@ -5,6 +5,7 @@ art. 242 nonies A); its amounts are those of the XML.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
 from worker.formats.look import Look
@@ -12,13 +13,15 @@ from worker.formats.mapping import invoice_note, tax_identifiers
 from worker.formats.profiles import Profile
 from worker.formats.typesetting import typeset
 from worker.formats.wording import (
+    computation,
     french_decimal,
     french_period,
     french_rate,
+    french_signed,
     grouped_iban,
+    grouped_siret,
     look_data,
     party,
-    unbroken,
 )
 from worker.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.money import NO_BREAK, french, french_integer
@@ -29,7 +32,11 @@ EN16931_LEVEL = "EN 16931"
 STATEMENT_PDF = "etat-detaille.pdf"
 STATEMENT_XLSX = "etat-detaille.xlsx"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FRAMEWORKS = {"A1": "A1 – dépôt par un fournisseur d’une facture"}
+FRAMEWORKS = {
+    "A1": "A1 – dépôt par un fournisseur",
+    "S1": "S1 – dépôt d’une facture de services",
+}
+"""What BT-23 means, for people."""
 
 
 def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
@@ -95,35 +102,53 @@ def _kind(invoice: Invoice) -> str:
 
 def _page(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:
     tax = tax_identifiers(invoice)
-    seller, totals = invoice.seller, invoice.totals
-    title = f"Facture n°{NO_BREAK}{invoice.number}"
+    seller, buyer, totals = invoice.seller, invoice.buyer, invoice.totals
+    credit = invoice.is_credit_note
+    title = f"{_kind(invoice)} n°{NO_BREAK}{invoice.number}"
     return {
         "look": look_data(look, seller.name),
         "title": title,
         "author": seller.name,
-        "description": f"{title} de {seller.name} à {invoice.buyer.name}, année {invoice.year}",
-        "keywords": ["facture", "Factur-X", invoice.number],
-        "footer": f"{seller.name} – SIRET {seller.siret} – {title}",
+        "description": f"{title} de {seller.name} à {buyer.name}, année {invoice.year}",
+        "keywords": [_kind(invoice).lower(), "Factur-X", invoice.number],
+        "footer": f"{seller.name} – SIRET {grouped_siret(seller.siret)} – {title}",
+        "corrects": _corrects(invoice),
+        "warning": "Avoir interne, non transmis au membre" if invoice.internal else None,
         "seller": party(seller, tax.seller_vat),
-        "buyer": party(invoice.buyer, tax.buyer_vat),
-        "dates": [
-            ("Date d’émission", french_date(invoice.issue_date)),
-            ("Date d’échéance", french_date(invoice.due_date)),
-            ("Période de service", french_period(invoice.period)),
-        ],
+        "addressed": "Membre" if credit else "Facturé à",
+        "buyer": party(buyer, tax.buyer_vat),
+        "dates": _dates(invoice),
         "references": _references(invoice, profile),
-        "lines": [_line(line) for line in invoice.lines],
+        "lines-title": "Prestations créditées" if credit else "Prestations",
+        "lines-total": "Total crédité" if credit else "Total des prestations",
+        "lines": _lines(invoice),
         "breakdown": [_breakdown(group) for group in invoice.breakdown],
         "reasons": [group.regime.reason for group in invoice.breakdown if group.regime.reason],
-        "totals": {
-            "net": french(totals.net),
-            "vat": french(totals.vat),
-            "gross": french(totals.gross),
-        },
+        "totals": _totals(invoice),
+        "due": ("Total de l’avoir" if credit else "Net à payer", french(totals.payable)),
+        "closing": "Motif" if credit else "Règlement",
         "payment": _payment(invoice),
-        "terms": invoice.payment_terms,
-        "note": invoice_note(invoice),
+        "notes": _notes(invoice),
+        "statement": invoice_note(invoice),
     }
+
+
+def _corrects(invoice: Invoice) -> str | None:
+    """What a credit note takes back; one of our books always cancels its invoice."""
+    if invoice.preceding is None:
+        return None
+    verb = "Annule" if invoice.internal else "Rectifie"
+    of = f"n°{NO_BREAK}{invoice.preceding.number}"
+    return f"{verb} la facture {of} du {french_date(invoice.preceding.issue_date)}"
+
+
+def _dates(invoice: Invoice) -> list[tuple[str, str]]:
+    due = invoice.due_date
+    return [
+        ("Date d’émission", french_date(invoice.issue_date)),
+        *([] if due is None else [("Date d’échéance", french_date(due))]),
+        ("Période de service", french_period(invoice.period)),
+    ]
 
 
 def _references(invoice: Invoice, profile: Profile) -> list[tuple[str, str]]:
@@ -132,16 +157,27 @@ def _references(invoice: Invoice, profile: Profile) -> list[tuple[str, str]]:
         ("Code service", invoice.service_code),
         ("N° d’engagement", invoice.engagement),
         ("Marché / convention", invoice.contract),
-        ("Cadre de facturation", framework),
+        ("Nature de l’opération", "Prestation de services"),
+        ("Cadre de facturation", "" if invoice.internal else framework),
         ("État détaillé n°", invoice.statement_number),
     )
     return [(caption, value) for caption, value in rows if value]
 
 
+def _lines(invoice: Invoice) -> list[dict[str, object]]:
+    """The lines, each with what the amounts come to there: pages carry it from one to the next."""
+    nets = accumulate(line.net for line in invoice.lines)
+    grosses = accumulate(line.gross for line in invoice.lines)
+    return [
+        _line(line) | {"carried": [french(net), french(gross)]}
+        for line, net, gross in zip(invoice.lines, nets, grosses, strict=True)
+    ]
+
+
 def _line(line: InvoiceLine) -> dict[str, object]:
     return {
         "name": line.name,
-        "description": unbroken(line.description),
+        "description": computation(line.description),
         "period": [french_date(line.period.start), french_date(line.period.end)],
         "quantity": french_integer(line.quantity),
         "price": french(line.unit_price_gross),
@@ -165,8 +201,23 @@ def _breakdown(group: VatBreakdown) -> dict[str, str]:
     }
 
 
+def _totals(invoice: Invoice) -> list[tuple[str, str]]:
+    """The totals before the amount due; a line on rounding only when there is one (BT-114)."""
+    totals = invoice.totals
+    rows = [
+        ("Total HT", french(totals.net)),
+        ("Total TVA", french(totals.vat)),
+        ("Total TTC", french(totals.gross)),
+    ]
+    if totals.rounding:
+        rows.append(("Arrondi", french_signed(totals.rounding)))
+    return rows
+
+
 def _payment(invoice: Invoice) -> list[tuple[str, str]]:
     payment = invoice.payment
+    if payment is None:
+        return []
     rows = (
         ("Mode de règlement", "Virement"),
         ("Titulaire du compte", payment.account_name),
@@ -175,3 +226,18 @@ def _payment(invoice: Invoice) -> list[tuple[str, str]]:
         ("Référence à rappeler", invoice.number),
     )
     return [(caption, value) for caption, value in rows if value]
+
+
+def _notes(invoice: Invoice) -> list[str]:
+    """The terms and the notes, each sentence once: terms often say what a coded note repeats."""
+    terms = "" if invoice.is_credit_note else invoice.payment_terms  # nothing is to be paid
+    said: list[str] = []
+    for text in (terms, *(note.text for note in invoice.notes)):
+        if text and not any(_words(text) in _words(other) for other in said):
+            said.append(text)
+    return said
+
+
+def _words(text: str) -> str:
+    """A text without what two writings of a sentence may differ by: case, spaces, end."""
+    return " ".join(text.casefold().replace("’", "'").split()).rstrip(".")

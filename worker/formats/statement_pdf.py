@@ -1,11 +1,14 @@
 """The printed état détaillé: each amount of the invoice, computed before the reader's eyes."""
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 from worker.formats.look import Look
 from worker.formats.typesetting import typeset
-from worker.formats.wording import french_period, look_data, party, unbroken
+from worker.formats.wording import computation, french_period, grouped_siret, look_data, party
 from worker.invoice import Party
 from worker.money import NO_BREAK, french, french_integer
-from worker.period import french_date
+from worker.period import MONTH_NAMES, french_date
 from worker.rating import RatedLine
 from worker.statement import Statement
 
@@ -23,6 +26,10 @@ MONTHS = (
     "nov.",
     "déc.",
 )
+NO_MONTH = "–"
+"""In place of the users of a month outside the subscription."""
+CHART_SERVICES = 3
+"""More shades than that cannot be told apart on paper: the bars are then undivided."""
 
 
 def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
@@ -44,7 +51,7 @@ def _page(statement: Statement, seller: Party, look: Look) -> dict[str, object]:
         "author": seller.name,
         "description": f"{title} : {member.name}, année {statement.year}",
         "keywords": ["état détaillé", statement.number],
-        "footer": f"{seller.name} – SIRET {seller.siret} – {title}",
+        "footer": f"{seller.name} – SIRET {grouped_siret(seller.siret)} – {title}",
         "seller": party(seller, ""),
         "member": party(
             Party(name=member.name, siret=member.siret, address=member.address), vat_number=""
@@ -56,13 +63,65 @@ def _page(statement: Statement, seller: Party, look: Look) -> dict[str, object]:
             ("Convention", member.convention),
         ],
         "months": MONTHS,
+        "chart": _chart(statement),
         "lines": [_line(str(index), line) for index, line in enumerate(statement.lines, start=1)],
         "total": french(statement.total),
         "note": "Les prix s’entendent toutes taxes et tous frais compris. "
         "Ce total est celui de la facture à laquelle cet état est joint.",
         "sources": [("Grilles tarifaires", ", ".join(statement.grid_versions))],
+        "hashes-title": "Empreintes SHA-256 des fichiers de consommation :",
         "hashes": statement.source_files,
     }
+
+
+def _chart(statement: Statement) -> dict[str, object]:
+    """Users by month, for the eye; and in words, for those who do not see it (PDF/UA)."""
+    names: dict[str, str] = {}
+    for line in statement.lines:
+        names.setdefault(line.service, _service_label(line))
+    services = list(names) if len(names) <= CHART_SERVICES else []
+    months = [_bar(statement, month, services) for month in range(1, 13)]
+    said = [
+        f"{name} {bar['total']}"
+        for name, bar in zip(MONTH_NAMES, months, strict=True)
+        if bar["total"] != NO_MONTH
+    ]
+    title = f"Utilisateurs par mois en {statement.year}"
+    return {
+        "title": title if len(names) == 1 else f"{title}, tous services confondus",
+        "alt": f"{title}{NO_BREAK}: {', '.join(said)}.",
+        "services": [names[service] for service in services],
+        "months": months,
+        "highest": max(1, *(bar["users"] for bar in months)),
+    }
+
+
+class _Bar(TypedDict):
+    users: int
+    total: str
+    parts: list[int]
+
+
+def _bar(statement: Statement, month: int, services: Sequence[str]) -> _Bar:
+    """One month of the chart: its users, shared between ``services``, or undivided if empty."""
+    uses = [
+        (line.service, use.users)
+        for line in statement.lines
+        for use in line.months
+        if use.month.number == month
+    ]
+    users = sum(count for _, count in uses)
+    shares = [sum(count for name, count in uses if name == service) for service in services]
+    return _Bar(
+        users=users,
+        total=french_integer(users) if uses else NO_MONTH,
+        parts=shares or [users],
+    )
+
+
+def _service_label(line: RatedLine) -> str:
+    """What a service is called whatever its tier."""
+    return line.label if line.tier is None else line.label.removesuffix(f", {line.tier} To")
 
 
 def _line(index: str, line: RatedLine) -> dict[str, object]:
@@ -73,15 +132,16 @@ def _line(index: str, line: RatedLine) -> dict[str, object]:
         *tier,
         f"grille {line.grid_version}",
         french_period(line.period),
+        f"{french(line.unit_price)} TTC par utilisateur et par mois",
     ]
     return {
         "index": index,
         "name": f"{line.label} (catégorie {line.category})",
         "facts": " · ".join(facts),
-        "users": [users.get(month, "–") for month in range(1, 13)],
+        "users": [users.get(month, NO_MONTH) for month in range(1, 13)],
         "quantity": french_integer(line.quantity),
         "parts": [(label, french(price)) for label, price in line.parts],
         "price": french(line.unit_price),
-        "explanation": unbroken(line.explanation),
+        "explanation": computation(line.explanation),
         "total": french(line.total),
     }

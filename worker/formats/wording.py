@@ -6,17 +6,26 @@ from worker.formats.look import Look
 from worker.formats.markup import number
 from worker.invoice import Party
 from worker.members import Address
-from worker.money import NARROW_NO_BREAK, NO_BREAK, french_integer
+from worker.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
 from worker.period import Period, french_date
 from worker.vat import VatCategory, VatRegime
 
 
 def party(who: Party, vat_number: str) -> dict[str, object]:
     """A party for the page; ``vat_number`` is the one that may be printed, or nothing."""
-    identifiers = [f"SIRET{NO_BREAK}{who.siret}"]
-    if vat_number:
-        identifiers.append(f"N°{NO_BREAK}TVA {vat_number}")
-    return {"name": who.name, "lines": [*address_lines(who.address), *identifiers]}
+    rows = [
+        who.legal_form,
+        *address_lines(who.address),
+        f"SIRET{NO_BREAK}{grouped_siret(who.siret)}",
+        f"N°{NO_BREAK}TVA {vat_number}" if vat_number else "",
+    ]
+    contact = who.contact
+    facts = () if contact is None else (contact.name, contact.phone, contact.email)
+    return {
+        "name": who.name,
+        "lines": [row for row in rows if row],
+        "contact": [fact for fact in facts if fact],
+    }
 
 
 def address_lines(address: Address) -> list[str]:
@@ -53,18 +62,24 @@ def french_rate(regime: VatRegime) -> str:
             return f"hors{NO_BREAK}TVA"
 
 
+def french_signed(amount: Money) -> str:
+    """An amount added to another: ``+0,01 €``, ``−0,01 €`` with the true minus sign."""
+    sign = "−" if amount.cents < 0 else "+"
+    return sign + french(max(amount, -amount))
+
+
 def grouped_iban(iban: str) -> str:
     """An IBAN in groups of four, as it is read and typed."""
     return NO_BREAK.join(iban[start : start + 4] for start in range(0, len(iban), 4))
 
 
 def grouped_siret(siret: str) -> str:
-    """``248 200 016 00017``, as it is read: a spreadsheet would round fourteen bare digits."""
-    return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}"
+    """``248 200 016 00017``, the SIREN first; a spreadsheet would round fourteen bare digits."""
+    return NO_BREAK.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
 
 
-def unbroken(text: str) -> str:
-    """A computation as it is printed: no line ends before a sign that belongs to what precedes."""
+def computation(text: str) -> str:
+    """A computation in the typography of print: no line ends before a sign that belongs to it."""
     for sign in (":", ";", "×", "=", "+"):
         text = text.replace(f" {sign} ", f"{NO_BREAK}{sign} ")
-    return text
+    return text.replace("'", "’")

@@ -20,8 +20,9 @@ from worker.document import Document, DocumentKind
 from worker.errors import ConfigurationError
 from worker.findings import Finding
 from worker.followup import Follower
-from worker.formats import Look, render_all
+from worker.formats import render_all
 from worker.formats.embedding import XML_NAME
+from worker.formats.look import read_look
 from worker.invoice import Party, PaymentMeans
 from worker.local_portal import local_portal
 from worker.members import Address, BillingReferences
@@ -82,7 +83,7 @@ class Office(Books):
         """The batch; without a portal (Hélios channel) no directory can be asked."""
         grids, texts = self.grids()
         check = no_directory if portal is None else self.directory(portal).check
-        look = Look(accent=self.configuration.settings.look.accent)
+        look = read_look(self.configuration.settings.look.accent, self.configuration.logo)
         return Issuer(
             store=self.store,
             clock=self.clock,

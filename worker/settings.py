@@ -41,6 +41,8 @@ from worker.findings import Finding
 ENV_PREFIX = "CHORUS_WORKER_"
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/worker.toml")
+MIN_CONTRAST = 4.5
+"""Of a text on its ground, at least: WCAG 2.1 level AA, which the French RGAA asks for."""
 NUMBER_LIMIT = 20
 """Characters of an invoice number at Chorus Pro (BT-1, rule G1.05)."""
 NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+")
@@ -98,6 +100,27 @@ def _day_of_year(value: str) -> str:
     except ValueError as error:
         raise ValueError("ce jour n'existe pas") from error
     return value
+
+
+def contrast_on_white(colour: str) -> float:
+    """Contrast ratio of ``#rrggbb`` on white, from 1 to 21 (WCAG 2.1, relative luminance)."""
+    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    weights = (0.2126, 0.7152, 0.0722)
+    luminance = sum(weight * part for weight, part in zip(weights, linear, strict=True))
+    return 1.05 / (luminance + 0.05)
+
+
+def _readable(colour: str) -> str:
+    if (contrast := contrast_on_white(colour)) < MIN_CONTRAST:
+        ratio = f"{contrast:.1f}".replace(".", ",")
+        raise ValueError(
+            f"cette couleur est trop claire pour être lue sur du blanc : contraste {ratio}, "
+            "il en faut 4,5 (RGAA, WCAG AA) ; choisissez-la plus foncée"
+        )
+    return colour
 
 
 class Section(BaseModel):
@@ -203,7 +226,11 @@ class WorkerSettings(Section):
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
-    accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1d4f7c"
+    accent: Annotated[
+        str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_readable)
+    ] = "#1d4f7c"
+    logo: Path | None = None
+    """A PNG, JPEG or SVG image, 500 kB at most; read when documents are made (formats/look.py)."""
 
 
 class Settings(BaseSettings):
@@ -261,6 +288,12 @@ class Configuration:
     def tariff_folder(self) -> Path:
         """Where the grids are."""
         return self.resolve(self.settings.data.tariffs)
+
+    @property
+    def logo(self) -> Path | None:
+        """Where the logo is, when there is one."""
+        logo = self.settings.look.logo
+        return None if logo is None else self.resolve(logo)
 
     @property
     def database_url(self) -> str:

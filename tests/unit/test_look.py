@@ -1,0 +1,133 @@
+"""The graphic identity: colours that can be read, and images that are nothing but images."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from worker.errors import ConfigurationError
+from worker.formats.look import MAX_LOGO_BYTES, Look, read_look
+from worker.settings import contrast_on_white
+
+ACCENT = "#1d4f7c"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" %s</svg>'
+SIZE = 'width="9" height="9">'
+
+
+def image(kind: str, mode: str = "RGB") -> bytes:
+    """A small image."""
+    output = io.BytesIO()
+    Image.new(mode, (4, 4)).save(output, kind)
+    return output.getvalue()
+
+
+def svg(body: str) -> bytes:
+    """A drawing with ``body`` in it."""
+    return (SVG % (SIZE + body)).encode()
+
+
+def refusal(folder: Path, content: bytes | None) -> str:
+    """What is said of a logo that cannot be used."""
+    logo = folder / "logo.svg"
+    if content is not None:
+        logo.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        read_look(ACCENT, logo)
+    assert caught.value.remedy
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    "colour, ratio", [("#ffffff", 1), ("#000000", 21), ("#767676", 4.54), ("#777777", 4.48)]
+)
+def test_contrast_is_that_of_the_web_guidelines(colour: str, ratio: float) -> None:
+    """The contrast of known colours is the one WCAG gives: #767676 is the palest grey allowed."""
+    assert contrast_on_white(colour) == pytest.approx(ratio, abs=0.005)
+
+
+@pytest.mark.parametrize("colour", ["blue", "#12345", "#777777", "#ffcc00"])
+def test_a_colour_that_is_none_or_too_pale_is_refused(colour: str) -> None:
+    """Titles are never printed in a colour that nobody can read."""
+    with pytest.raises(ValueError, match="colour"):
+        Look(accent=colour)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        image("PNG"),
+        image("PNG", "RGBA"),
+        image("JPEG"),
+        svg('<path d="M0 0h9v9z"/>'),
+        svg('<style>.a{fill:url(#g)}</style><g class="a"/><use xlink:href="#g"/>'),
+        b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg("<g/>"),
+    ],
+    ids=["png", "transparent", "jpeg", "svg", "style", "doctype"],
+)
+def test_images_are_taken_whatever_their_name(tmp_path: Path, content: bytes) -> None:
+    """A PNG, JPEG or plain SVG becomes the logo, byte for byte."""
+    logo = tmp_path / "logo"
+    logo.write_bytes(content)
+    assert read_look(ACCENT, logo) == Look(accent=ACCENT, logo=content)
+
+
+def test_no_logo_is_a_look_too() -> None:
+    """Without a logo only the colour is set."""
+    assert read_look(ACCENT, None) == Look(accent=ACCENT)
+
+
+def test_a_missing_logo_is_said_with_its_path(tmp_path: Path) -> None:
+    """The message names the file and its key."""
+    message = refusal(tmp_path, None)
+    assert str(tmp_path / "logo.svg") in message
+    assert "look.logo" in message
+    assert "illisible" in message
+
+
+def test_a_logo_too_big_is_refused(tmp_path: Path) -> None:
+    """A logo travels in every document: more than 500 kB is too much."""
+    assert "500 ko" in refusal(tmp_path, b"x" * (MAX_LOGO_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"GIF89a", b"%PDF-1.7", b"<html/>", b"<svg", b"\xff" * 9],
+    ids=["empty", "gif", "pdf", "html", "cut", "noise"],
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Any other file is refused before a document is made."""
+    assert "n'est pas une image" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "content", [image("PNG")[:60], svg("").replace(b"9", b"0")], ids=["png", "0"]
+)
+def test_a_damaged_image_is_refused(tmp_path: Path, content: bytes) -> None:
+    """An image that starts well but cannot be printed is found when the program starts."""
+    assert "abîmée" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script>alert(1)</script>",
+        '<image href="https://exemple.fr/a.png"/>',
+        '<image xlink:href="file:///etc/passwd"/>',
+        '<image href="/etc/passwd"/>',
+        '<image href="data:image/svg+xml;base64,AAAA"/>',
+        "<style>@import 'https://exemple.fr/a.css';</style>",
+        '<path fill="url(https://exemple.fr/a.svg#g)" d="M0 0h9v9z"/>',
+        '<path style="fill: URL( &quot;//exemple.fr/a&quot; )" d="M0 0h9v9z"/>',
+        "<foreignObject/>",
+    ],
+)
+def test_a_drawing_that_reaches_out_is_refused(tmp_path: Path, body: str) -> None:
+    """An SVG brings nothing from elsewhere: no file, no address, no code."""
+    assert "références extérieures" in refusal(tmp_path, svg(body))
+
+
+def test_entities_are_refused(tmp_path: Path) -> None:
+    """An entity, which may read a file or grow without end, has no place in a logo."""
+    bomb = b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + svg("<g>&a;</g>")
+    assert "références extérieures" in refusal(tmp_path, bomb)

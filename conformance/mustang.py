@@ -25,19 +25,25 @@ REFORM = {
     "BR-FR-13_BT-34",
 }
 GERMANY = {
-    "BR-DE-2",
+    "BR-DE-1",
+    "BR-DE-6",
     "BR-DE-14",
     "BR-DE-15",
     "BR-DE-21",
+    "BR-DE-27",
     "PEPPOL-EN16931-R010",
     "PEPPOL-EN16931-R020",
 }
 CENT_OF_VAT = {"arithmetic 0.01"}
-KNOWN: Mapping[str, set[str]] = {"facturx-direct": REFORM | GERMANY | CENT_OF_VAT}
+KNOWN: Mapping[str, set[str]] = {
+    "facturx-direct": REFORM | GERMANY | CENT_OF_VAT,
+    "ctc-fr": CENT_OF_VAT,
+}
 """Rules whose warnings are accepted, for each profile; docs/conformance.md says why."""
 
 _ID = re.compile(r"\[ID ([^\]]+)\]")
 _SOURCE = re.compile(r"\s*\[ID [^\]]+\] from .*$", re.DOTALL)
+_NAMESPACES = re.compile(r"\[namespace-uri\(\)='[^']*'\]|\*:|\b\w+:(?=\w)")
 _ARITHMETIC = re.compile(r"Payable total in XML is (-?[\d.]+), but calculated total is (-?[\d.]+)")
 
 
@@ -95,4 +101,7 @@ def _rule(message: etree._Element) -> str:
 
 
 def _text(message: etree._Element) -> str:
-    return " ".join(_SOURCE.sub("", message.text or "").split())
+    """What Mustang says and where, without the name of its style sheet and the namespaces."""
+    text = " ".join(_SOURCE.sub("", message.text or "").split())
+    place = message.get("location")
+    return text if place is None else f"{text} (at {_NAMESPACES.sub('', place)})"

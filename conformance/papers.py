@@ -10,6 +10,9 @@ from conformance import Standard
 from tests.golden.samples import SAMPLES
 from worker.formats import PDF, Look, render_all
 from worker.formats.embedding import XML_NAME
+from worker.formats.profiles import ALWAYS, ON_DEMAND
+
+PROFILES = (*ALWAYS, *(profile for group in ON_DEMAND.values() for profile in group))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +36,9 @@ class Control:
 
 
 def golden_papers() -> Iterator[Paper]:
-    """Every PDF of every sample, then the PDFs attached inside."""
+    """Every PDF of every sample in every dialect, then the PDFs attached inside."""
     for sample, build in SAMPLES.items():
-        for document in render_all(*build(), Look()):
+        for document in render_all(*build(), Look(), PROFILES):
             if document.media_type != PDF:
                 continue
             paper = Paper(

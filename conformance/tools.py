@@ -55,10 +55,11 @@ def fetch() -> None:
         _program(name)
     if all(jar.is_ours() for jar in (VERAPDF, MUSTANG)):
         return
-    maven = [_program("mvn"), "--batch-mode", "--quiet", f"--file={POM}", f"-Djars={JARS}"]
-    done = _run([*maven, "validate"], POM.parent)
+    options = ["--batch-mode", "--quiet", "-Dstyle.color=never", f"--file={POM}", f"-Djars={JARS}"]
+    done = _run([_program("mvn"), *options, "validate"], POM.parent)
     if done.returncode != 0:
-        raise ToolBroken(f"Maven could not fetch the validators:\n{done.stdout}{done.stderr}")
+        reason = done.stdout.strip().partition("\n")[0]
+        raise ToolBroken(f"Maven could not fetch the validators: {reason}")
     for jar in (VERAPDF, MUSTANG):
         if not jar.is_ours():
             raise ToolBroken(f"{jar.path} does not have the SHA-256 of conformance/tools.py")

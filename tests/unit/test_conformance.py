@@ -33,7 +33,10 @@ NO_PDF = (
     '<taskException type="PARSE"><exceptionMessage>End of file</exceptionMessage></taskException>'
 )
 PMT = "BR-FR-05_BT-22_PMT"
-WARNING = f'<warning type="4">La mention PMT est absente. [ID {PMT}] from /xslt/fr.xsl)</warning>'
+WARNING = (
+    '<warning type="4" location="/*:Invoice[namespace-uri()=\'urn:un\'][1]/ram:Note[1]">'
+    f"La mention PMT est absente. [ID {PMT}] from /xslt/fr.xsl)</warning>"
+)
 ARITHMETIC = (
     '<warning type="10">Arithmetical issue:Payable total in XML is {}, but calculated total is'
     " 1652.14 with tax basis 1564.80</warning>"
@@ -88,8 +91,9 @@ def test_a_file_that_cannot_be_read_fails_both_standards() -> None:
 
 
 def test_warnings_of_mustang_are_read_too() -> None:
-    """A valid document may have warnings: each rule once, without the name of its style sheet."""
-    fault = Fault(rule=PMT, text="La mention PMT est absente.", severity=Severity.WARNING)
+    """A valid document may have warnings: each rule once, with its place but no namespaces."""
+    text = "La mention PMT est absente. (at /Invoice[1]/Note[1])"
+    fault = Fault(rule=PMT, text=text, severity=Severity.WARNING)
     assert mustang_says(WARNING, WARNING) == (fault,)
 
 
@@ -122,7 +126,7 @@ def test_a_warning_is_known_for_a_profile_and_never_as_an_error() -> None:
     (warning,) = mustang_says(WARNING)
     (error,) = mustang_says(WARNING.replace("warning", "error"), status="invalid")
     assert is_known(warning, "facturx-direct")
-    assert not is_known(warning, "")
+    assert not is_known(warning, "ctc-fr")
     assert not is_known(error, "facturx-direct")
 
 

@@ -3,6 +3,9 @@
 One row per line and month, its amount computed: the rows add up to the statement's total, which
 is the invoice's (convention C3). The columns are documented in docs/documents.md and stay as
 they are: finance departments build on them.
+
+An invoice may be checked by someone who trusts neither its seller nor the names in it: no text
+of a statement is ever computed by the program that opens it.
 """
 
 import csv
@@ -124,8 +127,8 @@ def statement_xlsx(statement: Statement) -> bytes:
 _STYLES: dict[str, dict[str, object]] = {
     "title": {"bold": True, "font_size": 14},
     "fact": {"font_color": "#4d4d4d"},
-    "header": {"bold": True, "bottom": 1, "bg_color": "#eeeeee", "text_wrap": True},
-    "str": {"num_format": "@"},
+    "header": {"bold": True, "bottom": 1, "bg_color": "#eeeeee", "align": "center"},
+    "str": {"num_format": "@", "indent": 1},
     "int": {"num_format": "#,##0"},
     "Money": {"num_format": '#,##0.00 "€"'},
     "date": {"num_format": "dd/mm/yyyy", "align": "left"},

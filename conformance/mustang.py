@@ -58,8 +58,10 @@ def validate(pages: Sequence[Path], folder: Path) -> Mapping[str, tuple[Fault, .
     done = java(MUSTANG, folder, MAIN, reports, *pages)
     try:
         return {page.name: read_report(_report(reports, page)) for page in pages}
-    except (FileNotFoundError, etree.XMLSyntaxError) as error:
-        raise ToolBroken(f"Mustang gave no report: {error}\n{done.stderr}") from error
+    except (FileNotFoundError, etree.XMLSyntaxError, ValueError) as error:
+        raise ToolBroken(
+            f"Mustang gave no report that can be read: {error}\n{done.stderr}"
+        ) from error
 
 
 def read_report(report: bytes) -> tuple[Fault, ...]:

@@ -28,7 +28,9 @@ def validate(pages: Path, folder: Path) -> Mapping[str, Verdict]:
     try:
         return read_report(done.stdout.encode())
     except etree.XMLSyntaxError as error:
-        raise ToolBroken(f"veraPDF gave no report: {done.stdout}{done.stderr}") from error
+        raise ToolBroken(
+            f"veraPDF gave no report that can be read: {done.stdout}{done.stderr}"
+        ) from error
 
 
 def read_report(report: bytes) -> Mapping[str, Verdict]:

@@ -229,10 +229,15 @@ def _payment(invoice: Invoice) -> list[tuple[str, str]]:
 
 
 def _notes(invoice: Invoice) -> list[str]:
-    """The terms and the notes, each sentence once: terms often say what a coded note repeats."""
-    terms = "" if invoice.is_credit_note else invoice.payment_terms  # nothing is to be paid
+    """The terms and the notes, each sentence once: terms often say what a coded note repeats.
+
+    A credit note, of which nothing is to be paid, has neither terms nor coded notes on paying.
+    """
+    texts = [note.text for note in invoice.notes if not (note.code and invoice.is_credit_note)]
+    if not invoice.is_credit_note:
+        texts.insert(0, invoice.payment_terms)
     said: list[str] = []
-    for text in (terms, *(note.text for note in invoice.notes)):
+    for text in texts:
         if text and not any(_words(text) in _words(other) for other in said):
             said.append(text)
     return said

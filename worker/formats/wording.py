@@ -1,5 +1,6 @@
 """What the printed pages say in French, as strings: parties, dates, rates, prices."""
 
+import re
 from decimal import Decimal
 
 from worker.formats.look import Look
@@ -79,7 +80,8 @@ def grouped_siret(siret: str) -> str:
 
 
 def computation(text: str) -> str:
-    """A computation in the typography of print: no line ends before a sign that belongs to it."""
+    """A computation in the typography of print: no line ends inside what is read in one breath."""
     for sign in (":", ";", "×", "=", "+"):
         text = text.replace(f" {sign} ", f"{NO_BREAK}{sign} ")
-    return text.replace("'", "’")
+    text = text.replace("grille ", f"grille{NO_BREAK}").replace("'", "’")
+    return re.sub(r"(?<=\d) (?=utilisateurs?\b)", NO_BREAK, text)

@@ -101,10 +101,12 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [image("PNG")[:60], svg("").replace(b"9", b"0")], ids=["png", "0"]
+    "content",
+    [image("PNG")[:60], svg("").replace(b"9", b"0"), image("JPEG", "CMYK")],
+    ids=["cut", "empty", "cmyk"],
 )
 def test_a_damaged_image_is_refused(tmp_path: Path, content: bytes) -> None:
-    """An image that starts well but cannot be printed is found when the program starts."""
+    """What starts like an image but cannot be printed, or not for archives, is found at once."""
     assert "abîmée" in refusal(tmp_path, content)
 
 

@@ -64,7 +64,11 @@ def read_look(accent: str, logo: Path | None) -> Look:
             "Réduisez-le : il est imprimé sur 16 mm de haut, dans chaque document.",
         )
     if problem := _problem(content):
-        raise _refused(logo, problem, "Donnez une image PNG, JPEG ou SVG, sans lien vers ailleurs.")
+        raise _refused(
+            logo,
+            problem,
+            "Donnez une image PNG, JPEG ou SVG en couleurs RVB (et non CMJN), sans lien vers ailleurs.",
+        )
     return Look(accent=accent, logo=content)
 
 

@@ -67,7 +67,7 @@ def read_look(accent: str, logo: Path | None) -> Look:
         raise _refused(
             logo,
             problem,
-            "Donnez une image PNG, JPEG ou SVG en couleurs RVB (et non CMJN), sans lien vers ailleurs.",
+            "Donnez une image PNG, JPEG ou SVG, en couleurs RVB et sans lien vers ailleurs.",
         )
     return Look(accent=accent, logo=content)
 

@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
+from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
 from worker.validation.files import FileKind, Verdict, validate_file
@@ -35,7 +36,7 @@ def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> 
     """Verdict, kind and codes of a file with this content."""
     path = folder / "facture"
     path.write_bytes(content)
-    answer = validate_file(path, profile)
+    answer = validate_file(path, service(), profile)
     assert all(finding.message for finding in answer.findings)
     return [
         answer.verdict,
@@ -49,11 +50,14 @@ def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> 
     [
         (UBL, FileKind.UBL_INVOICE),
         (b"\xef\xbb\xbf" + UBL, FileKind.UBL_INVOICE),
+        (UBL.decode().replace("UTF-8", "UTF-16").encode("utf-16"), FileKind.UBL_INVOICE),
         (CII, FileKind.CII_EN16931),
-        (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
         (pdf("factur-x.xml", CII), FileKind.FACTURX),
         (pdf("zugferd-invoice.xml", CII), FileKind.FACTURX),
-        (pdf("xrechnung.xml", changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+        (
+            changed(CII, "en16931:2017<", "en16931:2017#conformant#urn:factur-x.eu:1p0:extended<"),
+            FileKind.CII_FACTURX,
+        ),
     ],
 )
 def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
@@ -61,16 +65,35 @@ def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind:
     assert verdict_on(tmp_path, content) == [Verdict.VALID, kind]
 
 
+@pytest.mark.parametrize(
+    "content,kind",
+    [
+        (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
+        (changed(UBL, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.UBL_INVOICE),
+        (pdf("xrechnung.xml", changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+    ],
+)
+def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
+    """A claim whose calculation rules are not here is said to be incompletely checked."""
+    assert verdict_on(tmp_path, content) == [Verdict.INVALID, kind, "CLAIM-UNKNOWN"]
+
+
+def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:
+    """EN 16931 is checked, and the person knows that the rules of that use are not."""
+    peppol = changed(UBL, "en16931:2017<", "en16931:2017#compliant#urn:fdc:peppol.eu:2017<")
+    codes = [Verdict.VALID, FileKind.UBL_INVOICE, "CLAIM-OWN-RULES"]
+    assert verdict_on(tmp_path, peppol) == codes
+
+
 def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
     """A SIREN is right in UBL and wrong for Chorus Pro; the reports name the rules that ran."""
     siren = changed(UBL, ">24820001600017<", ">248200016<", 2)
     assert verdict_on(tmp_path, siren, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
     assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
-    names = [
-        report.rule_set.name for report in validate_file(tmp_path / "facture", "chorus").reports
-    ]
-    assert len(names) == 2
-    assert "Chorus Pro" in names[1]
+    reports = validate_file(tmp_path / "facture", service(), "chorus").reports
+    assert [report.valid for report in reports] == [True, True, False]
+    assert "EN 16931" in reports[1].rule_set.name
+    assert "Chorus Pro" in reports[2].rule_set.name
 
 
 FACTS = [
@@ -91,9 +114,10 @@ FACTS = [
 def test_cii_obeys_the_same_limits(tmp_path: Path, old: str, new: str, code: str) -> None:
     """Each limit is read at its place in CII and refuses in French, with the place."""
     altered = changed(CII, old, new)
-    assert verdict_on(tmp_path, altered, None)[0] == Verdict.VALID
+    assert code not in verdict_on(tmp_path, altered, None)
     assert code in verdict_on(tmp_path, altered)
-    finding = validate_file(tmp_path / "facture", "chorus").findings[0]
+    findings = validate_file(tmp_path / "facture", service(), "chorus").findings
+    finding = next(finding for finding in findings if finding.code == code)
     assert "ligne" in finding.where
     assert finding.remedy
 
@@ -145,7 +169,7 @@ def test_an_absent_framework_is_only_a_warning(tmp_path: Path) -> None:
     """Chorus Pro supposes A1, and a person should know."""
     path = tmp_path / "facture"
     path.write_bytes(changed(UBL, "<cbc:ProfileID>A1</cbc:ProfileID>", ""))
-    answer = validate_file(path, "chorus")
+    answer = validate_file(path, service(), "chorus")
     assert answer.verdict is Verdict.VALID
     assert [finding.severity for finding in answer.findings] == [Severity.WARNING]
 
@@ -162,7 +186,10 @@ BOMB = b"<!DOCTYPE a [<!ENTITY a0 'ha'>%b]><a>&a9;</a>" % b"".join(
         (b"facture;montant\n1;2\n", "FILE-NOT-INVOICE"),
         (b"PK\x03\x04" + b"\0" * 40, "FILE-NOT-INVOICE"),
         (b"<facture/>", "XML-OTHER-KIND"),
+        (b"<SCRDMCCBDACIOMessageStructure/>", "XML-ORDER"),
         (b"<html><body>", "XML-MALFORMED"),
+        (UBL[:-40], "XML-MALFORMED"),
+        (b"<a>" * 300 + b"</a>" * 300, "XML-TOO-LARGE"),
         (BOMB, "XML-DOCTYPE"),
         (pdf(), "PDF-NO-XML"),
         (pdf("order-x.xml", CII), "PDF-NO-XML"),
@@ -180,7 +207,7 @@ BOMB = b"<!DOCTYPE a [<!ENTITY a0 'ha'>%b]><a>&a9;</a>" % b"".join(
 def test_what_is_no_invoice_is_unreadable(tmp_path: Path, content: bytes, code: str) -> None:
     """Each unreadable file gets its own reason, and no rule is said to have run."""
     assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, code]
-    assert validate_file(tmp_path / "facture").reports == ()
+    assert validate_file(tmp_path / "facture", service()).reports == ()
 
 
 def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
@@ -188,7 +215,7 @@ def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     codes = {
-        path: [finding.code for finding in validate_file(path).findings]
+        path: [finding.code for finding in validate_file(path, service()).findings]
         for path in (tmp_path / "absent", tmp_path, pipe, Path("/dev/zero"), Path("a\0b"))
     }
     assert list(codes.values()) == [
@@ -205,7 +232,9 @@ def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "enorme.xml"
     with path.open("wb") as file:
         file.truncate(2 * 1024**3)
-    assert [finding.code for finding in validate_file(path).findings] == ["FILE-TOO-LARGE"]
+    assert [finding.code for finding in validate_file(path, service()).findings] == [
+        "FILE-TOO-LARGE"
+    ]
 
 
 def zeros(megabytes: int) -> bytes:
@@ -229,7 +258,7 @@ def test_a_deflate_bomb_is_stopped_by_the_system(tmp_path: Path) -> None:
     path = tmp_path / "bombe.pdf"
     document.save(path)
     assert path.stat().st_size < 2_000_000
-    answer = validate_file(path)
+    answer = validate_file(path, service())
     assert [finding.code for finding in answer.findings] == ["PDF-TOO-LARGE"]
 
 
@@ -245,4 +274,4 @@ def test_a_module_in_the_current_folder_is_never_run(
 def test_an_unknown_profile_is_a_wrong_use(tmp_path: Path) -> None:
     """A misspelt profile never passes for a successful check."""
     with pytest.raises(WrongUse, match="peppol"):
-        validate_file(tmp_path / "facture.xml", "peppol")
+        validate_file(tmp_path / "facture.xml", service(), "peppol")

@@ -15,7 +15,6 @@ from worker.cli.console import (
     finding_json,
     put,
     put_json,
-    say,
     show_findings,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
@@ -74,7 +73,10 @@ def validate(
 
     Code de sortie : 0 valides, 1 invalides, 2 illisibles.
     """
+    from dataclasses import replace
+
     from worker.validation.files import Verdict, validate_file
+    from worker.validation.service import ValidationService
 
     codes = {Verdict.VALID: DONE, Verdict.INVALID: TO_LOOK_AT, Verdict.UNREADABLE: UNREADABLE}
     words = {
@@ -82,11 +84,11 @@ def validate(
         Verdict.INVALID: "INVALIDE",
         Verdict.UNREADABLE: "ILLISIBLE",
     }
-    results = [validate_file(file, profile) for file in files]
+    with ValidationService() as service:
+        results = [validate_file(file, service, profile) for file in files]
     if as_json:
         put_json(
             ok=all(result.verdict is Verdict.VALID for result in results),
-            not_checked=["schematron"],
             files=[
                 {
                     "file": str(file),
@@ -113,6 +115,10 @@ def validate(
             )
             kind = f" ({result.kind.value})" if result.kind else ""
             put(f"{file}{kind} : {words[result.verdict]}{f' — {rules}' if rules else ''}")
-            show_findings(result.findings)
-        say("Non contrôlé ici : les règles de calcul d'EN 16931 (Schematron).")
+            show_findings(
+                [
+                    replace(found, message=f"{found.code} : {found.message}")
+                    for found in result.findings
+                ]
+            )
     raise typer.Exit(max(codes[result.verdict] for result in results))

@@ -16,22 +16,10 @@ from xmlschema import XMLSchema, XMLSchemaException, XMLSchemaValidationError
 from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, facets
 
 from worker.findings import Finding
+from worker.validation.paths import short, shorten, where
 
-MAX_VALUE = 80
-"""Characters of an offending value shown to people."""
 MAX_EXPECTED = 5
 """Names of expected elements shown to people: UBL often has dozens."""
-_PREFIXES = {
-    "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2": "",
-    "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2": "",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2": "cac:",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2": "cbc:",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2": "ext:",
-    "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100": "rsm:",
-    "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100": "ram:",
-    "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100": "udt:",
-    "urn:un:unece:uncefact:data:standard:QualifiedDataType:100": "qdt:",
-}
 _FACETS: Mapping[type, str] = {
     facets.XsdMaxLengthFacet: "est trop long",
     facets.XsdMinLengthFacet: "est trop court",
@@ -90,17 +78,17 @@ def _finding(error: XMLSchemaValidationError) -> Finding:
     if match := _MISSING_ATTRIBUTE.search(error.reason or ""):
         return Finding(
             code="XSD-ATTRIBUTE",
-            message=f"Il manque l'attribut « {match[1]} » à « {_short(element.tag)} ».",
+            message=f"Il manque l'attribut « {match[1]} » à « {short(element.tag)} ».",
             remedy="Ajoutez cet attribut.",
-            where=_where(element),
+            where=where(element),
         )
     return _value_finding(error, element)
 
 
 def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Element) -> Finding:
-    name = _short(element.tag)
+    name = short(element.tag)
     expected = [
-        _short(particle.name)
+        short(particle.name)
         for particle in error.expected or ()
         if isinstance(particle, XsdElement) and particle.name
     ]
@@ -110,20 +98,20 @@ def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Elemen
             code="XSD-ABSENT",
             message=f"Il manque {listed or 'un élément obligatoire'} dans « {name} ».",
             remedy="Ajoutez l'élément manquant, à sa place.",
-            where=_where(element),
+            where=where(element),
         )
     child = element[error.index] if error.index < len(element) else element
     return Finding(
         code="XSD-UNEXPECTED",
-        message=f"L'élément « {_short(error.invalid_tag)} » n'a pas sa place dans « {name} », "
+        message=f"L'élément « {short(error.invalid_tag)} » n'a pas sa place dans « {name} », "
         "ou pas à cet endroit.",
         remedy=f"À cet endroit, le schéma attend {listed}." if listed else "Retirez cet élément.",
-        where=_where(child),
+        where=where(child),
     )
 
 
 def _value_finding(error: XMLSchemaValidationError, element: _Element) -> Finding:
-    name = _short(element.tag)
+    name = short(element.tag)
     value = element.text or ""
     if match := _ATTRIBUTE.match(error.reason or ""):
         value = element.get(match[1], "")
@@ -134,12 +122,12 @@ def _value_finding(error: XMLSchemaValidationError, element: _Element) -> Findin
     )
     return Finding(
         code="XSD-VALUE",
-        message=f"Le contenu de « {name} » {fault} : « {_shorten(value)} »."
+        message=f"Le contenu de « {name} » {fault} : « {shorten(value)} »."
         if value
         else f"Le contenu de « {name} » manque : il {fault}.",
         remedy=_documentation(validator) or "Corrigez cette valeur.",
-        where=_where(element),
-        value=_shorten(value),
+        where=where(element),
+        value=shorten(value),
     )
 
 
@@ -150,26 +138,3 @@ def _documentation(validator: object) -> str:
         if note.get("{http://www.w3.org/XML/1998/namespace}lang") == "fr":
             return " ".join((note.text or "").split())
     return ""
-
-
-def _where(element: _Element) -> str:
-    """The path with the usual prefixes, whatever those of the document, and the line."""
-    steps = []
-    node: _Element | None = element
-    while node is not None:
-        parent = node.getparent()
-        twins = [] if parent is None else [child for child in parent if child.tag == node.tag]
-        rank = f"[{twins.index(node) + 1}]" if len(twins) > 1 else ""
-        steps.append(_short(node.tag) + rank)
-        node = parent
-    return f"/{'/'.join(reversed(steps))}, ligne {element.sourceline}"
-
-
-def _short(tag: str | bytes) -> str:
-    name = etree.QName(tag)
-    return _PREFIXES.get(name.namespace or "", "") + name.localname
-
-
-def _shorten(value: str) -> str:
-    value = " ".join(value.split())
-    return value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…"

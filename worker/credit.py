@@ -16,11 +16,11 @@ from worker.invoice import (
     Note,
     PrecedingInvoice,
     VatBreakdown,
-    VatMethod,
     totals_of,
 )
-from worker.money import Money, shares, tax_on
+from worker.money import Money, french, french_integer, shares, tax_on
 from worker.period import french_date
+from worker.vat import VatMethod
 
 
 class NothingToCredit(ValueError):
@@ -129,14 +129,22 @@ def _credit_lines(chosen: Sequence[Remainder], wanted: Mapping[str, int]) -> lis
         [(item.net.cents * wanted[item.line.identifier], item.quantity) for item in chosen]
     )
     return [
-        replace(
-            item.line,
-            quantity=wanted[item.line.identifier],
-            net=Money(net),
-            gross=item.line.unit_price_gross * wanted[item.line.identifier],
-        )
+        _credited(item.line, wanted[item.line.identifier], Money(net))
         for item, net in zip(chosen, nets, strict=True)
     ]
+
+
+def _credited(line: InvoiceLine, quantity: int, net: Money) -> InvoiceLine:
+    price = line.unit_price_gross
+    return replace(
+        line,
+        quantity=quantity,
+        net=net,
+        gross=price * quantity,
+        description=f"{french_integer(quantity)} utilisateurs × mois crédités sur "
+        f"{french_integer(line.quantity)} facturés, au prix convenu de {french(price)} TTC par "
+        f"utilisateur et par mois = {french(price * quantity)}.",
+    )
 
 
 def _group(
@@ -162,7 +170,7 @@ def _group(
 def _reason(invoice: Invoice, reason: str) -> str:
     return (
         f"Avoir sur la facture n° {invoice.number} du {french_date(invoice.issue_date)}. "
-        f"Motif : {reason}"
+        f"Motif : {reason.rstrip('.')}."
     )
 
 

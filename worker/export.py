@@ -49,6 +49,14 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
                                 "version": check.version,
                                 "sha256": check.sha256,
                                 "valid": True,
+                                "warnings": [
+                                    {
+                                        "code": finding.code,
+                                        "where": finding.where,
+                                        "message": finding.message,
+                                    }
+                                    for finding in check.findings
+                                ],
                             }
                             for check in document.checks
                         ],

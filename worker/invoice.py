@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from worker.members import Address, BillingReferences, Member
 from worker.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
 from worker.period import Period
 from worker.rating import RatedLine
-from worker.vat import VatCategory, VatRegime
+from worker.vat import VatCategory, VatMethod, VatPoint, VatRegime
 
 COMMERCIAL_INVOICE = "380"
 CREDIT_NOTE = "381"
@@ -23,23 +22,6 @@ USER_MONTH = "MON"
 """UN/ECE Rec 20 "month": the quantity of a line is users × months."""
 PRICE_BASE_MONTHS = 12
 """BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
-
-
-class VatMethod(StrEnum):
-    """How an agreed TTC total becomes HT and VAT (docs/documents.md, "TTC, HT, TVA")."""
-
-    DIFFERENCE = "difference"
-    """VAT = TTC − HT: the total with VAT (BT-112) is the agreed one."""
-    ROUNDING = "rounding"
-    """VAT = HT × rate: where the total with VAT misses the agreed one, BT-114 makes up for it."""
-
-
-class VatPoint(StrEnum):
-    """When VAT falls due to the State (BT-8, CGI art. 269): for services, on collection."""
-
-    COLLECTION = "encaissements"
-    DEBITS = "debits"
-    """When invoiced, by option; the invoice must say so (CGI ann. II art. 242 nonies A)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

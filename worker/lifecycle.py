@@ -42,24 +42,32 @@ class InvoiceStatus(StrEnum):
     """Cancelled by a credit note."""
 
 
+class InvoiceKind(StrEnum):
+    """What a row of the books is: both are numbered, frozen and deposited alike."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
 S = InvoiceStatus
 MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.DRAFT: frozenset({S.ISSUED, S.PARKED}),
     S.PARKED: frozenset({S.DRAFT}),
-    S.ISSUED: frozenset({S.SENDING}),
+    S.ISSUED: frozenset({S.SENDING, S.CANCELLED}),
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
-    S.REFUSED: frozenset({S.ISSUED}),
-    S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED}),
-    S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED}),
+    S.REFUSED: frozenset({S.ISSUED, S.CANCELLED}),
+    S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED, S.CANCELLED}),
+    S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.REJECTED: frozenset({S.CANCELLED, S.INTEGRATED, S.SUSPENDED, S.SETTLED}),
-    S.SETTLED: frozenset(),
+    S.SETTLED: frozenset({S.CANCELLED}),
     S.CANCELLED: frozenset(),
 }
 """Every move a status may make. Deposited goes to unknown when a duplicate is refused: the
 first copy may be the one that lives. A rejected invoice may be seen accepted again, since the
-buyer's statuses come in any order."""
+buyer's statuses come in any order. Only credit notes that cover an invoice cancel it, and never
+while a deposit is under way."""
 
 
 class Effort(StrEnum):
@@ -102,6 +110,10 @@ class TrackedInvoice:
     """Where one invoice stands, as the waiting half sees it. Its content is elsewhere, frozen.
 
     Attributes:
+        kind: an invoice, or a credit note.
+        corrects: of a credit note, the id of its invoice.
+        total: TTC, to be paid or given back: positive.
+        rounding: BT-114, part of the total: the portal shows the total without it.
         number: empty before issue.
         version: of its documents: 1 at issue, one more for each correction after a refusal.
         flux_number: numeroFluxDepot.
@@ -117,7 +129,10 @@ class TrackedInvoice:
     year: int
     status: InvoiceStatus
     status_since: datetime
+    kind: InvoiceKind
+    corrects: int | None
     total: Money
+    rounding: Money
     number: str
     issue_date: date | None
     due_date: date | None
@@ -130,3 +145,22 @@ class TrackedInvoice:
     detail: str
     next_check_at: datetime | None
     checks: int
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Whether it gives money back."""
+        return self.kind is InvoiceKind.CREDIT_NOTE
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is a credit note kept in our books: settled without any deposit."""
+        return (
+            self.is_credit_note
+            and self.status is InvoiceStatus.SETTLED
+            and self.deposited_at is None
+        )
+
+    @property
+    def signed_total(self) -> Money:
+        """TTC as it adds up with others: a credit note counts below zero."""
+        return -self.total if self.is_credit_note else self.total

@@ -39,7 +39,7 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     return (
         found.number == ours.number
         and found.recipient == ours.siret
-        and found.gross == ours.total
+        and _same_amount(found, ours)
         and _same_year(found, ours)
     )
 
@@ -172,7 +172,13 @@ def _was_received(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
 def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     # Only what the portal did say: a field it left out proves nothing.
     another_buyer = found.recipient not in ("", ours.siret)
-    return another_buyer or found.gross not in (None, ours.total)
+    return another_buyer or (found.gross is not None and not _same_amount(found, ours))
+
+
+def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:
+    """The total with VAT (BT-112); nobody knows whether the portal signs that of a credit note."""
+    gross = ours.total - ours.rounding
+    return found.gross == gross or (ours.is_credit_note and found.gross == -gross)
 
 
 def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:

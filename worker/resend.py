@@ -81,7 +81,7 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.REJECTED: (
         "le membre l'a rejetée, son numéro ne peut plus servir",
-        "Il faut un avoir interne, puis une nouvelle facture.",
+        "Annulez-la par un avoir interne : « credit NUMERO --reason … ».",
     ),
     S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
 }
@@ -141,7 +141,7 @@ def _apply(
             invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")
             return
         version = invoices.correct(session, invoice.id, corrected, now)
-        statement = invoices.statement_of(session, invoice.id)
+        statement = None if invoice.is_credit_note else invoices.statement_of(session, invoice.id)
         hashes = keep_documents(issuer, session, invoice.id, version, corrected, statement)
         journal.append(
             session,

@@ -37,6 +37,7 @@ from stdnum.fr import siret, tva
 
 from worker.errors import ConfigurationError
 from worker.findings import Finding
+from worker.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
@@ -135,6 +136,14 @@ class Syndicat(Section):
     name: Text
     siret: Annotated[str, AfterValidator(_siret)]
     vat_number: Annotated[str, AfterValidator(_vat)] = ""
+    legal_form: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    """BT-33."""
+    contact_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    """BT-41: a service, such as « Service facturation »."""
+    contact_phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=30)] = ""
+    contact_email: Annotated[
+        str, StringConstraints(pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$", max_length=99)
+    ] = ""
     address: Text
     complement: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
     postcode: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
@@ -144,11 +153,26 @@ class Syndicat(Section):
     account_name: Text
 
 
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+
+
 class Billing(Section):
     """Terms of the yearly invoice."""
 
     due_days: Annotated[int, Field(ge=0, le=365)] = 30
-    payment_terms: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    payment_terms: Sentence
+    """BT-20, with ``late_payment`` after it."""
+    late_payment: Sentence = (
+        "En cas de retard, l'intérêt au taux légal peut être demandé sur les sommes dues."
+    )
+    """Convention C8; also the coded note PMD of the reform."""
+    recovery_costs: Sentence = "Aucune indemnité forfaitaire pour frais de recouvrement."
+    """Coded note PMT."""
+    early_payment: Sentence = "Aucun escompte pour paiement anticipé."
+    """Coded note AAB."""
+    vat_method: VatMethod = VatMethod.DIFFERENCE
+    vat_point: VatPoint | None = None
+    """BT-8; said only when it is set."""
     campaign_day: Annotated[
         str, StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"), AfterValidator(_day_of_year)
     ] = "01-05"
@@ -160,9 +184,10 @@ class Numbering(Section):
 
     invoice: str
     statement: str
+    credit_note: str = "AVOIR-{annee}-"
     width: Annotated[int, Field(ge=3, le=12)] = 5
 
-    @field_validator("invoice", "statement")
+    @field_validator("invoice", "statement", "credit_note")
     @classmethod
     def _prefix(cls, value: str) -> str:
         sample = value.replace("{annee}", "2026")
@@ -176,16 +201,30 @@ class Numbering(Section):
 
     @model_validator(mode="after")
     def _lengths(self) -> "Numbering":
-        for prefix in (self.invoice, self.statement):
+        prefixes = (self.invoice, self.statement, self.credit_note)
+        for prefix in prefixes:
             length = len(prefix.replace("{annee}", "2026")) + self.width
             if length > NUMBER_LIMIT:
                 raise ValueError(
                     f"« {prefix} » et {self.width} chiffres font {length} caractères : "
                     f"Chorus Pro en accepte {NUMBER_LIMIT}"
                 )
-        if self.invoice == self.statement:
-            raise ValueError("les deux séries doivent avoir des préfixes différents")
+        if len(set(prefixes)) < len(prefixes):
+            raise ValueError("les séries doivent avoir des préfixes différents")
         return self
+
+
+class ExtraProfile(StrEnum):
+    """A dialect made beside the two usual ones (docs/documents.md)."""
+
+    CHORUS_E1_UBL = "chorus-e1-ubl"
+    CTC_FR = "ctc-fr"
+
+
+class Documents(Section):
+    """What is made of each invoice, beside the Factur-X that is deposited and its UBL."""
+
+    also: tuple[ExtraProfile, ...] = ()
 
 
 class Data(Section):
@@ -248,6 +287,7 @@ class Settings(BaseSettings):
     syndicat: Syndicat
     billing: Billing
     numbering: Numbering
+    documents: Documents = Documents()
     data: Data = Data()
     portal: PortalSettings
     worker: WorkerSettings = WorkerSettings()

@@ -24,7 +24,12 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
         case InvoiceStatus.SUSPENDED:
             text = "joignez sur le portail Chorus Pro les pièces demandées par le membre"
         case InvoiceStatus.REJECTED:
-            text = "rejetée par le membre : avoir interne, puis nouvelle facture"
+            text = (
+                "rejeté par le membre : voyez avec lui"
+                if invoice.is_credit_note
+                else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
+                f"chorus-worker credit {invoice.number} --reason « … »"
+            )
         case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
             text = "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail"
         case InvoiceStatus.DEPOSITED if waited > TOO_LONG or invoice.detail:

@@ -45,3 +45,20 @@ class VatRegime:
     def taxed(self) -> bool:
         """Whether VAT is charged."""
         return self.category is VatCategory.STANDARD
+
+
+class VatMethod(StrEnum):
+    """How an agreed TTC total becomes HT and VAT (docs/documents.md, "TTC, HT, TVA")."""
+
+    DIFFERENCE = "difference"
+    """VAT = TTC − HT: the total with VAT (BT-112) is the agreed one."""
+    ROUNDING = "rounding"
+    """VAT = HT × rate: where the total with VAT misses the agreed one, BT-114 makes up for it."""
+
+
+class VatPoint(StrEnum):
+    """When VAT falls due to the State (BT-8, CGI art. 269): for services, on collection."""
+
+    COLLECTION = "encaissements"
+    DEBITS = "debits"
+    """When invoiced, by option; the invoice must say so (CGI ann. II art. 242 nonies A)."""

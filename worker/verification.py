@@ -11,12 +11,13 @@ from typing import Any
 from sqlmodel import Session
 
 from worker.audit import EventTag
+from worker.credit import credited_total
 from worker.errors import IntegrityError
 from worker.findings import Finding
-from worker.lifecycle import TrackedInvoice
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.storage import Store, invoices, journal
 
-ISSUED = (EventTag.INVOICE_ISSUED, EventTag.INVOICE_CORRECTED)
+ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:
@@ -44,8 +45,10 @@ def _compare(
         yield _differs(invoice.number, "le journal ne connaît pas son émission")
         return
     content = invoices.content(session, invoice.id)
-    statement = invoices.statement_of(session, invoice.id)
-    amounts = {invoice.total, content.totals.gross, statement.total}
+    amounts = {invoice.total, content.totals.payable}
+    if not invoice.is_credit_note:
+        amounts.add(invoices.statement_of(session, invoice.id).total)
+        yield from _credits(session, invoice)
     if {str(amount) for amount in amounts} != {told[0]["total_ttc"]}:
         found = ", ".join(sorted(str(amount) for amount in amounts))
         yield _differs(
@@ -69,6 +72,16 @@ def _compare(
             store.archive.get(sha256)
         except IntegrityError as error:
             yield _differs(invoice.number, error.message)
+
+
+def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
+    """Never more given back than invoiced; cancelled when, and only when, all of it was."""
+    credited = credited_total(invoices.credit_notes(session, invoice.id))
+    cancelled = invoice.status is InvoiceStatus.CANCELLED
+    if credited > invoice.total or cancelled != (credited == invoice.total):
+        yield _differs(
+            invoice.number, f"avoirs de {credited} € sur {invoice.total} €, état {invoice.status}"
+        )
 
 
 def _differs(number: str, what: str) -> Finding:

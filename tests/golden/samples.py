@@ -13,23 +13,13 @@ from hashlib import sha256
 from worker.consumption import MonthlyUse, ServiceUse, SourceRow
 from worker.credit import credit
 from worker.formats import statement_attachment
-from worker.invoice import (
-    ContactPoint,
-    Invoice,
-    Note,
-    Party,
-    PaymentMeans,
-    VatMethod,
-    VatPoint,
-    build_draft,
-    issue,
-)
+from worker.invoice import ContactPoint, Invoice, Note, Party, PaymentMeans, build_draft, issue
 from worker.members import Address, BillingReferences, Member
 from worker.money import Money
 from worker.period import Month
 from worker.rating import RatedLine, per_user_month
 from worker.statement import Statement
-from worker.vat import VatCategory, VatRegime
+from worker.vat import VatCategory, VatMethod, VatPoint, VatRegime
 
 YEAR = 2025
 STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))

@@ -9,7 +9,6 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from threading import Barrier, Thread
-from typing import Any
 
 import pikepdf
 import pytest
@@ -40,6 +39,7 @@ from worker.lifecycle import InvoiceStatus
 from worker.members import BillingReferences
 from worker.money import Money
 from worker.portals.memory import Condition
+from worker.press import CheckedDocument
 from worker.statement import Statement
 from worker.storage import invoices
 
@@ -146,10 +146,10 @@ def test_a_grid_changed_after_use_is_refused(desk: Desk) -> None:
     assert counters(desk) == [11, 11]
 
 
-def unprintable(siret: str) -> Callable[[Invoice, Statement], Sequence[Document]]:
+def unprintable(siret: str) -> Callable[[Invoice, Statement | None], Sequence[Document]]:
     """A renderer that cannot print one member."""
 
-    def render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
+    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
         if invoice.buyer.siret == siret:
             raise ValueError("U+0007")
         return light_render(invoice, statement)
@@ -175,18 +175,21 @@ def test_a_member_that_cannot_be_printed_is_parked_and_leaves_no_gap(desk: Desk)
 
 
 def test_an_invalid_document_parks_its_member(desk: Desk) -> None:
-    """What breaks its schema is never numbered, nor kept in the database."""
+    """What breaks a rule is never numbered, nor kept in the database, nor in the archive."""
     victim = STORY[1].siret
     refusal = Finding(code="XSD", message="élément inattendu", remedy="corrigez")
 
-    def validate(document: Document) -> tuple[tuple[Any, ...], tuple[Finding, ...]]:
-        return (), (refusal,) if victim.encode() in document.content else ()
+    def check(document: Document) -> CheckedDocument:
+        wrong = (refusal,) if victim.encode() in document.content else ()
+        return CheckedDocument(document=document, findings=wrong)
 
-    outcomes = list(issue_year(replace(desk.issuer(), validate=validate), YEAR))
+    desk.check = check
+    outcomes = desk.issue()
 
     assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
     (outcome,) = [o for o in outcomes if o.member.siret == victim]
     assert outcome.findings == (refusal,)
+    assert all(victim.encode() not in content for content in desk.archived().values())
     (parked,) = [i for i in desk.invoices() if i.siret == victim]
     assert (parked.status, parked.number, parked.findings) == (
         InvoiceStatus.PARKED,
@@ -198,7 +201,7 @@ def test_an_invalid_document_parks_its_member(desk: Desk) -> None:
 def test_a_storage_failure_in_the_middle_leaves_no_trace(desk: Desk) -> None:
     """The fifth member cannot be written: its number waits for the next run."""
 
-    def render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
+    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
         if invoice.number == number(5):
             raise StorageUnavailable("Le disque refuse d'écrire.")
         return light_render(invoice, statement)
@@ -407,19 +410,25 @@ def test_a_parked_member_whose_use_goes_away_is_let_go(desk: Desk) -> None:
 def test_the_real_documents_are_kept_with_what_they_passed(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    """Four documents for each invoice, their hashes in the journal, their checks recorded."""
+    """Six documents for each invoice, their hashes in the journal, their checks recorded."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, real=True)
     assert numbers(desk.issue()) == [number(rank) for rank in range(1, 12)]
     journal = dict(desk.events(EventTag.INVOICE_ISSUED))
     archive = desk.archived()
     for rank in range(1, 12):
         documents = {document.kind: document for document in desk.documents(number(rank))}
-        assert set(documents) == set(DocumentKind)
+        assert {kind: len(document.checks) for kind, document in documents.items()} == {
+            DocumentKind.FACTURX: 2,
+            DocumentKind.CII: 2,
+            DocumentKind.UBL: 3,
+            DocumentKind.STATEMENT: 0,
+            DocumentKind.STATEMENT_CSV: 0,
+            DocumentKind.STATEMENT_XLSX: 0,
+        }
         assert {kind.value: d.sha256 for kind, d in documents.items()} == journal[number(rank)][
             "documents"
         ]
-        assert [len(documents[kind].checks) for kind in DocumentKind] == [1, 1, 2, 0]
         with pikepdf.open(BytesIO(archive[documents[DocumentKind.FACTURX].sha256])) as pdf:
             embedded = pdf.attachments[XML_NAME].get_file().read_bytes()
         assert embedded == archive[documents[DocumentKind.CII].sha256]
-    assert len(archive) == 44
+    assert len(archive) == 66

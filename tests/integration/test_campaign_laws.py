@@ -85,7 +85,7 @@ class Campaign(RuleBasedStateMachine):
     def issue(self, fault: str) -> None:
         """One member more, unless something is wrong with it."""
 
-        def render(invoice: Invoice, statement: Statement) -> Sequence[Document]:
+        def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
             match fault:
                 case "unprintable":
                     raise ValueError("U+0000")

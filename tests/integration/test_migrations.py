@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex
 from sqlmodel import SQLModel
@@ -17,7 +19,8 @@ import worker.storage.engine
 from tests.integration.conftest import Place
 from tests.postgresql_server import Server
 from worker.errors import ConfigurationError, IntegrityError
-from worker.storage import Store, create_store, open_store
+from worker.lifecycle import InvoiceKind
+from worker.storage import Store, create_store, invoices, open_store
 from worker.storage.engine import SCHEMA
 from worker.storage.tables import UsageRow
 
@@ -51,6 +54,7 @@ def test_partial_indexes_have_the_condition_of_the_tables(store: Store) -> None:
     assert partial == {
         "usage_current",
         "reference_current",
+        "hold_in_force",
         "invoice_that_counts",
         "one_open_attempt",
     }
@@ -101,15 +105,46 @@ def test_two_programs_may_create_at_once(
     if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("created_twice")
-    command = "import sys; from pathlib import Path; from worker.storage import create_store"
-    command += "; create_store(sys.argv[1], Path(sys.argv[2]))"
+    code = "import sys; from pathlib import Path; from worker.storage import create_store"
+    code += "; create_store(sys.argv[1], Path(sys.argv[2]))"
     programs = [
-        subprocess.Popen([sys.executable, "-c", command, url, str(tmp_path)]) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path)]) for _ in range(2)
     ]
     assert [program.wait(60) for program in programs] == [0, 0]
     store = open_store(url, tmp_path)
     with store.reading() as session:
         assert session.execute(text("SELECT COUNT(*) FROM journal_head")).scalar() == 1
+    store.engine.dispose()
+
+
+def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
+    """Opening a database of the first schema keeps its invoices, none of them a credit note."""
+    url = f"sqlite:///{tmp_path / 'worker.sqlite'}"
+    engine = create_engine(url)
+    config = Config()
+    folder = Path(worker.storage.engine.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO invoice (siret, member_name, year, status, status_since, total_cents, "
+                "number, version, findings, flux_number, portal_status, detail, checks) VALUES "
+                "('24820001600017', 'CC', 2025, 'integrated', '2026-01-05T09:00:00.000000Z', "
+                "319680, 'BSN-2026-00001', 1, '[]', '', '', '', 0)"
+            )
+        )
+        connection.commit()
+    engine.dispose()
+    store = open_store(url, tmp_path)
+    with store.reading() as session:
+        (kept,) = invoices.tracked(session)
+    assert (kept.number, kept.kind, kept.corrects) == (
+        "BSN-2026-00001",
+        InvoiceKind.INVOICE,
+        None,
+    )
     store.engine.dispose()
 
 

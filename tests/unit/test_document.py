@@ -46,4 +46,5 @@ def test_kinds_are_file_names_that_differ() -> None:
     """Each kind is a plain file name, so that an export never writes one over the other."""
     names = [kind.value for kind in DocumentKind]
     assert len(set(names)) == len(names)
-    assert all(name.rpartition(".")[2] in {"pdf", "xml"} and "/" not in name for name in names)
+    assert {name.rpartition(".")[2] for name in names} == {"pdf", "xml", "csv", "xlsx"}
+    assert all("/" not in name for name in names)

@@ -18,7 +18,6 @@ from worker.invoice import (
     Party,
     PaymentMeans,
     VatBreakdown,
-    VatMethod,
     build_draft,
     issue,
     split_gross,
@@ -27,7 +26,7 @@ from worker.invoice import (
 from worker.members import BillingReferences
 from worker.money import Money, round_half_up
 from worker.rating import rate
-from worker.vat import VatCategory, VatRegime
+from worker.vat import VatCategory, VatMethod, VatRegime
 
 REGIMES = (
     *(

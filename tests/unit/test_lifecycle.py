@@ -44,8 +44,8 @@ def test_no_status_is_a_dead_end(status: InvoiceStatus) -> None:
 
 
 def test_final_statuses_are_the_only_ones_without_a_way_out() -> None:
-    """Settled and cancelled end the story, and nothing else does."""
-    assert {status for status, moves in MOVES.items() if not moves} == FINAL
+    """Settled and cancelled end the story; only a credit note reopens what was settled."""
+    assert {status for status, moves in MOVES.items() if moves <= {S.CANCELLED}} == FINAL
     assert {status for status in S if effort(status) is Effort.NOTHING} == FINAL
 
 
@@ -55,9 +55,10 @@ def test_a_number_is_never_given_back() -> None:
         assert reachable(status) <= NUMBERED
 
 
-def test_only_a_rejected_invoice_is_cancelled() -> None:
-    """A credit note answers a rejection; nothing else cancels what was deposited."""
-    assert [status for status, moves in MOVES.items() if S.CANCELLED in moves] == [S.REJECTED]
+def test_nothing_is_cancelled_while_its_deposit_is_uncertain() -> None:
+    """Credit notes cancel an invoice whose whereabouts are known, and no other."""
+    cancellable = {status for status, moves in MOVES.items() if S.CANCELLED in moves}
+    assert cancellable == NUMBERED - {S.SENDING, S.UNKNOWN, S.DEPOSITED, S.CANCELLED}
 
 
 def test_the_portal_is_never_left_with_a_second_copy() -> None:

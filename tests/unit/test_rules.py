@@ -21,7 +21,6 @@ from worker.invoice import (
     PaymentMeans,
     PrecedingInvoice,
     SupportingDocument,
-    VatMethod,
     issue,
 )
 from worker.money import Money
@@ -35,7 +34,7 @@ from worker.validation.rules import (
     check_size,
     rule_set,
 )
-from worker.vat import VatCategory, VatRegime
+from worker.vat import VatCategory, VatMethod, VatRegime
 
 PAYMENT = PaymentMeans(iban=IBAN, account_name="Syndicat mixte fictif")
 Change = Callable[[InvoiceDraft], InvoiceDraft]

@@ -44,16 +44,17 @@ INSTANTS = st.datetimes(
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 def test_an_invoice_and_its_statement_survive(
-    sample: Callable[[], tuple[Invoice, Statement]],
+    sample: Callable[[], tuple[Invoice, Statement | None]],
 ) -> None:
     """Each sample is equal once read, and dumped again gives the same bytes."""
     invoice, statement = sample()
     text = dump(Invoice, invoice)
     assert load(Invoice, text) == invoice
     assert dump(Invoice, load(Invoice, text)) == text
-    text = dump(Statement, statement)
-    assert load(Statement, text) == statement
-    assert dump(Statement, load(Statement, text)) == text
+    if statement is not None:
+        text = dump(Statement, statement)
+        assert load(Statement, text) == statement
+        assert dump(Statement, load(Statement, text)) == text
 
 
 @given(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import MEMBER, SIRET, YEAR
 from worker.findings import Finding, Severity
-from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.lifecycle import Effort, InvoiceKind, InvoiceStatus, TrackedInvoice, effort
 from worker.money import Money
 from worker.todo import needs_person, todo
 
@@ -32,6 +32,9 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
         year=YEAR,
         status=status,
         status_since=SINCE,
+        kind=InvoiceKind.INVOICE,
+        corrects=None,
+        rounding=Money(0),
         total=Money(319680),
         number="" if status in {S.DRAFT, S.PARKED} else "BSN-2026-00001",
         issue_date=None,
@@ -71,7 +74,7 @@ def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None
         (S.UNKNOWN, "reconcile"),
         (S.DEPOSITED, "CPP00110000001"),
         (S.SUSPENDED, "pièces"),
-        (S.REJECTED, "avoir"),
+        (S.REJECTED, "credit BSN-2026-00001 --reason"),
     ],
 )
 def test_the_command_names_the_invoice(status: InvoiceStatus, words: str) -> None:

@@ -1,7 +1,7 @@
-"""``preview``, ``run``, ``deposit``, ``follow``, ``reconcile``, ``resend``: what moves invoices."""
+"""``preview``, ``run``, ``deposit``, ``follow``, ``reconcile``: what moves a year forward."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,7 +10,6 @@ from worker.cli.console import (
     TO_LOOK_AT,
     Config,
     Json,
-    Number,
     Year,
     command,
     count,
@@ -48,7 +47,6 @@ def register(app: typer.Typer) -> None:
         ("deposit", deposit),
         ("follow", follow),
         ("reconcile", reconcile),
-        ("resend", resend),
     ):
         app.command(name, cls=FrenchCommand)(function)
 
@@ -165,59 +163,6 @@ def reconcile(config: Config = None, as_json: Json = False) -> None:
     _one_step(step, config, as_json=as_json)
 
 
-def resend(
-    number: Number,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXTE", help="pourquoi ; gardé au journal")
-    ],
-    service_code: Annotated[
-        str | None,
-        typer.Option(
-            "--service-code", metavar="CODE", help="code service corrigé", show_default=False
-        ),
-    ] = None,
-    engagement: Annotated[
-        str | None,
-        typer.Option(
-            "--engagement", metavar="NUMÉRO", help="engagement corrigé", show_default=False
-        ),
-    ] = None,
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Renvoie une facture dont le dépôt a été refusé, corrigée au besoin.
-
-    Le numéro reste le même. Tout autre état est refusé, avec la raison et la marche à suivre.
-    """
-    from worker.bootstrap import open_office, open_portal
-    from worker.campaign import move_forward
-    from worker.errors import WrongUse
-    from worker.resend import check_resendable
-    from worker.resend import resend as prepare
-    from worker.settings import find_config
-    from worker.storage import invoices
-
-    if not reason.strip():
-        raise WrongUse("Le motif du renvoi est vide.", "Donnez-le : --reason « … ».")
-    office = open_office(find_config(config))
-    check_resendable(office.store, number)
-    with open_portal(office) as portal:
-        portal.sign_in()
-        prepare(
-            office.issuer(portal),
-            number,
-            reason.strip(),
-            service_code=service_code,
-            engagement=engagement,
-        )
-        move_forward(office, portal, teller())
-    with office.store.reading() as session:
-        invoice = invoices.by_number(session, number)
-    if invoice is None:
-        raise RuntimeError(f"invoice {number} vanished")
-    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
-
-
 def teller() -> "Tell":
     """Prints each step as it happens."""
     from worker.billing_run import MemberResult
@@ -281,10 +226,10 @@ def show_invoices(
     rows = [
         {
             "membre": invoice.member_name,
-            "total TTC": french(invoice.total),
+            "total TTC": french(invoice.signed_total),
             "numéro": invoice.number or "—",
             "flux": invoice.flux_number or "—",
-            "état": FRENCH[invoice.status] if books.deposits else ISSUED_ONLY,
+            "état": state(invoice, deposits=books.deposits),
             "Chorus Pro": invoice.portal_status or "—",
         }
         if invoice.number
@@ -304,12 +249,26 @@ def show_invoices(
         right=("total TTC",),
     )
     issued = [invoice for invoice in found if invoice.number]
+    notes = [invoice for invoice in issued if invoice.is_credit_note]
+    beside = f" et {count(len(notes), 'avoir')}" if notes else ""
     put(
-        f"{count(len(issued), 'facture émise')}, "
-        f"{french(Money.sum(i.total for i in issued))} TTC ; "
+        f"{count(len(issued) - len(notes), 'facture émise')}{beside}, "
+        f"{french(Money.sum(i.signed_total for i in issued))} TTC ; "
         f"{len(act)} à traiter par une personne."
     )
     return TO_LOOK_AT if act else DONE
+
+
+def state(invoice: "TrackedInvoice", *, deposits: bool) -> str:
+    """Where an invoice stands, in French; a credit note says that it is one."""
+    from worker.lifecycle import FRENCH, InvoiceStatus
+
+    word = FRENCH[invoice.status]
+    if not deposits and invoice.status is InvoiceStatus.ISSUED:
+        word = ISSUED_ONLY
+    if not invoice.is_credit_note:
+        return word
+    return "avoir interne" if invoice.is_internal else f"avoir : {word}"
 
 
 def _one_step(

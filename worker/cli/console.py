@@ -173,10 +173,11 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime") -> dict[str, Any]:
 
     return {
         "number": invoice.number or None,
+        "kind": invoice.kind.value,
         "year": invoice.year,
         "member_siret": invoice.siret,
         "member_name": invoice.member_name,
-        "total_ttc": str(invoice.total),
+        "total_ttc": str(invoice.signed_total),
         "status": invoice.status.value,
         "portal_status": invoice.portal_status or None,
         "flux_number": invoice.flux_number or None,

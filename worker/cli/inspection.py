@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.batch import show_invoices
+from worker.cli.batch import show_invoices, state
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
     Config,
     Json,
     Number,
+    finding_json,
     invoice_json,
     put,
     put_json,
@@ -21,6 +22,8 @@ from worker.cli.console import (
 from worker.cli.french import FrenchCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.invoice import Invoice
     from worker.statement import Statement
 
@@ -83,7 +86,6 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
 
     from worker.books import open_books
     from worker.errors import WrongUse
-    from worker.lifecycle import FRENCH
     from worker.money import french
     from worker.period import french_date
     from worker.settings import find_config
@@ -99,13 +101,15 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
             )
         invoice = invoices.content(session, tracked.id)
         statement = invoices.statement_of(session, tracked.id)
+        corrections = invoices.credit_notes(session, tracked.id)
         documents = invoices.documents(session, tracked.id)
         attempts = deposits.attempts(session, tracked.id)
         observations = deposits.observations(session, tracked.id)
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
-            invoice=invoice_json(tracked, books.clock()) | _content_json(invoice, statement),
+            invoice=invoice_json(tracked, books.clock())
+            | _content_json(invoice, statement, corrections),
             documents=[
                 {
                     "kind": document.kind.value,
@@ -114,7 +118,12 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
                     "sha256": document.sha256,
                     "size": document.size,
                     "checks": [
-                        {"rule_set": c.rule_set, "version": c.version, "sha256": c.sha256}
+                        {
+                            "rule_set": c.rule_set,
+                            "version": c.version,
+                            "sha256": c.sha256,
+                            "findings": [finding_json(finding) for finding in c.findings],
+                        }
                         for c in document.checks
                     ],
                 }
@@ -154,13 +163,17 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
             ],
         )
         return
+    what = "Avoir" if invoice.is_credit_note else "Facture"
+    standing = state(tracked, deposits=books.deposits)
+    put(f"{what} {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
+    for note in corrections:
+        put(f"  avoir {note.number} : {french(note.totals.payable)} TTC")
+    if (preceding := invoice.preceding) is not None:
+        put(f"Sur la facture {preceding.number} du {french_date(preceding.issue_date)}")
+    due = f"échéance le {french_date(invoice.due_date)}" if invoice.due_date else "sans échéance"
     put(
-        f"Facture {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — "
-        f"{FRENCH[tracked.status]}"
-    )
-    put(
-        f"Émise le {french_date(invoice.issue_date)}, "
-        f"échéance le {french_date(invoice.due_date)} ; services du "
+        f"Émis{'' if invoice.is_credit_note else 'e'} le {french_date(invoice.issue_date)}, "
+        f"{due} ; services du "
         f"{french_date(invoice.period.start)} au {french_date(invoice.period.end)}"
     )
     put(
@@ -176,7 +189,10 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         put(f"   {line.description}")
     put()
     totals = invoice.totals
-    put(f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}")
+    rounding = f", arrondi {french(totals.rounding)}" if totals.rounding else ""
+    put(
+        f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}{rounding}"
+    )
     show_findings(tracked.findings)
     table(
         ("document", "version", "profil", "SHA-256", "contrôles passés"),
@@ -236,13 +252,17 @@ OUTCOMES = {
 SOURCES = {"report": "intégration", "history": "suivi"}
 
 
-def _content_json(invoice: "Invoice", statement: "Statement") -> dict[str, Any]:
+def _content_json(
+    invoice: "Invoice", statement: "Statement", corrections: "Sequence[Invoice]"
+) -> dict[str, Any]:
     return {
         "service_code": invoice.service_code or None,
         "engagement": invoice.engagement or None,
         "contract": invoice.contract,
         "statement": statement.number,
-        "due_on": invoice.due_date.isoformat(),
+        "due_on": invoice.due_date.isoformat() if invoice.due_date else None,
+        "corrects": invoice.preceding.number if invoice.preceding else None,
+        "credit_notes": [note.number for note in corrections],
         "total_ht": str(invoice.totals.net),
         "total_vat": str(invoice.totals.vat),
         "lines": [

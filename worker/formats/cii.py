@@ -27,10 +27,10 @@ from worker.invoice import (
     PrecedingInvoice,
     Totals,
     VatBreakdown,
-    VatPoint,
 )
 from worker.members import Address
 from worker.period import Period
+from worker.vat import VatPoint
 
 DUE_DATE_TYPES = {VatPoint.DEBITS: "5", VatPoint.COLLECTION: "72"}
 """BT-8 as UNTDID 2475: on the date of the invoice, on that of payment."""

@@ -12,6 +12,9 @@ from worker.document import DocumentKind
 
 EN16931 = "urn:cen.eu:en16931:2017"
 EXTENDED_CTC_FR = f"{EN16931}#conformant#urn.cpro.gouv.fr:1p0:extended-ctc-fr"
+FACTURX_EXTENDED = f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended"
+"""BT-24 of the reform's dialect inside a PDF: with the one above, Factur-X 1.09.2 takes the XML for
+a bare CII (FX-SCH-A-000636)."""
 SUPPLIER_INVOICE = "A1"
 """Cadre de facturation: an invoice deposited by a supplier. Chorus Pro refuses S1, M1… here."""
 SERVICES = "S1"
@@ -122,7 +125,7 @@ CTC_FR_FACTURX = Profile(
     kind=DocumentKind.CTC_CII,
     pdf=DocumentKind.CTC_FACTURX,
     business_process=SERVICES,
-    customization=EXTENDED_CTC_FR,
+    customization=FACTURX_EXTENDED,
     conformance_level="EXTENDED",
     legal_siren=True,
     routing_code=True,

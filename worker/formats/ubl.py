@@ -29,11 +29,11 @@ from worker.invoice import (
     PrecedingInvoice,
     SupportingDocument,
     VatBreakdown,
-    VatPoint,
 )
 from worker.members import Address
 from worker.money import Money
 from worker.period import Period
+from worker.vat import VatPoint
 
 PUBLIC_CONTRACT = "Marché public"
 """What Chorus Pro's native dialect calls a contract reference."""

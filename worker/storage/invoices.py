@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col, select, update
 from worker.document import Document, DocumentKind
 from worker.findings import Finding
 from worker.invoice import Invoice
-from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
+from worker.lifecycle import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
 from worker.members import Member
 from worker.money import Money
 from worker.statement import Statement
@@ -37,11 +37,12 @@ _LISTED = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedWith:
-    """The rule set that found a document valid."""
+    """The rule set that found a document valid, and what it warned of all the same."""
 
     rule_set: str
     version: str
     sha256: str
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
 def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:
-    """Invoices by number, those without one last."""
+    """Invoices by number, each with its credit notes behind it, those without a number last."""
     query = sqlalchemy.select(*_LISTED)
     if year is not None:
         query = query.where(col(InvoiceRow.year) == year)
@@ -99,7 +100,9 @@ def tracked(
     query = query.order_by(
         col(InvoiceRow.number).is_(None), col(InvoiceRow.number), col(InvoiceRow.siret)
     )
-    return tuple(_tracked(row) for row in session.execute(query))
+    found = [_tracked(row) for row in session.execute(query)]
+    place = {invoice.id: rank for rank, invoice in enumerate(found)}
+    return tuple(sorted(found, key=lambda invoice: place.get(invoice.corrects or invoice.id, -1)))
 
 
 def due(
@@ -196,14 +199,59 @@ def issue(
     _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
     row.member_name = invoice.buyer.name
     row.status, row.status_since = InvoiceStatus.ISSUED.value, at
-    row.total_cents = invoice.totals.gross.cents
-    row.number, row.issue_date, row.due_date = invoice.number, invoice.issue_date, invoice.due_date
-    row.statement_id, row.version = statement_row.id, 1
-    row.snapshot = dump(Invoice, invoice)
-    row.findings = dump(tuple[Finding, ...], tuple(findings))
+    row.statement_id = statement_row.id
+    _freeze(row, invoice, findings)
     session.add(row)
     session.flush()
     return _id(row.id)
+
+
+def issue_credit_note(
+    session: Session,
+    note: Invoice,
+    corrects: TrackedInvoice,
+    status: InvoiceStatus,
+    findings: Sequence[Finding],
+    at: datetime,
+) -> int:
+    """Store an issued credit note beside its invoice; returns its id. Documents come after.
+
+    ``status`` is issued, or settled at once for one that is never transmitted.
+    """
+    invoice = session.get_one(InvoiceRow, corrects.id)
+    row = InvoiceRow(
+        siret=invoice.siret,
+        member_name=note.buyer.name,
+        year=invoice.year,
+        status=status.value,
+        status_since=at,
+        total_cents=0,
+        findings="[]",
+        statement_id=invoice.statement_id,
+        kind=InvoiceKind.CREDIT_NOTE.value,
+        corrects_id=invoice.id,
+    )
+    _freeze(row, note, findings)
+    session.add(row)
+    session.flush()
+    return _id(row.id)
+
+
+def _freeze(row: InvoiceRow, invoice: Invoice, findings: Sequence[Finding]) -> None:
+    row.total_cents = invoice.totals.payable.cents
+    row.rounding_cents = invoice.totals.rounding.cents
+    row.number, row.issue_date, row.due_date = invoice.number, invoice.issue_date, invoice.due_date
+    row.version = 1
+    row.snapshot = dump(Invoice, invoice)
+    row.findings = dump(tuple[Finding, ...], tuple(findings))
+
+
+def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
+    """The credit notes of an invoice, oldest first."""
+    rows = session.exec(
+        select(InvoiceRow).where(InvoiceRow.corrects_id == invoice_id).order_by(col(InvoiceRow.id))
+    )
+    return tuple(load(Invoice, row.snapshot) for row in rows if row.snapshot is not None)
 
 
 def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:
@@ -249,6 +297,7 @@ def add_document(
                 rule_version=check.version,
                 rule_sha256=check.sha256,
                 valid=True,
+                findings=dump(tuple[Finding, ...], check.findings),
             )
         )
 
@@ -280,6 +329,7 @@ def documents(
                         rule_set=report.rule_set,
                         version=report.rule_version,
                         sha256=report.rule_sha256,
+                        findings=load(tuple[Finding, ...], report.findings),
                     )
                     for report in reports
                 ),
@@ -355,6 +405,7 @@ def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:
         select(InvoiceRow).where(
             InvoiceRow.siret == siret,
             InvoiceRow.year == year,
+            InvoiceRow.kind == InvoiceKind.INVOICE.value,
             InvoiceRow.status != InvoiceStatus.CANCELLED.value,
         )
     ).first()
@@ -373,7 +424,10 @@ def _tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
         year=row.year,
         status=InvoiceStatus(row.status),
         status_since=row.status_since,
+        kind=InvoiceKind(row.kind),
+        corrects=row.corrects_id,
         total=Money(row.total_cents),
+        rounding=Money(row.rounding_cents),
         number=row.number or "",
         issue_date=row.issue_date,
         due_date=row.due_date,

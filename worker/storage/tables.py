@@ -16,12 +16,14 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
-from worker.lifecycle import InvoiceStatus
+from worker.lifecycle import InvoiceKind, InvoiceStatus
 
+KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 
 
@@ -203,12 +205,35 @@ class StatementRow(SQLModel, table=True):
     snapshot: str = _long_text()
 
 
+class HoldRow(SQLModel, table=True):
+    """A member held back for a year, by a person or by a credit note, until a person lifts it."""
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        Index(
+            "hold_in_force",
+            "siret",
+            "year",
+            unique=True,
+            sqlite_where=Column("lifted_at").is_(None),
+            postgresql_where=Column("lifted_at").is_(None),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    reason: str
+    placed_at: datetime = _instant()
+    lifted_at: datetime | None = _instant(nullable=True)
+
+
 class InvoiceRow(SQLModel, table=True):
-    """One invoice of a member and year: where it stands, and its frozen content once issued."""
+    """One invoice of a member and year, or a credit note: where it stands, its frozen content."""
 
     __tablename__ = "invoice"
     __table_args__ = (
         CheckConstraint(f"status IN ({STATUSES})", name="invoice_status_known"),
+        CheckConstraint(f"kind IN ({KINDS})", name="invoice_kind_known"),
         CheckConstraint(
             "(number IS NULL) = (status IN ('draft', 'parked'))", name="invoice_number_when_issued"
         ),
@@ -217,8 +242,8 @@ class InvoiceRow(SQLModel, table=True):
             "siret",
             "year",
             unique=True,
-            sqlite_where=Column("status") != "cancelled",
-            postgresql_where=Column("status") != "cancelled",
+            sqlite_where=text("status != 'cancelled' AND kind = 'invoice'"),
+            postgresql_where=text("status != 'cancelled' AND kind = 'invoice'"),
         ),
         Index("invoice_due", "status", "next_check_at"),
     )
@@ -247,6 +272,11 @@ class InvoiceRow(SQLModel, table=True):
     """What the portal last said that a person needs: a refusal, a comment."""
     next_check_at: datetime | None = _instant(nullable=True)
     checks: int = 0
+    kind: str = InvoiceKind.INVOICE.value
+    corrects_id: int | None = Field(default=None, foreign_key="invoice.id", index=True)
+    """Of a credit note: its invoice."""
+    rounding_cents: int = 0
+    """BT-114."""
 
 
 class DocumentRow(SQLModel, table=True):
@@ -274,6 +304,8 @@ class ValidationReportRow(SQLModel, table=True):
     rule_version: str
     rule_sha256: str
     valid: bool
+    findings: str = Field(default="[]", sa_column=Column(Text(), nullable=False))
+    """JSON list: the warnings of a document that passed."""
 
 
 class DepositAttemptRow(SQLModel, table=True):

@@ -11,10 +11,10 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.findings import Finding
-from worker.invoice import InvoiceDraft, Party, VatMethod
+from worker.invoice import InvoiceDraft, Party
 from worker.money import Money, french, tax_on
 from worker.period import Period, french_date
-from worker.vat import VatCategory, VatRegime
+from worker.vat import VatCategory, VatMethod, VatRegime
 
 Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 

@@ -1,0 +1,258 @@
+"""Credit notes in the books: the right kind for each state, never twice, never by accident."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.offices import PARKED, YEAR, Desk, number, open_desk
+from worker.audit import EventTag
+from worker.billing_run import InvalidDocument, MemberResult
+from worker.crediting import Request, issue_credit_note
+from worker.demo import STORY
+from worker.document import Document
+from worker.errors import Refused, WrongUse
+from worker.findings import Finding
+from worker.holding import hold_back, let_go
+from worker.lifecycle import InvoiceKind, InvoiceStatus
+from worker.money import Money
+from worker.press import CheckedDocument
+from worker.storage import invoices
+from worker.todo import todo
+from worker.verification import verify_books
+
+S = InvoiceStatus
+ONE, TWO = number(1), number(2)
+NOTE = "AVOIR-2026-00001"
+SIRET = STORY[0].siret
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    """Two invoices issued, and not deposited yet."""
+    return open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=2)
+
+
+@pytest.fixture(name="held_by_buyer")
+def _held_by_buyer(desk: Desk) -> Desk:
+    """Both invoices are integrated, and a day has passed."""
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    desk.clock.advance(days=1)
+    assert {i.status for i in desk.invoices()} == {S.INTEGRATED}
+    return desk
+
+
+def sound(desk: Desk) -> bool:
+    """Whether journal, books and archive agree."""
+    return verify_books(desk.office.store) == ()
+
+
+def let_one_go(desk: Desk) -> None:
+    """A person lets the first member be billed again."""
+    with desk.office.store.transaction() as session:
+        let_go(session, SIRET, YEAR, "corrigé", actor=desk.office.actor, at=desk.clock())
+
+
+def test_an_accepted_invoice_gets_a_transmitted_credit_note(held_by_buyer: Desk) -> None:
+    """Numbered in its own series, deposited and followed like an invoice; the invoice is gone."""
+    desk = held_by_buyer
+    note = desk.credit(ONE)
+    assert (note.number, note.kind, note.status) == (NOTE, InvoiceKind.CREDIT_NOTE, S.ISSUED)
+    assert (note.total, note.signed_total) == (Money(319680), Money(-319680))
+    assert desk.one(ONE).status is S.CANCELLED
+    desk.deposit()
+    assert json.loads(desk.portal.fluxes[-1].content)["number"] == NOTE
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(NOTE).status is S.INTEGRATED
+    assert sound(desk)
+
+
+def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) -> None:
+    """What the buyer rejected is taken back in our books only: nothing more is deposited."""
+    desk = held_by_buyer
+    desk.portal.decide(ONE, "REJETEE", "mauvais service")
+    desk.follow()
+    assert desk.one(ONE).status is S.REJECTED
+    assert f"chorus-worker credit {ONE}" in todo(desk.one(ONE), desk.clock())
+    note = desk.credit(ONE)
+    assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
+    assert desk.deposit() == []
+    assert sound(desk)
+
+
+def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:
+    """A mistake seen in time: the invoice never leaves, and its number is explained."""
+    note = desk.credit(ONE)
+    assert note.is_internal
+    assert [result.invoice.number for result in desk.deposit()] == [TWO]
+    assert sound(desk)
+
+
+def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
+    """The next run holds the member back, and says what to type; only then is it billed anew."""
+    desk.credit(ONE)
+    outcome = next(o for o in desk.issue() if o.member.siret == SIRET)
+    assert outcome.result is MemberResult.PARKED
+    assert outcome.findings[0].code == "HELD"
+    assert f"la facture {ONE} a été annulée par l'avoir {NOTE}" in outcome.findings[0].message
+    assert f"chorus-worker unpark {SIRET} {YEAR}" in outcome.findings[0].remedy
+    let_one_go(desk)
+    again = next(o for o in desk.issue() if o.member.siret == SIRET)
+    assert (again.result, again.number) == (MemberResult.ISSUED, number(12))
+    assert sound(desk)
+
+
+def test_a_partial_credit_note_leaves_the_invoice_standing(held_by_buyer: Desk) -> None:
+    """Some units are given back; what is left can be credited later, and not a unit more."""
+    desk = held_by_buyer
+    note = desk.credit(ONE, quantities={"1": 4})
+    assert desk.one(ONE).status is S.INTEGRATED
+    with desk.office.store.reading() as session:
+        line = invoices.content(session, note.id).lines[0]
+        price = invoices.content(session, desk.one(ONE).id).lines[0].unit_price_gross
+    assert (line.quantity, note.total) == (4, price * 4)
+    with pytest.raises(WrongUse, match="il en reste 140"):
+        desk.credit(ONE, quantities={"1": 141})
+    rest = desk.credit(ONE)
+    assert note.total + rest.total == desk.one(ONE).total
+    assert (rest.number, desk.one(ONE).status) == ("AVOIR-2026-00002", S.CANCELLED)
+    with pytest.raises(Refused, match="déjà annulée"):
+        desk.credit(ONE)
+    assert sound(desk)
+
+
+def test_an_invoice_the_buyer_does_not_hold_is_cancelled_whole(desk: Desk) -> None:
+    """A part of an invoice that nobody received makes no sense: a right one replaces it."""
+    with pytest.raises(Refused, match="tout entière"):
+        desk.credit(ONE, quantities={"1": 4})
+    assert desk.one(ONE).status is S.ISSUED
+
+
+def test_on_the_helios_channel_every_credit_note_is_exported(desk: Desk) -> None:
+    """The title software carries the invoices: their credit notes wait for it, parts included."""
+    note = desk.credit(ONE, deposits=False, quantities={"1": 4})
+    assert (note.status, desk.one(ONE).status) == (S.ISSUED, S.ISSUED)
+
+
+@pytest.mark.parametrize("moved", ["deposited", "credit note", "unknown number", "parked"])
+def test_no_credit_note_before_the_fate_of_the_deposit_is_known(desk: Desk, moved: str) -> None:
+    """A deposited invoice, a credit note, a parked member: refused, with what to do."""
+    target = ONE
+    match moved:
+        case "deposited":
+            desk.deposit()
+        case "credit note":
+            target = desk.credit(ONE).number
+        case "unknown number":
+            target = "BSN-2026-99999"
+        case _:
+            desk.issue()
+            target = next(i.number for i in desk.invoices() if i.siret == PARKED) or "—"
+    count = len(desk.invoices())
+    with pytest.raises((Refused, WrongUse)) as caught:
+        desk.credit(target)
+    assert caught.value.remedy
+    assert len(desk.invoices()) == count
+
+
+def test_a_transmitted_credit_note_needs_what_the_directory_demands(held_by_buyer: Desk) -> None:
+    """The service closed since: refused before any number, unless another one is given."""
+    desk = held_by_buyer
+    desk.portal.change(STORY[0].siret, active=False)
+    with pytest.raises(Refused, match="serait refusé") as caught:
+        desk.credit(ONE)
+    assert [finding.code for finding in caught.value.findings] == ["DIR-INACTIVE"]
+    desk.portal.change(STORY[0].siret, active=True)
+    assert desk.credit(ONE, engagement="2025-NUM-0043").number == NOTE
+
+
+def test_an_invalid_credit_note_leaves_no_trace(held_by_buyer: Desk) -> None:
+    """No number, no file, no event, and the invoice stands as it was."""
+    desk = held_by_buyer
+
+    def check(document: Document) -> CheckedDocument:
+        wrong = Finding(code="BR-CO-15", message="le total est faux")
+        return CheckedDocument(document=document, findings=(wrong,))
+
+    before = (desk.invoices(), desk.archived(), desk.events())
+    desk.check, light = check, desk.check
+    with pytest.raises(InvalidDocument):
+        desk.credit(ONE)
+    assert (desk.invoices(), desk.archived(), desk.events()) == before
+    desk.check = light
+    assert desk.credit(ONE).number == NOTE
+
+
+def test_two_people_do_not_credit_the_same_invoice_twice(desk: Desk) -> None:
+    """The one who decided on what he saw before is told that it changed; there is one note."""
+    issuer = desk.issuer()
+
+    def late(*asked: object) -> tuple[()]:
+        del asked
+        desk.second().credit(ONE, deposits=False)
+        return ()
+
+    object.__setattr__(issuer, "directory", late)
+    request = Request(number=ONE, reason="essai")
+    with pytest.raises(Refused, match="vient de changer"):
+        issue_credit_note(issuer, request, deposits=False)
+    assert [i.number for i in desk.invoices() if i.is_credit_note] == [NOTE]
+
+
+def test_the_journal_says_who_credited_what_and_why(desk: Desk) -> None:
+    """Reason, invoice, amount and hashes of the documents; then the cancellation, then the hold."""
+    desk.credit(ONE)
+    (issued,) = desk.events(EventTag.CREDIT_NOTE_ISSUED)
+    assert issued[0] == NOTE
+    assert {key: issued[1][key] for key in ("corrects", "reason", "internal", "total_ttc")} == {
+        "corrects": ONE,
+        "reason": "essai",
+        "internal": True,
+        "total_ttc": "3196.80",
+    }
+    assert set(issued[1]["documents"].values()) <= set(desk.archived())
+    assert desk.events(EventTag.INVOICE_CANCELLED)[0][0] == ONE
+    assert desk.events(EventTag.HOLD_PLACED)[0][0] == f"{SIRET}/{YEAR}"
+
+
+def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
+    """A held member is parked at once, whatever is imported; unheld, it is billed."""
+    store, third = desk.office.store, STORY[2].siret
+    with store.transaction() as session:
+        hold_back(session, third, YEAR, "litige", actor="a@b:1", at=desk.clock())
+    (parked,) = [i for i in desk.invoices() if i.siret == third]
+    assert parked.status is S.PARKED
+    assert "litige" in parked.findings[0].message
+    assert third not in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
+    with pytest.raises(Refused, match="déjà retenu"), store.transaction() as session:
+        hold_back(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
+    with store.transaction() as session:
+        let_go(session, third, YEAR, "réglé", actor="a@b:1", at=desk.clock())
+    assert third in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
+    with pytest.raises(Refused, match="n'est pas retenu"), store.transaction() as session:
+        let_go(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
+
+
+def test_an_issued_member_is_not_held_back_but_credited(desk: Desk) -> None:
+    """Holding comes too late once a number is spent: the command to type is given."""
+    with pytest.raises(Refused, match=ONE) as caught, desk.office.store.transaction() as session:
+        hold_back(session, SIRET, YEAR, "trop tard", actor="a@b:1", at=desk.clock())
+    assert f"credit {ONE}" in caught.value.remedy
+    with pytest.raises(WrongUse), desk.office.store.transaction() as session:
+        hold_back(session, "00000000000000", YEAR, "qui ?", actor="a@b:1", at=desk.clock())
+
+
+def test_a_credit_note_altered_in_the_database_is_seen(held_by_buyer: Desk) -> None:
+    """An amount given back that is not the journal's, or more than invoiced, is an anomaly."""
+    desk = held_by_buyer
+    note = desk.credit(ONE)
+    with desk.office.store.transaction() as session:
+        session.execute(
+            text("UPDATE invoice SET total_cents = total_cents + 1 WHERE id = :id"),
+            {"id": note.id},
+        )
+    assert [f.where for f in verify_books(desk.office.store)] == [f"facture {NOTE}"]

@@ -1,0 +1,191 @@
+"""``resend``, ``credit``, ``park``, ``unpark``: what a person decides about one invoice."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from worker.cli.batch import show_invoices, teller
+from worker.cli.console import Config, Json, Number, Year, command, put, put_json
+from worker.cli.french import FrenchCommand
+
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXTE", help="pourquoi ; gardé au journal")
+]
+Siret = Annotated[str, typer.Argument(metavar="SIRET", help="SIRET du membre")]
+ServiceCode = Annotated[
+    str | None,
+    typer.Option("--service-code", metavar="CODE", help="code service corrigé", show_default=False),
+]
+Engagement = Annotated[
+    str | None,
+    typer.Option("--engagement", metavar="NUMÉRO", help="engagement corrigé", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for name, function in (
+        ("resend", resend),
+        ("credit", credit),
+        ("park", park),
+        ("unpark", unpark),
+    ):
+        app.command(name, cls=FrenchCommand)(function)
+
+
+def resend(
+    number: Number,
+    reason: Reason,
+    service_code: ServiceCode = None,
+    engagement: Engagement = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Renvoie une facture dont le dépôt a été refusé, corrigée au besoin.
+
+    Le numéro reste le même. Tout autre état est refusé, avec la raison et la marche à suivre.
+    """
+    from worker.bootstrap import open_office, open_portal
+    from worker.campaign import move_forward
+    from worker.resend import check_resendable
+    from worker.resend import resend as prepare
+    from worker.settings import find_config
+    from worker.storage import invoices
+
+    office = open_office(find_config(config))
+    check_resendable(office.store, number)
+    with open_portal(office) as portal:
+        portal.sign_in()
+        with office.press() as press:
+            prepare(
+                office.issuer(portal, press),
+                number,
+                _reason(reason),
+                service_code=service_code,
+                engagement=engagement,
+            )
+        move_forward(office, portal, teller())
+    with office.store.reading() as session:
+        invoice = invoices.by_number(session, number)
+    if invoice is None:
+        raise RuntimeError(f"invoice {number} vanished")
+    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
+
+
+def credit(
+    number: Number,
+    reason: Reason,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--line",
+            metavar="LIGNE=QUANTITÉ",
+            help="n'en créditer qu'une partie : 2=10 ; peut être répété",
+            show_default=False,
+        ),
+    ] = None,
+    service_code: ServiceCode = None,
+    engagement: Engagement = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Émet un avoir : tout ce qui reste d'une facture, ou une partie de ses lignes.
+
+    Chez le membre, l'avoir lui est déposé ; rejetée ou jamais reçue, la facture est annulée par un
+    avoir interne. Une facture annulée n'est pas refaite avant « unpark » puis « run ».
+    """
+    from contextlib import nullcontext
+
+    from worker.bootstrap import open_office, open_portal
+    from worker.campaign import move_forward
+    from worker.crediting import Request, issue_credit_note
+    from worker.lifecycle import InvoiceStatus
+    from worker.settings import find_config
+    from worker.storage import invoices
+
+    request = Request(
+        number=number,
+        reason=_reason(reason),
+        quantities=_quantities(lines) if lines else None,
+        service_code=service_code,
+        engagement=engagement,
+    )
+    office = open_office(find_config(config))
+    with open_portal(office) if office.deposits else nullcontext() as portal:
+        if portal is not None:
+            portal.sign_in()
+        with office.press() as press:
+            issuer = office.issuer(portal, press)
+            note = issue_credit_note(issuer, request, deposits=office.deposits)
+        if portal is not None:
+            move_forward(office, portal, teller())
+    with office.store.reading() as session:
+        invoice = invoices.by_number(session, number)
+        note = invoices.by_id(session, note.id)
+    if invoice is None:
+        raise RuntimeError(f"invoice {number} vanished")
+    code = show_invoices(office, [invoice, note], as_json=as_json)
+    if not as_json and invoice.status is InvoiceStatus.CANCELLED:
+        again = command(f"unpark {invoice.siret} {invoice.year} --reason « … »", config)
+        put(f"Pour facturer à nouveau, une fois tout corrigé : {again}")
+    raise typer.Exit(code)
+
+
+def park(
+    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+) -> None:
+    """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
+    from worker.books import open_books
+    from worker.holding import hold_back
+    from worker.settings import find_config
+
+    books = open_books(find_config(config))
+    with books.store.transaction() as session:
+        hold_back(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
+    if as_json:
+        put_json(member_siret=siret, year=year, held=True)
+        return
+    put(f"Le membre {siret} est retenu pour {year}.")
+
+
+def unpark(
+    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+) -> None:
+    """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
+    from worker.books import open_books
+    from worker.holding import let_go
+    from worker.settings import find_config
+
+    books = open_books(find_config(config))
+    with books.store.transaction() as session:
+        let_go(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
+    if as_json:
+        put_json(member_siret=siret, year=year, held=False)
+        return
+    put(f"Le membre {siret} n'est plus retenu pour {year}.")
+    put(f"Pour le facturer : {command(f'run {year}', config)}")
+
+
+def _reason(text: str) -> str:
+    from worker.errors import WrongUse
+
+    if not text.strip():
+        raise WrongUse("Le motif est vide.", "Donnez-le : --reason « … ».")
+    return text.strip()
+
+
+def _quantities(lines: list[str]) -> dict[str, int]:
+    """``["2=10"]`` as units by line."""
+    from worker.errors import WrongUse
+
+    quantities = {}
+    for text in lines:
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*(\d{1,9})\s*", text)
+        if match is None or match[1] in quantities:
+            raise WrongUse(
+                f"« {text} » n'est pas une ligne à créditer, ou la nomme une seconde fois.",
+                "Écrivez --line 2=10 : dix unités (utilisateurs × mois) de la ligne 2.",
+            )
+        quantities[match[1]] = int(match[2])
+    return quantities

@@ -1,0 +1,105 @@
+"""Members held back for a year: by a person, or by the credit note that cancelled their invoice.
+
+``run`` and ``serve`` never bill a held member, whatever is imported, until a person lifts the hold.
+"""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from worker.audit import EventTag
+from worker.errors import Refused, WrongUse
+from worker.findings import Finding
+from worker.lifecycle import FRENCH, InvoiceStatus
+from worker.money import ZERO, Money
+from worker.period import french_date, paris_day
+from worker.storage import holds, invoices, journal, records
+
+
+def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
+    """The finding that holds a member back for a year; none when nothing does."""
+    hold = holds.in_force(session, siret, year)
+    if hold is None:
+        return ()
+    finding = Finding(
+        code="HELD",
+        message=f"retenu depuis le {french_date(paris_day(hold.placed_at))} : {hold.reason}",
+        remedy="Corrigez ce qui doit l'être, puis tapez : "
+        f"chorus-worker unpark {siret} {year} --reason « … », et chorus-worker run {year}",
+    )
+    return (finding,)
+
+
+def hold_back(
+    session: Session,
+    siret: str,
+    year: int,
+    reason: str,
+    *,
+    actor: str,
+    at: datetime,
+    total: Money = ZERO,
+) -> None:
+    """Hold a member back for a year from now on.
+
+    ``total`` is what its year comes to, as far as is known, unless it is parked already.
+
+    Raises:
+        WrongUse: no such member.
+        Refused: it already is, or its invoice is already issued.
+    """
+    _known(session, siret)
+    current = invoices.current(session, siret, year)
+    if current is not None and current.number:
+        raise Refused(
+            f"La facture {year} de ce membre est déjà émise : {current.number} "
+            f"({FRENCH[current.status]}).",
+            f"Pour l'annuler, tapez : chorus-worker credit {current.number} --reason « … »",
+        )
+    if not holds.place(session, siret, year, reason, at):
+        raise Refused(f"Le membre {siret} est déjà retenu pour {year}.", "Tapez « status --todo ».")
+    journal.append(
+        session,
+        at=at,
+        actor=actor,
+        tag=EventTag.HOLD_PLACED,
+        subject=f"{siret}/{year}",
+        payload={"reason": reason},
+    )
+    member = records.member(session, siret)
+    known = total if current is None else current.total
+    invoices.park(session, member, year, known, held(session, siret, year), at)
+
+
+def let_go(
+    session: Session, siret: str, year: int, reason: str, *, actor: str, at: datetime
+) -> None:
+    """Lift the hold on a member: the next ``run`` bills it, if nothing else is wrong.
+
+    Raises:
+        WrongUse: no such member.
+        Refused: it is not held.
+    """
+    _known(session, siret)
+    if not holds.lift(session, siret, year, at):
+        current = invoices.current(session, siret, year)
+        parked = current is not None and current.status is InvoiceStatus.PARKED
+        raise Refused(
+            f"Le membre {siret} n'est pas retenu par une personne pour {year}.",
+            "Corrigez ce que « status --todo » signale." if parked else "Il n'y a rien à lever.",
+        )
+    journal.append(
+        session,
+        at=at,
+        actor=actor,
+        tag=EventTag.HOLD_LIFTED,
+        subject=f"{siret}/{year}",
+        payload={"reason": reason},
+    )
+
+
+def _known(session: Session, siret: str) -> None:
+    if siret not in records.known_sirets(session):
+        raise WrongUse(
+            f"Aucun membre n'a le SIRET {siret}.", "Tapez « status » pour voir les membres."
+        )

@@ -1,0 +1,50 @@
+"""Members held back for a year: a hold stays, lifted, for the auditor."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from worker.storage.tables import HoldRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a member is held back for a year, and since when."""
+
+    reason: str
+    placed_at: datetime
+
+
+def in_force(session: Session, siret: str, year: int) -> Hold | None:
+    """The hold in force on a member and year, or None."""
+    row = _row(session, siret, year)
+    return None if row is None else Hold(reason=row.reason, placed_at=row.placed_at)
+
+
+def place(session: Session, siret: str, year: int, reason: str, at: datetime) -> bool:
+    """Hold a member back for a year; False when it already is."""
+    if _row(session, siret, year) is not None:
+        return False
+    session.add(HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
+    session.flush()
+    return True
+
+
+def lift(session: Session, siret: str, year: int, at: datetime) -> bool:
+    """Let a member go on; False when it was not held."""
+    row = _row(session, siret, year)
+    if row is None:
+        return False
+    row.lifted_at = at
+    session.add(row)
+    session.flush()
+    return True
+
+
+def _row(session: Session, siret: str, year: int) -> HoldRow | None:
+    return session.exec(
+        select(HoldRow).where(
+            HoldRow.siret == siret, HoldRow.year == year, col(HoldRow.lifted_at).is_(None)
+        )
+    ).first()

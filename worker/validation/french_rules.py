@@ -222,7 +222,7 @@ _SYNTAX = (
         re.compile(
             r"^(.+?) (?:should|shall|must) (?:occur|exist|be present) ?(?:a )?max", re.IGNORECASE
         ),
-        "« {0} » figure plus d'une fois.",
+        "Un élément figure trop de fois (détail technique : « {0} »).",
     ),
 )
 

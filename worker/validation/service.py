@@ -24,7 +24,7 @@ from worker.validation.claims import Rules
 from worker.validation.frames import READY, decode_answer, read_frame, write_frame
 from worker.validation.official import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.schemas import Schema, rule_set
-from worker.validation.sheets import Sheet, sheet_rule_set
+from worker.validation.sheets import Sheet, sheet_rule_set, suits
 
 MAX_SECONDS = 60
 """For one rule set on one document; a usual one takes 10 ms, a first one compiles for 1 s."""
@@ -94,12 +94,15 @@ class ValidationService:
             ValidatorStopped when there is no verdict.
 
         Raises:
-            ValueError: when there is no rule, or the first is not a schema: a sheet may only see
-                what a schema has accepted.
+            ValueError: when there is no rule, or the first is not a schema of the same syntax:
+                a sheet may only see what its schema has accepted.
             ValidatorStopped: when the service is closed.
         """
-        if not rules or not isinstance(rules[0], Schema):
-            raise ValueError("the first rule set must be a schema")
+        schema = rules[0] if rules else None
+        if not isinstance(schema, Schema):
+            raise ValueError("the first rule set must be a schema")  # noqa: TRY004 - or no rule
+        if not all(suits(rule, schema) for rule in rules if isinstance(rule, Sheet)):
+            raise ValueError(f"a sheet of another syntax than the schema {schema}")
         future: Future[tuple[Report, ...]] = Future()
         with self._lock:
             if self._closed:

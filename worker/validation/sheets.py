@@ -15,6 +15,7 @@ from worker.errors import IntegrityError, WorkerError
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
 from worker.validation.official import SchemaFolders, official_sets, read_official
+from worker.validation.schemas import Schema
 from worker.validation.svrl import report_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ class Sheet(StrEnum):
     FACTURX_EXTENDED = "facturx-extended-rules"
     EXTENDED_CTC_FR_CII = "extended-ctc-fr-cii"
     BR_FR_CII = "br-fr-cii"
+
+
+_UBL_SHEETS = {Sheet.EN16931_UBL, Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL}
+_UBL_SCHEMAS = {Schema.UBL_INVOICE, Schema.UBL_CREDIT_NOTE}
+
+
+def suits(sheet: Sheet, schema: Schema) -> bool:
+    """Whether a sheet is made for what a schema accepts: on another syntax it finds no fault."""
+    return (sheet in _UBL_SHEETS) == (schema in _UBL_SCHEMAS)
 
 
 def sheet_rule_set(sheet: Sheet, folders: SchemaFolders) -> RuleSet:

@@ -85,6 +85,13 @@ def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, peppol) == codes
 
 
+@pytest.mark.parametrize("wrong", ["20x60112", "20260231", "2026011", "²0260112"])
+def test_a_date_outside_the_calendar_is_refused(tmp_path: Path, wrong: str) -> None:
+    """In CII the schema sees text, and the Factur-X rules do not look: we do."""
+    content = changed(CII, '"102">20260112<', f'"102">{wrong}<')
+    assert verdict_on(tmp_path, content) == [Verdict.INVALID, FileKind.CII_EN16931, "CII-DATE"]
+
+
 def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
     """A SIREN is right in UBL and wrong for Chorus Pro; the reports name the rules that ran."""
     siren = changed(UBL, ">24820001600017<", ">248200016<", 2)

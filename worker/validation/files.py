@@ -13,6 +13,7 @@ from worker.errors import WrongUse
 from worker.findings import Finding, has_blocking
 from worker.validation import Report
 from worker.validation.claims import EN16931, Claim, Rules, read_claim
+from worker.validation.dates import wrong_dates
 from worker.validation.embedded import embedded_xml
 from worker.validation.facts import NAMESPACES, check_facts
 from worker.validation.schemas import Schema
@@ -54,7 +55,7 @@ class FileVerdict:
         kind: what it is, unless unreadable.
         verdict: valid only when every rule set that applies was run and is satisfied.
         reports: one for each rule set, in the order they were run.
-        findings: of all reports, or why the file is unreadable.
+        findings: of the claim, the dates and all reports, or why the file is unreadable.
     """
 
     path: Path
@@ -104,7 +105,7 @@ def validate_file(
     if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
-    findings = (*claim.findings, *_all(reports))
+    findings = (*claim.findings, *wrong_dates(tree), *_all(reports))
     complete = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,

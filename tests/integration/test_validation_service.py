@@ -195,6 +195,17 @@ def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -
     assert "fait échouer le validateur" in report.findings[0].message
 
 
+def test_a_check_that_lasts_is_ended_by_the_system() -> None:
+    """Saxon holds the interpreter all along: only the alarm of the real process can stop it."""
+    item = rb"<ram:IncludedSupplyChainTradeLineItem>.*?</ram:IncludedSupplyChainTradeLineItem>"
+    line = re.search(item, CII, re.DOTALL)
+    assert line is not None
+    endless = CII.replace(line[0], line[0] * 3000)
+    with ValidationService(seconds=1) as own:
+        reports = own.check(endless, FACTURX_RULES)
+    assert [finding.code for finding in reports[-1].findings] == ["VALIDATOR-FAILED"]
+
+
 @pytest.mark.parametrize(
     "command", [["/absent"], [sys.executable, "-c", "raise SystemExit('non')"]]
 )

@@ -20,7 +20,7 @@ from typing import Any
 import pikepdf
 from lxml import etree
 
-from tests.checking import service
+from tests.validation_service import service
 from worker import campaign
 from worker.audit import EventTag
 from worker.billing_run import Issuer, MemberOutcome, issue_year

@@ -4,6 +4,7 @@ The page says everything a finance department looks for (CCP art. D2192-2, CGI a
 art. 242 nonies A); its amounts are those of the XML.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -26,7 +27,7 @@ from worker.formats.wording import (
 from worker.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.money import NO_BREAK, french, french_integer
 from worker.period import french_date
-from worker.vat import VatCategory
+from worker.vat import VatCategory, VatPoint
 
 EN16931_LEVEL = "EN 16931"
 STATEMENT_PDF = "etat-detaille.pdf"
@@ -36,6 +37,12 @@ FRAMEWORKS = {
     "A1": "A1 – dépôt par un fournisseur",
     "S1": "S1 – dépôt d’une facture de services",
 }
+VAT_POINTS = {
+    VatPoint.DEBITS: "Option pour le paiement de la taxe d’après les débits.",
+    VatPoint.COLLECTION: "TVA exigible à l’encaissement.",
+}
+ROOM = 110
+"""Millimetres that the first page leaves to lines, under the tallest logo and addresses."""
 """What BT-23 means, for people."""
 
 
@@ -122,8 +129,9 @@ def _page(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:
         "lines-title": "Prestations créditées" if credit else "Prestations",
         "lines-total": "Total crédité" if credit else "Total des prestations",
         "lines": _lines(invoice),
+        "carries": _may_need_pages(invoice.lines),
         "breakdown": [_breakdown(group) for group in invoice.breakdown],
-        "reasons": [group.regime.reason for group in invoice.breakdown if group.regime.reason],
+        "reasons": _reasons(invoice),
         "totals": _totals(invoice),
         "due": ("Total de l’avoir" if credit else "Net à payer", french(totals.payable)),
         "closing": "Motif" if credit else "Règlement",
@@ -172,6 +180,26 @@ def _lines(invoice: Invoice) -> list[dict[str, object]]:
         _line(line) | {"carried": [french(net), french(gross)]}
         for line, net, gross in zip(invoice.lines, nets, grosses, strict=True)
     ]
+
+
+def _may_need_pages(lines: Sequence[InvoiceLine]) -> bool:
+    """Whether lines may go on to a second page, counted generously.
+
+    Only then are carried totals prepared: to look up where each line falls takes a fifth of the
+    time of a page.
+    """
+    heights = (
+        8 + 5 * math.ceil(len(line.name) / 40) + 4 * math.ceil(len(line.description) / 60)
+        for line in lines
+    )
+    return sum(heights) > ROOM
+
+
+def _reasons(invoice: Invoice) -> list[str]:
+    """Why no VAT is charged, and when it falls due."""
+    reasons = [group.regime.reason for group in invoice.breakdown if group.regime.reason]
+    point = invoice.vat_point
+    return reasons if point is None else [*reasons, VAT_POINTS[point]]
 
 
 def _line(line: InvoiceLine) -> dict[str, object]:

@@ -23,7 +23,7 @@ from lxml import etree
 from tests.validation_service import service
 from worker import campaign
 from worker.audit import EventTag
-from worker.billing_run import Issuer, MemberOutcome, issue_year
+from worker.billing_run import MemberOutcome, issue_year
 from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
 from worker.demo import EXAMPLES, FILES, STORY, write_demo
@@ -35,6 +35,7 @@ from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
 from worker.intake import take_in
 from worker.invoice import Invoice
+from worker.issuing import Issuer
 from worker.lifecycle import TrackedInvoice
 from worker.money import Money
 from worker.portals import (

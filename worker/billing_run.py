@@ -3,94 +3,48 @@
 Order of things for one member, and why (docs/architecture.md):
 
 1. compute, check the rules and the portal's directory: before any number;
-2. one transaction: read again, take the numbers, render, validate, archive, store, journal;
-   anything wrong undoes it all, and the numbers were never taken;
-3. a member with a blocking finding is parked, and the others go on.
+2. meanwhile, its documents are drawn up and checked under the numbers it will likely get;
+3. one transaction: read again, take the numbers, archive, store, journal; the documents are
+   those drawn up ahead if they are of this very invoice, else they are drawn up now. Anything
+   wrong undoes it all, and the numbers were never taken;
+4. a member with a blocking finding is parked, and the others go on.
 
 Safe to run again at any time: a member already invoiced for the year is left alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlmodel import Session
 
 from worker.audit import EventTag
-from worker.consumption import consume
-from worker.errors import PortalAnswerError, Refused, TariffError, WorkerError
+from worker.errors import PortalAnswerError, WorkerError
 from worker.findings import Finding, has_blocking
 from worker.formats import statement_attachment
-from worker.holding import held
-from worker.invoice import Invoice, InvoiceDraft, Note, Party, PaymentMeans, build_draft, issue
+from worker.invoice import Invoice, InvoiceDraft, issue
+from worker.issuing import (
+    Ahead,
+    InvalidDocument,
+    Issuer,
+    Terms,
+    keep_documents,
+    refuse_unfit,
+    series,
+    take_number,
+)
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences, Member
 from worker.money import ZERO, Money
 from worker.period import paris_day
-from worker.press import CheckedDocument, Press
-from worker.rating import RatedLine, rate
+from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.statement import Statement
-from worker.storage import Store, invoices, journal, records
-from worker.storage.invoices import CheckedWith
-from worker.tariff import TariffGrid
-from worker.validation.rules import check_attachments, check_dates, check_draft, check_number
-from worker.vat import VatMethod, VatPoint
+from worker.storage import invoices, journal, records
 
-DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
-"""Asks the portal's directory; raises PortalDown when it cannot be asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the seller puts on every invoice."""
-
-    seller: Party
-    payment: PaymentMeans
-    payment_terms: str
-    notes: tuple[Note, ...]
-    vat_method: VatMethod
-    vat_point: VatPoint | None
-    due_days: int
-    invoice_prefix: str
-    statement_prefix: str
-    credit_note_prefix: str
-    number_width: int
-
-    def number(self, prefix: str, year: int, value: int) -> str:
-        """A number of a series, such as ``BSN-2026-00012``."""
-        return f"{series(prefix, year)}{value:0{self.number_width}d}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """The collaborators of the batch."""
-
-    store: Store
-    clock: Callable[[], datetime]
-    actor: str
-    terms: Terms
-    grids: Sequence[TariffGrid]
-    grid_texts: dict[str, str]
-    """Version to file text, kept with the first invoice a grid prices."""
-    directory: DirectoryCheck
-    press: Press
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A member's year, computed and checked, before any number."""
-
-    member: Member
-    references: BillingReferences
-    lines: tuple[RatedLine, ...]
-    draft: InvoiceDraft | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def total(self) -> Money:
-        """TTC."""
-        return Money.sum(line.total for line in self.lines)
+LOOK_AHEAD = 1
+"""Members checked while another is issued: enough to keep two cores busy."""
 
 
 class MemberResult(StrEnum):
@@ -114,93 +68,10 @@ class MemberOutcome:
     findings: tuple[Finding, ...] = ()
 
 
-class InvalidDocument(WorkerError):
-    """A rendered document breaks its schema: nothing of it is kept."""
-
-    exit_code = 4
-
-
 class ChangedMeanwhile(WorkerError):
     """The member's data changed between the check and the issue: nothing of it is kept."""
 
     exit_code = 3
-
-
-def series(prefix: str, year: int) -> str:
-    """The series a number belongs to: its prefix, with the year of issue."""
-    return prefix.replace("{annee}", str(year))
-
-
-def refuse_unfinished_year(year: int, now: datetime) -> None:
-    """Only a finished year can be billed (C1, C2). Raises Refused."""
-    if year >= paris_day(now).year:
-        raise Refused(
-            f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
-            f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",
-        )
-
-
-def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
-    """A grid that priced an invoice never changes (C6). Raises TariffError."""
-    with store.reading() as session:
-        frozen = invoices.frozen_grids(session)
-    changed = [
-        grid.version for grid in grids if frozen.get(grid.version, grid.sha256) != grid.sha256
-    ]
-    if changed:
-        raise TariffError(
-            f"La grille {', '.join(changed)} a déjà servi à facturer, et son fichier a changé.",
-            "Rétablissez le fichier d'origine ; pour de nouveaux prix, créez un nouveau fichier "
-            "avec sa propre version et sa date de début.",
-        )
-
-
-def prepare(
-    session: Session, member: Member, year: int, terms: Terms, grids: Sequence[TariffGrid]
-) -> Prepared:
-    """Compute and check a member's year from what is stored; nothing is written."""
-    references = records.references_of(session, member.siret, year)
-    consumption = consume(
-        member.siret,
-        year,
-        records.subscriptions_of(session, member.siret),
-        records.usage_of(session, member.siret, year),
-    )
-    rating = rate(consumption, grids)
-    draft = None
-    findings = held(session, member.siret, year) + consumption.findings + rating.findings
-    if rating.lines:
-        draft = build_draft(
-            year=year,
-            seller=terms.seller,
-            member=member,
-            references=references,
-            payment=terms.payment,
-            payment_terms=terms.payment_terms,
-            rated=rating.lines,
-            notes=terms.notes,
-            vat_method=terms.vat_method,
-            vat_point=terms.vat_point,
-        )
-        findings += check_draft(draft)
-    return Prepared(
-        member=member,
-        references=references,
-        lines=rating.lines,
-        draft=draft,
-        findings=findings,
-    )
-
-
-def preview_year(
-    store: Store, year: int, terms: Terms, grids: Sequence[TariffGrid]
-) -> Iterator[Prepared]:
-    """The year, member by member, as the batch would compute it; nothing is stored."""
-    with store.reading() as session:
-        members = records.members_of_year(session, year)
-    for member in members:
-        with store.reading() as session:
-            yield prepare(session, member, year, terms, grids)
 
 
 def issue_year(
@@ -218,31 +89,113 @@ def issue_year(
     refuse_changed_grids(issuer.store, issuer.grids)
     with issuer.store.reading() as session:
         members = records.members_of_year(session, year)
-    for member in members:
-        if stop():
+    left, waiting = iter(members), deque[_Checked]()
+    depth = 0 if issuer.drawer is None else LOOK_AHEAD
+    while not stop():
+        while len(waiting) <= depth and (member := next(left, None)) is not None:
+            waiting.append(_check(issuer, member, year, rank=len(waiting)))
+        if not waiting:
             return
+        checked = waiting.popleft()
         try:
-            yield _bill(issuer, member, year)
+            yield _conclude(issuer, checked, year)
         except ChangedMeanwhile:
             # Somebody imported at that very moment: once more, on what is there now.
-            yield _bill(issuer, member, year)
+            yield _conclude(issuer, _check(issuer, checked.member, year, rank=0), year)
 
 
-def _bill(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """A member looked at, before anything is written about it.
+
+    ``existing`` is its invoice when it has one; else ``prepared`` is what it should have.
+    """
+
+    member: Member
+    existing: TrackedInvoice | None = None
+    prepared: Prepared | None = None
+    ahead: Ahead | None = None
+
+
+def _check(issuer: Issuer, member: Member, year: int, *, rank: int) -> _Checked:
+    """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
     with issuer.store.reading() as session:
         existing = invoices.current(session, member.siret, year)
         if existing is not None and _is_issued(existing):
-            return _already(member, existing)
+            return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
         member = records.member(session, member.siret)
         prepared = prepare(session, member, year, issuer.terms, issuer.grids)
+        numbers = _likely_numbers(issuer, session, rank)
     if prepared.draft is None and not prepared.findings:
-        return _nothing(issuer, member, year)
+        return _Checked(member=member, prepared=prepared)
     findings = prepared.findings + _objections(issuer, prepared.references)
-    if prepared.draft is None or has_blocking(findings):
-        return _park(issuer, prepared, year, findings)
+    prepared = replace(prepared, findings=findings)
+    ahead = None if has_blocking(findings) else _draw_ahead(issuer, prepared, year, numbers)
+    return _Checked(member=member, prepared=prepared, ahead=ahead)
+
+
+def _likely_numbers(issuer: Issuer, session: Session, rank: int) -> tuple[str, str]:
+    """The numbers an invoice and its statement get if ``rank`` others are issued before."""
+    terms, year = issuer.terms, paris_day(issuer.clock()).year
+    invoice, statement = (
+        terms.number(prefix, year, invoices.last_number(session, series(prefix, year)) + rank + 1)
+        for prefix in (terms.invoice_prefix, terms.statement_prefix)
+    )
+    return invoice, statement
+
+
+def _draw_ahead(
+    issuer: Issuer, prepared: Prepared, year: int, numbers: tuple[str, str]
+) -> Ahead | None:
+    if issuer.drawer is None or prepared.draft is None:
+        return None
+    today = paris_day(issuer.clock())
+    invoice, statement = _numbered(issuer.terms, prepared, prepared.draft, year, numbers, today)
+    return Ahead(
+        invoice=invoice,
+        statement=statement,
+        documents=issuer.drawer.submit(issuer.press, invoice, statement),
+    )
+
+
+def _numbered(
+    terms: Terms,
+    prepared: Prepared,
+    draft: InvoiceDraft,
+    year: int,
+    numbers: tuple[str, str],
+    today: date,
+) -> tuple[Invoice, Statement]:
+    number, statement_number = numbers
+    statement = Statement(
+        number=statement_number,
+        year=year,
+        member=prepared.member,
+        lines=prepared.lines,
+        issue_date=today,
+    )
+    invoice = issue(
+        draft,
+        number=number,
+        issue_date=today,
+        due_date=today + timedelta(days=terms.due_days),
+        statement_number=statement_number,
+        attachments=(statement_attachment(statement_number),),
+    )
+    return invoice, statement
+
+
+def _conclude(issuer: Issuer, checked: _Checked, year: int) -> MemberOutcome:
+    if checked.existing is not None:
+        return _already(checked.member, checked.existing)
+    prepared = checked.prepared
+    if prepared is None or (prepared.draft is None and not prepared.findings):
+        return _nothing(issuer, checked.member, year)
+    if prepared.draft is None or has_blocking(prepared.findings):
+        return _park(issuer, prepared, year, prepared.findings)
     try:
-        return _issue(issuer, replace(prepared, findings=findings), year)
+        return _issue(issuer, prepared, checked.ahead, year)
     except InvalidDocument as error:
         return _park(issuer, prepared, year, error.findings)
 
@@ -260,7 +213,7 @@ def _objections(issuer: Issuer, references: BillingReferences) -> tuple[Finding,
         return (finding,)
 
 
-def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
+def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) -> MemberOutcome:
     now = issuer.clock()
     terms, today = issuer.terms, paris_day(now)
     with issuer.store.transaction() as session:
@@ -275,32 +228,21 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
                 f"Les données de {checked.member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
             )
-        number = take_number(session, terms, terms.invoice_prefix, today.year)
-        statement = Statement(
-            number=take_number(session, terms, terms.statement_prefix, today.year),
-            year=year,
-            member=checked.member,
-            lines=checked.lines,
-            issue_date=today,
+        numbers = (
+            take_number(session, terms, terms.invoice_prefix, today.year),
+            take_number(session, terms, terms.statement_prefix, today.year),
         )
-        invoice = issue(
-            draft,
-            number=number,
-            issue_date=today,
-            due_date=today + timedelta(days=terms.due_days),
-            statement_number=statement.number,
-            attachments=(statement_attachment(statement.number),),
-        )
+        invoice, statement = _numbered(terms, checked, draft, year, numbers, today)
         refuse_unfit(invoice)
         invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
-        hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement)
+        hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement, ahead)
         _freeze_grids(issuer, session, invoice, now)
         journal.append(
             session,
             at=now,
             actor=issuer.actor,
             tag=EventTag.INVOICE_ISSUED,
-            subject=number,
+            subject=invoice.number,
             payload={
                 "siret": checked.member.siret,
                 "year": year,
@@ -315,81 +257,9 @@ def _issue(issuer: Issuer, checked: Prepared, year: int) -> MemberOutcome:
         member=checked.member,
         result=MemberResult.ISSUED,
         total=invoice.totals.payable,
-        number=number,
+        number=invoice.number,
         findings=checked.findings,
     )
-
-
-def refuse_unfit(invoice: Invoice) -> None:
-    """Raise InvalidDocument when the number, dates or attachments would be refused."""
-    findings = (
-        check_number(invoice.number)
-        + check_dates(invoice.issue_date, invoice.due_date, invoice.issue_date)
-        + check_attachments(invoice)
-    )
-    if has_blocking(findings):
-        raise InvalidDocument(
-            f"Le numéro ou les dates de la facture {invoice.number} ne conviennent pas.",
-            "Corrigez la configuration (numbering, billing.due_days).",
-            findings=findings,
-        )
-
-
-def keep_documents(
-    issuer: Issuer,
-    session: Session,
-    invoice_id: int,
-    version: int,
-    invoice: Invoice,
-    statement: Statement | None,
-) -> dict[str, str]:
-    """Draw up, archive and record the documents of an invoice: kind to SHA-256.
-
-    Nothing is written before every one of them is found valid.
-
-    Raises:
-        InvalidDocument: one of them breaks a rule; nothing may be kept.
-    """
-    checked = _draw_up(issuer, invoice, statement)
-    hashes = {}
-    for one in checked:
-        document = one.document
-        hashes[document.kind.value] = issuer.store.archive.put(document.content)
-        checks = [
-            CheckedWith(
-                rule_set=report.rule_set.name,
-                version=report.rule_set.version,
-                sha256=report.rule_set.sha256,
-                findings=report.findings,
-            )
-            for report in one.reports
-        ]
-        invoices.add_document(session, invoice_id, version, document, checks)
-    return hashes
-
-
-def _draw_up(
-    issuer: Issuer, invoice: Invoice, statement: Statement | None
-) -> tuple[CheckedDocument, ...]:
-    try:
-        checked = issuer.press(invoice, statement)
-    except ValueError as error:
-        finding = Finding(
-            code="DOC-UNPRINTABLE",
-            message=f"un texte de la facture ne peut pas être imprimé ({error})",
-            remedy="Retirez les caractères inhabituels du nom ou de l'adresse, puis réimportez.",
-        )
-        raise InvalidDocument(
-            f"La facture {invoice.number} ne peut pas être imprimée.", findings=(finding,)
-        ) from error
-    for one in checked:
-        if has_blocking(one.findings):
-            raise InvalidDocument(
-                f"Le document {one.document.kind} de la facture {invoice.number} n'est pas valide.",
-                "Aucun numéro n'a été consommé ; corrigez les données indiquées.",
-                findings=one.findings,
-            )
-    return checked
 
 
 def _park(
@@ -431,12 +301,6 @@ def _nothing(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
                 payload={},
             )
     return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
-
-
-def take_number(session: Session, terms: Terms, prefix: str, year: int) -> str:
-    """The next number of a series, given back if the transaction is undone."""
-    value = invoices.take_number(session, series(prefix, year))
-    return terms.number(prefix, year, value)
 
 
 def _freeze_grids(issuer: Issuer, session: Session, invoice: Invoice, now: datetime) -> None:

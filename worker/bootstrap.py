@@ -1,7 +1,7 @@
 """The composition root: reads the configuration and builds the collaborators, nowhere else."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 
 from worker import logs
-from worker.billing_run import Issuer, Terms
 from worker.books import Books, Clock, open_books, utc_now
 from worker.credentials import load_secrets
 from worker.deposit import Depositor
@@ -22,6 +21,7 @@ from worker.formats import ALWAYS
 from worker.formats.look import read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.invoice import ContactPoint, Note, Party, PaymentMeans
+from worker.issuing import Issuer, Terms
 from worker.local_portal import local_portal
 from worker.members import Address, BillingReferences
 from worker.portals import Portal
@@ -82,8 +82,8 @@ class Office(Books):
             number_width=settings.numbering.width,
         )
 
-    def issuer(self, portal: Portal | None, press: Press) -> Issuer:
-        """The batch; without a portal (Hélios channel) no directory can be asked."""
+    def issuer(self, portal: Portal | None, press: Press, drawer: Executor | None = None) -> Issuer:
+        """Whatever issues; without a portal (Hélios channel) no directory can be asked."""
         grids, texts = self.grids()
         check = no_directory if portal is None else self.directory(portal).check
         return Issuer(
@@ -95,6 +95,7 @@ class Office(Books):
             grid_texts=texts,
             directory=check,
             press=press,
+            drawer=drawer,
         )
 
     @contextmanager

@@ -4,6 +4,7 @@ Each step asks "what is due?", so that a campaign stopped anywhere goes on where
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,8 +60,8 @@ def run_year(
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
-        with office.press() as press:
-            for outcome in issue_year(office.issuer(portal, press), year, stop):
+        with office.press() as press, ThreadPoolExecutor(1, "drawer") as drawer:
+            for outcome in issue_year(office.issuer(portal, press, drawer), year, stop):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
         if portal is not None:

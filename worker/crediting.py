@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from worker.audit import EventTag
-from worker.billing_run import Issuer, keep_documents, refuse_unfit, take_number
 from worker.credit import NothingToCredit, credit, credited_total
 from worker.errors import Refused, WrongUse
 from worker.findings import has_blocking
 from worker.holding import hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
+from worker.issuing import Issuer, keep_documents, refuse_unfit, take_number
 from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.period import paris_day

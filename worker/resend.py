@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from worker.audit import EventTag
-from worker.billing_run import Issuer, keep_documents
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice
+from worker.issuing import Issuer, keep_documents
 from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.storage import Store, invoices, journal, records

@@ -119,7 +119,7 @@ def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None
         with store.transaction(commit=commit) as session:
             invoice_id = issue_one(session)
             store.archive.put(document.content)
-            invoices.add_document(session, invoice_id, 1, document, (check,))
+            invoices.add_documents(session, invoice_id, 1, [(document, (check,))])
         with store.reading() as session:
             found = [
                 d for i in invoices.tracked(session) for d in invoices.documents(session, i.id)

@@ -15,12 +15,7 @@ import pytest
 
 from tests.offices import PARKED, YEAR, Desk, light_render, number, open_desk
 from worker.audit import EventTag
-from worker.billing_run import (
-    MemberOutcome,
-    MemberResult,
-    issue_year,
-    preview_year,
-)
+from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import COMPLEMENT, STORY
 from worker.document import Document, DocumentKind
 from worker.errors import (
@@ -39,6 +34,7 @@ from worker.lifecycle import InvoiceStatus
 from worker.members import BillingReferences
 from worker.money import Money
 from worker.portals.memory import Condition
+from worker.preparing import preview_year
 from worker.press import CheckedDocument
 from worker.statement import Statement
 from worker.storage import invoices

@@ -8,13 +8,14 @@ from sqlalchemy import text
 
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag
-from worker.billing_run import InvalidDocument, MemberResult
+from worker.billing_run import MemberResult
 from worker.crediting import Request, issue_credit_note
 from worker.demo import STORY
 from worker.document import Document
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.holding import hold_back, let_go
+from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.press import CheckedDocument

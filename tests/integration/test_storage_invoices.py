@@ -294,15 +294,15 @@ def test_documents_are_kept_by_version_with_what_they_passed(store: Store) -> No
     check = CheckedWith(rule_set="UBL 2.1", version="2.1", sha256="e" * 64)
     ubl = Document(kind=DocumentKind.UBL, profile="p", media_type="application/xml", content=b"1")
     with store.transaction() as session:
-        invoices.add_document(session, seen.id, 1, ubl, (check, check))
-        invoices.add_document(session, seen.id, 2, replace(ubl, content=b"22"), ())
+        invoices.add_documents(session, seen.id, 1, [(ubl, (check, check))])
+        invoices.add_documents(session, seen.id, 2, [(replace(ubl, content=b"22"), ())])
     with store.reading() as session:
         first, second = invoices.documents(session, seen.id)
         assert invoices.documents(session, seen.id, 2) == (second,)
     assert (first.sha256, first.size, first.checks) == (ubl.sha256, 1, (check, check))
     assert (second.version, second.size, second.checks) == (2, 2, ())
     with pytest.raises(DBAPIError, match=r"(?i)unique"), store.transaction() as session:
-        invoices.add_document(session, seen.id, 1, ubl, ())
+        invoices.add_documents(session, seen.id, 1, [(ubl, ())])
 
 
 def test_a_grid_is_frozen_by_its_first_use(store: Store) -> None:

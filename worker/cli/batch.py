@@ -53,10 +53,10 @@ def register(app: typer.Typer) -> None:
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    from worker.billing_run import preview_year
     from worker.bootstrap import open_office
     from worker.findings import has_blocking
     from worker.money import Money, french
+    from worker.preparing import preview_year
     from worker.settings import find_config
     from worker.storage import invoices
 

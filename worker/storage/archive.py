@@ -8,6 +8,7 @@ finds it there.
 import hashlib
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,22 +22,29 @@ class Archive:
     folder: Path
 
     def put(self, content: bytes) -> str:
-        """Keep bytes durably and return their SHA-256.
+        """Keep bytes durably and return their SHA-256; see ``put_all``."""
+        return self.put_all([content])[0]
+
+    def put_all(self, contents: Sequence[bytes]) -> list[str]:
+        """Keep several files durably and return the SHA-256 of each.
 
         Raises:
             StorageUnavailable: the folder refuses them.
-            IntegrityError: they were kept before, and altered since.
+            IntegrityError: one was kept before, and altered since.
         """
-        sha256 = hashlib.sha256(content).hexdigest()
-        path = self._path(sha256)
+        hashes = [hashlib.sha256(content).hexdigest() for content in contents]
         try:
-            if path.exists():
-                self.get(sha256)
-            else:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._write(path, content)
-            # Even when it was there: who wrote it may have died before making its name durable.
-            _sync(path.parent)
+            for sha256, content in zip(hashes, contents, strict=True):
+                path = self._path(sha256)
+                if path.exists():
+                    self.get(sha256)
+                else:
+                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    self._write(path, content)
+            # Even when they were there: who wrote them may have died before making their names
+            # durable.
+            for folder in sorted({self._path(sha256).parent for sha256 in hashes}):
+                _sync(folder)
             _sync(self.folder)
         except OSError as error:
             raise StorageUnavailable(
@@ -44,7 +52,7 @@ class Archive:
                 "Libérez de la place ou vérifiez les droits, puis relancez la même commande : "
                 "rien n'a été fait à moitié.",
             ) from error
-        return sha256
+        return hashes
 
     def get(self, sha256: str) -> bytes:
         """The bytes, checked. Raises IntegrityError when missing or altered."""

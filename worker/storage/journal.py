@@ -3,13 +3,26 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+import sqlalchemy
+from sqlmodel import Session, SQLModel, col, select
 
 from worker.audit import EventTag, JournalEvent, JournalHead, canonical_json, chain
 from worker.errors import IntegrityError
 from worker.storage.tables import JournalEventRow, JournalHeadRow, utc_text
 
 _FIELDS = tuple(JournalEvent.__dataclass_fields__)
+
+# Plain rows: an event is written with everything that happens.
+_HEADS = SQLModel.metadata.tables["journal_head"]
+_EVENTS = SQLModel.metadata.tables["journal_event"]
+_HEAD = sqlalchemy.select(_HEADS.columns["seq"], _HEADS.columns["hash"]).with_for_update()
+_HASH = sqlalchemy.select(_EVENTS.columns["hash"]).where(
+    _EVENTS.columns["seq"] == sqlalchemy.bindparam("seq")
+)
+_ADD = sqlalchemy.insert(_EVENTS)
+_MOVE_HEAD = sqlalchemy.update(_HEADS).values(
+    seq=sqlalchemy.bindparam("to"), hash=sqlalchemy.bindparam("now")
+)
 
 
 def append(
@@ -22,26 +35,23 @@ def append(
     payload: Mapping[str, object],
 ) -> JournalEvent:
     """Add one event. It commits or disappears with everything else in the transaction."""
-    head = session.exec(select(JournalHeadRow).with_for_update()).one()
-    last = session.get(JournalEventRow, head.seq) if head.seq else None
-    if head.seq and (last is None or last.hash != head.hash):
+    seq, digest = session.execute(_HEAD).one()
+    if seq and session.execute(_HASH, {"seq": seq}).scalar() != digest:
         raise IntegrityError(
-            f"La fin du journal a été altérée : l'événement n° {head.seq} n'est plus celui qui "
+            f"La fin du journal a été altérée : l'événement n° {seq} n'est plus celui qui "
             "avait été enregistré.",
             "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
         )
     event = chain(
-        JournalHead(seq=head.seq, hash=head.hash),
+        JournalHead(seq=seq, hash=digest),
         at=utc_text(at),
         actor=actor,
         tag=tag,
         subject=subject,
         payload=canonical_json(payload),
     )
-    session.add(JournalEventRow(**{name: getattr(event, name) for name in _FIELDS}))
-    head.seq, head.hash = event.seq, event.hash
-    session.add(head)
-    session.flush()
+    session.execute(_ADD, {name: getattr(event, name) for name in _FIELDS})
+    session.execute(_MOVE_HEAD, {"to": event.seq, "now": event.hash})
     return event
 
 

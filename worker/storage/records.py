@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, or_
-from sqlmodel import Session, col, select
+import sqlalchemy
+from sqlalchemy import bindparam, func, or_
+from sqlmodel import Session, SQLModel, col, select
 
 from worker.consumption import SourceRow, UsageRecord
 from worker.lifecycle import InvoiceStatus
@@ -172,40 +173,50 @@ def member(session: Session, siret: str) -> Member:
     return _member(session.get_one(MemberRow, siret))
 
 
+_SUBSCRIPTION = SQLModel.metadata.tables["subscription"].columns
+_SUBSCRIPTIONS = sqlalchemy.select(
+    *(_SUBSCRIPTION[name] for name in ("service", "tier", "category", "start", "end"))
+).where(_SUBSCRIPTION["siret"] == bindparam("siret"))
+_USAGE = SQLModel.metadata.tables["usage_record"].columns
+_FILE = SQLModel.metadata.tables["source_file"].columns
+_USED = (
+    sqlalchemy.select(
+        *(_USAGE[name] for name in ("service", "tier", "month", "users", "row")), _FILE["sha256"]
+    )
+    .join_from(_USAGE["id"].table, _FILE["id"].table, _FILE["id"] == _USAGE["file_id"])
+    .where(
+        _USAGE["siret"] == bindparam("siret"),
+        _USAGE["year"] == bindparam("year"),
+        _USAGE["superseded_at"].is_(None),
+    )
+)
+"""Read twice for each invoice of a batch, hence as plain rows."""
+
+
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
-    rows = session.exec(select(SubscriptionRow).where(SubscriptionRow.siret == siret))
     return tuple(
         Subscription(
-            siret=row.siret,
-            service=row.service,
-            tier=_tier(row.tier),
-            category=row.category,
-            start=row.start,
-            end=row.end,
+            siret=siret, service=service, tier=_tier(tier), category=category, start=start, end=end
         )
-        for row in rows
+        for service, tier, category, start, end in session.execute(_SUBSCRIPTIONS, {"siret": siret})
     )
 
 
 def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
     """The current usage rows of a member and year."""
-    query = (
-        select(UsageRow, SourceFileRow.sha256)
-        .join(SourceFileRow, col(SourceFileRow.id) == col(UsageRow.file_id))
-        .where(UsageRow.siret == siret, UsageRow.year == year)
-        .where(col(UsageRow.superseded_at).is_(None))
-    )
     return tuple(
         UsageRecord(
-            siret=row.siret,
-            service=row.service,
-            tier=_tier(row.tier),
-            month=Month(row.year, row.month),
-            users=row.users,
-            source=SourceRow(file_sha256=sha256, row=row.row),
+            siret=siret,
+            service=service,
+            tier=_tier(tier),
+            month=Month(year, month),
+            users=users,
+            source=SourceRow(file_sha256=sha256, row=row),
         )
-        for row, sha256 in session.exec(query)
+        for service, tier, month, users, row, sha256 in session.execute(
+            _USED, {"siret": siret, "year": year}
+        )
     )
 
 

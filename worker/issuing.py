@@ -1,0 +1,166 @@
+"""What every issue has in common: numbers, documents found valid, archived and recorded.
+
+For the January batch, corrections after a refusal, and credit notes. Everything happens in the
+caller's transaction: undone, the number was never taken.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from worker.errors import WorkerError
+from worker.findings import Finding, has_blocking
+from worker.invoice import Invoice, Note, Party, PaymentMeans
+from worker.members import BillingReferences
+from worker.press import CheckedDocument, Press
+from worker.statement import Statement
+from worker.storage import Store, invoices
+from worker.storage.invoices import CheckedWith
+from worker.tariff import TariffGrid
+from worker.validation import Report
+from worker.validation.rules import check_attachments, check_dates, check_number
+from worker.vat import VatMethod, VatPoint
+
+DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
+"""Asks the portal's directory; raises PortalDown when it cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the seller puts on every invoice."""
+
+    seller: Party
+    payment: PaymentMeans
+    payment_terms: str
+    notes: tuple[Note, ...]
+    vat_method: VatMethod
+    vat_point: VatPoint | None
+    due_days: int
+    invoice_prefix: str
+    statement_prefix: str
+    credit_note_prefix: str
+    number_width: int
+
+    def number(self, prefix: str, year: int, value: int) -> str:
+        """A number of a series, such as ``BSN-2026-00012``."""
+        return f"{series(prefix, year)}{value:0{self.number_width}d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """The collaborators of whatever issues."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    actor: str
+    terms: Terms
+    grids: Sequence[TariffGrid]
+    grid_texts: dict[str, str]
+    """Version to file text, kept with the first invoice a grid prices."""
+    directory: DirectoryCheck
+    press: Press
+    drawer: Executor | None = None
+    """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """Documents drawn up before the numbers are taken, for those the invoice will likely get."""
+
+    invoice: Invoice
+    statement: Statement
+    documents: Future[tuple[CheckedDocument, ...]]
+
+
+class InvalidDocument(WorkerError):
+    """A rendered document breaks its schema: nothing of it is kept."""
+
+    exit_code = 4
+
+
+def series(prefix: str, year: int) -> str:
+    """The series a number belongs to: its prefix, with the year of issue."""
+    return prefix.replace("{annee}", str(year))
+
+
+def take_number(session: Session, terms: Terms, prefix: str, year: int) -> str:
+    """The next number of a series, given back if the transaction is undone."""
+    value = invoices.take_number(session, series(prefix, year))
+    return terms.number(prefix, year, value)
+
+
+def refuse_unfit(invoice: Invoice) -> None:
+    """Raise InvalidDocument when the number, dates or attachments would be refused."""
+    findings = (
+        check_number(invoice.number)
+        + check_dates(invoice.issue_date, invoice.due_date, invoice.issue_date)
+        + check_attachments(invoice)
+    )
+    if has_blocking(findings):
+        raise InvalidDocument(
+            f"Le numéro ou les dates de la facture {invoice.number} ne conviennent pas.",
+            "Corrigez la configuration (numbering, billing.due_days).",
+            findings=findings,
+        )
+
+
+def keep_documents(
+    issuer: Issuer,
+    session: Session,
+    invoice_id: int,
+    version: int,
+    invoice: Invoice,
+    statement: Statement | None,
+    ahead: Ahead | None = None,
+) -> dict[str, str]:
+    """Draw up, archive and record the documents of an invoice: kind to SHA-256.
+
+    Nothing is written before every one of them is found valid. Those drawn up ahead are taken
+    only if they are of this very invoice and statement.
+
+    Raises:
+        InvalidDocument: one of them breaks a rule; nothing may be kept.
+    """
+    if ahead is not None and (ahead.invoice, ahead.statement) != (invoice, statement):
+        ahead = None
+    checked = _draw_up(issuer, invoice, statement, ahead)
+    hashes = issuer.store.archive.put_all([one.document.content for one in checked])
+    passed = [(one.document, [_checked_with(report) for report in one.reports]) for one in checked]
+    invoices.add_documents(session, invoice_id, version, passed)
+    return {one.document.kind.value: sha256 for one, sha256 in zip(checked, hashes, strict=True)}
+
+
+def _checked_with(report: Report) -> CheckedWith:
+    return CheckedWith(
+        rule_set=report.rule_set.name,
+        version=report.rule_set.version,
+        sha256=report.rule_set.sha256,
+        findings=report.findings,
+    )
+
+
+def _draw_up(
+    issuer: Issuer, invoice: Invoice, statement: Statement | None, ahead: Ahead | None
+) -> tuple[CheckedDocument, ...]:
+    try:
+        checked = issuer.press(invoice, statement) if ahead is None else ahead.documents.result()
+    except ValueError as error:
+        finding = Finding(
+            code="DOC-UNPRINTABLE",
+            message=f"un texte de la facture ne peut pas être imprimé ({error})",
+            remedy="Retirez les caractères inhabituels du nom ou de l'adresse, puis réimportez.",
+        )
+        raise InvalidDocument(
+            f"La facture {invoice.number} ne peut pas être imprimée.", findings=(finding,)
+        ) from error
+    for one in checked:
+        if has_blocking(one.findings):
+            raise InvalidDocument(
+                f"Le document {one.document.kind} de la facture {invoice.number} n'est pas valide.",
+                "Aucun numéro n'a été consommé ; corrigez les données indiquées.",
+                findings=one.findings,
+            )
+    return checked

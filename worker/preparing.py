@@ -1,0 +1,112 @@
+"""A member's year, computed and checked from what is stored. Nothing is written, nobody is asked.
+
+What ``run`` does before any number, and all that ``preview`` does.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from worker.consumption import consume
+from worker.errors import Refused, TariffError
+from worker.findings import Finding
+from worker.holding import held
+from worker.invoice import InvoiceDraft, build_draft
+from worker.issuing import Terms
+from worker.members import BillingReferences, Member
+from worker.money import Money
+from worker.period import paris_day
+from worker.rating import RatedLine, rate
+from worker.storage import Store, invoices, records
+from worker.tariff import TariffGrid
+from worker.validation.rules import check_draft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A member's year, computed and checked, before any number."""
+
+    member: Member
+    references: BillingReferences
+    lines: tuple[RatedLine, ...]
+    draft: InvoiceDraft | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def total(self) -> Money:
+        """TTC."""
+        return Money.sum(line.total for line in self.lines)
+
+
+def refuse_unfinished_year(year: int, now: datetime) -> None:
+    """Only a finished year can be billed (C1, C2). Raises Refused."""
+    if year >= paris_day(now).year:
+        raise Refused(
+            f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
+            f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",
+        )
+
+
+def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
+    """A grid that priced an invoice never changes (C6). Raises TariffError."""
+    with store.reading() as session:
+        frozen = invoices.frozen_grids(session)
+    changed = [
+        grid.version for grid in grids if frozen.get(grid.version, grid.sha256) != grid.sha256
+    ]
+    if changed:
+        raise TariffError(
+            f"La grille {', '.join(changed)} a déjà servi à facturer, et son fichier a changé.",
+            "Rétablissez le fichier d'origine ; pour de nouveaux prix, créez un nouveau fichier "
+            "avec sa propre version et sa date de début.",
+        )
+
+
+def prepare(
+    session: Session, member: Member, year: int, terms: Terms, grids: Sequence[TariffGrid]
+) -> Prepared:
+    """Compute and check a member's year from what is stored; nothing is written."""
+    references = records.references_of(session, member.siret, year)
+    consumption = consume(
+        member.siret,
+        year,
+        records.subscriptions_of(session, member.siret),
+        records.usage_of(session, member.siret, year),
+    )
+    rating = rate(consumption, grids)
+    draft = None
+    findings = held(session, member.siret, year) + consumption.findings + rating.findings
+    if rating.lines:
+        draft = build_draft(
+            year=year,
+            seller=terms.seller,
+            member=member,
+            references=references,
+            payment=terms.payment,
+            payment_terms=terms.payment_terms,
+            rated=rating.lines,
+            notes=terms.notes,
+            vat_method=terms.vat_method,
+            vat_point=terms.vat_point,
+        )
+        findings += check_draft(draft)
+    return Prepared(
+        member=member,
+        references=references,
+        lines=rating.lines,
+        draft=draft,
+        findings=findings,
+    )
+
+
+def preview_year(
+    store: Store, year: int, terms: Terms, grids: Sequence[TariffGrid]
+) -> Iterator[Prepared]:
+    """The year, member by member, as the batch would compute it; nothing is stored."""
+    with store.reading() as session:
+        members = records.members_of_year(session, year)
+    for member in members:
+        with store.reading() as session:
+            yield prepare(session, member, year, terms, grids)

@@ -96,7 +96,7 @@ def business_terms(invoice: Invoice, profile: Profile) -> dict[str, Any]:
     if (payment := invoice.payment) is not None:
         terms |= {"BT-81": payment.code, "BT-84": payment.iban, "BT-85": payment.account_name}
         terms["BT-86"] = payment.bic
-    if profile.syntax is Syntax.UBL and invoice.attachments:
+    if profile.attachments and invoice.attachments:
         terms["BG-24"] = [
             {
                 "BT-122": attachment.reference,

@@ -58,6 +58,7 @@ class Profile:
         electronic_addresses: whether BT-34 and BT-49 are given.
         legal_notes: whether the coded notes (PMT, PMD, AAB) are given.
         line_reasons: whether a line without VAT repeats the reason of its breakdown.
+        attachments: whether the XML holds the attachments (BG-24); a Factur-X has them beside it.
         coded_attachments: whether BT-123 is a code of BR-FR-17, else a French sentence.
     """
 
@@ -73,6 +74,7 @@ class Profile:
     electronic_addresses: bool = False
     legal_notes: bool = False
     line_reasons: bool = False
+    attachments: bool = False
     coded_attachments: bool = False
 
 
@@ -93,12 +95,13 @@ EN16931_UBL = Profile(
     business_process=SUPPLIER_INVOICE,
     customization=EN16931,
 )
-"""The same invoice in UBL 2.1. Whether direct deposit takes it is not established."""
+"""The same invoice in UBL 2.1, for programs. Whether direct deposit takes it is not established."""
 
 CHORUS_E1_UBL = Profile(
     name="chorus-e1-ubl",
     syntax=Syntax.CHORUS_UBL,
     kind=DocumentKind.CHORUS_E1_UBL,
+    attachments=True,
     business_process=SUPPLIER_INVOICE,
     customization="",
 )
@@ -115,6 +118,7 @@ CTC_FR_UBL = Profile(
     electronic_addresses=True,
     legal_notes=True,
     line_reasons=True,
+    attachments=True,
     coded_attachments=True,
 )
 """The reform's dialect in UBL, for a *plateforme agréée*."""
@@ -132,7 +136,6 @@ CTC_FR_FACTURX = Profile(
     electronic_addresses=True,
     legal_notes=True,
     line_reasons=True,
-    coded_attachments=True,
 )
 """The reform's dialect in CII, inside a Factur-X."""
 

@@ -52,7 +52,8 @@ def invoice_xml(
     Args:
         invoice: what to write.
         profile: the dialect.
-        attachments: the bytes of each of its attachments (BG-24), by file name.
+        attachments: the bytes of each of its attachments (BG-24), by file name, for the profiles
+            that hold them.
 
     Raises:
         ValueError: when a text holds a character XML forbids.
@@ -66,7 +67,7 @@ def invoice_xml(
     )
     _header(root, invoice, profile, as_credit_note=as_credit_note)
     _references(root, invoice, profile)
-    for attachment in invoice.attachments:
+    for attachment in invoice.attachments if profile.attachments else ():
         _attachment(root, attachment, profile, (attachments or {})[attachment.file_name])
     _parties(root, invoice, profile)
     delivery = block(root, "cac:Delivery")  # BG-13

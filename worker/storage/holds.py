@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+import sqlalchemy
+from sqlmodel import Session, SQLModel, col, select
 
 from worker.storage.tables import HoldRow
 
@@ -16,9 +17,18 @@ class Hold:
     placed_at: datetime
 
 
+_HOLD = SQLModel.metadata.tables["hold"].columns
+_IN_FORCE = sqlalchemy.select(_HOLD["reason"], _HOLD["placed_at"]).where(
+    _HOLD["siret"] == sqlalchemy.bindparam("siret"),
+    _HOLD["year"] == sqlalchemy.bindparam("year"),
+    _HOLD["lifted_at"].is_(None),
+)
+"""Read twice for each invoice of a batch, hence as a plain row."""
+
+
 def in_force(session: Session, siret: str, year: int) -> Hold | None:
     """The hold in force on a member and year, or None."""
-    row = _row(session, siret, year)
+    row = session.execute(_IN_FORCE, {"siret": siret, "year": year}).first()
     return None if row is None else Hold(reason=row.reason, placed_at=row.placed_at)
 
 

@@ -190,7 +190,13 @@ _USED = (
         _USAGE["superseded_at"].is_(None),
     )
 )
-"""Read twice for each invoice of a batch, hence as plain rows."""
+_REFERENCE = SQLModel.metadata.tables["billing_reference"].columns
+_REFERENCES = sqlalchemy.select(_REFERENCE["service_code"], _REFERENCE["engagement"]).where(
+    _REFERENCE["siret"] == bindparam("siret"),
+    _REFERENCE["year"] == bindparam("year"),
+    _REFERENCE["superseded_at"].is_(None),
+)
+# All of these are read twice for each invoice of a batch, hence as plain rows.
 
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
@@ -222,12 +228,10 @@ def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]
 
 def references_of(session: Session, siret: str, year: int) -> BillingReferences:
     """The references of a member for a year; empty ones when none were given."""
-    row = _references_row(session, siret, year)
+    row = session.execute(_REFERENCES, {"siret": siret, "year": year}).first()
+    service_code, engagement = ("", "") if row is None else row
     return BillingReferences(
-        siret=siret,
-        year=year,
-        service_code=row.service_code if row else "",
-        engagement=row.engagement if row else "",
+        siret=siret, year=year, service_code=service_code, engagement=engagement
     )
 
 

@@ -8,6 +8,7 @@ given as a ratio to a bare ``python -c pass`` measured in the same run; ratios a
 
 import argparse
 import csv
+import json
 import os
 import platform
 import re
@@ -24,17 +25,20 @@ from pathlib import Path
 
 KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 WORKER = [sys.executable, "-m", "worker"]
+FEW = 100
+"""Members of the small batch: the large one is compared with it."""
 QUIET = {"CHORUS_WORKER_CHANNEL": "helios", "NO_COLOR": "1"}
 """The Hélios channel issues without depositing: what is measured is our own work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """One process: seconds of wall clock and of CPU, peak memory in MB."""
+    """One process and those it ended: seconds of wall clock and of CPU; its peak memory in MB."""
 
     wall: float
     cpu: float
     peak: float
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +53,25 @@ class Row:
 
 def measure(command: Sequence[str | Path], **extra: str) -> Cost:
     """Run a command to its end; exit codes 0 and 1 are both fine (1: something to look at)."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=os.environ | QUIET | extra,
-    )
-    assert process.stderr is not None  # noqa: S101 - piped just above
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in {0, 1}:
-        raise SystemExit(f"{command} ended with {process.returncode}: {errors.decode()}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Cost(wall=wall, cpu=cpu, peak=usage.ru_maxrss / 1024)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdout=output,
+            stderr=complaints,
+            env=os.environ | QUIET | extra,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        complaints.seek(0)
+        if process.returncode not in {0, 1}:
+            errors = complaints.read().decode()
+            raise SystemExit(f"{command} ended with {process.returncode}: {errors}")
+        cpu = usage.ru_utime + usage.ru_stime
+        said = output.read().decode()
+    return Cost(wall=wall, cpu=cpu, peak=usage.ru_maxrss / 1024, said=said)
 
 
 def median_wall(command: Sequence[str | Path], runs: int = 7) -> float:
@@ -102,33 +109,53 @@ def issuing(folder: Path, members: int) -> tuple[Cost, Path]:
     return measure([*WORKER, "run", "2025", "--json", "--config", config]), config
 
 
-def table(members: int, rows: int) -> list[Row]:
-    """Every measurement."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bare = median_wall([sys.executable, "-c", "pass"])
-        help_wall = median_wall([*WORKER, "--help"])
-        small, _ = issuing(folder / "small", 100)
-        large, config = issuing(folder / "large", members)
-        status = median_wall([*WORKER, "status", "2025", "--config", config])
-        sirets = _sirets(folder / "large" / "exemples" / "members.csv")
-        usage_file(folder / "usage.csv", sirets, rows)
-        imported = measure([*WORKER, "import", "usage", folder / "usage.csv", "--config", config])
-    per_small, per_large = small.cpu / 100 * 1000, large.cpu / members * 1000
+def drawing(kind: str, few: int, many: int) -> tuple[float, Cost]:
+    """CPU seconds of one more invoice's documents, once warm: the slope between two counts."""
+    command = [sys.executable, "-m", "benchmarks.documents", kind]
+    costs = {count: measure([*command, str(count)]) for count in (few, many)}
+    return (costs[many].cpu - costs[few].cpu) / (many - few), costs[many]
+
+
+def document_rows() -> list[Row]:
+    """What an invoice's documents cost, step by step and beside the libraries' bare calls."""
+    ours, cost = drawing("press", 50, 250)
+    bare, _ = drawing("bare", 50, 250)
+    naive, _ = drawing("naive", 1, 5)
+    shares = json.loads(
+        measure([sys.executable, "-m", "benchmarks.documents", "steps", "100"]).said
+    )
+    # On one core, as the bare calls are: two busy cores slow each other down.
+    in_a_row = sum(shares.values()) / 1000
+    data = (shares["XLSX"] + shares["CSV"]) / 1000
+    checking = json.loads(cost.said)["checking process"]
     return [
-        Row(name="python -c pass", value=bare * 1000, unit="ms", promise="baseline"),
-        Row(name="--help", value=help_wall * 1000, unit="ms", promise="< 300"),
-        Row(name="--help / baseline", value=help_wall / bare, unit="×", promise=""),
+        Row(name="documents, CPU per invoice", value=ours * 1000, unit="ms", promise="< 80"),
+        Row(name="documents, typst and Saxon bare", value=bare * 1000, unit="ms", promise=""),
+        Row(name="steps in a row / bare", value=in_a_row / bare, unit="×", promise="≤ 1.3"),
         Row(
-            name=f"status, {members} invoices",
-            value=status * 1000,
-            unit="ms",
-            promise="< 1000 at 1000",
+            name="same, without XLSX and CSV", value=(in_a_row - data) / bare, unit="×", promise=""
         ),
-        Row(name="status / baseline", value=status / bare, unit="×", promise=""),
-        Row(
-            name="issue, CPU per invoice, 100 members", value=per_small, unit="ms", promise="< 150"
+        Row(name="documents, naive calls", value=naive * 1000, unit="ms", promise=""),
+        Row(name="naive / documents", value=naive / ours, unit="×", promise=""),
+        Row(name="checking process, peak memory", value=checking, unit="MB", promise="< 600"),
+        *(
+            Row(name=f"step: {name}", value=value, unit="ms", promise="")
+            for name, value in sorted(shares.items(), key=lambda item: -item[1])
         ),
+    ]
+
+
+def batch_rows(folder: Path, members: int) -> tuple[list[Row], Path]:
+    """Issuing a year, for few members and for many; and the configuration of the many."""
+    small, _ = issuing(folder / "small", FEW)
+    large, config = issuing(folder / "large", members)
+    more = members - FEW
+    per_small = small.cpu / FEW * 1000
+    per_large = large.cpu / members * 1000
+    rate = more / (large.wall - small.wall) if more else members / large.wall
+    rows = [
+        Row(name="issue, invoices per second once warm", value=rate, unit="/s", promise="≥ 20"),
+        Row(name=f"issue, CPU per invoice, {FEW} members", value=per_small, unit="ms", promise=""),
         Row(
             name=f"issue, CPU per invoice, {members} members",
             value=per_large,
@@ -147,6 +174,35 @@ def table(members: int, rows: int) -> list[Row]:
             unit="MB",
             promise="< 500 at 10000",
         ),
+    ]
+    return rows, config
+
+
+def table(members: int, rows: int) -> list[Row]:
+    """Every measurement."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bare = median_wall([sys.executable, "-c", "pass"])
+        help_wall = median_wall([*WORKER, "--help"])
+        documents = document_rows()
+        batch, config = batch_rows(folder, members)
+        status = median_wall([*WORKER, "status", "2025", "--config", config])
+        sirets = _sirets(folder / "large" / "exemples" / "members.csv")
+        usage_file(folder / "usage.csv", sirets, rows)
+        imported = measure([*WORKER, "import", "usage", folder / "usage.csv", "--config", config])
+    return [
+        Row(name="python -c pass", value=bare * 1000, unit="ms", promise="baseline"),
+        Row(name="--help", value=help_wall * 1000, unit="ms", promise="< 300"),
+        Row(name="--help / baseline", value=help_wall / bare, unit="×", promise=""),
+        Row(
+            name=f"status, {members} invoices",
+            value=status * 1000,
+            unit="ms",
+            promise="< 1000 at 1000",
+        ),
+        Row(name="status / baseline", value=status / bare, unit="×", promise=""),
+        *documents,
+        *batch,
         Row(name=f"import, {rows} usage rows, CPU", value=imported.cpu, unit="s", promise=""),
         Row(
             name=f"import, {rows} usage rows, peak memory",
@@ -162,8 +218,13 @@ def kept() -> dict[str, float]:
     if not KEPT.exists():
         return {}
     last = KEPT.read_text("utf-8").rpartition("\n## ")[2]
-    cells = re.findall(r"^\| (.+?) \| ([\d.]+) (?:ms|s|MB|×) \|", last, re.MULTILINE)
+    cells = re.findall(r"^\| (.+?) \| ([\d.]+) (?:ms|s|MB|×|/s) \|", last, re.MULTILINE)
     return {name: float(value) for name, value in cells}
+
+
+def decimals(row: Row) -> int:
+    """Ratios need two."""
+    return 2 if row.unit == "×" else 1
 
 
 def main() -> None:
@@ -178,10 +239,12 @@ def main() -> None:
     rows = table(options.members, options.rows)
     lines = ["| measure | value | promise |", "|---|---|---|"]
     for row in rows:
-        lines.append(f"| {row.name} | {row.value:.1f} {row.unit} | {row.promise} |")
+        lines.append(f"| {row.name} | {row.value:.{decimals(row)}f} {row.unit} | {row.promise} |")
         known = before.get(row.name)
         change = f"  (kept: {known:.1f}, ×{row.value / known:.2f})" if known else ""
-        print(f"{row.name:<50} {row.value:>10.1f} {row.unit:<3} {row.promise:<16}{change}")
+        print(
+            f"{row.name:<50} {row.value:>10.{decimals(row)}f} {row.unit:<3} {row.promise:<16}{change}"
+        )
     if options.keep:
         title = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, "
         title += f"{os.cpu_count()} cores, {options.members} members"

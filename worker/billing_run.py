@@ -43,8 +43,8 @@ from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unf
 from worker.statement import Statement
 from worker.storage import invoices, journal, records
 
-LOOK_AHEAD = 1
-"""Members checked while another is issued: enough to keep two cores busy."""
+LOOK_AHEAD = 2
+"""Members whose documents are drawn up while another is issued: two keep two cores busy."""
 
 
 class MemberResult(StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.audit import EventTag, JournalHead
-from worker.billing_run import MemberOutcome, MemberResult, issue_year
+from worker.billing_run import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office
 from worker.deposit import deposit_due, recover_interrupted
 from worker.followup import follow_due
@@ -60,7 +60,7 @@ def run_year(
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
-        with office.press() as press, ThreadPoolExecutor(1, "drawer") as drawer:
+        with office.press() as press, ThreadPoolExecutor(LOOK_AHEAD, "drawer") as drawer:
             for outcome in issue_year(office.issuer(portal, press, drawer), year, stop):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))

@@ -101,9 +101,10 @@ def line(
     return per_user_month(use, months, label, vat, parts, "2023")
 
 
-def gfu(vat: VatRegime = STANDARD) -> RatedLine:
+def gfu(vat: VatRegime = STANDARD, users: Sequence[int] = (12,) * 12) -> RatedLine:
     """The closed user group: no tier, a price in two components."""
-    return line("Groupement fermé d'utilisateurs", service="gfu", tier=None, parts=GFU, vat=vat)
+    label = "Groupement fermé d'utilisateurs"
+    return line(label, service="gfu", tier=None, users=users, parts=GFU, vat=vat)
 
 
 def invoice_of(

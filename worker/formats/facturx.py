@@ -52,7 +52,7 @@ def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
     Raises:
         ValueError: when a text cannot be printed.
     """
-    return typeset("invoice", _page(invoice, profile, look), invoice.issue_date)
+    return typeset("invoice", page_data(invoice, profile, look), invoice.issue_date)
 
 
 def assemble(
@@ -107,7 +107,8 @@ def _kind(invoice: Invoice) -> str:
     return "Avoir" if invoice.is_credit_note else "Facture"
 
 
-def _page(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:
+def page_data(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:
+    """What the template of an invoice is given: texts only, in French, ready to be placed."""
     tax = tax_identifiers(invoice)
     seller, buyer, totals = invoice.seller, invoice.buyer, invoice.totals
     credit = invoice.is_credit_note

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-# xlsxwriter is annotated, without the marker that would say so.
-import xlsxwriter  # type: ignore[import-untyped]
-from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
 
 from worker.formats.typesetting import instant
 from worker.formats.wording import french_rate, grouped_siret

@@ -38,10 +38,11 @@ def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
     Raises:
         ValueError: when a text cannot be printed.
     """
-    return typeset("statement", _page(statement, seller, look), statement.issue_date)
+    return typeset("statement", page_data(statement, seller, look), statement.issue_date)
 
 
-def _page(statement: Statement, seller: Party, look: Look) -> dict[str, object]:
+def page_data(statement: Statement, seller: Party, look: Look) -> dict[str, object]:
+    """What the template of a statement is given: texts only, in French, ready to be placed."""
     member = statement.member
     title = f"État détaillé des prestations n°{NO_BREAK}{statement.number}"
     return {

@@ -7,7 +7,7 @@ several threads at once: typst lets go of the interpreter while it works.
 
 import json
 import re
-from collections.abc import Iterator
+import threading
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import resources
@@ -15,10 +15,12 @@ from pathlib import Path
 
 import typst
 
-_LONG_WORD = re.compile(r"[^\s-]{24,}")
-"""What may not fit in a column; the page folds it, by a rule that costs a tenth of its time."""
-_OWN_LINE = frozenset({"hashes"})
-"""Texts that stand on a line of their own, long as they are."""
+COLUMN = 23
+"""Letters of a word that fit in the narrowest column; the template folds longer ones."""
+ROOMS = {"hashes": 64, "contact": 48}
+"""The same for texts that have a line of their own."""
+_of_thread = threading.local()
+_WORD = re.compile(r"[^\s-]+")
 
 
 def typeset(template: str, data: dict[str, object], day: date) -> bytes:
@@ -30,11 +32,9 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
     Raises:
         ValueError: when a text cannot be printed, for instance a sign no embedded font has.
     """
-    text = json.dumps(data | {"folds": any(map(_LONG_WORD.search, _texts(data)))})
-    # Not kept from one page to the next: a compiler refuses a second thread, and costs 0.3 ms.
-    compiler = typst.Compiler(root=_templates(), font_paths=_fonts(), ignore_system_fonts=True)
+    text = json.dumps(data | {"folds": needs_folding(data)})
     try:
-        pdf = compiler.compile(
+        pdf = _compiler().compile(
             input=str(_templates() / f"{template}.typ"),
             format="pdf",
             sys_inputs={"data": text},
@@ -53,24 +53,34 @@ def instant(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Every text of the data, but those that need no folding."""
+def needs_folding(value: object, room: int = COLUMN) -> bool:
+    """Whether a word of the data may not fit: only then is a rule set to fold it.
+
+    The rule costs a tenth of a page's time.
+    """
     match value:
         case str():
-            yield value
+            return len(value) > room and max(map(len, _WORD.findall(value)), default=0) > room
         case dict():
-            for key, inner in value.items():
-                if key not in _OWN_LINE:
-                    yield from _texts(inner)
+            return any(needs_folding(inner, ROOMS.get(key, room)) for key, inner in value.items())
         case list() | tuple():
-            for inner in value:
-                yield from _texts(inner)
+            return any(needs_folding(inner, room) for inner in value)
         case _:
-            pass
+            return False
 
 
 def _templates() -> Path:
     return Path(str(resources.files("worker.formats") / "templates"))
+
+
+def _compiler() -> typst.Compiler:
+    """One per thread: it refuses a second one, and a new one costs a twentieth of a page."""
+    if not hasattr(_of_thread, "compiler"):
+        _of_thread.compiler = typst.Compiler(
+            root=_templates(), font_paths=_fonts(), ignore_system_fonts=True
+        )
+    compiler: typst.Compiler = _of_thread.compiler
+    return compiler
 
 
 @cache

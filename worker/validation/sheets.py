@@ -19,7 +19,7 @@ from worker.validation.schemas import Schema
 from worker.validation.svrl import report_of
 
 if TYPE_CHECKING:
-    from saxonche import PyXsltExecutable  # type: ignore[import-not-found]  # it has no types
+    from saxonche import PyXsltExecutable
 
 MAX_RULED_BYTES = 10_000_000
 """Some sheets take time with the square of the lines: 3 s for 2000 of them, a minute for 30 000."""

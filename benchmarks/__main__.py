@@ -242,9 +242,8 @@ def main() -> None:
         lines.append(f"| {row.name} | {row.value:.{decimals(row)}f} {row.unit} | {row.promise} |")
         known = before.get(row.name)
         change = f"  (kept: {known:.1f}, ×{row.value / known:.2f})" if known else ""
-        print(
-            f"{row.name:<50} {row.value:>10.{decimals(row)}f} {row.unit:<3} {row.promise:<16}{change}"
-        )
+        value = f"{row.value:>10.{decimals(row)}f} {row.unit:<3}"
+        print(f"{row.name:<50} {value} {row.promise:<16}{change}")
     if options.keep:
         title = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, "
         title += f"{os.cpu_count()} cores, {options.members} members"

@@ -8,7 +8,7 @@ a moment.
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -260,6 +260,7 @@ class Desk:
     real: bool = False
     render: Callable[[Invoice, Statement | None], Sequence[Document]] = field(default=light_render)
     check: Callable[[Document], CheckedDocument] = field(default=light_check)
+    drawer: Executor | None = None
 
     @property
     def folder(self) -> Path:
@@ -273,7 +274,8 @@ class Desk:
 
     def issuer(self) -> Issuer:
         """The batch, with light documents unless the desk is ``real``."""
-        return self.office.issuer(self.portal, real_press() if self.real else self.light_press)
+        press = real_press() if self.real else self.light_press
+        return self.office.issuer(self.portal, press, self.drawer)
 
     def light_press(
         self, invoice: Invoice, statement: Statement | None

@@ -36,6 +36,7 @@ from worker.portals.choruspro_settings import (
 from worker.press import Press, draw_up
 from worker.reconcile import Reconciler
 from worker.settings import Environment, PortalSettings, Syndicat
+from worker.validation.official import verify_artefacts
 from worker.validation.service import ValidationService
 
 PAGES_AT_ONCE = 2
@@ -167,9 +168,15 @@ class Office(Books):
 
 
 def open_office(config: Path, clock: Clock = utc_now) -> Office:
-    """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
+    """Open what the configuration names.
+
+    Raises:
+        ConfigurationError, StorageUnavailable: see ``open_books``.
+        IntegrityError: an official schema or rule set was altered: nothing may be issued then.
+    """
     logs.configure_once()
     books = open_books(config, clock)
+    verify_artefacts()
     return Office(
         configuration=books.configuration, store=books.store, clock=clock, actor=books.actor
     )

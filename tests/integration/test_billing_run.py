@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
@@ -142,6 +143,17 @@ def test_a_grid_changed_after_use_is_refused(desk: Desk) -> None:
     assert counters(desk) == [11, 11]
 
 
+@pytest.fixture(name="ahead")
+def _ahead(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Desk]:
+    """Another desk, which draws documents up ahead as the program does."""
+    folder = tmp_path / "ahead"
+    folder.mkdir()
+    desk = open_desk(tmp_path_factory.getbasetemp(), folder)
+    with ThreadPoolExecutor(2) as drawer:
+        desk.drawer = drawer
+        yield desk
+
+
 def unprintable(siret: str) -> Callable[[Invoice, Statement | None], Sequence[Document]]:
     """A renderer that cannot print one member."""
 
@@ -168,6 +180,46 @@ def test_a_member_that_cannot_be_printed_is_parked_and_leaves_no_gap(desk: Desk)
     assert "Retirez" in parked[third.siret][0].remedy
     desk.render = light_render
     assert numbers(desk.issue()) == [number(11)]
+
+
+def books(desk: Desk) -> list[tuple[object, ...]]:
+    """Each invoice, with the hashes of its documents."""
+    return [
+        (i.number, i.siret, i.status, i.total, [d.sha256 for d in desk.documents(i.number)])
+        for i in desk.invoices()
+        if i.number
+    ]
+
+
+def test_drawing_ahead_changes_nothing_in_the_books(desk: Desk, ahead: Desk) -> None:
+    """With documents drawn up before their turn: same numbers, same bytes, same members parked."""
+    for each in (desk, ahead):
+        third = sorted(case.siret for case in STORY)[2]
+        each.render = unprintable(third)
+        outcomes = each.issue()
+        assert len(numbers(outcomes)) == 10
+    assert books(ahead) == books(desk)
+
+
+def test_documents_drawn_for_other_numbers_are_drawn_again(ahead: Desk) -> None:
+    """A member that cannot be printed shifts the others: no document says a number it has not."""
+    ahead.render = unprintable(sorted(case.siret for case in STORY)[2])
+    ahead.issue()
+    archived = ahead.archived()
+    for invoice in ahead.invoices():
+        for document in ahead.documents(invoice.number) if invoice.number else ():
+            if document.kind is DocumentKind.FACTURX:
+                assert invoice.number.encode() in archived[document.sha256]
+
+
+def test_nothing_drawn_ahead_is_kept_when_the_run_is_stopped(ahead: Desk) -> None:
+    """Asked to stop after three members: three invoices, and no file of a fourth."""
+    seen: list[MemberOutcome] = []
+    for outcome in issue_year(ahead.issuer(), YEAR, lambda: len(seen) == 3):
+        seen.append(outcome)  # noqa: PERF402 - ``stop`` looks at it meanwhile
+    assert numbers(seen) == [number(rank) for rank in range(1, 4)]
+    assert counters(ahead) == [3, 3]
+    assert len(ahead.archived()) == 6
 
 
 def test_an_invalid_document_parks_its_member(desk: Desk) -> None:

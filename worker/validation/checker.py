@@ -86,7 +86,10 @@ def _main(ours: str, official: str, seconds: str) -> None:
         (resource.RLIMIT_FSIZE, MAX_WRITTEN),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (bound, bound))
+        # Whoever started us may have set a lower one, which only root could raise.
+        _, hard = resource.getrlimit(limit)
+        allowed = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(limit, (allowed, allowed))
     # Whatever a library prints must not be taken for an answer.
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -12,14 +12,18 @@ from lxml import etree
 from worker.errors import WrongUse
 from worker.findings import Finding, has_blocking
 from worker.validation import Report
+from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import EN16931, Claim, Rules, read_claim
 from worker.validation.dates import wrong_dates
 from worker.validation.embedded import embedded_xml
 from worker.validation.facts import NAMESPACES, check_facts
 from worker.validation.schemas import Schema
 from worker.validation.service import ValidationService
+from worker.validation.sheets import Sheet
 from worker.validation.xml import MAX_BYTES, parse_xml
 
+TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII})
+"""Rules that allow sums a cent off for each line."""
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
 
@@ -55,7 +59,7 @@ class FileVerdict:
         kind: what it is, unless unreadable.
         verdict: valid only when every rule set that applies was run and is satisfied.
         reports: one for each rule set, in the order they were run.
-        findings: of the claim, the dates and all reports, or why the file is unreadable.
+        findings: of the claim, dates, amounts and all reports, or why the file is unreadable.
     """
 
     path: Path
@@ -106,6 +110,11 @@ def validate_file(
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
     findings = (*claim.findings, *wrong_dates(tree), *_all(reports))
+    if reports[0].valid:
+        tolerant = (
+            Sheet.EXTENDED_CTC_FR_UBL in claim.rules or Sheet.EXTENDED_CTC_FR_CII in claim.rules
+        )
+        findings += tuple(wrong_amounts(tree, tolerant=tolerant))
     complete = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,

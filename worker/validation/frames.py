@@ -8,10 +8,12 @@ import json
 from dataclasses import asdict
 from typing import BinaryIO
 
-from worker.errors import IntegrityError, WorkerError
+from worker.errors import IntegrityError, StorageUnavailable, WorkerError
 from worker.findings import Finding, Severity
 from worker.validation import Report, RuleSet
 
+_ERRORS = {kind.__name__: kind for kind in (IntegrityError, StorageUnavailable)}
+"""Those that say more than that there is no verdict: each has its exit code."""
 READY = b"ready"
 _LENGTH = 4
 
@@ -41,7 +43,7 @@ def encode_answer(answer: Report | WorkerError) -> bytes:
             said = {
                 "message": answer.message,
                 "remedy": answer.remedy,
-                "integrity": isinstance(answer, IntegrityError),
+                "kind": type(answer).__name__,
             }
             return json.dumps({"error": said}).encode()
 
@@ -54,8 +56,7 @@ def decode_answer(content: bytes) -> Report:
     """
     answer = json.loads(content)
     if error := answer.get("error"):
-        kind = IntegrityError if error["integrity"] else WorkerError
-        raise kind(error["message"], error["remedy"])
+        raise _ERRORS.get(error["kind"], WorkerError)(error["message"], error["remedy"])
     report = answer["report"]
     return Report(
         rule_set=RuleSet(**report["rule_set"]),

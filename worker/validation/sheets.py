@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from worker.errors import IntegrityError, WorkerError
+from worker.errors import IntegrityError, StorageUnavailable
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
 from worker.validation.official import SchemaFolders, official_sets, read_official
@@ -85,6 +85,7 @@ class Sheets:
 
         Raises:
             IntegrityError: when the sheet was altered or does not compile; there is no verdict.
+            StorageUnavailable: when it cannot be written down to be compiled.
         """
         rule_set, executable = self._compile(sheet)
         # Written again from what our own bounded parser read: no DOCTYPE, no comment, no entity.
@@ -127,7 +128,7 @@ class Sheets:
                     "Réinstallez le programme avec ses dépendances.",
                 ) from error
             except OSError as error:
-                raise WorkerError(
+                raise StorageUnavailable(
                     f"Les règles « {entry} » ne peuvent pas être préparées : {error}",
                     "Vérifiez la place et les droits dans le dossier temporaire.",
                 ) from error

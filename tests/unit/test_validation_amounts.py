@@ -1,0 +1,130 @@
+"""Every amount of a document is held to the cent, beyond what the official rules look at."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from lxml.etree import _Element
+
+from tests.validation_service import service
+from worker.findings import Severity
+from worker.validation.amounts import wrong_amounts
+from worker.validation.files import FileVerdict, Verdict, validate_file
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "files"
+STRICT = ("two-lines.ubl.xml", "two-lines.cii.xml", "credit-total.ubl.xml", "two-rates.cii.xml")
+PRICES = {"PriceAmount", "ChargeAmount"}
+CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
+CAC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
+
+
+def amounts(name: str) -> Iterator[tuple[int, str]]:
+    """Rank and name of each monetary element of a golden file."""
+    for rank, element in enumerate(etree.parse(GOLDEN / name).iter()):
+        if etree.QName(element).localname.endswith("Amount"):
+            yield rank, str(etree.QName(element).localname)
+
+
+def altered(name: str, rank: int, by: Decimal, folder: Path) -> FileVerdict:
+    """The verdict on a golden file with one amount changed."""
+    tree = etree.parse(GOLDEN / name)
+    element = list(tree.iter())[rank]
+    element.text = str(Decimal(element.text or "") + by)
+    file = folder / name
+    file.write_bytes(etree.tostring(tree))
+    return validate_file(file, service())
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_a_document_altered_in_any_one_amount_is_refused(name: str, tmp_path: Path) -> None:
+    """A cent more on any amount or price is seen, a euro even where rounding hides a cent."""
+    for rank, element in amounts(name):
+        by = Decimal(1) if element in PRICES else Decimal("0.01")
+        assert altered(name, rank, by, tmp_path).verdict is Verdict.INVALID, element
+
+
+@pytest.mark.parametrize("name", ["two-lines.ctc-fr.ubl.xml", "two-lines.ctc-fr.cii.xml"])
+def test_the_reforms_dialect_is_refused_for_a_euro_and_warned_of_for_a_cent(
+    name: str, tmp_path: Path
+) -> None:
+    """Its official rules allow a cent for each line; what they allow is still said."""
+    for rank, element in amounts(name):
+        assert altered(name, rank, Decimal(1), tmp_path).verdict is Verdict.INVALID, element
+        if element not in PRICES:
+            assert altered(name, rank, Decimal("0.01"), tmp_path).findings, element
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
+def test_golden_documents_are_exact(name: str) -> None:
+    """Every sum of every golden document holds, and every line comes from its price."""
+    assert list(wrong_amounts(etree.parse(GOLDEN / name), tolerant=False)) == []
+
+
+def a_line() -> tuple[etree._ElementTree, _Element]:
+    """A golden UBL invoice, and its first line: 144 × 108 ÷ 12 = 1296."""
+    tree = etree.parse(GOLDEN / "two-lines.ubl.xml")
+    line = tree.getroot().find(f"{CAC}InvoiceLine")
+    assert line is not None
+    return tree, line
+
+
+def codes(tree: etree._ElementTree) -> list[str]:
+    """What is wrong."""
+    return [finding.code for finding in wrong_amounts(tree, tolerant=False)]
+
+
+def test_an_allowance_of_the_line_explains_its_amount() -> None:
+    """A price that gives 10 € too much is right when an allowance takes them away."""
+    tree, line = a_line()
+    price = line.find(f"{CAC}Price/{CBC}PriceAmount")
+    assert price is not None
+    price.text = "108.833333"
+    assert codes(tree) == ["AMOUNT-PRICE"]
+    change = etree.SubElement(line, f"{CAC}AllowanceCharge")
+    etree.SubElement(change, f"{CBC}ChargeIndicator").text = "false"
+    etree.SubElement(change, f"{CBC}Amount").text = "10.00"
+    assert codes(tree) == []
+    change[0].text = "true"
+    assert codes(tree) == ["AMOUNT-PRICE"]
+
+
+def test_a_rounded_price_is_no_fault() -> None:
+    """300 units at 2.9167 make 875.01, and a net of 875.00 is right: the price was rounded."""
+    tree, line = a_line()
+    for path, text in (
+        (f"{CBC}InvoicedQuantity", "300"),
+        (f"{CAC}Price/{CBC}PriceAmount", "4.3200"),
+        (f"{CAC}Price/{CBC}BaseQuantity", "1"),
+    ):
+        element = line.find(path)
+        assert element is not None
+        element.text = text
+    assert codes(tree) == []
+    price = line.find(f"{CAC}Price/{CBC}PriceAmount")
+    assert price is not None
+    price.text = "4.3203"
+    assert codes(tree) == ["AMOUNT-PRICE"]
+
+
+def test_prices_of_another_unit_are_not_compared() -> None:
+    """A price per dozen and a quantity in months say nothing of each other."""
+    tree, line = a_line()
+    base = line.find(f"{CAC}Price/{CBC}BaseQuantity")
+    assert base is not None
+    base.text = "1"
+    assert codes(tree) == ["AMOUNT-PRICE"]
+    base.set("unitCode", "DZN")
+    assert codes(tree) == []
+
+
+def test_a_tolerant_profile_only_warns_of_sums() -> None:
+    """What EXTENDED-CTC-FR allows is said, and does not refuse the document."""
+    tree = etree.parse(GOLDEN / "two-lines.ctc-fr.ubl.xml")
+    total = tree.getroot().find(f"{CAC}LegalMonetaryTotal/{CBC}LineExtensionAmount")
+    assert total is not None
+    total.text = "2664.01"
+    found = list(wrong_amounts(tree, tolerant=True))
+    assert {finding.severity for finding in found} == {Severity.WARNING}
+    assert {finding.code for finding in found} == {"AMOUNT-LINES", "AMOUNT-NET"}

@@ -319,6 +319,7 @@ def open_attempt_of(desk: Desk, actor: str) -> None:
         ("agent@another-host:4242", True),
         ("agent", True),
     ],
+    ids=["ourselves", "living", "dead", "elsewhere", "nameless"],
 )
 def test_an_open_attempt_is_left_to_a_process_that_may_live(
     desk: Desk, actor: str, *, lives: bool

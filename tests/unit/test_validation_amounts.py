@@ -108,15 +108,38 @@ def test_a_rounded_price_is_no_fault() -> None:
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
-def test_prices_of_another_unit_are_not_compared() -> None:
-    """A price per dozen and a quantity in months say nothing of each other."""
+@pytest.mark.parametrize(
+    "text, unit", [("0", "MON"), ("-12", "MON"), ("12", "DZN")], ids=["zero", "negative", "unit"]
+)
+def test_a_base_that_explains_no_price_is_refused(text: str, unit: str) -> None:
+    """A base of zero or less, or of another unit than the quantity's, hides a wrong price."""
     tree, line = a_line()
     base = line.find(f"{CAC}Price/{CBC}BaseQuantity")
     assert base is not None
-    base.text = "1"
+    base.text = text
+    base.set("unitCode", unit)
     assert codes(tree) == ["AMOUNT-PRICE"]
-    base.set("unitCode", "DZN")
-    assert codes(tree) == []
+
+
+@pytest.mark.parametrize("number", ["9" * 25, "9" * 5000, f"0.{'0' * 30}1"])
+def test_a_number_too_long_to_be_an_amount_is_refused(number: str) -> None:
+    """What no amount needs is not computed with: it could only exhaust or mislead."""
+    tree, line = a_line()
+    for path in (f"{CBC}InvoicedQuantity", f"{CAC}Price/{CBC}PriceAmount"):
+        element = line.find(path)
+        assert element is not None
+        element.text = number
+    assert "AMOUNT-LENGTH" in codes(tree)
+
+
+def test_the_longest_numbers_are_computed_with() -> None:
+    """Twenty-four nines times twenty-four nines is a wrong amount, not a crash."""
+    tree, line = a_line()
+    for path in (f"{CBC}InvoicedQuantity", f"{CAC}Price/{CBC}PriceAmount"):
+        element = line.find(path)
+        assert element is not None
+        element.text = "9" * 24
+    assert codes(tree) == ["AMOUNT-PRICE"]
 
 
 def test_a_tolerant_profile_only_warns_of_sums() -> None:

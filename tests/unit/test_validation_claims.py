@@ -63,6 +63,16 @@ def test_an_unknown_claim_blocks(content: bytes, profile: str) -> None:
     assert "incomplet" in claim.findings[0].message
 
 
+@pytest.mark.parametrize("profile", [f"{EN16931}#", f"{EN16931}foo", f"{EN16931}0"])
+def test_what_only_begins_like_the_standard_is_unknown(profile: str) -> None:
+    """A claim is read to its end: an address that goes on otherwise names other rules."""
+    for content in (UBL, CII):
+        claim = read_claim(
+            parse_xml(content.replace(f">{EN16931}<".encode(), f">{profile}<".encode()))
+        )
+        assert [finding.code for finding in claim.findings] == ["CLAIM-UNKNOWN"]
+
+
 def test_another_document_claims_nothing() -> None:
     """An order is neither syntax of an invoice."""
     with pytest.raises(ValueError, match="Order"):

@@ -217,6 +217,54 @@ def test_what_is_no_invoice_is_unreadable(tmp_path: Path, content: bytes, code: 
     assert validate_file(tmp_path / "facture", service()).reports == ()
 
 
+def named(*names: tuple[str, str]) -> bytes:
+    """A PDF with the CII under each (key of the tree, name of the file)."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    pairs = pikepdf.Array()
+    for key, name in names:
+        spec = pikepdf.AttachedFileSpec(document, CII, filename=name)
+        pairs.extend([pikepdf.String(key), spec.obj])
+    document.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=pairs))
+    output = BytesIO()
+    document.save(output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "names, code",
+    [
+        ((("other", "factur-x.xml"),), ""),
+        ((("factur-x.xml", "a.xml"),), ""),
+        ((("factur-x.xml", "factur-x.xml"), ("factur-x.xml", "factur-x.xml")), "PDF-AMBIGUOUS"),
+        ((("factur-x.xml", "evil.exe"), ("zzz", "factur-x.xml")), "PDF-AMBIGUOUS"),
+        ((("FACTUR-X.XML", "a"), ("factur-x.xml", "b")), "PDF-AMBIGUOUS"),
+        ((("a", "b"),), "PDF-NO-XML"),
+    ],
+)
+def test_the_invoice_of_a_pdf_is_the_only_file_that_has_its_name(
+    tmp_path: Path, names: tuple[tuple[str, str], ...], code: str
+) -> None:
+    """By its key or its file name, in any case; two such files are no invoice anybody can trust."""
+    assert verdict_on(tmp_path, named(*names))[-1] == (code or FileKind.FACTURX)
+
+
+def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) -> None:
+    """A schema would take a minute over it."""
+    many = " ".join(f'a{n}="1"' for n in range(1000)).encode()
+    content = UBL.replace(b"<cbc:ID>", b"<cbc:ID " + many + b">", 1)
+    assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["999999999-01-12", "-2026-01-12", "2026-01-12Z", "2026-01-12+14:00"]
+)
+def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> None:
+    """The XSD takes any year and a time zone; a receiver does not."""
+    content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
+    assert "UBL-DATE" in verdict_on(tmp_path, content, None)
+
+
 def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
     """A missing file, a folder, a pipe nobody writes to and a device are refused at once."""
     pipe = tmp_path / "pipe"

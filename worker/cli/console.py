@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,6 +78,16 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{french_integer(number)} {many if number > 1 else noun}"
 
 
+def harmless(text: str) -> str:
+    """A text from a file or its name: signs that move a terminal, or hide, are shown escaped."""
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        else char
+        for char in text
+    )
+
+
 def say(text: str = "") -> None:
     """A message for people, on standard error."""
     typer.echo(text, err=True)
@@ -89,7 +100,9 @@ def put(text: str = "") -> None:
 
 def put_json(*, ok: bool = True, **content: object) -> None:
     """The result as one JSON object, and nothing else."""
-    typer.echo(json.dumps({"ok": ok, **content}, ensure_ascii=False, indent=2))
+    text = json.dumps({"ok": ok, **content}, ensure_ascii=False, indent=2)
+    # A file name that is not UTF-8 must not make the whole answer unreadable.
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
@@ -148,7 +161,7 @@ def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
             if finding.value and finding.value not in finding.message
             else ""
         )
-        say(f"  {mark} {where}{finding.message}{value}")
+        say(harmless(f"  {mark} {where}{finding.message}{value}"))
         if finding.remedy:
             say(f"      → {finding.remedy}")
     if len(findings) > limit:

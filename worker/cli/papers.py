@@ -13,6 +13,7 @@ from worker.cli.console import (
     Year,
     count,
     finding_json,
+    harmless,
     put,
     put_json,
     show_findings,
@@ -114,7 +115,8 @@ def validate(
                 f"{report.rule_set.name} {report.rule_set.version}" for report in result.reports
             )
             kind = f" ({result.kind.value})" if result.kind else ""
-            put(f"{file}{kind} : {words[result.verdict]}{f' — {rules}' if rules else ''}")
+            passed = f" — {rules}" if rules else ""
+            put(f"{harmless(str(file))}{kind} : {words[result.verdict]}{passed}")
             show_findings(
                 [
                     replace(found, message=f"{found.code} : {found.message}")

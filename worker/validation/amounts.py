@@ -14,12 +14,14 @@ from lxml.etree import _Element
 
 from worker.findings import Finding, Severity
 from worker.validation.facts import NAMESPACES
-from worker.validation.paths import where
+from worker.validation.paths import shorten, where
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
-Rate = tuple[str, Decimal | None]
-"""A category of VAT and its rate, none out of scope."""
+MAX_DIGITS = 24
+"""Characters of a number: Chorus Pro takes 19 digits and a point."""
+Rate = tuple[str, Decimal]
+"""A category of VAT and its rate; none is zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,14 @@ _CII = _Places(
 _LOGISTICS = f"{_HEADER}/ram:SpecifiedLogisticsServiceCharge"
 
 
+class _TooLong(Exception):
+    """A number with more digits than any amount has: computing with it proves nothing."""
+
+    def __init__(self, element: _Element) -> None:
+        super().__init__()
+        self.element = element
+
+
 def wrong_amounts(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Finding]:
     """Every sum that is not exact, every line that its price does not explain.
 
@@ -132,6 +142,20 @@ def wrong_amounts(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Findi
         tolerant: whether its profile allows sums a cent off for each line (EXTENDED-CTC-FR): they
             are then warnings.
     """
+    try:
+        yield from _wrong(tree, tolerant=tolerant)
+    except _TooLong as found:
+        yield Finding(
+            code="AMOUNT-LENGTH",
+            message=f"Un nombre a plus de {MAX_DIGITS} caractères : « "
+            f"{shorten(found.element.text or '')} ».",
+            remedy="Corrigez ce montant, ce prix ou cette quantité.",
+            where=where(found.element),
+            value=shorten(found.element.text or ""),
+        )
+
+
+def _wrong(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Finding]:
     root = tree.getroot()
     is_cii = root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice"
     places = _CII if is_cii else _UBL
@@ -184,25 +208,40 @@ def _bases(
 
 def _price(line: _Element, places: _Places) -> Iterator[Finding]:
     numbers = [_number(line, path) for path in (places.quantity, places.net, places.price)]
-    if any(number is None for number in numbers) or not _same_unit(line, places):
+    if any(number is None for number in numbers):
         return  # what is missing or unreadable is the schema's business
     quantity, net, price = (number for number in numbers if number is not None)
-    base = _number(line, places.base) or Decimal(1)
+    stated_base = _number(line, places.base)
+    base = Decimal(1) if stated_base is None else stated_base
+    if base <= 0 or not _same_unit(line, places):
+        yield _price_finding(
+            line,
+            price,
+            f"sa base de prix ({base}) ne convient pas : elle est "
+            "nulle, négative, ou d'une autre unité que la quantité",
+        )
+        return
     changes = _elements(line, places.line_change.place)
     computed = quantity * price / base + sum(
         (_signed(change, places.line_change) for change in changes), ZERO
     )
     half_digit = Decimal(5).scaleb(min(int(price.as_tuple().exponent), 0) - 1)
-    if abs(computed - net) > CENT + abs(quantity / base) * half_digit:
-        yield Finding(
-            code="AMOUNT-PRICE",
-            message=f"Le montant net de la ligne, {net}, ne vient pas de sa quantité et de son "
-            f"prix : {quantity} × {price} ÷ {base} donne {computed.quantize(CENT)}.",
-            remedy="Corrigez le prix net (BT-146), sa base (BT-149), la quantité (BT-129) ou "
-            "le montant (BT-131).",
-            where=where(line),
-            value=str(price),
-        )
+    if abs(computed - net) <= CENT + abs(quantity / base) * half_digit:
+        return
+    yield _price_finding(
+        line, price, f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"
+    )
+
+
+def _price_finding(line: _Element, price: Decimal, why: str) -> Finding:
+    return Finding(
+        code="AMOUNT-PRICE",
+        message=f"Le montant net de la ligne ne vient pas de sa quantité et de son prix : {why}.",
+        remedy="Corrigez le prix net (BT-146), sa base (BT-149), la quantité (BT-129) ou "
+        "le montant (BT-131).",
+        where=where(line),
+        value=str(price),
+    )
 
 
 def _equal(
@@ -234,7 +273,7 @@ def _signed(change: _Element, places: _Change) -> Decimal:
 
 def _rate(parent: _Element, category: str, rate: str) -> Rate:
     found = _elements(parent, category)
-    return (found[0].text or "").strip() if found else "", _number(parent, rate)
+    return (found[0].text or "").strip() if found else "", _number(parent, rate) or ZERO
 
 
 def _same_unit(line: _Element, places: _Places) -> bool:
@@ -250,11 +289,14 @@ def _same_unit(line: _Element, places: _Places) -> bool:
 
 def _number(parent: _Element, path: str) -> Decimal | None:
     found = _elements(parent, path) if path else []
+    text = (found[0].text or "").strip() if found else ""
+    if len(text) > MAX_DIGITS:
+        raise _TooLong(found[0])
     try:
-        number = Decimal((found[0].text or "").strip()) if found else None
+        number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number is not None and number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS else None
 
 
 def _elements(parent: _Element, path: str) -> list[_Element]:

@@ -85,9 +85,9 @@ def _ubl(schema: Schema, profile: str) -> Claim:
     if profile in {"", EN16931}:
         # Without BT-24, the first rule of EN 16931 (BR-01) says so.
         return Claim(profile, rules)
-    if profile.startswith(f"{EN16931}#conformant#") or not profile.startswith(EN16931):
-        return Claim(profile, (schema,), (_without_rules(profile),))
-    return Claim(profile, rules, (_own_rules(profile),))
+    if profile.startswith(f"{EN16931}#compliant#"):
+        return Claim(profile, rules, (_own_rules(profile),))
+    return Claim(profile, (schema,), (_without_rules(profile),))
 
 
 def _cii(profile: str) -> Claim:
@@ -105,7 +105,7 @@ def _own_rules(profile: str) -> Finding:
         "sont pas contrôlées ici.",
         remedy="Celles d'EN 16931 le sont ; contrôlez les autres chez qui les publie.",
         severity=Severity.WARNING,
-        value=profile,
+        value=profile[:120],
     )
 
 

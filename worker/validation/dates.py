@@ -1,4 +1,4 @@
-"""The dates of a CII document, which no official rule of Factur-X reads: XSD sees plain text."""
+"""Dates outside the calendar: plain text for the XSD of CII; for that of UBL, any year at all."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,23 +12,41 @@ from worker.validation.paths import shorten, where
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
 
 
+_UBL_DATES = (
+    "//*[namespace-uri()='urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2' "
+    "and substring(local-name(), string-length(local-name()) - 3) = 'Date']"
+)
+
+
 def wrong_dates(tree: etree._ElementTree) -> Iterator[Finding]:
-    """Every date of format 102 (YYYYMMDD) that is not in the calendar."""
-    found = tree.xpath(_DATES)
-    for node in found if isinstance(found, list) else ():
-        if not isinstance(node, _Element) or _is_date(node.text or ""):
-            continue
-        yield Finding(
-            code="CII-DATE",
-            message=f"« {shorten(node.text or '')} » n'est pas une date du calendrier.",
-            remedy="Écrivez l'année, le mois et le jour, en huit chiffres : AAAAMMJJ.",
-            where=where(node),
-            value=shorten(node.text or ""),
-        )
+    """Every date of UBL, and of format 102 in CII (YYYYMMDD), that is not in the calendar.
+
+    Four digits for the year, and no time zone: nobody knows what a receiver makes of another.
+    """
+    for code, path, separator, remedy in (
+        ("CII-DATE", _DATES, "", "Écrivez l'année, le mois et le jour, en huit chiffres."),
+        ("UBL-DATE", _UBL_DATES, "-", "Écrivez AAAA-MM-JJ, sans fuseau horaire."),
+    ):
+        found = tree.xpath(path)
+        for node in found if isinstance(found, list) else ():
+            if isinstance(node, _Element) and not _is_date((node.text or "").strip(), separator):
+                yield _wrong_date(code, node, remedy)
 
 
-def _is_date(text: str) -> bool:
-    digits = text.strip()
+def _wrong_date(code: str, node: _Element, remedy: str) -> Finding:
+    return Finding(
+        code=code,
+        message=f"« {shorten(node.text or '')} » n'est pas une date du calendrier.",
+        remedy=remedy,
+        where=where(node),
+        value=shorten(node.text or ""),
+    )
+
+
+def _is_date(text: str, separator: str) -> bool:
+    digits = text.replace("-", "") if separator and len(text) == 10 else text
+    if separator and (len(text) != 10 or text[4] != "-" or text[7] != "-"):
+        return False
     if not (len(digits) == 8 and digits.isascii() and digits.isdigit()):
         return False
     try:

@@ -9,8 +9,10 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from enum import IntEnum
 from io import BytesIO
+from typing import Any
 
 from worker.errors import WrongUse
 from worker.findings import Finding
@@ -21,6 +23,10 @@ MAX_XML = 20_000_000
 MAX_MEMORY = 700_000_000
 """Address space of the child; the largest PDF read is 50 MB."""
 MAX_SECONDS = 20
+_ODD = (ValueError, TypeError, KeyError, AttributeError)
+"""What the PDF library raises where something is not what its place promises."""
+MAX_NODES = 10_000
+"""Of the tree of embedded files."""
 
 
 class _Exit(IntEnum):
@@ -31,6 +37,7 @@ class _Exit(IntEnum):
     ENCRYPTED = 11
     DAMAGED = 12
     TOO_LARGE = 13
+    AMBIGUOUS = 14
 
 
 _MESSAGES = {
@@ -38,6 +45,11 @@ _MESSAGES = {
         "PDF-NO-XML",
         "Ce PDF ne contient pas de facture électronique : aucun fichier factur-x.xml.",
         "Transmettez un PDF Factur-X, ou le fichier XML de la facture.",
+    ),
+    _Exit.AMBIGUOUS: (
+        "PDF-AMBIGUOUS",
+        "Ce PDF contient plusieurs fichiers nommés comme la facture : nul ne sait lequel sera lu.",
+        "Exportez-le à nouveau, avec un seul fichier factur-x.xml.",
     ),
     _Exit.ENCRYPTED: (
         "PDF-ENCRYPTED",
@@ -92,25 +104,42 @@ def _unreadable(said: _Exit) -> WrongUse:
     return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])
 
 
+def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: ANN401 - pikepdf's
+    """Every embedded file with all the names it goes by: a reader may look for any of them."""
+    tree = document.Root.get("/Names", {}).get("/EmbeddedFiles")
+    waiting, seen = [tree] if tree is not None else [], 0
+    while waiting:
+        node = waiting.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            raise MemoryError
+        waiting.extend(node.get("/Kids", []))
+        pairs = list(node.get("/Names", []))
+        for key, file in zip(pairs[::2], pairs[1::2], strict=False):
+            names = {str(key)} | {str(file[name]) for name in ("/F", "/UF") if name in file}
+            yield {name.lower() for name in names}, file
+
+
+def _invoice_of(document: Any) -> tuple[_Exit, bytes]:  # noqa: ANN401 - pikepdf's
+    found = [file for names, file in _embedded_files(document) if not names.isdisjoint(XML_NAMES)]
+    if len(found) != 1:
+        return (_Exit.AMBIGUOUS if found else _Exit.NO_XML), b""
+    xml = found[0].EF.F.read_bytes()
+    return (_Exit.TOO_LARGE, b"") if len(xml) > MAX_XML else (_Exit.FOUND, xml)
+
+
 def _extract(pdf: bytes) -> tuple[_Exit, bytes]:
     """In the child."""
     import pikepdf  # noqa: PLC0415 - only the child needs it, under its bounds
 
     try:
         with pikepdf.open(BytesIO(pdf)) as document:
-            if document.is_encrypted:
-                return _Exit.ENCRYPTED, b""
-            files = {name.lower(): spec for name, spec in document.attachments.items()}
-            for name in XML_NAMES:
-                if name in files:
-                    xml = files[name].get_file().read_bytes()
-                    return (_Exit.TOO_LARGE, b"") if len(xml) > MAX_XML else (_Exit.FOUND, xml)
-            return _Exit.NO_XML, b""
+            return (_Exit.ENCRYPTED, b"") if document.is_encrypted else _invoice_of(document)
     except pikepdf.PasswordError:
         return _Exit.ENCRYPTED, b""
     except MemoryError:
         return _Exit.TOO_LARGE, b""
-    except (pikepdf.PdfError, pikepdf.DataDecodingError, ValueError, TypeError, KeyError) as error:
+    except (pikepdf.PdfError, pikepdf.DataDecodingError, *_ODD) as error:
         # The PDF library reports its lack of memory as a defect of the file.
         return (_Exit.TOO_LARGE if "bad_alloc" in str(error) else _Exit.DAMAGED), b""
 

@@ -90,7 +90,7 @@ def validate_file(
         )
     try:
         content = _read(path)
-        hybrid = b"%PDF-" in content[:1024]
+        hybrid = not _looks_like_xml(content) and b"%PDF-" in content[:1024]
         if hybrid:
             content = embedded_xml(content)
         elif not _looks_like_xml(content):
@@ -111,10 +111,7 @@ def validate_file(
         reports = (*reports, check_facts(tree))
     findings = (*claim.findings, *wrong_dates(tree), *_all(reports))
     if reports[0].valid:
-        tolerant = (
-            Sheet.EXTENDED_CTC_FR_UBL in claim.rules or Sheet.EXTENDED_CTC_FR_CII in claim.rules
-        )
-        findings += tuple(wrong_amounts(tree, tolerant=tolerant))
+        findings += tuple(wrong_amounts(tree, tolerant=not TOLERANT.isdisjoint(claim.rules)))
     complete = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,

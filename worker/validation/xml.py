@@ -11,6 +11,8 @@ MAX_BYTES = 50_000_000
 """Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE, §5.4.1)."""
 MAX_MARKS = 2_000_000
 """Number of ``<`` and of ``=``: what bounds the memory of the tree, unlike the size."""
+MAX_ATTRIBUTES = 100
+"""Of one element, namespaces apart."""
 
 _POSITION = re.compile(r", line \d+, column \d+$")
 _BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too long")
@@ -45,7 +47,21 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         raise _malformed(error) from error
     if tree.docinfo.internalDTD is not None:
         raise _doctype()
+    if content.count(b"=") > MAX_ATTRIBUTES:
+        _refuse_many_attributes(tree)
     return tree
+
+
+def _refuse_many_attributes(tree: etree._ElementTree) -> None:
+    """A schema takes minutes over an element with thousands of attributes."""
+    for element in tree.iter():
+        if len(element.attrib) > MAX_ATTRIBUTES or len(element.nsmap) > MAX_ATTRIBUTES:
+            raise _unreadable(
+                "XML-TOO-LARGE",
+                f"Un élément a plus de {MAX_ATTRIBUTES} attributs : ce n'est pas une facture.",
+                "Vérifiez l'origine du fichier.",
+                f"ligne {element.sourceline}",
+            )
 
 
 def _parser() -> etree.XMLParser:

@@ -18,7 +18,7 @@ from worker.invoice import (
     VatBreakdown,
     totals_of,
 )
-from worker.money import Money, french, french_integer, shares, tax_on
+from worker.money import Money, french, french_integer, round_half_up, tax_on
 from worker.period import french_date
 from worker.vat import VatMethod
 
@@ -88,7 +88,7 @@ def credit(
         chosen = [left[key] for key in wanted if left[key].line.vat == group.regime]
         if not chosen:
             continue
-        credited = _credit_lines(chosen, wanted)
+        credited = [_credited(item, wanted[item.line.identifier]) for item in chosen]
         lines.extend(credited)
         complete = all(
             wanted.get(item.line.identifier, 0) == item.quantity
@@ -123,19 +123,16 @@ def _refuse_excess(quantities: Mapping[str, int], left: Mapping[str, Remainder])
             )
 
 
-def _credit_lines(chosen: Sequence[Remainder], wanted: Mapping[str, int]) -> list[InvoiceLine]:
-    """The chosen lines of one regime; a line credited to its end gives all its net back."""
-    nets = shares(
-        [(item.net.cents * wanted[item.line.identifier], item.quantity) for item in chosen]
-    )
-    return [
-        _credited(item.line, wanted[item.line.identifier], Money(net))
-        for item, net in zip(chosen, nets, strict=True)
-    ]
+def _credited(item: Remainder, quantity: int) -> InvoiceLine:
+    """Units of one line; its net is what all credits so far come to, less the earlier ones.
 
-
-def _credited(line: InvoiceLine, quantity: int, net: Money) -> InvoiceLine:
+    Rounding the running total, never each credit, keeps every credit within a cent of its exact
+    net however many come before it, and the last one gives back all that is left.
+    """
+    line = item.line
     price = line.unit_price_gross
+    left = round_half_up(line.net.cents * (item.quantity - quantity), line.quantity)
+    net = item.net - Money(left)
     return replace(
         line,
         quantity=quantity,
@@ -159,11 +156,11 @@ def _group(
     match invoice.vat_method:
         case VatMethod.DIFFERENCE:
             tax = Money.sum(line.gross for line in lines) - taxable
-        case VatMethod.ROUNDING if complete:
-            before = (g for note in earlier for g in note.breakdown if g.regime == group.regime)
-            tax = group.tax - Money.sum(g.tax for g in before)
         case VatMethod.ROUNDING:
-            tax = tax_on(taxable, group.regime.rate)
+            before = [g for note in earlier for g in note.breakdown if g.regime == group.regime]
+            given = Money.sum(g.tax for g in before)
+            so_far = Money.sum(g.taxable for g in before) + taxable
+            tax = (group.tax if complete else tax_on(so_far, group.regime.rate)) - given
     return VatBreakdown(regime=group.regime, taxable=taxable, tax=tax)
 
 

@@ -21,6 +21,9 @@ Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 MAX_QUANTITY = 10**10
 MAX_PRICE_DECIMALS = 6
 VAT_TOLERANCE = Decimal("0.01")
+CREDIT_CENTS = 2
+"""Cents per line of a partial credit: its net is the difference of two rounded ones, which the
+tax, the rest of an agreed TTC amount, mirrors (worker/credit.py)."""
 """VAT = TTC − HT is at most a cent away from base × rate (worker.invoice.split_gross). On a credit
 note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 FRENCH_RATES = frozenset(
@@ -129,12 +132,12 @@ def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
         label = _regime(group.regime)
         yield from _equal("VAT-BREAKDOWN", f"La base de TVA {label}", group.taxable, lines)
         count = sum(line.vat == group.regime for line in draft.lines)
-        tolerance = VAT_TOLERANCE * (count if draft.is_credit_note else 1)
+        tolerance = VAT_TOLERANCE * (CREDIT_CENTS * count if draft.is_credit_note else 1)
         exact = group.taxable.euros * group.regime.rate / 100
         if abs(group.tax.euros - exact) > tolerance:
             yield Finding(
                 code="VAT-BREAKDOWN",
-                message=f"La TVA {label}, {french(group.tax)}, s'écarte de plus d'un centime de "
+                message=f"La TVA {label}, {french(group.tax)}, s'écarte trop de "
                 f"base × taux ({exact.quantize(VAT_TOLERANCE)}).",
                 remedy=DEFECT,
             )

@@ -18,10 +18,12 @@ from worker.formats.embedding import XML_NAME
 from worker.invoice import Invoice
 from worker.statement import Statement
 from worker.validation import Report
+from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import Rules
 from worker.validation.rules import check_size
 from worker.validation.schemas import Schema
 from worker.validation.sheets import Sheet
+from worker.validation.xml import parse_xml
 
 Check = Callable[[bytes, Sequence[Rules]], Future[tuple[Report, ...]]]
 """``ValidationService.submit``: the verdict of each rule set, later."""
@@ -114,5 +116,14 @@ def _refuse_another_xml(hybrid: Document, xml: Document) -> None:
 def _checked(document: Document, reports: tuple[Report, ...]) -> CheckedDocument:
     found = tuple(finding for report in reports for finding in report.findings)
     return CheckedDocument(
-        document=document, reports=reports, findings=found + check_size(document)
+        document=document,
+        reports=reports,
+        findings=found + _amounts(document) + check_size(document),
     )
+
+
+def _amounts(document: Document) -> tuple[Finding, ...]:
+    """The sums and prices that the official rules leave out, as ``validate`` looks at them."""
+    if document.kind not in RULES:
+        return ()
+    return tuple(wrong_amounts(parse_xml(document.content), tolerant=False))

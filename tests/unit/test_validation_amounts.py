@@ -90,6 +90,20 @@ def test_an_allowance_of_the_line_explains_its_amount() -> None:
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
+@pytest.mark.parametrize("places", ["1", "0.1"])
+@pytest.mark.parametrize("name", ["two-rates", "rounding"])
+def test_a_price_without_its_cents_is_seen(name: str, places: str) -> None:
+    """Dropping decimals is an alteration like another: it widens no tolerance."""
+    tree = etree.parse(GOLDEN / f"{name}.ubl.xml")
+    for price in tree.iter(f"{CBC}PriceAmount"):
+        exact = Decimal(price.text or "")
+        rounded = exact.quantize(Decimal(places))
+        if abs(rounded - exact) > Decimal("0.02"):
+            price.text = str(rounded)
+            assert "AMOUNT-PRICE" in codes(tree)
+            price.text = str(exact)
+
+
 def test_a_rounded_price_is_no_fault() -> None:
     """300 units at 2.9167 make 875.01, and a net of 875.00 is right: the price was rounded."""
     tree, line = a_line()

@@ -2,7 +2,8 @@
 
 The official rules are laxer than the standard they run: a base of VAT may be off by a euro (BR-S-08
 in UBL), and nothing ties a line to its price (BT-146). Here every sum is exact, as the semantic
-model says. A price may be off by half its last decimal, since prices are rounded.
+model says. A price may be off by half its last decimal, since prices are rounded: the cent's at
+most, or a price written with fewer decimals could say anything.
 """
 
 from collections.abc import Iterator
@@ -225,7 +226,7 @@ def _price(line: _Element, places: _Places) -> Iterator[Finding]:
     computed = quantity * price / base + sum(
         (_signed(change, places.line_change) for change in changes), ZERO
     )
-    half_digit = Decimal(5).scaleb(min(int(price.as_tuple().exponent), 0) - 1)
+    half_digit = Decimal(5).scaleb(min(int(price.as_tuple().exponent), -2) - 1)
     if abs(computed - net) <= CENT + abs(quantity / base) * half_digit:
         return
     yield _price_finding(

@@ -223,7 +223,9 @@ def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) ->
         member = records.member(session, checked.member.siret)
         again = prepare(session, member, year, terms, issuer.grids)
         draft = again.draft
-        if draft is None or (draft, again.lines) != (checked.draft, checked.lines):
+        held_meanwhile = has_blocking(again.findings)
+        same = (draft, again.lines) == (checked.draft, checked.lines)
+        if draft is None or held_meanwhile or not same:
             raise ChangedMeanwhile(
                 f"Les données de {checked.member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",

@@ -15,7 +15,7 @@ from worker.audit import EventTag
 from worker.credit import NothingToCredit, credit, credited_total
 from worker.errors import Refused, WrongUse
 from worker.findings import has_blocking
-from worker.holding import hold_back
+from worker.holding import HELD_BY_BUYER, held, hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, keep_documents, refuse_unfit, take_number
 from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
@@ -25,8 +25,6 @@ from worker.storage import invoices, journal
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
-HELD_BY_BUYER = frozenset({S.INTEGRATED, S.SUSPENDED, S.SETTLED})
-"""The buyer has it, and must receive its credit note."""
 REFUSALS: Mapping[InvoiceStatus, tuple[str, str]] = {
     S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
     S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
@@ -87,7 +85,8 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
     if has_blocking(findings):
         raise Refused(
             f"L'avoir sur la facture {invoice.number} serait refusé.",
-            "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
+            "Corrigez ce qui suit, puis retapez la commande ; --service-code et --engagement "
+            "changent les références de l'avoir.",
             findings=findings,
         )
     with store.transaction() as session:
@@ -168,9 +167,13 @@ def _compute(
         ) from error
     return replace(
         draft,
-        service_code=draft.service_code if request.service_code is None else request.service_code,
-        engagement=draft.engagement if request.engagement is None else request.engagement,
+        service_code=_given(request.service_code, draft.service_code),
+        engagement=_given(request.engagement, draft.engagement),
     )
+
+
+def _given(option: str | None, kept: str) -> str:
+    return kept if option is None else option.strip()
 
 
 def _references(draft: InvoiceDraft, invoice: TrackedInvoice) -> BillingReferences:
@@ -207,6 +210,8 @@ def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Inv
         subject=invoice.number,
         payload={"credit_note": note.number, "from": invoice.status.value},
     )
+    if held(session, invoice.siret, invoice.year):
+        return  # a person did it first
     reason = f"la facture {invoice.number} a été annulée par l'avoir {note.number}"
     hold_back(
         session,

@@ -15,6 +15,11 @@ from worker.money import ZERO, Money
 from worker.period import french_date, paris_day
 from worker.storage import holds, invoices, journal, records
 
+HELD_BY_BUYER = frozenset(
+    {InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.SETTLED}
+)
+"""The buyer has it: an invoice in these states needs a credit note that the buyer receives too."""
+
 
 def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
     """The finding that holds a member back for a year; none when nothing does."""
@@ -72,15 +77,27 @@ def hold_back(
 
 
 def let_go(
-    session: Session, siret: str, year: int, reason: str, *, actor: str, at: datetime
+    session: Session,
+    siret: str,
+    year: int,
+    reason: str,
+    *,
+    actor: str,
+    at: datetime,
+    deposits: bool,
 ) -> None:
     """Lift the hold on a member: the next ``run`` bills it, if nothing else is wrong.
 
+    ``deposits``: whether this installation deposits by itself, and so knows what the buyer holds.
+
     Raises:
         WrongUse: no such member.
-        Refused: it is not held.
+        Refused: it is not held, or its buyer still has the old invoice without the credit note
+            that takes it back: billing again would make it pay twice.
     """
     _known(session, siret)
+    if deposits:
+        _refuse_before_the_credit_note(session, siret, year)
     if not holds.lift(session, siret, year, at):
         current = invoices.current(session, siret, year)
         parked = current is not None and current.status is InvoiceStatus.PARKED
@@ -96,6 +113,25 @@ def let_go(
         subject=f"{siret}/{year}",
         payload={"reason": reason},
     )
+    current = invoices.current(session, siret, year)
+    if current is not None and current.status is InvoiceStatus.PARKED:
+        free = Finding(
+            code="RELEASED",
+            message="n'est plus retenu, et n'est pas encore facturé",
+            remedy=f"Tapez : chorus-worker run {year}",
+        )
+        member = records.member(session, siret)
+        invoices.park(session, member, year, current.total, (free,), at)
+
+
+def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> None:
+    for note in invoices.tracked(session, year=year):
+        if note.siret == siret and note.is_credit_note and note.status not in HELD_BY_BUYER:
+            raise Refused(
+                f"L'avoir {note.number} ({FRENCH[note.status]}) n'est pas chez le membre {siret} : "
+                "facturé à nouveau maintenant, il devrait deux fois la même somme.",
+                f"Menez-le à bien, puis recommencez. Tapez : chorus-worker show {note.number}",
+            )
 
 
 def _known(session: Session, siret: str) -> None:

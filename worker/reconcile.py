@@ -153,13 +153,12 @@ def _control_passes(reconciler: Reconciler) -> bool:
     Before the first invoice ever integrated there is none to look for: the whole window without
     any answer is then taken as proof, and the portal's own uniqueness control stands behind it.
     """
-    known = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
     with reconciler.store.reading() as session:
-        witnesses = invoices.due(session, known, None, 1)
-    if not witnesses:
+        witness = invoices.known_to_portal(session)
+    if witness is None:
         return True
-    found = reconciler.portal.search(invoice_number=witnesses[0].number)
-    return any(candidate.cpp_id == witnesses[0].cpp_id for candidate in found)
+    found = reconciler.portal.search(invoice_number=witness.number)
+    return any(candidate.cpp_id == witness.cpp_id for candidate in found)
 
 
 def _was_received(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:

@@ -30,7 +30,8 @@ def resend(
 ) -> TrackedInvoice:
     """Make a refused invoice ready to be deposited again, corrected if references are given.
 
-    Without options, the references imported for the member and year are taken.
+    Without options, the references imported for the member and year are taken; for a credit
+    note, those it has.
 
     Raises:
         WrongUse: no such invoice.
@@ -40,6 +41,9 @@ def resend(
     with issuer.store.reading() as session:
         content = invoices.content(session, invoice.id)
         stored = records.references_of(session, invoice.siret, invoice.year)
+    if invoice.is_credit_note:
+        # Its own: what was imported for the year bills the member again, and stays as it is.
+        stored = replace(stored, service_code=content.service_code, engagement=content.engagement)
     references = replace(
         stored,
         service_code=stored.service_code if service_code is None else service_code.strip(),
@@ -136,7 +140,8 @@ def _apply(
             raise Refused(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
-        records.put_references(session, references, now, None)
+        if not invoice.is_credit_note:
+            records.put_references(session, references, now, None)
         if corrected == content:
             invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")
             return

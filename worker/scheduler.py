@@ -119,6 +119,10 @@ def _failed(error: WorkerError) -> WorkerError:
     return error
 
 
+_TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
+"""A cancelled invoice bills nobody: once its member is let go, the year is due again."""
+
+
 def due_year(office: Office) -> int | None:
     """Last year, from the campaign day on, while a member of it has neither number nor holder.
 
@@ -135,7 +139,7 @@ def due_year(office: Office) -> int | None:
         issued = {
             invoice.siret
             for invoice in invoices.tracked(session, year=year)
-            if invoice.status is not InvoiceStatus.PARKED
+            if not invoice.is_credit_note and invoice.status not in _TO_BILL
         }
         if not members - issued or _just_run(session, year, len(members), today):
             return None

@@ -15,6 +15,7 @@ import pikepdf
 import pytest
 
 from tests.offices import PARKED, YEAR, Desk, light_render, number, open_desk
+from worker import holding
 from worker.audit import EventTag
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import COMPLEMENT, STORY
@@ -348,6 +349,25 @@ def test_data_that_changes_between_check_and_issue_is_not_billed(
     billed = {m.users for line in statement.lines for m in line.months}
     assert (999 in billed) == (kind is ImportKind.USAGE)
     assert content.engagement == ("2025-NUM-0042" if kind is ImportKind.USAGE else "AUTRE-1")
+
+
+def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
+    """A person parks it between its check and its number: no number is spent on it."""
+    issuer, first = desk.issuer(), STORY[0].siret
+
+    def directory(references: BillingReferences) -> tuple[Finding, ...]:
+        found = issuer.directory(references)
+        with desk.office.store.transaction() as session:
+            if references.siret == first and not holding.held(session, first, YEAR):
+                holding.hold_back(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
+        return found
+
+    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
+
+    (held,) = [outcome for outcome in outcomes if outcome.member.siret == first]
+    assert (held.result, held.number) == (MemberResult.PARKED, "")
+    assert [finding.code for finding in held.findings] == ["HELD"]
+    assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
 
 
 def test_all_books_agree_to_the_cent(desk: Desk) -> None:

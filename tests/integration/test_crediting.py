@@ -15,11 +15,13 @@ from worker.document import Document
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.holding import hold_back, let_go
+from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.press import CheckedDocument
-from worker.storage import invoices
+from worker.storage import invoices, records
+from worker.storage.tables import InvoiceRow
 from worker.todo import todo
 from worker.verification import verify_books
 
@@ -54,7 +56,15 @@ def sound(desk: Desk) -> bool:
 def let_one_go(desk: Desk) -> None:
     """A person lets the first member be billed again."""
     with desk.office.store.transaction() as session:
-        let_go(session, SIRET, YEAR, "corrigé", actor=desk.office.actor, at=desk.clock())
+        let_go(
+            session,
+            SIRET,
+            YEAR,
+            "corrigé",
+            actor=desk.office.actor,
+            at=desk.clock(),
+            deposits=True,
+        )
 
 
 def test_an_accepted_invoice_gets_a_transmitted_credit_note(held_by_buyer: Desk) -> None:
@@ -105,6 +115,63 @@ def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
     again = next(o for o in desk.issue() if o.member.siret == SIRET)
     assert (again.result, again.number) == (MemberResult.ISSUED, number(12))
     assert sound(desk)
+
+
+def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -> None:
+    """Credit, unpark, import, run: the credit note bills nothing, and stops no import."""
+    before = desk.one(ONE).total
+    desk.credit(ONE)
+    let_one_go(desk)
+    (waiting,) = [i for i in desk.invoices() if i.siret == SIRET and i.status is S.PARKED]
+    assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
+    assert "unpark" not in todo(waiting, desk.clock())
+    with desk.office.store.reading() as session:
+        usage = next(iter(records.usage_of(session, SIRET, YEAR)))
+    desk.write(
+        ImportKind.USAGE,
+        "siret;service;palier;mois;utilisateurs",
+        f"{SIRET};{usage.service};{usage.tier or ''};{usage.month};{usage.users + 1}",
+    )
+    again = next(o for o in desk.issue() if o.member.siret == SIRET)
+    assert again.result is MemberResult.ISSUED
+    assert desk.one(again.number or "").total > before
+    assert sound(desk)
+
+
+def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buyer: Desk) -> None:
+    """Until then it holds the old invoice: a new one would make it pay twice."""
+    desk = held_by_buyer
+    desk.credit(ONE)
+    with pytest.raises(Refused, match="deux fois") as caught:
+        let_one_go(desk)
+    assert NOTE in caught.value.remedy
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(NOTE).status is S.INTEGRATED
+    let_one_go(desk)
+    assert any(o.number == number(12) for o in desk.issue())
+
+
+def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> None:
+    """Sent again, it keeps what was asked for it; what is imported for the year is not touched."""
+    desk = held_by_buyer
+    desk.credit(ONE, engagement="  NEUF-1 ")
+    with desk.office.store.transaction() as session:
+        imported = records.references_of(session, SIRET, YEAR)
+        session.get_one(InvoiceRow, desk.one(NOTE).id).status = S.REFUSED.value
+    desk.resend(NOTE)
+    with desk.office.store.reading() as session:
+        assert invoices.content(session, desk.one(NOTE).id).engagement == "NEUF-1"
+        assert records.references_of(session, SIRET, YEAR) == imported
+    assert imported.engagement != "NEUF-1"
+
+
+def test_a_credit_note_is_listed_behind_its_invoice(held_by_buyer: Desk) -> None:
+    """Whatever the prefixes: its number sorts before the invoice's, its place is after it."""
+    held_by_buyer.credit(TWO)
+    listed = [i.number for i in held_by_buyer.invoices()]
+    assert listed[listed.index(TWO) + 1] == NOTE
 
 
 def test_a_partial_credit_note_leaves_the_invoice_standing(held_by_buyer: Desk) -> None:
@@ -232,10 +299,10 @@ def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
     with pytest.raises(Refused, match="déjà retenu"), store.transaction() as session:
         hold_back(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
     with store.transaction() as session:
-        let_go(session, third, YEAR, "réglé", actor="a@b:1", at=desk.clock())
+        let_go(session, third, YEAR, "réglé", actor="a@b:1", at=desk.clock(), deposits=True)
     assert third in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
     with pytest.raises(Refused, match="n'est pas retenu"), store.transaction() as session:
-        let_go(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
+        let_go(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock(), deposits=True)
 
 
 def test_an_issued_member_is_not_held_back_but_credited(desk: Desk) -> None:

@@ -75,6 +75,17 @@ def test_searches_happen_only_when_due_and_counted_from_the_attempt(desk: Desk) 
     assert "mêmes octets" in attempt.detail
 
 
+def test_an_internal_credit_note_is_no_witness(desk: Desk) -> None:
+    """The portal never saw it: not finding it says nothing about the portal's search."""
+    desk.issue()
+    desk.credit(TWO)
+    lose(desk, Mishap.REQUEST_LOST)
+    for hours in (1, 3, 1):
+        desk.clock.advance(hours=hours)
+        desk.reconcile()
+    assert verdicts(desk) == ["absent"]
+
+
 def test_a_found_invoice_is_adopted(desk: Desk) -> None:
     """With its flux number, the day of its attempt, and no second deposit."""
     start = desk.clock.now

@@ -125,6 +125,15 @@ def test_a_year_wholly_issued_is_not_due(issued: Desk) -> None:
         issued.clock.advance(days=60)
 
 
+def test_a_member_let_go_after_a_credit_note_is_due_again(issued: Desk) -> None:
+    """Neither the cancelled invoice nor its credit note bills it: serve must not forget it."""
+    issued.bring(COMPLEMENT, ImportKind.REFERENCES)
+    issued.issue()
+    assert due_year(issued.office) is None
+    issued.credit(number(1))
+    assert due_year(issued.office) == YEAR
+
+
 def test_parked_members_are_looked_at_again_without_filling_the_journal(issued: Desk) -> None:
     """Not at every heartbeat: when something was imported, and once a day."""
     run_year(issued.office, issued.portal, YEAR, lambda _: None)

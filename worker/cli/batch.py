@@ -64,9 +64,11 @@ def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     grids, _ = office.grids()
     prepared = list(preview_year(office.store, year, office.terms(), grids))
     with office.store.reading() as session:
-        before = {
-            invoice.siret: invoice.total for invoice in invoices.tracked(session, year=year - 1)
-        }
+        before: dict[str, Money] = {}
+        for invoice in invoices.tracked(session, year=year - 1):
+            if invoice.number:
+                known = before.get(invoice.siret, Money(0))
+                before[invoice.siret] = known + invoice.signed_total
     total = Money.sum(one.total for one in prepared)
     blocked = [one for one in prepared if has_blocking(one.findings)]
     if as_json:

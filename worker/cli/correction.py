@@ -159,7 +159,15 @@ def unpark(
 
     books = open_books(find_config(config))
     with books.store.transaction() as session:
-        let_go(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
+        let_go(
+            session,
+            siret,
+            year,
+            _reason(reason),
+            actor=books.actor,
+            at=books.clock(),
+            deposits=books.deposits,
+        )
     if as_json:
         put_json(member_siret=siret, year=year, held=False)
         return

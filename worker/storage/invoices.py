@@ -113,7 +113,12 @@ def tracked(
     )
     found = [_tracked(row) for row in session.execute(query)]
     place = {invoice.id: rank for rank, invoice in enumerate(found)}
-    return tuple(sorted(found, key=lambda invoice: place.get(invoice.corrects or invoice.id, -1)))
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (place.get(one.corrects or one.id, -1), one.is_credit_note),
+        )
+    )
 
 
 def due(
@@ -130,6 +135,20 @@ def due(
         when = col(InvoiceRow.next_check_at)
         query = query.where(when.is_(None) | (when <= now))
     return tuple(_tracked(row) for row in session.execute(query))
+
+
+def known_to_portal(session: Session) -> TrackedInvoice | None:
+    """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
+    held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
+    query = (
+        sqlalchemy.select(*_LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in held]))
+        .where(col(InvoiceRow.cpp_id).is_not(None))  # an internal credit note never has one
+        .order_by(col(InvoiceRow.id))
+        .limit(1)
+    )
+    row = session.execute(query).first()
+    return None if row is None else _tracked(row)
 
 
 def park(

@@ -86,7 +86,7 @@ class UsageStage:
         )
         yield from self._rows(  # the statuses are our own constants
             "SELECT s.row, 'billed', i.number FROM usage_stage s "  # noqa: S608
-            "JOIN invoice i ON i.siret = s.siret AND i.year = s.year "
+            "JOIN invoice i ON i.siret = s.siret AND i.year = s.year AND i.kind = 'invoice' "
             f"AND i.status NOT IN {NOT_BILLED!r} "
             "LEFT JOIN usage_record u ON u.superseded_at IS NULL AND u.siret = s.siret "
             "AND u.year = s.year AND u.month = s.month AND u.service = s.service "

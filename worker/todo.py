@@ -25,7 +25,8 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
             text = "joignez sur le portail Chorus Pro les pièces demandées par le membre"
         case InvoiceStatus.REJECTED:
             text = (
-                "rejeté par le membre : voyez avec lui"
+                "rejeté par le membre, qui garde la facture d'origine : convenez avec lui de ce "
+                "qu'il doit ; jusque-là rien ne lui est facturé à nouveau"
                 if invoice.is_credit_note
                 else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
                 f"chorus-worker credit {invoice.number} --reason « … »"

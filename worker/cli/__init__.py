@@ -15,7 +15,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from worker import __version__
 from worker.cli import audit, batch, correction, data, demo, inspection, papers, service, setup
-from worker.cli.console import report_error, say
+from worker.cli.console import remember_config, report_error, say
 from worker.cli.french import FrenchGroup, explain
 from worker.errors import WorkerError
 
@@ -63,6 +63,7 @@ def _options(
 ) -> None:
     if config is not None:
         os.environ["CHORUS_WORKER_CONFIG"] = str(config)
+        remember_config(config)
 
 
 def main() -> None:

@@ -61,6 +61,7 @@ def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     from worker.storage import invoices
 
     office = open_office(find_config(config))
+    office.look()  # in December, a logo that cannot be printed is still easily changed
     grids, _ = office.grids()
     prepared = list(preview_year(office.store, year, office.terms(), grids))
     with office.store.reading() as session:
@@ -138,7 +139,7 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> None:
     office = open_office(find_config(config))
     with open_portal(office) if office.deposits else nullcontext() as portal:
         head = run_year(office, portal, year, teller())
-    code = show_year(office, year, config, as_json=as_json)
+    code = show_year(office, year, as_json=as_json)
     if not as_json:
         put(f"Journal : {head.seq} événements, empreinte {head.hash[:16]}…")
     raise typer.Exit(code)
@@ -168,7 +169,6 @@ def reconcile(config: Config = None, as_json: Json = False) -> None:
 def teller() -> "Tell":
     """Prints each step as it happens."""
     from worker.billing_run import MemberResult
-    from worker.lifecycle import FRENCH
     from worker.money import french
 
     def tell(progress: "Progress") -> None:
@@ -187,12 +187,12 @@ def teller() -> "Tell":
         if (invoice := progress.invoice) is not None:
             detail = f" : {invoice.detail}" if invoice.detail else ""
             flux = f"  flux {invoice.flux_number}" if invoice.flux_number else ""
-            say(f"{FRENCH[invoice.status]:<9} {invoice.number}{flux}{detail}")
+            say(f"{invoice.french_status:<9} {invoice.number}{flux}{detail}")
 
     return tell
 
 
-def show_year(office: "Books", year: int, config: "Path | None", *, as_json: bool) -> int:
+def show_year(office: "Books", year: int, *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
     from worker.storage import invoices
     from worker.todo import todo
@@ -205,10 +205,10 @@ def show_year(office: "Books", year: int, config: "Path | None", *, as_json: boo
         if acts := [(invoice, text) for invoice, text in waiting if text]:
             put("À faire :")
             for invoice, text in acts[:MOST_ACTS]:
-                put(f"  {invoice.number or invoice.member_name} : {typed(text, config)}")
+                put(f"  {invoice.number or invoice.member_name} : {typed(text)}")
             if len(acts) > MOST_ACTS:
                 put(f"  … et {len(acts) - MOST_ACTS} autres")
-            put(f"Détail : {command('status --todo', config)}")
+            put(f"Détail : {command('status --todo')}")
     return code
 
 
@@ -216,7 +216,6 @@ def show_invoices(
     books: "Books", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
-    from worker.lifecycle import FRENCH
     from worker.money import Money, french
     from worker.todo import needs_person
 
@@ -238,7 +237,7 @@ def show_invoices(
         else {
             "membre": invoice.member_name,
             "total TTC": french(invoice.total),
-            "état": FRENCH[invoice.status],
+            "état": invoice.french_status,
         }
         for invoice in found
     ]
@@ -263,9 +262,9 @@ def show_invoices(
 
 def state(invoice: "TrackedInvoice", *, deposits: bool) -> str:
     """Where an invoice stands, in French; a credit note says that it is one."""
-    from worker.lifecycle import FRENCH, InvoiceStatus
+    from worker.lifecycle import InvoiceStatus
 
-    word = FRENCH[invoice.status]
+    word = invoice.french_status
     if not deposits and invoice.status is InvoiceStatus.ISSUED:
         word = ISSUED_ONLY
     if not invoice.is_credit_note:

@@ -5,10 +5,12 @@ Results go to standard output; messages, progress and errors to standard error.
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,16 +60,28 @@ def program() -> str:
     return str(name)
 
 
-def command(text: str, config: Path | None) -> str:
-    """A whole command line to type next."""
-    option = f" --config {config}" if config is not None else ""
-    return f"{program()} {text}{option}"
+_config: ContextVar[Path | None] = ContextVar("config", default=None)
 
 
-def typed(text: str, config: Path | None) -> str:
+def remember_config(option: Path | None) -> None:
+    """The ``--config`` of the command under way, for the commands that it suggests."""
+    if option is not None:
+        _config.set(option)
+
+
+def _config_option() -> str:
+    config = _config.get()
+    return "" if config is None else f" --config {shlex.quote(str(config))}"
+
+
+def command(text: str) -> str:
+    """A whole command line to type next, here and on this configuration."""
+    return f"{program()} {text}{_config_option()}"
+
+
+def typed(text: str) -> str:
     """A sentence whose commands can be typed as they are, here and on this configuration."""
-    option = f" --config {config}" if config is not None else ""
-    return text.replace("chorus-worker ", f"{program()}{option} ")
+    return text.replace("chorus-worker ", f"{program()}{_config_option()} ")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -163,9 +177,9 @@ def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
         )
         say(harmless(f"  {mark} {where}{finding.message}{value}"))
         if finding.remedy:
-            say(f"      → {finding.remedy}")
+            say(f"      → {typed(finding.remedy)}")
     if len(findings) > limit:
-        say(f"  … et {len(findings) - limit} autre(s) ; --json les donne toutes.")
+        say(f"  … et {count(len(findings) - limit, 'autre')} ; --json les donne toutes.")
 
 
 def finding_json(finding: Finding) -> dict[str, str]:
@@ -214,7 +228,7 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
     say(f"Erreur : {error.message}")
     show_findings(error.findings)
     if error.remedy:
-        say(f"À faire : {error.remedy}")
+        say(f"À faire : {typed(error.remedy)}")
 
 
 def flat(values: Mapping[str, object]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.console import command, put, say
+from worker.cli.console import command, put, remember_config, say
 from worker.cli.french import FrenchCommand
 
 
@@ -58,8 +58,12 @@ def demo(
     from worker.storage import invoices
 
     year = year or 2025
+    again = folder.exists() and any(folder.iterdir())
     config = write_demo(folder, year, members, seed)
+    remember_config(config)
     say(f"Dossier de démonstration : {folder} (données fictives, année {year})")
+    if again:
+        say("La démonstration précédente, et tout ce que ce dossier contenait, est remplacée.")
     office = open_office(config)
     for name in FILES:
         path = folder / EXAMPLES / f"{name}.csv"
@@ -78,8 +82,8 @@ def demo(
     if any(invoice.status is InvoiceStatus.PARKED for invoice in found):
         put("Un membre est retenu exprès : sa structure exige un engagement qu'il n'a pas donné.")
         put("Aucun numéro n'a été consommé pour lui. Pour le facturer, tapez :")
-        put(f"  {command(f'import references {folder / EXAMPLES / COMPLEMENT}', config)}")
-        put(f"  {command(f'run {year}', config)}")
+        put(f"  {command(f'import references {folder / EXAMPLES / COMPLEMENT}')}")
+        put(f"  {command(f'run {year}')}")
         put()
     put("À voir ensuite :")
     first = next((invoice.number for invoice in found if invoice.number), "")
@@ -89,4 +93,4 @@ def demo(
         f"documents export {year} --to {folder / 'factures'}",
         "journal verify",
     ):
-        put(f"  {command(text, config)}")
+        put(f"  {command(text)}")

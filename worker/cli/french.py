@@ -16,6 +16,8 @@ from typer._click.exceptions import (
 )
 from typer.core import TyperCommand, TyperGroup
 
+from worker.cli.console import remember_config
+
 HELP = "affiche cette aide"
 
 
@@ -45,6 +47,11 @@ class _French:
 
 class FrenchCommand(_French, TyperCommand):
     """One command."""
+
+    def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - the library's signature
+        """Run it; what it suggests to type next is for the same configuration."""
+        remember_config(ctx.params.get("config"))
+        return super().invoke(ctx)
 
 
 class FrenchGroup(_French, TyperGroup):

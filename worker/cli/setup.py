@@ -40,6 +40,7 @@ def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
     from worker.credentials import secret_origins
     from worker.errors import ConfigurationError
+    from worker.formats.look import read_look
     from worker.settings import find_config, flatten, load, masked_url
 
     configuration = load(find_config(config))
@@ -49,6 +50,10 @@ def show(config: Config = None, as_json: Json = False) -> None:
         # The other settings are still worth seeing, above all then.
         say(f"Secrets : {error.message} {error.remedy}")
         secrets = {}
+    try:
+        read_look(configuration.settings.look.accent, configuration.logo)
+    except ConfigurationError as error:
+        say(f"Logo : {error.message} {error.remedy}")
     values = [
         (key, masked_url(value) if key == "data.database_url" else value)
         for key, value in flatten(configuration.settings.model_dump(mode="json"))

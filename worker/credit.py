@@ -7,6 +7,7 @@ is left of it to the cent, so that credits which cover an invoice add up to it e
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 
 from worker.invoice import (
     CREDIT_NOTE,
@@ -107,10 +108,22 @@ def credit(
             "breakdown": tuple(breakdown),
             "totals": totals_of(breakdown, Money.sum(line.gross for line in ordered)),
             "preceding": PrecedingInvoice(number=invoice.number, issue_date=invoice.issue_date),
-            "notes": (Note(text=_reason(invoice, reason)), *invoice.notes),
+            "notes": (
+                Note(text=_reason(invoice.number, invoice.issue_date, reason)),
+                *invoice.notes,
+            ),
             "internal": internal,
         }
     )
+
+
+def reissue(note: Invoice, reason: str) -> InvoiceDraft:
+    """The same credit note again, for another number: its buyer rejected the first."""
+    if note.preceding is None:
+        raise ValueError(f"{note.number} corrects no invoice")
+    content = {field.name: getattr(note, field.name) for field in fields(InvoiceDraft)}
+    why = _reason(note.preceding.number, note.preceding.issue_date, reason)
+    return InvoiceDraft(**content | {"notes": (Note(text=why), *note.notes[1:])})
 
 
 def _refuse_excess(quantities: Mapping[str, int], left: Mapping[str, Remainder]) -> None:
@@ -164,10 +177,9 @@ def _group(
     return VatBreakdown(regime=group.regime, taxable=taxable, tax=tax)
 
 
-def _reason(invoice: Invoice, reason: str) -> str:
+def _reason(number: str, issued: date, reason: str) -> str:
     return (
-        f"Avoir sur la facture n° {invoice.number} du {french_date(invoice.issue_date)}. "
-        f"Motif : {reason.rstrip('.')}."
+        f"Avoir sur la facture n° {number} du {french_date(issued)}. Motif : {reason.rstrip('.')}."
     )
 
 

@@ -3,7 +3,8 @@
 An invoice that its buyer holds is corrected by a *transmitted* credit note, deposited like an
 invoice. One that the buyer rejected, or never received, is taken back by an *internal* one, kept
 in our books. Once its credit notes cover it, the invoice is cancelled, and its member is held
-back for the year until a person lets it go on: it is never billed again by itself.
+back for the year until a person lets it go on: it is never billed again by itself. A credit note
+that the buyer rejects is made again, corrected, under another number, and no longer counts.
 """
 
 from collections.abc import Mapping
@@ -12,13 +13,13 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from worker.audit import EventTag
-from worker.credit import NothingToCredit, credit, credited_total
+from worker.credit import NothingToCredit, credit, credited_total, reissue
 from worker.errors import Refused, WrongUse
-from worker.findings import has_blocking
+from worker.findings import Finding, has_blocking
 from worker.holding import HELD_BY_BUYER, held, hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, keep_documents, refuse_unfit, take_number
-from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.period import paris_day
 from worker.storage import invoices, journal
@@ -56,50 +57,87 @@ class Request:
     engagement: str | None = None
 
 
-def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> TrackedInvoice:
-    """Issue the credit note asked for, and cancel the invoice it covers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDraft:
+    """A credit note worked out and checked, without a number yet.
+
+    Attributes:
+        invoice: what it takes back.
+        replaces: the rejected credit note that it makes again, if it does.
+        content: of the invoice, as issued.
+        earlier: the credit notes of the invoice that count beside this one.
+        internal: whether it stays in our books.
+    """
+
+    invoice: TrackedInvoice
+    replaces: TrackedInvoice | None
+    content: Invoice
+    earlier: tuple[Invoice, ...]
+    draft: InvoiceDraft
+    internal: bool
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def covers_the_invoice(self) -> bool:
+        """Whether nothing is left of the invoice once it is issued."""
+        given = credited_total(self.earlier) + self.draft.totals.payable
+        return given == self.content.totals.payable
+
+
+def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> CreditDraft:
+    """Work out the credit note asked for, and check it; nothing is written.
 
     Args:
         issuer: the collaborators.
-        request: what is asked.
+        request: what is asked: about an invoice, or a credit note that its buyer rejected.
         deposits: whether this installation deposits by itself; else all is exported (Hélios).
+
+    Raises:
+        WrongUse: no such invoice, or not so many units.
+        Refused: the state of the invoice, or the directory, does not allow it.
+    """
+    with issuer.store.reading() as session:
+        asked = _find(session, request.number)
+        drafted = (
+            _again(session, asked, request)
+            if asked.is_credit_note
+            else _first(session, asked, request, deposits=deposits)
+        )
+    draft = replace(
+        drafted.draft,
+        service_code=_given(request.service_code, drafted.draft.service_code),
+        engagement=_given(request.engagement, drafted.draft.engagement),
+    )
+    findings = check_draft(draft)
+    if not drafted.internal:
+        findings += issuer.directory(_references(draft, drafted.invoice))
+    if has_blocking(findings):
+        raise Refused(
+            f"L'avoir sur la facture {drafted.invoice.number} serait refusé.",
+            "Corrigez ce qui est signalé, puis retapez la commande « credit » ; --service-code et "
+            "--engagement changent les références de l'avoir.",
+            findings=findings,
+        )
+    return replace(drafted, draft=draft, findings=findings)
+
+
+def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> TrackedInvoice:
+    """Issue the credit note asked for, and cancel the invoice it covers.
 
     Returns:
         The credit note, as stored: to deposit, or settled when internal.
 
     Raises:
-        WrongUse: no such invoice, or not so many units.
-        Refused: the state of the invoice, or the directory, does not allow it.
+        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when somebody was quicker.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
-    store, now = issuer.store, issuer.clock()
-    with store.reading() as session:
-        invoice = _find(session, request.number)
-        content = invoices.content(session, invoice.id)
-        earlier = invoices.credit_notes(session, invoice.id)
-    internal = _is_internal(invoice, request, deposits=deposits)
-    draft = _compute(content, earlier, request, internal=internal)
-    findings = check_draft(draft)
-    if not internal:
-        findings += issuer.directory(_references(draft, invoice))
-    if has_blocking(findings):
-        raise Refused(
-            f"L'avoir sur la facture {invoice.number} serait refusé.",
-            "Corrigez ce qui suit, puis retapez la commande ; --service-code et --engagement "
-            "changent les références de l'avoir.",
-            findings=findings,
-        )
+    drafted = draft_credit_note(issuer, request, deposits=deposits)
+    store, now, invoice = issuer.store, issuer.clock(), drafted.invoice
     with store.transaction() as session:
-        if (
-            _find(session, request.number) != invoice
-            or invoices.credit_notes(session, invoice.id) != earlier
-        ):
-            raise Refused(
-                f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
-            )
-        note = _issue(issuer, session, draft, content)
-        status = S.SETTLED if internal else S.ISSUED
-        note_id = invoices.issue_credit_note(session, note, invoice, status, findings, now)
+        _refuse_if_changed(session, drafted)
+        note = _issue(issuer, session, drafted.draft, drafted.content)
+        status = S.SETTLED if drafted.internal else S.ISSUED
+        note_id = invoices.issue_credit_note(session, note, invoice, status, drafted.findings, now)
         hashes = keep_documents(issuer, session, note_id, 1, note, None)
         journal.append(
             session,
@@ -111,17 +149,90 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
                 "siret": invoice.siret,
                 "year": invoice.year,
                 "corrects": invoice.number,
+                "replaces": drafted.replaces.number if drafted.replaces else "",
                 "reason": request.reason,
-                "internal": internal,
+                "internal": drafted.internal,
                 "total_ttc": str(note.totals.payable),
                 "statement": note.statement_number,
                 "documents": hashes,
             },
         )
-        if credited_total((*earlier, note)) == content.totals.payable:
+        if drafted.replaces is not None:
+            _cancel(issuer, session, drafted.replaces, note)
+        elif drafted.covers_the_invoice:
             _cancel(issuer, session, invoice, note)
+            _hold_back(issuer, session, invoice, note)
     with store.reading() as session:
         return invoices.by_id(session, note_id)
+
+
+def _first(
+    session: Session, invoice: TrackedInvoice, request: Request, *, deposits: bool
+) -> CreditDraft:
+    """The credit note of an invoice. Raises Refused when its state calls for none, WrongUse."""
+    internal = _is_internal(invoice, request, deposits=deposits)
+    content = invoices.content(session, invoice.id)
+    earlier = invoices.credit_notes(session, invoice.id)
+    try:
+        draft = credit(content, earlier, request.reason, request.quantities, internal=internal)
+    except NothingToCredit as error:
+        raise WrongUse(
+            f"Cet avoir sur la facture {content.number} n'est pas possible : {error}.",
+            f"Tapez « show {content.number} » : lignes, quantités et avoirs précédents.",
+        ) from error
+    return CreditDraft(
+        invoice=invoice,
+        replaces=None,
+        content=content,
+        earlier=earlier,
+        draft=draft,
+        internal=internal,
+    )
+
+
+def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
+    """A credit note that its buyer rejected, once more. Raises Refused for any other."""
+    if note.status is not S.REJECTED or note.corrects is None:
+        raise Refused(
+            f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
+            "membre se refait.",
+            "Pour corriger la facture elle-même, créditez ce qui en reste, puis « unpark » et "
+            "« run » en font une nouvelle.",
+        )
+    if request.quantities is not None:
+        raise Refused(
+            f"L'avoir rejeté {note.number} se refait tout entier.",
+            "Retapez la commande sans --line.",
+        )
+    invoice = invoices.by_id(session, note.corrects)
+    rejected = invoices.content(session, note.id)
+    return CreditDraft(
+        invoice=invoice,
+        replaces=note,
+        content=invoices.content(session, invoice.id),
+        earlier=_others(session, invoice, note),
+        draft=reissue(rejected, request.reason),
+        internal=False,
+    )
+
+
+def _others(
+    session: Session, invoice: TrackedInvoice, replaced: TrackedInvoice | None
+) -> tuple[Invoice, ...]:
+    number = "" if replaced is None else replaced.number
+    return tuple(n for n in invoices.credit_notes(session, invoice.id) if n.number != number)
+
+
+def _refuse_if_changed(session: Session, drafted: CreditDraft) -> None:
+    """Raise Refused when the books are no longer those the draft was made from."""
+    known = [one for one in (drafted.invoice, drafted.replaces) if one is not None]
+    if (
+        any(invoices.by_id(session, one.id) != one for one in known)
+        or _others(session, drafted.invoice, drafted.replaces) != drafted.earlier
+    ):
+        raise Refused(
+            f"La facture {drafted.invoice.number} vient de changer d'état.", "Tapez « status »."
+        )
 
 
 def _find(session: Session, number: str) -> TrackedInvoice:
@@ -136,12 +247,7 @@ def _find(session: Session, number: str) -> TrackedInvoice:
 
 def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -> bool:
     """Which kind of credit note the state calls for. Raises Refused when none."""
-    named = f"{invoice.number} ({FRENCH[invoice.status]})"
-    if invoice.is_credit_note:
-        raise Refused(
-            f"{invoice.number} est un avoir : un avoir ne s'annule pas par un autre.",
-            "Facturez à nouveau ce qui a été crédité à tort.",
-        )
+    named = f"{invoice.number} ({invoice.french_status})"
     if invoice.status in REFUSALS:
         why, what = REFUSALS[invoice.status]
         raise Refused(f"La facture {named} ne peut pas être créditée : {why}.", what)
@@ -153,23 +259,6 @@ def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -
             "Retapez la commande sans --line ; une nouvelle facture, juste, la remplacera.",
         )
     return True
-
-
-def _compute(
-    content: Invoice, earlier: tuple[Invoice, ...], request: Request, *, internal: bool
-) -> InvoiceDraft:
-    try:
-        draft = credit(content, earlier, request.reason, request.quantities, internal=internal)
-    except NothingToCredit as error:
-        raise WrongUse(
-            f"Cet avoir sur la facture {content.number} n'est pas possible : {error}.",
-            f"Tapez « show {content.number} » : lignes, quantités et avoirs précédents.",
-        ) from error
-    return replace(
-        draft,
-        service_code=_given(request.service_code, draft.service_code),
-        engagement=_given(request.engagement, draft.engagement),
-    )
 
 
 def _given(option: str | None, kept: str) -> str:
@@ -199,9 +288,10 @@ def _issue(issuer: Issuer, session: Session, draft: InvoiceDraft, content: Invoi
 
 
 def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
+    """Of an invoice that is covered, or of a credit note that another replaces."""
     now = issuer.clock()
     if not invoices.move(session, invoice, S.CANCELLED, now):
-        raise Refused(f"La facture {invoice.number} vient de changer d'état.", "Tapez « status ».")
+        raise Refused(f"{invoice.number} vient de changer d'état.", "Tapez « status ».")
     journal.append(
         session,
         at=now,
@@ -210,15 +300,17 @@ def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Inv
         subject=invoice.number,
         payload={"credit_note": note.number, "from": invoice.status.value},
     )
+
+
+def _hold_back(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
     if held(session, invoice.siret, invoice.year):
         return  # a person did it first
-    reason = f"la facture {invoice.number} a été annulée par l'avoir {note.number}"
     hold_back(
         session,
         invoice.siret,
         invoice.year,
-        reason,
+        f"la facture {invoice.number} a été annulée par l'avoir {note.number}",
         actor=issuer.actor,
-        at=now,
+        at=issuer.clock(),
         total=invoice.total,
     )

@@ -10,15 +10,17 @@ from sqlmodel import Session
 from worker.audit import EventTag
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
-from worker.lifecycle import FRENCH, InvoiceStatus
+from worker.lifecycle import InvoiceStatus
 from worker.money import ZERO, Money
-from worker.period import french_date, paris_day
+from worker.period import french_date, is_over, paris_day
 from worker.storage import holds, invoices, journal, records
 
 HELD_BY_BUYER = frozenset(
     {InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.SETTLED}
 )
 """The buyer has it: an invoice in these states needs a credit note that the buyer receives too."""
+SETTLES = HELD_BY_BUYER | {InvoiceStatus.CANCELLED}
+"""A credit note in these states owes its buyer nothing more: it has it, or has another instead."""
 
 
 def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
@@ -30,7 +32,7 @@ def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
         code="HELD",
         message=f"retenu depuis le {french_date(paris_day(hold.placed_at))} : {hold.reason}",
         remedy="Corrigez ce qui doit l'être, puis tapez : "
-        f"chorus-worker unpark {siret} {year} --reason « … », et chorus-worker run {year}",
+        f'chorus-worker unpark {siret} {year} --reason "…", puis chorus-worker run {year}',
     )
     return (finding,)
 
@@ -58,8 +60,8 @@ def hold_back(
     if current is not None and current.number:
         raise Refused(
             f"La facture {year} de ce membre est déjà émise : {current.number} "
-            f"({FRENCH[current.status]}).",
-            f"Pour l'annuler, tapez : chorus-worker credit {current.number} --reason « … »",
+            f"({current.french_status}).",
+            f'Pour l\'annuler, tapez : chorus-worker credit {current.number} --reason "…"',
         )
     if not holds.place(session, siret, year, reason, at):
         raise Refused(f"Le membre {siret} est déjà retenu pour {year}.", "Tapez « status --todo ».")
@@ -114,7 +116,11 @@ def let_go(
         payload={"reason": reason},
     )
     current = invoices.current(session, siret, year)
-    if current is not None and current.status is InvoiceStatus.PARKED:
+    if current is None or current.status is not InvoiceStatus.PARKED:
+        return
+    if not is_over(year, paris_day(at)):
+        invoices.release(session, siret, year)  # nothing to do before January
+    else:
         free = Finding(
             code="RELEASED",
             message="n'est plus retenu, et n'est pas encore facturé",
@@ -126,16 +132,17 @@ def let_go(
 
 def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> None:
     for note in invoices.tracked(session, year=year):
-        if note.siret == siret and note.is_credit_note and note.status not in HELD_BY_BUYER:
+        if note.siret == siret and note.is_credit_note and note.status not in SETTLES:
             raise Refused(
-                f"L'avoir {note.number} ({FRENCH[note.status]}) n'est pas chez le membre {siret} : "
+                f"L'avoir {note.number} ({note.french_status}) n'est pas chez le membre {siret} : "
                 "facturé à nouveau maintenant, il devrait deux fois la même somme.",
-                f"Menez-le à bien, puis recommencez. Tapez : chorus-worker show {note.number}",
+                f"Menez-le à bien, puis recommencez : « status {year} --todo » dit comment.",
             )
 
 
 def _known(session: Session, siret: str) -> None:
     if siret not in records.known_sirets(session):
         raise WrongUse(
-            f"Aucun membre n'a le SIRET {siret}.", "Tapez « status » pour voir les membres."
+            f"Aucun membre n'a le SIRET {siret}.",
+            "Tapez « preview ANNÉE » : il donne le SIRET de chaque membre.",
         )

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from worker.findings import Finding
-from worker.money import Money
+from worker.money import ZERO, Money
 
 
 class InvoiceStatus(StrEnum):
@@ -35,11 +35,11 @@ class InvoiceStatus(StrEnum):
     SUSPENDED = "suspended"
     """The buyer asks for documents."""
     REJECTED = "rejected"
-    """The buyer refused: internal credit note, then a new number."""
+    """The buyer refused: internal credit note, then a new number. A credit note is made again."""
     SETTLED = "settled"
     """Paid, or the last status this buyer ever reports."""
     CANCELLED = "cancelled"
-    """Cancelled by a credit note."""
+    """Of an invoice: its credit notes cover it. Of a credit note: rejected, another replaced it."""
 
 
 class InvoiceKind(StrEnum):
@@ -103,6 +103,17 @@ FRENCH: Mapping[InvoiceStatus, str] = {
     S.SETTLED: "soldée",
     S.CANCELLED: "annulée",
 }
+OF_A_CREDIT_NOTE: Mapping[InvoiceStatus, str] = {
+    **FRENCH,
+    S.ISSUED: "émis, à déposer",
+    S.DEPOSITED: "déposé",
+    S.INTEGRATED: "intégré",
+    S.SUSPENDED: "suspendu",
+    S.REJECTED: "rejeté",
+    S.SETTLED: "soldé",
+    S.CANCELLED: "annulé",
+}
+"""*Un avoir* is masculine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,5 +173,12 @@ class TrackedInvoice:
 
     @property
     def signed_total(self) -> Money:
-        """TTC as it adds up with others: a credit note counts below zero."""
-        return -self.total if self.is_credit_note else self.total
+        """TTC as it adds up with others: a credit note counts below zero, a replaced one not."""
+        if not self.is_credit_note:
+            return self.total
+        return ZERO if self.status is InvoiceStatus.CANCELLED else -self.total
+
+    @property
+    def french_status(self) -> str:
+        """Its status in French, as a member of the sentence: *annulée*, *annulé*."""
+        return (OF_A_CREDIT_NOTE if self.is_credit_note else FRENCH)[self.status]

@@ -94,6 +94,16 @@ def french_date(day: date) -> str:
     return f"{day:%d/%m/%Y}"
 
 
+def french_time(instant: datetime) -> str:
+    """An instant as a clock in Paris showed it: ``31/12/2025 14:05:09``."""
+    return f"{instant.astimezone(PARIS):%d/%m/%Y %H:%M:%S}"
+
+
+def is_over(year: int, today: date) -> bool:
+    """Whether a year of services is finished, and so may be billed (C1, C2)."""
+    return year < today.year
+
+
 def paris_day(instant: datetime) -> date:
     """The legal day of an instant: invoices are dated in metropolitan France.
 

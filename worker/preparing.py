@@ -17,7 +17,7 @@ from worker.invoice import InvoiceDraft, build_draft
 from worker.issuing import Terms
 from worker.members import BillingReferences, Member
 from worker.money import Money
-from worker.period import paris_day
+from worker.period import is_over, paris_day
 from worker.rating import RatedLine, rate
 from worker.storage import Store, invoices, records
 from worker.tariff import TariffGrid
@@ -42,7 +42,7 @@ class Prepared:
 
 def refuse_unfinished_year(year: int, now: datetime) -> None:
     """Only a finished year can be billed (C1, C2). Raises Refused."""
-    if year >= paris_day(now).year:
+    if not is_over(year, paris_day(now)):
         raise Refused(
             f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
             f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",

@@ -12,7 +12,7 @@ from worker.errors import Refused, WrongUse
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice
 from worker.issuing import Issuer, keep_documents
-from worker.lifecycle import FRENCH, InvoiceStatus, TrackedInvoice
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.storage import Store, invoices, journal, records
 from worker.validation.rules import check_draft
@@ -85,7 +85,7 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.REJECTED: (
         "le membre l'a rejetée, son numéro ne peut plus servir",
-        "Annulez-la par un avoir interne : « credit NUMERO --reason … ».",
+        "Annulez-la par « credit », qui refait aussi un avoir rejeté.",
     ),
     S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
 }
@@ -111,8 +111,7 @@ def _refuse_unless_resendable(invoice: TrackedInvoice) -> None:
         return
     why, what = REASONS[invoice.status]
     raise Refused(
-        f"La facture {invoice.number} ({FRENCH[invoice.status]}) ne peut pas être renvoyée : "
-        f"{why}.",
+        f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,
     )
 

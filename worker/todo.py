@@ -18,18 +18,18 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
             text = _first_remedy(invoice)
         case InvoiceStatus.REFUSED:
             text = (
-                f"corrigez puis tapez : chorus-worker resend {invoice.number} --reason « … » "
+                f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
                 "[--service-code CODE] [--engagement NUMERO]"
             )
         case InvoiceStatus.SUSPENDED:
             text = "joignez sur le portail Chorus Pro les pièces demandées par le membre"
         case InvoiceStatus.REJECTED:
             text = (
-                "rejeté par le membre, qui garde la facture d'origine : convenez avec lui de ce "
-                "qu'il doit ; jusque-là rien ne lui est facturé à nouveau"
+                f"rejeté par le membre ; pour le refaire, tapez : chorus-worker credit "
+                f'{invoice.number} --reason "…" [--service-code CODE] [--engagement NUMERO]'
                 if invoice.is_credit_note
                 else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
-                f"chorus-worker credit {invoice.number} --reason « … »"
+                f'chorus-worker credit {invoice.number} --reason "…"'
             )
         case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
             text = "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail"

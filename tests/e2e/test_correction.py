@@ -27,8 +27,9 @@ def test_an_invoice_is_taken_back_then_billed_again(demo: Path, tmp_path: Path) 
     """credit, run (nothing happens), unpark, run: one credit note, one new number, sound books."""
     number, siret = first(demo)
     credited = run("credit", number, "--reason", "code service erroné", "--json", config=demo)
-    assert credited.code == 0, credited.err
-    invoice, note = credited.json["invoices"]
+    assert credited.code == 1, credited.err
+    invoice, note, waiting = credited.json["invoices"]
+    assert (waiting["status"], waiting["number"]) == ("parked", None)
     assert (invoice["status"], note["kind"], note["status"]) == (
         "cancelled",
         "credit_note",
@@ -67,6 +68,10 @@ def test_an_invoice_is_taken_back_then_billed_again(demo: Path, tmp_path: Path) 
 def test_a_part_of_an_invoice_is_taken_back(demo: Path) -> None:
     """``--line 1=10``: ten units at the invoice's price; the invoice stands, and shows it."""
     number, _ = first(demo)
+    dry = run("credit", number, "--reason", "trop", "--line", "1=10", "--dry-run", config=demo)
+    assert dry.code == 0, dry.err
+    assert "rien n'est émis" in dry.out
+    assert "annulée" not in dry.out
     line = run("show", number, "--json", config=demo).json["invoice"]["lines"][0]
     said = run("credit", number, "--reason", "trop", "--line", "1=10", "--json", config=demo)
     assert said.code == 0, said.err
@@ -76,7 +81,24 @@ def test_a_part_of_an_invoice_is_taken_back(demo: Path) -> None:
     assert int(note["total_ttc"].replace(".", "")) == -cents
     shown = run("show", number, config=demo).out
     assert f"avoir {note['number']}" in shown
-    assert number in run("show", note["number"], config=demo).out
+    assert f"Crédité : 10 ; il en reste {line['quantity'] - 10}." in shown
+    assert line["quantity_left"] == line["quantity"]
+    of_the_note = run("show", note["number"], config=demo).out
+    assert f"Avoir sur la facture n° {number}" in of_the_note
+    assert "Motif : trop." in of_the_note
+
+
+def test_the_closing_table_of_a_credit_note_adds_up(demo: Path) -> None:
+    """With its earlier credit notes and what waits for a person: a cancelled invoice makes zero."""
+    number, siret = first(demo)
+    run("credit", number, "--reason", "un", "--line", "1=1", config=demo)
+    said = run("credit", number, "--reason", "le reste", config=demo)
+    assert said.code == 1
+    assert (
+        "1 facture émise et 2 avoirs, 0,00\u00a0€ TTC ; 1 à traiter par une personne." in said.out
+    )
+    hint = said.out.splitlines()[-1]
+    assert hint.endswith(f'unpark {siret} 2025 --reason "…" --config {demo}')
 
 
 def test_an_impossible_credit_is_refused(demo: Path) -> None:
@@ -84,7 +106,9 @@ def test_an_impossible_credit_is_refused(demo: Path) -> None:
     number, _ = first(demo)
     for arguments, words in (
         (("--line", "1=9999"), "il en reste"),
-        (("--line", "1"), "n'est pas une ligne à créditer"),
+        (("--line", "1"), "un nombre entier"),
+        (("--line", "1=1,5"), "un nombre entier"),
+        (("--line", "1=0"), "supérieure à zéro"),
         (("--line", "1=2", "--line", "1=3"), "une seconde fois"),
         (("--line", "7=1"), "pas de ligne 7"),
         (("--reason", " "), "motif est vide"),

@@ -9,18 +9,18 @@ from sqlalchemy import text
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.billing_run import MemberResult
-from worker.crediting import Request, issue_credit_note
+from worker.crediting import Request, draft_credit_note, issue_credit_note
 from worker.demo import STORY
 from worker.document import Document
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
-from worker.holding import hold_back, let_go
+from worker.holding import held, hold_back, let_go
 from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.press import CheckedDocument
-from worker.storage import invoices, records
+from worker.storage import holds, invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
 from worker.verification import verify_books
@@ -144,7 +144,7 @@ def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buy
     desk.credit(ONE)
     with pytest.raises(Refused, match="deux fois") as caught:
         let_one_go(desk)
-    assert NOTE in caught.value.remedy
+    assert NOTE in caught.value.message
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
@@ -165,6 +165,79 @@ def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> 
         assert invoices.content(session, desk.one(NOTE).id).engagement == "NEUF-1"
         assert records.references_of(session, SIRET, YEAR) == imported
     assert imported.engagement != "NEUF-1"
+
+
+def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
+    """Under a new number, corrected; the first no longer counts, and its member can be billed."""
+    desk = held_by_buyer
+    first = desk.credit(ONE)
+    with pytest.raises(Refused, match="seul un avoir rejeté"):
+        desk.credit(NOTE)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    with desk.office.store.transaction() as session:
+        session.get_one(InvoiceRow, first.id).status = S.REJECTED.value
+    assert f"chorus-worker credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    with pytest.raises(Refused, match="tout entier"):
+        desk.credit(NOTE, quantities={"1": 1})
+    with pytest.raises(Refused, match="deux fois"):
+        let_one_go(desk)
+
+    again = desk.credit(NOTE, engagement="JUSTE-1")
+    assert (again.number, again.status, again.total) == ("AVOIR-2026-00002", S.ISSUED, first.total)
+    assert (desk.one(NOTE).status, desk.one(ONE).status) == (S.CANCELLED, S.CANCELLED)
+    assert desk.one(NOTE).signed_total == Money(0)
+    assert sound(desk)
+    with desk.office.store.reading() as session:
+        content = invoices.content(session, again.id)
+        (counting,) = invoices.credit_notes(session, desk.one(ONE).id)
+    assert content.engagement == "JUSTE-1"
+    assert content.preceding is not None
+    assert content.preceding.number == ONE
+    assert content.notes[0].text.endswith("Motif : essai.")
+    assert counting.number == again.number
+    (_, payload) = desk.events(EventTag.CREDIT_NOTE_ISSUED)[-1]
+    assert payload["replaces"] == NOTE
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    let_one_go(desk)
+    assert any(outcome.number == number(12) for outcome in desk.issue())
+    assert sound(desk)
+
+
+def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
+    """What ``--dry-run`` shows is the credit note that would be issued, and the books stay."""
+    desk = held_by_buyer
+    request = Request(number=ONE, reason="essai")
+    drafted = draft_credit_note(desk.issuer(), request, deposits=True)
+    assert drafted.covers_the_invoice
+    assert [i.number for i in desk.invoices() if i.is_credit_note] == []
+    note = desk.credit(ONE)
+    assert (note.number, note.total) == (NOTE, drafted.draft.totals.payable)
+
+
+def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) -> None:
+    """Nobody can bill 2026 in 2026: nothing may be left for a person to do."""
+    year = desk.clock().year
+    with desk.office.store.transaction() as session:
+        hold_back(session, SIRET, year, "litige", actor="a@b:1", at=desk.clock())
+    assert [i.status for i in desk.invoices() if i.year == year] == [S.PARKED]
+    with desk.office.store.transaction() as session:
+        let_go(session, SIRET, year, "réglé", actor="a@b:1", at=desk.clock(), deposits=True)
+    assert [i for i in desk.invoices() if i.year == year] == []
+    assert sound(desk)
+
+
+def test_a_hold_that_is_already_there_does_not_stop_a_credit_note(desk: Desk) -> None:
+    """However it came there, the invoice is cancelled and its member stays held."""
+    with desk.office.store.transaction() as session:
+        holds.place(session, SIRET, YEAR, "litige", desk.clock())
+    desk.credit(ONE)
+    assert desk.one(ONE).status is S.CANCELLED
+    with desk.office.store.reading() as session:
+        assert "litige" in held(session, SIRET, YEAR)[0].message
 
 
 def test_a_credit_note_is_listed_behind_its_invoice(held_by_buyer: Desk) -> None:

@@ -1,13 +1,16 @@
 """``resend``, ``credit``, ``park``, ``unpark``: what a person decides about one invoice."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.cli.batch import show_invoices, teller
-from worker.cli.console import Config, Json, Number, Year, command, put, put_json
+from worker.cli.console import Config, Json, Number, Year, command, put, put_json, table
 from worker.cli.french import FrenchCommand
+
+if TYPE_CHECKING:
+    from worker.crediting import CreditDraft
 
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXTE", help="pourquoi ; gardé au journal")
@@ -87,19 +90,26 @@ def credit(
     ] = None,
     service_code: ServiceCode = None,
     engagement: Engagement = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="montre l'avoir sans rien émettre ni déposer", show_default=False
+        ),
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Émet un avoir : tout ce qui reste d'une facture, ou une partie de ses lignes.
 
     Chez le membre, l'avoir lui est déposé ; rejetée ou jamais reçue, la facture est annulée par un
-    avoir interne. Une facture annulée n'est pas refaite avant « unpark » puis « run ».
+    avoir interne. Une facture annulée n'est pas refaite avant « unpark » puis « run ». Avec le
+    numéro d'un avoir que le membre a rejeté, cet avoir est refait.
     """
     from contextlib import nullcontext
 
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
-    from worker.crediting import Request, issue_credit_note
+    from worker.crediting import Request, draft_credit_note, issue_credit_note
     from worker.lifecycle import InvoiceStatus
     from worker.settings import find_config
     from worker.storage import invoices
@@ -117,19 +127,58 @@ def credit(
             portal.sign_in()
         with office.press() as press:
             issuer = office.issuer(portal, press)
+            if dry_run:
+                drafted = draft_credit_note(issuer, request, deposits=office.deposits)
+                _show_draft(drafted, as_json=as_json)
+                return
             note = issue_credit_note(issuer, request, deposits=office.deposits)
         if portal is not None:
             move_forward(office, portal, teller())
     with office.store.reading() as session:
-        invoice = invoices.by_number(session, number)
-        note = invoices.by_id(session, note.id)
-    if invoice is None:
-        raise RuntimeError(f"invoice {number} vanished")
-    code = show_invoices(office, [invoice, note], as_json=as_json)
-    if not as_json and invoice.status is InvoiceStatus.CANCELLED:
-        again = command(f"unpark {invoice.siret} {invoice.year} --reason « … »", config)
+        # All the member's year: the invoice, its credit notes, and what now waits for a person.
+        year = [i for i in invoices.tracked(session, year=note.year) if i.siret == note.siret]
+    code = show_invoices(office, year, as_json=as_json)
+    if not as_json and any(i.status is InvoiceStatus.PARKED for i in year):
+        again = command(f'unpark {note.siret} {note.year} --reason "…"')
         put(f"Pour facturer à nouveau, une fois tout corrigé : {again}")
     raise typer.Exit(code)
+
+
+def _show_draft(drafted: "CreditDraft", *, as_json: bool) -> None:
+    from worker.money import french, french_integer
+
+    draft, number = drafted.draft, drafted.invoice.number
+    if as_json:
+        put_json(
+            corrects=number,
+            replaces=drafted.replaces.number if drafted.replaces else None,
+            internal=drafted.internal,
+            covers_the_invoice=drafted.covers_the_invoice,
+            total_ttc=str(draft.totals.payable),
+            lines=[
+                {
+                    "id": line.identifier,
+                    "name": line.name,
+                    "quantity": line.quantity,
+                    "total_ttc": str(line.gross),
+                }
+                for line in draft.lines
+            ],
+        )
+        return
+    kind = "interne, gardé dans nos livres" if drafted.internal else "à transmettre au membre"
+    put(f"Avoir sur la facture {number}, {kind} : rien n'est émis.")
+    table(
+        ("ligne", "service", "quantité", "TTC"),
+        [
+            (line.identifier, line.name, french_integer(line.quantity), french(line.gross))
+            for line in draft.lines
+        ],
+        right=("quantité", "TTC"),
+    )
+    put(f"Total : {french(draft.totals.payable)} TTC.")
+    if drafted.covers_the_invoice:
+        put("La facture serait annulée, et son membre retenu jusqu'à « unpark ».")
 
 
 def park(
@@ -155,6 +204,7 @@ def unpark(
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     from worker.books import open_books
     from worker.holding import let_go
+    from worker.period import is_over, paris_day
     from worker.settings import find_config
 
     books = open_books(find_config(config))
@@ -172,14 +222,17 @@ def unpark(
         put_json(member_siret=siret, year=year, held=False)
         return
     put(f"Le membre {siret} n'est plus retenu pour {year}.")
-    put(f"Pour le facturer : {command(f'run {year}', config)}")
+    if is_over(year, paris_day(books.clock())):
+        put(f"Pour le facturer : {command(f'run {year}')}")
+    else:
+        put(f"L'année {year} lui sera facturée avec les autres, en janvier {year + 1}.")
 
 
 def _reason(text: str) -> str:
     from worker.errors import WrongUse
 
     if not text.strip():
-        raise WrongUse("Le motif est vide.", "Donnez-le : --reason « … ».")
+        raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')
     return text.strip()
 
 
@@ -190,9 +243,16 @@ def _quantities(lines: list[str]) -> dict[str, int]:
     quantities = {}
     for text in lines:
         match = re.fullmatch(r"\s*(\w+)\s*=\s*(\d{1,9})\s*", text)
-        if match is None or match[1] in quantities:
+        problem = ""
+        if match is None:
+            problem = "n'a pas la forme LIGNE=QUANTITÉ, avec un nombre entier"
+        elif match[1] in quantities:
+            problem = "nomme une ligne une seconde fois"
+        elif int(match[2]) == 0:
+            problem = "ne crédite rien : la quantité doit être supérieure à zéro"
+        if match is None or problem:
             raise WrongUse(
-                f"« {text} » n'est pas une ligne à créditer, ou la nomme une seconde fois.",
+                f"--line : « {text} » {problem}.",
                 "Écrivez --line 2=10 : dix unités (utilisateurs × mois) de la ligne 2.",
             )
         quantities[match[1]] = int(match[2])

@@ -24,8 +24,13 @@ from worker.cli.french import FrenchCommand
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.audit import JournalEvent
+    from worker.credit import Remainder
     from worker.invoice import Invoice
+    from worker.lifecycle import TrackedInvoice
     from worker.statement import Statement
+    from worker.storage.deposits import Attempt, Observation
+    from worker.storage.invoices import StoredDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -71,12 +76,13 @@ def status(
     elif not waiting:
         put("Rien n'attend une personne.")
     for invoice in waiting if not as_json else ():
-        put(f"{invoice.number or '(sans numéro)'}  {invoice.member_name}  ({invoice.siret})")
+        number = invoice.number or "(sans numéro)"
+        put(f"{number}  {invoice.member_name}  ({invoice.siret}), année {invoice.year}")
         for finding in invoice.findings:
             put(f"    {finding.message}")
         if invoice.detail:
             put(f"    Chorus Pro : {invoice.detail}")
-        put(f"    → {typed(what(invoice, now), config)}")
+        put(f"    → {typed(what(invoice, now))}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
 
@@ -85,8 +91,9 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     import json
 
     from worker.books import open_books
+    from worker.credit import remainders
     from worker.errors import WrongUse
-    from worker.money import french
+    from worker.money import french, french_integer
     from worker.period import french_date
     from worker.settings import find_config
     from worker.storage import deposits, invoices, journal
@@ -101,7 +108,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
             )
         invoice = invoices.content(session, tracked.id)
         statement = invoices.statement_of(session, tracked.id)
-        corrections = invoices.credit_notes(session, tracked.id)
+        corrections = invoices.notes_of(session, tracked.id)
+        left = remainders(invoice, invoices.credit_notes(session, tracked.id))
         documents = invoices.documents(session, tracked.id)
         attempts = deposits.attempts(session, tracked.id)
         observations = deposits.observations(session, tracked.id)
@@ -109,7 +117,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     if as_json:
         put_json(
             invoice=invoice_json(tracked, books.clock())
-            | _content_json(invoice, statement, corrections),
+            | _content_json(invoice, statement, corrections, left),
             documents=[
                 {
                     "kind": document.kind.value,
@@ -167,9 +175,11 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     standing = state(tracked, deposits=books.deposits)
     put(f"{what} {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
     for note in corrections:
-        put(f"  avoir {note.number} : {french(note.totals.payable)} TTC")
+        kind = "avoir interne" if note.is_internal else "avoir"
+        put(f"  {kind} {note.number} : {french(note.total)} TTC, {note.french_status}")
     if (preceding := invoice.preceding) is not None:
         put(f"Sur la facture {preceding.number} du {french_date(preceding.issue_date)}")
+        put(f"  {invoice.notes[0].text}")
     due = f"échéance le {french_date(invoice.due_date)}" if invoice.due_date else "sans échéance"
     put(
         f"Émis{'' if invoice.is_credit_note else 'e'} le {french_date(invoice.issue_date)}, "
@@ -184,9 +194,12 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     if tracked.detail:
         put(f"Chorus Pro : {tracked.detail}")
     put()
-    for line in invoice.lines:
+    for line, rest in zip(invoice.lines, left, strict=True):
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")
         put(f"   {line.description}")
+        if rest.quantity < line.quantity:
+            given = french_integer(line.quantity - rest.quantity)
+            put(f"   Crédité : {given} ; il en reste {french_integer(rest.quantity)}.")
     put()
     totals = invoice.totals
     rounding = f", arrondi {french(totals.rounding)}" if totals.rounding else ""
@@ -194,6 +207,20 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}{rounding}"
     )
     show_findings(tracked.findings)
+    _show_trace(documents, attempts, observations, events)
+
+
+def _show_trace(
+    documents: "Sequence[StoredDocument]",
+    attempts: "Sequence[Attempt]",
+    observations: "Sequence[Observation]",
+    events: "Sequence[JournalEvent]",
+) -> None:
+    """What was kept and what happened: documents, deposits, the portal's history, the journal."""
+    from datetime import datetime
+
+    from worker.period import french_time
+
     table(
         ("document", "version", "profil", "SHA-256", "contrôles passés"),
         [
@@ -212,8 +239,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
             ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),
             [
                 (
-                    f"{attempt.started_at:%Y-%m-%d %H:%M:%S}Z",
-                    f"{attempt.answered_at:%H:%M:%S}Z" if attempt.answered_at else "—",
+                    french_time(attempt.started_at),
+                    french_time(attempt.answered_at) if attempt.answered_at else "—",
                     OUTCOMES.get(attempt.outcome, attempt.outcome or "en cours"),
                     attempt.flux_number or "—",
                     attempt.file_name,
@@ -224,12 +251,12 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         )
     if observations:
         table(
-            ("portail", "état", "le", "commentaire"),
+            ("portail", "état", "appris le", "commentaire"),
             [
                 (
-                    SOURCES.get(seen.source, seen.source),
+                    f"{SOURCES.get(seen.source, seen.source)} {seen.portal_at}",
                     seen.raw_status,
-                    seen.portal_at,
+                    french_time(seen.observed_at),
                     seen.comment,
                 )
                 for seen in observations
@@ -237,7 +264,10 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         )
     table(
         ("journal", "le", "événement", "par"),
-        [(str(event.seq), event.at, event.tag, event.actor) for event in events],
+        [
+            (str(event.seq), french_time(datetime.fromisoformat(event.at)), event.tag, event.actor)
+            for event in events
+        ],
     )
 
 
@@ -253,7 +283,10 @@ SOURCES = {"report": "intégration", "history": "suivi"}
 
 
 def _content_json(
-    invoice: "Invoice", statement: "Statement", corrections: "Sequence[Invoice]"
+    invoice: "Invoice",
+    statement: "Statement",
+    corrections: "Sequence[TrackedInvoice]",
+    left: "Sequence[Remainder]",
 ) -> dict[str, Any]:
     return {
         "service_code": invoice.service_code or None,
@@ -271,10 +304,11 @@ def _content_json(
                 "name": line.name,
                 "description": line.description,
                 "quantity": line.quantity,
+                "quantity_left": rest.quantity,
                 "unit_price_ttc": str(line.unit_price_gross),
                 "total_ht": str(line.net),
                 "total_ttc": str(line.gross),
             }
-            for line in invoice.lines
+            for line, rest in zip(invoice.lines, left, strict=True)
         ],
     }

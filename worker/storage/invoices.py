@@ -277,11 +277,24 @@ def _freeze(row: InvoiceRow, invoice: Invoice, findings: Sequence[Finding]) -> N
 
 
 def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
-    """The credit notes of an invoice, oldest first."""
+    """The credit notes of an invoice that count, oldest first: not those that another replaced."""
     rows = session.exec(
-        select(InvoiceRow).where(InvoiceRow.corrects_id == invoice_id).order_by(col(InvoiceRow.id))
+        select(InvoiceRow)
+        .where(InvoiceRow.corrects_id == invoice_id)
+        .where(InvoiceRow.status != InvoiceStatus.CANCELLED.value)
+        .order_by(col(InvoiceRow.id))
     )
     return tuple(load(Invoice, row.snapshot) for row in rows if row.snapshot is not None)
+
+
+def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
+    """Every credit note of an invoice, replaced ones too, and where each stands."""
+    query = (
+        sqlalchemy.select(*_LISTED)
+        .where(col(InvoiceRow.corrects_id) == invoice_id)
+        .order_by(col(InvoiceRow.id))
+    )
+    return tuple(_tracked(row) for row in session.execute(query))
 
 
 def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:

@@ -4,15 +4,18 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import draft, priced
 from tests.golden.samples import STANDARD, SUPER_REDUCED, credit_of, exempt, two_lines, two_rates
 from worker.credit import NothingToCredit, credit, credited_total, remainders
+from worker.formats import EN16931_UBL, FACTURX_DIRECT, cii, ubl
 from worker.invoice import CREDIT_NOTE, Invoice, issue, split_gross, totals_of
 from worker.money import Money
+from worker.validation.amounts import wrong_amounts
 from worker.validation.rules import check_draft
+from worker.validation.xml import parse_xml
 from worker.vat import VatMethod, VatRegime
 
 
@@ -104,6 +107,21 @@ def test_a_credit_note_breaks_no_rule_of_arithmetic(case: tuple[Invoice, list[In
     _, notes = case
     for note in notes:
         assert {finding.code for finding in check_draft(note)} & ARITHMETIC == set()
+
+
+@given(partly_credited())
+@settings(max_examples=30)
+def test_a_credit_note_is_written_with_amounts_that_hold(
+    case: tuple[Invoice, list[Invoice]],
+) -> None:
+    """Whatever was credited before, its sums are exact and each line comes from its price."""
+    _, notes = case
+    for note in notes:
+        for written in (
+            cii.invoice_xml(note, FACTURX_DIRECT),
+            ubl.invoice_xml(note, EN16931_UBL),
+        ):
+            assert list(wrong_amounts(parse_xml(written), tolerant=False)) == []
 
 
 @pytest.mark.parametrize("method", VatMethod)

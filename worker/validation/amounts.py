@@ -2,8 +2,9 @@
 
 The official rules are laxer than the standard they run: a base of VAT may be off by a euro (BR-S-08
 in UBL), and nothing ties a line to its price (BT-146). Here every sum is exact, as the semantic
-model says. A price may be off by half its last decimal, since prices are rounded: the cent's at
-most, or a price written with fewer decimals could say anything.
+model says. A line may be off its price by two cents and no more, as Peppol has it
+(PEPPOL-EN16931-R120): a tolerance that grew with the quantity, or with the decimals left out,
+would let a price say anything.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from worker.findings import Finding, Severity
 from worker.validation.facts import NAMESPACES
 from worker.validation.paths import shorten, where
 
-CENT = Decimal("0.01")
+PRICE_SLACK = Decimal("0.02")
 ZERO = Decimal(0)
 MAX_DIGITS = 24
 """Characters of a number: Chorus Pro takes 19 digits and a point."""
@@ -226,8 +227,7 @@ def _price(line: _Element, places: _Places) -> Iterator[Finding]:
     computed = quantity * price / base + sum(
         (_signed(change, places.line_change) for change in changes), ZERO
     )
-    half_digit = Decimal(5).scaleb(min(int(price.as_tuple().exponent), -2) - 1)
-    if abs(computed - net) <= CENT + abs(quantity / base) * half_digit:
+    if abs(computed - net) <= PRICE_SLACK:
         return
     yield _price_finding(
         line, price, f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"

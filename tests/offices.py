@@ -52,7 +52,7 @@ from worker.resend import resend
 from worker.statement import Statement
 from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
-from worker.storage.invoices import StoredDocument
+from worker.storage.documents import StoredDocument, documents_of
 from worker.validation import Report, RuleSet
 
 YEAR = 2025
@@ -354,7 +354,7 @@ class Desk:
     def documents(self, number: str, version: int | None = None) -> tuple[StoredDocument, ...]:
         """What is kept of an invoice."""
         with self.office.store.reading() as session:
-            return invoices.documents(session, self.one(number).id, version)
+            return documents_of(session, self.one(number).id, version)
 
     def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
         """Subject and payload of the journal's events of these tags, in order."""

@@ -10,8 +10,9 @@ import pytest
 
 from worker.audit import EventTag
 from worker.cli import app
+from worker.configuration import flatten
 from worker.lifecycle import InvoiceStatus
-from worker.settings import Settings, flatten
+from worker.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -42,6 +42,7 @@ from worker.period import paris_day
 from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.statement import Statement
 from worker.storage import invoices, journal, records
+from worker.storage.grids import freeze_grid
 
 LOOK_AHEAD = 2
 """Members whose documents are drawn up while another is issued: two keep two cores busy."""
@@ -309,7 +310,7 @@ def _freeze_grids(issuer: Issuer, session: Session, invoice: Invoice, now: datet
     for grid in issuer.grids:
         if grid.version not in invoice.grid_versions:
             continue
-        if invoices.freeze_grid(session, grid, issuer.grid_texts[grid.version], now):
+        if freeze_grid(session, grid, issuer.grid_texts[grid.version], now):
             journal.append(
                 session,
                 at=now,

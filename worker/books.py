@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from worker.configuration import Configuration, load
 from worker.errors import TariffError
-from worker.settings import Channel, Configuration, load
+from worker.settings import Channel
 from worker.storage import Store, open_store
 from worker.tariff import TariffGrid, parse_grid
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from worker.findings import Finding
 from worker.members import Subscription
+from worker.money import count
 from worker.period import Month, months_of
 
 
@@ -154,7 +155,8 @@ def _outside(row: UsageRecord) -> Finding:
     name = service_name(row.service, row.tier)
     return Finding(
         code="USAGE-OUTSIDE",
-        message=f"{row.users} utilisateur(s) de {name} en {row.month.french}, hors abonnement",
+        message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
+        "hors abonnement",
         remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois.",
         where=f"ligne {row.source.row} du fichier {row.source.file_sha256[:12]}…",
     )

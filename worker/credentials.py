@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from worker.configuration import Configuration
 from worker.errors import ConfigurationError
-from worker.settings import ENV_PREFIX, Configuration
+from worker.settings import ENV_PREFIX
 
 
 class Secrets(BaseModel):

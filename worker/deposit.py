@@ -17,6 +17,7 @@ from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.storage import Store, deposits, invoices, journal
+from worker.storage.documents import documents_of
 
 LIMIT = 1_000_000
 BREAKER = 3
@@ -99,7 +100,7 @@ def deposit_one(depositor: Depositor, invoice: TrackedInvoice) -> DepositAnswer 
             return None
         document = next(
             stored
-            for stored in invoices.documents(session, invoice.id, invoice.version)
+            for stored in documents_of(session, invoice.id, invoice.version)
             if stored.kind is DocumentKind.FACTURX
         )
         content = store.archive.get(document.sha256)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from worker.errors import StorageUnavailable
 from worker.storage import Store, invoices
+from worker.storage.documents import documents_of
 
 
 def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
@@ -23,7 +24,7 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
-            every = invoices.documents(session, invoice.id)
+            every = documents_of(session, invoice.id)
             documents = [document for document in every if document.version == invoice.version]
             files = {
                 document.kind.value: store.archive.get(document.sha256) for document in documents

@@ -19,6 +19,7 @@ from worker.findings import Finding, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
 from worker.members import BillingReferences, Subscription
+from worker.money import count, french_integer
 from worker.period import Month, paris_day
 from worker.storage import Store, journal, records
 from worker.storage.records import Changes
@@ -133,9 +134,10 @@ class _Refusals:
             return
         in_order = sorted(self.found, key=lambda pair: pair[0])
         bad = len(self.rows) + self.beyond
-        shown = f" (les {len(self.rows)} premières sont listées)" if self.beyond else ""
+        listed = french_integer(len(self.rows))
+        shown = f" (les {listed} premières sont listées)" if self.beyond else ""
         raise ImportRefused(
-            f"Le fichier {self.file.name} contient {bad} ligne(s) incorrecte(s){shown} : "
+            f"Le fichier {self.file.name} contient {count(bad, 'ligne incorrecte')}{shown} : "
             "rien n'a été importé.",
             "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
             findings=[finding for _, finding in in_order],

@@ -18,7 +18,7 @@ from worker.members import BillingReferences
 from worker.press import CheckedDocument, Press
 from worker.statement import Statement
 from worker.storage import Store, invoices
-from worker.storage.invoices import CheckedWith
+from worker.storage.documents import CheckedWith, add_documents
 from worker.tariff import TariffGrid
 from worker.validation import Report
 from worker.validation.rules import check_attachments, check_dates, check_number
@@ -129,7 +129,7 @@ def keep_documents(
     checked = _draw_up(issuer, invoice, statement, ahead)
     hashes = issuer.store.archive.put_all([one.document.content for one in checked])
     passed = [(one.document, [_checked_with(report) for report in one.reports]) for one in checked]
-    invoices.add_documents(session, invoice_id, version, passed)
+    add_documents(session, invoice_id, version, passed)
     return {one.document.kind.value: sha256 for one, sha256 in zip(checked, hashes, strict=True)}
 
 

@@ -81,6 +81,12 @@ def french_integer(number: int) -> str:
     return f"{number:,}".replace(",", NARROW_NO_BREAK)
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 ligne lue``, ``12 lignes lues``: every word of ``noun`` takes an s, unless given."""
+    many = plural or " ".join(f"{word}s" for word in noun.split())
+    return f"{french_integer(number)} {many if abs(number) > 1 else noun}"
+
+
 def round_half_up(numerator: int, denominator: int) -> int:
     """The integer nearest to a fraction; a half goes away from zero. Denominator positive."""
     sign = -1 if numerator < 0 else 1

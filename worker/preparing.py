@@ -19,7 +19,8 @@ from worker.members import BillingReferences, Member
 from worker.money import Money
 from worker.period import is_over, paris_day
 from worker.rating import RatedLine, rate
-from worker.storage import Store, invoices, records
+from worker.storage import Store, records
+from worker.storage.grids import frozen_grids
 from worker.tariff import TariffGrid
 from worker.validation.rules import check_draft
 
@@ -52,7 +53,7 @@ def refuse_unfinished_year(year: int, now: datetime) -> None:
 def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
     """A grid that priced an invoice never changes (C6). Raises TariffError."""
     with store.reading() as session:
-        frozen = invoices.frozen_grids(session)
+        frozen = frozen_grids(session)
     changed = [
         grid.version for grid in grids if frozen.get(grid.version, grid.sha256) != grid.sha256
     ]

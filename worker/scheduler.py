@@ -22,6 +22,7 @@ from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
 from worker.errors import PortalAccessRefused, WorkerError, WrongUse
 from worker.lifecycle import InvoiceStatus
+from worker.money import count
 from worker.period import paris_day
 from worker.portals import Portal
 from worker.storage import invoices, journal, records
@@ -98,7 +99,7 @@ def beat(office: Office, stop: Callable[[], bool]) -> WorkerError | None:
     except WorkerError as error:
         return _failed(error)
     if failure is None:
-        tell_systemd(f"STATUS={_acts(office)} facture(s) à traiter par une personne")
+        tell_systemd(f"STATUS={count(_acts(office), 'facture')} à traiter par une personne")
     return failure
 
 

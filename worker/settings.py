@@ -4,16 +4,10 @@ Relative paths are relative to the configuration file. Unknown keys are refused,
 are reported at once with their path. Secrets never stand in the file (credentials.py).
 """
 
-import os
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -29,19 +22,14 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
-from worker.errors import ConfigurationError
-from worker.findings import Finding
 from worker.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
-CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-DEFAULT_CONFIG = Path("config/worker.toml")
 MIN_CONTRAST = 4.5
 """Of a text on its ground, at least: WCAG 2.1 level AA, which the French RGAA asks for."""
 NUMBER_LIMIT = 20
@@ -305,176 +293,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, which comes in as arguments."""
         return env_settings, init_settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """The settings, the file they come from, and where each value was read."""
-
-    path: Path
-    settings: Settings
-    origins: Mapping[str, str]
-
-    def resolve(self, path: Path) -> Path:
-        """A path of the file, relative to the file."""
-        return path if path.is_absolute() else (self.path.parent / path).resolve()
-
-    @property
-    def data_folder(self) -> Path:
-        """Where everything the program keeps is."""
-        return self.resolve(self.settings.data.folder)
-
-    @property
-    def tariff_folder(self) -> Path:
-        """Where the grids are."""
-        return self.resolve(self.settings.data.tariffs)
-
-    @property
-    def logo(self) -> Path | None:
-        """Where the logo is, when there is one."""
-        logo = self.settings.look.logo
-        return None if logo is None else self.resolve(logo)
-
-    @property
-    def database_url(self) -> str:
-        """SQLAlchemy URL of the database."""
-        database = quote(str(self.data_folder / "worker.sqlite"))
-        return self.settings.data.database_url or f"sqlite:///{database}"
-
-
-def masked_url(url: str) -> str:
-    """A database's URL without its password, to be shown."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:••••@", url)
-
-
-def find_config(option: Path | None) -> Path:
-    """``--config``, else the environment variable, else the default place."""
-    return option or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
-
-
-def load(path: Path) -> Configuration:
-    """Read and check the configuration.
-
-    Raises:
-        ConfigurationError: with one finding per mistake, each with the path of its key.
-    """
-    try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"Il n'y a pas de configuration à l'emplacement {path}.",
-            "Créez-la avec « chorus-worker init DOSSIER », "
-            "ou indiquez-la avec --config FICHIER ou la variable CHORUS_WORKER_CONFIG.",
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"La configuration {path} est illisible : {error.strerror}.", "Vérifiez ses droits."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"La configuration {path} n'est pas encodée en UTF-8 (octet n° {error.start + 1}).",
-            "Enregistrez-la en UTF-8 depuis votre éditeur de texte.",
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"La configuration {path} n'est pas du TOML correct : {error}.",
-            "Corrigez la ligne indiquée.",
-        ) from error
-    try:
-        settings = Settings(**data)
-    except SettingsError as error:
-        present = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
-        raise ConfigurationError(
-            f"Une de ces variables n'a pas la forme attendue : {', '.join(present)}.",
-            "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
-        ) from error
-    except ValidationError as error:
-        findings = tuple(_finding(path, dict(item)) for item in error.errors())
-        raise ConfigurationError(
-            f"La configuration {path} contient {len(findings)} erreur(s).",
-            "Corrigez les clés indiquées ; rien n'a été fait.",
-            findings=findings,
-        ) from error
-    return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
-
-
-_MESSAGES = {
-    "missing": "clé obligatoire absente",
-    "extra_forbidden": "clé inconnue",
-    "enum": "valeur inconnue ; valeurs possibles : {expected}",
-    "string_type": "un texte est attendu",
-    "int_type": "un nombre entier est attendu",
-    "int_from_float": "un nombre entier est attendu",
-    "int_parsing": "un nombre entier est attendu",
-    "float_type": "un nombre est attendu",
-    "float_parsing": "un nombre est attendu",
-    "tuple_type": "une liste est attendue",
-    "too_short": "au moins une valeur est attendue",
-    "path_type": "un chemin est attendu",
-    "string_too_short": "ne doit pas être vide",
-    "string_too_long": "{max_length} caractères au plus",
-    "string_pattern_mismatch": "n'a pas la forme attendue",
-    "greater_than": "doit être supérieur à {gt}",
-    "greater_than_equal": "doit être au moins {ge}",
-    "less_than_equal": "doit être au plus {le}",
-    "model_type": "une table est attendue",
-}
-
-
-def _finding(path: Path, item: dict[str, Any]) -> Finding:
-    key = ".".join(str(part) for part in item["loc"])
-    kind, context = item["type"], item.get("ctx", {})
-    # An unknown variable is not even looked at: an unknown key of the first level is the file's.
-    unknown = kind == "extra_forbidden"
-    variable = "" if unknown and len(item["loc"]) == 1 else _variable(key)
-    if kind == "value_error":
-        message = str(context["error"])
-    else:
-        message = _MESSAGES[kind].format(**context) if kind in _MESSAGES else item["msg"]
-        message = message.replace("' or '", "' ou '")
-    remedy = ""
-    if key == "channel":
-        remedy = (
-            "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
-            "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
-        )
-    if unknown:
-        remedy = "Corrigez son nom ou retirez-la ; un secret a sa place dans secrets_file."
-    value = item.get("input")
-    # The value of an unknown key may be a secret in the wrong place.
-    hidden = unknown or kind == "missing" or isinstance(value, dict)
-    return Finding(
-        code="CONFIG",
-        message=message,
-        remedy=remedy,
-        where=f"variable {variable}" if variable else f"{path.name} : {key}",
-        value="" if hidden else str(value)[:40],
-    )
-
-
-def _origins(settings: Settings, data: Mapping[str, Any]) -> dict[str, str]:
-    in_file = dict(flatten(data))
-    origins = {}
-    for key, _ in flatten(settings.model_dump()):
-        if variable := _variable(key):
-            origins[key] = f"variable {variable}"
-        else:
-            origins[key] = "fichier" if key in in_file else "valeur par défaut"
-    return origins
-
-
-def _variable(key: str) -> str:
-    """The environment variable that gives a key, alone or within its table; else nothing."""
-    present = {name.upper(): name for name in os.environ}
-    parts = key.upper().split(".")
-    names = (ENV_PREFIX + "__".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((present[name] for name in names if name in present), "")
-
-
-def flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested tables as dotted keys, in order."""
-    for key, value in data.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

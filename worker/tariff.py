@@ -15,7 +15,7 @@ from typing import Any
 
 from worker.errors import TariffError
 from worker.findings import Finding
-from worker.money import Money
+from worker.money import Money, count
 from worker.period import Month, french_date
 from worker.vat import VatCategory, VatRegime
 
@@ -120,7 +120,7 @@ def parse_grid(content: bytes, name: str) -> TariffGrid:
     grid = reader.grid(data, hashlib.sha256(content).hexdigest())
     if reader.findings or grid is None:
         raise TariffError(
-            f"La grille tarifaire {name} contient {len(reader.findings)} erreur(s).",
+            f"La grille tarifaire {name} contient {count(len(reader.findings), 'erreur')}.",
             "Corrigez le fichier ; rien n'a été calculé.",
             findings=reader.findings,
         )

@@ -16,6 +16,7 @@ from worker.errors import IntegrityError
 from worker.findings import Finding
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.storage import Store, invoices, journal
+from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
@@ -58,7 +59,7 @@ def _compare(
         yield _differs(invoice.number, "le membre ou l'année ne sont plus ceux du journal")
     kept = {
         (document.version, document.kind.value): document.sha256
-        for document in invoices.documents(session, invoice.id)
+        for document in documents_of(session, invoice.id)
     }
     recorded = {
         (version, kind): sha256

@@ -13,7 +13,7 @@ from tests.storage_samples import add_members, issue_one
 from worker.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.storage import Archive, Store, invoices
-from worker.storage.invoices import CheckedWith
+from worker.storage.documents import CheckedWith, add_documents, documents_of
 
 CONTENT = b"%PDF-1.7 une facture"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -119,11 +119,9 @@ def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None
         with store.transaction(commit=commit) as session:
             invoice_id = issue_one(session)
             store.archive.put(document.content)
-            invoices.add_documents(session, invoice_id, 1, [(document, (check,))])
+            add_documents(session, invoice_id, 1, [(document, (check,))])
         with store.reading() as session:
-            found = [
-                d for i in invoices.tracked(session) for d in invoices.documents(session, i.id)
-            ]
+            found = [d for i in invoices.tracked(session) for d in documents_of(session, i.id)]
         assert [d.sha256 for d in found] == [SHA256] * commit
         assert _files(store.archive) == [place.folder / "archive" / SHA256[:2] / SHA256]
     assert (found[0].kind, found[0].checks) == (DocumentKind.UBL, (check,))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from stdnum import luhn
 
+from worker.configuration import load
 from worker.consumption import consume
 from worker.credentials import load_secrets
 from worker.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
@@ -19,7 +20,7 @@ from worker.installation import install
 from worker.intake import take_in
 from worker.members import is_valid_siret
 from worker.resources import shipped
-from worker.settings import Channel, load
+from worker.settings import Channel
 from worker.storage import Store, journal, open_store, records
 from worker.tariff import parse_grid
 

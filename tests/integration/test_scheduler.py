@@ -212,7 +212,7 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     said = systemd.said
     assert said[0] == "WATCHDOG=1"
     assert said.count("WATCHDOG=1") >= 12
-    assert said[-1].startswith("STATUS=0 facture(s)")
+    assert said[-1].startswith("STATUS=0 facture à traiter")
     events = len(desk.events())
     desk.clock.advance(days=2)
     beat(desk.office, never)

@@ -16,7 +16,8 @@ from worker.findings import Finding, Severity
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.money import Money
 from worker.storage import Store, invoices
-from worker.storage.invoices import CheckedWith
+from worker.storage.documents import CheckedWith, add_documents, documents_of
+from worker.storage.grids import freeze_grid, frozen_grids
 from worker.storage.tables import InvoiceRow
 from worker.tariff import TariffGrid
 
@@ -294,25 +295,25 @@ def test_documents_are_kept_by_version_with_what_they_passed(store: Store) -> No
     check = CheckedWith(rule_set="UBL 2.1", version="2.1", sha256="e" * 64)
     ubl = Document(kind=DocumentKind.UBL, profile="p", media_type="application/xml", content=b"1")
     with store.transaction() as session:
-        invoices.add_documents(session, seen.id, 1, [(ubl, (check, check))])
-        invoices.add_documents(session, seen.id, 2, [(replace(ubl, content=b"22"), ())])
+        add_documents(session, seen.id, 1, [(ubl, (check, check))])
+        add_documents(session, seen.id, 2, [(replace(ubl, content=b"22"), ())])
     with store.reading() as session:
-        first, second = invoices.documents(session, seen.id)
-        assert invoices.documents(session, seen.id, 2) == (second,)
+        first, second = documents_of(session, seen.id)
+        assert documents_of(session, seen.id, 2) == (second,)
     assert (first.sha256, first.size, first.checks) == (ubl.sha256, 1, (check, check))
     assert (second.version, second.size, second.checks) == (2, 2, ())
     with pytest.raises(DBAPIError, match=r"(?i)unique"), store.transaction() as session:
-        invoices.add_documents(session, seen.id, 1, [(ubl, ())])
+        add_documents(session, seen.id, 1, [(ubl, ())])
 
 
 def test_a_grid_is_frozen_by_its_first_use(store: Store) -> None:
     """The first content stays; a changed file under the same version does not replace it."""
     with store.transaction() as session:
-        assert invoices.freeze_grid(session, GRID, "version = '2023'", NOW)
+        assert freeze_grid(session, GRID, "version = '2023'", NOW)
     with store.transaction() as session:
-        assert not invoices.freeze_grid(session, replace(GRID, sha256="b" * 64), "changed", NOW)
+        assert not freeze_grid(session, replace(GRID, sha256="b" * 64), "changed", NOW)
     with store.reading() as session:
-        assert invoices.frozen_grids(session) == {"2023": "a" * 64}
+        assert frozen_grids(session) == {"2023": "a" * 64}
 
 
 def test_a_member_that_does_not_exist_has_no_invoice(store: Store) -> None:

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from worker.errors import ConfigurationError
-from worker.findings import Finding
-from worker.resources import shipped
-from worker.settings import (
+from worker.configuration import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
-    Channel,
     Configuration,
-    Environment,
     find_config,
     load,
     masked_url,
 )
+from worker.errors import ConfigurationError
+from worker.findings import Finding
+from worker.money import count
+from worker.resources import shipped
+from worker.settings import Channel, Environment
 
 COMPLETE = (
     shipped("config/worker.toml")
@@ -49,7 +49,7 @@ def _mistakes(folder: Path, *changes: tuple[str, str]) -> dict[str, Finding]:
     """Findings by the path of their key."""
     with pytest.raises(ConfigurationError) as caught:
         load(_write(folder, *changes))
-    assert f"{len(caught.value.findings)} erreur(s)" in caught.value.message
+    assert count(len(caught.value.findings), "erreur") in caught.value.message
     return {f.where.removeprefix("worker.toml : "): f for f in caught.value.findings}
 
 
@@ -97,7 +97,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         ('accent = "#1d4f7c"', 'accent = "bleu"'),
     )
     assert {key: (f.message, f.value) for key, f in mistakes.items()} == {
-        "channel": ("valeur inconnue ; valeurs possibles : 'api' ou 'helios'", "fax"),
+        "channel": ("valeur inconnue ; valeurs possibles : « api » ou « helios »", "fax"),
         "syndicat.name": ("un texte est attendu", "3"),
         "syndicat.city": ("ne doit pas être vide", " "),
         "syndicat.postcode": ("n'a pas la forme attendue", "٨٢٠٠٠"),
@@ -111,7 +111,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "portal.reconcile_minutes": ("une liste est attendue", "15"),
         "portal.report_minutes.1": ("doit être au moins 0", "-2"),
         "portal.report_minutes.2": ("un nombre entier est attendu", "a"),
-        "look.accent": ("n'a pas la forme attendue", "bleu"),
+        "look.accent": ("n'a pas la forme attendue : écrivez #rrvvbb, par exemple #1f4e79", "bleu"),
     }
 
 

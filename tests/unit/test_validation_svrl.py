@@ -69,4 +69,4 @@ def test_findings_are_bounded_and_the_rest_counted() -> None:
     assert not answer.valid
     assert answer.findings[0].code == "BR-01"
     assert len(answer.findings) == MAX_FINDINGS + 1
-    assert "21 autre(s)" in answer.findings[-1].message
+    assert "21 autres constats" in answer.findings[-1].message

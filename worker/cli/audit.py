@@ -11,7 +11,6 @@ from worker.cli.console import (
     TO_LOOK_AT,
     Config,
     Json,
-    count,
     finding_json,
     put,
     put_json,
@@ -20,6 +19,7 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.money import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def show(
 
     from worker.books import open_books
     from worker.cli.console import flat
-    from worker.settings import find_config
+    from worker.configuration import find_config
     from worker.storage import journal
 
     books = open_books(find_config(config))
@@ -118,9 +118,9 @@ def verify(
     """
     from worker.audit import verify as verify_chain
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.errors import WrongUse
     from worker.findings import Finding
-    from worker.settings import find_config
     from worker.storage import journal
     from worker.verification import verify_books
 
@@ -181,8 +181,8 @@ def export(
     from dataclasses import asdict
 
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.errors import StorageUnavailable
-    from worker.settings import find_config
     from worker.storage import journal
 
     books = open_books(find_config(config))

@@ -12,7 +12,6 @@ from worker.cli.console import (
     Json,
     Year,
     command,
-    count,
     finding_json,
     invoice_json,
     is_narrow,
@@ -24,6 +23,7 @@ from worker.cli.console import (
     typed,
 )
 from worker.cli.french import FrenchCommand
+from worker.money import count
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -54,10 +54,10 @@ def register(app: typer.Typer) -> None:
 def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
     from worker.bootstrap import open_office
+    from worker.configuration import find_config
     from worker.findings import has_blocking
     from worker.money import Money, french
     from worker.preparing import preview_year
-    from worker.settings import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))
@@ -134,7 +134,7 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> None:
 
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import run_year
-    from worker.settings import find_config
+    from worker.configuration import find_config
 
     office = open_office(find_config(config))
     with open_portal(office) if office.deposits else nullcontext() as portal:
@@ -276,7 +276,7 @@ def _one_step(
     step: "Callable[[Office, Portal, Tell], None]", config: "Path | None", *, as_json: bool
 ) -> None:
     from worker.bootstrap import open_office, open_portal
-    from worker.settings import find_config
+    from worker.configuration import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))

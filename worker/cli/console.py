@@ -18,6 +18,7 @@ import typer
 
 from worker.errors import WorkerError
 from worker.findings import Finding, Severity
+from worker.money import count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,14 +83,6 @@ def command(text: str) -> str:
 def typed(text: str) -> str:
     """A sentence whose commands can be typed as they are, here and on this configuration."""
     return text.replace("chorus-worker ", f"{program()}{_config_option()} ")
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 ligne lue``, ``12 lignes lues``: every word of ``noun`` takes an s, unless given."""
-    from worker.money import french_integer
-
-    many = plural or " ".join(f"{word}s" for word in noun.split())
-    return f"{french_integer(number)} {many if number > 1 else noun}"
 
 
 def harmless(text: str) -> str:

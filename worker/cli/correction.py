@@ -51,9 +51,9 @@ def resend(
     """
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
+    from worker.configuration import find_config
     from worker.resend import check_resendable
     from worker.resend import resend as prepare
-    from worker.settings import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))
@@ -109,9 +109,9 @@ def credit(
 
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
+    from worker.configuration import find_config
     from worker.crediting import Request, draft_credit_note, issue_credit_note
     from worker.lifecycle import InvoiceStatus
-    from worker.settings import find_config
     from worker.storage import invoices
 
     request = Request(
@@ -186,8 +186,8 @@ def park(
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.holding import hold_back
-    from worker.settings import find_config
 
     books = open_books(find_config(config))
     with books.store.transaction() as session:
@@ -203,9 +203,9 @@ def unpark(
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.holding import let_go
     from worker.period import is_over, paris_day
-    from worker.settings import find_config
 
     books = open_books(find_config(config))
     with books.store.transaction() as session:

@@ -10,7 +10,6 @@ from worker.cli.console import (
     Config,
     Json,
     Year,
-    count,
     finding_json,
     put,
     put_json,
@@ -19,6 +18,7 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.money import count
 
 tariff_app = typer.Typer(
     cls=FrenchGroup, rich_markup_mode=None, help="les grilles tarifaires", no_args_is_help=True
@@ -70,9 +70,9 @@ def import_file(
     ne change rien.
     """
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.imports import ImportKind
     from worker.intake import take_in
-    from worker.settings import find_config
 
     books = open_books(find_config(config))
     intake = take_in(
@@ -117,14 +117,14 @@ def import_file(
 def list_grids(config: Config = None, as_json: Json = False) -> None:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.period import french_date
-    from worker.settings import find_config
-    from worker.storage import invoices
+    from worker.storage.grids import frozen_grids
 
     books = open_books(find_config(config))
     grids, _ = books.grids()
     with books.store.reading() as session:
-        used = invoices.frozen_grids(session)
+        used = frozen_grids(session)
     if as_json:
         put_json(
             grids=[
@@ -165,10 +165,10 @@ def list_grids(config: Config = None, as_json: Json = False) -> None:
 def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.errors import TariffError
     from worker.money import french
     from worker.period import Month, months_of
-    from worker.settings import find_config
     from worker.tariff import TariffGrid, grid_in_force
 
     books = open_books(find_config(config))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from worker.lifecycle import TrackedInvoice
     from worker.statement import Statement
     from worker.storage.deposits import Attempt, Observation
-    from worker.storage.invoices import StoredDocument
+    from worker.storage.documents import StoredDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +59,7 @@ def status(
 ) -> None:
     """Affiche chaque facture et son état."""
     from worker.books import open_books
-    from worker.settings import find_config
+    from worker.configuration import find_config
     from worker.storage import invoices
     from worker.todo import needs_person
     from worker.todo import todo as what
@@ -91,12 +91,13 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     import json
 
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.credit import remainders
     from worker.errors import WrongUse
     from worker.money import french, french_integer
     from worker.period import french_date
-    from worker.settings import find_config
     from worker.storage import deposits, invoices, journal
+    from worker.storage.documents import documents_of
 
     books = open_books(find_config(config))
     with books.store.reading() as session:
@@ -110,7 +111,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         statement = invoices.statement_of(session, tracked.id)
         corrections = invoices.notes_of(session, tracked.id)
         left = remainders(invoice, invoices.credit_notes(session, tracked.id))
-        documents = invoices.documents(session, tracked.id)
+        documents = documents_of(session, tracked.id)
         attempts = deposits.attempts(session, tracked.id)
         observations = deposits.observations(session, tracked.id)
         events = list(journal.events(session, subject=number))

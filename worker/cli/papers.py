@@ -11,7 +11,6 @@ from worker.cli.console import (
     Config,
     Json,
     Year,
-    count,
     finding_json,
     harmless,
     put,
@@ -19,6 +18,7 @@ from worker.cli.console import (
     show_findings,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.money import count
 
 UNREADABLE = 2
 documents_app = typer.Typer(
@@ -43,15 +43,16 @@ def export(
 ) -> None:
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
     from worker.books import open_books
+    from worker.configuration import find_config
     from worker.export import export_year
-    from worker.settings import find_config
 
     books = open_books(find_config(config))
     exported = export_year(books.store, year, to)
     if as_json:
         put_json(folder=str(to), invoices=exported)
         return
-    put(f"{count(len(exported), 'facture écrite')} dans {to} (année {year}).")
+    folders = count(len(exported), "dossier écrit")
+    put(f"{folders} dans {to} (année {year}), un par facture ou avoir.")
 
 
 def validate(

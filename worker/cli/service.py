@@ -28,8 +28,8 @@ def serve(
     """
     from worker import logs
     from worker.bootstrap import open_office
+    from worker.configuration import find_config
     from worker.scheduler import serve as work
-    from worker.settings import find_config
 
     logs.configure(verbose=True)
     work(open_office(find_config(config)), once=once)

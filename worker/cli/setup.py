@@ -38,10 +38,10 @@ def init(
 @config_app.command("show", cls=FrenchCommand)
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
+    from worker.configuration import find_config, flatten, load, masked_url
     from worker.credentials import secret_origins
     from worker.errors import ConfigurationError
     from worker.formats.look import read_look
-    from worker.settings import find_config, flatten, load, masked_url
 
     configuration = load(find_config(config))
     try:

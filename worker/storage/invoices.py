@@ -1,7 +1,6 @@
-"""Invoices, statements, documents and numbers: what the batch writes and everybody reads."""
+"""Invoices, statements and numbers: what the batch writes and everybody reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,6 @@ import sqlalchemy
 from sqlalchemy import Row
 from sqlmodel import Session, SQLModel, col, select, update
 
-from worker.document import Document, DocumentKind
 from worker.findings import Finding
 from worker.invoice import Invoice
 from worker.lifecycle import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
@@ -17,14 +15,7 @@ from worker.members import Member
 from worker.money import Money
 from worker.statement import Statement
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import (
-    DocumentRow,
-    InvoiceRow,
-    StatementRow,
-    TariffGridRow,
-    ValidationReportRow,
-)
-from worker.tariff import TariffGrid
+from worker.storage.tables import InvoiceRow, StatementRow
 
 _LISTED = tuple(
     column
@@ -32,29 +23,6 @@ _LISTED = tuple(
     if column.name not in {"snapshot", "statement_id"}
 )
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedWith:
-    """The rule set that found a document valid, and what it warned of all the same."""
-
-    rule_set: str
-    version: str
-    sha256: str
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
-    """A document of an invoice: its bytes are in the archive under ``sha256``."""
-
-    kind: DocumentKind
-    profile: str
-    media_type: str
-    version: int
-    sha256: str
-    size: int
-    checks: tuple[CheckedWith, ...]
 
 
 _INVOICE = SQLModel.metadata.tables["invoice"].columns
@@ -313,86 +281,6 @@ def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -
     return row.version
 
 
-_DOCUMENT = SQLModel.metadata.tables["document"]
-_ADD_DOCUMENTS = sqlalchemy.insert(_DOCUMENT).returning(
-    _DOCUMENT.columns["id"], sort_by_parameter_order=True
-)
-_ADD_REPORTS = sqlalchemy.insert(SQLModel.metadata.tables["validation_report"])
-
-
-def add_documents(
-    session: Session,
-    invoice_id: int,
-    version: int,
-    documents: Sequence[tuple[Document, Sequence[CheckedWith]]],
-) -> None:
-    """Record documents whose bytes are already in the archive, each with what it passed."""
-    # Plain rows: mapped objects would cost as much time as all the other tables together.
-    rows = [
-        {
-            "invoice_id": invoice_id,
-            "version": version,
-            "kind": document.kind.value,
-            "profile": document.profile,
-            "media_type": document.media_type,
-            "sha256": document.sha256,
-            "size": len(document.content),
-        }
-        for document, _ in documents
-    ]
-    ids = session.execute(_ADD_DOCUMENTS, rows).scalars().all()
-    reports = [
-        {
-            "document_id": document_id,
-            "rule_set": check.rule_set,
-            "rule_version": check.version,
-            "rule_sha256": check.sha256,
-            "valid": True,
-            "findings": dump(tuple[Finding, ...], check.findings),
-        }
-        for document_id, (_, checks) in zip(ids, documents, strict=True)
-        for check in checks
-    ]
-    if reports:
-        session.execute(_ADD_REPORTS, reports)
-
-
-def documents(
-    session: Session, invoice_id: int, version: int | None = None
-) -> tuple[StoredDocument, ...]:
-    """The documents of an invoice, of one version or of all."""
-    query = select(DocumentRow).where(DocumentRow.invoice_id == invoice_id)
-    if version is not None:
-        query = query.where(DocumentRow.version == version)
-    found = []
-    for row in session.exec(query.order_by(col(DocumentRow.version), col(DocumentRow.id))):
-        reports = session.exec(
-            select(ValidationReportRow)
-            .where(ValidationReportRow.document_id == row.id)
-            .order_by(col(ValidationReportRow.id))
-        )
-        found.append(
-            StoredDocument(
-                kind=DocumentKind(row.kind),
-                profile=row.profile,
-                media_type=row.media_type,
-                version=row.version,
-                sha256=row.sha256,
-                size=row.size,
-                checks=tuple(
-                    CheckedWith(
-                        rule_set=report.rule_set,
-                        version=report.rule_version,
-                        sha256=report.rule_sha256,
-                        findings=load(tuple[Finding, ...], report.findings),
-                    )
-                    for report in reports
-                ),
-            )
-        )
-    return tuple(found)
-
-
 def content(session: Session, invoice_id: int) -> Invoice:
     """The frozen content of an issued invoice."""
     row = session.get_one(InvoiceRow, invoice_id)
@@ -437,25 +325,6 @@ def move(
 def note(session: Session, invoice: TrackedInvoice, **changes: object) -> None:
     """Write what was learnt about an invoice that keeps its status."""
     session.exec(update(InvoiceRow).where(col(InvoiceRow.id) == invoice.id).values(**changes))
-
-
-_IS_FROZEN = sqlalchemy.text("SELECT 1 FROM tariff_grid WHERE version = :version")
-
-
-def freeze_grid(session: Session, grid: TariffGrid, text: str, at: datetime) -> bool:
-    """Keep a grid's content the first time it prices an invoice; False when it already was."""
-    if session.execute(_IS_FROZEN, {"version": grid.version}).first() is not None:
-        return False
-    session.add(
-        TariffGridRow(version=grid.version, sha256=grid.sha256, content=text, first_used_at=at)
-    )
-    session.flush()
-    return True
-
-
-def frozen_grids(session: Session) -> dict[str, str]:
-    """Version and SHA-256 of each grid that priced an invoice."""
-    return {row.version: row.sha256 for row in session.exec(select(TariffGridRow))}
 
 
 def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:

@@ -6,6 +6,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.findings import Finding, Severity, has_blocking
+from worker.money import count
 from worker.validation import Report, RuleSet
 from worker.validation.french_rules import in_french
 from worker.validation.paths import shorten, where
@@ -53,8 +54,8 @@ def _bounded(findings: list[Finding]) -> list[Finding]:
         return findings
     more = Finding(
         code="RULES-MORE",
-        message=f"Il y a {hidden} autre(s) constat(s), qui ne sont pas affichés.",
-        remedy="Corrigez ceux qui le sont, puis recommencez.",
+        message=f"{count(hidden, 'autre constat')}, hors de cette liste.",
+        remedy="Corrigez ceux qui y sont, puis recommencez.",
         severity=Severity.WARNING,
     )
     return [*findings[:MAX_FINDINGS], more]

@@ -1,0 +1,115 @@
+"""The documents of an invoice and the reports of the rules they passed; bytes are in archive.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy
+from sqlmodel import Session, SQLModel, col, select
+
+from worker.document import Document, DocumentKind
+from worker.findings import Finding
+from worker.storage.snapshots import dump, load
+from worker.storage.tables import DocumentRow, ValidationReportRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedWith:
+    """The rule set that found a document valid, and what it warned of all the same."""
+
+    rule_set: str
+    version: str
+    sha256: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document of an invoice: its bytes are in the archive under ``sha256``."""
+
+    kind: DocumentKind
+    profile: str
+    media_type: str
+    version: int
+    sha256: str
+    size: int
+    checks: tuple[CheckedWith, ...]
+
+
+_DOCUMENT = SQLModel.metadata.tables["document"]
+_ADD_DOCUMENTS = sqlalchemy.insert(_DOCUMENT).returning(
+    _DOCUMENT.columns["id"], sort_by_parameter_order=True
+)
+_ADD_REPORTS = sqlalchemy.insert(SQLModel.metadata.tables["validation_report"])
+
+
+def add_documents(
+    session: Session,
+    invoice_id: int,
+    version: int,
+    documents: Sequence[tuple[Document, Sequence[CheckedWith]]],
+) -> None:
+    """Record documents whose bytes are already in the archive, each with what it passed."""
+    # Plain rows: mapped objects would cost as much time as all the other tables together.
+    rows = [
+        {
+            "invoice_id": invoice_id,
+            "version": version,
+            "kind": document.kind.value,
+            "profile": document.profile,
+            "media_type": document.media_type,
+            "sha256": document.sha256,
+            "size": len(document.content),
+        }
+        for document, _ in documents
+    ]
+    ids = session.execute(_ADD_DOCUMENTS, rows).scalars().all()
+    reports = [
+        {
+            "document_id": document_id,
+            "rule_set": check.rule_set,
+            "rule_version": check.version,
+            "rule_sha256": check.sha256,
+            "valid": True,
+            "findings": dump(tuple[Finding, ...], check.findings),
+        }
+        for document_id, (_, checks) in zip(ids, documents, strict=True)
+        for check in checks
+    ]
+    if reports:
+        session.execute(_ADD_REPORTS, reports)
+
+
+def documents_of(
+    session: Session, invoice_id: int, version: int | None = None
+) -> tuple[StoredDocument, ...]:
+    """The documents of an invoice, of one version or of all."""
+    query = select(DocumentRow).where(DocumentRow.invoice_id == invoice_id)
+    if version is not None:
+        query = query.where(DocumentRow.version == version)
+    found = []
+    for row in session.exec(query.order_by(col(DocumentRow.version), col(DocumentRow.id))):
+        reports = session.exec(
+            select(ValidationReportRow)
+            .where(ValidationReportRow.document_id == row.id)
+            .order_by(col(ValidationReportRow.id))
+        )
+        found.append(
+            StoredDocument(
+                kind=DocumentKind(row.kind),
+                profile=row.profile,
+                media_type=row.media_type,
+                version=row.version,
+                sha256=row.sha256,
+                size=row.size,
+                checks=tuple(
+                    CheckedWith(
+                        rule_set=report.rule_set,
+                        version=report.rule_version,
+                        sha256=report.rule_sha256,
+                        findings=load(tuple[Finding, ...], report.findings),
+                    )
+                    for report in reports
+                ),
+            )
+        )
+    return tuple(found)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import make_url
 
-from tests.golden.samples import SAMPLES, invoice_of, line
+from tests.golden.samples import SAMPLES, credit_of, invoice_of, line
 from worker.findings import Finding, Severity
 from worker.invoice import Invoice
 from worker.money import Money
 from worker.statement import Statement
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import UtcText, utc_text
-from worker.vat import VatCategory, VatRegime
+from worker.validation.rules import check_draft
+from worker.vat import VatCategory, VatMethod, VatRegime
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FINDINGS = st.lists(
@@ -154,3 +156,15 @@ def test_no_instant_is_no_text() -> None:
     kind = UtcText()
     assert kind.process_bind_param(None, DIALECT) is None
     assert kind.process_result_value(None, DIALECT) is None
+
+
+def test_what_the_first_version_froze_can_still_be_credited() -> None:
+    """Content frozen before credit notes existed is read, and taken back to the cent."""
+    folder = Path(__file__).parents[1] / "data" / "snapshots"
+    invoice = load(Invoice, (folder / "invoice-0001.json").read_text("utf-8"))
+    statement = load(Statement, (folder / "statement-0001.json").read_text("utf-8"))
+    assert (invoice.vat_method, invoice.totals.rounding) == (VatMethod.DIFFERENCE, Money(0))
+    assert statement.total == invoice.totals.payable == Money(319680)
+    note = credit_of(invoice)
+    assert (note.totals, note.breakdown) == (invoice.totals, invoice.breakdown)
+    assert check_draft(note) == ()

@@ -79,6 +79,13 @@ def test_a_part_of_an_invoice_is_taken_back(demo: Path) -> None:
     assert invoice["status"] == "integrated"
     cents = int(line["total_ttc"].replace(".", "")) // line["quantity"] * 10
     assert int(note["total_ttc"].replace(".", "")) == -cents
+    kept = int(invoice["total_ttc"].replace(".", "")) - cents
+    (before,) = (
+        member["previous_year_total_ttc"]
+        for member in run("preview", "2026", "--json", config=demo).json["members"]
+        if member["member_siret"] == invoice["member_siret"]
+    )
+    assert int(before.replace(".", "")) == kept
     shown = run("show", number, config=demo).out
     assert f"avoir {note['number']}" in shown
     assert f"Crédité : 10 ; il en reste {line['quantity'] - 10}." in shown

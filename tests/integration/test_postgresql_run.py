@@ -8,7 +8,7 @@ from tests.integration.conftest import Place
 
 
 def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_path: Path) -> None:
-    """Import, run, correct, run again, verify: the same answers from the other database."""
+    """Import, run, correct, credit, bill again, verify: the other database answers the same."""
     folder = tmp_path / "demo"
     assert run("demo", "--dir", folder).code == 0
     shutil.rmtree(folder / "donnees" / "archive")
@@ -30,4 +30,21 @@ def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_pat
     second = typed("run", "2025", "--json")
     assert second.code == 0, second.err
     assert second.json["invoices"][-1]["number"][-5:] == "00012"
+    assert typed("journal", "verify").code == 0
+
+    number, siret = (second.json["invoices"][0][key] for key in ("number", "member_siret"))
+    assert typed("credit", number, "--reason", "dix de trop", "--line", "1=10").code == 0
+    whole = typed("credit", number, "--reason", "le reste", "--json")
+    assert whole.code == 1, whole.err
+    assert [i["status"] for i in whole.json["invoices"]] == [
+        "cancelled",
+        "integrated",
+        "integrated",
+        "parked",
+    ]
+    assert typed("unpark", siret, "2025", "--reason", "corrigé").code == 0
+    assert typed("import", "usage", folder / "exemples" / "usage.csv").code == 0
+    third = typed("run", "2025", "--json")
+    assert third.code == 0, third.err
+    assert "BSN-2026-00013" in {i["number"] for i in third.json["invoices"]}
     assert typed("journal", "verify").code == 0

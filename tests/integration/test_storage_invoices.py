@@ -277,6 +277,22 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
     assert later.checks == 3
 
 
+def test_a_witness_is_known_to_the_portal(store: Store) -> None:
+    """Integrated, with the portal's identifier: a row settled in our books only proves nothing."""
+    with store.reading() as session:
+        assert invoices.known_to_portal(session) is None
+    issued = _issued(store)
+    _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
+    with store.reading() as session:
+        assert invoices.known_to_portal(session) is None
+    with store.transaction() as session:
+        invoices.note(session, issued, cpp_id=7)
+    with store.reading() as session:
+        witness = invoices.known_to_portal(session)
+    assert witness is not None
+    assert (witness.number, witness.cpp_id) == (issued.number, 7)
+
+
 def test_invoices_are_listed_by_number_and_the_rest_last(store: Store) -> None:
     """People look for a number; who has none yet comes after, on every database."""
     add_members(store, (MEMBER, OTHER_MEMBER))

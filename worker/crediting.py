@@ -97,7 +97,7 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
         Refused: the state of the invoice, or the directory, does not allow it.
     """
     with issuer.store.reading() as session:
-        asked = _find(session, request.number)
+        asked = invoices.named(session, request.number)
         drafted = (
             _again(session, asked, request)
             if asked.is_credit_note
@@ -233,16 +233,6 @@ def _refuse_if_changed(session: Session, drafted: CreditDraft) -> None:
         raise Refused(
             f"La facture {drafted.invoice.number} vient de changer d'état.", "Tapez « status »."
         )
-
-
-def _find(session: Session, number: str) -> TrackedInvoice:
-    invoice = invoices.by_number(session, number)
-    if invoice is None:
-        raise WrongUse(
-            f"Aucune facture ne porte le numéro {number}.",
-            "Tapez « status » pour voir les numéros.",
-        )
-    return invoice
 
 
 def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from worker.audit import EventTag
-from worker.errors import Refused, WrongUse
+from worker.errors import Refused
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice
 from worker.issuing import Issuer, keep_documents
@@ -95,12 +95,7 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
 def check_resendable(store: Store, number: str) -> TrackedInvoice:
     """The invoice of this number, whose deposit was refused. Raises WrongUse, Refused."""
     with store.reading() as session:
-        invoice = invoices.by_number(session, number)
-    if invoice is None:
-        raise WrongUse(
-            f"Aucune facture ne porte le numéro {number}.",
-            "Tapez « status » pour voir les numéros.",
-        )
+        invoice = invoices.named(session, number)
     _refuse_unless_resendable(invoice)
     return invoice
 

@@ -70,9 +70,7 @@ def resend(
             )
         move_forward(office, portal, teller())
     with office.store.reading() as session:
-        invoice = invoices.by_number(session, number)
-    if invoice is None:
-        raise RuntimeError(f"invoice {number} vanished")
+        invoice = invoices.named(session, number)
     raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
 
 

@@ -93,7 +93,6 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from worker.books import open_books
     from worker.configuration import find_config
     from worker.credit import remainders
-    from worker.errors import WrongUse
     from worker.money import french, french_integer
     from worker.period import french_date
     from worker.storage import deposits, invoices, journal
@@ -101,12 +100,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
 
     books = open_books(find_config(config))
     with books.store.reading() as session:
-        tracked = invoices.by_number(session, number)
-        if tracked is None:
-            raise WrongUse(
-                f"Aucune facture ne porte le numéro {number}.",
-                "Tapez « status » pour voir les numéros.",
-            )
+        tracked = invoices.named(session, number)
         invoice = invoices.content(session, tracked.id)
         statement = invoices.statement_of(session, tracked.id)
         corrections = invoices.notes_of(session, tracked.id)

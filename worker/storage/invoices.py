@@ -8,6 +8,7 @@ import sqlalchemy
 from sqlalchemy import Row
 from sqlmodel import Session, SQLModel, col, select, update
 
+from worker.errors import WrongUse
 from worker.findings import Finding
 from worker.invoice import Invoice
 from worker.lifecycle import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
@@ -60,6 +61,17 @@ def by_number(session: Session, number: str) -> TrackedInvoice | None:
     """The invoice that has this number."""
     row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
     return None if row is None else _tracked(row)
+
+
+def named(session: Session, number: str) -> TrackedInvoice:
+    """The invoice or credit note that a person named. Raises WrongUse when there is none."""
+    found = by_number(session, number)
+    if found is None:
+        raise WrongUse(
+            f"Aucune facture ne porte le numéro {number}.",
+            "Tapez « status » pour voir les numéros.",
+        )
+    return found
 
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:

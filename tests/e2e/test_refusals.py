@@ -275,3 +275,19 @@ def test_findings_of_a_run_can_be_typed_as_they_are(demo: Path) -> None:
     assert hints
     assert all(f"--config {demo}" in line for line in hints if "chorus-worker" in line)
     assert not any("chorus-worker " in line for line in hints)
+
+
+def test_a_full_disk_under_the_output_is_said(demo: Path) -> None:
+    """No traceback for a redirection that has no room."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command("status", config=demo),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment(),
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "le disque est plein" in done.stderr

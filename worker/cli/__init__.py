@@ -4,6 +4,7 @@ Each command is a thin function: it opens what it needs from bootstrap.py, calls
 the path, and prints. Heavy imports are inside the commands, so that ``--help`` answers at once.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -19,6 +20,7 @@ from worker.cli.console import remember_config, report_error, say
 from worker.cli.french import FrenchGroup, explain
 from worker.errors import WorkerError
 
+WRONG_USE = 2
 INTERRUPTED = 130
 DEFECT = 70
 
@@ -79,10 +81,10 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         code = app(arguments, standalone_mode=False, prog_name="chorus-worker")
     except NoArgsIsHelpError as error:
         typer.echo(error.format_message())
-        return 2
+        return WRONG_USE
     except ClickException as error:
         say(f"Erreur : {explain(error)}")
-        return 2
+        return WRONG_USE
     except WorkerError as error:
         report_error(error, as_json=as_json)
         return error.exit_code
@@ -93,6 +95,14 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         # The reader of our output left, as `head` does.
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
         return 0
+    except OSError as error:
+        # Whatever we keep raises StorageUnavailable: this one is where our output goes.
+        if error.errno != errno.ENOSPC:
+            return _defect(error)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
+        say("Erreur : le résultat n'a pas pu être écrit : le disque est plein.")
+        say("À faire : libérez de la place ; « status » dit où en sont les factures.")
+        return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, said as one
         return _defect(error)
     return code if isinstance(code, int) else 0

@@ -82,15 +82,15 @@ def show(
         )
         return
     table(
-        ("n°", "le (UTC)", "événement", "objet", "contenu", "par"),
+        ("n°", "le (UTC)", "événement", "objet", "par", "contenu"),
         [
             (
                 str(event.seq),
                 event.at[:19].replace("T", " "),
                 event.tag,
                 event.subject[:24],
-                flat(json.loads(event.payload)),
                 event.actor,
+                flat(json.loads(event.payload)),
             )
             for event in events
         ],

@@ -13,6 +13,7 @@ import facturx
 import pikepdf
 import pypdf
 import pytest
+from PIL import Image
 
 from tests.golden.samples import (
     BOTH,
@@ -458,6 +459,39 @@ def test_a_logo_is_printed_with_a_text_for_those_who_do_not_see_it() -> None:
             str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
         ]
     assert texts == ["Logo de Syndicat mixte Tarn-et-Garonne Aménagement"]
+
+
+def picture(kind: str, size: tuple[int, int]) -> bytes:
+    """An image of a size in pixels, or a drawing that has only that shape."""
+    if kind == "SVG":
+        return (
+            b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d">'
+            b'<path d="M0 0h9v9z"/></svg>' % size
+        )
+    output = io.BytesIO()
+    Image.new("RGB", size).save(output, kind)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "SVG"])
+@pytest.mark.parametrize(
+    "size, printed",
+    [
+        ((1200, 60), (80, 4)),
+        ((60, 1200), (0.8, 16)),
+        ((100, 100), (16, 16)),
+        ((4, 2), (32, 16)),
+    ],
+)
+def test_a_logo_is_whole_whatever_its_shape(
+    kind: str, size: tuple[int, int], printed: tuple[float, float]
+) -> None:
+    """A logo fills a box of 80 mm by 16 mm in one direction, and is neither cut nor stretched."""
+    page = print_invoice(two_lines()[0], FACTURX_DIRECT, Look(logo=picture(kind, size)))
+    with pikepdf.open(io.BytesIO(page)) as pdf:
+        (figure,) = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o]
+        left, bottom, right, top = (float(edge) * 25.4 / 72 for edge in figure.A[0].BBox)
+    assert (right - left, top - bottom) == pytest.approx(printed, abs=0.01)
 
 
 def test_a_sign_without_font_is_refused() -> None:

@@ -61,7 +61,7 @@ def read_look(accent: str, logo: Path | None) -> Look:
         raise _refused(
             logo,
             "pèse plus de 500 ko",
-            "Réduisez-le : il est imprimé sur 16 mm de haut, dans chaque document.",
+            "Réduisez-le : il est imprimé sur 80 mm × 16 mm au plus, dans chaque document.",
         )
     if problem := _problem(content):
         raise _refused(

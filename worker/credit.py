@@ -19,7 +19,7 @@ from worker.invoice import (
     VatBreakdown,
     totals_of,
 )
-from worker.money import Money, french, french_integer, round_half_up, tax_on
+from worker.money import Money, count, french, round_half_up, tax_on
 from worker.period import french_date
 from worker.vat import VatMethod
 
@@ -145,15 +145,15 @@ def _credited(item: Remainder, quantity: int) -> InvoiceLine:
     line = item.line
     price = line.unit_price_gross
     left = round_half_up(line.net.cents * (item.quantity - quantity), line.quantity)
-    net = item.net - Money(left)
+    credited = "crédités" if quantity > 1 else "crédité"
     return replace(
         line,
         quantity=quantity,
-        net=net,
+        net=item.net - Money(left),
         gross=price * quantity,
-        description=f"{french_integer(quantity)} utilisateurs × mois crédités sur "
-        f"{french_integer(line.quantity)} facturés, au prix convenu de {french(price)} TTC par "
-        f"utilisateur et par mois = {french(price * quantity)}.",
+        description=f"{count(quantity, 'utilisateur')} × mois {credited} sur "
+        f"{count(line.quantity, 'facturé')}, au prix convenu de {french(price)} TTC par "
+        f"utilisateur et par mois, soit {french(price * quantity)}.",
     )
 
 

@@ -3,6 +3,7 @@
 The price is that of the grid in force in the month of the service, never "the current price".
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,6 +14,9 @@ from worker.money import Money, french, french_integer
 from worker.period import MONTH_NAMES, Period
 from worker.tariff import PerUserMonth, TariffGrid, grid_in_force
 from worker.vat import VatRegime
+
+_ELIDED = re.compile(r"[aeiouàâäéèêëîïôöùûüæœ]|h(?:[eéèêiy]|ab|on)", re.IGNORECASE)
+"""Beginnings of words before which ``de`` loses its vowel: ``d'hébergement``, ``de hotline``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,24 +151,34 @@ def _explain(
     total: Money,
     grid_version: str,
 ) -> str:
-    price = french(unit_price)
+    price = f"{french(unit_price)} TTC"
     if len(parts) > 1:
-        price += f" ({' + '.join(f'{french(amount)} {label}' for label, amount in parts)})"
+        shares = (f"{french(amount)} {_of(label)}" for label, amount in parts)
+        price += f" ({' + '.join(shares)})"
     return (
-        f"{' ; '.join(_runs(months))} ; soit {_users(quantity)} × mois à {price} TTC, "
-        f"grille {grid_version} = {french(total)}"
+        f"{' ; '.join(_runs(months))}, soit {_users(quantity)} × mois à {price}, "
+        f"grille {grid_version}, soit {french(total)}"
     )
 
 
+def _of(label: str) -> str:
+    """``de part opérateur``, ``d'assistance``."""
+    return f"d'{label}" if _ELIDED.match(label) else f"de {label}"
+
+
 def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
-    """``12 utilisateurs de janvier à juin``: months that follow each other with as many users."""
-    runs = []
+    """``12 utilisateurs de janvier à juin``: months that follow each other with as many users.
+
+    What is counted is said once: the second run is ``14 de juillet à décembre``.
+    """
+    runs: list[str] = []
     numbered = enumerate(months)
     for (users, _), group in groupby(
         numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
     ):
         names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
-        runs.append(f"{_users(users)} {_span(names[0], names[-1])}")
+        counted = french_integer(users) if runs else _users(users)
+        runs.append(f"{counted} {_span(names[0], names[-1])}")
     return runs
 
 

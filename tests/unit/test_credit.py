@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import draft, priced
-from tests.golden.samples import STANDARD, SUPER_REDUCED, credit_of, exempt, two_lines, two_rates
+from tests.golden.samples import (
+    STANDARD,
+    SUPER_REDUCED,
+    credit_of,
+    exempt,
+    invoice_of,
+    line,
+    two_lines,
+    two_rates,
+)
 from worker.credit import NothingToCredit, credit, credited_total, remainders
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, cii, ubl
 from worker.invoice import CREDIT_NOTE, Invoice, issue, split_gross, totals_of
@@ -80,10 +89,10 @@ def test_credits_to_the_end_add_up_to_the_invoice(case: tuple[Invoice, list[Invo
     for name in ("net", "vat", "gross", "rounding"):
         given_back = Money.sum(getattr(note.totals, name) for note in notes)
         assert given_back == getattr(invoice.totals, name), name
-    for line in invoice.lines:
-        same = [c for note in notes for c in note.lines if c.identifier == line.identifier]
-        assert Money.sum(c.net for c in same) == line.net
-        assert sum(c.quantity for c in same) == line.quantity
+    for sold in invoice.lines:
+        same = [c for note in notes for c in note.lines if c.identifier == sold.identifier]
+        assert Money.sum(c.net for c in same) == sold.net
+        assert sum(c.quantity for c in same) == sold.quantity
     with pytest.raises(NothingToCredit):
         credit(invoice, notes, "encore", internal=False)
 
@@ -165,6 +174,21 @@ def test_a_credit_note_names_its_invoice_and_why() -> None:
     assert [line.identifier for line in note.lines] == ["1"]
     assert str(note.totals.payable) == "129.60"
     assert "12 utilisateurs × mois crédités sur 144 facturés" in note.lines[0].description
+
+
+@pytest.mark.parametrize(
+    "users, credited, said",
+    [
+        (12, 1, "1 utilisateur × mois crédité sur 144 facturés"),
+        (12, 2, "2 utilisateurs × mois crédités sur 144 facturés"),
+        (0, 1, "1 utilisateur × mois crédité sur 1 facturé"),
+    ],
+)
+def test_one_unit_is_credited_in_the_singular(users: int, credited: int, said: str) -> None:
+    """What is credited and what was invoiced each have their own number."""
+    invoice, _ = invoice_of(line(users=(users,) * 12 if users else (1,)))
+    description = credit_of(invoice, {"1": credited}).lines[0].description
+    assert description.startswith(f"{said}, au prix convenu de ")
 
 
 @pytest.mark.parametrize(

@@ -353,11 +353,22 @@ def test_statement_computes_every_amount() -> None:
         "participation de l'exploitant 1,80 €",
         "10,80 € TTC par utilisateur et par mois",
         "Prix unitaire TTC 11,40 €",
-        "soit 144 utilisateurs × mois à 10,80 € TTC, grille 2023 = 1 555,20 €",
+        "144 utilisateurs × mois à 10,80 € TTC, soit 1 555,20 €",
         "Grilles tarifaires 2023",
         *statement.source_files,
     ):
         assert expected in text
+
+
+def test_statement_says_the_months_once() -> None:
+    """Users that change each month stand in the table, and not in words below it again."""
+    users = tuple(range(20, 32))
+    invoice, statement = invoice_of(line(users=users))
+    (text,) = pages(print_statement(statement, invoice.seller, Look()))
+    assert f"Utilisateurs {' '.join(map(str, users))} 306" in text
+    assert "306 utilisateurs × mois à 10,80 € TTC, soit 3 304,80 €" in text
+    assert "21 en février" in plain(invoice.lines[0].description)
+    assert "en février" not in text
 
 
 def test_months_without_subscription_are_dashes() -> None:

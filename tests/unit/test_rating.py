@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import EXEMPT, SIRET, YEAR, grid, subscriptions, usage
-from worker.consumption import consume
+from worker.consumption import ServiceUse, consume
 from worker.findings import has_blocking
 from worker.money import NARROW_NO_BREAK, NO_BREAK, Money
-from worker.rating import Rating, rate
+from worker.rating import Rating, per_user_month, rate
 from worker.tariff import TariffGrid, parse_grid
 
 SHIPPED = Path(__file__).parents[2] / "config" / "tariffs" / "2023.toml"
@@ -57,13 +57,13 @@ def test_the_example_of_the_convention() -> None:
     assert str(Money.sum(line.total for line in year.lines)) == "3196.80"
     assert [plain(line.explanation) for line in year.lines] == [
         (
-            "12 utilisateurs de janvier à décembre ; soit 144 utilisateurs × mois à 11,40 € "
-            "(9,60 € part opérateur + 1,80 € participation de l'exploitant) TTC, "
-            "grille 2023 = 1 641,60 €"
+            "12 utilisateurs de janvier à décembre, soit 144 utilisateurs × mois à 11,40 € TTC "
+            "(9,60 € de part opérateur + 1,80 € de participation de l'exploitant), "
+            "grille 2023, soit 1 641,60 €"
         ),
         (
-            "12 utilisateurs de janvier à décembre ; soit 144 utilisateurs × mois à 10,80 € TTC, "
-            "grille 2023 = 1 555,20 €"
+            "12 utilisateurs de janvier à décembre, soit 144 utilisateurs × mois à 10,80 € TTC, "
+            "grille 2023, soit 1 555,20 €"
         ),
     ]
     assert [line.label for line in year.lines] == [
@@ -81,17 +81,14 @@ def test_the_example_of_the_convention() -> None:
         (".×9 2×2", "2 utilisateurs d'octobre à novembre"),
         (".×7 1", "1 utilisateur en août"),
         ("1×12", "1 utilisateur de janvier à décembre"),
-        ("0 1×11", "0 utilisateur en janvier ; 1 utilisateur de février à décembre"),
+        ("0 1×11", "0 utilisateur en janvier ; 1 de février à décembre"),
         (
             "3×6 4 3×5",
-            (
-                "3 utilisateurs de janvier à juin ; 4 utilisateurs en juillet ; "
-                "3 utilisateurs d'août à décembre"
-            ),
+            ("3 utilisateurs de janvier à juin ; 4 en juillet ; 3 d'août à décembre"),
         ),
         (
             "3×2 .×8 3×2",
-            "3 utilisateurs de janvier à février ; 3 utilisateurs de novembre à décembre",
+            "3 utilisateurs de janvier à février ; 3 de novembre à décembre",
         ),
         ("1234×12", "1 234 utilisateurs de janvier à décembre"),
     ],
@@ -99,13 +96,33 @@ def test_the_example_of_the_convention() -> None:
 def test_months_are_told_as_people_do(used: str, words: str) -> None:
     """Elisions, singulars, runs and gaps read as French."""
     (line,) = gfu(used).lines
-    assert plain(line.explanation).startswith(f"{words} ; soit ")
+    assert plain(line.explanation).startswith(f"{words}, soit ")
 
 
 def test_one_user_and_month_is_singular() -> None:
     """A single user of a single month is not written in the plural."""
     (line,) = gfu(".×11 1").lines
     assert "soit 1 utilisateur × mois à" in plain(line.explanation)
+
+
+@pytest.mark.parametrize(
+    "label, said",
+    [
+        ("part opérateur", "de part opérateur"),
+        ("assistance", "d'assistance"),
+        ("Équipement", "d'Équipement"),
+        ("hébergement", "d'hébergement"),
+        ("hotline", "de hotline"),
+    ],
+)
+def test_components_of_a_price_read_as_french(label: str, said: str) -> None:
+    """Each component follows its amount with ``de``, elided where French does."""
+    used = ServiceUse(service="gfu", tier=None, category=1, months=gfu("1×12").lines[0].months)
+    parts = ((label, Money(720)), ("reste", Money(180)))
+    line = per_user_month(used, used.months, "GFU", EXEMPT, parts, "A")
+    assert f"à 9,00 € TTC (7,20 € {said} + 1,80 € de reste), grille A, soit" in plain(
+        line.explanation
+    )
 
 
 def test_months_are_not_joined_over_a_gap() -> None:
@@ -137,7 +154,7 @@ def test_a_grid_interrupted_by_another_still_makes_one_line() -> None:
     assert [(line.grid_version, line.quantity) for line in year.lines] == [("A", 14), ("B", 4)]
     assert [one.month.number for one in year.lines[0].months] == [1, 2, 3, 4, 5, 6, 9, 10, 11, 12]
     assert plain(year.lines[0].explanation).startswith(
-        "1 utilisateur de janvier à juin ; 2 utilisateurs de septembre à décembre ; soit 14 "
+        "1 utilisateur de janvier à juin ; 2 de septembre à décembre, soit 14 "
     )
 
 
@@ -239,7 +256,7 @@ def test_huge_quantities_stay_exact() -> None:
     (line,) = gfu("1000000×12", grid("A", "2025-01-01..", "gfu: 23.34")).lines
     assert line.total == Money.of(Decimal("280080000.00"))
     assert plain(line.explanation).endswith(
-        "soit 12 000 000 utilisateurs × mois à 23,34 € TTC, grille A = 280 080 000,00 €"
+        "soit 12 000 000 utilisateurs × mois à 23,34 € TTC, grille A, soit 280 080 000,00 €"
     )
 
 

@@ -7,7 +7,7 @@ from worker.formats.look import Look
 from worker.formats.typesetting import typeset
 from worker.formats.wording import computation, french_period, grouped_siret, look_data, party
 from worker.invoice import Party
-from worker.money import NO_BREAK, french, french_integer
+from worker.money import NO_BREAK, count, french, french_integer
 from worker.period import MONTH_NAMES, french_date
 from worker.rating import RatedLine
 from worker.statement import Statement
@@ -143,6 +143,8 @@ def _line(index: str, line: RatedLine) -> dict[str, object]:
         "quantity": french_integer(line.quantity),
         "parts": [(label, french(price)) for label, price in line.parts],
         "price": french(line.unit_price),
-        "explanation": computation(line.explanation),
+        "computation": computation(
+            f"{count(line.quantity, 'utilisateur')} × mois à {french(line.unit_price)} TTC, soit"
+        ),
         "total": french(line.total),
     }

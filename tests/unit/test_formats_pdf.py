@@ -388,14 +388,26 @@ def chart_text(statement: Statement) -> str:
 
 
 def test_statement_draws_the_users_of_each_month() -> None:
-    """The chart has the users of all services above each month, and says them in words."""
+    """The chart of one service has its users above each month, and says them in words."""
+    _, statement = invoice_of(line(users=(4, 0, 3)))
+    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
+    assert "Utilisateurs par mois en 2025 4 0 3" in text
+    assert "bonnement" not in text
+    assert chart_text(statement) == "Utilisateurs par mois en 2025 : janvier 4, février 0, mars 3."
+
+
+def test_a_sum_over_services_is_not_called_users() -> None:
+    """Twelve people with two services are 24 subscriptions, which the chart says in both ways."""
     _, statement = partial_year()
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
-    assert "Utilisateurs par mois en 2025, tous services confondus" in text
-    assert "Stockage et sauvegarde Groupement fermé" in text
+    said_once = "Une personne qui utilise deux services compte pour deux abonnements."
+    assert "Abonnements par mois en 2025, tous services confondus" in text
+    assert f"Stockage et sauvegarde Groupement fermé d'utilisateurs {said_once}" in text
+    assert "Utilisateurs par mois" not in text
     assert chart_text(statement) == (
-        "Utilisateurs par mois en 2025 : mai 24, juin 24, juillet 0, août 0, septembre 24, "
-        "octobre 24, novembre 24, décembre 24."
+        "Abonnements par mois en 2025, tous services confondus : mai 24, juin 24, "
+        "juillet 0, août 0, septembre 24, "
+        f"octobre 24, novembre 24, décembre 24. {said_once}"
     )
 
 
@@ -406,7 +418,7 @@ def test_statement_shades_few_services_only(services: int) -> None:
         *(line(f"Service {n}, 1 To", service=f"s{n}", users=(n,) * 12) for n in range(services))
     )
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
-    legend = " ".join(f"Service {n}" for n in range(services)) + " Détail"
+    legend = " ".join(f"Service {n}" for n in range(services)) + " Une personne"
     assert (legend in text) == (services == 3)
 
 

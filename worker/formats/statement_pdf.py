@@ -76,7 +76,10 @@ def page_data(statement: Statement, seller: Party, look: Look) -> dict[str, obje
 
 
 def _chart(statement: Statement) -> dict[str, object]:
-    """Users by month, for the eye; and in words, for those who do not see it (PDF/UA)."""
+    """Users by month, for the eye; and in words, for those who do not see it (PDF/UA).
+
+    Over several services the same person counts more than once: these are no users any more.
+    """
     names: dict[str, str] = {}
     for line in statement.lines:
         names.setdefault(line.service, _service_label(line))
@@ -88,9 +91,14 @@ def _chart(statement: Statement) -> dict[str, object]:
         if bar["total"] != NO_MONTH
     ]
     title = f"Utilisateurs par mois en {statement.year}"
+    note = ""
+    if len(names) > 1:
+        title = f"Abonnements par mois en {statement.year}, tous services confondus"
+        note = "Une personne qui utilise deux services compte pour deux abonnements."
     return {
-        "title": title if len(names) == 1 else f"{title}, tous services confondus",
-        "alt": f"{title}{NO_BREAK}: {', '.join(said)}.",
+        "title": title,
+        "note": note,
+        "alt": f"{title}{NO_BREAK}: {', '.join(said)}. {note}".rstrip(),
         "services": [names[service] for service in services],
         "months": months,
         "highest": max(1, *(bar["users"] for bar in months)),

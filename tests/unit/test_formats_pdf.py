@@ -304,12 +304,24 @@ def test_internal_credit_note_says_that_it_stays_here() -> None:
 
 def test_rounding_is_printed_when_there_is_some() -> None:
     """A cent of rounding (BT-114) has its line, signed; without it there is none."""
-    invoice, _ = rounding()
-    assert invoice.totals.rounding
-    (text,) = invoice_pages(invoice)
-    assert re.search(r"Total TTC \S+ € Arrondi [+−]0,01 € Net à payer", text)
-    assert plain(f"Net à payer {french(invoice.totals.payable)}") in text
-    assert "Arrondi" not in invoice_pages(two_lines()[0])[0]
+    (text,) = invoice_pages(rounding()[0])
+    assert "Total HT + TVA 10,54 € Arrondi −0,01 € Net à payer 10,53 €" in text
+    assert "Taux de TVA Base HT TVA HT + TVA 20 % 8,78 € 1,76 € 10,54 €" in text
+    (text,) = invoice_pages(two_lines()[0])
+    assert "Total TTC 3 196,80 € Net à payer 3 196,80 €" in text
+    assert "Arrondi" not in text
+    assert "HT + TVA" not in text
+
+
+def test_one_word_has_one_value_on_an_invoice_and_its_statement() -> None:
+    """With rounding too, TTC is the agreed amount everywhere, which is the net to be paid."""
+    invoice, statement = rounding()
+    (bill,) = invoice_pages(invoice)
+    (basis,) = pages(print_statement(statement, invoice.seller, Look()))
+    assert "Total des prestations 8,78 € 10,53 €" in bill
+    assert "Total TTC" not in bill
+    assert "Total TTC 10,53 €" in basis
+    assert "Ce total est le net à payer de la facture" in basis
 
 
 def test_each_sentence_is_printed_once() -> None:

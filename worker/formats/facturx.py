@@ -131,6 +131,7 @@ def page_data(invoice: Invoice, profile: Profile, look: Look) -> dict[str, objec
         "lines-total": "Total crédité" if credit else "Total des prestations",
         "lines": _lines(invoice),
         "carries": _may_need_pages(invoice.lines),
+        "taxed": _taxed(invoice),
         "breakdown": [_breakdown(group) for group in invoice.breakdown],
         "reasons": _reasons(invoice),
         "totals": _totals(invoice),
@@ -236,11 +237,16 @@ def _totals(invoice: Invoice) -> list[tuple[str, str]]:
     rows = [
         ("Total HT", french(totals.net)),
         ("Total TVA", french(totals.vat)),
-        ("Total TTC", french(totals.gross)),
+        (f"Total {_taxed(invoice)}", french(totals.gross)),
     ]
     if totals.rounding:
         rows.append(("Arrondi", french_signed(totals.rounding)))
     return rows
+
+
+def _taxed(invoice: Invoice) -> str:
+    """What BT-112 is called: with some rounding it is not the agreed TTC amount, which is paid."""
+    return "HT + TVA" if invoice.totals.rounding else "TTC"
 
 
 def _payment(invoice: Invoice) -> list[tuple[str, str]]:

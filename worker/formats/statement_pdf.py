@@ -68,7 +68,7 @@ def page_data(statement: Statement, seller: Party, look: Look) -> dict[str, obje
         "lines": [_line(str(index), line) for index, line in enumerate(statement.lines, start=1)],
         "total": french(statement.total),
         "note": "Les prix s’entendent toutes taxes et tous frais compris. "
-        "Ce total est celui de la facture à laquelle cet état est joint.",
+        "Ce total est le net à payer de la facture à laquelle cet état est joint.",
         "sources": [("Grilles tarifaires", ", ".join(statement.grid_versions))],
         "hashes-title": "Empreintes SHA-256 des fichiers de consommation :",
         "hashes": statement.source_files,

@@ -226,10 +226,11 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
 
 def flat(values: Mapping[str, object]) -> str:
     """A small mapping on one line, for the journal."""
-    return ", ".join(
-        f"{key}={json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}"
-        for key, value in values.items()
-    )
+    return ", ".join(f"{key}={_told(value)}" for key, value in values.items())
+
+
+def _told(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _on_path(name: Path) -> bool:

@@ -67,6 +67,11 @@ def test_the_rules_of_the_standard_need_no_technical_detail(sheet: Sheet) -> Non
         ("BR-FR-05", "[BR-FR-05/BT-22] : La mention PMT est absente.", "La mention PMT est"),
         ("UBL-CR-003", "[UBL-CR-003]-A UBL invoice should not include the X", "« X »"),
         ("FX-SCH-A-000027", "Element 'ram:X' must occur exactly 1 times.", "exactement 1 fois"),
+        (
+            "SCHEMATRON",
+            """Element variant 'ram:X[ not(ram:TypeCode="50")]' is marked as not used in it.""",
+            "« ram:X » n'a pas sa place ici",
+        ),
         ("BR-NEW-01", "[BR-NEW-01]-Something new.", "détail technique : « Something new. »"),
     ],
 )

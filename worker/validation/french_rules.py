@@ -205,7 +205,10 @@ _FACTURX = (
         "La valeur de « {0} » n'est pas dans la liste admise.",
     ),
     (
-        re.compile(r"(?:Element|Attribute)(?: variant)? '?([@\w:]+)'? ?(?:is )?marked as not used"),
+        re.compile(
+            r"(?:Element|Attribute)(?: variant)? '?([@\w:]+)(?:\[[^']*\])?'? ?"
+            r"(?:is )?marked as not used"
+        ),
         "« {0} » n'a pas sa place ici dans ce profil.",
     ),
 )

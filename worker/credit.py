@@ -23,6 +23,9 @@ from worker.money import Money, count, french, round_half_up, tax_on
 from worker.period import french_date
 from worker.vat import VatMethod
 
+REASON = " Motif : "
+"""In the first note of a credit note, between the invoice it takes back and the reason."""
+
 
 class NothingToCredit(ValueError):
     """The credit asked for is more than what is left of the invoice, or is of nothing."""
@@ -178,9 +181,8 @@ def _group(
 
 
 def _reason(number: str, issued: date, reason: str) -> str:
-    return (
-        f"Avoir sur la facture n° {number} du {french_date(issued)}. Motif : {reason.rstrip('.')}."
-    )
+    about = f"Avoir sur la facture n° {number} du {french_date(issued)}."
+    return f"{about}{REASON}{reason.rstrip('.')}."
 
 
 def _same(credited: InvoiceLine, line: InvoiceLine) -> bool:

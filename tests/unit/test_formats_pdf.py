@@ -19,6 +19,7 @@ from tests.golden.samples import (
     BOTH,
     MEMBER,
     PAYMENT,
+    SELLER,
     credit_internal,
     credit_partial,
     exempt,
@@ -40,7 +41,7 @@ from worker.formats.facturx import assemble, print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.formats.statement_data import statement_xlsx
 from worker.formats.statement_pdf import print_statement
-from worker.invoice import Invoice, Note
+from worker.invoice import ContactPoint, Invoice, Note
 from worker.money import Money, french
 from worker.statement import Statement
 
@@ -161,9 +162,9 @@ def test_page_says_all_a_finance_department_looks_for() -> None:
         "Date d’échéance 14/02/2026",
         "du 01/01/2025 au 31/12/2025",
         "A1 – dépôt par un fournisseur",
-        "Groupement fermé d'utilisateurs (catégorie 1)",
-        "10,80 €",
-        "108,00 € HT",
+        "Groupement fermé d’utilisateurs (catégorie 1)",
+        "Prix unitaire TTC par mois",
+        "10,80 € soit 108,00 € HT pour 12 mois",
         "Total HT 2 664,00 €",
         "Total TVA 532,80 €",
         "Net à payer 3 196,80 €",
@@ -195,12 +196,29 @@ def test_each_rate_and_each_reason_is_printed() -> None:
 
 
 def test_names_are_printed_as_they_were() -> None:
-    """What means something to typst or XML is printed as it is, never evaluated."""
+    """What means something to typst or XML is printed, never evaluated."""
     documents = rendered(hostile_names)
     for kind in (DocumentKind.FACTURX, DocumentKind.STATEMENT):
         (text,) = pages(documents[kind])
-        assert 'Régie <Œuvre & Été> d\'"Ici" #eval($x$) *gras* _à_ `sys` \\ @ref [ç] {ÿ}' in text
-        assert "1 rue L'Œil & <Fils>" in text
+        assert 'Régie <Œuvre & Été> d’"Ici" #eval($x$) *gras* _à_ `sys` \\ @ref [ç] {ÿ}' in text
+        assert "1 rue L’Œil & <Fils>" in text
+
+
+@PDFS
+def test_a_page_has_one_kind_of_apostrophe(kind: DocumentKind) -> None:
+    """Labels and terms typed with a straight apostrophe are printed like our own words."""
+    for text in pages(rendered(hostile_names)[kind]):
+        assert "’" in text
+        assert "'" not in text
+
+
+def test_references_and_contacts_are_printed_letter_for_letter() -> None:
+    """What is copied from the page and searched for keeps its straight apostrophe."""
+    references = replace(BOTH, engagement="EJ'25")
+    seller = replace(SELLER, contact=ContactPoint(name="Compta", email="o'neil@syndicat.example"))
+    (text,) = invoice_pages(invoice_of(line(), references=references, seller=seller)[0])
+    assert "EJ'25" in text
+    assert "o'neil@syndicat.example" in text
 
 
 def test_long_invoice_repeats_its_header_and_counts_its_pages() -> None:
@@ -283,10 +301,14 @@ def test_credit_note_says_what_it_corrects_and_asks_for_nothing() -> None:
         "Prestations créditées",
         "Total crédité",
         plain(f"Total de l’avoir {french(invoice.totals.payable)}"),
-        "Motif",
-        *(plain(note.text) for note in invoice.notes if not note.code),
+        (
+            "Motif Erreur sur le nombre d’utilisateurs. Le montant de cet avoir est déduit de ce "
+            "qui reste dû sur cette facture ; la part déjà payée, s’il y en a une, est remboursée "
+            "ou déduite d’une autre somme due."
+        ),
     ):
         assert expected in text
+    assert text.count("Motif") == text.count("facture n°") == 1
     for absent in ("Facture n°", "Net à payer", "IBAN", "échéance", "Règlement", "retard"):
         assert absent not in text
     with pikepdf.open(io.BytesIO(print_invoice(invoice, FACTURX_DIRECT, Look()))) as pdf:
@@ -298,6 +320,7 @@ def test_internal_credit_note_says_that_it_stays_here() -> None:
     (text,) = invoice_pages(credit_internal()[0])
     assert "Annule la facture n° F2025-00001 du 15/01/2026" in text
     assert "Avoir interne, non transmis au membre" in text
+    assert "La facture est annulée en entier : aucune somme n’est due à ce titre." in text
     assert "Cadre de facturation" not in text
     assert "non transmis" not in invoice_pages(credit_partial()[0])[0]
 
@@ -361,8 +384,8 @@ def test_statement_computes_every_amount() -> None:
         "Convention CONV-2023-014",
         "Total TTC 3 196,80 €",
         "Utilisateurs 12 12 12 12 12 12 12 12 12 12 12 12 144",
-        "part de l'opérateur 9,60 €",
-        "participation de l'exploitant 1,80 €",
+        "part de l’opérateur 9,60 €",
+        "participation de l’exploitant 1,80 €",
         "10,80 € TTC par utilisateur et par mois",
         "Prix unitaire TTC 11,40 €",
         "144 utilisateurs × mois à 10,80 € TTC, soit 1 555,20 €",
@@ -414,7 +437,7 @@ def test_a_sum_over_services_is_not_called_users() -> None:
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
     said_once = "Une personne qui utilise deux services compte pour deux abonnements."
     assert "Abonnements par mois en 2025, tous services confondus" in text
-    assert f"Stockage et sauvegarde Groupement fermé d'utilisateurs {said_once}" in text
+    assert f"Stockage et sauvegarde Groupement fermé d’utilisateurs {said_once}" in text
     assert "Utilisateurs par mois" not in text
     assert chart_text(statement) == (
         "Abonnements par mois en 2025, tous services confondus : mai 24, juin 24, "
@@ -527,6 +550,27 @@ def test_a_logo_is_whole_whatever_its_shape(
         (figure,) = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o]
         left, bottom, right, top = (float(edge) * 25.4 / 72 for edge in figure.A[0].BBox)
     assert (right - left, top - bottom) == pytest.approx(printed, abs=0.01)
+
+
+def test_usual_documents_with_a_logo_hold_on_one_page() -> None:
+    """Two services, one with components and another number of users each month, and a logo."""
+    rated = (gfu(users=tuple(range(20, 29))), line(users=(41,) * 12))
+    invoice, statement = invoice_of(*rated)
+    look = Look(logo=picture("PNG", (100, 100)))
+    assert len(pages(print_invoice(invoice, FACTURX_DIRECT, look))) == 1
+    (text,) = pages(print_statement(statement, invoice.seller, look))
+    assert "Sources Grilles tarifaires 2023" in text
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+@pytest.mark.parametrize("terms", [1, 40, 150])
+def test_the_account_is_whole_and_the_terms_may_go_on(count: int, terms: int) -> None:
+    """Title, account and reference are on one page; of the terms no word is cut, over any pages."""
+    words = [f"clause-{number:03d}" for number in range(terms * 10)]
+    invoice, _ = invoice_of(*(gfu() for _ in range(count)))
+    texts = invoice_pages(replace(invoice, payment_terms=" ".join(words)))
+    assert sum(bool(re.search(r"Règlement Mode .* à rappeler F2025", text)) for text in texts) == 1
+    assert re.findall(r"clause-\d{3,4}", " ".join(texts)) == words
 
 
 def test_a_sign_without_font_is_refused() -> None:

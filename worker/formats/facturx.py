@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
+from worker.credit import REASON
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
 from worker.formats.look import Look
 from worker.formats.mapping import invoice_note, tax_identifiers
@@ -23,6 +24,7 @@ from worker.formats.wording import (
     grouped_siret,
     look_data,
     party,
+    typographic,
 )
 from worker.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.money import NO_BREAK, french, french_integer
@@ -52,7 +54,7 @@ def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
     Raises:
         ValueError: when a text cannot be printed.
     """
-    return typeset("invoice", page_data(invoice, profile, look), invoice.issue_date)
+    return typeset("invoice", typographic(page_data(invoice, profile, look)), invoice.issue_date)
 
 
 def assemble(
@@ -212,8 +214,8 @@ def _line(line: InvoiceLine) -> dict[str, object]:
         "quantity": french_integer(line.quantity),
         "price": french(line.unit_price_gross),
         "net_price": [
-            f"{french_decimal(line.price)}{NO_BREAK}€{NO_BREAK}HT",
-            f"les {line.price_base} mois",
+            f"soit {french_decimal(line.price)}{NO_BREAK}€{NO_BREAK}HT",
+            f"pour {line.price_base} mois",
         ],
         "net": french(line.net),
         "rate": french_rate(line.vat),
@@ -268,14 +270,32 @@ def _notes(invoice: Invoice) -> list[str]:
 
     A credit note, of which nothing is to be paid, has neither terms nor coded notes on paying.
     """
-    texts = [note.text for note in invoice.notes if not (note.code and invoice.is_credit_note)]
-    if not invoice.is_credit_note:
-        texts.insert(0, invoice.payment_terms)
+    if invoice.is_credit_note:
+        texts = [_reason(note.text) for note in invoice.notes if not note.code]
+        texts.append(_what_next(invoice))
+    else:
+        texts = [invoice.payment_terms, *(note.text for note in invoice.notes)]
     said: list[str] = []
     for text in texts:
         if text and not any(_words(text) in _words(other) for other in said):
             said.append(text)
     return said
+
+
+def _reason(text: str) -> str:
+    """The reason alone: the page names the invoice at its top, and its heading says « Motif »."""
+    reason = text.partition(REASON)[2] or text
+    return reason[:1].upper() + reason[1:]
+
+
+def _what_next(invoice: Invoice) -> str:
+    """What becomes of the amount, true whether the invoice was paid, partly paid or not at all."""
+    if invoice.internal:
+        return "La facture est annulée en entier : aucune somme n’est due à ce titre."
+    return (
+        "Le montant de cet avoir est déduit de ce qui reste dû sur cette facture ; la part déjà "
+        "payée, s’il y en a une, est remboursée ou déduite d’une autre somme due."
+    )
 
 
 def _words(text: str) -> str:

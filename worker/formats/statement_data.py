@@ -108,7 +108,7 @@ def statement_xlsx(statement: Statement) -> bytes:
             heading=(
                 f"{title} du {french_date(issued)}",
                 " – ".join((member.name, f"SIRET {grouped_siret(member.siret)}", convention)),
-                f"Services de l’année {statement.year} – prix toutes taxes comprises",
+                f"Services de l'année {statement.year} – prix toutes taxes comprises",
             ),
             total=statement.total,
         )

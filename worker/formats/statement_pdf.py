@@ -5,7 +5,14 @@ from typing import TypedDict
 
 from worker.formats.look import Look
 from worker.formats.typesetting import typeset
-from worker.formats.wording import computation, french_period, grouped_siret, look_data, party
+from worker.formats.wording import (
+    computation,
+    french_period,
+    grouped_siret,
+    look_data,
+    party,
+    typographic,
+)
 from worker.invoice import Party
 from worker.money import NO_BREAK, count, french, french_integer
 from worker.period import MONTH_NAMES, french_date
@@ -38,7 +45,9 @@ def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
     Raises:
         ValueError: when a text cannot be printed.
     """
-    return typeset("statement", page_data(statement, seller, look), statement.issue_date)
+    return typeset(
+        "statement", typographic(page_data(statement, seller, look)), statement.issue_date
+    )
 
 
 def page_data(statement: Statement, seller: Party, look: Look) -> dict[str, object]:

@@ -11,6 +11,9 @@ from worker.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_intege
 from worker.period import Period, french_date
 from worker.vat import VatCategory, VatRegime
 
+EXACT = frozenset({"author", "contact", "hashes", "keywords", "look", "references"})
+"""Parts of a page's data that are printed or kept letter for letter."""
+
 
 def party(who: Party, vat_number: str) -> dict[str, object]:
     """A party for the page; ``vat_number`` is the one that may be printed, or nothing."""
@@ -27,6 +30,26 @@ def party(who: Party, vat_number: str) -> dict[str, object]:
         "lines": [row for row in rows if row],
         "contact": [fact for fact in facts if fact],
     }
+
+
+def typographic(data: dict[str, object]) -> dict[str, object]:
+    """What is printed, with one kind of apostrophe: a page mixes our words with other people's.
+
+    References and contacts stay as they are: they are copied, typed and searched for.
+    """
+    return {key: value if key in EXACT else _curled(value) for key, value in data.items()}
+
+
+def _curled(value: object) -> object:
+    match value:
+        case str():
+            return value.replace("'", "’")
+        case dict():
+            return typographic(value)
+        case list() | tuple():
+            return [_curled(inner) for inner in value]
+        case _:
+            return value
 
 
 def address_lines(address: Address) -> list[str]:
@@ -83,5 +106,5 @@ def computation(text: str) -> str:
     """A computation in the typography of print: no line ends inside what is read in one breath."""
     for sign in (":", ";", "×", "=", "+"):
         text = text.replace(f" {sign} ", f"{NO_BREAK}{sign} ")
-    text = text.replace("grille ", f"grille{NO_BREAK}").replace("'", "’")
+    text = text.replace("grille ", f"grille{NO_BREAK}")
     return re.sub(r"(?<=\d) (?=utilisateurs?\b)", NO_BREAK, text)

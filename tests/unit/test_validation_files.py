@@ -17,6 +17,7 @@ from worker.validation.files import FileKind, Verdict, validate_file
 
 UBL = ubl_xml()
 CII = cii_xml()
+FILES = Path(__file__).parents[1] / "golden" / "files"
 
 
 def pdf(
@@ -75,7 +76,31 @@ def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind:
 )
 def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
     """A claim whose calculation rules are not here is said to be incompletely checked."""
-    assert verdict_on(tmp_path, content) == [Verdict.INVALID, kind, "CLAIM-UNKNOWN"]
+    assert verdict_on(tmp_path, content) == [Verdict.INCONCLUSIVE, kind, "CLAIM-UNKNOWN"]
+
+
+@pytest.mark.parametrize("profile", [None, "chorus"])
+@pytest.mark.parametrize(
+    "path", sorted(FILES.glob("*.chorus-e1.ubl.xml")), ids=lambda path: path.name.split(".")[0]
+)
+def test_the_native_ubl_of_chorus_pro_is_never_judged_by_en_16931(
+    path: Path, profile: str | None
+) -> None:
+    """Our own breaks no rule that can be run, and only the portal's qualification can conclude."""
+    answer = validate_file(path, service(), profile)
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.kind is FileKind.CHORUS_UBL
+    assert [finding.code for finding in answer.findings] == ["CLAIM-NATIVE"]
+
+
+def test_a_broken_rule_is_seen_where_nothing_can_conclude(tmp_path: Path) -> None:
+    """An unknown profile excuses neither a wrong sum nor what Chorus Pro is known to refuse."""
+    native = (FILES / "two-lines.chorus-e1.ubl.xml").read_bytes()
+    wrong = changed(native, ">2664.00</cbc:TaxExclusive", ">2665.00</cbc:TaxExclusive")
+    assert verdict_on(tmp_path, wrong)[0] == Verdict.INVALID
+    without = changed(native, ">A1</cbc:ProfileID>", ">S1</cbc:ProfileID>")
+    assert verdict_on(tmp_path, without, None)[0] == Verdict.INCONCLUSIVE
+    assert verdict_on(tmp_path, without)[0] == Verdict.INVALID
 
 
 def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:

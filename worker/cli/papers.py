@@ -73,17 +73,23 @@ def validate(
 ) -> None:
     """Contrôle des factures électroniques, les nôtres ou non.
 
-    Code de sortie : 0 valides, 1 invalides, 2 illisibles.
+    Code de sortie : 0 valides, 1 invalides ou non concluants, 2 illisibles.
     """
     from dataclasses import replace
 
     from worker.validation.files import Verdict, validate_file
     from worker.validation.service import ValidationService
 
-    codes = {Verdict.VALID: DONE, Verdict.INVALID: TO_LOOK_AT, Verdict.UNREADABLE: UNREADABLE}
+    codes = {
+        Verdict.VALID: DONE,
+        Verdict.INVALID: TO_LOOK_AT,
+        Verdict.INCONCLUSIVE: TO_LOOK_AT,
+        Verdict.UNREADABLE: UNREADABLE,
+    }
     words = {
         Verdict.VALID: "valide",
         Verdict.INVALID: "INVALIDE",
+        Verdict.INCONCLUSIVE: "NON CONCLUANT",
         Verdict.UNREADABLE: "ILLISIBLE",
     }
     with ValidationService() as service:

@@ -46,6 +46,10 @@ _UBL_ROOTS = {
 }
 
 
+_NATIVE = "boolean(//cac:PartyIdentification/cbc:ID[@schemeName = '1'])"
+"""How Chorus Pro's own UBL marks a SIRET; EN 16931 has no such attribute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a document says it follows.
@@ -53,12 +57,14 @@ class Claim:
     Attributes:
         profile: BT-24 as written, empty when absent.
         rules: what to run, the schema first.
-        findings: what these rules leave unchecked.
+        findings: what these rules leave unchecked; a blocking one: they cannot conclude.
+        native: whether it is in Chorus Pro's own UBL, older than EN 16931.
     """
 
     profile: str
     rules: tuple[Rules, ...]
     findings: tuple[Finding, ...] = ()
+    native: bool = False
 
 
 def read_claim(tree: etree._ElementTree) -> Claim:
@@ -70,6 +76,8 @@ def read_claim(tree: etree._ElementTree) -> Claim:
     root = tree.getroot()
     if schema := _UBL_ROOTS.get(str(root.tag)):
         profile = str(root.xpath("string(cbc:CustomizationID)", namespaces=NAMESPACES)).strip()
+        if not profile and root.xpath(_NATIVE, namespaces=NAMESPACES):
+            return Claim(profile, (schema,), (_native(),), native=True)
         return _ubl(schema, profile)
     if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice":
         profile = str(root.xpath(_GUIDELINE, namespaces=NAMESPACES)).strip()
@@ -106,6 +114,17 @@ def _own_rules(profile: str) -> Finding:
         remedy="Celles d'EN 16931 le sont ; contrôlez les autres chez qui les publie.",
         severity=Severity.WARNING,
         value=profile[:120],
+    )
+
+
+def _native() -> Finding:
+    return Finding(
+        code="CLAIM-NATIVE",
+        message="Ce document est écrit dans l'UBL propre à Chorus Pro, plus ancien qu'EN 16931 : "
+        "ses règles de calcul ne sont pas connues ici, le contrôle est incomplet et ne peut pas "
+        "conclure.",
+        remedy="Déposez-le sur la plateforme de qualification de Chorus Pro pour le savoir ; ou "
+        "transmettez le Factur-X.",
     )
 
 

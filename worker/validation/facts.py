@@ -151,6 +151,11 @@ def check_facts(tree: etree._ElementTree) -> Report:
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
 
 
+def is_credit_note(root: _Element) -> bool:
+    """Whether the type of a document in UBL or CII (BT-3) is that of a credit note."""
+    return CREDIT_NOTE in {node.text for node in _nodes(root, TYPE)}
+
+
 @cache
 def rule_set() -> RuleSet:
     """These limits, as recorded beside a verdict."""
@@ -180,10 +185,10 @@ def _presence(root: _Element) -> Iterator[Finding]:
             where=_path(root, FRAMEWORK),
         )
     codes = {node.text for node in _nodes(root, PAYMENT_CODE)}
-    is_credit_note = CREDIT_NOTE in {node.text for node in _nodes(root, TYPE)}
-    if not codes and not is_credit_note:
+    credit_note = is_credit_note(root)
+    if not codes and not credit_note:
         yield _missing(PAYMENT_CODE, root)
-    if codes and is_credit_note:
+    if codes and credit_note:
         yield Finding(
             code=limits.PAYMENT_CODE.code,
             message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",

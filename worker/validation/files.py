@@ -16,7 +16,7 @@ from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import EN16931, Claim, Rules, read_claim
 from worker.validation.dates import wrong_dates
 from worker.validation.embedded import embedded_xml
-from worker.validation.facts import NAMESPACES, check_facts
+from worker.validation.facts import NAMESPACES, check_facts, is_credit_note
 from worker.validation.schemas import Schema
 from worker.validation.service import ValidationService
 from worker.validation.sheets import Sheet
@@ -34,6 +34,8 @@ class Verdict(StrEnum):
     VALID = "valid"
     INVALID = "invalid"
     """It is an invoice, and breaks a rule."""
+    INCONCLUSIVE = "inconclusive"
+    """No rule that could be run is broken, but those of its profile are not here."""
     UNREADABLE = "unreadable"
     """It is not an invoice that can be read: nothing was validated."""
 
@@ -43,6 +45,7 @@ class FileKind(StrEnum):
 
     UBL_INVOICE = "facture UBL 2.1"
     UBL_CREDIT_NOTE = "avoir UBL 2.1"
+    CHORUS_UBL = "facture ou avoir, UBL propre à Chorus Pro"
     CII = "facture CII"
     CII_EN16931 = "facture CII, profil EN 16931"
     CII_FACTURX = "facture CII, autre profil Factur-X"
@@ -105,21 +108,27 @@ def validate_file(
         return FileVerdict(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
         )
-    reports = service.check(content, _rules(claim, profile))
+    reports = service.check(content, _rules(tree, claim, profile))
     if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
-    findings = (*claim.findings, *wrong_dates(tree), *_all(reports))
+    findings = (*wrong_dates(tree), *_all(reports))
     if reports[0].valid:
         findings += tuple(wrong_amounts(tree, tolerant=not TOLERANT.isdisjoint(claim.rules)))
-    complete = all(report.valid for report in reports) and not has_blocking(findings)
+    sound = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,
         kind=_kind(claim, hybrid=hybrid),
-        verdict=Verdict.VALID if complete else Verdict.INVALID,
+        verdict=_verdict(claim, sound=sound),
         reports=reports,
-        findings=findings,
+        findings=(*claim.findings, *findings),
     )
+
+
+def _verdict(claim: Claim, *, sound: bool) -> Verdict:
+    if not sound:
+        return Verdict.INVALID
+    return Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
 
 
 def _all(reports: Iterable[Report]) -> Iterator[Finding]:
@@ -130,11 +139,17 @@ def _is_structural(finding: Finding) -> bool:
     return finding.code.startswith("XSD-")
 
 
-def _rules(claim: Claim, profile: str | None) -> tuple[Rules, ...]:
-    """Our own profile last: it supposes the schema, and says nothing of the calculations."""
-    if profile == CHORUS and claim.rules[0] is Schema.UBL_INVOICE:
-        return (*claim.rules, Schema.CHORUS_UBL_INVOICE)
-    return claim.rules
+def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple[Rules, ...]:
+    """Our own profile last: it supposes the schema, and says nothing of the calculations.
+
+    It wants a means of payment, which a credit note, an ``Invoice`` in the native UBL, must not
+    have.
+    """
+    if profile != CHORUS or claim.rules[0] is not Schema.UBL_INVOICE:
+        return claim.rules
+    if claim.native and is_credit_note(tree.getroot()):
+        return claim.rules
+    return (*claim.rules, Schema.CHORUS_UBL_INVOICE)
 
 
 def _read(path: Path) -> bytes:
@@ -206,6 +221,8 @@ def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
 
 def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
     match claim.rules[0]:
+        case Schema.UBL_INVOICE if claim.native:
+            return FileKind.CHORUS_UBL
         case Schema.UBL_INVOICE:
             return FileKind.UBL_INVOICE
         case Schema.UBL_CREDIT_NOTE:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-SIRET = "24820001600017"
+SIRET = "99900007800017"
 OTHER_SIRET = "99900001100018"
 VAT_NUMBER = "FR66999000011"
 

@@ -15,7 +15,7 @@ from worker.vat import VatCategory, VatRegime
 
 SELLER_SIRET = "99999900600011"
 SELLER_VAT = "FR42999999006"
-BUYER_SIRET = "24820001600017"
+BUYER_SIRET = "99900007800017"
 IBAN = "FR1420041010050500013M02606"
 STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))
 REDUCED = VatRegime(category=VatCategory.STANDARD, rate=Decimal("5.5"))
@@ -25,7 +25,7 @@ OUT_OF_SCOPE = VatRegime(
     reason_code="VATEX-EU-O",
 )
 SOURCE = SourceRow(file_sha256="0" * 64, row=2)
-_ADDRESS = Address(line1="1 rue de l'Exemple", postcode="82000", city="Montauban")
+_ADDRESS = Address(line1="1 rue de l'Exemple", postcode="82000", city="Villefictive")
 
 
 def rated_line(price: int = 2220, users: int = 12, vat: VatRegime = STANDARD) -> RatedLine:

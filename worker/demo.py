@@ -1,9 +1,8 @@
 """The example of ``demo``: a syndicat, its members and a year of use, as files to import.
 
-All of it is made up, except the two public bodies that the convention names; identifiers only
-have correct keys. The first twelve members are the story: every tier, several categories, one
-that joined in May, one that left in September, one without GFU, and every demand a structure can
-make. Beyond twelve, members are drawn from the seed.
+All of it is made up; identifiers only have correct keys. The first twelve members are the story:
+every tier, several categories, one that joined in May, one that left in September, one without
+GFU, and every demand a structure can make. Beyond twelve, members are drawn from the seed.
 """
 
 import csv
@@ -89,11 +88,11 @@ def _fictitious(serial: int, town: str, **facts: Any) -> Case:  # noqa: ANN401 -
 
 STORY = (
     Case(
-        name="Communauté de Communes des Deux Rives",
-        siret="24820001600017",
-        street="2 rue du Général Vidalot",
+        name="Communauté de Communes du Val-Fictif",
+        siret="99900007800017",
+        street="2 rue du Moulin Neuf",
         postcode="82400",
-        city="Valence d'Agen",
+        city="Val-d'Amont",
         category=1,
         tiers=((1, 1, 12),),
         users=12,
@@ -259,7 +258,7 @@ def _write_secrets(path: Path) -> None:
 def _directory(members: Iterable[Case]) -> list[dict[str, object]]:
     seller: dict[str, object] = {
         "siret": SELLER,
-        "name": "Syndicat mixte Tarn-et-Garonne Aménagement",
+        "name": "Syndicat mixte du Numérique Fictif",
         "public": True,
         "active": True,
     }

@@ -110,7 +110,7 @@ def test_a_year_without_prices_parks_its_members(demo: Path) -> None:
     """Use in a year that no grid covers is never billed at zero."""
     path = demo.parent / "usage-2022.csv"
     rows = "".join(
-        f"24820001600017;{service};{tier};2022-{month:02d};5\n"
+        f"99900007800017;{service};{tier};2022-{month:02d};5\n"
         for service, tier in (("stockage", "1"), ("gfu", ""))
         for month in range(1, 13)
     )
@@ -118,8 +118,8 @@ def test_a_year_without_prices_parks_its_members(demo: Path) -> None:
     subscriptions = demo.parent / "abonnements-2022.csv"
     subscriptions.write_text(
         "siret;service;palier;categorie;debut;fin\n"
-        "24820001600017;stockage;1;1;01/01/2022;31/12/2022\n"
-        "24820001600017;gfu;;1;01/01/2022;31/12/2022\n",
+        "99900007800017;stockage;1;1;01/01/2022;31/12/2022\n"
+        "99900007800017;gfu;;1;01/01/2022;31/12/2022\n",
         "utf-8",
     )
     assert run("import", "subscriptions", subscriptions, config=demo).code == 0

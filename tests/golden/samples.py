@@ -1,7 +1,6 @@
 """Invoices, credit notes and statements made up for tests, by the real computing path.
 
-Bodies other than the two of the convention are fictitious, and all numbers are made up; those
-that have a check digit pass it.
+All bodies are fictitious, and all numbers are made up; those that have a check digit pass it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,22 +35,22 @@ OUT_OF_SCOPE = VatRegime(
     reason_code="VATEX-EU-O",
 )
 SELLER = Party(
-    name="Syndicat mixte Tarn-et-Garonne Aménagement",
+    name="Syndicat mixte du Numérique Fictif",
     siret="29999999500010",
     address=Address(
-        line1="Hôtel du Département",
-        line2="100 boulevard Hubert Gouze",
+        line1="Hôtel du Syndicat",
+        line2="100 boulevard de l'Exemple",
         postcode="82000",
-        city="Montauban",
+        city="Villefictive",
     ),
     vat_number="FR47299999995",
     legal_form="Syndicat mixte ouvert",
     contact=ContactPoint(name="Service facturation", email="facturation@syndicat.example"),
 )
 MEMBER = Member(
-    siret="24820001600017",
-    name="Communauté de Communes des Deux Rives",
-    address=Address(line1="2 rue du Général Vidalot", postcode="82400", city="Valence d'Agen"),
+    siret="99900007800017",
+    name="Communauté de Communes du Val-Fictif",
+    address=Address(line1="2 rue du Moulin Neuf", postcode="82400", city="Val-d'Amont"),
     convention="CONV-2023-014",
 )
 PAYMENT = PaymentMeans(
@@ -194,7 +193,7 @@ def exempt() -> tuple[Invoice, Statement]:
 
 def out_of_scope() -> tuple[Invoice, Statement]:
     """An activity outside VAT (category O), though both bodies have a VAT number."""
-    return invoice_of(line(vat=OUT_OF_SCOPE), member=replace(MEMBER, vat_number="FR27248200016"))
+    return invoice_of(line(vat=OUT_OF_SCOPE), member=replace(MEMBER, vat_number="FR73999000078"))
 
 
 def two_rates() -> tuple[Invoice, Statement]:

@@ -38,7 +38,7 @@ from worker.storage import Store, invoices, journal, records
 from worker.storage.records import Changes
 
 MEMBERS = (
-    f"{SIRET};Communauté de Communes des Deux Rives;2 rue Vidalot;82400;Valence d'Agen;C-1;",
+    f"{SIRET};Communauté de Communes du Val-Fictif;2 rue du Moulin;82400;Val-d'Amont;C-1;",
     f"{OTHER};Commune fictive;1 rue A;01000;Bourg;C-2;referent@exemple.invalid",
 )
 GOOD = {
@@ -216,7 +216,7 @@ def test_every_bad_row_is_told_with_its_place_and_remedy(known: Store, tmp_path:
         f"{SIRET};gfu;;2025-01;-3",
         f"{SIRET};gfu;;2025-02;2,5",
         f"{SIRET};gfu;;2025-03;4",
-        "24820001600018;gfu;;2025-04;4",
+        "99900007800018;gfu;;2025-04;4",
         f"{SIRET};gfu;;mars;4",
         f"{SIRET};gfu;;2025-05;",
         f"{UNKNOWN};gfu;;2025-05;1",
@@ -231,7 +231,7 @@ def test_every_bad_row_is_told_with_its_place_and_remedy(known: Store, tmp_path:
     assert told == {
         ("IMPORT-USERS", "ligne 2, colonne « utilisateurs »", "-3"),
         ("IMPORT-USERS", "ligne 3, colonne « utilisateurs »", "2,5"),
-        ("IMPORT-SIRET", "ligne 5, colonne « siret »", "24820001600018"),
+        ("IMPORT-SIRET", "ligne 5, colonne « siret »", "99900007800018"),
         ("IMPORT-MONTH", "ligne 6, colonne « mois »", "mars"),
         ("IMPORT-EMPTY", "ligne 7, colonne « utilisateurs »", ""),
         ("IMPORT-UNKNOWN-MEMBER", "ligne 8, colonne « siret »", ""),

@@ -14,7 +14,7 @@ from worker.audit import EMPTY, EventTag, JournalEvent, verify
 from worker.storage import Store, journal
 
 
-def _append(session: Session, number: int, subject: str = "24820001600017/2025") -> JournalEvent:
+def _append(session: Session, number: int, subject: str = "99900007800017/2025") -> JournalEvent:
     return journal.append(
         session,
         at=NOW,

@@ -131,7 +131,7 @@ def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
             text(
                 "INSERT INTO invoice (siret, member_name, year, status, status_since, total_cents, "
                 "number, version, findings, flux_number, portal_status, detail, checks) VALUES "
-                "('24820001600017', 'CC', 2025, 'integrated', '2026-01-05T09:00:00.000000Z', "
+                "('99900007800017', 'CC', 2025, 'integrated', '2026-01-05T09:00:00.000000Z', "
                 "319680, 'BSN-2026-00001', 1, '[]', '', '', '', 0)"
             )
         )

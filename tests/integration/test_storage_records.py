@@ -24,7 +24,7 @@ REFERENCES = BillingReferences(siret=SIRET, year=2025, service_code="SERV", enga
 def test_a_member_is_brought_up_to_date(store: Store) -> None:
     """Added, unchanged, changed: and the last version is what is read."""
     file_id = add_members(store)
-    moved = replace(MEMBER, address=replace(MEMBER.address, city="Montauban"))
+    moved = replace(MEMBER, address=replace(MEMBER.address, city="Villefictive"))
     with store.transaction() as session:
         assert records.put_member(session, MEMBER, file_id, 2) == Changes(unchanged=1)
         assert records.put_member(session, moved, file_id, 3) == Changes(changed=1)

@@ -61,10 +61,10 @@ def test_a_rehearsal_keeps_nothing(store: Store) -> None:
 def test_reading_writes_nothing(store: Store) -> None:
     """What is written by mistake in a reading block is dropped."""
     with store.reading() as session:
-        kept.cache_entry(session, "24820001600017", "{}", NOW)
+        kept.cache_entry(session, "99900007800017", "{}", NOW)
         session.flush()
     with store.reading() as session:
-        assert kept.cached_entry(session, "24820001600017") is None
+        assert kept.cached_entry(session, "99900007800017") is None
 
 
 def test_reading_sees_one_instant(store: Store) -> None:
@@ -122,13 +122,13 @@ def test_a_naive_instant_is_refused(store: Store) -> None:
     """Somebody's local time never enters a column nor the journal."""
     naive = datetime(2026, 1, 5, 2, 0)  # noqa: DTZ001 - the mistake under test
     with pytest.raises(StatementError, match="naive"), store.transaction() as session:
-        kept.cache_entry(session, "24820001600017", "{}", naive)
+        kept.cache_entry(session, "99900007800017", "{}", naive)
     with pytest.raises(ValueError, match="naive"), store.transaction() as session:
         journal.append(
             session, at=naive, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )
     with store.reading() as session:
-        assert kept.cached_entry(session, "24820001600017") is None
+        assert kept.cached_entry(session, "99900007800017") is None
 
 
 def test_a_cut_connection_is_said_and_nothing_is_half_done(
@@ -217,8 +217,8 @@ def test_instants_come_back_in_utc(store: Store) -> None:
     """An instant of any zone is the same instant when read."""
     paris = datetime.fromisoformat("2026-01-05T03:00:00.000001+01:00")
     with store.transaction() as session:
-        kept.cache_entry(session, "24820001600017", "{}", paris)
+        kept.cache_entry(session, "99900007800017", "{}", paris)
     with store.reading() as session:
-        entry = kept.cached_entry(session, "24820001600017")
+        entry = kept.cached_entry(session, "99900007800017")
     assert entry == (paris, "{}")
     assert entry[0].utcoffset() == UTC.utcoffset(None)

@@ -148,10 +148,10 @@ def test_page_says_all_a_finance_department_looks_for() -> None:
     (text,) = pages(rendered()[DocumentKind.FACTURX])
     for expected in (
         "Facture n° F2025-00001",
-        "Syndicat mixte Tarn-et-Garonne Aménagement",
+        "Syndicat mixte du Numérique Fictif",
         "N° TVA FR47299999995",
-        "Communauté de Communes des Deux Rives",
-        "SIRET 248 200 016 00017",
+        "Communauté de Communes du Val-Fictif",
+        "SIRET 999 000 078 00017",
         "Syndicat mixte ouvert",
         "Nature de l’opération Prestation de services",
         "Total des prestations 2 664,00 € 3 196,80 €",
@@ -516,7 +516,7 @@ def test_a_logo_is_printed_with_a_text_for_those_who_do_not_see_it() -> None:
         texts = [
             str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
         ]
-    assert texts == ["Logo de Syndicat mixte Tarn-et-Garonne Aménagement"]
+    assert texts == ["Logo de Syndicat mixte du Numérique Fictif"]
 
 
 def picture(kind: str, size: tuple[int, int]) -> bytes:

@@ -30,14 +30,14 @@ def test_members_come_with_their_contact(tmp_path: Path) -> None:
         read(
             csv(
                 tmp_path / "membres.csv",
-                f"{MEMBERS}{OTHER_SIRET};Commune fictive;1 rue A;Bât. B;82000;Montauban;"
+                f"{MEMBERS}{OTHER_SIRET};Commune fictive;1 rue A;Bât. B;82000;Villefictive;"
                 f"{VAT_NUMBER};C-2;;referent@exemple.invalid\n"
                 f"{SIRET};Autre commune;2 rue B;;01000;Bourg;;C-1;;\n",
             ),
             ImportKind.MEMBERS,
         )
     )
-    address = Address(line1="1 rue A", line2="Bât. B", postcode="82000", city="Montauban")
+    address = Address(line1="1 rue A", line2="Bât. B", postcode="82000", city="Villefictive")
     assert rows[0] == Row(
         row=2,
         value=(
@@ -93,7 +93,7 @@ def test_every_wrong_cell_of_a_row_is_reported_in_its_place(tmp_path: Path) -> N
     source = csv(
         tmp_path / "usage.csv",
         "siret;service;mois;utilisateurs\n"
-        f"24820001600018;;2025-13;{'9' * 2000}\n"
+        f"99900007800018;;2025-13;{'9' * 2000}\n"
         f"{SIRET};gfu;2025-12;3\n",
     )
     refused, good = read(source, ImportKind.USAGE)

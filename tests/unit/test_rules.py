@@ -103,8 +103,8 @@ DAY = date(2026, 1, 12)
 CENT_OFF = replace(draft().breakdown[0], tax=Money(53279))
 REFUSALS = [
     ("CHORUS-SIRET", seller(siret="99999900600012", vat_number="")),
-    ("CHORUS-SIRET", buyer(siret="248200016")),
-    ("CHORUS-SIRET", buyer(siret="248 200 016 00017")),
+    ("CHORUS-SIRET", buyer(siret="999000078")),
+    ("CHORUS-SIRET", buyer(siret="999 000 078 00017")),
     ("CHORUS-NAME", buyer(name="x" * 100)),
     ("CHORUS-NAME", seller(name=" ")),
     ("CHORUS-ADDRESS", address(city="")),
@@ -127,8 +127,8 @@ REFUSALS = [
     ("CHORUS-CHARACTER", line(name="Stockage\x00")),
     ("VAT-NUMBER", seller(vat_number="")),
     ("VAT-NUMBER", seller(vat_number="FR43999999006")),
-    ("VAT-NUMBER", seller(vat_number="FR27248200016")),
-    ("VAT-NUMBER", buyer(vat_number="FR 27 248200016")),
+    ("VAT-NUMBER", seller(vat_number="FR73999000078")),
+    ("VAT-NUMBER", buyer(vat_number="FR 73 999000078")),
     ("VAT-BREAKDOWN", line(vat=REDUCED)),
     ("VAT-BREAKDOWN", breakdown(tax=Money(53282))),
     ("VAT-BREAKDOWN", breakdown(taxable=Money(266401))),
@@ -251,7 +251,7 @@ def test_accents_are_letters_in_a_service_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [seller(vat_number="FR42999999006"), buyer(vat_number="FR27248200016")]
+    "change", [seller(vat_number="FR42999999006"), buyer(vat_number="FR73999000078")]
 )
 def test_out_of_scope_forbids_vat_numbers(change: Change) -> None:
     """BR-O-02: an invoice outside VAT shows no VAT number, and is right without one."""

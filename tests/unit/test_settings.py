@@ -83,7 +83,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         tmp_path,
         ('channel = "api"', 'channel = "fax"'),
         ('name = "Syndicat', 'name = 3 # "Syndicat'),
-        ('city = "Montauban"', 'city = " "'),
+        ('city = "Villefictive"', 'city = " "'),
         ('postcode = "82000"', 'postcode = "٨٢٠٠٠"'),
         ("due_days = 30", "due_days = 30.5"),
         ('campaign_day = "01-05"', 'campaign_day = "02-31"'),

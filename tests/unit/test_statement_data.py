@@ -77,7 +77,7 @@ def test_csv_opens_in_a_french_spreadsheet() -> None:
     assert content.startswith(b"\xef\xbb\xbf")
     assert header == "\ufeff" + ";".join([*IDENTITY, *(caption for caption, _ in MONTH)])
     assert ";01/2025;12;10,80;129,60;" in first
-    assert "248\u00a0200\u00a0016\u00a000017" in first
+    assert "999\u00a0000\u00a0078\u00a000017" in first
 
 
 @pytest.mark.parametrize("text", HOSTILE)

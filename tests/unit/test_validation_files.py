@@ -119,7 +119,7 @@ def test_a_date_outside_the_calendar_is_refused(tmp_path: Path, wrong: str) -> N
 
 def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
     """A SIREN is right in UBL and wrong for Chorus Pro; the reports name the rules that ran."""
-    siren = changed(UBL, ">24820001600017<", ">248200016<", 2)
+    siren = changed(UBL, ">99900007800017<", ">999000078<", 2)
     assert verdict_on(tmp_path, siren, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
     assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
     reports = validate_file(tmp_path / "facture", service(), "chorus").reports
@@ -136,7 +136,7 @@ FACTS = [
     (">EJ-2025/001<", f">{'x' * 51}<", "CHORUS-ENGAGEMENT"),
     (">CONV-2023-07<", f">{'x' * 51}<", "CHORUS-CONTRACT"),
     ('"0009">99999900600011<', '"0009">99999900600012<', "CHORUS-SIRET"),
-    ('"0002">24820001600017<', '"0002">248200016<', "CHORUS-SIRET"),
+    ('"0002">99900007800017<', '"0002">999000078<', "CHORUS-SIRET"),
     (">Commune fictive<", f">{'x' * 100}<", "CHORUS-NAME"),
     (">FR1420041010050500013M02606<", ">FR1520041010050500013M02606<", "CHORUS-IBAN"),
 ]

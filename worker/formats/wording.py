@@ -98,7 +98,7 @@ def grouped_iban(iban: str) -> str:
 
 
 def grouped_siret(siret: str) -> str:
-    """``248 200 016 00017``, the SIREN first; a spreadsheet would round fourteen bare digits."""
+    """``999 000 078 00017``, the SIREN first; a spreadsheet would round fourteen bare digits."""
     return NO_BREAK.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
 
 

@@ -72,7 +72,7 @@ def _rows(sheet: CalamineSheet, errors: Collection[Place]) -> Iterator[tuple[int
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as text, exactly: ``24820001600017.0`` is fourteen digits, a date is ISO 8601."""
+    """A cell as text, exactly: ``99900007800017.0`` is fourteen digits, a date is ISO 8601."""
     match cell:
         case str():
             return cell

@@ -21,6 +21,18 @@ class DocumentKind(StrEnum):
     CTC_UBL = "ctc-fr.ubl.xml"
 
 
+class Unprintable(ValueError):
+    """A text of an invoice holds a sign that a document cannot: no font has it, or XML forbids it.
+
+    Attributes:
+        sign: the sign, or nothing when the page could not be set for another reason.
+    """
+
+    def __init__(self, message: str, sign: str = "") -> None:
+        super().__init__(message)
+        self.sign = sign
+
+
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """Bytes that never change once made.

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from worker.document import Unprintable
 from worker.errors import WorkerError
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice, Note, Party, PaymentMeans
@@ -142,15 +143,23 @@ def _checked_with(report: Report) -> CheckedWith:
     )
 
 
+def _cannot_be_printed(sign: str) -> str:
+    if not sign:
+        return "ne peut pas être imprimé"
+    seen = f"« {sign} », " if sign.isprintable() else ""
+    codes = " ".join(f"U+{ord(one):04X}" for one in sign)
+    return f"contient un signe qui ne peut pas être imprimé ({seen}{codes})"
+
+
 def _draw_up(
     issuer: Issuer, invoice: Invoice, statement: Statement | None, ahead: Ahead | None
 ) -> tuple[CheckedDocument, ...]:
     try:
         checked = issuer.press(invoice, statement) if ahead is None else ahead.documents.result()
-    except ValueError as error:
+    except Unprintable as error:
         finding = Finding(
             code="DOC-UNPRINTABLE",
-            message=f"un texte de la facture ne peut pas être imprimé ({error})",
+            message=f"un texte de la facture {_cannot_be_printed(error.sign)}",
             remedy="Retirez les caractères inhabituels du nom ou de l'adresse, puis réimportez.",
         )
         raise InvalidDocument(

@@ -69,7 +69,7 @@ class CheckedDocument:
 
 
 Press = Callable[[Invoice, Statement | None], tuple[CheckedDocument, ...]]
-"""From an issued invoice and its statement to its checked documents. Raises ValueError when a
+"""From an issued invoice and its statement to its checked documents. Raises Unprintable when a
 text cannot be printed."""
 
 
@@ -85,7 +85,7 @@ def draw_up(
     """Render every document of an invoice and check each as soon as it is there.
 
     Raises:
-        ValueError: when a text cannot be written or printed.
+        Unprintable: when a text cannot be written or printed.
         WorkerError: when a check could not run; there is then no verdict at all.
     """
     verdicts: dict[DocumentKind, Future[tuple[Report, ...]]] = {}

@@ -19,7 +19,7 @@ from worker import holding
 from worker.audit import EventTag
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import COMPLEMENT, STORY
-from worker.document import Document, DocumentKind
+from worker.document import Document, DocumentKind, Unprintable
 from worker.errors import (
     PortalAnswerError,
     PortalDown,
@@ -160,7 +160,7 @@ def unprintable(siret: str) -> Callable[[Invoice, Statement | None], Sequence[Do
 
     def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
         if invoice.buyer.siret == siret:
-            raise ValueError("U+0007")
+            raise Unprintable("statement cannot be printed", "\x07")
         return light_render(invoice, statement)
 
     return render
@@ -177,7 +177,7 @@ def test_a_member_that_cannot_be_printed_is_parked_and_leaves_no_gap(desk: Desk)
     assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
     parked = {o.member.siret: o.findings for o in outcomes if o.result is MemberResult.PARKED}
     assert set(parked) == {PARKED, third.siret}
-    assert "U+0007" in parked[third.siret][0].message
+    assert "signe qui ne peut pas être imprimé (U+0007)" in parked[third.siret][0].message
     assert "Retirez" in parked[third.siret][0].remedy
     desk.render = light_render
     assert numbers(desk.issue()) == [number(11)]
@@ -190,6 +190,18 @@ def books(desk: Desk) -> list[tuple[object, ...]]:
         for i in desk.invoices()
         if i.number
     ]
+
+
+def test_a_defect_of_the_renderer_is_no_fault_of_a_name(desk: Desk) -> None:
+    """Only a text that cannot be printed parks a member: anything else stops the run."""
+
+    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
+        raise ValueError(f"{invoice.number} is drawn for {statement}")
+
+    desk.render = render
+    with pytest.raises(ValueError, match="is drawn for"):
+        desk.issue()
+    assert not [i.number for i in desk.invoices() if i.number]
 
 
 def test_drawing_ahead_changes_nothing_in_the_books(desk: Desk, ahead: Desk) -> None:

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from tests.offices import YEAR, Desk, light_render, number, open_desk
 from worker.billing_run import MemberResult, issue_year
 from worker.campaign import move_forward
-from worker.document import Document
+from worker.document import Document, Unprintable
 from worker.errors import PortalDown, Refused, StorageUnavailable
 from worker.invoice import Invoice
 from worker.lifecycle import InvoiceStatus
@@ -88,7 +88,7 @@ class Campaign(RuleBasedStateMachine):
         def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
             match fault:
                 case "unprintable":
-                    raise ValueError("U+0000")
+                    raise Unprintable("U+0000", "\x00")
                 case "full":
                     raise StorageUnavailable("Disque plein.")
                 case _:

@@ -34,7 +34,7 @@ from tests.golden.samples import (
     two_lines,
     two_rates,
 )
-from worker.document import Document, DocumentKind
+from worker.document import Document, DocumentKind, Unprintable
 from worker.formats import Look, render_all
 from worker.formats.embedding import XML_NAME
 from worker.formats.facturx import assemble, print_invoice
@@ -576,8 +576,9 @@ def test_the_account_is_whole_and_the_terms_may_go_on(count: int, terms: int) ->
 def test_a_sign_without_font_is_refused() -> None:
     """A name no embedded font can print stops the document rather than show an empty box."""
     member = replace(MEMBER, name="Mairie 日本")
-    with pytest.raises(ValueError, match="could not be displayed"):
+    with pytest.raises(Unprintable, match="could not be displayed") as refused:
         render_all(*invoice_of(line(), member=member), Look())
+    assert refused.value.sign == "日"
 
 
 def test_statement_of_another_amount_or_number_is_refused() -> None:

@@ -24,7 +24,7 @@ from tests.golden.samples import (
     out_of_scope,
     two_lines,
 )
-from worker.document import DocumentKind
+from worker.document import DocumentKind, Unprintable
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, Profile, invoice_xml
 from worker.formats.markup import NAMESPACES
 from worker.invoice import Invoice
@@ -248,8 +248,11 @@ def test_exempt_seller_with_a_vat_number_shows_it(profile: Profile) -> None:
 def test_forbidden_characters_are_refused_by_name(sign: str, profile: Profile) -> None:
     """A character XML cannot hold stops the document and names the field."""
     invoice, _ = invoice_of(line(), member=replace(MEMBER, name=f"Mairie{sign}"))
-    with pytest.raises(ValueError, match=r"(ram:Name|cbc:RegistrationName) cannot hold"):
+    with pytest.raises(
+        Unprintable, match=r"(ram:Name|cbc:RegistrationName) cannot hold"
+    ) as refused:
         invoice_xml(invoice, profile, ATTACHMENTS)
+    assert refused.value.sign == sign
 
 
 @PROFILES

@@ -54,7 +54,7 @@ def invoice_xml(
         attachments: the bytes of its attachments by file name; CII leaves them to the PDF.
 
     Raises:
-        ValueError: when a text holds a character XML forbids.
+        Unprintable: when a text holds a character XML forbids.
     """
     match profile.syntax:
         case Syntax.CII:
@@ -93,8 +93,9 @@ def render_all(
         made: told of each document as soon as it is there, so that checking it may begin.
 
     Raises:
-        ValueError: when a text cannot be written or printed, or when the statement is not the
-            one the invoice quotes, or does not have the same total (convention C3).
+        Unprintable: when a text cannot be written or printed.
+        ValueError: when the statement is not the one the invoice quotes, or does not have the same
+            total (convention C3).
     """
     if statement is not None and (statement.number, statement.total) != (
         invoice.statement_number,

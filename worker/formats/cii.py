@@ -42,7 +42,7 @@ def invoice_xml(invoice: Invoice, profile: Profile) -> bytes:
     Its attachments are not in the XML: they travel in the PDF around it.
 
     Raises:
-        ValueError: when a text holds a character XML forbids.
+        Unprintable: when a text holds a character XML forbids.
     """
     root = document("rsm:CrossIndustryInvoice", "rsm", "ram", "qdt", "udt")
     _exchanged_document_context(root, profile)

@@ -52,7 +52,7 @@ def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
     """Print the page of an invoice or a credit note: a PDF with nothing inside yet.
 
     Raises:
-        ValueError: when a text cannot be printed.
+        Unprintable: when a text cannot be printed.
     """
     return typeset("invoice", typographic(page_data(invoice, profile, look)), invoice.issue_date)
 

@@ -1,8 +1,11 @@
 """The little XML writing that CII and UBL share: a block, a field, and the bytes."""
 
+import re
 from decimal import Decimal
 
 from lxml import etree
+
+from worker.document import Unprintable
 
 NAMESPACES = {
     "rsm": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
@@ -14,6 +17,8 @@ NAMESPACES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
     "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
 }
+
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def document(tag: str, *prefixes: str) -> etree._Element:
@@ -30,7 +35,7 @@ def field(parent: etree._Element, tag: str, text: str, **attributes: str) -> Non
     """Add an element that holds text; an empty text adds nothing (PEPPOL-R008, and good sense).
 
     Raises:
-        ValueError: when the text holds a character XML forbids.
+        Unprintable: when the text holds a character XML forbids.
     """
     if not text:
         return
@@ -38,7 +43,15 @@ def field(parent: etree._Element, tag: str, text: str, **attributes: str) -> Non
     try:
         element.text = text
     except ValueError as error:
-        raise ValueError(f"{tag} cannot hold {text!r}: XML forbids a character of it") from error
+        raise Unprintable(
+            f"{tag} cannot hold {text!r}: XML forbids a character of it", _forbidden(text)
+        ) from error
+
+
+def _forbidden(text: str) -> str:
+    """The first character of a text that XML 1.0 has no place for (§2.2)."""
+    found = _NOT_XML.search(text)
+    return found[0] if found else ""
 
 
 def number(value: Decimal) -> str:

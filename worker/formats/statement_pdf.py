@@ -43,7 +43,7 @@ def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
     """Print the statement that ``seller`` sends to a member.
 
     Raises:
-        ValueError: when a text cannot be printed.
+        Unprintable: when a text cannot be printed.
     """
     return typeset(
         "statement", typographic(page_data(statement, seller, look)), statement.issue_date

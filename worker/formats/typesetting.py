@@ -15,12 +15,15 @@ from pathlib import Path
 
 import typst
 
+from worker.document import Unprintable
+
 COLUMN = 23
 """Letters of a word that fit in the narrowest column; the template folds longer ones."""
 ROOMS = {"hashes": 64, "contact": 48}
 """The same for texts that have a line of their own."""
 _of_thread = threading.local()
 _WORD = re.compile(r"[^\s-]+")
+_MISSING = re.compile(r'the text `"(.*?)"` could not be displayed')
 
 
 def typeset(template: str, data: dict[str, object], day: date) -> bytes:
@@ -30,7 +33,7 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
     of an invoice is ever read as typst code.
 
     Raises:
-        ValueError: when a text cannot be printed, for instance a sign no embedded font has.
+        Unprintable: when a text cannot be printed, for instance a sign no embedded font has.
     """
     text = json.dumps(data | {"folds": needs_folding(data)})
     try:
@@ -42,10 +45,18 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
             timestamp=instant(day),
         )
     except typst.TypstError as error:
-        raise ValueError(f"{template} cannot be printed: {error.message}") from error
+        sign = _MISSING.search(error.message)
+        raise Unprintable(
+            f"{template} cannot be printed: {error.message}", _written(sign[1]) if sign else ""
+        ) from error
     if not isinstance(pdf, bytes):
         raise TypeError("typst gives one PDF as bytes")
     return pdf
+
+
+def _written(text: str) -> str:
+    r"""The text that typst shows with escapes, ``\u{7}`` for the sign U+0007."""
+    return re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), text)
 
 
 def instant(day: date) -> datetime:

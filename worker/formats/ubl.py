@@ -56,7 +56,7 @@ def invoice_xml(
             that hold them.
 
     Raises:
-        ValueError: when a text holds a character XML forbids.
+        Unprintable: when a text holds a character XML forbids.
         KeyError: when the bytes of an attachment are missing.
     """
     as_credit_note = invoice.is_credit_note and profile.syntax is Syntax.UBL

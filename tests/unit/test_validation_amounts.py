@@ -10,7 +10,9 @@ from lxml.etree import _Element
 
 from tests.validation_service import service
 from worker.findings import Severity
+from worker.invoice import AGREED_PRICE
 from worker.validation.amounts import wrong_amounts
+from worker.validation.facts import NAMESPACES
 from worker.validation.files import FileVerdict, Verdict, validate_file
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "files"
@@ -18,6 +20,12 @@ STRICT = ("two-lines.ubl.xml", "two-lines.cii.xml", "credit-total.ubl.xml", "two
 PRICES = {"PriceAmount", "ChargeAmount"}
 CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 CAC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
+RAM = f"{{{NAMESPACES['ram']}}}"
+PRICE_TAGS = (f"{CBC}PriceAmount", f"{RAM}ChargeAmount")
+AGREED = (
+    f".//{CAC}AdditionalItemProperty[{CBC}Name='{AGREED_PRICE}']/{CBC}Value",
+    f".//{RAM}ApplicableProductCharacteristic[{RAM}Description='{AGREED_PRICE}']/{RAM}Value",
+)
 
 
 def amounts(name: str) -> Iterator[tuple[int, str]]:
@@ -39,10 +47,37 @@ def altered(name: str, rank: int, by: Decimal, folder: Path) -> FileVerdict:
 
 @pytest.mark.parametrize("name", STRICT)
 def test_a_document_altered_in_any_one_amount_is_refused(name: str, tmp_path: Path) -> None:
-    """A cent more on any amount or price is seen, a euro even where rounding hides a cent."""
+    """A cent more on any amount is seen, and a millionth of a euro more on a price."""
     for rank, element in amounts(name):
-        by = Decimal(1) if element in PRICES else Decimal("0.01")
+        by = Decimal("0.000001") if element in PRICES else Decimal("0.01")
         assert altered(name, rank, by, tmp_path).verdict is Verdict.INVALID, element
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
+def test_the_least_change_of_a_price_is_seen(name: str) -> None:
+    """In every document, the last decimal of each net price and of each agreed price counts."""
+    tree = etree.parse(GOLDEN / name)
+    prices = [
+        *((found, Decimal("0.000001")) for tag in PRICE_TAGS for found in tree.iter(tag)),
+        *((found, Decimal("0.01")) for path in AGREED for found in tree.iterfind(path)),
+    ]
+    assert len(prices) >= 2
+    for price, least in prices:
+        written = price.text
+        for by in (least, -least):
+            price.text = str(Decimal(written or "") + by)
+            found = [finding.code for finding in wrong_amounts(tree, tolerant=False)]
+            assert "AMOUNT-AGREED" in found, price.text
+        price.text = written
+
+
+def test_an_agreed_price_that_is_no_number_is_seen() -> None:
+    """What cannot be compared is not taken for right."""
+    tree = etree.parse(GOLDEN / "two-lines.cii.xml")
+    agreed = tree.find(AGREED[1])
+    assert agreed is not None
+    agreed.text = "10,80"
+    assert codes(tree) == ["AMOUNT-AGREED"]
 
 
 @pytest.mark.parametrize("name", ["two-lines.ctc-fr.ubl.xml", "two-lines.ctc-fr.cii.xml"])
@@ -63,11 +98,21 @@ def test_golden_documents_are_exact(name: str) -> None:
 
 
 def a_line() -> tuple[etree._ElementTree, _Element]:
-    """A golden UBL invoice, and its first line: 144 × 108 ÷ 12 = 1296."""
-    tree = etree.parse(GOLDEN / "two-lines.ubl.xml")
+    """A golden UBL invoice, and its first line: 144 × 108 ÷ 12 = 1296, as others write it."""
+    tree = without_agreed_prices("two-lines")
     line = tree.getroot().find(f"{CAC}InvoiceLine")
     assert line is not None
     return tree, line
+
+
+def without_agreed_prices(name: str) -> etree._ElementTree:
+    """A golden UBL document as others write it, without the price we agreed on."""
+    tree = etree.parse(GOLDEN / f"{name}.ubl.xml")
+    for found in list(tree.iter(f"{CAC}AdditionalItemProperty")):
+        parent = found.getparent()
+        assert parent is not None
+        parent.remove(found)
+    return tree
 
 
 def codes(tree: etree._ElementTree) -> list[str]:
@@ -96,7 +141,7 @@ def test_an_allowance_of_the_line_explains_its_amount() -> None:
 )
 def test_a_price_with_fewer_decimals_is_seen(name: str, wrong: str) -> None:
     """Dropping decimals is an alteration like another: it widens no tolerance."""
-    tree = etree.parse(GOLDEN / f"{name}.ubl.xml")
+    tree = without_agreed_prices(name)
     price = next(
         found
         for found in tree.iter(f"{CBC}PriceAmount")

@@ -4,7 +4,8 @@ The official rules are laxer than the standard they run: a base of VAT may be of
 in UBL), and nothing ties a line to its price (BT-146). Here every sum is exact, as the semantic
 model says. A line may be off its price by two cents and no more, as Peppol has it
 (PEPPOL-EN16931-R120): a tolerance that grew with the quantity, or with the decimals left out,
-would let a price say anything.
+would let a price say anything. The lines that we write also give the agreed price with all taxes
+(BG-32), from which BT-146 comes to its last decimal.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,14 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.findings import Finding, Severity
+from worker.invoice import AGREED_PRICE
 from worker.validation.facts import NAMESPACES
 from worker.validation.paths import shorten, where
 
 PRICE_SLACK = Decimal("0.02")
+HALF_DECIMAL = Decimal("0.0000005")
+"""Half of the sixth decimal, the last that Chorus Pro takes of a price."""
+HUNDRED = Decimal(100)
 ZERO = Decimal(0)
 MAX_DIGITS = 24
 """Characters of a number: Chorus Pro takes 19 digits and a point."""
@@ -46,6 +51,7 @@ class _Places:
     net: str
     price: str
     base: str
+    agreed: str
     category: str
     rate: str
     line_change: _Change
@@ -67,6 +73,7 @@ _UBL = _Places(
     net="cbc:LineExtensionAmount",
     price="cac:Price/cbc:PriceAmount",
     base="cac:Price/cbc:BaseQuantity",
+    agreed=f"cac:Item/cac:AdditionalItemProperty[cbc:Name = '{AGREED_PRICE}']/cbc:Value",
     category="cac:Item/cac:ClassifiedTaxCategory/cbc:ID",
     rate="cac:Item/cac:ClassifiedTaxCategory/cbc:Percent",
     line_change=_Change(
@@ -101,6 +108,8 @@ _CII = _Places(
     net=f"{_LINE}/ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount",
     price=f"{_PRICE}/ram:ChargeAmount",
     base=f"{_PRICE}/ram:BasisQuantity",
+    agreed="ram:SpecifiedTradeProduct/ram:ApplicableProductCharacteristic"
+    f"[ram:Description = '{AGREED_PRICE}']/ram:Value",
     category=f"{_LINE}/ram:ApplicableTradeTax/ram:CategoryCode",
     rate=f"{_LINE}/ram:ApplicableTradeTax/ram:RateApplicablePercent",
     line_change=_Change(
@@ -169,6 +178,7 @@ def _wrong(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Finding]:
     yield from _bases(root, lines, places, severity)
     for line in lines:
         yield from _price(line, places)
+        yield from _agreed_price(line, places)
 
 
 def _totals(
@@ -232,6 +242,27 @@ def _price(line: _Element, places: _Places) -> Iterator[Finding]:
     yield _price_finding(
         line, price, f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"
     )
+
+
+def _agreed_price(line: _Element, places: _Places) -> Iterator[Finding]:
+    """Our own lines give the agreed price of a unit with all taxes: BT-146 is that, rounded."""
+    agreed, price = _number(line, places.agreed), _number(line, places.price)
+    base = _number(line, places.base)
+    if not _elements(line, places.agreed) or price is None or base is None:
+        return
+    _, rate = _rate(line, places.category, places.rate)
+    with_tax = HUNDRED + rate
+    exact = None if agreed is None else agreed * base * HUNDRED
+    if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
+        yield Finding(
+            code="AMOUNT-AGREED",
+            message=f"Le prix net de la ligne ({price} pour {base}) ne vient pas du prix convenu "
+            f"TTC qu'elle porte, à {rate} % de TVA.",
+            remedy="Corrigez le prix net (BT-146), sa base (BT-149), le taux (BT-152) ou le prix "
+            f"convenu (BT-161 de « {AGREED_PRICE} »).",
+            where=where(line),
+            value=shorten(_elements(line, places.agreed)[0].text or ""),
+        )
 
 
 def _price_finding(line: _Element, price: Decimal, why: str) -> Finding:

@@ -5,6 +5,7 @@ because the caller must record it. Reads raise ``PortalDown`` (try later, nothin
 ``PortalAccessRefused`` (credentials or rights to correct).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -125,6 +126,39 @@ class FoundInvoice:
     raw_status: str
     status_at: datetime | None = None
     comment: str = ""
+    acknowledged: bool = False
+    """Whether we told the portal that we saw a rejection (rejetTraite)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldInvoice:
+    """What the portal holds of one invoice (consulter/fournisseur): to compare with ours.
+
+    Attributes:
+        service_code: BT-10 as the portal read it.
+        engagement: BT-13.
+        attachments: names of the files beside the main one.
+    """
+
+    cpp_id: int
+    number: str
+    status: BuyerStatus
+    raw_status: str
+    recipient: str
+    service_code: str
+    engagement: str
+    net: Money | None
+    gross: Money | None
+    attachments: tuple[str, ...]
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportingFile:
+    """A file that completes a suspended invoice. ``name`` has its extension, 50 characters."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +241,37 @@ class Portal(Protocol):
             PortalDown: also when a page is missing: a short answer must never read as "absent".
         """
 
+    def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours whose status was set in this period, bounds included.
+
+        The cost depends on what changed, not on what is pending. A period with more results than
+        the portal gives is asked in parts.
+
+        Raises:
+            PortalDown: also when a page is missing.
+        """
+
     def history(self, cpp_id: int) -> InvoiceHistory:
         """The statuses of an integrated invoice."""
+
+    def held(self, cpp_id: int) -> HeldInvoice:
+        """What the portal holds of an integrated invoice."""
+
+    def download(self, cpp_id: int) -> bytes:
+        """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
+
+    def receipt(self, flux_number: str) -> bytes | None:
+        """The integration report as a PDF, kept as evidence; None while there is none."""
+
+    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+        """Give a suspended invoice what its buyer asked for; it goes back to the buyer.
+
+        Raises:
+            PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
+        """
+
+    def acknowledge_rejection(self, cpp_id: int) -> None:
+        """Tell the portal that a rejection was seen, so that it leaves its list of things to do."""
 
     def structure(self, siret: str) -> StructureRecord | None:
         """The structure that has this SIRET, or None."""

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
+from worker.lots import pack
 from worker.money import Money
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.memory import Condition, DepositedFacts, MemoryPortal, Mishap
@@ -143,6 +144,31 @@ def test_refused_member_stops_nobody_else() -> None:
     assert report.state is FluxState.REJECTED
     assert TOWN in report.text
     assert portal.integration_report(taken.flux_number).state is FluxState.INTEGRATED
+
+
+def test_a_lot_is_judged_invoice_by_invoice() -> None:
+    """One refused invoice of a lot leaves the others integrated, and is named in the report."""
+    portal = opened()
+    files = [
+        (f"{n}.xml", f"{n} 2026 {siret}".encode()) for n, siret in (("F-1", TOWN), ("F-2", "0"))
+    ]
+    answer = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=pack(files))
+    report = portal.integration_report(answer.flux_number)
+    assert (report.state, [e.invoice_number for e in report.errors]) == (FluxState.PARTIAL, ["F-2"])
+    assert [found.number for found in portal.search(flux_number=answer.flux_number)] == ["F-1"]
+    broken = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=b"not a lot")
+    assert portal.integration_report(broken.flux_number).state is FluxState.REJECTED
+
+
+def test_what_is_integrated_may_be_found_later() -> None:
+    """An index that lags hides an integrated invoice from every search, never from its report."""
+    portal = opened()
+    portal.indexes_at_once = False
+    flux = deposit(portal).flux_number
+    assert portal.integration_report(flux).state is FluxState.INTEGRATED
+    assert portal.search(invoice_number="F-1") == portal.changed(NOW, NOW) == ()
+    portal.index()
+    assert portal.search(invoice_number="F-1") == portal.changed(NOW, NOW) != ()
 
 
 def test_same_number_of_another_year_is_another_invoice() -> None:

@@ -1,14 +1,16 @@
 """A portal that lives in memory, for dry runs and tests: small, but faithful to the contract.
 
-It records each deposit under a new flux number, integrates it at once or when told to, and
-controls what Chorus Pro controls first: the recipient, and uniqueness on (year of issue, number),
-reference §4.4. What a document says is read by a function it is given. It can be told to fail in
-the ways that matter: an answer lost after the deposit was recorded, or before; a portal that is
-down; access refused; a member whose invoices are refused.
+It records each deposit under a new flux number, integrates it at once or when told to, lots file
+by file, and controls what Chorus Pro controls first: the recipient, and uniqueness on (year of
+issue, number), reference §4.4. What a document says is read by a function it is given. It can be
+told to fail in the ways that matter: an answer lost after the deposit was recorded, or before; a
+portal that is down; access refused; a member whose invoices are refused; an index that lags.
 """
 
+import io
+import tarfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -22,12 +24,14 @@ from worker.portals import (
     DepositOutcome,
     FluxState,
     FoundInvoice,
+    HeldInvoice,
     HistoryEntry,
     IntegrationReport,
     InvoiceHistory,
     ReportError,
     ServiceRecord,
     StructureRecord,
+    SupportingFile,
 )
 from worker.portals.choruspro_words import SYNTAXES, buyer_status
 
@@ -101,8 +105,13 @@ class _Integrated:
     cpp_id: int
     flux_number: str
     facts: DepositedFacts
+    content: bytes
+    found: bool
+    """Whether searches know it yet."""
     history: list[tuple[str, datetime, str]] = field(default_factory=list)
     """Raw status, since when, comment; the current one is the last."""
+    attachments: list[str] = field(default_factory=list)
+    acknowledged: bool = False
 
 
 class MemoryPortal:
@@ -111,6 +120,7 @@ class MemoryPortal:
     Attributes:
         condition: whether it can be reached.
         integrates_at_once: when False, deposits wait for ``integrate``.
+        indexes_at_once: when False, what is integrated is found by no search before ``index``.
         refused_recipients: SIRETs whose invoices are refused at integration.
         mishaps: what happens to the next deposits, first come first served.
         fluxes: the deposits that were recorded, in order.
@@ -134,6 +144,7 @@ class MemoryPortal:
         """
         self.condition = Condition.UP
         self.integrates_at_once = True
+        self.indexes_at_once = True
         self.refused_recipients: set[str] = set()
         self.mishaps: deque[Mishap] = deque()
         self.fluxes: list[Flux] = []
@@ -179,6 +190,11 @@ class MemoryPortal:
             if flux.report.state is FluxState.PENDING:
                 flux.report = self._verdict(flux)
 
+    def index(self) -> None:
+        """Let searches find all that is integrated."""
+        for invoice in self._invoices.values():
+            invoice.found = True
+
     def decide(self, number: str, raw_status: str, comment: str = "") -> None:
         """Have the buyer give the integrated invoice of this number a status, in any order."""
         for invoice in self._invoices.values():
@@ -205,16 +221,67 @@ class MemoryPortal:
         return tuple(
             _found(invoice)
             for invoice in self._invoices.values()
-            if invoice_number in (None, "", invoice.facts.number)
+            if invoice.found
+            and invoice_number in (None, "", invoice.facts.number)
             and flux_number in (None, "", invoice.flux_number)
         )
 
+    def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
+        """The invoices whose current status was set in this period, bounds included."""
+        self.sign_in()
+        return tuple(
+            _found(invoice)
+            for invoice in self._invoices.values()
+            if invoice.found and since <= invoice.history[-1][1] <= until
+        )
+
+    def held(self, cpp_id: int) -> HeldInvoice:
+        """What an integrated invoice says; the light documents of tests give no references."""
+        invoice = self._integrated(cpp_id)
+        word, _, comment = invoice.history[-1]
+        return HeldInvoice(
+            cpp_id=cpp_id,
+            number=invoice.facts.number,
+            status=buyer_status(word),
+            raw_status=word,
+            recipient=invoice.facts.recipient,
+            service_code="",
+            engagement="",
+            net=None,
+            gross=invoice.facts.gross,
+            attachments=tuple(invoice.attachments),
+            comment=comment,
+        )
+
+    def download(self, cpp_id: int) -> bytes:
+        """The bytes that were deposited."""
+        return self._integrated(cpp_id).content
+
+    def receipt(self, flux_number: str) -> bytes | None:
+        """A PDF as the portal gives one, once there is a verdict."""
+        report = self.integration_report(flux_number)
+        if report.state is FluxState.PENDING:
+            return None
+        return f"%PDF-1.4 {flux_number} {report.raw_state}".encode()
+
+    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+        """Give a suspended invoice its files; refused in any other status (§2.7)."""
+        invoice = self._integrated(cpp_id)
+        if invoice.history[-1][0] != "SUSPENDUE":
+            raise PortalAnswerError(
+                f"La facture {invoice.facts.number} n'est pas suspendue (GDP_MSG_11.033).",
+                "Lisez son état avec « show ».",
+            )
+        invoice.attachments += [file.name for file in files]
+        invoice.history.append(("COMPLETEE", self._clock(), comment))
+
+    def acknowledge_rejection(self, cpp_id: int) -> None:
+        """Note that the rejection was seen."""
+        self._integrated(cpp_id).acknowledged = True
+
     def history(self, cpp_id: int) -> InvoiceHistory:
         """The statuses of an integrated invoice, the latest first."""
-        self.sign_in()
-        if cpp_id not in self._invoices:
-            raise PortalAnswerError(f"Le portail ne connaît pas la facture {cpp_id}.")
-        statuses = self._invoices[cpp_id].history[::-1]
+        statuses = self._integrated(cpp_id).history[::-1]
         return InvoiceHistory(
             cpp_id=cpp_id,
             status=buyer_status(statuses[0][0]),
@@ -241,6 +308,12 @@ class MemoryPortal:
         services = self._services.get(structure.siret, ())
         return next((service for service in services if service.code == code), None)
 
+    def _integrated(self, cpp_id: int) -> _Integrated:
+        self.sign_in()
+        if cpp_id not in self._invoices:
+            raise PortalAnswerError(f"Le portail ne connaît pas la facture {cpp_id}.")
+        return self._invoices[cpp_id]
+
     def _next_mishap(self) -> Mishap | None:
         match self.condition:
             case Condition.DOWN:
@@ -261,20 +334,36 @@ class MemoryPortal:
 
     def _verdict(self, flux: Flux) -> IntegrationReport:
         try:
-            facts = self._read(flux.content)
+            contents = _files(flux)
+            read = [(content, self._read(content)) for content in contents]
         except ValueError as error:
+            # One file that no schema reads, and the whole flux is turned away.
             refusal = ReportError(text=f"IRRECEVABILITE: {error}", code="ERR_XSD_001")
             return _report(flux.number, FluxState.REJECTED, "IN_REJETE", refusal)
-        if fault := self._fault(facts):
-            refusal = ReportError(
-                text=fault, invoice_number=facts.number, recipient=facts.recipient
-            )
-            return _report(flux.number, FluxState.REJECTED, "IN_REJETE", refusal)
+        refusals = []
+        for content, facts in read:
+            if fault := self._fault(facts):
+                refusals.append(
+                    ReportError(text=fault, invoice_number=facts.number, recipient=facts.recipient)
+                )
+            else:
+                self._integrate(flux, content, facts)
+        if not refusals:
+            return _report(flux.number, FluxState.INTEGRATED, "IN_INTEGRE")
+        if len(refusals) < len(read):
+            return _report(flux.number, FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", *refusals)
+        return _report(flux.number, FluxState.REJECTED, "IN_REJETE", *refusals)
+
+    def _integrate(self, flux: Flux, content: bytes, facts: DepositedFacts) -> None:
         cpp_id = len(self._invoices) + 1
-        invoice = _Integrated(cpp_id=cpp_id, flux_number=flux.number, facts=facts)
-        invoice.history.append(("DEPOSEE", self._clock(), ""))
-        self._invoices[cpp_id] = invoice
-        return _report(flux.number, FluxState.INTEGRATED, "IN_INTEGRE")
+        self._invoices[cpp_id] = _Integrated(
+            cpp_id=cpp_id,
+            flux_number=flux.number,
+            facts=facts,
+            content=content,
+            found=self.indexes_at_once,
+            history=[("DEPOSEE", self._clock(), "")],
+        )
 
     def _fault(self, facts: DepositedFacts) -> str:
         structure = self._structures.get(facts.recipient)
@@ -286,6 +375,17 @@ class MemoryPortal:
         if (facts.issue_date.year, facts.number) in taken:
             return "Une facture de ce fournisseur porte deja ce numero pour cette annee"
         return ""
+
+
+def _files(flux: Flux) -> list[bytes]:
+    """The documents of a flux: those of a lot, or its only one."""
+    if not flux.file_name.endswith(".tar.gz"):
+        return [flux.content]
+    try:
+        with tarfile.open(fileobj=io.BytesIO(flux.content), mode="r:gz") as lot:
+            return [file.read() for entry in lot if (file := lot.extractfile(entry)) is not None]
+    except tarfile.TarError as error:
+        raise ValueError(f"lot illisible: {error}") from error
 
 
 def _report(number: str, state: FluxState, word: str, *errors: ReportError) -> IntegrationReport:
@@ -305,4 +405,5 @@ def _found(invoice: _Integrated) -> FoundInvoice:
         raw_status=word,
         status_at=at,
         comment=comment,
+        acknowledged=invoice.acknowledged,
     )

@@ -27,7 +27,7 @@ from worker.billing_run import MemberOutcome, issue_year
 from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
 from worker.demo import EXAMPLES, FILES, STORY, write_demo
-from worker.deposit import DepositResult, deposit_due, recover_interrupted
+from worker.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
 from worker.document import Document, DocumentKind
 from worker.followup import follow_due
 from worker.formats import ALWAYS, Look
@@ -37,11 +37,13 @@ from worker.intake import take_in
 from worker.invoice import Invoice
 from worker.issuing import Issuer
 from worker.lifecycle import TrackedInvoice
+from worker.lots import ALONE, LotLimits
 from worker.money import Money
 from worker.portals import (
     DepositAnswer,
     FoundInvoice,
     IntegrationReport,
+    InvoiceHistory,
     ServiceRecord,
     StructureRecord,
 )
@@ -201,6 +203,17 @@ class StagePortal(MemoryPortal):
         found = super().search(invoice_number=invoice_number, flux_number=flux_number)
         return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
 
+    def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
+        """Note the question."""
+        self.asked.append(f"changed {since:%Y-%m-%dT%H:%M} {until:%Y-%m-%dT%H:%M}")
+        found = super().changed(since, until)
+        return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
+
+    def history(self, cpp_id: int) -> InvoiceHistory:
+        """Note the question."""
+        self.asked.append(f"history {cpp_id}")
+        return super().history(cpp_id)
+
     def structure(self, siret: str) -> StructureRecord | None:
         """Note the question."""
         self.asked.append(f"structure {siret}")
@@ -261,6 +274,7 @@ class Desk:
     render: Callable[[Invoice, Statement | None], Sequence[Document]] = field(default=light_render)
     check: Callable[[Document], CheckedDocument] = field(default=light_check)
     drawer: Executor | None = None
+    lots: LotLimits = ALONE
 
     @property
     def folder(self) -> Path:
@@ -298,10 +312,14 @@ class Desk:
         """The batch."""
         return list(issue_year(self.issuer(), YEAR, stop))
 
+    def depositor(self) -> Depositor:
+        """What deposits, in the lots of this desk."""
+        return replace(self.office.depositor(self.portal), lots=self.lots)
+
     def deposit(self) -> list[DepositResult]:
         """Deposit what is due."""
         results: list[DepositResult] = []
-        deposit_due(self.office.depositor(self.portal), results.append)
+        deposit_due(self.depositor(), results.append)
         return results
 
     def recover(self) -> int:

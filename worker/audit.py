@@ -46,6 +46,8 @@ class EventTag(StrEnum):
     REPORT_RECEIVED = "report.received"
     STATUS_CHANGED = "status.changed"
     """The buyer's side moved, and our status with it."""
+    REJECTION_ACKNOWLEDGED = "rejection.acknowledged"
+    """The portal was told that the rejection of a cancelled invoice was seen."""
     RESEND_REQUESTED = "resend.requested"
 
 

@@ -23,7 +23,9 @@ from worker.formats.profiles import ON_DEMAND
 from worker.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.issuing import Issuer, Terms
 from worker.local_portal import local_portal
+from worker.lots import LotLimits
 from worker.members import Address, BillingReferences
+from worker.news import Newsroom
 from worker.portals import Portal
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import (
@@ -145,6 +147,9 @@ class Office(Books):
             reconcile_after=_minutes(settings.reconcile_minutes),
             report_after=_minutes(settings.report_minutes),
             call_limit=timedelta(seconds=limit),
+            lots=LotLimits(
+                invoices=settings.lot_invoices, bytes=settings.lot_megabytes * 1_000_000
+            ),
         )
 
     def reconciler(self, portal: Portal) -> Reconciler:
@@ -166,7 +171,18 @@ class Office(Books):
             clock=self.clock,
             actor=self.actor,
             report_after=_minutes(settings.report_minutes),
-            status_after=timedelta(hours=settings.status_hours),
+            newsroom=self.newsroom(portal),
+        )
+
+    def newsroom(self, portal: Portal) -> Newsroom:
+        """What follows invoices at their buyers'."""
+        hours = self.configuration.settings.portal.status_hours
+        return Newsroom(
+            store=self.store,
+            portal=portal,
+            clock=self.clock,
+            actor=self.actor,
+            status_after=timedelta(hours=hours),
             payment_reported=self.directory(portal).payment_reported,
         )
 

@@ -280,7 +280,9 @@ def _issue(issuer: Issuer, session: Session, draft: InvoiceDraft, content: Invoi
 def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
     """Of an invoice that is covered, or of a credit note that another replaces."""
     now = issuer.clock()
-    if not invoices.move(session, invoice, S.CANCELLED, now):
+    # What was rejected at the portal is still on its list of things to do (news._acknowledge).
+    due = now if invoice.status is S.REJECTED else None
+    if not invoices.move(session, invoice, S.CANCELLED, now, next_check_at=due):
         raise Refused(f"{invoice.number} vient de changer d'état.", "Tapez « status ».")
     journal.append(
         session,

@@ -1,27 +1,41 @@
 """Hands over what is issued, exactly once, to a portal that has no idempotency key.
 
-The protocol (docs/architecture.md): sign in; write the intent; one call, never repeated; write
-the outcome. An outcome nobody can tell, or a crash in between, is the explicit state *unknown*:
+The protocol (docs/protocol.md): sign in; write the intent; one call, never repeated; write the
+outcome. An outcome nobody can tell, or a crash in between, is the explicit state *unknown*:
 reconcile.py looks for the invoice at the portal before anything is sent again.
+
+Invoices go alone, or several in one file (a lot). Each has its own attempt and its own fate; one
+that was in a lot before goes alone, for the lot may have failed by another's fault.
 """
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlmodel import Session
 
 from worker.audit import EventTag
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
+from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.storage import Store, deposits, invoices, journal
-from worker.storage.documents import documents_of
+from worker.storage.documents import sealed
 
 LIMIT = 1_000_000
+DEPOSITED = DocumentKind.FACTURX
+"""Of the documents of an invoice, the one that is handed over."""
 BREAKER = 3
 """Calls in a row that lead nowhere before a campaign stops politely."""
+REACHED = frozenset(DepositOutcome) - {
+    DepositOutcome.NOT_SENT,
+    DepositOutcome.UNAUTHORISED,
+    DepositOutcome.THROTTLED,
+}
+"""The outcomes of a file that the portal judged, or may have."""
 SETTLING = timedelta(seconds=60)
 """Beyond the longest possible call, an open attempt of another host is taken for dead."""
 
@@ -34,6 +48,7 @@ class Depositor:
         actor: ``user@host:pid``; tells whether the process of an open attempt still lives.
         reconcile_after: waits, counted from the attempt, before each search for an unknown one.
         call_limit: the longest a call may last.
+        lots: how many invoices go in one file.
     """
 
     store: Store
@@ -43,6 +58,7 @@ class Depositor:
     reconcile_after: Sequence[timedelta]
     report_after: Sequence[timedelta]
     call_limit: timedelta
+    lots: LotLimits = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,30 +69,51 @@ class DepositResult:
     answer: DepositAnswer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sealed:
+    """An invoice, and the frozen file of its that is to be handed over."""
+
+    invoice: TrackedInvoice
+    sha256: str
+    file_name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Intent:
+    """What was written before a call: the file that goes, and an open attempt for each invoice."""
+
+    started: datetime
+    file_name: str
+    content: bytes
+    lot: str
+    """SHA-256 of the lot; empty when its only invoice goes alone."""
+    attempts: tuple[tuple[TrackedInvoice, int], ...]
+
+
 def deposit_due(
     depositor: Depositor,
     report: Callable[[DepositResult], None],
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Deposit every issued invoice that is due, one by one.
+    """Deposit every issued invoice that is due, one file after another.
 
     Raises:
         PortalAccessRefused: credentials refused; the rest waits.
         PortalDown: several calls in a row led nowhere; the rest waits.
     """
-    store = depositor.store
-    with store.reading() as session:
-        waiting = invoices.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
     in_vain = 0
-    for invoice in waiting:
+    for batch in _batches(depositor):
         if stop():
             return
         # Before the intent: trouble with credentials must never leave an uncertain deposit.
         depositor.portal.sign_in()
-        answer = deposit_one(depositor, invoice)
-        if answer is None:
+        results = deposit_together(depositor, batch)
+        for result in results:
+            report(result)
+        if not results:
             continue
-        report(DepositResult(invoice=invoice, answer=answer))
+        answer = results[0].answer
         if answer.outcome is DepositOutcome.UNAUTHORISED:
             raise PortalAccessRefused(
                 f"Chorus Pro refuse nos droits ou identifiants : {answer.detail}",
@@ -91,39 +128,113 @@ def deposit_due(
             )
 
 
+def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
+    """What is due, in the files it is to go in."""
+    store = depositor.store
+    with store.reading() as session:
+        due = invoices.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
+        if depositor.lots.invoices > 1:
+            alone = deposits.tried_in_a_lot(session, REACHED)
+            together = [invoice for invoice in due if invoice.id not in alone]
+            sizes = [sealed(session, invoice, DEPOSITED)[1] for invoice in together]
+        else:
+            together, sizes = [], []
+    taken = {invoice.id for invoice in together}
+    yield from ((invoice,) for invoice in due if invoice.id not in taken)
+    for ranks in split(sizes, depositor.lots):
+        yield together[ranks.start : ranks.stop]
+
+
 def deposit_one(depositor: Depositor, invoice: TrackedInvoice) -> DepositAnswer | None:
     """Intent, one call, outcome. None when somebody else is already at it."""
+    results = deposit_together(depositor, (invoice,))
+    return results[0].answer if results else None
+
+
+def deposit_together(
+    depositor: Depositor, batch: Sequence[TrackedInvoice]
+) -> tuple[DepositResult, ...]:
+    """Intent, one call, outcome, for the invoices of one file.
+
+    Those that somebody else is already at are left out; without any other, nothing is sent.
+    """
+    intent = _intend(depositor, batch)
+    if intent is None:
+        return ()
+    answer = depositor.portal.deposit(
+        file_name=intent.file_name, kind=DEPOSITED, content=intent.content
+    )
+    _record(depositor, intent, answer)
+    return tuple(DepositResult(invoice=invoice, answer=answer) for invoice, _ in intent.attempts)
+
+
+def _intend(depositor: Depositor, batch: Sequence[TrackedInvoice]) -> _Intent | None:
     store = depositor.store
     started = depositor.clock()
     with store.transaction() as session:
-        if not invoices.move(session, invoice, InvoiceStatus.SENDING, started):
+        ours = [
+            _take(depositor, session, invoice)
+            for invoice in batch
+            if invoices.move(session, invoice, InvoiceStatus.SENDING, started)
+        ]
+        if not ours:
             return None
-        document = next(
-            stored
-            for stored in documents_of(session, invoice.id, invoice.version)
-            if stored.kind is DocumentKind.FACTURX
+        file_name, content, lot = _file_of(depositor, ours)
+        attempts = tuple(
+            (one.invoice, _open(depositor, session, one, file_name, lot, started)) for one in ours
         )
-        content = store.archive.get(document.sha256)
-        file_name = f"{invoice.number.replace('/', '-')}_{document.sha256[:8]}.pdf"
-        attempt = deposits.open_attempt(
-            session,
-            invoice_id=invoice.id,
-            document_sha256=document.sha256,
-            file_name=file_name,
-            actor=depositor.actor,
-            at=started,
-        )
-        journal.append(
-            session,
-            at=started,
-            actor=depositor.actor,
-            tag=EventTag.DEPOSIT_INTENDED,
-            subject=invoice.number,
-            payload={"attempt": attempt, "file": file_name, "sha256": document.sha256},
-        )
-    answer = depositor.portal.deposit(file_name=file_name, kind=document.kind, content=content)
-    _record(depositor, invoice, attempt, started, answer)
-    return answer
+    return _Intent(
+        started=started, file_name=file_name, content=content, lot=lot, attempts=attempts
+    )
+
+
+def _take(depositor: Depositor, session: Session, invoice: TrackedInvoice) -> _Sealed:
+    sha256, _ = sealed(session, invoice, DEPOSITED)
+    return _Sealed(
+        invoice=invoice,
+        sha256=sha256,
+        file_name=f"{invoice.number.replace('/', '-')}_{sha256[:8]}.pdf",
+        content=depositor.store.archive.get(sha256),
+    )
+
+
+def _file_of(depositor: Depositor, ours: Sequence[_Sealed]) -> tuple[str, bytes, str]:
+    """Name and bytes of the file to hand over; the hash of a lot, which is kept like the rest."""
+    if len(ours) == 1:
+        return ours[0].file_name, ours[0].content, ""
+    content = pack([(one.file_name, one.content) for one in ours])
+    lot = depositor.store.archive.put(content)
+    first = ours[0].invoice.number.replace("/", "-")
+    return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
+
+
+def _open(
+    depositor: Depositor,
+    session: Session,
+    one: _Sealed,
+    file_name: str,
+    lot: str,
+    started: datetime,
+) -> int:
+    attempt = deposits.open_attempt(
+        session,
+        invoice_id=one.invoice.id,
+        document_sha256=one.sha256,
+        lot_sha256=lot,
+        file_name=file_name,
+        actor=depositor.actor,
+        at=started,
+    )
+    payload: dict[str, object] = {"attempt": attempt, "file": file_name, "sha256": one.sha256}
+    journal.append(
+        session,
+        at=started,
+        actor=depositor.actor,
+        tag=EventTag.DEPOSIT_INTENDED,
+        subject=one.invoice.number,
+        payload=payload | ({"lot": lot} if lot else {}),
+    )
+    return attempt
 
 
 def recover_interrupted(depositor: Depositor) -> int:
@@ -159,67 +270,71 @@ def recover_interrupted(depositor: Depositor) -> int:
     return recovered
 
 
-def _record(
-    depositor: Depositor,
-    invoice: TrackedInvoice,
-    attempt: int,
-    started: datetime,
-    answer: DepositAnswer,
-) -> None:
+def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> None:
     now = depositor.clock()
-    due: datetime | None
+    to, due = _after(depositor, intent, answer, now)
+    with depositor.store.transaction() as session:
+        for invoice, attempt in intent.attempts:
+            # Another process may have taken us for dead: once it has settled our attempt, what
+            # we heard is kept as evidence and decides nothing any more.
+            present = invoices.by_id(session, invoice.id)
+            ours = next(a for a in deposits.attempts(session, invoice.id) if a.id == attempt)
+            settled = ours.closed_at is not None
+            if not settled and to in MOVES[present.status]:
+                invoices.move(
+                    session,
+                    present,
+                    to,
+                    now,
+                    next_check_at=due,
+                    flux_number=answer.flux_number,
+                    deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
+                    detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
+                )
+            deposits.answer_attempt(
+                session,
+                attempt,
+                at=now,
+                closed=settled or answer.outcome is not DepositOutcome.UNKNOWN,
+                outcome=answer.outcome.value,
+                flux_number=answer.flux_number,
+                http_status=answer.http_status,
+                detail=answer.detail,
+                raw=answer.raw,
+            )
+            journal.append(
+                session,
+                at=now,
+                actor=depositor.actor,
+                tag=EventTag.DEPOSIT_ANSWERED,
+                subject=invoice.number,
+                payload={
+                    "attempt": attempt,
+                    "outcome": answer.outcome.value,
+                    "flux": answer.flux_number,
+                    "http_status": answer.http_status,
+                },
+            )
+
+
+def _after(
+    depositor: Depositor, intent: _Intent, answer: DepositAnswer, now: datetime
+) -> tuple[InvoiceStatus, datetime | None]:
+    """Where the answer leads each invoice of the file, and when it is to be looked at."""
     match answer.outcome:
         case DepositOutcome.ACCEPTED:
-            to, due = InvoiceStatus.DEPOSITED, now + depositor.report_after[0]
+            return InvoiceStatus.DEPOSITED, now + depositor.report_after[0]
+        case DepositOutcome.REFUSED if intent.lot:
+            # Nobody knows by whose fault: each goes alone next time, and is answered by itself.
+            return InvoiceStatus.ISSUED, None
         case DepositOutcome.REFUSED:
-            to, due = InvoiceStatus.REFUSED, None
+            return InvoiceStatus.REFUSED, None
         case DepositOutcome.UNKNOWN:
-            to, due = InvoiceStatus.UNKNOWN, started + depositor.reconcile_after[0]
+            return InvoiceStatus.UNKNOWN, intent.started + depositor.reconcile_after[0]
         case DepositOutcome.NOT_SENT | DepositOutcome.UNAUTHORISED:
-            to, due = InvoiceStatus.ISSUED, None
+            return InvoiceStatus.ISSUED, None
         case DepositOutcome.THROTTLED:
-            to, due = InvoiceStatus.ISSUED, now + timedelta(seconds=answer.retry_after or 60)
-    with depositor.store.transaction() as session:
-        # Another process may have taken us for dead: once it has settled our attempt, what we
-        # heard is kept as evidence and decides nothing any more.
-        present = invoices.by_id(session, invoice.id)
-        ours = next(a for a in deposits.attempts(session, invoice.id) if a.id == attempt)
-        settled = ours.closed_at is not None
-        if not settled and to in MOVES[present.status]:
-            invoices.move(
-                session,
-                present,
-                to,
-                now,
-                next_check_at=due,
-                flux_number=answer.flux_number,
-                deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
-                detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
-            )
-        deposits.answer_attempt(
-            session,
-            attempt,
-            at=now,
-            closed=settled or answer.outcome is not DepositOutcome.UNKNOWN,
-            outcome=answer.outcome.value,
-            flux_number=answer.flux_number,
-            http_status=answer.http_status,
-            detail=answer.detail,
-            raw=answer.raw,
-        )
-        journal.append(
-            session,
-            at=now,
-            actor=depositor.actor,
-            tag=EventTag.DEPOSIT_ANSWERED,
-            subject=invoice.number,
-            payload={
-                "attempt": attempt,
-                "outcome": answer.outcome.value,
-                "flux": answer.flux_number,
-                "http_status": answer.http_status,
-            },
-        )
+            return InvoiceStatus.ISSUED, now + timedelta(seconds=answer.retry_after or 60)
 
 
 def _may_be_running(actor: str, age: timedelta, call_limit: timedelta) -> bool:

@@ -1,26 +1,25 @@
-"""Learns what became of deposited invoices, until they are settled.
+"""Learns what became of deposited files: the integration report, then the invoice itself.
 
-Two questions: was the file integrated (report), then where is the invoice at the buyer's
-(history)? What the portal says is kept as observations, in its own words and any order; our
-status is derived from the current one.
+One question per file, however many invoices it holds; then one search gives all that the portal
+integrated of it. What the portal says is kept as observations, in its own words.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlmodel import Session
 
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
-from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.news import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 from worker.portals import (
-    BuyerStatus,
     DepositOutcome,
     FluxState,
     FoundInvoice,
     IntegrationReport,
-    InvoiceHistory,
     Portal,
 )
 from worker.reconcile import BREAKER, same_invoice
@@ -29,7 +28,6 @@ from worker.storage import Store, deposits, invoices, journal
 LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doublon", "unicite", "unicité", "deja utilise", "déjà utilisé")
 """No official wording is known for a refused duplicate (chorus-pro: §0.3): any of these."""
-AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +36,7 @@ class Follower:
 
     Attributes:
         report_after: waits between two looks at a report; the last one repeats.
-        status_after: wait between two looks at an integrated invoice.
-        payment_reported: whether a buyer (SIRET) tells the portal that it paid.
+        newsroom: what follows invoices at their buyers'.
     """
 
     store: Store
@@ -47,71 +44,102 @@ class Follower:
     clock: Callable[[], datetime]
     actor: str
     report_after: Sequence[timedelta]
-    status_after: timedelta
-    payment_reported: Callable[[str], bool]
+    newsroom: Newsroom
 
 
-def follow_due(
-    follower: Follower,
-    report: Callable[[TrackedInvoice], None],
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Ask about every deposited or integrated invoice that is due; tell what each became.
+def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -> None:
+    """Ask about every deposited file that is due, then for the news; tell what each became.
 
     Raises:
         PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
-            answer that cannot be used about one invoice only puts that one off.
+            answer that cannot be used about one file only puts that one off.
     """
+    _ask_reports(follower, report, stop)
+    if not stop():
+        ask_about_put_off(follower.newsroom, report, stop)
+    if not stop():
+        read_news(follower.newsroom, report, stop)
+
+
+def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
     unusable = 0
-    for statuses, ask in (((InvoiceStatus.DEPOSITED,), _ask_report), (AT_THE_BUYER, _ask_history)):
+    with follower.store.reading() as session:
+        waiting = invoices.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
+    for flux_number, together in groupby(_by_flux(waiting), lambda one: one.flux_number):
+        if stop():
+            return
+        file = tuple(together)
+        try:
+            _ask_report(follower, flux_number, file)
+            unusable = 0
+        except PortalAnswerError as error:
+            _put_off(follower, file, error)
+            unusable += 1
+            if unusable >= BREAKER:
+                raise
         with follower.store.reading() as session:
-            waiting = invoices.due(session, statuses, follower.clock(), LIMIT)
-        for invoice in waiting:
-            if stop():
-                return
-            try:
-                ask(follower, invoice)
-                unusable = 0
-            except PortalAnswerError as error:
-                _put_off(follower, invoice, error)
-                unusable += 1
-                if unusable >= BREAKER:
-                    raise
-            with follower.store.reading() as session:
-                report(invoices.by_id(session, invoice.id))
+            present = [invoices.by_id(session, invoice.id) for invoice in file]
+        for invoice in present:
+            report(invoice)
 
 
-def _ask_report(follower: Follower, invoice: TrackedInvoice) -> None:
-    answer = follower.portal.integration_report(invoice.flux_number)
+def _by_flux(waiting: Iterable[TrackedInvoice]) -> list[TrackedInvoice]:
+    """Invoices of one file together, the file that waits longest first."""
+    found = list(waiting)
+    rank: dict[str, int] = {}
+    for invoice in found:
+        rank.setdefault(invoice.flux_number, len(rank))
+    return sorted(found, key=lambda invoice: rank[invoice.flux_number])
+
+
+def _ask_report(follower: Follower, flux: str, file: Sequence[TrackedInvoice]) -> None:
+    answer = follower.portal.integration_report(flux)
     match answer.state:
         case FluxState.PENDING | FluxState.UNRECOGNISED:
-            _keep_waiting(follower, invoice, answer)
+            _keep_waiting(follower, file, answer)
         case FluxState.INCIDENT:
             _keep_waiting(
                 follower,
-                invoice,
+                file,
                 answer,
                 "incident technique chez Chorus Pro : surveillez « Suivi des flux » "
                 "avant tout nouveau dépôt",
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
-            _conclude(follower, invoice, answer)
+            found = _found(follower, flux, answer)
+            for invoice in file:
+                _conclude(follower, invoice, answer, found)
 
 
-def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
-    # By number, and even after a rejection: when a second delivery is refused as a duplicate,
-    # the first one lives, and calling it refused would be wrong.
-    found = _ours(follower, invoice)
-    if found is not None:
-        _integrate(follower, invoice, answer, found)
-    elif answer.state is FluxState.INTEGRATED or (
-        answer.state is FluxState.PARTIAL and not _names(answer, invoice)
-    ):
-        _keep_waiting(follower, invoice, answer)
+def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
+    """What the portal integrated of a file, by number."""
+    if answer.state is FluxState.REJECTED:
+        return {}
+    return {found.number: found for found in follower.portal.search(flux_number=flux)}
+
+
+def _conclude(
+    follower: Follower,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    found: Mapping[str, FoundInvoice],
+) -> None:
+    ours = found.get(invoice.number)
+    if ours is None or not same_invoice(ours, invoice):
+        # By number, and even after a rejection: when a second delivery is refused as a
+        # duplicate, the first one lives, and calling it refused would be wrong.
+        ours = _ours(follower, invoice)
+    named = any(error.invoice_number == invoice.number for error in answer.errors)
+    if ours is not None:
+        _integrate(follower, invoice, answer, ours)
+    elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
+        _keep_waiting(follower, (invoice,), answer)
     elif _may_be_a_second_copy(follower, invoice, answer):
         _doubt(follower, invoice, answer)
-    else:
+    elif named or not _was_in_a_lot(follower, invoice):
         _refuse(follower, invoice, answer)
+    else:
+        _send_alone(follower, invoice, answer)
 
 
 def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
@@ -119,37 +147,40 @@ def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
     return next((candidate for candidate in found if same_invoice(candidate, invoice)), None)
 
 
-def _names(answer: IntegrationReport, invoice: TrackedInvoice) -> bool:
-    return any(error.invoice_number == invoice.number for error in answer.errors)
-
-
 def _may_be_a_second_copy(
     follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport
 ) -> bool:
     """It is refused as a duplicate: it says so, or an earlier delivery had no certain end."""
-    if any(word in answer.text.lower() for word in DUPLICATE_WORDS):
+    said = " ".join(
+        error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
+    )
+    if any(word in said.lower() for word in DUPLICATE_WORDS):
         return True
     with follower.store.reading() as session:
         earlier = deposits.attempts(session, invoice.id)[:-1]
     return any(attempt.outcome in {"", DepositOutcome.UNKNOWN.value} for attempt in earlier)
 
 
+def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
+    with follower.store.reading() as session:
+        attempts = deposits.attempts(session, invoice.id)
+    return bool(attempts and attempts[-1].lot_sha256)
+
+
 def _integrate(
     follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport, found: FoundInvoice
 ) -> None:
-    history = follower.portal.history(found.cpp_id)
     now = follower.clock()
     with follower.store.transaction() as session:
-        _observe_report(session, invoice, answer, now)
+        _observe(session, invoice, answer, now)
         if not invoices.move(
             session,
             invoice,
             InvoiceStatus.INTEGRATED,
             now,
-            next_check_at=now + follower.status_after,
             cpp_id=found.cpp_id,
             flux_number=found.flux_number or invoice.flux_number,
-            portal_status=history.raw_status,
+            portal_status=found.raw_status,
             detail="",
         ):
             return
@@ -161,156 +192,119 @@ def _integrate(
             subject=invoice.number,
             payload={"state": answer.raw_state, "flux": answer.flux_number, "cpp": found.cpp_id},
         )
-        _learn(follower, session, invoices.by_id(session, invoice.id), history, now)
+        learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
 
 
 def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
     """A duplicate was refused: another copy exists, not findable yet. Reconcile looks for it."""
-    now = follower.clock()
-    with follower.store.transaction() as session:
-        _observe_report(session, invoice, answer, now)
-        if invoices.move(
-            session,
-            invoice,
-            InvoiceStatus.UNKNOWN,
-            now,
-            next_check_at=now + follower.report_after[-1],
-            detail="refusée, peut-être parce que le portail en a déjà une copie : "
-            f"{answer.text or answer.raw_state}",
-        ):
-            _journal_report(follower, session, invoice, answer, now)
+    _give_up(
+        follower,
+        invoice,
+        answer,
+        InvoiceStatus.UNKNOWN,
+        "refusée, peut-être parce que le portail en a déjà une copie : "
+        f"{_words(answer, invoice) or answer.raw_state}",
+        next_check_at=follower.clock() + follower.report_after[-1],
+    )
 
 
 def _refuse(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+    text = _words(answer, invoice)
+    text = text or f"le flux {answer.flux_number} est à l'état {answer.raw_state}"
+    _give_up(follower, invoice, answer, InvoiceStatus.REFUSED, text)
+
+
+def _send_alone(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+    """Its whole lot was turned away, and not by its fault as far as the report says."""
+    _give_up(
+        follower,
+        invoice,
+        answer,
+        InvoiceStatus.ISSUED,
+        f"son lot {answer.flux_number} a été rejeté en entier : elle sera déposée seule",
+        flux_number="",
+    )
+
+
+def _give_up(
+    follower: Follower,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    to: InvoiceStatus,
+    detail: str,
+    *,
+    next_check_at: datetime | None = None,
+    **changes: object,
+) -> None:
+    """Nothing was integrated of it by this file."""
     now = follower.clock()
-    text = answer.text or f"le flux {answer.flux_number} est à l'état {answer.raw_state}"
     with follower.store.transaction() as session:
-        _observe_report(session, invoice, answer, now)
-        if invoices.move(session, invoice, InvoiceStatus.REFUSED, now, detail=text):
+        _observe(session, invoice, answer, now)
+        if not invoices.move(
+            session, invoice, to, now, next_check_at=next_check_at, detail=detail, **changes
+        ):
+            return
+        if to is InvoiceStatus.REFUSED:
             # The refusal may speak of what the directory demands: it is asked again next time.
             deposits.forget_entry(session, invoice.siret)
-            _journal_report(follower, session, invoice, answer, now)
-
-
-def _put_off(follower: Follower, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
-    with follower.store.transaction() as session:
-        invoices.note(
-            session,
-            invoice,
-            checks=invoice.checks + 1,
-            next_check_at=follower.clock() + follower.report_after[-1],
-            detail=error.message,
-        )
-
-
-def _keep_waiting(
-    follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport, detail: str = ""
-) -> None:
-    now = follower.clock()
-    if answer.state is FluxState.UNRECOGNISED:
-        detail = f"Chorus Pro annonce un état inconnu de ce programme : {answer.raw_state}"
-    step = min(invoice.checks + 1, len(follower.report_after) - 1)
-    with follower.store.transaction() as session:
-        if answer.raw_state:
-            _observe_report(session, invoice, answer, now)
-        invoices.note(
-            session,
-            invoice,
-            checks=invoice.checks + 1,
-            next_check_at=now + follower.report_after[step],
-            detail=detail,
-        )
-
-
-def _ask_history(follower: Follower, invoice: TrackedInvoice) -> None:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without cpp_id")
-    history = follower.portal.history(invoice.cpp_id)
-    with follower.store.transaction() as session:
-        _learn(follower, session, invoice, history, follower.clock())
-
-
-def _learn(
-    follower: Follower,
-    session: Session,
-    invoice: TrackedInvoice,
-    history: InvoiceHistory,
-    now: datetime,
-) -> None:
-    comment = ""
-    for entry in history.entries:
-        deposits.observe(
-            session,
-            invoice.id,
-            source="history",
-            raw_status=entry.raw_status,
-            portal_at=entry.at,
-            comment=entry.comment,
-            raw="",
-            at=now,
-        )
-        if entry.raw_status == history.raw_status and not comment:
-            comment = entry.comment
-    to = _derive(history.status, reported=follower.payment_reported(invoice.siret))
-    changes: dict[str, object] = {
-        "portal_status": history.raw_status,
-        "detail": comment if history.status is not BuyerStatus.UNRECOGNISED else history.raw_status,
-    }
-    if to is None or to is invoice.status or to not in MOVES[invoice.status]:
-        invoices.note(session, invoice, next_check_at=now + follower.status_after, **changes)
-        return
-    if invoices.move(
-        session, invoice, to, now, next_check_at=now + follower.status_after, **changes
-    ):
         journal.append(
             session,
             at=now,
             actor=follower.actor,
-            tag=EventTag.STATUS_CHANGED,
+            tag=EventTag.REPORT_RECEIVED,
             subject=invoice.number,
-            payload={"from": invoice.status.value, "to": to.value, "portal": history.raw_status},
+            payload={
+                "state": answer.raw_state,
+                "flux": answer.flux_number,
+                "errors": _words(answer, invoice),
+            },
         )
 
 
-def _derive(status: BuyerStatus, *, reported: bool) -> InvoiceStatus | None:
-    """Our status for the buyer's current one; None when it says nothing we can use."""
-    match status:
-        case BuyerStatus.IN_PROGRESS:
-            return InvoiceStatus.INTEGRATED
-        case BuyerStatus.SUSPENDED:
-            return InvoiceStatus.SUSPENDED
-        case BuyerStatus.REJECTED | BuyerStatus.CLOSED:
-            return InvoiceStatus.REJECTED
-        case BuyerStatus.APPROVED:
-            return InvoiceStatus.INTEGRATED if reported else InvoiceStatus.SETTLED
-        case BuyerStatus.PAID:
-            return InvoiceStatus.SETTLED
-        case BuyerStatus.UNRECOGNISED:
-            return None
+def _put_off(follower: Follower, file: Sequence[TrackedInvoice], error: PortalAnswerError) -> None:
+    due = follower.clock() + follower.report_after[-1]
+    with follower.store.transaction() as session:
+        for invoice in file:
+            invoices.note(
+                session,
+                invoice,
+                checks=invoice.checks + 1,
+                next_check_at=due,
+                detail=error.message,
+            )
 
 
-def _journal_report(
+def _keep_waiting(
     follower: Follower,
-    session: Session,
-    invoice: TrackedInvoice,
+    file: Sequence[TrackedInvoice],
     answer: IntegrationReport,
-    now: datetime,
+    detail: str = "",
 ) -> None:
-    journal.append(
-        session,
-        at=now,
-        actor=follower.actor,
-        tag=EventTag.REPORT_RECEIVED,
-        subject=invoice.number,
-        payload={
-            "state": answer.raw_state,
-            "flux": answer.flux_number,
-            "errors": answer.text,
-        },
+    now = follower.clock()
+    if answer.state is FluxState.UNRECOGNISED:
+        detail = f"Chorus Pro annonce un état inconnu de ce programme : {answer.raw_state}"
+    with follower.store.transaction() as session:
+        for invoice in file:
+            step = min(invoice.checks + 1, len(follower.report_after) - 1)
+            if answer.raw_state:
+                _observe(session, invoice, answer, now)
+            invoices.note(
+                session,
+                invoice,
+                checks=invoice.checks + 1,
+                next_check_at=now + follower.report_after[step],
+                detail=detail,
+            )
+
+
+def _words(answer: IntegrationReport, invoice: TrackedInvoice) -> str:
+    """What the report says of this invoice, and of the file as a whole."""
+    return " | ".join(
+        error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
     )
 
 
-def _observe_report(
+def _observe(
     session: Session, invoice: TrackedInvoice, answer: IntegrationReport, now: datetime
 ) -> None:
     deposits.observe(
@@ -319,7 +313,7 @@ def _observe_report(
         source="report",
         raw_status=answer.raw_state,
         portal_at=answer.flux_number,
-        comment=answer.text,
+        comment=_words(answer, invoice),
         raw=answer.raw,
         at=now,
     )

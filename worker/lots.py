@@ -26,6 +26,10 @@ class LotLimits:
     bytes: int = 10_000_000
 
 
+ALONE = LotLimits()
+"""No lots."""
+
+
 def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
     """The lot of these documents, by file name.
 

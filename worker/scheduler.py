@@ -17,6 +17,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
+from worker import news
 from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
@@ -158,22 +159,22 @@ def _just_run(session: Session, year: int, members: int, today: date) -> bool:
     )
 
 
+_ON_THEIR_WAY = (
+    InvoiceStatus.ISSUED,
+    InvoiceStatus.SENDING,
+    InvoiceStatus.UNKNOWN,
+    InvoiceStatus.DEPOSITED,
+)
+
+
 def anything_waiting(office: Office) -> bool:
     """Whether the portal has anything to be asked or told now."""
-    pending = tuple(
-        status
-        for status in InvoiceStatus
-        if status
-        not in {
-            InvoiceStatus.DRAFT,
-            InvoiceStatus.PARKED,
-            InvoiceStatus.REFUSED,
-            InvoiceStatus.SETTLED,
-            InvoiceStatus.CANCELLED,
-        }
-    )
+    now = office.clock()
+    status_after = timedelta(hours=office.configuration.settings.portal.status_hours)
     with office.store.reading() as session:
-        return bool(invoices.due(session, pending, office.clock(), 1))
+        return bool(invoices.due(session, _ON_THEIR_WAY, now, 1)) or news.is_due(
+            session, now, status_after
+        )
 
 
 def tell_systemd(state: str) -> None:

@@ -241,7 +241,11 @@ class PortalSettings(Section):
     report_minutes: Waits = (1, 2, 4, 8, 15, 60, 240)
     """Waits between two looks at an integration report; the last one repeats."""
     status_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 12
-    """Wait between two looks at an integrated invoice."""
+    """Wait between two readings of what changed at the buyers'."""
+    lot_invoices: Annotated[int, Field(ge=1, le=500)] = 1
+    """Most invoices deposited in one file; 1: each goes alone."""
+    lot_megabytes: Annotated[int, Field(ge=1, le=20)] = 10
+    """Most megabytes of the documents of one such file."""
 
 
 class WorkerSettings(Section):

@@ -25,6 +25,7 @@ from worker.document import Document, Unprintable
 from worker.errors import PortalDown, Refused, StorageUnavailable
 from worker.invoice import Invoice
 from worker.lifecycle import InvoiceStatus
+from worker.lots import LotLimits
 from worker.portals.memory import Condition, Mishap
 from worker.statement import Statement
 
@@ -70,7 +71,7 @@ class Campaign(RuleBasedStateMachine):
         sha256 = hashlib.sha256(content).hexdigest()
         sending = [i for i in self.desk.invoices() if i.status is S.SENDING]
         attempts = [a for i in sending for a in self.desk.attempts(i.number) if a.closed_at is None]
-        assert sha256 in [attempt.document_sha256 for attempt in attempts]
+        assert sha256 in [attempt.lot_sha256 or attempt.document_sha256 for attempt in attempts]
         if self.crash_before:
             self.crash_before = False
             raise Crash
@@ -106,9 +107,14 @@ class Campaign(RuleBasedStateMachine):
         finally:
             self.desk.render = light_render
 
-    @rule(mishaps=MISHAPS, crash=st.sampled_from(["", "", "before", "after"]))
-    def deposit(self, mishaps: list[Mishap], crash: str) -> None:
+    @rule(
+        mishaps=MISHAPS,
+        crash=st.sampled_from(["", "", "before", "after"]),
+        lot=st.sampled_from([1, 2, MEMBERS]),
+    )
+    def deposit(self, mishaps: list[Mishap], crash: str, lot: int) -> None:
         """A campaign, perhaps cut short by the portal or by the death of its process."""
+        self.desk.lots = LotLimits(invoices=lot)
         self.desk.portal.mishaps.clear()
         self.desk.portal.mishaps.extend(mishaps)
         self.crash_before, self.crash_after = crash == "before", crash == "after"
@@ -155,6 +161,12 @@ class Campaign(RuleBasedStateMachine):
         for invoice in self.desk.invoices():
             if invoice.number == name:
                 self.desk.portal.refused_recipients ^= {invoice.siret}
+
+    @rule(name=NUMBERS, word=st.sampled_from(["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE"]))
+    def buyer_decides(self, name: str, word: str) -> None:
+        """In any order, on what the portal holds."""
+        if name in {facts.number for facts in self.desk.portal.integrated()}:
+            self.desk.portal.decide(name, word)
 
     @rule(name=NUMBERS, corrected=st.booleans())
     def resend(self, name: str, *, corrected: bool) -> None:
@@ -213,6 +225,8 @@ class Campaign(RuleBasedStateMachine):
         portal.not_indexed.clear()
         portal.refused_recipients.clear()
         portal.integrate()
+        for facts in portal.integrated():
+            portal.decide(facts.number, "MISE_A_DISPOSITION")
         for _ in range(MEMBERS):
             self.issue("")
         for _ in range(40):

@@ -70,15 +70,15 @@ def test_a_pending_report_is_asked_again_later_and_later(desk: Desk) -> None:
 
 
 def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk: Desk) -> None:
-    """Observed once each, journalled once, looked at again twelve hours later."""
+    """Observed once each, journalled once; from then on the news tell what changes."""
     desk.portal.integrate()
     assert [i.number for i in desk.follow()] == [ONE, TWO]
     invoice = desk.one(ONE)
     assert (invoice.status, invoice.cpp_id, invoice.portal_status) == (S.INTEGRATED, 1, "DEPOSEE")
-    assert invoice.next_check_at == desk.clock.now + timedelta(hours=12)
+    assert invoice.next_check_at is None
     assert [(o.source, o.raw_status) for o in desk.observations(ONE)] == [
         ("report", "IN_INTEGRE"),
-        ("history", "DEPOSEE"),
+        ("search", "DEPOSEE"),
     ]
     assert [subject for subject, _ in desk.events(EventTag.REPORT_RECEIVED)] == [ONE, TWO]
     assert desk.events(EventTag.STATUS_CHANGED) == []
@@ -244,7 +244,8 @@ def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(des
 
 
 def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk) -> None:
-    """The portal no longer knows one of our identifiers: the other invoice is followed."""
+    """The portal no longer shows one of our invoices: seen within a week, the other is followed."""
+    held.clock.advance(days=7)
     del held.portal._invoices[1]  # noqa: SLF001 - a portal that loses an invoice
     held.portal.decide(TWO, "MISE_EN_PAIEMENT")
     held.follow()

@@ -187,7 +187,8 @@ def test_the_portal_is_called_only_when_something_waits(
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "one", issued=1)
     with desk.office.store.transaction() as session:
         row = session.get_one(InvoiceRow, desk.invoices()[0].id)
-        row.status, row.next_check_at = status.value, desk.clock.now
+        row.status, row.cpp_id = status.value, 7
+        row.next_check_at = None if status is S.CANCELLED else desk.clock.now
         session.add(row)
     assert anything_waiting(desk.office) is waits
     desk.clock.advance(seconds=-1)

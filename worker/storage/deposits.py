@@ -1,5 +1,6 @@
 """Deposit attempts, what the portal said, and the cache of its directory."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +9,12 @@ from sqlmodel import Session, col, select, update
 from worker.storage.tables import (
     DepositAttemptRow,
     DirectoryEntryRow,
+    PortalNewsRow,
     PortalObservationRow,
 )
+
+_NEWS = 1
+"""The only row of its table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +24,7 @@ class Attempt:
     id: int
     invoice_id: int
     document_sha256: str
+    lot_sha256: str
     file_name: str
     actor: str
     started_at: datetime
@@ -39,6 +45,15 @@ class Observation:
     portal_at: str
     comment: str
     observed_at: datetime
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """How far the portal's news were read: up to when, and when last from the beginning."""
+
+    read_until: datetime
+    read_whole_at: datetime
 
 
 def open_attempt(
@@ -49,11 +64,13 @@ def open_attempt(
     file_name: str,
     actor: str,
     at: datetime,
+    lot_sha256: str = "",
 ) -> int:
     """Record the intent of a deposit; the database refuses a second open one."""
     row = DepositAttemptRow(
         invoice_id=invoice_id,
         document_sha256=document_sha256,
+        lot_sha256=lot_sha256,
         file_name=file_name,
         actor=actor,
         started_at=at,
@@ -100,6 +117,7 @@ def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
             id=row.id or 0,
             invoice_id=row.invoice_id,
             document_sha256=row.document_sha256,
+            lot_sha256=row.lot_sha256,
             file_name=row.file_name,
             actor=row.actor,
             started_at=row.started_at,
@@ -114,6 +132,17 @@ def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     )
 
 
+def tried_in_a_lot(session: Session, outcomes: Collection[str]) -> frozenset[int]:
+    """Invoices that went in a lot which came to one of these outcomes, or to none yet."""
+    rows = session.exec(
+        select(DepositAttemptRow.invoice_id)
+        .where(DepositAttemptRow.lot_sha256 != "")
+        .where(col(DepositAttemptRow.outcome).in_(["", *outcomes]))
+        .distinct()
+    )
+    return frozenset(rows)
+
+
 def observe(
     session: Session,
     invoice_id: int,
@@ -124,17 +153,10 @@ def observe(
     comment: str,
     raw: str,
     at: datetime,
+    evidence: str = "",
 ) -> bool:
     """Keep something the portal said; False when it had already said it."""
-    known = session.exec(
-        select(PortalObservationRow.id).where(
-            PortalObservationRow.invoice_id == invoice_id,
-            PortalObservationRow.source == source,
-            PortalObservationRow.raw_status == raw_status,
-            PortalObservationRow.portal_at == portal_at,
-        )
-    ).first()
-    if known is not None:
+    if is_observed(session, invoice_id, source=source, raw_status=raw_status, at=portal_at):
         return False
     session.add(
         PortalObservationRow(
@@ -145,9 +167,27 @@ def observe(
             comment=comment,
             raw=raw,
             observed_at=at,
+            evidence=evidence,
         )
     )
     return True
+
+
+def is_observed(
+    session: Session, invoice_id: int, *, source: str, raw_status: str, at: str
+) -> bool:
+    """Whether the portal had already said this."""
+    return (
+        session.exec(
+            select(PortalObservationRow.id).where(
+                PortalObservationRow.invoice_id == invoice_id,
+                PortalObservationRow.source == source,
+                PortalObservationRow.raw_status == raw_status,
+                PortalObservationRow.portal_at == at,
+            )
+        ).first()
+        is not None
+    )
 
 
 def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
@@ -164,8 +204,24 @@ def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
             portal_at=row.portal_at,
             comment=row.comment,
             observed_at=row.observed_at,
+            evidence=row.evidence,
         )
         for row in rows
+    )
+
+
+def news(session: Session) -> News | None:
+    """How far the portal's news were read; None before the first time."""
+    row = session.get(PortalNewsRow, _NEWS)
+    if row is None:
+        return None
+    return News(read_until=row.read_until, read_whole_at=row.read_whole_at)
+
+
+def note_news(session: Session, read: News) -> None:
+    """Remember how far the portal's news were read."""
+    session.merge(
+        PortalNewsRow(id=_NEWS, read_until=read.read_until, read_whole_at=read.read_whole_at)
     )
 
 

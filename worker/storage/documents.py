@@ -8,6 +8,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from worker.document import Document, DocumentKind
 from worker.findings import Finding
+from worker.lifecycle import TrackedInvoice
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import DocumentRow, ValidationReportRow
 
@@ -77,6 +78,18 @@ def add_documents(
     ]
     if reports:
         session.execute(_ADD_REPORTS, reports)
+
+
+def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tuple[str, int]:
+    """SHA-256 and size of a document of an invoice, in its present version."""
+    row = session.exec(
+        select(DocumentRow.sha256, DocumentRow.size).where(
+            DocumentRow.invoice_id == invoice.id,
+            DocumentRow.version == invoice.version,
+            DocumentRow.kind == kind.value,
+        )
+    ).one()
+    return row[0], row[1]
 
 
 def documents_of(

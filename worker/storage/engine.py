@@ -22,7 +22,7 @@ from sqlmodel import Session
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.storage.archive import Archive
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
 """How long a writer waits for another."""

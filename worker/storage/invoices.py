@@ -117,6 +117,31 @@ def due(
     return tuple(_tracked(row) for row in session.execute(query))
 
 
+def awaited(
+    session: Session, statuses: Sequence[InvoiceStatus], now: datetime
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices the portal holds, in these statuses, to be looked at by themselves, and now.
+
+    At the buyer's, most are not: the portal's news tell which changed.
+    """
+    when = col(InvoiceRow.next_check_at)
+    query = (
+        sqlalchemy.select(*_LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(when.is_not(None), when <= now, col(InvoiceRow.cpp_id).is_not(None))
+        .order_by(when, col(InvoiceRow.id))
+    )
+    return tuple(_tracked(row) for row in session.execute(query))
+
+
+def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
+    """When the oldest of the invoices in these statuses was deposited; None without any."""
+    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
+        col(InvoiceRow.status).in_([status.value for status in statuses])
+    )
+    return session.execute(query).scalar()
+
+
 def known_to_portal(session: Session) -> TrackedInvoice | None:
     """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
     held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)

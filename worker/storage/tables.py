@@ -324,6 +324,8 @@ class DepositAttemptRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     invoice_id: int = Field(foreign_key="invoice.id", index=True)
     document_sha256: str
+    lot_sha256: str = ""
+    """The archived file of several invoices that this one went in; empty when it went alone."""
     file_name: str
     actor: str
     started_at: datetime = _instant()
@@ -345,12 +347,24 @@ class PortalObservationRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     invoice_id: int = Field(foreign_key="invoice.id", index=True)
     source: str
-    """``report`` or ``history``."""
+    """``report``, ``search`` or ``history``."""
     raw_status: str
     portal_at: str
     comment: str
+    evidence: str = ""
+    """SHA-256 of an archived file that the portal gave; empty without one."""
     observed_at: datetime = _instant()
     raw: str = Field(default="", sa_column=Column(Text(), nullable=False))
+
+
+class PortalNewsRow(SQLModel, table=True):
+    """How far the portal's news were read. One row."""
+
+    __tablename__ = "portal_news"
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    read_until: datetime = _instant()
+    read_whole_at: datetime = _instant()
+    """When they were last read from the beginning."""
 
 
 class DirectoryEntryRow(SQLModel, table=True):

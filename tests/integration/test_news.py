@@ -1,0 +1,190 @@
+"""Following invoices at their buyers': the cost is of what changed, and no change is missed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.offices import Desk, number, open_desk
+from worker.audit import EventTag
+from worker.errors import PortalAnswerError
+from worker.lifecycle import InvoiceStatus
+from worker.news import MOST_TRIES, is_due
+from worker.portals import InvoiceHistory
+
+S = InvoiceStatus
+ONE, TWO = number(1), number(2)
+RANKS = range(1, 6)
+
+
+@pytest.fixture(name="held")
+def _held(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    """Five integrated invoices whose news were just read."""
+    return at_the_buyers(open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=5))
+
+
+def at_the_buyers(desk: Desk) -> Desk:
+    """The same desk once all is integrated and followed."""
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert {i.status for i in desk.invoices() if i.number} == {S.INTEGRATED}
+    desk.portal.asked.clear()
+    return desk
+
+
+def asked_about(desk: Desk) -> list[str]:
+    """The questions about one invoice since the last time."""
+    questions = [one for one in desk.portal.asked if not one.startswith("changed")]
+    desk.portal.asked.clear()
+    return questions
+
+
+def due(desk: Desk) -> bool:
+    """Whether the portal is to be asked."""
+    hours = desk.office.configuration.settings.portal.status_hours
+    with desk.office.store.reading() as session:
+        return is_due(session, desk.clock.now, timedelta(hours=hours))
+
+
+def test_nothing_new_costs_one_question(held: Desk) -> None:
+    """Five invoices wait, nothing changed: one search by period, and nothing about any of them."""
+    held.clock.advance(hours=12)
+    assert due(held)
+    assert held.follow() == []
+    assert [one[:7] for one in held.portal.asked] == ["changed"]
+    assert not due(held)
+    assert held.follow() == []
+    assert len(held.portal.asked) == 1
+
+
+def test_only_what_changed_is_asked_about(held: Desk) -> None:
+    """One moved: its history is read once, and not again while it stays."""
+    held.clock.advance(hours=1)
+    held.portal.decide(TWO, "SUSPENDUE", "il manque le bon de livraison")
+    held.clock.advance(hours=11)
+    assert [i.number for i in held.follow()] == [TWO]
+    assert asked_about(held) == ["history 2"]
+    assert (held.one(TWO).status, held.one(ONE).status) == (S.SUSPENDED, S.INTEGRATED)
+    assert held.one(TWO).detail == "il manque le bon de livraison"
+    held.clock.advance(hours=12)
+    held.follow()
+    assert asked_about(held) == []
+
+
+def test_a_change_shown_late_is_seen(held: Desk) -> None:
+    """The portal dates a change before our last reading, and shows it only after: the overlap."""
+    held.portal.not_indexed.add(ONE)
+    held.clock.advance(hours=11)
+    held.portal.decide(ONE, "MISE_EN_PAIEMENT")
+    held.clock.advance(hours=1)
+    held.follow()
+    assert held.one(ONE).status is S.INTEGRATED
+    held.portal.not_indexed.clear()
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).status is S.SETTLED
+
+
+def test_once_a_week_all_is_read_from_the_beginning(held: Desk) -> None:
+    """A change that no period showed is found; an invoice shown no more is asked about."""
+    held.clock.advance(hours=1)
+    held.portal.decide(ONE, "REJETEE", "montant")
+    held.portal.not_indexed.update({ONE, TWO})
+    for _ in range(6):
+        held.clock.advance(days=1)
+        held.follow()
+    assert asked_about(held) == []
+    held.portal.not_indexed.discard(ONE)
+    held.clock.advance(days=1)
+    held.follow()
+    assert sorted(asked_about(held)) == ["history 1", "history 2"]
+    assert (held.one(ONE).status, held.one(TWO).status) == (S.REJECTED, S.INTEGRATED)
+
+
+def test_a_clock_set_back_does_not_silence_us(held: Desk) -> None:
+    """A machine that was a month ahead goes on asking once its clock is right."""
+    held.clock.advance(days=30)
+    held.follow()
+    held.clock.advance(days=-29)
+    held.portal.decide(ONE, "MANDATEE")
+    assert due(held)
+    held.follow()
+    assert held.one(ONE).portal_status == "MANDATEE"
+
+
+def test_a_stop_in_the_middle_reads_the_same_period_again(held: Desk) -> None:
+    """Asked to stop after one invoice: the other changes are not lost."""
+    held.clock.advance(hours=1)
+    for rank in RANKS:
+        held.portal.decide(number(rank), "MISE_EN_PAIEMENT")
+    held.clock.advance(hours=11)
+    held.follow(lambda: any(i.status is S.SETTLED for i in held.invoices()))
+    assert sum(i.status is S.SETTLED for i in held.invoices()) == 1
+    held.follow()
+    assert {held.one(number(rank)).status for rank in RANKS} == {S.SETTLED}
+
+
+def test_a_history_that_cannot_be_read_is_tried_a_bounded_number_of_times(held: Desk) -> None:
+    """Put off by itself each time, shown, and in the end only its next news are waited for."""
+    tries = 0
+
+    def broken(cpp_id: int) -> InvoiceHistory:
+        nonlocal tries
+        tries += 1
+        raise PortalAnswerError(f"Réponse illisible pour {cpp_id}.")
+
+    held.portal.decide(ONE, "MANDATEE")
+    held.clock.advance(hours=12)
+    held.portal.history = broken  # type: ignore[method-assign] # a portal that answers nonsense
+    held.follow()
+    assert "illisible" in held.one(ONE).detail
+    held.clock.advance(days=2)  # past the overlap: the news do not show it again
+    for _ in range(MOST_TRIES + 5):
+        held.follow()
+        held.clock.advance(hours=4)
+    assert MOST_TRIES <= tries <= MOST_TRIES + 2
+    assert held.one(ONE).next_check_at is None
+
+
+def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:
+    """After its internal credit note, the invoice leaves the portal's list of things to do."""
+    held.portal.decide(ONE, "REJETEE", "mauvais service")
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).status is S.REJECTED
+    held.credit(ONE)
+    assert held.one(ONE).status is S.CANCELLED
+    assert due(held)
+    held.follow()
+    (found,) = held.portal.search(invoice_number=ONE)
+    assert found.acknowledged
+    held.clock.advance(days=30)
+    held.follow()
+    assert [subject for subject, _ in held.events(EventTag.REJECTION_ACKNOWLEDGED)] == [ONE]
+
+
+WORDS = st.sampled_from(
+    ["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "MANDATEE", "SERVICE_FAIT", "UN_MOT_DE_2030"]
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(RANKS), WORDS, st.integers(1, 30)), max_size=12))
+def test_what_we_show_is_what_the_portal_last_said(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, str, int]]
+) -> None:
+    """Whatever changes when and in what order, after a reading each invoice shows its last word."""
+    folder = tmp_path_factory.mktemp("news")
+    held = at_the_buyers(open_desk(tmp_path_factory.getbasetemp(), folder, issued=5))
+    last = dict.fromkeys(RANKS, "DEPOSEE")
+    for rank, word, hours in changes:
+        held.portal.decide(number(rank), word)
+        last[rank] = word
+        held.clock.advance(hours=hours)
+        held.follow()
+    held.clock.advance(hours=12)
+    held.follow()
+    assert {rank: held.one(number(rank)).portal_status for rank in RANKS} == last

@@ -1,0 +1,282 @@
+"""Follows integrated invoices at their buyers', until they are settled.
+
+Asked by period, not invoice by invoice: "what changed since?" costs what changed, not what is
+pending. Each invoice that changed is then asked about once, for its whole history. Chorus Pro
+imposes no order on its statuses: each is kept as it came, and ours is derived from the current one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from worker.audit import EventTag
+from worker.errors import PortalAnswerError
+from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
+from worker.portals import BuyerStatus, FoundInvoice, Portal
+from worker.reconcile import BREAKER
+from worker.storage import Store, deposits, invoices, journal
+from worker.storage.deposits import News
+
+AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
+OVERLAP = timedelta(hours=24)
+"""Read again each time: the portal may show a change well after the instant it dates it."""
+WHOLE = timedelta(days=7)
+"""How often the news are read from the beginning: a change shown still later is seen then."""
+PUT_OFF = timedelta(hours=4)
+"""After an answer about one invoice that could not be used."""
+MOST_TRIES = 12
+_LOOKED_AT = (*AT_THE_BUYER, InvoiceStatus.CANCELLED)
+
+Report = Callable[[TrackedInvoice], None]
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newsroom:
+    """The collaborators.
+
+    Attributes:
+        status_after: wait between two readings of the news.
+        payment_reported: whether a buyer (SIRET) tells the portal that it paid.
+    """
+
+    store: Store
+    portal: Portal
+    clock: Callable[[], datetime]
+    actor: str
+    status_after: timedelta
+    payment_reported: Callable[[str], bool]
+
+
+def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
+    """Whether the portal has to be asked about an invoice at its buyer's."""
+    if invoices.awaited(session, _LOOKED_AT, now):
+        return True
+    pending = invoices.first_deposit(session, AT_THE_BUYER) is not None
+    return pending and _is_stale(deposits.news(session), now, status_after)
+
+
+def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
+    """Ask what changed since the last time, when that is due; tell each invoice that did.
+
+    Read from the beginning, the news also tell which invoices the portal no longer shows: each is
+    asked about by itself.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
+            the same period is asked again.
+    """
+    now = newsroom.clock()
+    with newsroom.store.reading() as session:
+        first = invoices.first_deposit(session, AT_THE_BUYER)
+        read = deposits.news(session)
+        if first is None or not _is_stale(read, now, newsroom.status_after):
+            return
+        pending = {
+            invoice.cpp_id: invoice for invoice in invoices.tracked(session, statuses=AT_THE_BUYER)
+        }
+    whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
+    since = first if whole or read is None else read.read_until
+    changed = newsroom.portal.changed(since - OVERLAP, now)
+    asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
+        (pending[found.cpp_id], found)
+        for found in changed
+        if found.cpp_id in pending and _is_new(newsroom, pending[found.cpp_id], found)
+    ]
+    if whole:
+        shown = {found.cpp_id for found in changed}
+        asked += [
+            (invoice, None)
+            for cpp_id, invoice in pending.items()
+            if cpp_id not in shown and now - invoice.status_since >= OVERLAP
+        ]
+    _ask_each(newsroom, asked, report, stop)
+    if stop():
+        return
+    with newsroom.store.transaction() as session:
+        read_whole_at = now if whole or read is None else read.read_whole_at
+        deposits.note_news(session, News(read_until=now, read_whole_at=read_whole_at))
+
+
+def ask_about_put_off(newsroom: Newsroom, report: Report, stop: Stop) -> None:
+    """Ask again about the invoices that were put off, and acknowledge rejections dealt with.
+
+    Raises:
+        PortalDown, PortalAccessRefused: as ``read_news``.
+    """
+    with newsroom.store.reading() as session:
+        put_off = invoices.awaited(session, _LOOKED_AT, newsroom.clock())
+    _ask_each(newsroom, ((invoice, None) for invoice in put_off), report, stop)
+
+
+def learn(
+    newsroom: Newsroom,
+    session: Session,
+    invoice: TrackedInvoice,
+    found: FoundInvoice,
+    now: datetime,
+) -> None:
+    """Write what a search says of an integrated invoice, and move it where that leads."""
+    _observe(session, invoice, found, now)
+    _move(newsroom, session, invoice, found.status, found.raw_status, found.comment, now)
+
+
+def _observe(session: Session, invoice: TrackedInvoice, found: FoundInvoice, now: datetime) -> None:
+    deposits.observe(
+        session,
+        invoice.id,
+        source="search",
+        raw_status=found.raw_status,
+        portal_at=_when(found),
+        comment=found.comment,
+        raw="",
+        at=now,
+    )
+
+
+def _is_stale(read: News | None, now: datetime, status_after: timedelta) -> bool:
+    # A clock that was set back must not silence us until it is past where it was.
+    return read is None or not timedelta() <= now - read.read_until < status_after
+
+
+def _is_new(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
+    with newsroom.store.reading() as session:
+        return not deposits.is_observed(
+            session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
+        )
+
+
+def _when(found: FoundInvoice) -> str:
+    return "" if found.status_at is None else found.status_at.isoformat()
+
+
+def _ask_each(
+    newsroom: Newsroom,
+    asked: Iterable[tuple[TrackedInvoice, FoundInvoice | None]],
+    report: Report,
+    stop: Stop,
+) -> None:
+    unusable = 0
+    for invoice, found in asked:
+        if stop():
+            return
+        try:
+            if invoice.status is InvoiceStatus.CANCELLED:
+                _acknowledge(newsroom, invoice)
+            else:
+                _ask_history(newsroom, invoice, found)
+            unusable = 0
+        except PortalAnswerError as error:
+            _put_off(newsroom, invoice, error)
+            unusable += 1
+            if unusable >= BREAKER:
+                raise
+        with newsroom.store.reading() as session:
+            report(invoices.by_id(session, invoice.id))
+
+
+def _ask_history(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
+    history = newsroom.portal.history(_cpp_id(invoice))
+    now = newsroom.clock()
+    with newsroom.store.transaction() as session:
+        comment = ""
+        for entry in history.entries:
+            deposits.observe(
+                session,
+                invoice.id,
+                source="history",
+                raw_status=entry.raw_status,
+                portal_at=entry.at,
+                comment=entry.comment,
+                raw="",
+                at=now,
+            )
+            if entry.raw_status == history.raw_status and not comment:
+                comment = entry.comment
+        if found is not None:
+            _observe(session, invoice, found, now)
+        _move(newsroom, session, invoice, history.status, history.raw_status, comment, now)
+
+
+def _acknowledge(newsroom: Newsroom, invoice: TrackedInvoice) -> None:
+    """It was cancelled after its rejection: it may leave the portal's list of things to do."""
+    newsroom.portal.acknowledge_rejection(_cpp_id(invoice))
+    with newsroom.store.transaction() as session:
+        invoices.note(session, invoice, next_check_at=None)
+        journal.append(
+            session,
+            at=newsroom.clock(),
+            actor=newsroom.actor,
+            tag=EventTag.REJECTION_ACKNOWLEDGED,
+            subject=invoice.number,
+            payload={"cpp": invoice.cpp_id},
+        )
+
+
+def _put_off(newsroom: Newsroom, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
+    """Another time, a bounded number of times: then the next news of it are waited for."""
+    tries = invoice.checks + 1
+    with newsroom.store.transaction() as session:
+        invoices.note(
+            session,
+            invoice,
+            checks=tries,
+            next_check_at=newsroom.clock() + PUT_OFF if tries < MOST_TRIES else None,
+            detail=error.message,
+        )
+
+
+def _move(
+    newsroom: Newsroom,
+    session: Session,
+    invoice: TrackedInvoice,
+    status: BuyerStatus,
+    raw_status: str,
+    comment: str,
+    now: datetime,
+) -> None:
+    to = _derive(status, reported=newsroom.payment_reported(invoice.siret))
+    detail = comment if status is not BuyerStatus.UNRECOGNISED else raw_status
+    if to is None or to is invoice.status or to not in MOVES[invoice.status]:
+        invoices.note(
+            session,
+            invoice,
+            next_check_at=None,
+            checks=0,
+            portal_status=raw_status,
+            detail=detail,
+        )
+    elif invoices.move(session, invoice, to, now, portal_status=raw_status, detail=detail):
+        journal.append(
+            session,
+            at=now,
+            actor=newsroom.actor,
+            tag=EventTag.STATUS_CHANGED,
+            subject=invoice.number,
+            payload={"from": invoice.status.value, "to": to.value, "portal": raw_status},
+        )
+
+
+def _derive(status: BuyerStatus, *, reported: bool) -> InvoiceStatus | None:
+    """Our status for the buyer's current one; None when it says nothing we can use."""
+    match status:
+        case BuyerStatus.IN_PROGRESS:
+            return InvoiceStatus.INTEGRATED
+        case BuyerStatus.SUSPENDED:
+            return InvoiceStatus.SUSPENDED
+        case BuyerStatus.REJECTED | BuyerStatus.CLOSED:
+            return InvoiceStatus.REJECTED
+        case BuyerStatus.APPROVED:
+            return InvoiceStatus.INTEGRATED if reported else InvoiceStatus.SETTLED
+        case BuyerStatus.PAID:
+            return InvoiceStatus.SETTLED
+        case BuyerStatus.UNRECOGNISED:
+            return None
+
+
+def _cpp_id(invoice: TrackedInvoice) -> int:
+    if invoice.cpp_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without cpp_id")
+    return invoice.cpp_id

@@ -49,6 +49,9 @@ class EventTag(StrEnum):
     REJECTION_ACKNOWLEDGED = "rejection.acknowledged"
     """The portal was told that the rejection of a cancelled invoice was seen."""
     RESEND_REQUESTED = "resend.requested"
+    COMPLETION_INTENDED = "completion.intended"
+    COMPLETION_ANSWERED = "completion.answered"
+    """A suspended invoice was given the files its buyer asked for: before and after the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from worker import logs
 from worker.books import Books, Clock, open_books, utc_now
+from worker.completion import Completer
 from worker.credentials import load_secrets
 from worker.deposit import Depositor
 from worker.directory import Directory
@@ -171,6 +172,16 @@ class Office(Books):
             clock=self.clock,
             actor=self.actor,
             report_after=_minutes(settings.report_minutes),
+            newsroom=self.newsroom(portal),
+        )
+
+    def completer(self, portal: Portal) -> Completer:
+        """What gives suspended invoices their files."""
+        return Completer(
+            store=self.store,
+            portal=portal,
+            clock=self.clock,
+            actor=self.actor,
             newsroom=self.newsroom(portal),
         )
 

@@ -166,7 +166,7 @@ def _ask_each(
             if invoice.status is InvoiceStatus.CANCELLED:
                 _acknowledge(newsroom, invoice)
             else:
-                _ask_history(newsroom, invoice, found)
+                ask_history(newsroom, invoice, found)
             unusable = 0
         except PortalAnswerError as error:
             _put_off(newsroom, invoice, error)
@@ -177,7 +177,15 @@ def _ask_each(
             report(invoices.by_id(session, invoice.id))
 
 
-def _ask_history(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
+def ask_history(
+    newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None = None
+) -> None:
+    """Learn every status of one invoice, and move it where the current one leads.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalAnswerError: its answer cannot be used.
+    """
     history = newsroom.portal.history(_cpp_id(invoice))
     now = newsroom.clock()
     with newsroom.store.transaction() as session:

@@ -1,11 +1,16 @@
 """The right way to send an invoice again, for the state it is in: or a refusal that says why.
 
-Only a refused deposit is sent again by hand: nothing was integrated, so the same number may be
-used, with corrected references (a new recorded version of the documents) or the same bytes.
+A refused deposit is sent again: nothing was integrated, so the same number may be used, with
+corrected references (a new recorded version of the documents) or the same bytes. A file that the
+portal keeps without any verdict is first looked for, like any uncertain one. And an uncertain one
+that every search left uncertain is sent again when a person has looked for it on the portal.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import Session
 
 from worker.audit import EventTag
 from worker.errors import Refused
@@ -14,7 +19,8 @@ from worker.invoice import Invoice
 from worker.issuing import Issuer, keep_documents
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
-from worker.storage import Store, invoices, journal, records
+from worker.storage import Store, deposits, invoices, journal, records
+from worker.todo import is_stuck
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -37,7 +43,9 @@ def resend(
         WrongUse: no such invoice.
         Refused: its state does not allow it, or the correction would be refused again.
     """
-    invoice = check_resendable(issuer.store, number)
+    with issuer.store.reading() as session:
+        invoice = invoices.named(session, number)
+    refuse_unless(invoice, invoice.status is S.REFUSED)
     with issuer.store.reading() as session:
         content = invoices.content(session, invoice.id)
         stored = records.references_of(session, invoice.siret, invoice.year)
@@ -74,14 +82,21 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.UNKNOWN: (
         "on ne sait pas encore si le portail l'a reçue, un renvoi pourrait la doubler",
-        "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée.",
+        (
+            "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée. "
+            "Si toutes les recherches restent vaines, cherchez-la sur le portail puis tapez "
+            "« resend » avec « --absent »."
+        ),
     ),
-    S.DEPOSITED: ("elle est déposée et le portail la traite", "Tapez « follow » plus tard."),
+    S.DEPOSITED: (
+        "elle est déposée et le portail la traite",
+        "Tapez « follow » plus tard ; sans verdict après un jour, « resend » la fera rechercher.",
+    ),
     S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
     S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
     S.SUSPENDED: (
         "le membre demande des pièces",
-        "Complétez-la sur le portail Chorus Pro, sans nouveau dépôt.",
+        "Joignez-les par « complete », sans nouveau dépôt.",
     ),
     S.REJECTED: (
         "le membre l'a rejetée, son numéro ne peut plus servir",
@@ -92,22 +107,67 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
 """Why an invoice in each other state is not sent again, and what to do instead."""
 
 
-def check_resendable(store: Store, number: str) -> TrackedInvoice:
-    """The invoice of this number, whose deposit was refused. Raises WrongUse, Refused."""
-    with store.reading() as session:
-        invoice = invoices.named(session, number)
-    _refuse_unless_resendable(invoice)
-    return invoice
-
-
-def _refuse_unless_resendable(invoice: TrackedInvoice) -> None:
-    """Raise Refused unless the deposit was refused."""
-    if invoice.status is InvoiceStatus.REFUSED:
+def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
+    """Raise Refused, with why and what to do instead, unless its state allows it."""
+    if allowed:
         return
     why, what = REASONS[invoice.status]
     raise Refused(
         f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,
+    )
+
+
+def look_for(store: Store, number: str, reason: str, *, actor: str, at: datetime) -> TrackedInvoice:
+    """Have a deposited invoice without verdict looked for at the portal: it becomes uncertain.
+
+    Found, it is adopted; not found after every search, it becomes refused, and may be sent again.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: it is not deposited, or the portal may still be working on it.
+    """
+    with store.transaction() as session:
+        invoice = invoices.named(session, number)
+        refuse_unless(invoice, is_stuck(invoice, at))
+        detail = f"le flux {invoice.flux_number} est resté sans suite : {reason}"
+        invoices.move(session, invoice, S.UNKNOWN, at, detail=detail)
+        _request(session, invoice, reason, actor=actor, at=at)
+        return invoices.by_id(session, invoice.id)
+
+
+def declare_absent(
+    store: Store, number: str, reason: str, *, searches: int, actor: str, at: datetime
+) -> TrackedInvoice:
+    """Have an uncertain invoice sent again: a person looked for it on the portal.
+
+    ``searches`` is how many must have been made in vain before.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: it is not uncertain, or the searches are not over.
+    """
+    with store.transaction() as session:
+        invoice = invoices.named(session, number)
+        refuse_unless(invoice, invoice.status is S.UNKNOWN and invoice.checks >= searches)
+        invoices.move(session, invoice, S.ISSUED, at, flux_number="", detail="")
+        deposits.close_attempts(
+            session, invoice.id, at=at, detail=f"déclarée absente du portail : {reason}"
+        )
+        _request(session, invoice, reason, actor=actor, at=at)
+        return invoices.by_id(session, invoice.id)
+
+
+def _request(
+    session: Session, invoice: TrackedInvoice, reason: str, *, actor: str, at: datetime
+) -> None:
+    journal.append(
+        session,
+        at=at,
+        actor=actor,
+        tag=EventTag.RESEND_REQUESTED,
+        subject=invoice.number,
+        payload={"reason": reason, "from": invoice.status.value, "checks": invoice.checks},
     )
 
 

@@ -22,7 +22,10 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 "[--service-code CODE] [--engagement NUMERO]"
             )
         case InvoiceStatus.SUSPENDED:
-            text = "joignez sur le portail Chorus Pro les pièces demandées par le membre"
+            text = (
+                "le membre demande des pièces ; joignez-les, puis tapez : chorus-worker complete "
+                f'{invoice.number} FICHIER… --comment "…"'
+            )
         case InvoiceStatus.REJECTED:
             text = (
                 f"rejeté par le membre ; pour le refaire, tapez : chorus-worker credit "
@@ -32,12 +35,27 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 f'chorus-worker credit {invoice.number} --reason "…"'
             )
         case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
-            text = "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail"
-        case InvoiceStatus.DEPOSITED if waited > TOO_LONG or invoice.detail:
-            text = f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro"
+            text = (
+                "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail, et "
+                f"si elle n'y est pas, tapez : chorus-worker resend {invoice.number} "
+                f'--reason "…" --absent {invoice.number}'
+            )
+        case InvoiceStatus.DEPOSITED if is_stuck(invoice, now):
+            text = (
+                f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro ; "
+                "s'il n'aboutira pas, tapez : chorus-worker resend "
+                f'{invoice.number} --reason "…"'
+            )
         case _:
             pass
     return text
+
+
+def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
+    """Whether a deposited file has no verdict for a day, or the portal speaks of an incident."""
+    return invoice.status is InvoiceStatus.DEPOSITED and (
+        now - invoice.status_since > TOO_LONG or bool(invoice.detail)
+    )
 
 
 def needs_person(invoice: TrackedInvoice, now: datetime) -> bool:

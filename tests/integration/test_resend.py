@@ -11,8 +11,8 @@ from worker.document import DocumentKind
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.lifecycle import InvoiceStatus
-from worker.portals.memory import Condition
-from worker.resend import REASONS, resend
+from worker.portals.memory import Condition, Mishap
+from worker.resend import REASONS, declare_absent, look_for, resend
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
 
@@ -206,3 +206,85 @@ def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
     assert desk.one(ONE).version == 2
     desk.deposit()
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"
+
+
+def test_a_deposit_without_verdict_is_looked_for_and_never_doubled(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """An incident: a person gives it up, the searches find nothing, and only then it goes again."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "stuck", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    with pytest.raises(Refused, match="le portail la traite"):
+        abandon(desk)
+    desk.clock.advance(hours=25)
+    abandon(desk)
+    assert desk.one(ONE).status is S.UNKNOWN
+    for _ in range(4):
+        desk.clock.advance(hours=1)
+        desk.reconcile()
+    assert (desk.one(ONE).status, desk.one(ONE).flux_number) == (S.REFUSED, "")
+    assert "sans suite" in desk.one(ONE).detail
+    desk.resend(ONE)
+    desk.portal.integrates_at_once = True
+    desk.deposit()
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert len(desk.portal.integrated()) == 1
+
+
+def test_a_deposit_given_up_too_early_is_found_and_adopted(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The portal wakes up after the person gave it up: its copy is the invoice."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "slow", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    abandon(desk)
+    desk.portal.integrate()
+    desk.reconcile()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert len(desk.portal.fluxes) == 1
+
+
+def test_an_uncertain_deposit_goes_again_only_after_every_search(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """A person who looked on the portal may say it is absent, once the program has looked too."""
+    lost = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "other", issued=2)
+    lost.portal.mishaps.append(Mishap.REQUEST_LOST)
+    lost.deposit()
+    lost.clock.advance(minutes=1)
+    lost.follow()
+    lost.portal.not_indexed.add(number(2))  # the positive control fails: nothing is proven
+    for hours in (1, 5, 5):
+        with pytest.raises(Refused, match="on ne sait pas encore"):
+            absent(lost)
+        lost.clock.advance(hours=hours)
+        lost.reconcile()
+    absent(lost)
+    assert lost.one(ONE).status is S.ISSUED
+    assert lost.attempts(ONE)[-1].closed_at is not None
+    assert lost.events(EventTag.RESEND_REQUESTED)[0][1]["from"] == "unknown"
+    lost.deposit()
+    lost.clock.advance(minutes=1)
+    lost.portal.not_indexed.clear()
+    lost.follow()
+    assert lost.one(ONE).status is S.INTEGRATED
+
+
+def abandon(desk: Desk) -> None:
+    """A person gives up waiting for a verdict."""
+    office = desk.office
+    look_for(office.store, ONE, "incident clos", actor=office.actor, at=desk.clock.now)
+
+
+def absent(desk: Desk) -> None:
+    """A person says that the portal does not hold it."""
+    office = desk.office
+    declare_absent(office.store, ONE, "vérifié", searches=3, actor=office.actor, at=desk.clock.now)

@@ -1,6 +1,7 @@
-"""``resend``, ``credit``, ``park``, ``unpark``: what a person decides about one invoice."""
+"""What a person decides about one invoice: send again, complete, credit, park, unpark."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     for name, function in (
         ("resend", resend),
+        ("complete", complete),
         ("credit", credit),
         ("park", park),
         ("unpark", unpark),
@@ -42,33 +44,85 @@ def resend(
     reason: Reason,
     service_code: ServiceCode = None,
     engagement: Engagement = None,
+    absent: Annotated[
+        str | None,
+        typer.Option(
+            "--absent",
+            metavar="NUMÉRO",
+            help="retapez le numéro : vous avez vérifié sur le portail qu'elle n'y est pas",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Renvoie une facture dont le dépôt a été refusé, corrigée au besoin.
 
-    Le numéro reste le même. Tout autre état est refusé, avec la raison et la marche à suivre.
+    Le numéro reste le même. Sans verdict du portail depuis un jour, elle est d'abord recherchée ;
+    incertaine après toutes les recherches, elle n'est renvoyée qu'avec « --absent ». Tout autre
+    état est refusé, avec la raison et la marche à suivre.
     """
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
     from worker.configuration import find_config
-    from worker.resend import check_resendable
+    from worker.lifecycle import InvoiceStatus
+    from worker.resend import declare_absent, look_for, refuse_unless
     from worker.resend import resend as prepare
+    from worker.storage import invoices
+    from worker.todo import is_stuck
+
+    why = _reason(reason)
+    office = open_office(find_config(config))
+    now, actor = office.clock(), office.actor
+    with office.store.reading() as session:
+        invoice = invoices.named(session, number)
+    if absent is not None:
+        _typed_again(number, absent)
+        searches = len(office.configuration.settings.portal.reconcile_minutes)
+        declare_absent(office.store, number, why, searches=searches, actor=actor, at=now)
+    elif is_stuck(invoice, now):
+        look_for(office.store, number, why, actor=actor, at=now)
+    else:
+        refuse_unless(invoice, invoice.status is InvoiceStatus.REFUSED)
+    with open_portal(office) as portal:
+        portal.sign_in()
+        if invoice.status is InvoiceStatus.REFUSED:
+            with office.press() as press:
+                prepare(
+                    office.issuer(portal, press),
+                    number,
+                    why,
+                    service_code=service_code,
+                    engagement=engagement,
+                )
+        move_forward(office, portal, teller())
+    with office.store.reading() as session:
+        invoice = invoices.named(session, number)
+    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
+
+
+def complete(
+    number: Number,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FICHIER...", help="pièces à joindre", show_default=False),
+    ],
+    comment: Annotated[
+        str,
+        typer.Option("--comment", metavar="TEXTE", help="réponse au membre ; gardée au journal"),
+    ],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
+    from worker.bootstrap import open_office, open_portal
+    from worker.completion import complete as answer
+    from worker.configuration import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))
-    check_resendable(office.store, number)
     with open_portal(office) as portal:
-        portal.sign_in()
-        with office.press() as press:
-            prepare(
-                office.issuer(portal, press),
-                number,
-                _reason(reason),
-                service_code=service_code,
-                engagement=engagement,
-            )
-        move_forward(office, portal, teller())
+        answer(office.completer(portal), number, comment, files)
     with office.store.reading() as session:
         invoice = invoices.named(session, number)
     raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
@@ -224,6 +278,17 @@ def unpark(
         put(f"Pour le facturer : {command(f'run {year}')}")
     else:
         put(f"L'année {year} lui sera facturée avec les autres, en janvier {year + 1}.")
+
+
+def _typed_again(number: str, absent: str) -> None:
+    from worker.errors import WrongUse
+
+    if absent != number:
+        raise WrongUse(
+            f"« {absent} » n'est pas le numéro de la facture à renvoyer, {number}.",
+            "Cherchez-la d'abord sur le portail Chorus Pro, puis retapez son numéro après "
+            "« --absent ».",
+        )
 
 
 def _reason(text: str) -> str:

@@ -1,0 +1,148 @@
+"""Gives a suspended invoice the files its buyer asked for, without any new deposit (§2.7).
+
+Chorus Pro takes files and a comment for a suspended invoice, and hands it back to the buyer. What
+was given is archived and journalled before the call.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from worker.audit import EventTag
+from worker.errors import PortalAnswerError, PortalDown, Refused, WrongUse
+from worker.findings import Finding
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.news import Newsroom, ask_history
+from worker.portals import Portal, SupportingFile
+from worker.storage import Store, invoices, journal
+from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
+
+LONGEST_COMMENT = 2000
+"""Characters of the comment (§2.7)."""
+MOST_BYTES = 118_000_000
+"""Of all files of an invoice together: 120 MB with the invoice itself (§5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completer:
+    """The collaborators."""
+
+    store: Store
+    portal: Portal
+    clock: Callable[[], datetime]
+    actor: str
+    newsroom: Newsroom
+
+
+def complete(completer: Completer, number: str, comment: str, paths: Sequence[Path]) -> None:
+    """Give a suspended invoice its files, and learn where it stands then.
+
+    Raises:
+        WrongUse: no such invoice, or files that Chorus Pro would not take.
+        Refused: it is not suspended.
+        PortalDown: no certain answer: the same command may be typed again, for the portal refuses
+            to complete what is not suspended any more.
+    """
+    with completer.store.reading() as session:
+        invoice = invoices.named(session, number)
+    if invoice.status is not InvoiceStatus.SUSPENDED:
+        raise Refused(
+            f"La facture {number} ({invoice.french_status}) n'attend aucune pièce.",
+            "Seule une facture suspendue par le membre se complète ; tapez « show » pour voir "
+            "ce qu'elle attend.",
+        )
+    files = _read(paths, comment)
+    completer.portal.sign_in()
+    hashes = completer.store.archive.put_all([file.content for file in files])
+    given = {file.name: sha256 for file, sha256 in zip(files, hashes, strict=True)}
+    _journal(
+        completer,
+        invoice,
+        EventTag.COMPLETION_INTENDED,
+        {"comment": comment.strip(), "files": given},
+    )
+    try:
+        completer.portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
+    except PortalDown as error:
+        answered = isinstance(error, PortalAnswerError)
+        outcome = "refused" if answered else "unknown"
+        _journal(
+            completer,
+            invoice,
+            EventTag.COMPLETION_ANSWERED,
+            {"outcome": outcome, "detail": error.message},
+        )
+        if answered:
+            ask_history(completer.newsroom, invoice)
+        raise
+    _journal(completer, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
+    ask_history(completer.newsroom, invoice)
+
+
+def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
+    """The files to give. Raises WrongUse with everything that Chorus Pro would not take."""
+    findings = list(_of_comment(comment))
+    files = []
+    for path in paths:
+        try:
+            content = path.read_bytes() if path.stat().st_size <= MAX_ATTACHMENT else None
+        except OSError as error:
+            findings.append(_finding(f"le fichier « {path} » ne peut pas être lu", str(error)))
+            continue
+        if content is None:
+            findings.append(
+                _finding(
+                    f"le fichier « {path.name} » dépasse {MAX_ATTACHMENT // 1_000_000} Mo",
+                    "Réduisez-le, ou partagez-le en plusieurs fichiers.",
+                )
+            )
+        elif not content:
+            findings.append(_finding(f"le fichier « {path.name} » est vide", "Exportez-le encore."))
+        else:
+            files.append(SupportingFile(name=path.name, content=content))
+        findings += broken(ATTACHMENT_NAME, path.name)
+    if len({file.name for file in files}) < len(files):
+        findings.append(_finding("deux fichiers portent le même nom", "Renommez l'un des deux."))
+    if sum(len(file.content) for file in files) > MOST_BYTES:
+        findings.append(
+            _finding("l'ensemble des fichiers dépasse 118 Mo", "Joignez-en moins à la fois.")
+        )
+    if findings:
+        raise WrongUse(
+            "Ces pièces ne peuvent pas être jointes.",
+            "Corrigez ce qui est signalé : rien n'a été envoyé.",
+            findings=findings,
+        )
+    return tuple(files)
+
+
+def _of_comment(comment: str) -> Iterator[Finding]:
+    if not comment.strip():
+        yield _finding("le commentaire est vide", 'Dites au membre ce que c\'est : --comment "…".')
+    if len(comment.strip()) > LONGEST_COMMENT:
+        yield _finding(f"le commentaire dépasse {LONGEST_COMMENT} caractères", "Raccourcissez-le.")
+
+
+def _finding(message: str, remedy: str) -> Finding:
+    return Finding(code="COMPLETE-FILE", message=message, remedy=remedy)
+
+
+def _cpp_id(invoice: TrackedInvoice) -> int:
+    if invoice.cpp_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is suspended without cpp_id")
+    return invoice.cpp_id
+
+
+def _journal(
+    completer: Completer, invoice: TrackedInvoice, tag: EventTag, payload: dict[str, object]
+) -> None:
+    with completer.store.transaction() as session:
+        journal.append(
+            session,
+            at=completer.clock(),
+            actor=completer.actor,
+            tag=tag,
+            subject=invoice.number,
+            payload=payload,
+        )

@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
-from worker.storage import Store, invoices
+from worker.storage import Store, deposits, invoices
 from worker.storage.documents import documents_of
 
 
 def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
     """Write ``TO/<number>/…`` for every invoice issued for a year; their number and folder.
 
-    The last version of each document, and ``validation.json``: what each one passed. Versions
-    before a correction are in ``v1``, ``v2``…
+    The last version of each document, ``validation.json`` (what each one passed) and the
+    integration reports the portal gave as PDF. Versions before a correction are in ``v1``, ``v2``…
 
     Raises:
         StorageUnavailable: the folder cannot be written.
@@ -65,6 +65,10 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
                     for document in documents
                 ],
             }
+            for seen in deposits.observations(session, invoice.id):
+                if seen.evidence:
+                    name = f"compte-rendu-{seen.portal_at}.pdf"
+                    files[name] = store.archive.get(seen.evidence)
             text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
             _write(folder, files | {"validation.json": text.encode()})
             exported.append({"number": invoice.number, "folder": str(folder)})

@@ -47,6 +47,15 @@ class Follower:
     newsroom: Newsroom
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """What a file came to: its report, what was integrated by number, the archived receipt."""
+
+    report: IntegrationReport
+    found: Mapping[str, FoundInvoice]
+    receipt: str
+
+
 def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -> None:
     """Ask about every deposited file that is due, then for the news; tell what each became.
 
@@ -106,9 +115,13 @@ def _ask_report(follower: Follower, flux: str, file: Sequence[TrackedInvoice]) -
                 "avant tout nouveau dépôt",
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
-            found = _found(follower, flux, answer)
+            verdict = _Verdict(
+                report=answer,
+                found=_found(follower, flux, answer),
+                receipt=_keep_receipt(follower, flux),
+            )
             for invoice in file:
-                _conclude(follower, invoice, answer, found)
+                _conclude(follower, invoice, verdict)
 
 
 def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
@@ -118,28 +131,33 @@ def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[
     return {found.number: found for found in follower.portal.search(flux_number=flux)}
 
 
-def _conclude(
-    follower: Follower,
-    invoice: TrackedInvoice,
-    answer: IntegrationReport,
-    found: Mapping[str, FoundInvoice],
-) -> None:
-    ours = found.get(invoice.number)
+def _keep_receipt(follower: Follower, flux: str) -> str:
+    """SHA-256 of the report as a PDF, archived: evidence, which nothing waits for."""
+    try:
+        receipt = follower.portal.receipt(flux)
+    except PortalAnswerError:
+        return ""
+    return follower.store.archive.put(receipt) if receipt else ""
+
+
+def _conclude(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
+    answer = verdict.report
+    ours = verdict.found.get(invoice.number)
     if ours is None or not same_invoice(ours, invoice):
         # By number, and even after a rejection: when a second delivery is refused as a
         # duplicate, the first one lives, and calling it refused would be wrong.
         ours = _ours(follower, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
     if ours is not None:
-        _integrate(follower, invoice, answer, ours)
+        _integrate(follower, invoice, verdict, ours)
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
         _keep_waiting(follower, (invoice,), answer)
     elif _may_be_a_second_copy(follower, invoice, answer):
-        _doubt(follower, invoice, answer)
+        _doubt(follower, invoice, verdict)
     elif named or not _was_in_a_lot(follower, invoice):
-        _refuse(follower, invoice, answer)
+        _refuse(follower, invoice, verdict)
     else:
-        _send_alone(follower, invoice, answer)
+        _send_alone(follower, invoice, verdict)
 
 
 def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
@@ -168,11 +186,12 @@ def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
 
 
 def _integrate(
-    follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport, found: FoundInvoice
+    follower: Follower, invoice: TrackedInvoice, verdict: _Verdict, found: FoundInvoice
 ) -> None:
     now = follower.clock()
+    answer = verdict.report
     with follower.store.transaction() as session:
-        _observe(session, invoice, answer, now)
+        _observe(session, invoice, answer, now, verdict.receipt)
         if not invoices.move(
             session,
             invoice,
@@ -190,38 +209,44 @@ def _integrate(
             actor=follower.actor,
             tag=EventTag.REPORT_RECEIVED,
             subject=invoice.number,
-            payload={"state": answer.raw_state, "flux": answer.flux_number, "cpp": found.cpp_id},
+            payload={
+                "state": answer.raw_state,
+                "flux": answer.flux_number,
+                "receipt": verdict.receipt,
+                "cpp": found.cpp_id,
+            },
         )
         learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
 
 
-def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+def _doubt(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
     """A duplicate was refused: another copy exists, not findable yet. Reconcile looks for it."""
     _give_up(
         follower,
         invoice,
-        answer,
+        verdict,
         InvoiceStatus.UNKNOWN,
         "refusée, peut-être parce que le portail en a déjà une copie : "
-        f"{_words(answer, invoice) or answer.raw_state}",
+        f"{_words(verdict.report, invoice) or verdict.report.raw_state}",
         next_check_at=follower.clock() + follower.report_after[-1],
     )
 
 
-def _refuse(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+def _refuse(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
+    answer = verdict.report
     text = _words(answer, invoice)
     text = text or f"le flux {answer.flux_number} est à l'état {answer.raw_state}"
-    _give_up(follower, invoice, answer, InvoiceStatus.REFUSED, text)
+    _give_up(follower, invoice, verdict, InvoiceStatus.REFUSED, text)
 
 
-def _send_alone(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+def _send_alone(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
     """Its whole lot was turned away, and not by its fault as far as the report says."""
     _give_up(
         follower,
         invoice,
-        answer,
+        verdict,
         InvoiceStatus.ISSUED,
-        f"son lot {answer.flux_number} a été rejeté en entier : elle sera déposée seule",
+        f"son lot {verdict.report.flux_number} a été rejeté en entier : elle sera déposée seule",
         flux_number="",
     )
 
@@ -229,7 +254,7 @@ def _send_alone(follower: Follower, invoice: TrackedInvoice, answer: Integration
 def _give_up(
     follower: Follower,
     invoice: TrackedInvoice,
-    answer: IntegrationReport,
+    verdict: _Verdict,
     to: InvoiceStatus,
     detail: str,
     *,
@@ -238,8 +263,9 @@ def _give_up(
 ) -> None:
     """Nothing was integrated of it by this file."""
     now = follower.clock()
+    answer = verdict.report
     with follower.store.transaction() as session:
-        _observe(session, invoice, answer, now)
+        _observe(session, invoice, answer, now, verdict.receipt)
         if not invoices.move(
             session, invoice, to, now, next_check_at=next_check_at, detail=detail, **changes
         ):
@@ -256,6 +282,7 @@ def _give_up(
             payload={
                 "state": answer.raw_state,
                 "flux": answer.flux_number,
+                "receipt": verdict.receipt,
                 "errors": _words(answer, invoice),
             },
         )
@@ -305,7 +332,11 @@ def _words(answer: IntegrationReport, invoice: TrackedInvoice) -> str:
 
 
 def _observe(
-    session: Session, invoice: TrackedInvoice, answer: IntegrationReport, now: datetime
+    session: Session,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    now: datetime,
+    receipt: str = "",
 ) -> None:
     deposits.observe(
         session,
@@ -316,4 +347,5 @@ def _observe(
         comment=_words(answer, invoice),
         raw=answer.raw,
         at=now,
+        evidence=receipt,
     )

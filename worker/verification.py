@@ -15,7 +15,7 @@ from worker.credit import credited_total
 from worker.errors import IntegrityError
 from worker.findings import Finding
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
-from worker.storage import Store, invoices, journal
+from worker.storage import Store, deposits, invoices, journal
 from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
@@ -68,7 +68,8 @@ def _compare(
     }
     if kept != recorded:
         yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")
-    for sha256 in kept.values():
+    evidence = (seen.evidence for seen in deposits.observations(session, invoice.id))
+    for sha256 in (*kept.values(), *filter(None, evidence)):
         try:
             store.archive.get(sha256)
         except IntegrityError as error:

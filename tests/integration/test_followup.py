@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.offices import Desk, number, open_desk
+from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.demo import STORY
 from worker.errors import PortalDown
+from worker.export import export_year
 from worker.lifecycle import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits
 from worker.todo import needs_person, todo
+from worker.verification import verify_books
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -82,6 +84,25 @@ def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk:
     ]
     assert [subject for subject, _ in desk.events(EventTag.REPORT_RECEIVED)] == [ONE, TWO]
     assert desk.events(EventTag.STATUS_CHANGED) == []
+
+
+def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) -> None:
+    """Archived, journalled, exported; the verification sees when it is altered."""
+    desk.portal.integrate()
+    desk.follow()
+    (seen,) = [o for o in desk.observations(ONE) if o.source == "report"]
+    store = desk.office.store
+    receipt = store.archive.get(seen.evidence)
+    assert receipt.startswith(b"%PDF")
+    assert desk.events(EventTag.REPORT_RECEIVED)[0][1]["receipt"] == seen.evidence
+    export_year(store, YEAR, tmp_path / "export")
+    flux = desk.portal.fluxes[0].number
+    assert (tmp_path / "export" / ONE / f"compte-rendu-{flux}.pdf").read_bytes() == receipt
+    assert verify_books(store) == ()
+    path = store.archive.folder / seen.evidence[:2] / seen.evidence
+    path.chmod(0o600)
+    path.write_bytes(receipt + b"!")
+    assert [finding.where for finding in verify_books(store)] == [f"facture {ONE}"]
 
 
 def test_a_portal_down_in_the_middle_keeps_what_was_learnt(desk: Desk) -> None:

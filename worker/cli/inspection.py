@@ -139,6 +139,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
                     "outcome": attempt.outcome or None,
                     "file_name": attempt.file_name,
                     "document_sha256": attempt.document_sha256,
+                    "lot_sha256": attempt.lot_sha256 or None,
                     "flux_number": attempt.flux_number or None,
                     "detail": attempt.detail or None,
                 }
@@ -150,6 +151,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
                     "status": seen.raw_status,
                     "at": seen.portal_at,
                     "comment": seen.comment or None,
+                    "evidence_sha256": seen.evidence or None,
                     "observed_at": seen.observed_at.isoformat(),
                 }
                 for seen in observations
@@ -274,7 +276,7 @@ OUTCOMES = {
     "unauthorised": "non autorisé",
     "unknown": "incertain",
 }
-SOURCES = {"report": "intégration", "history": "suivi"}
+SOURCES = {"report": "intégration", "search": "recherche", "history": "suivi"}
 
 
 def _content_json(

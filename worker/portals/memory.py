@@ -206,10 +206,7 @@ class MemoryPortal:
     def integration_report(self, flux_number: str) -> IntegrationReport:
         """What became of a file; an unknown flux is pending."""
         self.sign_in()
-        for flux in self.fluxes:
-            if flux.number == flux_number:
-                return flux.report
-        return _report(flux_number, FluxState.PENDING, "Flux introuvable.")
+        return self._report_on(flux_number)
 
     def search(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
@@ -259,7 +256,8 @@ class MemoryPortal:
 
     def receipt(self, flux_number: str) -> bytes | None:
         """A PDF as the portal gives one, once there is a verdict."""
-        report = self.integration_report(flux_number)
+        self.sign_in()
+        report = self._report_on(flux_number)
         if report.state is FluxState.PENDING:
             return None
         return f"%PDF-1.4 {flux_number} {report.raw_state}".encode()
@@ -307,6 +305,12 @@ class MemoryPortal:
         self.sign_in()
         services = self._services.get(structure.siret, ())
         return next((service for service in services if service.code == code), None)
+
+    def _report_on(self, flux_number: str) -> IntegrationReport:
+        for flux in self.fluxes:
+            if flux.number == flux_number:
+                return flux.report
+        return _report(flux_number, FluxState.PENDING, "Flux introuvable.")
 
     def _integrated(self, cpp_id: int) -> _Integrated:
         self.sign_in()

@@ -4,7 +4,7 @@ Two layers of identity: the PISTE application (a bearer token) and the *compte t
 ``cpro-account`` header). HTTP says whether the gateway let us in, ``codeRetour`` whether the
 operation worked. Reads are repeated within bounds; what changes something is sent once.
 
-Operations: choruspro_deposit, choruspro_search, choruspro_reading,
+Operations: choruspro_deposit, choruspro_search, choruspro_reading, choruspro_completion,
 choruspro_directory. Below them: choruspro_pages (lists), choruspro_gateway (both identities),
 choruspro_token, choruspro_breaker and choruspro_patience (repeated reads), choruspro_failures
 (errors), choruspro_verdict (what an outcome proves), choruspro_http (one attempt), pacing. Beside
@@ -12,7 +12,7 @@ them: choruspro_records (answers as values), choruspro_json (lenient reading), c
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from worker.document import DocumentKind
@@ -24,7 +24,9 @@ from worker.portals import (
     InvoiceHistory,
     ServiceRecord,
     StructureRecord,
+    SupportingFile,
 )
+from worker.portals import choruspro_completion as completion
 from worker.portals import choruspro_deposit as depositing
 from worker.portals import choruspro_directory as directory
 from worker.portals import choruspro_reading as reading
@@ -97,6 +99,14 @@ class ChorusPro:
     def download(self, cpp_id: int) -> bytes:
         """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
         return reading.download(self._gateway, cpp_id)
+
+    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+        """Give a suspended invoice what its buyer asked for; it goes back to the buyer."""
+        completion.complete(self._gateway, cpp_id, comment=comment, files=files)
+
+    def acknowledge_rejection(self, cpp_id: int) -> None:
+        """Tell the portal that a rejection was seen."""
+        completion.acknowledge_rejection(self._gateway, cpp_id)
 
     def structure(self, siret: str) -> StructureRecord | None:
         """The structure that has this SIRET, or None."""

@@ -1,6 +1,7 @@
 """A Chorus Pro client for tests: made-up credentials, and a clock that only sleeping moves."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import ChorusProSettings, Secret
@@ -19,6 +20,10 @@ class StillClock:
     def monotonic(self) -> float:
         """The current instant."""
         return self.now
+
+    def now_utc(self) -> datetime:
+        """The same instant on a calendar."""
+        return datetime(2026, 1, 5, 8, 0, tzinfo=UTC) + timedelta(seconds=self.now)
 
     def sleep(self, seconds: float) -> None:
         """Jump forward."""
@@ -44,4 +49,6 @@ def settings(url: str = "https://api.exemple.invalid", /, **changes: object) -> 
 
 def client(clock: StillClock, url: str = "https://api.exemple.invalid") -> ChorusPro:
     """A client that waits on the given clock."""
-    return ChorusPro(settings(url), monotonic=clock.monotonic, sleep=clock.sleep)
+    return ChorusPro(
+        settings(url), monotonic=clock.monotonic, sleep=clock.sleep, clock=clock.now_utc
+    )

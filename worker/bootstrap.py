@@ -240,6 +240,7 @@ def open_portal(office: Office) -> Iterator[Portal]:
                 connect_timeout=settings.portal.connect_timeout_seconds,
                 read_timeout=settings.portal.read_timeout_seconds,
                 requests_per_second=settings.portal.requests_per_second,
+                parallel_calls=settings.portal.parallel_calls,
             )
         )
         try:

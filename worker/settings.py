@@ -233,6 +233,8 @@ class PortalSettings(Section):
     local_url: Annotated[str, StringConstraints(pattern=r"^(http://127\.0\.0\.1:\d{1,5})?$")] = ""
     """A sandbox that already runs; empty: one is started for each command."""
     requests_per_second: Annotated[float, Field(gt=0, le=100)] = 5
+    parallel_calls: Annotated[int, Field(ge=1, le=16)] = 1
+    """Calls under way at once."""
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
     read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
     directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24

@@ -2,12 +2,14 @@
 
 ``swagger_fields.json`` holds, per operation, the names of the input and output models of the
 Factures v1.0.0 and Structures v1.0.0 Swaggers and the closed lists of values we use or read. The
-Transverses Swagger is not public: its operation is as the reference describes it (§2.2).
+Transverses Swagger is not public: its operations are as the reference describes them (§2.2, §2.3,
+§2.8, §2.10).
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ import responses
 
 from tests.portal_client import StillClock, client, settings
 from worker.document import DocumentKind
+from worker.money import Money
 from worker.portals import (
     BuyerStatus,
     FluxState,
     FoundInvoice,
+    HeldInvoice,
     HistoryEntry,
     ReportError,
     ServiceRecord,
     StructureRecord,
+    SupportingFile,
 )
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_words import (
@@ -36,17 +41,14 @@ from worker.portals.choruspro_words import (
 
 ROOT = "https://api.exemple.invalid"
 DEPOSIT = "/cpro/factures/v1/deposer/flux"
-SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
 HISTORY = "/cpro/factures/v1/consulter/historique"
-REPORT = "/cpro/transverses/v1/consulterCRDetaille"
-STRUCTURES = "/cpro/structures/v1/rechercher"
-STRUCTURE = "/cpro/structures/v1/consulter"
-SERVICES = "/cpro/structures/v1/rechercher/services"
-SERVICE = "/cpro/structures/v1/consulter/service"
 SWAGGER: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "swagger_fields.json").read_text(encoding="utf-8")
 )
+HELD = "/cpro/factures/v1/consulter/fournisseur"
 SIRET = "12345678200051"
+FILE = SupportingFile(name="BL-1.pdf", content=b"%PDF")
+DAY = datetime(2026, 2, 3, 8, tzinfo=UTC), datetime(2026, 2, 4, 8, tzinfo=UTC)
 # One value per name, so that a value that arrives proves the name it was read under.
 VALUES: Mapping[str, object] = {
     "codeRetour": 0,
@@ -60,6 +62,13 @@ VALUES: Mapping[str, object] = {
     "dateFacture": "2026-01-15",
     "codeDestinataire": SIRET,
     "montantTTC": 12.5,
+    "montantHtTotal": 10,
+    "montantTtcTotal": 12,
+    "facture.statutFacture": "COMPLETEE",
+    "rejetTraite": True,
+    "pieceJointeId": 6921280,
+    "fichierCR": "JVBERi1D",
+    "fichierResultat": "JVBERi1E",
     "listeFactures.statut": "SUSPENDUE",
     "listeStructures.statut": "ACTIVE",
     "dateHeureEtatCourant": "2026-02-03T10:00:00+01:00",
@@ -123,8 +132,14 @@ def call_everything(portal: ChorusPro) -> None:
     """Each operation once."""
     portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"x")
     portal.integration_report("FLUX")
+    portal.receipt("FLUX")
     portal.search(invoice_number="F-1", flux_number="FLUX")
+    portal.changed(*DAY)
     portal.history(77)
+    portal.held(77)
+    portal.download(77)
+    portal.complete(77, comment="Bon joint", files=[FILE])
+    portal.acknowledge_rejection(77)
     structure = portal.structure(SIRET)
     assert structure is not None
     portal.service(structure, "SRV")
@@ -135,7 +150,8 @@ def flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield prefix + name, inner
-            yield from flat(inner, f"{prefix}{name}.")
+            for element in inner if isinstance(inner, list) else [inner]:
+                yield from flat(element, f"{prefix}{name}.")
 
 
 def test_every_field_sent_is_documented(api: responses.RequestsMock) -> None:
@@ -179,7 +195,10 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
         supplier="le identifiantFournisseur",
         recipient="le identifiantDestinataire",
     )
+    assert (portal.receipt("FLUX"), portal.download(77)) == (b"%PDF-C", b"%PDF-D")
     (found,) = portal.search(invoice_number="F-1")
+    assert portal.changed(*DAY) == (found,)
+    held = portal.held(77)
     history = portal.history(77)
     (entry,) = history.entries
     structure = portal.structure(SIRET)
@@ -187,9 +206,10 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
     service = portal.service(structure, "SRV")
     assert service is not None
     assert history.status is BuyerStatus.APPROVED
-    read = (found, entry, structure, service)
+    read = (found, held, entry, structure, service)
     assert [type(one) for one in read] == [
         FoundInvoice,
+        HeldInvoice,
         HistoryEntry,
         StructureRecord,
         ServiceRecord,
@@ -198,6 +218,33 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
         everything_read(record)
     assert found.comment == "le commentaireEtatCourant"
     assert entry.comment == "le histoStatutCommentaire"
+
+
+def test_held_invoice_is_read_from_the_right_blocks(portal: ChorusPro) -> None:
+    """Several fields have names that resemble: each comes from the one that is meant."""
+    held = portal.held(77)
+    assert (held.number, held.recipient) == ("F-1", SIRET)
+    assert (held.service_code, held.engagement) == (
+        "le codeServiceExecutant",
+        "le numeroBonCommande",
+    )
+    assert (f"{held.net}", f"{held.gross}") == (f"{Money(1000)}", f"{Money(1200)}")
+    assert held.attachments == ("le pieceJointeDesignation",)
+    assert (held.raw_status, held.comment) == ("COMPLETEE", "le commentaire")
+
+
+def test_file_that_completes_takes_the_code_and_the_number_given(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """The type comes from the list of types, the identifier from the upload."""
+    portal.complete(77, comment="Bon joint", files=[FILE])
+    request = api.calls[-1].request
+    (attached,) = json.loads(request.body or b"")["pieceJointeComplementaire"]
+    assert attached == {
+        "pieceJointeComplementaireDesignation": "BL-1.pdf",
+        "pieceJointeComplementaireType": "le codeTypePieceJointe",
+        "pieceJointeComplementaireId": 6921280,
+    }
 
 
 def test_syntaxes_are_in_the_official_list() -> None:
@@ -209,6 +256,7 @@ def test_invoice_statuses_are_in_the_official_list() -> None:
     """Every word we translate exists; every official word is translated or shown as unknown."""
     official = set(SWAGGER[HISTORY]["values"]["statutCourantCode"])
     assert set(BUYER_STATUSES) <= official
+    assert official == set(SWAGGER[HELD]["values"]["facture.statutFacture"])
     unknown = {word for word in official if buyer_status(word) is BuyerStatus.UNRECOGNISED}
     assert unknown == official - set(BUYER_STATUSES)
     assert "TECHNIQUE_INCONNU" in unknown

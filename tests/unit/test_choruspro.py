@@ -13,7 +13,8 @@ from tests.portal_client import CLIENT_SECRET, PASSWORD, StillClock, client, set
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.money import Money
 from worker.portals import BuyerStatus, FluxState, StructureRecord
-from worker.portals.choruspro import MOST_RESULTS, ChorusPro
+from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_search import MOST_RESULTS
 
 ROOT = "https://api.exemple.invalid"
 HEALTH = f"{ROOT}/cpro/transverses/v1/health-check"

@@ -3,8 +3,11 @@
 import gzip
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from worker.portals.choruspro_http import MOST_BYTES, HttpAnswer, HttpRequest, N
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     """A transport in a hurry."""
-    made = Transport(connect_timeout=0.3, read_timeout=0.3, wait_for_turn=lambda: None)
+    made = Transport(connect_timeout=0.3, read_timeout=0.3, turn=nullcontext)
     yield made
     made.close()
 
@@ -117,6 +120,63 @@ def test_trusted_certificate_is_accepted(
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
+def test_certificate_of_another_name_proves_nothing_was_sent(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trusted certificate is still refused when it names another server."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with serving(reply({}), tls=True) as server:
+        outcome = transport.attempt_alone(post(f"https://localhost:{server.port}/"))
+        assert server.requests == []
+    assert isinstance(outcome, NoAnswer)
+    assert not outcome.sent
+    assert "certificat" in outcome.reason
+
+
+def test_trust_withdrawn_from_the_bundle_is_withdrawn_at_once(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Authorities are kept between calls, and read again when their file changes."""
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_bytes(CERTIFICATE.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving(reply(b"ok"), reply(b"ok"), tls=True) as server:
+        assert isinstance(transport.attempt_alone(tls(server)), HttpAnswer)
+        bundle.write_bytes(Path(certifi.where()).read_bytes())
+        withdrawn = transport.attempt_alone(tls(server))
+        assert len(server.requests) == 1
+    assert isinstance(withdrawn, NoAnswer)
+    assert not withdrawn.sent
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"not a certificate"], ids=["none", "empty", "noise"]
+)
+def test_unreadable_authorities_prove_nothing_was_sent(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    """Without anybody to trust no connection is made, and the reason names the variable."""
+    bundle = tmp_path / "authorities.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving(reply({}), tls=True) as server:
+        outcome = transport.attempt_alone(tls(server))
+        assert server.connections == 0
+    assert isinstance(outcome, NoAnswer)
+    assert not outcome.sent
+    assert "REQUESTS_CA_BUNDLE" in outcome.reason
+
+
+def test_requests_and_answers_do_not_show_what_they_carry() -> None:
+    """Headers and bodies hold tokens and secrets: printing the values shows none of them."""
+    headers, body = {"Authorization": "Bearer jeton"}, b"client_secret=secret"
+    request = HttpRequest(method="POST", url="https://x", route="r", headers=headers, body=body)
+    shown = f"{request} {HttpAnswer(status=200, headers=headers, body=body)}"
+    assert "jeton" not in shown
+    assert "secret" not in shown
+
+
 def test_dead_proxy_proves_nothing_was_sent(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +263,16 @@ def test_enormous_answer_is_given_up(transport: Transport, *, packed: bool) -> N
     with serving(step) as server:
         outcome = transport.attempt_alone(post(server.url))
     assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
+
+
+def test_request_may_allow_a_larger_answer(transport: Transport) -> None:
+    """The bound is the request's own: what fits is read, one byte more is given up."""
+    with serving(reply(b"x" * 100), reply(b"x" * 101)) as server:
+        request = replace(post(server.url), most_bytes=100)
+        whole, cut = transport.attempt(request), transport.attempt(request)
+    assert isinstance(whole, HttpAnswer)
+    assert len(whole.body) == 100
+    assert cut == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
 
 
 def test_redirect_is_an_answer_and_is_not_followed(transport: Transport) -> None:

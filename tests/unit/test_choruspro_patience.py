@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.portal_client import StillClock
 from worker.errors import PortalDown
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_patience import ATTEMPTS, DEADLINE, Outcome, persist
+from worker.portals.choruspro_patience import ATTEMPTS, DEADLINE, persist
+from worker.portals.choruspro_verdict import Outcome
 
 LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
 FINE = HttpAnswer(status=200, headers={}, body=b"{}")

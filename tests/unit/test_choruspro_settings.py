@@ -77,6 +77,14 @@ def test_times_and_pace_are_positive(name: str) -> None:
             changed(name, wrong)
 
 
+def test_calls_at_once_stay_polite() -> None:
+    """One to sixteen calls under way."""
+    assert changed("parallel_calls", 16).parallel_calls == 16
+    for wrong in (0, -1, 17):
+        with pytest.raises(ConfigurationError, match="parallel_calls"):
+            changed("parallel_calls", wrong)
+
+
 def test_login_with_a_colon_is_refused() -> None:
     """The header joins login and password with a colon: it must split at the right place."""
     with pytest.raises(ConfigurationError, match="technical_login"):

@@ -1,6 +1,7 @@
 """The PISTE token: asked once, renewed in time, refused for good."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 import pytest
@@ -8,6 +9,7 @@ import responses
 
 from tests.portal_client import CLIENT_SECRET, PASSWORD, StillClock, settings
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
+from worker.portals.choruspro_breaker import Breaker
 from worker.portals.choruspro_http import Transport
 from worker.portals.choruspro_token import PisteToken
 
@@ -33,10 +35,11 @@ def token(clock: StillClock) -> Iterator[PisteToken]:
     transport = Transport(
         connect_timeout=1,
         read_timeout=1,
-        wait_for_turn=lambda: None,
+        turn=nullcontext,
         monotonic=clock.monotonic,
     )
-    yield PisteToken(settings(), transport, monotonic=clock.monotonic, sleep=clock.sleep)
+    breaker = Breaker("PISTE", monotonic=clock.monotonic, clock=clock.now_utc)
+    yield PisteToken(settings(), transport, breaker, monotonic=clock.monotonic, sleep=clock.sleep)
     transport.close()
 
 

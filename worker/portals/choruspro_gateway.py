@@ -8,25 +8,41 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
+from urllib.parse import quote_plus
 
-from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.portals.choruspro_deposit import describe
-from worker.portals.choruspro_http import HttpAnswer, HttpRequest, NoAnswer, Transport
-from worker.portals.choruspro_json import JsonObject, integer, read_object
+from worker.errors import PortalAnswerError
+from worker.portals.choruspro_breaker import Breaker
+from worker.portals.choruspro_failures import access_refused, failure
+from worker.portals.choruspro_http import (
+    MOST_BYTES,
+    HttpAnswer,
+    HttpRequest,
+    NoAnswer,
+    Transport,
+)
+from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_patience import persist
 from worker.portals.choruspro_settings import ChorusProSettings
 from worker.portals.choruspro_token import PisteToken
+from worker.portals.choruspro_verdict import Outcome, Verdict, judged
 from worker.portals.pacing import paced
 
 HEALTH = "/cpro/transverses/v1/health-check"
 _INVOICES = "/cpro/factures/"
+_WITHOUT_USER = "/cpro/factures/v1/traiterRejet"
+"""The one operation of the Factures API that has no ``idUtilisateurCourant``."""
 _SHORTEST_SECRET = 8
 """Below, masking would eat ordinary text."""
 
 
 class Gateway:
-    """Calls of the API, as one PISTE application and one technical account."""
+    """Calls of the API, as one PISTE application and one technical account. Safe between threads.
+
+    Reads (``ask``, ``read``) are repeated within bounds, and stop at the circuit breaker; what
+    changes something (``once``) is attempted once.
+    """
 
     def __init__(
         self,
@@ -34,6 +50,7 @@ class Gateway:
         *,
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
+        clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._monotonic = monotonic
@@ -41,10 +58,22 @@ class Gateway:
         self._transport = Transport(
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
-            wait_for_turn=paced(settings.requests_per_second, monotonic=monotonic, sleep=sleep),
+            turn=paced(
+                settings.requests_per_second,
+                settings.parallel_calls,
+                monotonic=monotonic,
+                sleep=sleep,
+            ),
             monotonic=monotonic,
         )
-        self._token = PisteToken(settings, self._transport, monotonic=monotonic, sleep=sleep)
+        self._breaker = Breaker("Chorus Pro", monotonic=monotonic, clock=clock)
+        self._token = PisteToken(
+            settings,
+            self._transport,
+            Breaker("PISTE", monotonic=monotonic, clock=clock),
+            monotonic=monotonic,
+            sleep=sleep,
+        )
         pair = f"{settings.technical_login}:{settings.technical_password.reveal()}"
         self._account = base64.b64encode(pair.encode()).decode()
         self._proven = ""
@@ -62,7 +91,7 @@ class Gateway:
         """
         if self._token.get() == self._proven:
             return
-        answer, token = self._knock("GET", HEALTH, b"")
+        answer, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
         if answer.status != 200:
             raise PortalAnswerError(
                 f"Le contrôle d'accès de Chorus Pro répond HTTP {answer.status}.",
@@ -70,23 +99,9 @@ class Gateway:
             )
         self._proven = token
 
-    def token(self) -> str:
-        """A token to call with; raises as ``PisteToken.get`` does."""
-        return self._token.get()
-
-    def renewed_token(self, refused: str) -> str:
-        """Another token, in place of one that the API refused."""
-        self._token.forget(refused)
-        return self._token.get()
-
-    def attempt_alone(
-        self, route: str, fields: Mapping[str, object], token: str
-    ) -> HttpAnswer | NoAnswer:
-        """One attempt at an operation that must not be repeated; never raises for its outcome."""
-        body = self._body(route, fields)
-        return self._attempt(self._transport.attempt_alone, "POST", route, body, token)
-
-    def read(self, route: str, fields: Mapping[str, object]) -> JsonObject:
+    def read(
+        self, route: str, fields: Mapping[str, object], *, most_bytes: int = MOST_BYTES
+    ) -> JsonObject:
         """The answer of an operation that worked.
 
         Raises:
@@ -94,28 +109,53 @@ class Gateway:
             PortalAnswerError: a ``codeRetour`` other than 0, or an answer nobody can use.
             PortalAccessRefused: credentials or rights to correct.
         """
-        return succeeded(route, self.ask(route, fields))
+        return self._answered(route, fields, most_bytes=most_bytes, may_refuse=False)
 
     def ask(self, route: str, fields: Mapping[str, object]) -> JsonObject:
-        """The answer of an operation, whatever its ``codeRetour``; else as ``read``."""
-        answer, _ = self._knock("POST", route, self._body(route, fields))
-        content = read_object(answer.body)
-        if content is None or integer(content, "codeRetour") is None or answer.status >= 300:
-            raise PortalAnswerError(
-                f"Réponse inexploitable de Chorus Pro à {route} "
-                f"(HTTP {answer.status}{describe(content)}).",
-                "Réessayez plus tard ; si cela dure, signalez-le au support de Chorus Pro.",
-            )
-        return content
+        """The answer of an operation that worked or said no itself; else raises as ``read``."""
+        return self._answered(route, fields, most_bytes=MOST_BYTES, may_refuse=True)
+
+    def once(self, route: str, fields: Mapping[str, object]) -> Outcome:
+        """The outcome of an operation that must not be repeated; never raises for it.
+
+        One exception: a 401 proves that the gateway did nothing and may only mean that the token
+        was revoked, so one more attempt is made with a new token. A second 401 is final.
+
+        Raises:
+            PortalDown, PortalAccessRefused: without a token nothing was sent.
+        """
+        body = self._body(route, fields)
+        token = self._token.get()
+        outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
+        if _refuses_token(outcome):
+            token = self._renewed(token)
+            outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
+        return outcome
+
+    def _answered(
+        self, route: str, fields: Mapping[str, object], *, most_bytes: int, may_refuse: bool
+    ) -> JsonObject:
+        answer, _ = self._knock("POST", route, self._body(route, fields), most_bytes)
+        judgement = judged(answer)
+        content = judgement.content or {}
+        # A refusal by HTTP alone is not the operation's own word (§4.1: some come with a 400).
+        said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
+        if judgement.verdict is Verdict.DONE or (may_refuse and said_no):
+            return content
+        raise failure(route, answer, judgement)
 
     def _knock(
-        self, method: Literal["GET", "POST"], route: str, body: bytes
+        self, method: Literal["GET", "POST"], route: str, body: bytes, most_bytes: int
     ) -> tuple[HttpAnswer, str]:
         """The answer that the gateway let through, and the token that opened it."""
 
         def with_token(token: str) -> HttpAnswer:
             return persist(
-                lambda: self._attempt(self._transport.attempt, method, route, body, token),
+                lambda: self._breaker.guard(
+                    lambda: self._attempt(
+                        self._transport.attempt, method, route, body, token, most_bytes
+                    )
+                ),
                 monotonic=self._monotonic,
                 sleep=self._sleep,
             )
@@ -123,32 +163,26 @@ class Gateway:
         token = self._token.get()
         answer = with_token(token)
         if answer.status == 401:
-            token = self.renewed_token(token)
+            token = self._renewed(token)
             answer = with_token(token)
-        if answer.status == 401:
-            raise PortalAccessRefused(
-                "Chorus Pro refuse le compte technique, même avec un jeton PISTE neuf (HTTP 401).",
-                "Vérifiez technical_login et technical_password. Le mot de passe est à changer "
-                "tous les 424 jours par le gestionnaire principal, et un compte nouveau n'est "
-                "actif qu'après une demi-heure. N'insistez pas : le compte pourrait se bloquer.",
-            )
-        if answer.status == 403:
-            raise PortalAccessRefused(
-                f"Accès interdit à {route} (HTTP 403).",
-                "Sur PISTE, vérifiez que l'application est abonnée aux API Factures, Structures "
-                "et Transverses et que leurs CGU sont acceptées ; sur Chorus Pro, que le "
-                "raccordement PISTE est déclaré.",
-            )
+        if answer.status in (401, 403):
+            raise access_refused(route, answer)
         return answer, token
+
+    def _renewed(self, refused: str) -> str:
+        """Another token, in place of one that the API refused."""
+        self._token.forget(refused)
+        return self._token.get()
 
     def _attempt(
         self,
-        attempt: Callable[[HttpRequest], HttpAnswer | NoAnswer],
+        attempt: Callable[[HttpRequest], Outcome],
         method: Literal["GET", "POST"],
         route: str,
         body: bytes,
         token: str,
-    ) -> HttpAnswer | NoAnswer:
+        most_bytes: int = MOST_BYTES,
+    ) -> Outcome:
         outcome = attempt(
             HttpRequest(
                 method=method,
@@ -161,6 +195,7 @@ class Gateway:
                     "Accept": "application/json;charset=utf-8",
                 },
                 body=body,
+                most_bytes=most_bytes,
             )
         )
         match outcome:
@@ -175,30 +210,29 @@ class Gateway:
         secrets = (settings.client_secret.reveal(), settings.technical_password.reveal())
         for secret in (token, self._account, *secrets):
             if len(secret) >= _SHORTEST_SECRET:
-                body = body.replace(secret.encode(), b"***")
+                for form in _forms(secret):
+                    body = body.replace(form.encode(), b"***")
         return body
 
     def _body(self, route: str, fields: Mapping[str, object]) -> bytes:
         """The JSON body. ``idUtilisateurCourant`` is of the Factures API only (§1.7)."""
         of_user: dict[str, object] = {}
-        if self._settings.user_id is not None and route.startswith(_INVOICES):
+        told = route.startswith(_INVOICES) and route != _WITHOUT_USER
+        if self._settings.user_id is not None and told:
             of_user["idUtilisateurCourant"] = self._settings.user_id
-        return json.dumps({**fields, **of_user}, ensure_ascii=False).encode()
+        return json.dumps({**fields, **of_user}).encode()
 
 
-def succeeded(route: str, answer: JsonObject) -> JsonObject:
-    """The answer itself; raises PortalAnswerError when its ``codeRetour`` is not 0 (§4.1)."""
-    if integer(answer, "codeRetour") != 0:
-        raise PortalAnswerError(
-            f"Chorus Pro refuse la demande {route}{describe(answer)}.",
-            "Vérifiez les droits du compte technique sur cette structure ou cette facture.",
-        )
-    return answer
+def _refuses_token(outcome: Outcome) -> bool:
+    """Whether this is a plain 401: one that names a flux is doubt, never a reason to repeat."""
+    match outcome:
+        case HttpAnswer(status=401):
+            return judged(outcome).verdict is Verdict.UNAUTHORISED
+        case _:
+            return False
 
 
-def incoherent(route: str, what: str) -> PortalAnswerError:
-    """The error for an answer that contradicts itself: nothing may be concluded from it."""
-    return PortalAnswerError(
-        f"Réponse incohérente de Chorus Pro à {route} : {what}.",
-        "Rien n'en est conclu : réessayez plus tard.",
-    )
+def _forms(secret: str) -> set[str]:
+    """A secret as it may be quoted: plain, in JSON, in a URL."""
+    in_json = {json.dumps(secret, ensure_ascii=plain)[1:-1] for plain in (True, False)}
+    return {secret, quote_plus(secret), *in_json}

@@ -1,38 +1,33 @@
 """One HTTP attempt, told as a value: the whole answer, or why there is none and what that proves.
 
-The one question that matters about a deposit without an answer is whether a byte of it left.
-Exceptions do not tell: a reset or a TLS error may come before the request or in the middle of
-it. The connection tells: as long as ``connect()`` has not returned (name, TCP, proxy tunnel, TLS
-handshake and certificate), nothing of the request was written. So ``connect()`` marks its own
-failures, and everything after it counts as sent.
-
-Redirects are never followed, TLS is always verified, no answer is read past 10 MB, nothing is
-retried here or below. From the environment, and only there: the proxies (``HTTPS_PROXY``,
-``NO_PROXY``…; never for this machine itself) and the certificate authorities
-(``REQUESTS_CA_BUNDLE``). ``.netrc`` is ignored: it would replace our own authorisation.
+Redirects are never followed, TLS is always verified, no answer is read past the bound of its
+request (10 MB unless it says more), nothing is retried here or below. From the environment, and
+only there: the proxies (``HTTPS_PROXY``, ``NO_PROXY``…; never for this machine itself) and the
+certificate authorities (``REQUESTS_CA_BUNDLE``). ``.netrc`` is ignored: it would replace our own
+authorisation. Which failures prove that nothing was sent: see choruspro_connection.
 """
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
 import requests
 import structlog
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3 import exceptions as urllib3_errors
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import ConnectionPool
-from urllib3.util import Retry
 
+from worker.portals.choruspro_connection import (
+    NeverConnected,
+    UnreadableAuthorities,
+    new_session,
+)
 from worker.portals.choruspro_settings import is_loopback
 
 MOST_BYTES = 10 * 1024 * 1024
-"""Of an answer, once decompressed."""
+"""Of an ordinary answer, once decompressed."""
 _CHUNK = 64 * 1024
 _LONGEST_WAIT = 24 * 3600
 _DIRECT = {"http": "", "https": ""}
@@ -45,8 +40,8 @@ class HttpAnswer:
     """A whole answer, whatever its status. Header names are looked up in any case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def retry_after(self) -> int | None:
@@ -80,58 +75,19 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What to send. ``route`` names the operation in logs."""
+    """What to send. Headers and body hold secrets: they are never shown.
+
+    Attributes:
+        route: names the operation in logs.
+        most_bytes: bound of the answer; its body may take one read timeout per ``MOST_BYTES``.
+    """
 
     method: Literal["GET", "POST"]
     url: str
     route: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-
-class NeverConnected(urllib3_errors.NewConnectionError):
-    """``connect()`` failed: not one byte of the request was written. ``__cause__`` says why."""
-
-
-@contextmanager
-def _nothing_written_yet(connection: HTTPConnection) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise NeverConnected(connection, type(error).__name__) from error
-
-
-class _PlainConnection(HTTPConnection):
-    def connect(self) -> None:
-        with _nothing_written_yet(self):
-            super().connect()
-
-
-class _TlsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        with _nothing_written_yet(self):
-            super().connect()
-
-
-class _Adapter(HTTPAdapter):
-    """The adapter of requests, on connections that mark their failures."""
-
-    def __init__(self) -> None:
-        super().__init__(max_retries=Retry(0, read=False, redirect=False))
-
-    def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: bool | str | None,  # noqa: FBT001 - the library's signature
-        proxies: Mapping[str, str] | None = None,
-        cert: tuple[str, str] | str | None = None,
-    ) -> ConnectionPool:
-        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        if isinstance(pool, HTTPSConnectionPool):
-            pool.ConnectionCls = _TlsConnection
-        elif isinstance(pool, HTTPConnectionPool):
-            pool.ConnectionCls = _PlainConnection
-        return pool
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    most_bytes: int = MOST_BYTES
 
 
 class Transport:
@@ -142,13 +98,13 @@ class Transport:
         *,
         connect_timeout: float,
         read_timeout: float,
-        wait_for_turn: Callable[[], None],
+        turn: Callable[[], AbstractContextManager[None]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timeouts = (connect_timeout, read_timeout)
-        self._wait_for_turn = wait_for_turn
+        self._turn = turn
         self._monotonic = monotonic
-        self._session = _new_session()
+        self._session = new_session()
 
     def close(self) -> None:
         """Let go of the open connections."""
@@ -164,14 +120,14 @@ class Transport:
         A connection kept open may be found closed by the server when we write on it, and
         nobody can then tell whether the request was read.
         """
-        with closing(_new_session()) as session:
+        with closing(new_session()) as session:
             return self._attempt(session, request)
 
     def _attempt(self, session: requests.Session, request: HttpRequest) -> HttpAnswer | NoAnswer:
-        self._wait_for_turn()
-        start = self._monotonic()
-        outcome = self._exchange(session, request)
-        seconds = round(self._monotonic() - start, 3)
+        with self._turn():
+            start = self._monotonic()
+            outcome = self._exchange(session, request)
+            seconds = round(self._monotonic() - start, 3)
         match outcome:
             case HttpAnswer(status=status):
                 _log.info("portal.answer", route=request.route, status=status, seconds=seconds)
@@ -192,31 +148,23 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = self._read(response)
+                body = self._read(response, request.most_bytes)
         except (requests.RequestException, urllib3_errors.HTTPError, OSError) as error:
             return _explain(error)
         if body is None:
             return NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
         return HttpAnswer(status=response.status_code, headers=response.headers, body=body)
 
-    def _read(self, response: requests.Response) -> bytes | None:
-        """The body; None when it is too big, or drips for longer than the read timeout."""
-        deadline = self._monotonic() + self._timeouts[1]
+    def _read(self, response: requests.Response, most_bytes: int) -> bytes | None:
+        """The body; None when it is too big, or drips for longer than its time."""
+        deadline = self._monotonic() + self._timeouts[1] * max(1, most_bytes / MOST_BYTES)
         body = bytearray()
         # read1 gives what has come; read would wait for a whole chunk, drop by drop.
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
-            if len(body) > MOST_BYTES or self._monotonic() > deadline:
+            if len(body) > most_bytes or self._monotonic() > deadline:
                 return None
         return bytes(body)
-
-
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    session.mount("https://", _Adapter())
-    session.mount("http://", _Adapter())
-    session.headers["User-Agent"] = "chorus-worker"
-    return session
 
 
 def _keep_our_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -237,6 +185,8 @@ def _explain(error: BaseException) -> NoAnswer:
             reason = "le serveur refuse la connexion ou n'est pas joignable"
         case urllib3_errors.ConnectTimeoutError() | TimeoutError():
             reason = "le serveur ne répond pas dans le délai de connexion"
+        case UnreadableAuthorities():
+            reason = "les autorités de certification sont illisibles : vérifiez REQUESTS_CA_BUNDLE"
         case ssl.SSLCertVerificationError():
             reason = "le certificat du serveur n'est pas reconnu"
         case ssl.SSLError():

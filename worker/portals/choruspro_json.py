@@ -5,6 +5,8 @@ nothing for "no value", three ways to write a date (reference §2, general rules
 each of these reads the same. Amounts are taken from the digits of the text.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -91,6 +93,20 @@ def flag(record: JsonObject, field: str) -> bool:
     """A yes or no. Without a value it is no: the portal leaves out what has no value."""
     value = record.get(field)
     return value is True or text(record, field).casefold() in _YES
+
+
+def content(record: JsonObject, field: str) -> bytes | None:
+    """A file in base64, also broken in lines; empty without one, None when it is not base64."""
+    match record.get(field):
+        case None:
+            return b""
+        case str() as value:
+            try:
+                return base64.b64decode("".join(value.split()), validate=True)
+            except (binascii.Error, ValueError):
+                return None
+        case _:
+            return None
 
 
 def child(record: JsonObject, field: str) -> JsonObject | None:

@@ -8,15 +8,13 @@ from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_exponential
 
-from worker.errors import PortalDown
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
+from worker.portals.choruspro_failures import down
+from worker.portals.choruspro_http import HttpAnswer
+from worker.portals.choruspro_verdict import Outcome, may_pass
 
 ATTEMPTS = 5
 DEADLINE = 120.0
 """Seconds after which no further attempt begins."""
-_THROTTLED = 429
-
-Outcome = HttpAnswer | NoAnswer
 
 
 def persist(
@@ -34,7 +32,7 @@ def persist(
     backoff = wait_random_exponential(multiplier=0.5, max=20)
 
     def wait(state: RetryCallState) -> float:
-        asked = _asked_to_wait(_last(state))
+        asked = asked_to_wait(_last(state))
         return backoff(state) if asked is None else asked
 
     def stop(state: RetryCallState) -> bool:
@@ -45,16 +43,17 @@ def persist(
         sleep=sleep,
         wait=wait,
         stop=stop,
-        retry=retry_if_result(_may_pass),
+        retry=retry_if_result(may_pass),
         retry_error_callback=_last,
     )(attempt)
-    if isinstance(outcome, HttpAnswer) and not _may_pass(outcome):
+    if isinstance(outcome, HttpAnswer) and not may_pass(outcome):
         return outcome
-    raise PortalDown(
-        f"Chorus Pro ne répond pas : {_describe(outcome)}.",
-        "Rien n'est perdu : réessayez plus tard. Si cela dure, consultez l'état du service "
-        "sur le portail, ou vérifiez l'accès au réseau et le serveur mandataire (proxy).",
-    )
+    raise down(outcome)
+
+
+def asked_to_wait(outcome: Outcome) -> int | None:
+    """Seconds the server asked to wait."""
+    return outcome.retry_after if isinstance(outcome, HttpAnswer) else None
 
 
 def _last(state: RetryCallState) -> Outcome:
@@ -62,25 +61,3 @@ def _last(state: RetryCallState) -> Outcome:
         raise RuntimeError("tenacity asked before any attempt")
     outcome: Outcome = state.outcome.result()
     return outcome
-
-
-def _may_pass(outcome: Outcome) -> bool:
-    match outcome:
-        case NoAnswer():
-            return True
-        case HttpAnswer(status=status):
-            return status == _THROTTLED or status >= 500
-
-
-def _asked_to_wait(outcome: Outcome) -> int | None:
-    return outcome.retry_after if isinstance(outcome, HttpAnswer) else None
-
-
-def _describe(outcome: Outcome) -> str:
-    match outcome:
-        case NoAnswer(reason=reason):
-            return reason
-        case HttpAnswer(status=429):
-            return "il demande de ralentir (HTTP 429)"
-        case HttpAnswer(status=status):
-            return f"erreur du serveur (HTTP {status})"

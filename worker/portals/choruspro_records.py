@@ -10,6 +10,7 @@ from decimal import Decimal
 from worker.portals import (
     BuyerStatus,
     FoundInvoice,
+    HeldInvoice,
     HistoryEntry,
     IntegrationReport,
     InvoiceHistory,
@@ -81,6 +82,32 @@ def found_invoice(row: JsonObject) -> FoundInvoice:
         raw_status=word,
         status_at=read.instant(row, "dateHeureEtatCourant"),
         comment=read.text(row, "commentaireEtatCourant"),
+        acknowledged=read.flag(row, "rejetTraite"),
+    )
+
+
+def held_invoice(cpp_id: int, invoice: JsonObject) -> HeldInvoice:
+    """The block ``facture`` of ``consulter/fournisseur`` (§2.5)."""
+    word = read.text(invoice, "statutFacture")
+    recipient = read.child(invoice, "destinataire") or {}
+    references = read.child(invoice, "references") or {}
+    totals = read.child(invoice, "montantTotal") or {}
+    files = read.child(invoice, "listeDesPiecesJointes") or {}
+    return HeldInvoice(
+        cpp_id=cpp_id,
+        number=read.text(invoice, "numeroFacture"),
+        status=buyer_status(word),
+        raw_status=word,
+        recipient=read.siret(recipient, "codeDestinataire"),
+        service_code=read.text(recipient, "codeServiceExecutant"),
+        engagement=read.text(references, "numeroBonCommande"),
+        net=read.amount(totals, "montantHtTotal"),
+        gross=read.amount(totals, "montantTtcTotal"),
+        attachments=tuple(
+            read.text(file, "pieceJointeDesignation")
+            for file in read.objects(files, "pieceJointe") or ()
+        ),
+        comment=read.text(invoice, "commentaire"),
     )
 
 

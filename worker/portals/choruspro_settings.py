@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from worker.errors import ConfigurationError
 
+MOST_PARALLEL = 16
+"""Calls at once: far past what a campaign needs, and few enough to stay a polite caller."""
+
 
 class Addresses(NamedTuple):
     """Where one environment answers."""
@@ -61,10 +64,12 @@ class ChorusProSettings:
         connect_timeout: seconds to reach the server.
         read_timeout: seconds without a byte of the answer.
         requests_per_second: pace of all calls together.
+        parallel_calls: how many calls may be under way at once, 1 to 16.
         user_id: ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional).
 
     Raises:
-        ConfigurationError: an address is not https, or half of a pair is missing.
+        ConfigurationError: an address is not https, half of a pair is missing, or a number is out
+            of its range.
     """
 
     token_url: str
@@ -76,6 +81,7 @@ class ChorusProSettings:
     connect_timeout: float = 10
     read_timeout: float = 60
     requests_per_second: float = 5
+    parallel_calls: int = 1
     user_id: int | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +106,10 @@ class ChorusProSettings:
         for name in ("connect_timeout", "read_timeout", "requests_per_second"):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"Chorus Pro : {name} doit être supérieur à zéro.")
+        if not 1 <= self.parallel_calls <= MOST_PARALLEL:
+            raise ConfigurationError(
+                f"Chorus Pro : parallel_calls doit être entre 1 et {MOST_PARALLEL}."
+            )
 
 
 def _check_address(name: str, address: str) -> None:

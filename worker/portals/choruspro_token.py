@@ -10,6 +10,7 @@ from threading import Lock
 from urllib.parse import urlencode
 
 from worker.errors import PortalAccessRefused, PortalAnswerError
+from worker.portals.choruspro_breaker import Breaker
 from worker.portals.choruspro_http import HttpAnswer, HttpRequest, Transport
 from worker.portals.choruspro_json import integer, read_object, text
 from worker.portals.choruspro_patience import persist
@@ -30,12 +31,14 @@ class PisteToken:
         self,
         settings: ChorusProSettings,
         transport: Transport,
+        breaker: Breaker,
         *,
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._settings = settings
         self._transport = transport
+        self._breaker = breaker
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock = Lock()
@@ -80,7 +83,9 @@ class PisteToken:
             body=urlencode(form).encode(),
         )
         answer = persist(
-            lambda: self._transport.attempt(request), monotonic=self._monotonic, sleep=self._sleep
+            lambda: self._breaker.guard(lambda: self._transport.attempt(request)),
+            monotonic=self._monotonic,
+            sleep=self._sleep,
         )
         self._value, lifetime = _read_token(answer)
         self._use_until = asked_at + lifetime - min(MARGIN, lifetime / 10)

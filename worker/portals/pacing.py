@@ -1,32 +1,42 @@
-"""No more calls per second than agreed, whoever makes them.
+"""No more calls per second, and at once, than agreed, whoever makes them.
 
 PISTE publishes no quota for Chorus Pro: five calls per second, one at a time, is a polite guess
 (reference §5, "PISTE quotas").
 """
 
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import BoundedSemaphore, Lock
 
 
 def paced(
-    per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-) -> Callable[[], None]:
-    """Make the function to call before each request: it waits until its turn comes.
+    per_second: float,
+    parallel_calls: int,
+    *,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> Callable[[], AbstractContextManager[None]]:
+    """Make the context that surrounds each call: entering waits until its turn comes.
 
-    Turns are given in order, at least ``1 / per_second`` seconds apart, also between threads.
-    Time that nobody used is not saved up for a burst.
+    A bucket of one token: two calls never begin less than ``1 / per_second`` seconds apart, also
+    between threads, so that no window of any length holds more than the rate allows. Time that
+    nobody used is not saved up for a burst. At most ``parallel_calls`` are under way at once.
     """
     interval = 1 / per_second
+    slots = BoundedSemaphore(parallel_calls)
     turn = Lock()
     free_at = monotonic()
 
-    def wait_for_turn() -> None:
+    @contextmanager
+    def call() -> Iterator[None]:
         nonlocal free_at
-        with turn:
-            now = monotonic()
-            mine = max(now, free_at)
-            free_at = mine + interval
-        if mine > now:
-            sleep(mine - now)
+        with slots:
+            # Kept while sleeping: a caller that wakes late pushes the next one back, where turns
+            # given in advance would let the two begin too close.
+            with turn:
+                while (left := free_at - monotonic()) > 0:
+                    sleep(left)
+                free_at = monotonic() + interval
+            yield
 
-    return wait_for_turn
+    return call

@@ -1,0 +1,162 @@
+"""A server that leads nowhere is left alone for a while, then tried with one call."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.portal_client import StillClock
+from worker.errors import PortalDown
+from worker.portals.choruspro_breaker import IN_VAIN, PAUSE, Breaker
+from worker.portals.choruspro_http import HttpAnswer, NoAnswer
+from worker.portals.choruspro_verdict import Outcome
+
+LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
+FINE = HttpAnswer(status=200, headers={}, body=b"")
+REFUSED = HttpAnswer(status=403, headers={}, body=b"")
+
+
+def busy(retry_after: int) -> HttpAnswer:
+    """A server that asks to wait."""
+    return HttpAnswer(status=429, headers={"Retry-After": str(retry_after)}, body=b"")
+
+
+def breaker(clock: StillClock) -> Breaker:
+    """A closed one."""
+    return Breaker("Chorus Pro", monotonic=clock.monotonic, clock=clock.now_utc)
+
+
+def opened(clock: StillClock) -> Breaker:
+    """One that just opened."""
+    made = breaker(clock)
+    for _ in range(IN_VAIN):
+        made.guard(lambda: LOST)
+    return made
+
+
+def let_through(guarded: Breaker, outcome: Outcome) -> bool:
+    """Whether a call was made; it comes to this."""
+    made = []
+
+    def attempt() -> Outcome:
+        made.append(outcome)
+        return outcome
+
+    try:
+        guarded.guard(attempt)
+    except PortalDown:
+        assert not made
+    return bool(made)
+
+
+@pytest.mark.parametrize("trouble", [LOST, busy(1), HttpAnswer(status=503, headers={}, body=b"")])
+def test_opens_after_several_answers_in_a_row_that_lead_nowhere(trouble: Outcome) -> None:
+    """Lost answers, server errors and throttling count; the next call is not made."""
+    guarded = breaker(StillClock())
+    assert [let_through(guarded, trouble) for _ in range(IN_VAIN + 2)] == [
+        *[True] * IN_VAIN,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("answer", [FINE, REFUSED])
+def test_any_real_answer_closes_it(answer: Outcome) -> None:
+    """A portal that answers, even to refuse, is not down."""
+    guarded = breaker(StillClock())
+    for outcome in [*[LOST] * (IN_VAIN - 1), answer] * 3:
+        assert let_through(guarded, outcome)
+
+
+def test_fails_fast_saying_since_when_and_until_when() -> None:
+    """The message holds the first failure and the next attempt, in the time of Paris."""
+    clock = StillClock(now=0)
+    guarded = breaker(clock)
+    for _ in range(IN_VAIN):
+        guarded.guard(lambda: LOST)
+        clock.now += 1
+    with pytest.raises(PortalDown) as caught:
+        guarded.guard(lambda: FINE)
+    assert caught.value.message == (
+        "Chorus Pro ne répond plus depuis le 05/01/2026 à 09:00:00 : "
+        f"aucun appel avant le 05/01/2026 à 09:01:{IN_VAIN - 1:02}."
+    )
+    assert "relancez" in caught.value.remedy
+
+
+def test_one_call_tries_again_and_its_answer_decides() -> None:
+    """After the pause: a failure opens it again for a pause, an answer closes it."""
+    clock = StillClock()
+    guarded = opened(clock)
+    clock.now += PAUSE
+    assert let_through(guarded, LOST)
+    assert not let_through(guarded, FINE)
+    clock.now += PAUSE
+    assert let_through(guarded, FINE)
+    assert all(let_through(guarded, FINE) for _ in range(3))
+
+
+def test_only_one_thread_tries() -> None:
+    """While the trial call is under way, the others fail fast."""
+    clock = StillClock()
+    guarded = opened(clock)
+    clock.now += PAUSE
+    begun, answered = threading.Event(), threading.Event()
+
+    def trial() -> Outcome:
+        begun.set()
+        answered.wait(timeout=5)
+        return FINE
+
+    thread = threading.Thread(target=lambda: guarded.guard(trial))
+    thread.start()
+    begun.wait(timeout=5)
+    assert not let_through(guarded, FINE)
+    answered.set()
+    thread.join()
+    assert let_through(guarded, FINE)
+
+
+def test_trial_that_breaks_lets_another_one_try() -> None:
+    """An interrupted call must not keep the circuit open for ever."""
+    clock = StillClock()
+    guarded = opened(clock)
+    clock.now += PAUSE
+
+    def interrupted() -> Outcome:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        guarded.guard(interrupted)
+    assert let_through(guarded, FINE)
+
+
+def test_long_wait_that_was_asked_is_obeyed_by_every_later_call() -> None:
+    """An hour of Retry-After opens the circuit at once, for an hour."""
+    clock = StillClock()
+    guarded = breaker(clock)
+    assert let_through(guarded, busy(3600))
+    clock.now += 3599
+    assert not let_through(guarded, FINE)
+    clock.now += 1
+    assert let_through(guarded, FINE)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([LOST, FINE, busy(1), busy(500)]), st.sampled_from([0, 1, 61]))
+    )
+)
+def test_a_portal_that_is_down_is_knocked_at_a_bounded_number_of_times(
+    script: list[tuple[Outcome, int]],
+) -> None:
+    """Without a real answer, at most the first calls and one per pause go through."""
+    clock = StillClock()
+    guarded, in_vain, began = breaker(clock), 0, clock.now
+    for outcome, wait in script:
+        if let_through(guarded, outcome):
+            in_vain = 0 if outcome is FINE else in_vain + 1
+            began = clock.now if outcome is FINE else began
+        clock.now += wait
+        assert in_vain <= IN_VAIN + (clock.now - began) / PAUSE

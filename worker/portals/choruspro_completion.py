@@ -1,0 +1,166 @@
+"""What we answer to a buyer: files for a suspended invoice, a rejection seen (reference §2.7).
+
+None of these calls is repeated. Files are handed over first, one call each, and do nothing by
+themselves; ``completer`` then names them and sends the invoice back. When its answer is lost, the
+status of the invoice tells what it did.
+"""
+
+import base64
+import mimetypes
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from worker.errors import PortalAnswerError, PortalDown, Refused
+from worker.portals import SupportingFile
+from worker.portals.choruspro_failures import failure, incoherent
+from worker.portals.choruspro_gateway import Gateway
+from worker.portals.choruspro_json import JsonObject, integer, objects, text
+from worker.portals.choruspro_reading import held
+from worker.portals.choruspro_verdict import Verdict, judged
+
+LARGEST_ATTACHMENT = 10 * 1024 * 1024
+"""Bytes (§5)."""
+LONGEST_NAME = 50
+LONGEST_COMMENT = 2000
+_EXTENSIONS = (
+    "BMP GIF FAX ODT PPT TIFF XLS BZ2 GZ JPEG P7S RTF TXT XML CSV GZIP JPG PDF SVG XHTML XLSX DOC "
+    "HTM ODP PNG TGZ XLC ZIP DOCX HTML ODS PPS TIF XLM PPTX"
+)
+"""What the portal takes (§5)."""
+
+_TYPES = "/cpro/transverses/v1/recuperer/typespj"
+_ADD = "/cpro/transverses/v1/ajouter/fichier"
+_COMPLETE = "/cpro/factures/v1/completer"
+_ACKNOWLEDGE = "/cpro/factures/v1/traiterRejet"
+_COMPLETED = "COMPLETEE"
+_PREFERRED = ("justificat", "complément", "autre")
+"""What a file that a buyer asks for is, in the labels of the portal, best first."""
+
+
+def complete(
+    gateway: Gateway, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]
+) -> None:
+    """Give a suspended invoice what its buyer asked for.
+
+    Raises:
+        Refused: a file or the comment that the portal would certainly refuse; nothing was sent.
+        PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
+        PortalDown: the invoice was not completed, or nobody can tell yet.
+    """
+    if fault := _fault(comment, files):
+        raise Refused(f"La facture {cpp_id} n'est pas complétée : {fault}.", "Rien n'a été envoyé.")
+    kind = _type_code(gateway) if files else ""
+    attached = [
+        {
+            "pieceJointeComplementaireDesignation": file.name,
+            "pieceJointeComplementaireType": kind,
+            "pieceJointeComplementaireId": _added(gateway, file),
+        }
+        for file in files
+    ]
+    fields = {
+        "identifiantFactureCPP": cpp_id,
+        "commentaire": comment,
+        "pieceJointeComplementaire": attached,
+    }
+    outcome = gateway.once(_COMPLETE, fields)
+    judgement = judged(outcome)
+    match judgement.verdict:
+        case Verdict.DONE:
+            return
+        case Verdict.UNAVAILABLE | Verdict.UNKNOWN:
+            _make_sure(gateway, cpp_id)
+        case Verdict.REFUSED:
+            raise failure(_COMPLETE, outcome, judgement)
+        case Verdict.NOT_SENT | Verdict.THROTTLED | Verdict.UNAUTHORISED:
+            raise failure(_COMPLETE, outcome, judgement)
+
+
+def acknowledge_rejection(gateway: Gateway, cpp_id: int) -> None:
+    """Tell the portal that a rejection was seen; its search then says so (``rejetTraite``)."""
+    _done(gateway, _ACKNOWLEDGE, {"listeDemandePaiement": [{"idDemandePaiement": cpp_id}]})
+
+
+def _fault(comment: str, files: Sequence[SupportingFile]) -> str:
+    if not comment.strip() and not files:
+        return "il faut un commentaire ou un fichier"
+    if len(comment) > LONGEST_COMMENT:
+        return f"le commentaire dépasse {LONGEST_COMMENT} caractères"
+    faults = (_file_fault(file) for file in files)
+    return next((fault for fault in faults if fault), "")
+
+
+def _file_fault(file: SupportingFile) -> str:
+    extension = PurePath(file.name).suffix[1:].upper()
+    if len(file.name) > LONGEST_NAME:
+        return f"le nom de « {file.name} » dépasse {LONGEST_NAME} caractères"
+    if not file.name.isprintable() or extension not in _EXTENSIONS.split():
+        return f"« {file.name} » n'a pas une extension que Chorus Pro accepte (pdf, jpg, zip…)"
+    if not file.content:
+        return f"« {file.name} » est vide"
+    if len(file.content) > LARGEST_ATTACHMENT:
+        return f"« {file.name} » dépasse {LARGEST_ATTACHMENT // 1024**2} Mo"
+    return ""
+
+
+def _type_code(gateway: Gateway) -> str:
+    """The code of the most fitting type of file (§2.10): codes differ between environments."""
+    answer = gateway.read(_TYPES, {"codeLangue": "fr", "typeObjet": "FACTURE"})
+    rows = [row for row in objects(answer, "listeTypePieceJointe") or () if _code(row)]
+    if not rows:
+        raise incoherent(_TYPES, "aucun type de pièce jointe")
+    return _code(min(rows, key=_distance))
+
+
+def _code(row: JsonObject) -> str:
+    return text(row, "codeTypePieceJointe")
+
+
+def _distance(row: JsonObject) -> int:
+    label = text(row, "libelleTypePieceJointe").casefold()
+    ranks = (rank for rank, word in enumerate(_PREFERRED) if word in label)
+    return next(ranks, len(_PREFERRED))
+
+
+def _added(gateway: Gateway, file: SupportingFile) -> int:
+    """The portal's identifier of a file handed over (§2.8, attachments)."""
+    answer = _done(
+        gateway,
+        _ADD,
+        {
+            "pieceJointeFichier": base64.b64encode(file.content).decode(),
+            "pieceJointeNom": file.name,
+            "pieceJointeTypeMime": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+            "pieceJointeExtension": PurePath(file.name).suffix[1:].upper(),
+        },
+    )
+    identifier = integer(answer, "pieceJointeId")
+    if identifier is None:
+        raise incoherent(_ADD, f"pas d'identifiant pour « {file.name} »")
+    return identifier
+
+
+def _done(gateway: Gateway, route: str, fields: Mapping[str, object]) -> JsonObject:
+    """The answer of a call that worked at once."""
+    outcome = gateway.once(route, fields)
+    judgement = judged(outcome)
+    if judgement.verdict is not Verdict.DONE or judgement.content is None:
+        raise failure(route, outcome, judgement)
+    return judgement.content
+
+
+def _make_sure(gateway: Gateway, cpp_id: int) -> None:
+    """After a lost answer: completed means that it worked."""
+    try:
+        word = held(gateway, cpp_id).raw_status
+    except PortalDown as error:
+        raise PortalDown(
+            f"Chorus Pro n'a pas confirmé que la facture {cpp_id} est complétée. {error.message}",
+            "Regardez son état plus tard avant de recommencer : la demande a pu aboutir.",
+        ) from error
+    if word != _COMPLETED:
+        raise PortalAnswerError(
+            f"Chorus Pro n'a pas confirmé que la facture {cpp_id} est complétée : "
+            f"elle est à l'état {word or 'inconnu'}.",
+            "Si elle est encore SUSPENDUE dans quelques minutes, recommencez.",
+        )

@@ -1,0 +1,120 @@
+"""Connections to the portal: they tell that nothing was written yet, and always verify TLS.
+
+The one question that matters about a deposit without an answer is whether a byte of it left.
+Exceptions do not tell: a reset or a TLS error may come before the request or in the middle of
+it. The connection tells: as long as ``connect()`` has not returned (name, TCP, proxy tunnel, TLS
+handshake and certificate), nothing of the request was written. So ``connect()`` marks its own
+failures, and everything after it counts as sent.
+
+Certificate authorities come from the environment (``REQUESTS_CA_BUNDLE``), else with requests.
+"""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool
+from urllib3.util import Retry
+from urllib3.util.ssl_ import create_urllib3_context
+
+from worker.portals.choruspro_settings import MOST_PARALLEL
+
+
+class NeverConnected(urllib3_errors.NewConnectionError):
+    """``connect()`` failed: not one byte of the request was written. ``__cause__`` says why."""
+
+
+@contextmanager
+def _nothing_written_yet(connection: HTTPConnection) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise NeverConnected(connection, type(error).__name__) from error
+
+
+class _PlainConnection(HTTPConnection):
+    def connect(self) -> None:
+        with _nothing_written_yet(self):
+            super().connect()
+
+
+class _TlsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        with _nothing_written_yet(self):
+            super().connect()
+
+
+class UnreadableAuthorities(OSError):
+    """The certificate authorities cannot be read: nobody can be trusted."""
+
+
+@lru_cache(maxsize=4)
+def _trusting(authorities: str, changed_at: int) -> ssl.SSLContext:  # noqa: ARG001 - part of the key
+    """A context that verifies against a bundle or folder.
+
+    Kept, because reading a bundle takes longer than all the rest of a deposit; ``changed_at``
+    has it read again when the file changes.
+    """
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    folder = Path(authorities).is_dir()
+    context.load_verify_locations(**{"capath" if folder else "cafile": authorities})
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of requests, on connections that mark their failures and share their trust."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            pool_maxsize=MOST_PARALLEL, max_retries=Retry(0, read=False, redirect=False)
+        )
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,  # noqa: FBT001 - the library's signature
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if isinstance(pool, HTTPSConnectionPool):
+            pool.ConnectionCls = _TlsConnection
+        elif isinstance(pool, HTTPConnectionPool):
+            pool.ConnectionCls = _PlainConnection
+        return pool
+
+    def cert_verify(
+        self,
+        conn: ConnectionPool,
+        url: str,
+        verify: bool | str,  # noqa: FBT001 - the library's signature
+        cert: str | tuple[str, str] | None,
+    ) -> None:
+        try:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+            if not isinstance(conn, HTTPSConnectionPool):
+                return
+            authorities = conn.ca_certs or conn.ca_cert_dir or ""
+            conn.conn_kw["ssl_context"] = _trusting(
+                authorities, Path(authorities).stat().st_mtime_ns
+            )
+        except OSError as error:
+            why = UnreadableAuthorities(str(error))
+            raise NeverConnected(conn, type(error).__name__) from why  # type: ignore[arg-type] # shown only
+        conn.ca_certs = conn.ca_cert_dir = None
+
+
+def new_session() -> requests.Session:
+    """A session of its own, with connections of its own."""
+    session = requests.Session()
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    session.headers["User-Agent"] = "chorus-worker"
+    return session

@@ -1,0 +1,64 @@
+"""Paged lists of Chorus Pro, read to the end and counted (reference §2, pagination).
+
+A short or repeated list must never read as "absent": what does not add up is an error.
+"""
+
+from collections.abc import Callable, Mapping
+
+from worker.portals.choruspro_failures import incoherent
+from worker.portals.choruspro_gateway import Gateway
+from worker.portals.choruspro_json import JsonObject, child, integer, objects
+
+PAGE_SIZE = 100
+_MOST_PAGES = 200
+
+
+def all_rows(
+    gateway: Gateway,
+    route: str,
+    page: Callable[[int], Mapping[str, object]],
+    *,
+    rows: str,
+    key: str,
+    too_many: int | None = None,
+) -> list[JsonObject] | None:
+    """Every row of a list.
+
+    Args:
+        gateway: who asks.
+        route: the operation.
+        page: its body for the page of this rank, from 1.
+        rows: the field of the list.
+        key: the field that tells rows apart.
+        too_many: a total from which the portal may have cut the list.
+
+    Returns:
+        None when the list may be cut; what is left of it is not asked.
+
+    Raises:
+        PortalAnswerError: a row or the total is missing, unreadable, repeated or changing.
+    """
+    found: dict[int, JsonObject] = {}
+    announced: int | None = None
+    for rank in range(1, _MOST_PAGES + 1):
+        answer = gateway.read(route, page(rank))
+        # Older services put the counts at the top (§2).
+        here, counts = objects(answer, rows), child(answer, "parametresRetour") or answer
+        total = integer(counts, "total")
+        if here is None or total is None or announced not in (None, total):
+            raise incoherent(route, "une liste ou un total illisible, absent ou changeant")
+        if too_many is not None and total >= too_many:
+            return None
+        if total and integer(counts, "pageCourante") not in (None, rank):
+            raise incoherent(route, f"une autre page que la page {rank}")
+        announced = total
+        for row in here:
+            identifier = integer(row, key)
+            if identifier is None or identifier in found:
+                raise incoherent(route, "une ligne sans identifiant ou en double")
+            found[identifier] = row
+        if len(found) == total:
+            return list(found.values())
+        if not here or len(found) > total:
+            break
+    raise incoherent(route, f"{len(found)} lignes reçues pour {announced} annoncées")

@@ -1,0 +1,113 @@
+"""Finding the invoices we issued: by number, by flux, or by what changed (reference §2.4)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from worker.portals import FoundInvoice
+from worker.portals.choruspro_failures import incoherent
+from worker.portals.choruspro_gateway import Gateway
+from worker.portals.choruspro_json import PARIS
+from worker.portals.choruspro_pages import PAGE_SIZE, all_rows
+from worker.portals.choruspro_records import found_invoice
+
+MOST_RESULTS = 1000
+"""``nbResultatsMaximum``. The portal does not count past it (§2, pagination), so a search that
+reaches it may be cut."""
+SHORTEST_PERIOD = timedelta(minutes=1)
+"""Not split any further."""
+
+_SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def matching(
+    gateway: Gateway, *, invoice_number: str | None, flux_number: str | None
+) -> tuple[FoundInvoice, ...]:
+    """Every invoice of ours that matches, all pages, their count checked.
+
+    Raises:
+        ValueError: without any criterion.
+        PortalDown: also when the pages do not add up to the announced total, or may be cut.
+    """
+    criteria = {
+        name: value
+        for name, value in (("numeroFacture", invoice_number), ("numeroFluxDepot", flux_number))
+        if value
+    }
+    if not criteria:
+        raise ValueError("a search needs an invoice number or a flux number")
+    found = _search(gateway, criteria)
+    if found is None:
+        raise incoherent(_SEARCH, f"{MOST_RESULTS} résultats ou plus, donc peut-être coupés")
+    # Whether the portal compares whole numbers or beginnings is not documented.
+    return tuple(item for item in found if invoice_number in (None, "", item.number))
+
+
+def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
+    """Every invoice of ours whose status was set in this period, bounds included.
+
+    A period with as many results as the portal gives is asked in two halves. Their common bound
+    is in both; an invoice seen in both counts once, as it was seen last.
+
+    Raises:
+        ValueError: an instant without offset, or a period that ends before it begins.
+        PortalDown: also when a page is missing, or when one minute has too many results.
+    """
+    if since.utcoffset() is None or until.utcoffset() is None or since > until:
+        raise ValueError("a period goes from one aware instant to a later one")
+    found: dict[int, FoundInvoice] = {}
+    periods = [(since, until)]
+    while periods:
+        start, end = periods.pop(0)
+        criteria = {
+            "periodeDateHeureEtatCourantDu": _instant(start),
+            "periodeDateHeureEtatCourantAu": _instant(end + _MILLISECOND - timedelta.resolution),
+        }
+        part = _search(gateway, criteria)
+        if part is not None:
+            found |= {invoice.cpp_id: invoice for invoice in part}
+            continue
+        if end - start <= SHORTEST_PERIOD:
+            raise incoherent(
+                _SEARCH,
+                f"{MOST_RESULTS} changements ou plus depuis {_instant(start)} en une minute",
+            )
+        middle = start + (end - start) / 2
+        periods[:0] = [(start, middle), (middle, end)]
+    return tuple(found.values())
+
+
+def _search(gateway: Gateway, criteria: Mapping[str, str]) -> tuple[FoundInvoice, ...] | None:
+    """The invoices that match; None when there may be more than the portal gives."""
+
+    def page(rank: int) -> dict[str, object]:
+        return {
+            **criteria,
+            "rechercheFactureParFournisseur": {
+                "nbResultatsMaximum": MOST_RESULTS,
+                "pageResultatDemandee": rank,
+                "nbResultatsParPage": PAGE_SIZE,
+                "triColonne": "NumeroFacture",
+                "triSens": "Ascendant",
+            },
+        }
+
+    rows = all_rows(
+        gateway,
+        _SEARCH,
+        page,
+        rows="listeFactures",
+        key="identifiantFactureCPP",
+        too_many=MOST_RESULTS,
+    )
+    if rows is None:
+        return None
+    found = tuple(found_invoice(row) for row in rows)
+    if not all(invoice.number for invoice in found):
+        raise incoherent(_SEARCH, "une facture sans numéro")
+    return found
+
+
+def _instant(moment: datetime) -> str:
+    """As the portal writes its own: time of Paris with its offset, to the millisecond (§2.4)."""
+    return moment.astimezone(PARIS).isoformat(timespec="milliseconds")

@@ -44,6 +44,8 @@ class EventTag(StrEnum):
     DEPOSIT_RECONCILED = "deposit.reconciled"
     """An uncertain deposit was found at the portal, or proven absent."""
     REPORT_RECEIVED = "report.received"
+    RECEIPT_KEPT = "receipt.kept"
+    """The portal's integration report as a PDF was archived."""
     STATUS_CHANGED = "status.changed"
     """The buyer's side moved, and our status with it."""
     REJECTION_ACKNOWLEDGED = "rejection.acknowledged"

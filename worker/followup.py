@@ -22,6 +22,7 @@ from worker.portals import (
     IntegrationReport,
     Portal,
 )
+from worker.receipts import keep_receipts
 from worker.reconcile import BREAKER, same_invoice
 from worker.storage import Store, deposits, invoices, journal
 
@@ -47,15 +48,6 @@ class Follower:
     newsroom: Newsroom
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    """What a file came to: its report, what was integrated by number, the archived receipt."""
-
-    report: IntegrationReport
-    found: Mapping[str, FoundInvoice]
-    receipt: str
-
-
 def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -> None:
     """Ask about every deposited file that is due, then for the news; tell what each became.
 
@@ -68,6 +60,8 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
         ask_about_put_off(follower.newsroom, report, stop)
     if not stop():
         read_news(follower.newsroom, report, stop)
+    # Last, for nothing waits for them.
+    keep_receipts(follower.store, follower.portal, follower.clock, follower.actor, stop)
 
 
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
@@ -115,13 +109,9 @@ def _ask_report(follower: Follower, flux: str, file: Sequence[TrackedInvoice]) -
                 "avant tout nouveau dépôt",
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
-            verdict = _Verdict(
-                report=answer,
-                found=_found(follower, flux, answer),
-                receipt=_keep_receipt(follower, flux),
-            )
+            found = _found(follower, flux, answer)
             for invoice in file:
-                _conclude(follower, invoice, verdict)
+                _conclude(follower, invoice, answer, found)
 
 
 def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
@@ -131,33 +121,28 @@ def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[
     return {found.number: found for found in follower.portal.search(flux_number=flux)}
 
 
-def _keep_receipt(follower: Follower, flux: str) -> str:
-    """SHA-256 of the report as a PDF, archived: evidence, which nothing waits for."""
-    try:
-        receipt = follower.portal.receipt(flux)
-    except PortalAnswerError:
-        return ""
-    return follower.store.archive.put(receipt) if receipt else ""
-
-
-def _conclude(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
-    answer = verdict.report
-    ours = verdict.found.get(invoice.number)
+def _conclude(
+    follower: Follower,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    found: Mapping[str, FoundInvoice],
+) -> None:
+    ours = found.get(invoice.number)
     if ours is None or not same_invoice(ours, invoice):
         # By number, and even after a rejection: when a second delivery is refused as a
         # duplicate, the first one lives, and calling it refused would be wrong.
         ours = _ours(follower, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
     if ours is not None:
-        _integrate(follower, invoice, verdict, ours)
+        _integrate(follower, invoice, answer, ours)
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
         _keep_waiting(follower, (invoice,), answer)
     elif _may_be_a_second_copy(follower, invoice, answer):
-        _doubt(follower, invoice, verdict)
+        _doubt(follower, invoice, answer)
     elif named or not _was_in_a_lot(follower, invoice):
-        _refuse(follower, invoice, verdict)
+        _refuse(follower, invoice, answer)
     else:
-        _send_alone(follower, invoice, verdict)
+        _send_alone(follower, invoice, answer)
 
 
 def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
@@ -186,12 +171,11 @@ def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
 
 
 def _integrate(
-    follower: Follower, invoice: TrackedInvoice, verdict: _Verdict, found: FoundInvoice
+    follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport, found: FoundInvoice
 ) -> None:
     now = follower.clock()
-    answer = verdict.report
     with follower.store.transaction() as session:
-        _observe(session, invoice, answer, now, verdict.receipt)
+        _observe(session, invoice, answer, now)
         if not invoices.move(
             session,
             invoice,
@@ -212,41 +196,39 @@ def _integrate(
             payload={
                 "state": answer.raw_state,
                 "flux": answer.flux_number,
-                "receipt": verdict.receipt,
                 "cpp": found.cpp_id,
             },
         )
         learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
 
 
-def _doubt(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
+def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
     """A duplicate was refused: another copy exists, not findable yet. Reconcile looks for it."""
     _give_up(
         follower,
         invoice,
-        verdict,
+        answer,
         InvoiceStatus.UNKNOWN,
         "refusée, peut-être parce que le portail en a déjà une copie : "
-        f"{_words(verdict.report, invoice) or verdict.report.raw_state}",
+        f"{_words(answer, invoice) or answer.raw_state}",
         next_check_at=follower.clock() + follower.report_after[-1],
     )
 
 
-def _refuse(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
-    answer = verdict.report
+def _refuse(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
     text = _words(answer, invoice)
     text = text or f"le flux {answer.flux_number} est à l'état {answer.raw_state}"
-    _give_up(follower, invoice, verdict, InvoiceStatus.REFUSED, text)
+    _give_up(follower, invoice, answer, InvoiceStatus.REFUSED, text)
 
 
-def _send_alone(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) -> None:
+def _send_alone(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
     """Its whole lot was turned away, and not by its fault as far as the report says."""
     _give_up(
         follower,
         invoice,
-        verdict,
+        answer,
         InvoiceStatus.ISSUED,
-        f"son lot {verdict.report.flux_number} a été rejeté en entier : elle sera déposée seule",
+        f"son lot {answer.flux_number} a été rejeté en entier : elle sera déposée seule",
         flux_number="",
     )
 
@@ -254,7 +236,7 @@ def _send_alone(follower: Follower, invoice: TrackedInvoice, verdict: _Verdict) 
 def _give_up(
     follower: Follower,
     invoice: TrackedInvoice,
-    verdict: _Verdict,
+    answer: IntegrationReport,
     to: InvoiceStatus,
     detail: str,
     *,
@@ -263,9 +245,8 @@ def _give_up(
 ) -> None:
     """Nothing was integrated of it by this file."""
     now = follower.clock()
-    answer = verdict.report
     with follower.store.transaction() as session:
-        _observe(session, invoice, answer, now, verdict.receipt)
+        _observe(session, invoice, answer, now)
         if not invoices.move(
             session, invoice, to, now, next_check_at=next_check_at, detail=detail, **changes
         ):
@@ -282,7 +263,6 @@ def _give_up(
             payload={
                 "state": answer.raw_state,
                 "flux": answer.flux_number,
-                "receipt": verdict.receipt,
                 "errors": _words(answer, invoice),
             },
         )
@@ -336,7 +316,6 @@ def _observe(
     invoice: TrackedInvoice,
     answer: IntegrationReport,
     now: datetime,
-    receipt: str = "",
 ) -> None:
     deposits.observe(
         session,
@@ -347,5 +326,4 @@ def _observe(
         comment=_words(answer, invoice),
         raw=answer.raw,
         at=now,
-        evidence=receipt,
     )

@@ -8,7 +8,7 @@ import pytest
 from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.demo import STORY
-from worker.errors import PortalDown
+from worker.errors import PortalAccessRefused, PortalDown
 from worker.export import export_year
 from worker.lifecycle import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
@@ -94,7 +94,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     store = desk.office.store
     receipt = store.archive.get(seen.evidence)
     assert receipt.startswith(b"%PDF")
-    assert desk.events(EventTag.REPORT_RECEIVED)[0][1]["receipt"] == seen.evidence
+    assert desk.events(EventTag.RECEIPT_KEPT)[0][1]["sha256"] == seen.evidence
     export_year(store, YEAR, tmp_path / "export")
     flux = desk.portal.fluxes[0].number
     assert (tmp_path / "export" / ONE / f"compte-rendu-{flux}.pdf").read_bytes() == receipt
@@ -103,6 +103,25 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     path.chmod(0o600)
     path.write_bytes(receipt + b"!")
     assert [finding.where for finding in verify_books(store)] == [f"facture {ONE}"]
+
+
+def test_a_report_that_cannot_be_had_stops_nothing(desk: Desk) -> None:
+    """Refused by the portal, it is asked again for a week, once at each pass, then given up."""
+    asked = []
+
+    def closed(flux_number: str) -> bytes | None:
+        asked.append(flux_number)
+        raise PortalAccessRefused("Accès interdit à consulterCR (HTTP 403).")
+
+    desk.portal.receipt = closed  # type: ignore[method-assign] # an operation closed to us
+    desk.portal.integrate()
+    desk.follow()
+    assert {i.status for i in desk.invoices() if i.number} == {S.INTEGRATED}
+    desk.follow()
+    assert len(asked) == 2
+    desk.clock.advance(days=7, seconds=1)
+    desk.follow()
+    assert len(asked) == 2
 
 
 def test_a_portal_down_in_the_middle_keeps_what_was_learnt(desk: Desk) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
+from worker.lifecycle import InvoiceStatus
 from worker.storage.tables import (
     DepositAttemptRow,
     DirectoryEntryRow,
+    InvoiceRow,
     PortalNewsRow,
     PortalObservationRow,
 )
@@ -153,7 +155,6 @@ def observe(
     comment: str,
     raw: str,
     at: datetime,
-    evidence: str = "",
 ) -> bool:
     """Keep something the portal said; False when it had already said it."""
     if is_observed(session, invoice_id, source=source, raw_status=raw_status, at=portal_at):
@@ -167,7 +168,6 @@ def observe(
             comment=comment,
             raw=raw,
             observed_at=at,
-            evidence=evidence,
         )
     )
     return True
@@ -207,6 +207,41 @@ def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
             evidence=row.evidence,
         )
         for row in rows
+    )
+
+
+def reports_without_evidence(session: Session, since: datetime) -> dict[str, list[tuple[int, str]]]:
+    """Files that came to a verdict, whose report as a PDF is not kept.
+
+    Returns:
+        By flux number, the last report observed of each of its invoices: its id, their number.
+    """
+    last = (
+        select(func.max(PortalObservationRow.id))
+        .where(PortalObservationRow.source == "report")
+        .where(col(PortalObservationRow.observed_at) >= since)
+        .group_by(col(PortalObservationRow.invoice_id), PortalObservationRow.portal_at)
+        .having(func.max(PortalObservationRow.evidence) == "")
+    )
+    rows = session.exec(
+        select(PortalObservationRow.id, PortalObservationRow.portal_at, InvoiceRow.number)
+        .join(InvoiceRow, col(InvoiceRow.id) == col(PortalObservationRow.invoice_id))
+        .where(col(PortalObservationRow.id).in_(last))
+        .where(InvoiceRow.status != InvoiceStatus.DEPOSITED.value)
+        .order_by(col(PortalObservationRow.id))
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row_id, flux, number in rows:
+        found.setdefault(flux, []).append((row_id or 0, number or ""))
+    return found
+
+
+def attach_evidence(session: Session, observation: int, sha256: str) -> None:
+    """Name the archived file behind something the portal said."""
+    session.exec(
+        update(PortalObservationRow)
+        .where(col(PortalObservationRow.id) == observation)
+        .values(evidence=sha256)
     )
 
 

@@ -1,0 +1,53 @@
+"""Keeps the integration reports that the portal gives as PDF (consulterCR, §2.3): evidence.
+
+Others found this operation unreliable, and nothing depends on it: it is asked last, once for each
+file, and the first failure ends the pass. A report not had within a week is given up.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from worker.audit import EventTag
+from worker.errors import PortalAccessRefused, PortalDown
+from worker.portals import Portal
+from worker.storage import Store, deposits, journal
+
+PATIENCE = timedelta(days=7)
+
+_log = structlog.get_logger(__name__)
+
+
+def keep_receipts(
+    store: Store,
+    portal: Portal,
+    clock: Callable[[], datetime],
+    actor: str,
+    stop: Callable[[], bool],
+) -> None:
+    """Archive the reports of the files that came to their verdict lately."""
+    with store.reading() as session:
+        wanted = deposits.reports_without_evidence(session, clock() - PATIENCE)
+    for flux_number, reported in wanted.items():
+        if stop():
+            return
+        try:
+            receipt = portal.receipt(flux_number)
+        except (PortalDown, PortalAccessRefused) as error:
+            _log.warning("receipt.unavailable", flux=flux_number, error=type(error).__name__)
+            return
+        if receipt is None:
+            continue
+        with store.transaction() as session:
+            sha256 = store.archive.put(receipt)
+            for observation, number in reported:
+                deposits.attach_evidence(session, observation, sha256)
+                journal.append(
+                    session,
+                    at=clock(),
+                    actor=actor,
+                    tag=EventTag.RECEIPT_KEPT,
+                    subject=number,
+                    payload={"flux": flux_number, "sha256": sha256},
+                )

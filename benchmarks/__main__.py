@@ -41,7 +41,7 @@ class Cost:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: what was measured, its value, its unit, the promise."""
 
@@ -145,6 +145,13 @@ def document_rows() -> list[Row]:
     ]
 
 
+def deposit_rows(config: Path, members: int, folder: Path) -> list[Row]:
+    """What depositing and following cost."""
+    from benchmarks.deposits import rows  # noqa: PLC0415 - not in the baseline
+
+    return [Row(*measure) for measure in rows(config, members, folder / "deposits")]
+
+
 def batch_rows(folder: Path, members: int) -> tuple[list[Row], Path]:
     """Issuing a year, for few members and for many; and the configuration of the many."""
     small, _ = issuing(folder / "small", FEW)
@@ -186,6 +193,7 @@ def table(members: int, rows: int) -> list[Row]:
         help_wall = median_wall([*WORKER, "--help"])
         documents = document_rows()
         batch, config = batch_rows(folder, members)
+        deposits = deposit_rows(config, members, folder)
         status = median_wall([*WORKER, "status", "2025", "--config", config])
         sirets = _sirets(folder / "large" / "exemples" / "members.csv")
         usage_file(folder / "usage.csv", sirets, rows)
@@ -203,6 +211,7 @@ def table(members: int, rows: int) -> list[Row]:
         Row(name="status / baseline", value=status / bare, unit="×", promise=""),
         *documents,
         *batch,
+        *deposits,
         Row(name=f"import, {rows} usage rows, CPU", value=imported.cpu, unit="s", promise=""),
         Row(
             name=f"import, {rows} usage rows, peak memory",
@@ -218,7 +227,7 @@ def kept() -> dict[str, float]:
     if not KEPT.exists():
         return {}
     last = KEPT.read_text("utf-8").rpartition("\n## ")[2]
-    cells = re.findall(r"^\| (.+?) \| ([\d.]+) (?:ms|s|MB|×|/s) \|", last, re.MULTILINE)
+    cells = re.findall(r"^\| (.+?) \| ([\d.]+) (?:ms|s|MB|×|/s)? \|", last, re.MULTILINE)
     return {name: float(value) for name, value in cells}
 
 

@@ -74,19 +74,21 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         read = deposits.news(session)
         if first is None or not _is_stale(read, now, newsroom.status_after):
             return
-        pending = {
-            invoice.cpp_id: invoice for invoice in invoices.tracked(session, statuses=AT_THE_BUYER)
-        }
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
     since = first if whole or read is None else read.read_until
     changed = newsroom.portal.changed(since - OVERLAP, now)
+    with newsroom.store.reading() as session:
+        shown = {found.cpp_id for found in changed}
+        ids = None if whole else sorted(shown)
+        pending = {
+            invoice.cpp_id: invoice for invoice in invoices.held(session, AT_THE_BUYER, cpp_ids=ids)
+        }
     asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
         (pending[found.cpp_id], found)
         for found in changed
         if found.cpp_id in pending and _is_new(newsroom, pending[found.cpp_id], found)
     ]
     if whole:
-        shown = {found.cpp_id for found in changed}
         asked += [
             (invoice, None)
             for cpp_id, invoice in pending.items()

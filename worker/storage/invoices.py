@@ -24,6 +24,8 @@ _LISTED = tuple(
     if column.name not in {"snapshot", "statement_id"}
 )
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
+_AT_ONCE = 500
+"""Values in one question to the database."""
 
 
 _INVOICE = SQLModel.metadata.tables["invoice"].columns
@@ -132,6 +134,27 @@ def awaited(
         .order_by(when, col(InvoiceRow.id))
     )
     return tuple(_tracked(row) for row in session.execute(query))
+
+
+def held(
+    session: Session, statuses: Sequence[InvoiceStatus], *, cpp_ids: Sequence[int] | None = None
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
+    query = (
+        sqlalchemy.select(*_LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(col(InvoiceRow.cpp_id).is_not(None))
+        .order_by(col(InvoiceRow.id))
+    )
+    if cpp_ids is None:
+        return tuple(_tracked(row) for row in session.execute(query))
+    found: list[TrackedInvoice] = []
+    for start in range(0, len(cpp_ids), _AT_ONCE):
+        some = cpp_ids[start : start + _AT_ONCE]
+        found += [
+            _tracked(row) for row in session.execute(query.where(col(InvoiceRow.cpp_id).in_(some)))
+        ]
+    return tuple(found)
 
 
 def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:

@@ -1,5 +1,7 @@
 """Invoices for the sandbox tests: two files valid for their XSD, and ways to spoil them."""
 
+import io
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,3 +58,14 @@ def factur_x(xml: bytes) -> bytes:
     )
     assert isinstance(made, bytes)
     return made
+
+
+def lot(files: Mapping[str, bytes]) -> bytes:
+    """A .tar.gz of these files."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()

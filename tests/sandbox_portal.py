@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,17 @@ STRUCTURE = "/cpro/structures/v1/consulter"
 SERVICES = "/cpro/structures/v1/rechercher/services"
 SERVICE_DETAIL = "/cpro/structures/v1/consulter/service"
 HEALTH = "/cpro/transverses/v1/health-check"
+CONSULT = "/cpro/factures/v1/consulter/fournisseur"
+COMPLETE = "/cpro/factures/v1/completer"
+TO_TREAT = "/cpro/factures/v1/rechercher/atraiter/fournisseur"
+ACKNOWLEDGE = "/cpro/factures/v1/traiterRejet"
+GROUP = "/cpro/factures/v1/telecharger/groupe"
+PRINTED_REPORT = "/cpro/transverses/v1/consulterCR"
+ADD_FILE = "/cpro/transverses/v1/ajouter/fichier"
+FILE_TYPES = "/cpro/transverses/v1/recuperer/typespj"
+DOWNLOAD = "/cpro/transverses/v1/telecharger/pieceJointe"
+MY_STRUCTURES = "/cpro/transverses/v1/recuperer/structures/actives/fournisseur"
+ATTACHED = "/cpro/utilisateurs/v1/monCompte/recuperer/rattachements"
 SYNTAX = "IN_DP_E1_CII_16B"
 
 
@@ -81,6 +92,12 @@ class Portal:
         (line,) = self.call(SEARCH, numeroFluxDepot=number)["listeFactures"]
         return int(line["identifiantFactureCPP"])
 
+    def arm(self, kind: str, **details: object) -> None:
+        """Adds a fault through the panel."""
+        fault = {"kind": kind, **details}
+        answer = self.session.post(f"{self.url}/_sandbox/faults", json=fault, timeout=10)
+        assert answer.status_code == 200, answer.text
+
     def structure_id(self, siret: str) -> int:
         """The idStructureCPP of a SIRET."""
         (found,) = self.call(STRUCTURES, structure={"identifiantStructure": siret})[
@@ -99,15 +116,23 @@ def body_of(content: bytes, syntax: str = SYNTAX) -> dict[str, object]:
     }
 
 
-def started(options: SandboxOptions) -> Iterator[Portal]:
-    """A sandbox in a thread of this process, with a clock of its own."""
+def started(
+    options: SandboxOptions, *, headers: Mapping[str, str | bytes] | None = None
+) -> Iterator[Portal]:
+    """A sandbox in a thread of this process, with a clock of its own.
+
+    The caller enters, unless it comes with the headers of one that entered before.
+    """
     portal = Portal(url="", data=options.data)
     with SandboxServer(options, clock=lambda: portal.clock) as server:
         portal.url = server.url
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            portal.enter()
+            if headers is None:
+                portal.enter()
+            else:
+                portal.session.headers.update(headers)
             yield portal
         finally:
             portal.session.close()

@@ -18,7 +18,7 @@ from tests.sandbox_documents import (
 )
 from tests.sandbox_portal import DEPOSIT, REPORT, SEARCH, SYNTAX, Portal, body_of, started
 from worker.sandbox import SandboxOptions
-from worker.sandbox.invoices import LARGEST_FLUX
+from worker.sandbox.deposits import LARGEST_FLUX
 from worker.sandbox.ledger import read_fluxes, read_invoices
 from worker.sandbox.records import FluxState
 

@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 import stat
 import threading
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox_documents import CII
+from worker.sandbox import tables
 from worker.sandbox.directory import Directory, Structure
+from worker.sandbox.faults import Fault, FaultKind
 from worker.sandbox.integration import settle
 from worker.sandbox.ledger import Ledger, LedgerError, prepare, read_fluxes, read_invoices
 from worker.sandbox.records import (
@@ -58,7 +60,7 @@ def deposit(
     ledger: Ledger, content: bytes = b"bytes", delay: timedelta = timedelta(0)
 ) -> FluxRecord:
     """A deposit of some bytes."""
-    return ledger.add_flux(
+    return ledger.fluxes.add(
         content, file_name="f.xml", syntax="S", interface="1106", now=NOW, delay=delay
     )
 
@@ -67,8 +69,8 @@ def test_a_deposit_is_on_disk_when_it_is_acknowledged(path: Path) -> None:
     """Another connection sees the bytes, their digest and the number at once."""
     with Ledger(path) as ledger, Ledger(path) as other:
         flux = deposit(ledger, b"\x00\xff")
-        assert other.content(flux) == b"\x00\xff"
-        assert other.flux(flux.number) == flux
+        assert other.fluxes.content(flux) == b"\x00\xff"
+        assert other.fluxes.numbered(flux.number) == flux
     assert flux.number == "CPP0011106000000000000001"
     assert (flux.sha256, flux.size) == (hashlib.sha256(b"\x00\xff").hexdigest(), 2)
     assert (flux.state, flux.deposited_at) == (FluxState.WAITING, NOW)
@@ -80,11 +82,11 @@ def test_a_restart_forgets_nothing(path: Path) -> None:
         ledger.add_token("digest", now=NOW, lifetime=timedelta(hours=1))
         first, second = deposit(ledger), deposit(ledger)
         with ledger.transaction():
-            identifier = ledger.add_invoice(first, INVOICE)
-            ledger.add_status(identifier, "DEPOSEE", at=NOW)
-            ledger.add_status(identifier, "REJETEE", at=NOW, comment="Motif")
-            ledger.conclude(first, FluxState.INTEGRATED)
-            ledger.conclude(
+            identifier = ledger.invoices.add(first, INVOICE)
+            ledger.invoices.add_status(identifier, "DEPOSEE", at=NOW)
+            ledger.invoices.add_status(identifier, "REJETEE", at=NOW, comment="Motif")
+            ledger.fluxes.conclude(first, FluxState.INTEGRATED)
+            ledger.fluxes.conclude(
                 second,
                 FluxState.REFUSED,
                 technical=[TechnicalError(nature="N", code="C", text="T")],
@@ -94,7 +96,7 @@ def test_a_restart_forgets_nothing(path: Path) -> None:
     with Ledger(path) as ledger:
         assert ledger.knows_token("digest", now=NOW)
         assert deposit(ledger).number == "CPP0011106000000000000003"
-        assert [row.status for row in ledger.history(identifier)] == ["REJETEE", "DEPOSEE"]
+        assert [row.status for row in ledger.invoices.history(identifier)] == ["REJETEE", "DEPOSEE"]
     fluxes, invoices = read_fluxes(path), read_invoices(path)
     assert [flux.state for flux in fluxes] == ["IN_INTEGRE", "IN_REJETE", FluxState.WAITING]
     assert fluxes[1].technical_errors[0].text == "T"
@@ -109,7 +111,7 @@ def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
     with Ledger(path) as ledger:
         flux = deposit(ledger)
         with pytest.raises(sqlite3.IntegrityError), ledger.transaction():
-            assert [ledger.add_invoice(flux, INVOICE) for _ in range(2)]
+            assert [ledger.invoices.add(flux, INVOICE) for _ in range(2)]
     assert read_invoices(path) == ()
 
 
@@ -118,28 +120,28 @@ def test_the_key_of_an_invoice_is_year_supplier_number(path: Path) -> None:
     with Ledger(path) as ledger:
         flux = deposit(ledger)
         with ledger.transaction():
-            ledger.add_invoice(flux, INVOICE)
-            assert ledger.is_taken(year=2026, siren="332540215", number="FA-1")
-            assert not ledger.is_taken(year=2027, siren="332540215", number="FA-1")
-            assert not ledger.is_taken(year=2026, siren="332540216", number="FA-1")
-            assert not ledger.is_taken(year=2026, siren="332540215", number="fa-1")
+            ledger.invoices.add(flux, INVOICE)
+            assert ledger.invoices.is_taken(year=2026, siren="332540215", number="FA-1")
+            assert not ledger.invoices.is_taken(year=2027, siren="332540215", number="FA-1")
+            assert not ledger.invoices.is_taken(year=2026, siren="332540216", number="FA-1")
+            assert not ledger.invoices.is_taken(year=2026, siren="332540215", number="fa-1")
         same_siren = replace(INVOICE, seller_siret="33254021500005")
         with pytest.raises(sqlite3.IntegrityError), ledger.transaction():
-            ledger.add_invoice(flux, same_siren)
+            ledger.invoices.add(flux, same_siren)
 
 
 def test_verdicts_are_due_in_the_order_of_deposits(path: Path) -> None:
     """The oldest due flux comes first, and none before its time or after the one asked about."""
     with Ledger(path) as ledger:
         late, soon = deposit(ledger, delay=timedelta(hours=1)), deposit(ledger)
-        assert ledger.next_due(NOW) == soon
-        assert ledger.next_due(NOW, up_to=late.id) is None
-        assert ledger.next_due(NOW + timedelta(hours=1)) == late
+        assert ledger.fluxes.next_due(NOW) == soon
+        assert ledger.fluxes.next_due(NOW, up_to=late.id) is None
+        assert ledger.fluxes.next_due(NOW + timedelta(hours=1)) == late
         with ledger.transaction():
-            ledger.conclude(soon, FluxState.REFUSED)
-        assert ledger.next_due(NOW) is None
-        assert not ledger.is_waiting(soon)
-        assert ledger.is_waiting(late)
+            ledger.fluxes.conclude(soon, FluxState.REFUSED)
+        assert ledger.fluxes.next_due(NOW) is None
+        assert not ledger.fluxes.is_waiting(soon)
+        assert ledger.fluxes.is_waiting(late)
 
 
 class BrokenDirectory(Directory):
@@ -153,7 +155,7 @@ class BrokenDirectory(Directory):
 def test_an_unforeseen_failure_is_an_incident(path: Path) -> None:
     """What nobody foresaw ends the flux in a recorded incident instead of blocking the rest."""
     with Ledger(path) as ledger:
-        first = ledger.add_flux(
+        first = ledger.fluxes.add(
             CII,
             file_name="f.xml",
             syntax="IN_DP_E1_CII_16B",
@@ -163,10 +165,51 @@ def test_an_unforeseen_failure_is_an_incident(path: Path) -> None:
         )
         second = deposit(ledger)
         settle(ledger, BrokenDirectory([]), now=NOW)
-        states = [ledger.flux(flux.number) for flux in (first, second)]
+        states = [ledger.fluxes.numbered(flux.number) for flux in (first, second)]
     assert [flux.state for flux in states if flux] == [FluxState.INCIDENT, FluxState.REFUSED]
     assert states[0]
     assert states[0].technical_errors[0].text == "SIMULE - Incident: ZeroDivisionError"
+
+
+def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A file of the first version keeps its fluxes and invoices, and serves everything new."""
+    path = tmp_path / "sandbox.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"BEGIN; {tables.CREATE} COMMIT;")
+        connection.execute(
+            "INSERT INTO flux (id, number, syntax, interface, file_name, size, sha256,"
+            " deposited_at, due_at, state, state_at) VALUES (1, 'CPP1', 'S', 'FSO', 'f.xml',"
+            " 5, '', 0, 0, 'IN_INTEGRE', 0)"
+        )
+        names = ["flux_id", "flux_number", "deposited_on", "status", "status_at", *tables.CONTENT]
+        values = [1, "CPP1", "2026-01-20", "DEPOSEE", 0]
+        values += [str(tables.stored(value)) for value in astuple(INVOICE)]
+        connection.execute(
+            f"INSERT INTO invoice ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+            values,
+        )
+    connection.close()
+    for _ in range(2):
+        prepare(path)
+    (invoice,) = read_invoices(path)
+    assert (invoice.content, invoice.rejection_handled) == (INVOICE, False)
+    assert invoice.indexed_at < NOW
+    (flux,) = read_fluxes(path)
+    assert (flux.reports, flux.incident, flux.index_delay) == (0, False, timedelta(0))
+    with Ledger(path) as ledger:
+        ledger.faults.arm([Fault(kind=FaultKind.DROP_AFTER)], now=NOW)
+        assert len(ledger.faults.armed()) == 1
+
+
+def test_what_is_due_is_found_without_reading_everything(path: Path) -> None:
+    """The question every request asks is answered from the index of what waits."""
+    with Ledger(path) as ledger, sqlite3.connect(path) as connection:
+        asked: list[str] = []
+        ledger._connection.set_trace_callback(asked.append)  # noqa: SLF001 - the statement itself
+        ledger.fluxes.next_due(NOW)
+        (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
+    connection.close()
+    assert "flux_waiting" in plan[-1]
 
 
 def test_tokens_die(path: Path) -> None:
@@ -235,11 +278,11 @@ def test_every_criterion_of_a_search_restricts(path: Path) -> None:
     with Ledger(path) as ledger:
         flux = deposit(ledger)
         with ledger.transaction():
-            identifier = ledger.add_invoice(flux, INVOICE)
-            ledger.add_status(identifier, "DEPOSEE", at=NOW)
+            identifier = ledger.invoices.add(flux, INVOICE)
+            ledger.invoices.add_status(identifier, "DEPOSEE", at=NOW)
 
         def found(wanted: InvoiceFilter) -> int:
-            rows, total = ledger.search(
+            rows, total = ledger.invoices.search(
                 wanted, order="deposited_on", descending=True, limit=10, offset=0
             )
             assert len(rows) == total

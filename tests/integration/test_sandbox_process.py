@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
 import pytest
+import requests
 
 from tests.sandbox_documents import (
     CII,
@@ -21,21 +23,29 @@ from tests.sandbox_documents import (
 from tests.sandbox_portal import (
     CREDENTIALS,
     DEPOSIT,
+    HISTORY,
     REPORT,
     SEARCH,
     Portal,
     body_of,
 )
 from worker.sandbox import dataset
+from worker.sandbox.command import main
+from worker.sandbox.ledger import read_fluxes, read_injections
 
 
 class Process:
     """A sandbox as an operator runs it."""
 
     def __init__(
-        self, data: Path, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        data: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        module: str = "worker.sandbox",
     ) -> None:
-        command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--data", str(data)]
+        command = [sys.executable, "-m", module, *(["sandbox"] if module == "worker" else [])]
+        command += ["--port", "0", "--data", str(data)]
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.PIPE,
@@ -171,6 +181,40 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> No
     assert arguments[1] in done.stderr
 
 
+def test_a_drop_leaves_the_flux_on_disk_whatever_dies_next(tmp_path: Path) -> None:
+    """The connection breaks after the record: killed at that instant, the sandbox has the flux."""
+    data = tmp_path / "x.db"
+    with Process(data) as running:
+        running.portal.arm("drop_after", routes="*/deposer/flux")
+        with pytest.raises(requests.ConnectionError):
+            running.portal.post(DEPOSIT, body_of(CII))
+        running.process.kill()
+        running.process.wait()
+    (flux,) = read_fluxes(data)
+    (injected,) = read_injections(data)
+    assert injected.flux_number == flux.number
+
+
+def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
+    """An answer held back holds nobody else, and parallel deposits are all integrated."""
+    with Process(tmp_path / "x.db") as running:
+        portal = running.portal
+        portal.arm("slow_after", seconds=60, routes="*/consulter/*")
+        with pytest.raises(requests.ReadTimeout):
+            portal.session.post(portal.url + HISTORY, json={"idFacture": 1}, timeout=0.3)
+
+        def deposit(rank: int) -> None:
+            with requests.Session() as session:
+                session.headers.update(portal.session.headers)
+                own = Portal(url=portal.url, data=portal.data, session=session)
+                for part in range(5):
+                    own.deposit(numbered(f"F-{rank}-{part}"))
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(deposit, range(6)))
+        assert portal.call(SEARCH)["parametresRetour"]["total"] == 30
+
+
 def test_help_is_french_and_names_what_is_simulated() -> None:
     """The help lists every option, every built-in structure and what is not faithful."""
     done = subprocess.run(
@@ -185,6 +229,67 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
         assert siret in done.stdout
     for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", CREDENTIALS.account):
         assert words in done.stdout
+    assert done.stdout.startswith("Usage : ")
+
+
+def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
+    """``chorus-worker sandbox`` shows the same help, and takes the same options."""
+    modules = ("worker.sandbox", "worker")
+    helps = [
+        subprocess.run(
+            [sys.executable, "-m", module, *(["sandbox"] if module == "worker" else []), "--help"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            check=True,
+            timeout=20,
+        ).stdout
+        for module in modules
+    ]
+    assert helps[0].partition("\n")[2] == helps[1].partition("\n")[2]
+    faults = tmp_path / "pannes.json"
+    faults.write_text('[{"kind": "error_before", "routes": "*/deposer/flux"}]', "utf-8")
+    options = ["--faults", str(faults), "--report-lags", "1,0,0", "--page-cap", "2"]
+    with Process(tmp_path / "x.db", *options, module="worker") as running:
+        assert running.portal.post(DEPOSIT, body_of(CII)).status_code == 500
+        number = running.portal.deposit(CII)
+        assert running.portal.call(REPORT, numeroFluxDepot=number)["codeRetour"] == 20001
+        page = {"nbResultatsParPage": 50}
+        answer = running.portal.call(SEARCH, rechercheFactureParFournisseur=page)
+        assert answer["parametresRetour"]["nbResultatsParPage"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["--prot", "1"], "option inconnue : --prot"),
+        (["--port"], "--port : une valeur est attendue"),
+        (["--port", "http"], "--port : valeur incorrecte « http »"),
+        (["--port", "70000"], "« 70000 »"),
+        (["--verbose=1"], "--verbose : aucune valeur attendue"),
+        (["--latency", "-1"], "--latency"),
+        (["--index-delay", "nan"], "« nan »"),
+        (["--report-lags", "1,2"], "« 1,2 »"),
+        (["--page-cap", "0"], "« 0 »"),
+        (["--fault-seed", "1", "--fault-rate", "2"], "« 2 »"),
+        (["--fault-rate", "0.5"], "--fault-rate demande --fault-seed"),
+        (["--fault-kinds", "zut"], "« zut »"),
+        (["--faults", "/nulle/part.json"], "/nulle/part.json"),
+    ],
+)
+def test_a_wrong_option_is_explained_in_french(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """Code 2, a sentence that names the option and its value, and nothing is created."""
+    data = tmp_path / "x.db"
+    try:
+        code: object = main(["--data", str(data), *arguments], program="sandbox")
+    except SystemExit as ended:
+        code = ended.code
+    output, errors = capfd.readouterr()
+    assert (code, output) == (2, "")
+    assert words in errors
+    assert not data.exists()
 
 
 def test_it_imports_nothing_of_the_worker() -> None:

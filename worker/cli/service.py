@@ -1,6 +1,5 @@
 """``serve`` and ``sandbox``: the two programs that stay."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,13 @@ from worker.cli.french import FrenchCommand
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("serve", cls=FrenchCommand)(serve)
-    app.command("sandbox", cls=FrenchCommand)(sandbox)
+    # The sandbox reads its own options: the two ways to start it cannot differ.
+    app.command(
+        "sandbox",
+        cls=FrenchCommand,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )(sandbox)
 
 
 def serve(
@@ -35,50 +40,11 @@ def serve(
     work(open_office(find_config(config)), once=once)
 
 
-def sandbox(
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port", metavar="P", help="port, 8817 par défaut ; 0 : libre", show_default=False
-        ),
-    ] = 8817,
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data", metavar="FICHIER", help="registre du bac à sable", show_default=False
-        ),
-    ] = Path("out/sandbox.db"),
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--directory",
-            metavar="FICHIER",
-            help="structures à ajouter, en JSON",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
+def sandbox(context: typer.Context) -> int:
     """Lance seul le Chorus Pro local, pour portal.local_url.
 
-    « python -m worker.sandbox --help » dit ce qui est simulé.
+    Ses options, ses pannes et ce qu'il simule : sandbox --help.
     """
-    import os
+    from worker.sandbox.command import main
 
-    from worker.errors import WrongUse
-    from worker.sandbox import SandboxOptions, read_credentials
-    from worker.sandbox.directory import DirectoryError
-    from worker.sandbox.ledger import LedgerError
-    from worker.sandbox.server import serve as listen
-
-    options = SandboxOptions(
-        port=port, data=data, directory=directory, credentials=read_credentials(os.environ)
-    )
-    try:
-        listen(options)
-    except (DirectoryError, LedgerError) as error:
-        raise WrongUse(str(error), "Corrigez le fichier, ou choisissez-en un autre.") from error
-    except OSError as error:
-        raise WrongUse(
-            f"Impossible d'écouter sur le port {port} : {error.strerror}.",
-            "Choisissez un autre port avec --port.",
-        ) from error
+    return main(context.args, program="chorus-worker sandbox")

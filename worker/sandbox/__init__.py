@@ -11,22 +11,28 @@ Contract
     Only 127.0.0.1 is bound. A flux is on disk before the answer to its deposit leaves.
 
 Map
-    server.py       the HTTP server, its start and its end
+    command.py      the options and the French help of manual.py; server.py, the HTTP server
+    injection.py    a request and its fault: faults.py says which, distortion.py spoils answers
+    panel.py        the buyer's panel under /_sandbox/, and page.py, its HTML
     gates.py        who may call what, in the order of the gateway; the table of routes
     calls.py        what an operation receives: a checked JSON body, the ledger, the instant
-    invoices.py     deposit, report, search, history, the buyer's decision
-    structures.py   structures and their services
-    integration.py  the verdict on a flux; controls.py, documents.py and schemas.py serve it
+    deposits.py     deposit and report (report_pdf.py); searches.py, invoices.py, downloads.py,
+                    supplier.py, attachments.py and buyer.py: what comes after
+    structures.py   structures and their services; accounts.py, those of the technical account
+    integration.py  the verdict on a flux; lots.py, controls.py, documents.py, dialects.py and
+                    schemas.py serve it
     directory.py    structures and services; dataset.py holds the built-in ones
-    ledger.py       the SQLite file, its tables.py, and records.py: what it holds
+    ledger.py       the SQLite file, its tables.py, its books (flux_book.py, invoice_book.py,
+                    attachment_book.py, fault_book.py), and records.py: what it holds
     paris.py        instants and days as the portal writes them
-    manual.py       the French help
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from worker.sandbox.faults import FaultPlan
 
 DEFAULT_PORT = 8817
 
@@ -68,6 +74,12 @@ class SandboxOptions:
         port: port on 127.0.0.1; 0 lets the system choose.
         directory: a JSON file of structures added to the built-in ones.
         integration_delay: time between a deposit and its verdict.
+        index_delay: time between an integration and the invoice being found.
+        report_lags: reports that first say unknown, then waiting, then being processed.
+        page_cap: most results of a page, whatever is asked.
+        latency: time every answer is held back.
+        faults: a JSON file of faults, armed once for each ledger.
+        fault_plan: faults drawn from a seed.
         token_lifetime: life of an access token; the real one lives 3600 s (§1.2).
         credentials: the pairs that are accepted.
         exit_with_parent: end when standard input closes.
@@ -78,6 +90,12 @@ class SandboxOptions:
     port: int = DEFAULT_PORT
     directory: Path | None = None
     integration_delay: timedelta = timedelta(0)
+    index_delay: timedelta = timedelta(0)
+    report_lags: tuple[int, int, int] = (0, 0, 0)
+    page_cap: int | None = None
+    latency: timedelta = timedelta(0)
+    faults: Path | None = None
+    fault_plan: FaultPlan | None = None
     token_lifetime: timedelta = timedelta(hours=1)
     credentials: SandboxCredentials = field(default_factory=SandboxCredentials)
     exit_with_parent: bool = False

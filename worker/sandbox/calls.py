@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from worker.sandbox.directory import Directory
@@ -24,6 +24,10 @@ class Refusal(Exception):
         super().__init__(label)
         self.code = code
         self.label = label
+
+
+class TooLarge(Exception):
+    """What is asked for does not fit in one answer: a 413 (§2.7)."""
 
 
 class Body:
@@ -109,25 +113,6 @@ def _checked_text(name: str, value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call that went through the gates.
-
-    Attributes:
-        body: its JSON body.
-        ledger: the ledger, on a connection of this thread.
-        directory: the known structures.
-        now: the instant of the call.
-        integration_delay: time between a deposit and its verdict.
-    """
-
-    body: Body
-    ledger: Ledger
-    directory: Directory
-    now: datetime
-    integration_delay: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a list (§2, Pagination).
 
@@ -156,8 +141,57 @@ class Page:
         }
 
 
-def read_page(block: Body, *, descending: bool) -> Page:
-    """The page asked for; the first one of ten results when nothing is asked (§2)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How late and how short calls are served.
+
+    Attributes:
+        integration_delay: time between a deposit and its verdict.
+        index_delay: time between an integration and the invoice being found and read.
+        report_lags: how many reports answer that the flux is unknown, then that it waits, then
+            that it is being processed, before one gives the verdict.
+        page_cap: most results of a page, whatever is asked.
+        incident: a deposit ends in an incident whatever it is worth.
+    """
+
+    integration_delay: timedelta = timedelta(0)
+    index_delay: timedelta = timedelta(0)
+    report_lags: tuple[int, int, int] = (0, 0, 0)
+    page_cap: int | None = None
+    incident: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that went through the gates.
+
+    Attributes:
+        body: its JSON body.
+        ledger: the ledger, on a connection of this thread.
+        directory: the known structures.
+        now: the instant of the call.
+        terms: how late and how short this call is served.
+    """
+
+    body: Body
+    ledger: Ledger
+    directory: Directory
+    now: datetime
+    terms: Terms
+
+    def page(self, block: Body, *, descending: bool) -> Page:
+        """The page asked for in a paging block, no larger than this call allows."""
+        return read_page(block, descending=descending, cap=self.terms.page_cap)
+
+
+def read_page(block: Body, *, descending: bool, cap: int | None = None) -> Page:
+    """The page asked for; the first one of ten results when nothing is asked (§2).
+
+    Args:
+        block: the paging block.
+        descending: the order when none is asked.
+        cap: most results of a page, whatever is asked.
+    """
     rank = block.integer("pageResultatDemandee")
     size = block.integer("nbResultatsParPage")
     way = block.text("triSens")
@@ -170,7 +204,18 @@ def read_page(block: Body, *, descending: bool) -> Page:
     )
     if page.rank < 1 or page.size < 1:
         raise MalformedBody("pageResultatDemandee")
-    return page
+    return page if cap is None else replace(page, size=min(page.size, cap))
+
+
+def renamed(block: Body, rank: str, size: str, way: str) -> Body:
+    """A paging block whose three fields carry these suffixes, under the usual names."""
+    return Body(
+        {
+            "pageResultatDemandee": block.integer(f"pageResultatDemandee{rank}"),
+            "nbResultatsParPage": block.integer(f"nbResultatsParPage{size}"),
+            "triSens": block.text(f"triSens{way}"),
+        }
+    )
 
 
 def success(label: str, /, **fields: object) -> dict[str, object]:

@@ -9,13 +9,24 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import Message
 from typing import Final, NoReturn
 from urllib.parse import parse_qs
 
-from worker.sandbox import SandboxOptions, invoices, structures
-from worker.sandbox.calls import Body, Call, MalformedBody, Refusal
+from worker.sandbox import (
+    SandboxOptions,
+    accounts,
+    attachments,
+    buyer,
+    deposits,
+    downloads,
+    invoices,
+    searches,
+    structures,
+    supplier,
+)
+from worker.sandbox.calls import Body, Call, MalformedBody, Refusal, Terms, TooLarge
 from worker.sandbox.directory import Directory
 from worker.sandbox.ledger import Ledger
 
@@ -27,18 +38,32 @@ _CHALLENGE = (
     ' error_description="Unable to find token in the message"'
 )
 
+_FACTURES = "/cpro/factures/v1"
+_TRANSVERSES = "/cpro/transverses/v1"
+_STRUCTURES = "/cpro/structures/v1"
 _POST_ROUTES: Final[Mapping[str, Callable[[Call], dict[str, object]]]] = {
-    "/cpro/factures/v1/deposer/flux": invoices.deposit,
-    "/cpro/transverses/v1/consulterCRDetaille": invoices.report,
-    "/cpro/factures/v1/rechercher/fournisseur": invoices.search,
-    "/cpro/factures/v1/consulter/historique": invoices.history,
-    "/cpro/factures/v1/traiter/recue": invoices.decide,
-    "/cpro/structures/v1/rechercher": structures.search,
-    "/cpro/structures/v1/consulter": structures.consult,
-    "/cpro/structures/v1/rechercher/services": structures.search_services,
-    "/cpro/structures/v1/consulter/service": structures.consult_service,
+    f"{_FACTURES}/deposer/flux": deposits.deposit,
+    f"{_FACTURES}/rechercher/fournisseur": searches.search,
+    f"{_FACTURES}/rechercher/atraiter/fournisseur": searches.search_to_treat,
+    f"{_FACTURES}/consulter/fournisseur": invoices.consult,
+    f"{_FACTURES}/consulter/historique": invoices.history,
+    f"{_FACTURES}/completer": supplier.complete,
+    f"{_FACTURES}/traiterRejet": supplier.acknowledge_rejections,
+    f"{_FACTURES}/traiter/recue": buyer.decide,
+    f"{_FACTURES}/telecharger/groupe": downloads.group,
+    f"{_TRANSVERSES}/consulterCRDetaille": deposits.report,
+    f"{_TRANSVERSES}/consulterCR": deposits.printed_report,
+    f"{_TRANSVERSES}/ajouter/fichier": attachments.add,
+    f"{_TRANSVERSES}/telecharger/pieceJointe": downloads.attachment,
+    f"{_TRANSVERSES}/recuperer/typespj": attachments.types,
+    f"{_TRANSVERSES}/recuperer/structures/actives/fournisseur": accounts.active_structures,
+    f"{_STRUCTURES}/rechercher": structures.search,
+    f"{_STRUCTURES}/consulter": structures.consult,
+    f"{_STRUCTURES}/rechercher/services": structures.search_services,
+    f"{_STRUCTURES}/consulter/service": structures.consult_service,
+    "/cpro/utilisateurs/v1/monCompte/recuperer/rattachements": accounts.attachments,
 }
-_HEALTH_PATH = "/cpro/transverses/v1/health-check"
+_HEALTH_PATH = f"{_TRANSVERSES}/health-check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +75,29 @@ class Request:
     headers: Message
     body: bytes
 
+    @property
+    def route(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes back."""
+    """What goes back.
+
+    Attributes:
+        status: HTTP status.
+        headers: besides the length.
+        body: the bytes.
+        held: how long they are held back.
+        dropped: the connection closes instead of answering.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    held: timedelta = timedelta(0)
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +108,16 @@ class Desk:
     directory: Directory
     clock: Callable[[], datetime]
 
+    @property
+    def terms(self) -> Terms:
+        """How calls are served unless a fault says otherwise."""
+        return Terms(
+            integration_delay=self.options.integration_delay,
+            index_delay=self.options.index_delay,
+            report_lags=self.options.report_lags,
+            page_cap=self.options.page_cap,
+        )
+
 
 class _Turned(Exception):
     """A gate turned the request back."""
@@ -77,33 +127,32 @@ class _Turned(Exception):
         self.reply = reply
 
 
-def answer(request: Request, desk: Desk, ledger: Ledger) -> Reply:
+def answer(request: Request, desk: Desk, ledger: Ledger, terms: Terms) -> Reply:
     """The answer to a request; every change it made is on disk when this returns."""
-    path = request.path.partition("?")[0]
     try:
-        if (request.method, path) == ("POST", TOKEN_PATH):
+        if (request.method, request.route) == ("POST", TOKEN_PATH):
             return _give_token(request, desk, ledger)
         _check_bearer(request, desk, ledger)
-        if (request.method, path) == ("GET", _HEALTH_PATH):
+        if (request.method, request.route) == ("GET", _HEALTH_PATH):
             _check_account(request, desk)
             return _health()
-        operation = _POST_ROUTES.get(path) if request.method == "POST" else None
+        operation = _POST_ROUTES.get(request.route) if request.method == "POST" else None
         if operation is None:
             _turn(403, {"x-correlationid": str(uuid.uuid4())})
         _check_account(request, desk)
-        return _json_reply(200, operation(_read_call(request, desk, ledger)))
+        return json_reply(200, operation(_read_call(request, desk, ledger, terms)))
     except _Turned as turned:
         return turned.reply
-    except MalformedBody:
-        return Reply(status=400)
+    except (MalformedBody, TooLarge) as error:
+        return Reply(status=413 if isinstance(error, TooLarge) else 400)
     except Refusal as refusal:
-        return _json_reply(200, {"codeRetour": refusal.code, "libelle": refusal.label})
+        return json_reply(200, {"codeRetour": refusal.code, "libelle": refusal.label})
 
 
 def _turn(status: int, headers: Mapping[str, str] | None = None, body: object = None) -> NoReturn:
     if body is None:
         raise _Turned(Reply(status=status, headers=headers or {}))
-    raise _Turned(_json_reply(status, body))
+    raise _Turned(json_reply(status, body))
 
 
 def _give_token(request: Request, desk: Desk, ledger: Ledger) -> Reply:
@@ -126,7 +175,7 @@ def _give_token(request: Request, desk: Desk, ledger: Ledger) -> Reply:
     token = secrets.token_urlsafe(_TOKEN_LENGTH)[:_TOKEN_LENGTH]
     lifetime = desk.options.token_lifetime
     ledger.add_token(_digest(token), now=desk.clock(), lifetime=lifetime)
-    return _json_reply(
+    return json_reply(
         200,
         {
             "access_token": token,
@@ -153,10 +202,15 @@ def _check_account(request: Request, desk: Desk) -> None:
     except (binascii.Error, ValueError):
         shown = ""
     if not _same(shown, expected):
-        _turn(401, body={"ErrorCode": "401", "Description": "[invalid field]"})
+        raise _Turned(wrong_account())
 
 
-def _read_call(request: Request, desk: Desk, ledger: Ledger) -> Call:
+def wrong_account() -> Reply:
+    """The recorded answer to a wrong technical account (§1.5)."""
+    return json_reply(401, {"ErrorCode": "401", "Description": "[invalid field]"})
+
+
+def _read_call(request: Request, desk: Desk, ledger: Ledger, terms: Terms) -> Call:
     if request.headers.get_content_type() != "application/json":
         _turn(415)
     try:
@@ -170,18 +224,23 @@ def _read_call(request: Request, desk: Desk, ledger: Ledger) -> Call:
         ledger=ledger,
         directory=desk.directory,
         now=desk.clock(),
-        integration_delay=desk.options.integration_delay,
+        terms=terms,
     )
 
 
 def _health() -> Reply:
     body = "L'API CPRO est actuellement disponible et fonctionnel."
-    return _json_reply(200, {"statusCodeValue": 200, "statusCode": "OK", "body": body})
+    return json_reply(200, {"statusCodeValue": 200, "statusCode": "OK", "body": body})
 
 
-def _json_reply(status: int, body: object) -> Reply:
+def json_reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
+    """A reply whose body is JSON."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Reply(status=status, headers={"Content-Type": _JSON}, body=text.encode(errors="replace"))
+    return Reply(
+        status=status,
+        headers={"Content-Type": _JSON, **(headers or {})},
+        body=text.encode(errors="replace"),
+    )
 
 
 def _same(shown: str, expected: str) -> bool:

@@ -1,193 +1,102 @@
-"""Deposit, report, search, history, the buyer's decision (§2.1, §2.2, §2.4, §2.6, §8.3)."""
+"""One invoice: its details and its history (§2.5, §2.6)."""
 
-import base64
-import binascii
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
-from worker.sandbox import integration, paris
-from worker.sandbox.calls import Body, Call, MalformedBody, Refusal, given, read_page, success
-from worker.sandbox.records import InvoiceFilter, InvoiceRecord
+from lxml import etree
 
-LARGEST_FLUX: Final = 30 * 1024 * 1024
-"""Most bytes of one flux, once decoded (§5)."""
-
-_Moment = TypeVar("_Moment", date, datetime)
+from worker.sandbox import documents, integration, paris
+from worker.sandbox.calls import Body, Call, Refusal, given, renamed, success
+from worker.sandbox.dialects import Dialect, Rows
+from worker.sandbox.ledger import Ledger
+from worker.sandbox.records import InvoiceRecord, Joined
 
 _DONE = "GCU_MSG_01_000"
 _FOUND = "TRA_MSG_00.000"
-_LONGEST_FILE_NAME = 200
-_MOST_RESULTS = 200
+_PRINCIPAL: Final = 50_000_000
+"""``pieceJointeId`` of an invoice's own file: this more than the identifier of the invoice."""
 
-# §3.1. The digits of the last eight are not recorded: 1199 is ours.
-_INTERFACES = {
-    "IN_DP_E1_UBL_INVOICE": "1100",
-    "IN_DP_E1_CII_16B": "1106",
-    "IN_DP_E2_CII_FACTURX": "1117",
-    "IN_DP_E2_UBL_INVOICE_MIN": "1110",
-    "IN_DP_E2_CPP_FACTURE_MIN": "1113",
-    "IN_DP_E1_CII": "1199",
-    "IN_DP_E1_PES_FACTURE": "1199",
-    "IN_DP_E1_XCBL": "1199",
-    "IN_DP_E2_CII_MIN": "1199",
-    "IN_DP_E2_PES_FACTURE_MIN": "1199",
-    "IN_DP_PDFARCHIVE_UBL_INVOICE_MUG": "1199",
-    "IN_DP_PDFARCHIVE_CII_MUG": "1199",
-    "IN_DP_E2_CII_MIN_16B": "1199",
+# §3.5: the frameworks an ordinary supplier uses; the others are left out of the answer.
+_FRAMEWORKS = {
+    "A1": "A1_FACTURE_FOURNISSEUR",
+    "A2": "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE",
+    "A9": "A9_FACTURE_SOUSTRAITANT",
+    "A12": "A12_FACTURE_COTRAITANT",
 }
-
-_FILTERS = frozenset(
-    (
-        "numeroFluxDepot",
-        "numeroFacture",
-        "typeFacture",
-        "numeroBonCommande",
-        "numeroMarche",
-        "periodeDateDepotDu",
-        "periodeDateDepotAu",
-        "periodeDateFactureDu",
-        "periodeDateFactureAu",
-        "periodeDateHeureEtatCourantDu",
-        "periodeDateHeureEtatCourantAu",
-        "statutCourant",
-        "listeDestinataire",
-        "rechercheFactureParFournisseur",
-        "idUtilisateurCourant",
-        "recupererTaille",
-    )
+# Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
+_RATES = (
+    "getpLigneRecapTva",
+    ("ListeRecapitulatifTVA", "ListeListeRecapitulatifTVA", "ListeRecapitulatifTVA"),
+    "LignesRecapitulativesTVA",
 )
-_COLUMNS = {
-    "DateDepot": "deposited_on",
-    "DateFacture": "issued_on",
-    "NumeroFacture": "number",
-    "NumeroFluxDepot": "flux_number",
-    "CodeDestinataire": "buyer_siret",
-    "DesignationDestinataire": "buyer_name",
-    "Statut": "status",
-    "TypeFacture": "kind",
-}
-_BUYER_TARGETS = frozenset(
-    (
-        "MISE_A_DISPOSITION",
-        "SUSPENDUE",
-        "REJETEE",
-        "MANDATEE",
-        "MISE_EN_PAIEMENT",
-        "COMPTABILISEE",
-        "MISE_A_DISPOSITION_COMPTABLE",
-        "A_RECYCLER",
-    )
+_FILES = (
+    "getpListePiecesJointes",
+    ("ListePieceJointe", "ListePieceJointe", "ListePiecesJointes"),
+    "ListePiecesJointe",
 )
-_NEEDS_REASON = frozenset(("REJETEE", "SUSPENDUE"))
+_LINES = (
+    "getpLignesPoste",
+    ("LignesPoste", "LignesPoste", "ListeLignesPoste"),
+    "LignesPoste",
+)
 
 
-def deposit(call: Call) -> dict[str, object]:
-    """``factures/v1/deposer/flux``: records the bytes; says nothing of what they are worth."""
-    syntax = call.body.mandatory_text("syntaxeFlux")
-    name = call.body.mandatory_text("nomFichier")
-    encoded = call.body.mandatory_text("fichierFlux")
-    call.body.flag("avecSignature")
-    if syntax not in _INTERFACES:
-        # Simulated: how the portal refuses a syntax outside its list is not recorded (§8.5).
-        raise MalformedBody("syntaxeFlux")
-    if len(encoded) > 4 * -(-LARGEST_FLUX // 3):
-        raise Refusal(20001, "GDP_MSG_11.022")
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBody("fichierFlux") from error
-    if len(content) > LARGEST_FLUX:
-        raise Refusal(20001, "GDP_MSG_11.022")
-    if len(name) > _LONGEST_FILE_NAME or "." not in name.strip("."):
-        raise Refusal(20002, "SIMULE - Nom de fichier sans extension ou de plus de 200 caracteres")
-    flux = call.ledger.add_flux(
-        content,
-        file_name=name,
-        syntax=syntax,
-        interface=_INTERFACES[syntax],
-        now=call.now,
-        delay=call.integration_delay,
-    )
-    return success(
-        _DONE,
-        numeroFluxDepot=flux.number,
-        dateDepot=paris.day_of(flux.deposited_at).isoformat(),
-        syntaxeFlux=syntax,
-    )
-
-
-def report(call: Call) -> dict[str, object]:
-    """``transverses/v1/consulterCRDetaille``: where a flux stands, and why it was refused."""
-    number = call.body.mandatory_text("numeroFluxDepot")
-    flux = call.ledger.flux(number)
-    if flux is not None:
-        integration.settle(call.ledger, call.directory, now=call.now, up_to=flux)
-        flux = call.ledger.flux(number)
-    if flux is None:
-        raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
-    return success(
-        _FOUND,
-        nomFichier=f"{flux.interface}_CPP001_{flux.number}",
-        dateDepotFlux=paris.to_milliseconds(flux.deposited_at),
-        codeInterfaceDepotFlux=flux.interface,
-        etatCourantDepotFlux=flux.state,
-        dateHeureEtatCourantFlux=paris.to_milliseconds(flux.state_at),
-        listeErreurDP=[
+def consult(call: Call) -> dict[str, object]:
+    """``factures/v1/consulter/fournisseur``: all an invoice says, read again from its file."""
+    invoice = known_invoice(call, call.body.mandatory_integer("identifiantFactureCPP"))
+    content = invoice.content
+    syntax, _, file = file_of(call.ledger, invoice)
+    tree, dialect = documents.parse(syntax, file)
+    root = tree.getroot()
+    lines = [_line(row) for row in _rows(root, dialect.lines, dialect)]
+    rates = [_rate(row) for row in _rows(root, dialect.rates, dialect)]
+    files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
+    facture = {
+        "identifiantFactureCPP": invoice.id,
+        "numeroFacture": content.number,
+        "statutFacture": invoice.status,
+        "modeDepot": "UPLOAD_API",
+        "rejetTraite": invoice.rejection_handled,
+        "destinataire": _recipient(call, invoice),
+        "fournisseur": _supplier(call, invoice),
+        "cadreDeFacturation": given({"codeCadreFacturation": _FRAMEWORKS.get(content.framework)}),
+        "references": given(
             {
-                "identifiantFournisseur": invoice.seller,
-                "identifiantDestinataire": invoice.buyer,
-                "numeroDP": invoice.number,
-                "libelleErreurDP": invoice.text,
+                "dateFacture": content.issued_on.isoformat(),
+                "dateDepot": invoice.deposited_on.isoformat(),
+                "codeDeviseFacture": content.currency,
+                "typeFacture": content.kind,
+                "numeroMarche": content.contract,
+                "numeroBonCommande": content.engagement,
+                "numeroFactureOrigine": content.preceding,
             }
-            for invoice in flux.refused_invoices
-        ],
-        listeErreurTechnique=[
-            {"natureErreur": error.nature, "codeErreur": error.code, "libelleErreur": error.text}
-            for error in flux.technical_errors
-        ],
-    )
-
-
-def search(call: Call) -> dict[str, object]:
-    """``factures/v1/rechercher/fournisseur``: integrated invoices only, newest deposit first."""
-    body = call.body
-    unknown = sorted(body.names() - _FILTERS)
-    if unknown:
-        # Leaving a filter out would return invoices nobody asked for.
-        raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
-    block = body.block("rechercheFactureParFournisseur")
-    page = read_page(block, descending=True)
-    maximum = block.integer("nbResultatsMaximum")
-    maximum = _MOST_RESULTS if maximum is None else max(0, maximum)
-    column = block.text("triColonne") or "DateDepot"
-    if column not in _COLUMNS:
-        raise Refusal(20000, f"SIMULE - Tri non simule : {column}")
-    wanted = _read_filter(call)
-    flux = None if wanted.flux_number is None else call.ledger.flux(wanted.flux_number)
-    integration.settle(call.ledger, call.directory, now=call.now, up_to=flux)
-    found, total = call.ledger.search(
-        wanted,
-        order=_COLUMNS[column],
-        descending=page.descending,
-        limit=max(0, min(page.size, maximum - page.offset)),
-        offset=min(page.offset, maximum),
-    )
-    return success(
-        _FOUND,
-        listeFactures=[_line(call, invoice) for invoice in found],
-        parametresRetour=page.described(min(total, maximum)),
-    )
+        ),
+        "recapitulatifDeTva": _listed(call, rates, "ligneTva", _RATES),
+        "montantTotal": {
+            "montantHtTotal": float(content.net),
+            "montantTVA": float(content.gross - content.net),
+            "montantTtcTotal": float(content.gross),
+            "montantAPayer": float(content.due),
+        },
+        "pieceJointePrincipale": {
+            "idLiaisonPieceJointePrincipale": _PRINCIPAL + invoice.id,
+            "idPieceJointePrincipale": _PRINCIPAL + invoice.id,
+        },
+        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", _FILES),
+        "lignesDePoste": _listed(call, lines, "lignePoste", _LINES),
+        "commentaire": invoice.comment,
+    }
+    return success(_FOUND, facture=given(facture))
 
 
 def history(call: Call) -> dict[str, object]:
     """``factures/v1/consulter/historique``: every status of an invoice, most recent first."""
-    invoice = _invoice(call, call.body.mandatory_integer("idFacture"))
-    rows = call.ledger.history(invoice.id)
+    invoice = known_invoice(call, call.body.mandatory_integer("idFacture"))
+    rows = call.ledger.invoices.history(invoice.id)
     listed: dict[str, object] = {}
     if "paramRechercheHistoStatuts" in call.body.names():
         asked = call.body.block("paramRechercheHistoStatuts")
-        page = read_page(_renamed(asked, "ListeHistoStatut"), descending=True)
+        page = call.page(renamed(asked, *["ListeHistoStatut"] * 3), descending=True)
         rows = rows if page.descending else rows[::-1]
         rows, total = rows[page.offset : page.offset + page.size], len(rows)
         described = page.described(total)
@@ -213,119 +122,127 @@ def history(call: Call) -> dict[str, object]:
     )
 
 
-def decide(call: Call) -> dict[str, object]:
-    """``factures/v1/traiter/recue``: the buyer gives an invoice its next status, in any order."""
-    target = call.body.mandatory_text("nouveauStatut")
-    reason = call.body.text("motif") or ""
-    invoice = _invoice(call, call.body.mandatory_integer("idFacture"))
-    buyer = call.directory.by_siret(invoice.content.buyer_siret)
-    if target not in _BUYER_TARGETS:
-        raise Refusal(20002, "SIMULE - Statut que le destinataire ne peut pas donner")
-    if target in _NEEDS_REASON and not reason.strip():
-        raise Refusal(20003, "SIMULE - Motif obligatoire pour ce statut")
-    if target == "MISE_EN_PAIEMENT" and buyer and buyer.payment_status_not_reported:
-        raise Refusal(20004, "SIMULE - Cette structure ne remonte pas la mise en paiement")
-    with call.ledger.transaction():
-        call.ledger.add_status(invoice.id, target, at=call.now, comment=reason)
-    return success(
-        _DONE,
-        idFacture=invoice.id,
-        numeroFacture=invoice.content.number,
-        dateTraitement=paris.day_of(call.now).isoformat(),
-        nouveauStatut=target,
-    )
+def known_invoice(call: Call, invoice_id: int) -> InvoiceRecord:
+    """The invoice of an identifier, once the portal's index holds it.
 
-
-def _invoice(call: Call, invoice_id: int) -> InvoiceRecord:
-    invoice = call.ledger.invoice(invoice_id)
-    if invoice is None:
-        # The code of completer; what these two services answer is not recorded (§4.2).
+    Raises:
+        Refusal: there is none. The code is that of ``completer`` (§4.2); what the other services
+            answer is not recorded.
+    """
+    invoice = call.ledger.invoices.identified(invoice_id)
+    if invoice is None or invoice.indexed_at > call.now:
         raise Refusal(20000, "GDP_MSG_11.008")
     return invoice
 
 
-def _read_filter(call: Call) -> InvoiceFilter:
-    body = call.body
-    recipients = [block.integer("idDestinataire") for block in body.blocks("listeDestinataire")]
-    structures = [call.directory.by_id(item) for item in recipients if item is not None]
-    return InvoiceFilter(
-        flux_number=body.text("numeroFluxDepot"),
-        number=body.text("numeroFacture"),
-        kind=body.text("typeFacture"),
-        engagement=body.text("numeroBonCommande"),
-        contract=body.text("numeroMarche"),
-        deposited_from=_moment(body, "periodeDateDepotDu", _read_day),
-        deposited_to=_moment(body, "periodeDateDepotAu", _read_day),
-        issued_from=_moment(body, "periodeDateFactureDu", _read_day),
-        issued_to=_moment(body, "periodeDateFactureAu", _read_day),
-        status_from=_moment(body, "periodeDateHeureEtatCourantDu", paris.read_instant),
-        status_to=_moment(body, "periodeDateHeureEtatCourantAu", _read_end),
-        statuses=body.texts("statutCourant"),
-        buyers=tuple(item.siret for item in structures if item) if structures else None,
-    )
+def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
+    """The syntax, the name and the bytes an integrated invoice came in, out of its lot if any."""
+    flux = ledger.fluxes.numbered(invoice.flux_number)
+    if flux is None:  # pragma: no cover - a foreign key holds it
+        raise LookupError(invoice.flux_number)
+    files = integration.files_of(ledger.fluxes.content(flux), flux)
+    # A ledger of the first version names no file: the flux had only one then.
+    name = invoice.file_name or flux.file_name
+    return flux.syntax, name, files[name]
 
 
-def _moment(body: Body, name: str, read: Callable[[str], _Moment]) -> _Moment | None:
-    text = body.text(name)
-    try:
-        return None if text is None else read(text)
-    except ValueError as error:
-        raise MalformedBody(name) from error
-
-
-def _read_day(text: str) -> date:
-    return paris.day_of(paris.read_instant(text))
-
-
-def _read_end(text: str) -> datetime:
-    return paris.read_instant(text, end_of_day=True)
-
-
-def _renamed(block: Body, suffix: str) -> Body:
-    """A paging block whose fields carry a suffix, under the usual names."""
-    return Body(
-        {
-            "pageResultatDemandee": block.integer(f"pageResultatDemandee{suffix}"),
-            "nbResultatsParPage": block.integer(f"nbResultatsParPage{suffix}"),
-            "triSens": block.text(f"triSens{suffix}"),
-        }
-    )
-
-
-def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
     content = invoice.content
     buyer = call.directory.by_siret(content.buyer_siret)
     service = buyer.service(content.service_code) if buyer else None
-    # The portal's amounts are JSON numbers, doubles on its side as here: nothing is computed.
     return given(
         {
-            "identifiantFactureCPP": invoice.id,
-            "typeDemandePaiement": "FACTURE",
-            "codeFournisseur": content.seller_siret,
-            "typeIdentifiantFournisseur": "SIRET",
-            "designationFournisseur": content.seller_name,
             "idDestinataire": buyer.id if buyer else None,
             "codeDestinataire": content.buyer_siret,
+            "libelleDestinataire": content.buyer_name,
             "designationDestinataire": content.buyer_name,
             "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
             "codeServiceExecutant": content.service_code,
-            "nomServiceExecutant": content.service_name,
-            "typeFacture": content.kind,
-            "numeroFacture": content.number,
-            "dateFacture": content.issued_on.isoformat(),
-            "dateDepot": invoice.deposited_on.isoformat(),
-            "montantHT": float(content.net),
-            "montantTTC": float(content.gross),
-            "montantAPayer": float(content.due),
-            "devise": content.currency,
-            "statut": invoice.status,
-            "numeroMarche": content.contract,
-            "numeroBonCommande": content.engagement,
-            "numeroFluxDepot": invoice.flux_number,
-            "numeroFactureOrigine": content.preceding,
-            "modeDepot": "UPLOAD_API",
-            "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
-            "commentaireEtatCourant": invoice.comment,
-            "rejetTraite": False,
+            "libelleServiceExecutant": content.service_name,
+            "miseEnPaiementDestinataire": not (buyer and buyer.payment_status_not_reported),
         }
     )
+
+
+def _supplier(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    content = invoice.content
+    seller = call.directory.by_siret(content.seller_siret)
+    return given(
+        {
+            "idFournisseur": seller.id if seller else None,
+            "typeIdentifiantFournisseur": "SIRET",
+            "codeFournisseur": content.seller_siret,
+            "raisonSocialeFournisseur": content.seller_name,
+            "designationFournisseur": content.seller_name,
+        }
+    )
+
+
+def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, str]]:
+    found: Any = root.xpath(rows.at, namespaces=dict(dialect.namespaces))
+    return [
+        {
+            name: next(iter(documents.texts_at(element, path, dialect)), "")
+            for name, path in rows.paths.items()
+        }
+        for element in found
+    ]
+
+
+def _line(row: dict[str, str]) -> dict[str, object]:
+    return given(
+        {
+            "lignePosteNumero": int(row["number"]) if row["number"].isdecimal() else None,
+            "lignePosteReference": row["reference"],
+            "lignePosteDenomination": row["name"],
+            "lignePosteQuantite": _number(row["quantity"]),
+            "lignePosteUniteLibelle": row["unit"],
+            "lignePosteMontantUnitaireHT": _number(row["price"]),
+            "lignePosteTauxTvaManuel": _number(row["rate"]),
+            "lignePosteMontantHtApresRemise": _number(row["net"]),
+        }
+    )
+
+
+def _rate(row: dict[str, str]) -> dict[str, object]:
+    return given(
+        {
+            "ligneTvaTauxManuel": _number(row["rate"]),
+            "ligneTvaMontantBaseHtParTaux": _number(row["base"]),
+            "ligneTvaMontantTvaParTaux": _number(row["tax"]),
+        }
+    )
+
+
+def _number(text: str) -> float | None:
+    # A JSON number, as the portal writes amounts: nothing is computed with it.
+    return float(text) if text else None
+
+
+def _file(joined: Joined) -> dict[str, object]:
+    return given(
+        {
+            "pieceJointeTypeCode": joined.type_code,
+            "pieceJointeDesignation": joined.designation,
+            "pieceJointeNumeroLigneFacture": joined.line,
+            "pieceJointeIdLiaison": joined.id,
+            "pieceJointeId": joined.attachment.id,
+            "pieceJointeExtension": joined.attachment.extension,
+        }
+    )
+
+
+def _listed(
+    call: Call,
+    items: Sequence[dict[str, object]],
+    name: str,
+    paging: tuple[str, tuple[str, str, str], str],
+) -> dict[str, object]:
+    """A block with one page of its list, and the counts under the names of that list."""
+    block, suffixes, suffix = paging
+    asked: Body = renamed(call.body.block(block), *suffixes)
+    page = call.page(asked, descending=False)
+    ordered = items[::-1] if page.descending else items
+    shown = list(ordered[page.offset : page.offset + page.size])
+    counts = {f"{key}{suffix}": value for key, value in page.described(len(items)).items()}
+    return given({name: shown} | counts)

@@ -1,7 +1,7 @@
 """What the ledger holds, as values."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -10,7 +10,9 @@ class FluxState(StrEnum):
     """States of a flux the sandbox uses (§3.2)."""
 
     WAITING = "IN_DEPOT_PORTAIL_EN_ATTENTE_TRAITEMENT_SE_CPP"
+    RUNNING = "IN_EN_COURS_TRAITEMENT_CPP"
     INTEGRATED = "IN_INTEGRE"
+    PARTIAL = "IN_INTEGRE_PARTIEL"
     REFUSED = "IN_REJETE"
     INCIDENT = "IN_INCIDENTE"
 
@@ -59,6 +61,9 @@ class FluxRecord:
         state_at: instant of that state.
         technical_errors: why the file was refused as a whole.
         refused_invoices: the invoices refused.
+        reports: reports answered so far, while they still change what is answered.
+        index_delay: time between the integration of its invoices and their being found.
+        incident: whether its verdict is an incident whatever the file is worth: an injected fault.
     """
 
     id: int
@@ -74,6 +79,9 @@ class FluxRecord:
     state_at: datetime
     technical_errors: tuple[TechnicalError, ...]
     refused_invoices: tuple[RefusedInvoice, ...]
+    reports: int
+    index_delay: timedelta
+    incident: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +137,10 @@ class InvoiceRecord:
         deposited_on: day of the deposit in Paris.
         status: current status.
         status_at: instant of that status.
-        comment: the buyer's reason for it, empty when none.
+        comment: the buyer's reason for it, or the supplier's answer; empty when none.
+        file_name: its file: the deposited one, or one of the lot.
+        indexed_at: instant from which the supplier finds and reads it.
+        rejection_handled: ``rejetTraite``: whether the supplier acknowledged its rejection.
         content: what the invoice says.
     """
 
@@ -139,6 +150,9 @@ class InvoiceRecord:
     status: str
     status_at: datetime
     comment: str
+    file_name: str
+    indexed_at: datetime
+    rejection_handled: bool
     content: NewInvoice
 
 
@@ -150,6 +164,42 @@ class StatusRecord:
     status: str
     at: datetime
     comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file the supplier put on the portal (§2.8).
+
+    Attributes:
+        id: ``pieceJointeId``.
+        name: file name.
+        media_type: MIME type, as given.
+        extension: upper case, without dot.
+    """
+
+    id: int
+    name: str
+    media_type: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """An attachment joined to an invoice when it was completed (§2.7).
+
+    Attributes:
+        id: ``pieceJointeIdLiaison``.
+        attachment: the file.
+        designation: what the supplier calls it.
+        type_code: a code of ``recuperer/typespj``.
+        line: the invoice line it belongs to, if any.
+    """
+
+    id: int
+    attachment: Attachment
+    designation: str
+    type_code: str
+    line: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +220,9 @@ class InvoiceFilter:
         status_to: ``periodeDateHeureEtatCourantAu``.
         statuses: ``statutCourant``; empty for any.
         buyers: SIRETs of ``listeDestinataire``; none for any.
+        seller: SIRET of ``idFournisseur``.
+        rejection_handled: ``rejetTraite``.
+        indexed_by: only what the portal's index holds at this instant.
     """
 
     flux_number: str | None = None
@@ -185,3 +238,6 @@ class InvoiceFilter:
     status_to: datetime | None = None
     statuses: tuple[str, ...] = ()
     buyers: tuple[str, ...] | None = None
+    seller: str | None = None
+    rejection_handled: bool | None = None
+    indexed_by: datetime | None = None

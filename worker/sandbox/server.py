@@ -1,5 +1,6 @@
 """The HTTP server: one thread per connection, 127.0.0.1 only, and its clean end."""
 
+import hashlib
 import json
 import logging
 import os
@@ -16,7 +17,9 @@ from typing import Any, Final
 
 from worker.sandbox import SandboxOptions, dataset
 from worker.sandbox.directory import Directory, read_structures
-from worker.sandbox.gates import Desk, Reply, Request, answer
+from worker.sandbox.faults import read_faults
+from worker.sandbox.gates import Desk, Reply, Request
+from worker.sandbox.injection import answer
 from worker.sandbox.ledger import Ledger, prepare
 
 HOST: Final = "127.0.0.1"
@@ -44,16 +47,21 @@ class SandboxServer(ThreadingHTTPServer):
 
         Raises:
             DirectoryError: the structures file cannot be used.
+            FaultError: the faults file cannot be used.
             LedgerError: the data file cannot be used.
             OSError: the port cannot be bound.
         """
         added = read_structures(options.directory) if options.directory else ()
         directory = Directory((*dataset.BUILT_IN, *added))
         self.desk = Desk(options=options, directory=directory, clock=clock)
+        faults = read_faults(options.faults) if options.faults else ()
         prepare(options.data)
         super().__init__((HOST, options.port), _Handler)
         # Held open: the last connection to close would fold the whole journal into the file.
         self._keeper = Ledger(options.data)
+        if options.faults:
+            digest = hashlib.sha256(options.faults.read_bytes()).hexdigest()
+            self._keeper.faults.arm_file(digest, faults, now=clock())
 
     @property
     def url(self) -> str:
@@ -114,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Reply(status=500), started)
             raise
+        # Nobody is made to wait for a process that ends: its threads end with it.
+        time.sleep(reply.held.total_seconds())
         self._send(reply, started)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - inherited names
@@ -136,6 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
         return Reply(status=413)
 
     def _send(self, reply: Reply, started: float) -> None:
+        if reply.dropped:
+            self.close_connection = True
+            self._log("coupée", started)
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -145,10 +159,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
         self.wfile.flush()
+        self._log(str(reply.status), started)
+
+    def _log(self, outcome: str, started: float) -> None:
         if self.server.desk.options.verbose:
             spent = (time.perf_counter() - started) * 1000
             path = self.path.partition("?")[0]
-            sys.stderr.write(f"{self.command} {path} {reply.status} {spent:.1f} ms\n")
+            sys.stderr.write(f"{self.command} {path} {outcome} {spent:.1f} ms\n")
 
 
 def serve(options: SandboxOptions) -> None:
@@ -158,6 +175,7 @@ def serve(options: SandboxOptions) -> None:
 
     Raises:
         DirectoryError: the structures file cannot be used.
+        FaultError: the faults file cannot be used.
         LedgerError: the data file cannot be used.
         OSError: the port cannot be bound.
     """

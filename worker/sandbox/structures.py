@@ -4,7 +4,7 @@ from datetime import date
 from typing import TypeVar
 
 from worker.sandbox import paris
-from worker.sandbox.calls import Body, Call, MalformedBody, Page, Refusal, given, read_page, success
+from worker.sandbox.calls import Body, Call, MalformedBody, Page, Refusal, given, success
 from worker.sandbox.directory import Service, Structure
 
 _DONE = "TRA_MSG_00.000"
@@ -29,7 +29,7 @@ def search(call: Call) -> dict[str, object]:
     unknown = sorted(wanted.names() - _SEARCHABLE)
     if unknown:
         raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
-    page = read_page(call.body.block("parametres"), descending=False)
+    page = call.page(call.body.block("parametres"), descending=False)
     found = [structure for structure in call.directory.all() if _matches(structure, wanted)]
     found.sort(key=lambda structure: structure.siret, reverse=page.descending)
     return success(
@@ -74,7 +74,7 @@ def search_services(call: Call) -> dict[str, object]:
     """``structures/v1/rechercher/services``: by code unless told otherwise."""
     structure = _structure(call, call.body.mandatory_integer("idStructure"))
     block = call.body.block("parametresRechercherServicesStructure")
-    page = read_page(block, descending=False)
+    page = call.page(block, descending=False)
     column = block.text("triColonne") or "CodeService"
     services = sorted(
         structure.services,

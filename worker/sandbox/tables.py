@@ -4,6 +4,9 @@ Instants are milliseconds since 1970 in UTC; days and amounts are text.
 """
 
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -68,6 +71,41 @@ VALUES ('invoice', 8000000), ('status', 20000000);
 PRAGMA application_id = {APPLICATION_ID};
 """  # noqa: S608 - constants only
 
+UPGRADES: Final = (
+    """
+    ALTER TABLE flux ADD COLUMN reports INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE flux ADD COLUMN index_delay INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE flux ADD COLUMN incident INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE invoice ADD COLUMN file_name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE invoice ADD COLUMN indexed_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE invoice ADD COLUMN rejection_handled INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX invoice_status ON invoice (status);
+    CREATE TABLE attachment (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, media_type TEXT NOT NULL,
+        extension TEXT NOT NULL, content BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE invoice_attachment (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        invoice_id INTEGER NOT NULL REFERENCES invoice (id),
+        attachment_id INTEGER NOT NULL REFERENCES attachment (id),
+        designation TEXT NOT NULL, type_code TEXT NOT NULL, line INTEGER
+    ) STRICT;
+    CREATE INDEX invoice_attachment_invoice ON invoice_attachment (invoice_id);
+    CREATE TABLE fault (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, description TEXT NOT NULL,
+        skip INTEGER NOT NULL, remaining INTEGER, ends_at INTEGER
+    ) STRICT;
+    CREATE TABLE injection (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
+        path TEXT NOT NULL, planned INTEGER NOT NULL, flux_number TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE TABLE mark (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO sqlite_sequence (name, seq)
+    VALUES ('attachment', 6900000), ('invoice_attachment', 30000000);
+    """,
+)
+"""What each version adds to a ledger of the version before; the header holds how many ran."""
+
 _FLUX = tuple(field.name for field in fields(FluxRecord))
 FLUX: Final = ", ".join(_FLUX)
 """The columns `to_flux` reads."""
@@ -75,8 +113,32 @@ FLUX: Final = ", ".join(_FLUX)
 CONTENT: Final = tuple(field.name for field in fields(NewInvoice))
 """The columns that hold a `NewInvoice`, in the order of its fields."""
 
-INVOICE: Final = "id, flux_number, deposited_on, status, status_at, comment, " + ", ".join(CONTENT)
+_STATE = (
+    "id",
+    "flux_number",
+    "deposited_on",
+    "status",
+    "status_at",
+    "comment",
+    "file_name",
+    "indexed_at",
+    "rejection_handled",
+)
+
+INVOICE: Final = ", ".join((*_STATE, *CONTENT))
 """The columns `to_invoice` reads."""
+
+
+@contextmanager
+def alone(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, alone to write; on disk when it ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def milliseconds(instant: datetime) -> int:
@@ -96,6 +158,8 @@ def stored(value: object) -> object:
             return milliseconds(value)
         case date():
             return value.isoformat()
+        case timedelta():
+            return value // timedelta(milliseconds=1)
         case Decimal():
             return f"{value:f}"
         case _:
@@ -116,28 +180,31 @@ def to_flux(row: tuple[Any, ...]) -> FluxRecord:
             "state_at": instant(values["state_at"]),
             "technical_errors": tuple(TechnicalError(**item) for item in technical),
             "refused_invoices": tuple(RefusedInvoice(**item) for item in refused),
+            "index_delay": timedelta(milliseconds=values["index_delay"]),
+            "incident": bool(values["incident"]),
         }
     )
 
 
 def to_invoice(row: tuple[Any, ...]) -> InvoiceRecord:
     """The invoice of a row of the columns `INVOICE`."""
-    identifier, flux_number, deposited_on, status, status_at, comment, *content = row
-    values = dict(zip(CONTENT, content, strict=True))
+    state = dict(zip(_STATE, row[: len(_STATE)], strict=True))
+    values = dict(zip(CONTENT, row[len(_STATE) :], strict=True))
     return InvoiceRecord(
-        id=identifier,
-        flux_number=flux_number,
-        deposited_on=date.fromisoformat(deposited_on),
-        status=status,
-        status_at=instant(status_at),
-        comment=comment,
-        content=NewInvoice(
-            **values
-            | {
-                "issued_on": date.fromisoformat(values["issued_on"]),
-                "net": Decimal(values["net"]),
-                "gross": Decimal(values["gross"]),
-                "due": Decimal(values["due"]),
-            }
-        ),
+        **state
+        | {
+            "deposited_on": date.fromisoformat(state["deposited_on"]),
+            "status_at": instant(state["status_at"]),
+            "indexed_at": instant(state["indexed_at"]),
+            "rejection_handled": bool(state["rejection_handled"]),
+            "content": NewInvoice(
+                **values
+                | {
+                    "issued_on": date.fromisoformat(values["issued_on"]),
+                    "net": Decimal(values["net"]),
+                    "gross": Decimal(values["gross"]),
+                    "due": Decimal(values["due"]),
+                }
+            ),
+        }
     )

@@ -62,7 +62,7 @@ def run_year(
     """
     if portal is not None:
         portal.sign_in()
-        _vet_seller(office, portal, tell)
+        vet_seller(office, portal, tell)
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
@@ -78,7 +78,8 @@ def run_year(
     return head
 
 
-def _vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
+def vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
+    """Tell what the portal finds wrong with us. Raises SellerUnfit when it would refuse all."""
     findings = office.directory(portal).ourselves().findings
     if has_blocking(findings):
         raise SellerUnfit(

@@ -5,7 +5,7 @@ documents: data, prices, references, rules, directory; then what concerns everyb
 the seller's own structure, the credentials.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,7 +19,7 @@ from worker.errors import (
     TariffError,
     WorkerError,
 )
-from worker.findings import Finding, has_blocking
+from worker.findings import Finding, Severity, has_blocking
 from worker.lifecycle import TrackedInvoice
 from worker.members import Member
 from worker.money import Money
@@ -136,13 +136,27 @@ class CheckedYear:
         return not found and self.unreachable is None
 
 
+def silent(_asked: int, _to_ask: int) -> None:
+    """Nobody waits for news."""
+
+
 def check_year(
-    office: Office, year: int, directory: AbstractContextManager[Directory] | None
+    office: Office,
+    year: int,
+    directory: AbstractContextManager[Directory] | None,
+    tell: Callable[[int, int], None] = silent,
 ) -> CheckedYear:
-    """Look at a year as the batch would; ``directory`` is None where there is none (Hélios).
+    """Look at a year as the batch would.
 
     A directory that cannot be opened, or goes away, is in the answer: the rest is known all the
     same.
+
+    Args:
+        office: whose year.
+        year: of the services.
+        directory: None where there is none (Hélios channel).
+        tell: how many members the directory was asked about, of how many; a cold cache takes
+            several calls for each.
     """
     grids, _ = office.grids()
     months: dict[str, tuple[Month, ...]] = {}
@@ -159,9 +173,9 @@ def check_year(
         finished=is_over(year, paris_day(office.clock())),
         grids=months,
         members=tuple(members),
-        findings=_changed_grids(office, grids),
+        findings=_empty(year, members) + _changed_grids(office, grids),
     )
-    return checked if directory is None else _asked(checked, directory)
+    return checked if directory is None else _asked(checked, directory, tell)
 
 
 def _member(office: Office, prepared: Prepared, *, asks: bool) -> CheckedMember:
@@ -173,6 +187,19 @@ def _member(office: Office, prepared: Prepared, *, asks: bool) -> CheckedMember:
     return CheckedMember(prepared=prepared, to_ask=asks and to_bill)
 
 
+def _empty(year: int, members: Sequence[CheckedMember]) -> tuple[Finding, ...]:
+    if members:
+        return ()
+    finding = Finding(
+        code="YEAR-EMPTY",
+        severity=Severity.WARNING,
+        message=f"aucun membre n'a d'abonnement ni de consommation en {year}",
+        remedy="Importez les fichiers de l'année, ou vérifiez l'année demandée : "
+        "chorus-worker import --help",
+    )
+    return (finding,)
+
+
 def _changed_grids(office: Office, grids: Sequence[TariffGrid]) -> tuple[Finding, ...]:
     try:
         refuse_changed_grids(office.store, grids)
@@ -181,16 +208,21 @@ def _changed_grids(office: Office, grids: Sequence[TariffGrid]) -> tuple[Finding
     return ()
 
 
-def _asked(checked: CheckedYear, directory: AbstractContextManager[Directory]) -> CheckedYear:
+def _asked(
+    checked: CheckedYear,
+    directory: AbstractContextManager[Directory],
+    tell: Callable[[int, int], None],
+) -> CheckedYear:
     seller, unreachable = None, None
     members = list(checked.members)
+    ranks = [rank for rank, one in enumerate(members) if one.to_ask]
     try:
         with directory as opened:
             seller = opened.ourselves()
-            for rank, one in enumerate(members):
-                if one.to_ask:
-                    answer = opened.buyer(one.prepared.references)
-                    members[rank] = replace(one, directory=answer)
+            for asked, rank in enumerate(ranks, start=1):
+                answer = opened.buyer(members[rank].prepared.references)
+                members[rank] = replace(members[rank], directory=answer)
+                tell(asked, len(ranks))
     except (PortalDown, PortalAccessRefused, ConfigurationError) as error:
         unreachable = error
     return replace(

@@ -21,7 +21,7 @@ from worker.errors import PortalAnswerError
 from worker.findings import Finding
 from worker.members import BillingReferences
 from worker.period import paris_day
-from worker.portals import Portal
+from worker.portals import Portal, StructureRecord
 from worker.storage import Store, deposits
 from worker.storage.snapshots import dump, load
 
@@ -36,6 +36,11 @@ class DirectoryAnswer:
     entry: DirectoryEntry | None
     read_at: datetime
     findings: tuple[Finding, ...]
+
+    @property
+    def structure(self) -> StructureRecord | None:
+        """The structure, when it answered that there is one."""
+        return None if self.entry is None else self.entry.structure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,16 @@
 """``check``: what a person reads before a year is billed, and the code a script gets."""
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import run
+from tests.e2e.program import command, environment, run
 from worker.demo import COMPLEMENT, EXAMPLES, SELLER
 from worker.local_portal import STRUCTURES
 from worker.period import french_date, paris_day
@@ -125,3 +129,24 @@ def test_the_helios_channel_says_that_it_has_no_directory(demo: Path) -> None:
     assert said.code == 0, said.err
     assert "Canal Hélios" in said.out
     assert "1 prêt, 11 facturés" in said.out
+
+
+def test_a_person_sees_how_far_it_is_and_a_file_does_not(demo: Path) -> None:
+    """On a terminal the questions to the directory are counted; elsewhere not a sign of it."""
+    ours, theirs = pty.openpty()
+    line = command("check", "2025", config=demo)
+    terminal = environment() | {"TERM": "xterm"}
+    shown = b""
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=theirs, env=terminal) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+            while part := os.read(ours, 65536):
+                shown += part
+        assert process.stdout is not None
+        table = process.stdout.read()
+    os.close(ours)
+    assert process.returncode == 1
+    assert "Annuaire de Chorus Pro" in shown.decode()
+    assert "100%" in shown.decode()
+    assert b"Annuaire de Chorus Pro" not in table
+    assert "Annuaire de Chorus Pro" not in run("check", "2025", config=demo).err

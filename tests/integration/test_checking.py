@@ -9,7 +9,7 @@ import pytest
 
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.billing_run import MemberOutcome, MemberResult
-from worker.bootstrap import open_office
+from worker.bootstrap import open_directory, open_office
 from worker.checking import CheckedYear, Readiness, check_year
 from worker.demo import COMPLEMENT, SELLER, STORY
 from worker.directory import Directory
@@ -110,13 +110,20 @@ def test_a_ready_year_says_who_is_ready_and_who_owes_what(desk: Desk) -> None:
     assert [one.member.siret for one in checked.members] == sorted(case.siret for case in STORY)
     assert (checked.finished, checked.findings, checked.unreachable) == (True, (), None)
     assert checked.seller is not None
-    assert checked.seller.entry is not None
-    assert checked.seller.entry.structure is not None
-    assert checked.seller.entry.structure.password_expires == date(2027, 1, 31)
+    assert checked.seller.structure is not None
+    assert checked.seller.structure.password_expires == date(2027, 1, 31)
     assert checked.grids == {"2023": tuple(Month(YEAR, n) for n in range(1, 13))}
     assert not checked.is_clear
     desk.bring(COMPLEMENT, ImportKind.REFERENCES)
     assert check(desk).is_clear
+
+
+def test_the_questions_are_counted_for_whoever_waits(desk: Desk) -> None:
+    """One by one to their number: the members that the directory is asked about, no other."""
+    make_trouble(desk)
+    told: list[tuple[int, int]] = []
+    check_year(desk.office, YEAR, directory_of(desk), lambda *count: told.append(count))
+    assert told == [(rank, 11) for rank in range(1, 12)]
 
 
 def test_what_is_said_is_what_the_batch_does(desk: Desk) -> None:
@@ -194,22 +201,25 @@ def test_a_portal_that_goes_away_leaves_what_it_said(desk: Desk) -> None:
     assert checked.seller is not None
 
 
-@pytest.mark.parametrize("error", [PortalAccessRefused, ConfigurationError])
-def test_credentials_to_correct_are_in_the_answer(
-    desk: Desk, error: type[PortalAccessRefused | ConfigurationError]
-) -> None:
-    """Missing secrets or a refused pair: said, with everything that needs no portal."""
+def test_credentials_to_correct_are_in_the_answer(desk: Desk) -> None:
+    """A refused pair or lost secrets: said, with everything that needs no portal."""
+    desk.portal.condition = Condition.CLOSED_TO_US
+    refused = check(desk)
+    (desk.folder / "secrets.toml").unlink()
+    lost = check_year(desk.office, YEAR, open_directory(desk.office, refresh=False))
+    assert isinstance(refused.unreachable, PortalAccessRefused)
+    assert isinstance(lost.unreachable, ConfigurationError)
+    for checked in (refused, lost):
+        assert set(states(checked).values()) == {Readiness.UNASKED}
+        assert checked.total == Money(11_010_564)
 
-    @contextmanager
-    def closed() -> Iterator[Directory]:
-        raise error("Identifiants refusés.")
-        yield desk.office.directory(desk.portal)
 
-    checked = check_year(desk.office, YEAR, closed())
-    assert checked.unreachable is not None
-    assert checked.unreachable.exit_code == 2
-    assert set(states(checked).values()) == {Readiness.UNASKED}
-    assert checked.total == Money(11_010_564)
+def test_a_year_without_anybody_is_something_to_look_at(desk: Desk) -> None:
+    """Nothing was imported for it, or it is the wrong year: an empty table is no good news."""
+    checked = check(desk, YEAR - 10)
+    assert checked.members == ()
+    assert [finding.code for finding in checked.findings] == ["YEAR-EMPTY"]
+    assert set(checked.grids) == {""}
 
 
 def test_the_helios_channel_has_no_directory(desk: Desk) -> None:

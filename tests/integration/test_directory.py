@@ -106,9 +106,8 @@ def test_an_answer_says_when_it_was_read(desk: Desk, directory: Directory) -> No
     again = directory.buyer(FULL)
     assert first == again
     assert first.read_at == desk.clock.now - timedelta(hours=5)
-    assert first.entry is not None
-    assert first.entry.structure is not None
-    assert first.entry.structure.siret == SIRET
+    assert first.structure is not None
+    assert first.structure.siret == SIRET
     fresh = desk.office.directory(desk.portal, refresh=True).buyer(FULL)
     assert fresh == replace(first, read_at=desk.clock.now)
 
@@ -124,10 +123,9 @@ def test_what_was_kept_before_the_seller_was_known_is_still_read(
         old = json.loads(kept[1])
         del old["structure"]["public"], old["structure"]["password_expires"]
         deposits.cache_entry(session, SIRET, json.dumps(old), kept[0])
-    entry = directory.buyer(FULL).entry
-    assert entry is not None
-    assert entry.structure is not None
-    assert (entry.structure.public, entry.structure.password_expires) == (True, None)
+    structure = directory.buyer(FULL).structure
+    assert structure is not None
+    assert (structure.public, structure.password_expires) == (True, None)
     assert len(desk.portal.asked) == 1
 
 
@@ -157,7 +155,7 @@ def test_an_answer_that_cannot_be_used_is_a_finding_and_is_not_kept(
         (directory.buyer(FULL), "DIR-UNREADABLE"),
         (directory.ourselves(), "DIR-SELLER-UNREADABLE"),
     ):
-        assert answer.entry is None
+        assert (answer.entry, answer.structure) == (None, None)
         assert [finding.code for finding in answer.findings] == [code]
     desk.portal.unreadable.clear()
     assert directory.buyer(FULL).findings == directory.ourselves().findings == ()

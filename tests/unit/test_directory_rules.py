@@ -161,9 +161,9 @@ def test_an_engagement_given_never_makes_a_demand_appear(
     structure: StructureRecord, service: ServiceRecord, *, code: bool
 ) -> None:
     """What is still missing with it was missing without it."""
-    asked = (service, "S1") if code else (None, "")
-    without = DEMANDS & set(objections(structure, *asked, ""))
-    assert DEMANDS & set(objections(structure, *asked, "E1")) <= without
+    named, name = (service, "S1") if code else (None, "")
+    without = DEMANDS & set(objections(structure, named, name, ""))
+    assert DEMANDS & set(objections(structure, named, name, "E1")) <= without
 
 
 @given(structure=structures, engagement=st.sampled_from(["", "E1"]))

@@ -1,6 +1,8 @@
 """``check``: is a year ready to be billed? Everything that is known before a number is spent."""
 
+import sys
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +27,8 @@ from worker.cli.french import FrenchCommand
 from worker.money import count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from worker.bootstrap import Office
     from worker.checking import CheckedMember, CheckedYear, Readiness
     from worker.directory import DirectoryAnswer
@@ -58,7 +62,8 @@ def check(
     office = open_office(find_config(config))
     office.look()  # in December, a logo that cannot be printed is still easily changed
     directory = open_directory(office, refresh=refresh) if office.deposits else None
-    checked = check_year(office, year, directory)
+    with _progress() as tell:
+        checked = check_year(office, year, directory, tell)
     if as_json:
         put_json(**_json(office, checked))
     else:
@@ -67,6 +72,22 @@ def check(
         report_error(checked.unreachable, as_json=False)
         raise typer.Exit(checked.unreachable.exit_code)
     raise typer.Exit(DONE if checked.is_clear else TO_LOOK_AT)
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[int, int], None]]":
+    """Shows a person how far the questions are; only on a terminal, and gone at the end."""
+    from worker.checking import silent
+
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("Annuaire de Chorus Pro", total=None)
+        yield lambda asked, to_ask: bars.update(bar, completed=asked, total=to_ask)
 
 
 def _show(office: "Office", checked: "CheckedYear") -> None:
@@ -92,10 +113,10 @@ def _show(office: "Office", checked: "CheckedYear") -> None:
     table(columns, [[row[column] for column in columns] for row in rows], right=(total,))
     counts = Counter(one.readiness for one in checked.members)
     counted = [_counted(readiness, counts[readiness]) for readiness in Readiness]
-    told = ", ".join(text for text in counted if text) or "rien à vérifier"
+    told = ", ".join(text for text in counted if text)
     put(
-        f"{count(len(checked.members), 'membre')} : {told} ; {french(checked.total)} TTC ; "
-        "rien n'a été facturé."
+        f"{count(len(checked.members), 'membre')}{' : ' if told else ''}{told} ; "
+        f"{french(checked.total)} TTC ; rien n'a été facturé."
     )
     _show_common(office, checked)
     for one in checked.members:
@@ -140,8 +161,9 @@ def _show_common(office: "Office", checked: "CheckedYear") -> None:
 def _seller(answer: "DirectoryAnswer") -> str:
     from worker.period import french_date
 
-    structure = None if answer.entry is None else answer.entry.structure
-    if structure is None:
+    if answer.entry is None:
+        return "structure du syndicat non lue"
+    if (structure := answer.structure) is None:
         return "structure du syndicat introuvable"
     standing = "active" if structure.active else "inactive"
     last_day = structure.password_expires
@@ -154,11 +176,7 @@ def _seller(answer: "DirectoryAnswer") -> str:
 
 
 def _json(office: "Office", checked: "CheckedYear") -> dict[str, Any]:
-    unreachable = checked.unreachable
-    structure = None
-    if checked.seller is not None and checked.seller.entry is not None:
-        structure = checked.seller.entry.structure
-    last_day = None if structure is None else structure.password_expires
+    unreachable, seller = checked.unreachable, checked.seller
     return {
         "ok": checked.is_clear,
         "year": checked.year,
@@ -170,17 +188,21 @@ def _json(office: "Office", checked: "CheckedYear") -> dict[str, Any]:
             {"version": version or None, "months": [str(month) for month in months]}
             for version, months in checked.grids.items()
         ],
-        "seller": None
-        if checked.seller is None
-        else {
-            "siret": office.configuration.settings.syndicat.siret,
-            "known": structure is not None,
-            "active": structure is not None and structure.active,
-            "password_expires": last_day.isoformat() if last_day else None,
-            "directory_read_at": checked.seller.read_at.isoformat(),
-        },
+        "seller": None if seller is None else _seller_json(office, seller),
         "findings": [finding_json(finding) for finding in checked.findings],
         "members": [_member_json(one) for one in checked.members],
+    }
+
+
+def _seller_json(office: "Office", answer: "DirectoryAnswer") -> dict[str, Any]:
+    structure = answer.structure
+    last_day = None if structure is None else structure.password_expires
+    return {
+        "siret": office.configuration.settings.syndicat.siret,
+        "known": None if answer.entry is None else structure is not None,
+        "active": None if structure is None else structure.active,
+        "password_expires": last_day.isoformat() if last_day else None,
+        "directory_read_at": answer.read_at.isoformat(),
     }
 
 

@@ -293,7 +293,7 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
                 )
             if answer.outcome is DepositOutcome.REFUSED:
                 # It may speak of what the directory demands, as a report may (followup.py).
-                deposits.forget_entry(session, invoice.siret)
+                deposits.expire_entry(session, invoice.siret)
             deposits.answer_attempt(
                 session,
                 attempt,

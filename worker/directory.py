@@ -122,7 +122,8 @@ class Directory:
     def _cached(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry] | None:
         with self.store.reading() as session:
             stored = deposits.cached_entry(session, siret)
-        if stored is None or self.clock() - stored[0] > self.cache:
+        # An entry of the future was read before the clock was set back: nobody knows its age.
+        if stored is None or not timedelta(0) <= self.clock() - stored[0] <= self.cache:
             return None
         entry = load(DirectoryEntry, stored[1])
         return (stored[0], entry) if entry.service_code == service_code else None

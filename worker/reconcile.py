@@ -134,7 +134,7 @@ def _conclude(
         if invoices.move(session, invoice, to, now, flux_number="", detail=detail):
             if verdict == "refused":
                 # It may speak of what the directory demands, as a report may (followup.py).
-                deposits.forget_entry(session, invoice.siret)
+                deposits.expire_entry(session, invoice.siret)
             text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
             deposits.close_attempts(session, invoice.id, at=now, detail=text)
             _journal(reconciler, session, invoice, verdict, "", now)

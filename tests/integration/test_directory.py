@@ -12,6 +12,7 @@ from worker.demo import SELLER, STORY
 from worker.directory import Directory
 from worker.errors import PortalDown
 from worker.findings import Severity
+from worker.lifecycle import InvoiceStatus
 from worker.members import BillingReferences
 from worker.period import paris_day
 from worker.portals.memory import Condition, Mishap
@@ -67,7 +68,7 @@ def test_another_service_is_another_question(desk: Desk, directory: Directory) -
     assert len(desk.portal.asked) == 2
 
 
-def test_a_refusal_makes_the_directory_forgotten(
+def test_a_refusal_has_the_directory_asked_again(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     """It may have changed since it was read: it is asked again before anything is resent."""
@@ -84,10 +85,10 @@ def test_a_refusal_makes_the_directory_forgotten(
     assert desk.portal.asked[-1] == f"structure {SIRET}"
 
 
-def test_a_deposit_refused_on_the_spot_makes_the_directory_forgotten_too(
+def test_a_deposit_refused_on_the_spot_does_too(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    """Only of the buyer it concerns; an answer that says nothing of it forgets nothing."""
+    """Only of the buyer it concerns; an answer that says nothing of it changes nothing."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "two", issued=2)
     directory = desk.office.directory(desk.portal)
     desk.portal.mishaps.extend([Mishap.REFUSED, Mishap.ANSWER_LOST])
@@ -97,6 +98,37 @@ def test_a_deposit_refused_on_the_spot_makes_the_directory_forgotten_too(
     other = desk.one(number(2)).siret
     directory.check(BillingReferences(siret=other, year=YEAR))
     assert desk.portal.asked == [f"structure {SIRET}"]
+
+
+def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Rejected for its service, say: asked again before the next invoice, not before a status."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "rejected", issued=1)
+    directory = desk.office.directory(desk.portal)
+    desk.portal.change(SIRET, payment_not_reported=True)
+    desk.clock.advance(seconds=1)
+    desk.office.directory(desk.portal, refresh=True).check(FULL)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    desk.portal.decide(number(1), "REJETEE", "mauvais service")
+    desk.clock.advance(hours=12)
+    desk.follow()
+    assert desk.one(number(1)).status is InvoiceStatus.REJECTED
+    assert not directory.payment_reported(SIRET)
+    desk.portal.asked.clear()
+    directory.check(FULL)
+    assert desk.portal.asked == [f"structure {SIRET}"]
+
+
+def test_what_was_read_in_the_future_is_not_believed(desk: Desk, directory: Directory) -> None:
+    """A machine a month ahead reads the directory, then gets its clock right: nobody knows when."""
+    desk.clock.advance(days=30)
+    directory.check(FULL)
+    desk.clock.advance(days=-30)
+    directory.check(FULL)
+    assert len(desk.portal.asked) == 2
 
 
 def test_an_answer_says_when_it_was_read(desk: Desk, directory: Directory) -> None:

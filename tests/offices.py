@@ -26,9 +26,10 @@ from worker.audit import EventTag
 from worker.billing_run import MemberOutcome, issue_year
 from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
-from worker.demo import EXAMPLES, FILES, STORY, write_demo
+from worker.demo import EXAMPLES, FILES, SELLER, STORY, write_demo
 from worker.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
 from worker.document import Document, DocumentKind
+from worker.errors import PortalAnswerError
 from worker.followup import follow_due
 from worker.formats import ALWAYS, Look
 from worker.formats.embedding import XML_NAME
@@ -47,7 +48,7 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory import DepositedFacts, MemoryPortal
+from worker.portals.memory import Condition, DepositedFacts, MemoryPortal
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
 from worker.resend import resend
@@ -64,6 +65,21 @@ PARKED = next(case.siret for case in STORY if case.owed)
 _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 _UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"
 _RSM = "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100}"
+
+
+OURSELVES = StructureRecord(
+    portal_id=1000,
+    siret=SELLER,
+    name="SYNDICAT",
+    active=True,
+    service_code_required=False,
+    engagement_required=False,
+    service_or_engagement_required=False,
+    works_only=False,
+    payment_not_reported=False,
+    password_expires=date(2027, 1, 31),
+)
+"""The seller, as the portal knows it."""
 
 
 class MovableClock:
@@ -163,6 +179,8 @@ class StagePortal(MemoryPortal):
         watch: called with each deposit before anything is done about it; may raise.
         watch_after: called once it is done, before the answer leaves; may raise.
         not_indexed: numbers that a search does not find yet.
+        falls_at: the question about a structure that finds the portal down.
+        unreadable: SIRETs about which the directory gives no usable answer.
         amend: changes what a search finds.
     """
 
@@ -173,11 +191,13 @@ class StagePortal(MemoryPortal):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(
             read=read_deposit,
-            structures=[_structure(index) for index in range(len(STORY))],
+            structures=[OURSELVES, *(_structure(index) for index in range(len(STORY)))],
             services={case.siret: _services(index) for index, case in enumerate(STORY)},
             clock=clock,
         )
         self.not_indexed: set[str] = set()
+        self.unreadable: set[str] = set()
+        self.falls_at = ""
         self.answers: list[DepositAnswer] = []
         self.asked: list[str] = []
 
@@ -215,13 +235,25 @@ class StagePortal(MemoryPortal):
         return super().history(cpp_id)
 
     def structure(self, siret: str) -> StructureRecord | None:
-        """Note the question."""
+        """Note the question; fall, or answer nonsense, about those the test says."""
         self.asked.append(f"structure {siret}")
+        if self.asked[-1] == self.falls_at:
+            self.condition = Condition.DOWN
+        if siret in self.unreadable:
+            raise PortalAnswerError("Réponse incomplète.")
         return super().structure(siret)
 
     def change(self, siret: str, **facts: object) -> None:
         """Have a structure declare something else."""
         self._structures[siret] = replace(self._structures[siret], **facts)  # type: ignore[arg-type] # its own fields
+
+    def know(self, structure: StructureRecord) -> None:
+        """Have a structure in the directory, in place of the one of its SIRET."""
+        self._structures[structure.siret] = structure
+
+    def forget(self, siret: str) -> None:
+        """Have no such structure in the directory."""
+        del self._structures[siret]
 
     def tell(self, number: str, report: IntegrationReport) -> None:
         """Give the latest deposit of this invoice a report of the test's own."""

@@ -21,6 +21,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from worker.audit import EventTag
+from worker.directory_rules import unreadable
 from worker.errors import PortalAnswerError, WorkerError
 from worker.findings import Finding, has_blocking
 from worker.formats import statement_attachment
@@ -206,12 +207,7 @@ def _objections(issuer: Issuer, references: BillingReferences) -> tuple[Finding,
         return issuer.directory(references)
     except PortalAnswerError as error:
         # The portal answers, but not about this member: the others must not wait behind it.
-        finding = Finding(
-            code="DIR-UNREADABLE",
-            message=f"l'annuaire de Chorus Pro ne répond pas pour ce membre : {error.message}",
-            remedy=f"Retapez plus tard : chorus-worker run {references.year}",
-        )
-        return (finding,)
+        return (unreadable(references, error),)
 
 
 def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) -> MemberOutcome:

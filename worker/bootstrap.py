@@ -15,6 +15,7 @@ from worker.completion import Completer
 from worker.credentials import load_secrets
 from worker.deposit import Depositor
 from worker.directory import Directory
+from worker.directory_rules import Seller
 from worker.errors import ConfigurationError
 from worker.findings import Finding
 from worker.followup import Follower
@@ -129,11 +130,20 @@ class Office(Books):
                 check=service.submit,
             )
 
-    def directory(self, portal: Portal) -> Directory:
-        """The portal's directory behind its cache."""
-        hours = self.configuration.settings.portal.directory_cache_hours
+    def directory(self, portal: Portal, *, refresh: bool = False) -> Directory:
+        """The portal's directory behind its cache; ``refresh`` believes nothing read before."""
+        settings = self.configuration.settings
+        hours = 0 if refresh else settings.portal.directory_cache_hours
         return Directory(
-            portal=portal, store=self.store, clock=self.clock, cache=timedelta(hours=hours)
+            portal=portal,
+            store=self.store,
+            clock=self.clock,
+            cache=timedelta(hours=hours),
+            seller=Seller(
+                siret=settings.syndicat.siret,
+                public=settings.syndicat.public,
+                password_warning=timedelta(days=settings.portal.password_warning_days),
+            ),
         )
 
     def depositor(self, portal: Portal) -> Depositor:
@@ -247,6 +257,19 @@ def open_portal(office: Office) -> Iterator[Portal]:
             yield client
         finally:
             client.close()
+
+
+@contextmanager
+def open_directory(office: Office, *, refresh: bool) -> Iterator[Directory]:
+    """The directory of the configuration's portal, once both pairs of credentials are proven.
+
+    Raises:
+        ConfigurationError: as ``open_portal``.
+        PortalDown, PortalAccessRefused: nobody can be asked.
+    """
+    with open_portal(office) as portal:
+        portal.sign_in()
+        yield office.directory(portal, refresh=refresh)
 
 
 def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:

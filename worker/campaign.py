@@ -12,6 +12,8 @@ from worker.audit import EventTag, JournalHead
 from worker.billing_run import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office
 from worker.deposit import deposit_due, recover_interrupted
+from worker.errors import SellerUnfit
+from worker.findings import Finding, has_blocking
 from worker.followup import follow_due
 from worker.lifecycle import TrackedInvoice
 from worker.portals import Portal
@@ -22,6 +24,7 @@ from worker.storage import invoices, journal
 class Step(StrEnum):
     """The steps, for whoever shows progress."""
 
+    VET = "vet"
     ISSUE = "issue"
     DEPOSIT = "deposit"
     RECONCILE = "reconcile"
@@ -30,9 +33,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One thing done: a member billed or parked, or an invoice that moved."""
+    """One thing done: a member billed or parked, an invoice that moved, or what was found of us."""
 
     step: Step
+    findings: tuple[Finding, ...] = ()
     member: MemberOutcome | None = None
     invoice: TrackedInvoice | None = None
 
@@ -52,11 +56,13 @@ def run_year(
     """The January batch for a year; returns where the journal ends, for the closing line.
 
     Raises:
+        SellerUnfit: the portal would refuse all of it; nothing was begun.
         Refused, TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
             could not go on; everything before it is kept, and running again continues.
     """
     if portal is not None:
         portal.sign_in()
+        vet_seller(office, portal, tell)
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
@@ -70,6 +76,19 @@ def run_year(
         payload = {result.value: count for result, count in counts.items()}
         head = _journal(office, EventTag.RUN_ENDED, year, payload)
     return head
+
+
+def vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
+    """Tell what the portal finds wrong with us. Raises SellerUnfit when it would refuse all."""
+    findings = office.directory(portal).ourselves().findings
+    if has_blocking(findings):
+        raise SellerUnfit(
+            "Chorus Pro refuserait toutes les factures du syndicat : rien n'a été émis.",
+            "Corrigez ce qui est signalé, puis retapez la commande ; « check » le vérifie.",
+            findings=findings,
+        )
+    if findings:
+        tell(Progress(step=Step.VET, findings=findings))
 
 
 def move_forward(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:

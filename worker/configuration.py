@@ -123,6 +123,8 @@ _MESSAGES = {
     "int_type": "un nombre entier est attendu",
     "int_from_float": "un nombre entier est attendu",
     "int_parsing": "un nombre entier est attendu",
+    "bool_type": "true ou false est attendu",
+    "bool_parsing": "true ou false est attendu",
     "float_type": "un nombre est attendu",
     "float_parsing": "un nombre est attendu",
     "tuple_type": "une liste est attendue",

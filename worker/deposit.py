@@ -291,6 +291,9 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
                     deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
                 )
+            if answer.outcome is DepositOutcome.REFUSED:
+                # It may speak of what the directory demands, as a report may (followup.py).
+                deposits.expire_entry(session, invoice.siret)
             deposits.answer_attempt(
                 session,
                 attempt,

@@ -6,7 +6,8 @@
     ├── WrongUse                 (2)  command, configuration or input file to correct
     │   ├── ConfigurationError
     │   ├── TariffError
-    │   └── ImportRefused             a file with bad rows; nothing of it was taken
+    │   ├── ImportRefused             a file with bad rows; nothing of it was taken
+    │   └── SellerUnfit               the portal would refuse whatever this seller sends
     ├── PortalDown               (3)  the portal could not be reached: try later
     │   └── PortalAnswerError         it answered, but not what a read can use
     ├── PortalAccessRefused      (2)  credentials or rights to correct, then try again
@@ -51,6 +52,10 @@ class TariffError(WrongUse):
 
 class ImportRefused(WrongUse):
     """An input file has bad rows; nothing of it was taken."""
+
+
+class SellerUnfit(WrongUse):
+    """The portal would refuse whatever this seller sends: nothing was issued."""
 
 
 class PortalDown(WorkerError):

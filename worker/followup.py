@@ -253,7 +253,7 @@ def _give_up(
             return
         if to is InvoiceStatus.REFUSED:
             # The refusal may speak of what the directory demands: it is asked again next time.
-            deposits.forget_entry(session, invoice.siret)
+            deposits.expire_entry(session, invoice.siret)
         journal.append(
             session,
             at=now,

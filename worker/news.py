@@ -259,6 +259,9 @@ def _move(
             detail=detail,
         )
     elif invoices.move(session, invoice, to, now, portal_status=raw_status, detail=detail):
+        if to is InvoiceStatus.REJECTED:
+            # Often for a service or an engagement: the directory is asked again before the next.
+            deposits.expire_entry(session, invoice.siret)
         journal.append(
             session,
             at=now,

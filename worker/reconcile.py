@@ -132,6 +132,9 @@ def _conclude(
     now = reconciler.clock()
     with reconciler.store.transaction() as session:
         if invoices.move(session, invoice, to, now, flux_number="", detail=detail):
+            if verdict == "refused":
+                # It may speak of what the directory demands, as a report may (followup.py).
+                deposits.expire_entry(session, invoice.siret)
             text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
             deposits.close_attempts(session, invoice.id, at=now, detail=text)
             _journal(reconciler, session, invoice, verdict, "", now)

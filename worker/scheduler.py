@@ -197,6 +197,8 @@ def tell_systemd(state: str) -> None:
 
 def _note(progress: Progress) -> None:
     tell_systemd("WATCHDOG=1")
+    for finding in progress.findings:
+        _log.warning("seller.finding", code=finding.code, message=finding.message)
     if progress.member is not None:
         outcome = progress.member
         _log.info(

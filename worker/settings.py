@@ -123,6 +123,8 @@ class Syndicat(Section):
 
     name: Text
     siret: Annotated[str, AfterValidator(_siret)]
+    public: bool = True
+    """A public body: it may name the service FACTURES_PUBLIQUES of its members."""
     vat_number: Annotated[str, AfterValidator(_vat)] = ""
     legal_form: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
     """BT-33."""
@@ -238,6 +240,8 @@ class PortalSettings(Section):
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
     read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
     directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
+    password_warning_days: Annotated[int, Field(ge=0, le=424)] = 30
+    """How long before the technical account's password expires it is spoken of."""
     reconcile_minutes: Waits = (15, 60, 240, 1440, 2880)
     """When an uncertain deposit is looked for at the portal, after the attempt."""
     report_minutes: Waits = (1, 2, 4, 8, 15, 60, 240)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -44,6 +44,7 @@ SERVICES = "12345678200135"
 CROWDED = "12345678200150"
 """Has 218 services."""
 UNKNOWN = "12345678299999"
+PRIVATE_SUPPLIER, PUBLIC_SUPPLIER = "33254021516357", "00001000900017"
 
 ISSUED = date(2026, 1, 15)
 
@@ -110,7 +111,13 @@ def in_memory() -> MemoryPortal:
     def service(code: str, *, active: bool = True, engagement: bool = False) -> ServiceRecord:
         return ServiceRecord(code=code, name=code, active=active, engagement_required=engagement)
 
-    kinds = (service("LIBRE"), service("AVEC_EJ", engagement=True), service("FERME", active=False))
+    kinds = (
+        service("LIBRE"),
+        service("AVEC_EJ", engagement=True),
+        service("FERME", active=False),
+        replace(service("EXPIRE"), valid_to=date(2020, 12, 31)),
+    )
+    supplier = replace(known(PUBLIC_SUPPLIER), password_expires=date(2099, 12, 31))
     return MemoryPortal(
         read=read_cii,
         structures=[
@@ -120,6 +127,8 @@ def in_memory() -> MemoryPortal:
             known(CLOSED, active=False),
             known(SERVICES),
             known(CROWDED),
+            supplier,
+            replace(supplier, siret=PRIVATE_SUPPLIER, public=False),
         ],
         services={
             SERVICES: kinds,
@@ -314,6 +323,23 @@ def test_unknown_and_inactive_structures_differ(portal: Portal) -> None:
     closed = portal.structure(CLOSED)
     assert closed is not None
     assert not closed.active
+
+
+def test_our_own_structure_says_its_nature_and_when_the_password_expires(portal: Portal) -> None:
+    """A supplier may be private or public; the technical account's password has a last day."""
+    found = {siret: portal.structure(siret) for siret in (PRIVATE_SUPPLIER, PUBLIC_SUPPLIER)}
+    natures = {siret: one.public for siret, one in found.items() if one is not None}
+    assert natures == {PRIVATE_SUPPLIER: False, PUBLIC_SUPPLIER: True}
+    assert all(one and one.password_expires == date(2099, 12, 31) for one in found.values())
+
+
+def test_a_service_past_its_last_day_still_says_so(portal: Portal) -> None:
+    """Active by name, over by date: both facts are told, and the caller judges."""
+    structure = portal.structure(SERVICES)
+    assert structure is not None
+    expired = portal.service(structure, "EXPIRE")
+    assert expired is not None
+    assert (expired.active, expired.valid_to) == (True, date(2020, 12, 31))
 
 
 def test_services_say_what_they_demand(portal: Portal) -> None:

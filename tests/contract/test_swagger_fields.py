@@ -86,6 +86,8 @@ VALUES: Mapping[str, object] = {
     "gestionNumeroEJOuCodeService": True,
     "estMoaUniquement": True,
     "statutMiseEnPaiementNestPasRemonte": True,
+    "structurePriveePublique": "PRIVEE",
+    "dateExpirationMotPasseCompteTech": "2027-10-01T00:00:00.000+02:00",
     "dateDebutValidite": "2020-01-01T00:00:00.000+01:00",
     "dateFinValidite": "2030-12-31T00:00:00.000+01:00",
 }
@@ -206,6 +208,7 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
     service = portal.service(structure, "SRV")
     assert service is not None
     assert history.status is BuyerStatus.APPROVED
+    assert not structure.public
     read = (found, held, entry, structure, service)
     assert [type(one) for one in read] == [
         FoundInvoice,

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from tests.offices import PARKED, YEAR, Desk, number, open_desk
+from tests.offices import OURSELVES, PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag, JournalHead
 from worker.billing_run import MemberResult
 from worker.bootstrap import Office
 from worker.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
-from worker.errors import PortalAccessRefused, PortalDown, Refused
+from worker.demo import SELLER
+from worker.errors import PortalAccessRefused, PortalDown, Refused, SellerUnfit
 from worker.lifecycle import InvoiceStatus
 from worker.portals import Portal
 from worker.portals.memory import Condition, Mishap
@@ -80,6 +82,43 @@ def test_a_portal_that_is_not_there_stops_before_anything(
         run_year(desk.office, desk.portal, YEAR, lambda _: None)
     assert desk.invoices() == ()
     assert desk.events(*RUNS) == []
+
+
+@pytest.mark.parametrize(
+    "facts,code",
+    [
+        ({"active": False}, "DIR-SELLER-INACTIVE"),
+        (None, "DIR-SELLER-UNKNOWN"),
+        ({"password_expires": date(2026, 1, 4)}, "DIR-PASSWORD-EXPIRED"),
+    ],
+)
+def test_a_seller_that_would_be_refused_stops_before_anything(
+    desk: Desk, facts: dict[str, object] | None, code: str
+) -> None:
+    """Nothing is issued nor journalled; once corrected at the portal, the same command goes on."""
+    if facts is None:
+        desk.portal.forget(SELLER)
+    else:
+        desk.portal.change(SELLER, **facts)
+    with pytest.raises(SellerUnfit) as caught:
+        run_year(desk.office, desk.portal, YEAR, lambda _: None)
+    assert [finding.code for finding in caught.value.findings] == [code]
+    assert (desk.invoices(), desk.events(*RUNS)) == ((), [])
+    desk.portal.know(OURSELVES)
+    run_year(desk.office, desk.portal, YEAR, lambda _: None)
+    assert len(desk.portal.fluxes) == 11
+
+
+def test_a_password_that_expires_soon_is_told_and_stops_nobody(desk: Desk) -> None:
+    """The warning comes first, then the batch as usual."""
+    desk.portal.change(SELLER, password_expires=date(2026, 1, 20))
+    told: list[Progress] = []
+    run_year(desk.office, desk.portal, YEAR, told.append)
+    assert [(p.step, [f.code for f in p.findings]) for p in told if p.findings] == [
+        (Step.VET, ["DIR-PASSWORD-EXPIRES"])
+    ]
+    assert told[0].findings
+    assert Counter(p.step for p in told)[Step.DEPOSIT] == 11
 
 
 def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> None:

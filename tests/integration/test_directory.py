@@ -1,117 +1,24 @@
-"""What a buyer's structure demands, and for how long an answer of the directory is believed."""
+"""For how long an answer of the directory is believed, and what makes it asked again."""
 
+import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
-from worker.demo import STORY
-from worker.directory import Directory, DirectoryEntry, object_to
+from worker.demo import SELLER, STORY
+from worker.directory import Directory
 from worker.errors import PortalDown
-from worker.findings import has_blocking
+from worker.findings import Severity
+from worker.lifecycle import InvoiceStatus
 from worker.members import BillingReferences
-from worker.portals import ServiceRecord, StructureRecord
-from worker.portals.memory import Condition
+from worker.period import paris_day
+from worker.portals.memory import Condition, Mishap
+from worker.storage import deposits
 
 SIRET = STORY[0].siret
-TODAY = date(2026, 1, 5)
-PLAIN = StructureRecord(
-    portal_id=1,
-    siret=SIRET,
-    name="COMMUNE",
-    active=True,
-    service_code_required=False,
-    engagement_required=False,
-    service_or_engagement_required=False,
-    works_only=False,
-    payment_not_reported=False,
-)
-WANTS_SERVICE = replace(PLAIN, service_code_required=True)
-WANTS_ENGAGEMENT = replace(PLAIN, engagement_required=True)
-WANTS_BOTH = replace(WANTS_SERVICE, engagement_required=True)
-WANTS_EITHER = replace(PLAIN, service_or_engagement_required=True)
-WANTS_ALL = replace(WANTS_BOTH, service_or_engagement_required=True)
-OPEN = ServiceRecord(code="S1", name="Service", active=True, engagement_required=False)
-STRICT = replace(OPEN, engagement_required=True)
-PUBLIC_INVOICES = "FACTURES_PUBLIQUES"
-"""Kept for invoices between public bodies: ours to use."""
-
-
-def objections(
-    structure: StructureRecord | None, service: ServiceRecord | None, code: str, engagement: str
-) -> list[str]:
-    """Codes of what the directory objects to on the day of the test."""
-    entry = DirectoryEntry(structure=structure, service_code=code, service=service)
-    given = BillingReferences(siret=SIRET, year=YEAR, service_code=code, engagement=engagement)
-    findings = object_to(entry, given, TODAY)
-    assert all(finding.remedy for finding in findings)
-    assert has_blocking(findings) == bool(findings)
-    return [finding.code for finding in findings]
-
-
-@pytest.mark.parametrize(
-    "structure,service,code,engagement,expected",
-    [
-        (PLAIN, None, "", "", []),
-        (PLAIN, OPEN, "S1", "E1", []),
-        (WANTS_SERVICE, OPEN, "S1", "", []),
-        (WANTS_SERVICE, None, "", "E1", ["DIR-SERVICE"]),
-        (WANTS_ENGAGEMENT, None, "", "E1", []),
-        (WANTS_ENGAGEMENT, OPEN, "S1", "", ["DIR-ENGAGEMENT"]),
-        (WANTS_BOTH, OPEN, "S1", "E1", []),
-        (WANTS_BOTH, None, "", "", ["DIR-SERVICE", "DIR-ENGAGEMENT"]),
-        (WANTS_EITHER, OPEN, "S1", "", []),
-        (WANTS_EITHER, None, "", "E1", []),
-        (WANTS_EITHER, None, "", "", ["DIR-REFERENCE"]),
-        (WANTS_ALL, None, "", "E1", []),
-        (WANTS_ALL, None, "", "", ["DIR-REFERENCE"]),
-        (PLAIN, None, "S9", "", ["DIR-SERVICE-UNKNOWN"]),
-        (WANTS_BOTH, None, "S9", "", ["DIR-ENGAGEMENT", "DIR-SERVICE-UNKNOWN"]),
-        (PLAIN, replace(OPEN, active=False), "S1", "E1", ["DIR-SERVICE-INACTIVE"]),
-        (PLAIN, STRICT, "S1", "", ["DIR-SERVICE-ENGAGEMENT"]),
-        (PLAIN, STRICT, "S1", "E1", []),
-        (WANTS_EITHER, STRICT, "S1", "", ["DIR-SERVICE-ENGAGEMENT"]),
-        (PLAIN, replace(OPEN, code=PUBLIC_INVOICES), PUBLIC_INVOICES, "", []),
-        (replace(PLAIN, active=False), None, "", "", ["DIR-INACTIVE"]),
-        (replace(PLAIN, works_only=True), None, "", "", ["DIR-WORKS-ONLY"]),
-        (
-            replace(WANTS_SERVICE, active=False, works_only=True),
-            None,
-            "",
-            "",
-            ["DIR-INACTIVE", "DIR-WORKS-ONLY", "DIR-SERVICE"],
-        ),
-        (None, None, "S1", "E1", ["DIR-UNKNOWN"]),
-    ],
-)
-def test_what_a_structure_demands(
-    structure: StructureRecord | None,
-    service: ServiceRecord | None,
-    code: str,
-    engagement: str,
-    expected: list[str],
-) -> None:
-    """Each demand alone and together; "one of the two" is looked at before the two others."""
-    assert objections(structure, service, code, engagement) == expected
-
-
-@pytest.mark.parametrize(
-    "valid_from,valid_to,usable",
-    [
-        (None, None, True),
-        (TODAY, TODAY, True),
-        (TODAY + timedelta(days=1), None, False),
-        (None, TODAY - timedelta(days=1), False),
-    ],
-)
-def test_a_service_is_used_within_its_days_only(
-    valid_from: date | None, valid_to: date | None, *, usable: bool
-) -> None:
-    """The portal may call a service active after its last day, and then refuses the invoice."""
-    service = replace(OPEN, valid_from=valid_from, valid_to=valid_to)
-    assert objections(PLAIN, service, "S1", "") == ([] if usable else ["DIR-SERVICE-INACTIVE"])
 
 
 @pytest.fixture(name="desk")
@@ -161,7 +68,7 @@ def test_another_service_is_another_question(desk: Desk, directory: Directory) -
     assert len(desk.portal.asked) == 2
 
 
-def test_a_refusal_makes_the_directory_forgotten(
+def test_a_refusal_has_the_directory_asked_again(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     """It may have changed since it was read: it is asked again before anything is resent."""
@@ -176,6 +83,114 @@ def test_a_refusal_makes_the_directory_forgotten(
     assert desk.one(number(1)).siret == SIRET
     directory.check(FULL)
     assert desk.portal.asked[-1] == f"structure {SIRET}"
+
+
+def test_a_deposit_refused_on_the_spot_does_too(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Only of the buyer it concerns; an answer that says nothing of it changes nothing."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "two", issued=2)
+    directory = desk.office.directory(desk.portal)
+    desk.portal.mishaps.extend([Mishap.REFUSED, Mishap.ANSWER_LOST])
+    desk.deposit()
+    directory.check(FULL)
+    assert desk.portal.asked == [f"structure {SIRET}"]
+    other = desk.one(number(2)).siret
+    directory.check(BillingReferences(siret=other, year=YEAR))
+    assert desk.portal.asked == [f"structure {SIRET}"]
+
+
+def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Rejected for its service, say: asked again before the next invoice, not before a status."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "rejected", issued=1)
+    directory = desk.office.directory(desk.portal)
+    desk.portal.change(SIRET, payment_not_reported=True)
+    desk.clock.advance(seconds=1)
+    desk.office.directory(desk.portal, refresh=True).check(FULL)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    desk.portal.decide(number(1), "REJETEE", "mauvais service")
+    desk.clock.advance(hours=12)
+    desk.follow()
+    assert desk.one(number(1)).status is InvoiceStatus.REJECTED
+    assert not directory.payment_reported(SIRET)
+    desk.portal.asked.clear()
+    directory.check(FULL)
+    assert desk.portal.asked == [f"structure {SIRET}"]
+
+
+def test_what_was_read_in_the_future_is_not_believed(desk: Desk, directory: Directory) -> None:
+    """A machine a month ahead reads the directory, then gets its clock right: nobody knows when."""
+    desk.clock.advance(days=30)
+    directory.check(FULL)
+    desk.clock.advance(days=-30)
+    directory.check(FULL)
+    assert len(desk.portal.asked) == 2
+
+
+def test_an_answer_says_when_it_was_read(desk: Desk, directory: Directory) -> None:
+    """The instant of the question, also when the answer comes from the cache; the same in both."""
+    first = directory.buyer(FULL)
+    desk.clock.advance(hours=5)
+    again = directory.buyer(FULL)
+    assert first == again
+    assert first.read_at == desk.clock.now - timedelta(hours=5)
+    assert first.structure is not None
+    assert first.structure.siret == SIRET
+    fresh = desk.office.directory(desk.portal, refresh=True).buyer(FULL)
+    assert fresh == replace(first, read_at=desk.clock.now)
+
+
+def test_what_was_kept_before_the_seller_was_known_is_still_read(
+    desk: Desk, directory: Directory
+) -> None:
+    """An entry of an older version, without the newer facts, is a public structure."""
+    directory.check(FULL)
+    with desk.office.store.transaction() as session:
+        kept = deposits.cached_entry(session, SIRET)
+        assert kept is not None
+        old = json.loads(kept[1])
+        del old["structure"]["public"], old["structure"]["password_expires"]
+        deposits.cache_entry(session, SIRET, json.dumps(old), kept[0])
+    structure = directory.buyer(FULL).structure
+    assert structure is not None
+    assert (structure.public, structure.password_expires) == (True, None)
+    assert len(desk.portal.asked) == 1
+
+
+def test_our_own_structure_is_believed_for_a_day_unless_something_is_wrong(
+    desk: Desk, directory: Directory
+) -> None:
+    """A password that expires soon is looked at each time: it may have been renewed since."""
+    assert directory.ourselves() == directory.ourselves()
+    assert desk.portal.asked == [f"structure {SELLER}"]
+    today = paris_day(desk.clock.now)
+    desk.portal.change(SELLER, password_expires=today + timedelta(days=10))
+    desk.clock.advance(days=1, seconds=1)
+    for _ in range(2):
+        (finding,) = directory.ourselves().findings
+        assert (finding.code, finding.severity) == ("DIR-PASSWORD-EXPIRES", Severity.WARNING)
+    desk.portal.change(SELLER, password_expires=today + timedelta(days=424))
+    assert directory.ourselves().findings == ()
+    assert len(desk.portal.asked) == 4
+
+
+def test_an_answer_that_cannot_be_used_is_a_finding_and_is_not_kept(
+    desk: Desk, directory: Directory
+) -> None:
+    """About a buyer it holds that one back, about us it warns; the next question is asked."""
+    desk.portal.unreadable.update({SIRET, SELLER})
+    for answer, code in (
+        (directory.buyer(FULL), "DIR-UNREADABLE"),
+        (directory.ourselves(), "DIR-SELLER-UNREADABLE"),
+    ):
+        assert (answer.entry, answer.structure) == (None, None)
+        assert [finding.code for finding in answer.findings] == [code]
+    desk.portal.unreadable.clear()
+    assert directory.buyer(FULL).findings == directory.ourselves().findings == ()
 
 
 def test_payment_is_thought_reported_unless_the_structure_says_otherwise(

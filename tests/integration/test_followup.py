@@ -14,6 +14,7 @@ from worker.lifecycle import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits
+from worker.storage.deposits import LONG_AGO
 from worker.todo import needs_person, todo
 from worker.verification import verify_books
 
@@ -187,8 +188,8 @@ def test_a_rejected_flux_is_refused_with_the_portals_words(
     assert (refused.status, refused.next_check_at) == (S.REFUSED, None)
     assert refused.detail == "service inconnu | engagement absent"
     with desk.office.store.reading() as session:
-        assert deposits.cached_entry(session, siret) is None
-        assert deposits.cached_entry(session, desk.one(TWO).siret) is not None
+        ages = [deposits.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
+    assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
     (event,) = desk.events(EventTag.REPORT_RECEIVED)
     assert event[1]["errors"] == refused.detail
 

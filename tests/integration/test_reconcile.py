@@ -14,6 +14,8 @@ from worker.lifecycle import InvoiceStatus
 from worker.money import Money
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
+from worker.storage import deposits
+from worker.storage.deposits import LONG_AGO
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -273,3 +275,7 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
     assert refused.status is S.REFUSED
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
+    with pair.office.store.reading() as session:
+        entries = [deposits.cached_entry(session, i.siret) for i in pair.invoices()]
+    # What refused the first may be what its directory demands.
+    assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]

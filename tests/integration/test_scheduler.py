@@ -1,5 +1,6 @@
 """The unattended worker: what is due when, a heartbeat that survives, a process that stops."""
 
+import json
 import os
 import signal
 import socket
@@ -7,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Thread
@@ -18,9 +19,11 @@ from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.bootstrap import open_office
 from worker.campaign import run_year
-from worker.demo import COMPLEMENT
+from worker.demo import COMPLEMENT, SELLER
+from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
 from worker.lifecycle import InvoiceStatus
+from worker.local_portal import STRUCTURES
 from worker.portals.memory import Condition as PortalIs
 from worker.scheduler import anything_waiting, beat, due_year
 from worker.storage.tables import InvoiceRow
@@ -296,10 +299,29 @@ def test_the_service_stops_within_seconds_of_sigterm(
         assert database.execute(query).fetchone() == (0,)
 
 
-def test_a_tariff_to_correct_does_not_stop_the_deposits(issued: Desk) -> None:
-    """Billing the rest of the year waits for the grid; what is issued goes on to the portal."""
-    for path in (issued.folder / "tarifs").glob("*.toml"):
+def change_a_price(desk: Desk) -> None:
+    """A grid that was used is no longer what it was."""
+    for path in (desk.folder / "tarifs").glob("*.toml"):
         path.write_text(path.read_text("utf-8").replace("10.80", "10.81"), "utf-8")
+
+
+def close_the_seller(desk: Desk) -> None:
+    """The local portal says that our structure is inactive."""
+    path = desk.office.configuration.data_folder / STRUCTURES
+    structures = json.loads(path.read_text("utf-8"))
+    for entry in structures:
+        entry["active"] = entry["siret"] != SELLER
+    path.write_text(json.dumps(structures), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "spoil,error", [(change_a_price, TariffError), (close_the_seller, SellerUnfit)]
+)
+def test_what_must_be_corrected_to_bill_does_not_stop_the_deposits(
+    issued: Desk, spoil: Callable[[Desk], None], error: type[WorkerError]
+) -> None:
+    """Billing the rest of the year waits; what is issued goes on to the portal."""
+    spoil(issued)
     with issued.office.store.transaction() as session:
         row = session.get_one(InvoiceRow, issued.one(number(1)).id)
         row.status, row.next_check_at = InvoiceStatus.ISSUED.value, None
@@ -309,6 +331,6 @@ def test_a_tariff_to_correct_does_not_stop_the_deposits(issued: Desk) -> None:
     before = len(issued.attempts(number(1)))
     assert due_year(issued.office) == YEAR
 
-    beat(issued.office, lambda: False)
+    assert isinstance(beat(issued.office, lambda: False), error)
 
     assert len(issued.attempts(number(1))) == before + 1

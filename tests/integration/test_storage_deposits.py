@@ -7,7 +7,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.storage_samples import NOW, SIRET, add_members, issue_one
 from worker.storage import Store, deposits
+from worker.storage.deposits import LONG_AGO
 
+OTHER = "99980901500012"
 LATER = NOW + timedelta(minutes=5)
 
 
@@ -106,14 +108,15 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
     ]
 
 
-def test_the_directory_is_remembered_replaced_and_forgotten(store: Store) -> None:
-    """One entry for each structure, the last one read."""
+def test_the_directory_is_remembered_replaced_and_no_longer_believed(store: Store) -> None:
+    """One entry for each structure, the last one read; once doubted, kept with another age."""
     with store.transaction() as session:
         deposits.cache_entry(session, SIRET, '{"active": true}', NOW)
         deposits.cache_entry(session, SIRET, '{"active": false}', LATER)
     with store.transaction() as session:
         assert deposits.cached_entry(session, SIRET) == (LATER, '{"active": false}')
-        deposits.forget_entry(session, SIRET)
-        deposits.forget_entry(session, SIRET)
+        deposits.expire_entry(session, SIRET)
+        deposits.expire_entry(session, OTHER)
     with store.reading() as session:
-        assert deposits.cached_entry(session, SIRET) is None
+        assert deposits.cached_entry(session, SIRET) == (LONG_AGO, '{"active": false}')
+        assert deposits.cached_entry(session, OTHER) is None

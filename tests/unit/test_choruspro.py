@@ -394,6 +394,45 @@ def test_inactive_structure_is_a_fact_and_is_not_consulted(
     assert not found.active
 
 
+@pytest.mark.parametrize(
+    "general,public,last_day",
+    [
+        (
+            {
+                "structurePriveePublique": "PRIVEE",
+                "dateExpirationMotPasseCompteTech": "2027-10-01T00:00:00+02:00",
+            },
+            False,
+            date(2027, 10, 1),
+        ),
+        (
+            {
+                "structurePriveePublique": "PUBLIQUE",
+                "dateExpirationMotPasseCompteTech": "2027-09-30T22:00:00.000Z",
+            },
+            True,
+            date(2027, 10, 1),
+        ),
+        ({"structurePriveePublique": None, "dateExpirationMotPasseCompteTech": "?"}, True, None),
+        (None, True, None),
+    ],
+)
+def test_structure_says_its_nature_and_when_its_password_expires(
+    api: responses.RequestsMock,
+    portal: ChorusPro,
+    general: dict[str, object] | None,
+    *,
+    public: bool,
+    last_day: date | None,
+) -> None:
+    """Both are told to those attached to the structure: the day is that of Paris (§1.6, §2.9)."""
+    api.post(STRUCTURES, json=found_structures(structure_row(SIRET)))
+    api.post(STRUCTURE, json=done(parametres={}, informationGenerales=general))
+    found = portal.structure(SIRET)
+    assert found is not None
+    assert (found.public, found.password_expires) == (public, last_day)
+
+
 def test_active_structure_wins_over_its_dead_twin(
     api: responses.RequestsMock, portal: ChorusPro
 ) -> None:
@@ -436,6 +475,19 @@ def test_service_is_looked_for_on_all_pages(api: responses.RequestsMock, portal:
     assert (found.engagement_required, found.valid_to) == (True, date(2030, 12, 31))
     assert sent(api, SERVICE) == [{"idStructure": 144, "idService": 217, "codeLangue": "fr"}]
     assert portal.service(KNOWN, "srv217") is None
+
+
+def test_service_days_of_the_list_hold_when_the_detail_leaves_them_out(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """The list and the detail both say them, in two forms; either is enough (§2.9)."""
+    days = {"dateDbtService": "2017-01-01 00:00", "dateFinService": "2020-12-31 00:00"}
+    listed = [{"idService": 1, "codeService": "A", "estActif": True, **days}]
+    api.post(SERVICES, json=done(listeServices=listed, parametresRetour={"total": 1}))
+    api.post(SERVICE, json=done(parametres={"numeroEngagement": False}))
+    found = portal.service(KNOWN, "A")
+    assert found is not None
+    assert (found.valid_from, found.valid_to) == (date(2017, 1, 1), date(2020, 12, 31))
 
 
 def test_service_without_demands_is_an_error(

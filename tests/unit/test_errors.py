@@ -13,6 +13,7 @@ from worker.errors import (
     PortalAnswerError,
     PortalDown,
     Refused,
+    SellerUnfit,
     StorageUnavailable,
     TariffError,
     WorkerError,
@@ -33,6 +34,7 @@ BLOCKING = Finding(code="B", message="à corriger")
         (ConfigurationError, 2),
         (TariffError, 2),
         (ImportRefused, 2),
+        (SellerUnfit, 2),
         (PortalAccessRefused, 2),
         (PortalDown, 3),
         (PortalAnswerError, 3),
@@ -52,7 +54,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, WorkerError)
     ]
-    assert len(classes) == 11
+    assert len(classes) == 12
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
 
 

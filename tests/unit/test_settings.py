@@ -160,6 +160,30 @@ def test_identifiers_are_kept_as_the_standard_writes_them(tmp_path: Path, writte
     assert (syndicat.vat_number, syndicat.siret) == ("FR50999900004", "99990000400014")
 
 
+@pytest.mark.parametrize(
+    "old, new, key, message",
+    [
+        ("public = true", 'public = "peut-être"', "syndicat.public", "true ou false est attendu"),
+        ("public = true", "public = [1]", "syndicat.public", "true ou false est attendu"),
+        (
+            "password_warning_days = 30",
+            "password_warning_days = 425",
+            "portal.password_warning_days",
+            "doit être au plus 424",
+        ),
+    ],
+)
+def test_what_the_directory_is_asked_is_set_within_reason(
+    tmp_path: Path, old: str, new: str, key: str, message: str
+) -> None:
+    """A public body, or not; a password is never spoken of for longer than it lives."""
+    settings = _loaded(tmp_path).settings
+    assert (settings.syndicat.public, settings.portal.password_warning_days) == (True, 30)
+    assert {key: finding.message for key, finding in _mistakes(tmp_path, (old, new)).items()} == {
+        key: message
+    }
+
+
 def test_a_seller_may_have_no_vat_number(tmp_path: Path) -> None:
     """A body exempt from VAT leaves it out."""
     assert _loaded(tmp_path, ('"FR50999900004"', '""')).settings.syndicat.vat_number == ""

@@ -15,7 +15,18 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from worker import __version__
-from worker.cli import audit, batch, correction, data, demo, inspection, papers, service, setup
+from worker.cli import (
+    audit,
+    batch,
+    checking,
+    correction,
+    data,
+    demo,
+    inspection,
+    papers,
+    service,
+    setup,
+)
 from worker.cli.console import remember_config, report_error, say
 from worker.cli.french import FrenchGroup, explain
 from worker.errors import WorkerError
@@ -34,7 +45,18 @@ app = typer.Typer(
     help="Facture les services partagés d'un syndicat mixte, de la consommation à la facture "
     "soldée sur Chorus Pro.",
 )
-for module in (demo, setup, data, batch, correction, inspection, papers, audit, service):
+for module in (
+    demo,
+    setup,
+    data,
+    checking,
+    batch,
+    correction,
+    inspection,
+    papers,
+    audit,
+    service,
+):
     module.register(app)
 
 

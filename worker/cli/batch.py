@@ -172,6 +172,7 @@ def teller() -> "Tell":
     from worker.money import french
 
     def tell(progress: "Progress") -> None:
+        show_findings(progress.findings)
         if (outcome := progress.member) is not None:
             match outcome.result:
                 case MemberResult.ISSUED:

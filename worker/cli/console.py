@@ -210,12 +210,17 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime") -> dict[str, Any]:
     }
 
 
+def error_json(error: WorkerError) -> dict[str, str | int]:
+    """A stop with stable keys."""
+    return {"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
+
+
 def report_error(error: WorkerError, *, as_json: bool) -> None:
     """A stop, for people on standard error, and for programs on standard output."""
     if as_json:
         put_json(
             ok=False,
-            error={"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code},
+            error=error_json(error),
             findings=[finding_json(finding) for finding in error.findings],
         )
     say(f"Erreur : {error.message}")

@@ -63,7 +63,7 @@ def resend(
     état est refusé, avec la raison et la marche à suivre.
     """
     from worker.bootstrap import open_office, open_portal
-    from worker.campaign import move_forward
+    from worker.campaign import move_forward, vet_seller
     from worker.configuration import find_config
     from worker.lifecycle import InvoiceStatus
     from worker.resend import declare_absent, look_for, refuse_unless
@@ -87,6 +87,7 @@ def resend(
     with open_portal(office) as portal:
         portal.sign_in()
         if invoice.status is InvoiceStatus.REFUSED:
+            vet_seller(office, portal, teller())
             with office.press() as press:
                 prepare(
                     office.issuer(portal, press),

@@ -199,6 +199,10 @@ class StructureRecord:
     """Only for works contracts: not an ordinary recipient."""
     payment_not_reported: bool
     """This structure never reports that it paid."""
+    public: bool = True
+    """A public body; what the portal does not say is taken for public."""
+    password_expires: date | None = None
+    """Last day of the technical account's password; told of structures we are attached to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,12 +43,14 @@ def structure(gateway: Gateway, siret: str) -> StructureRecord | None:
     if portal_id is None:
         raise incoherent(_FIND_STRUCTURE, f"pas d'identifiant pour {siret}")
     demands: JsonObject | None = {}
+    general: JsonObject = {}
     if is_active(row):
         consulted = gateway.read(_STRUCTURE, {"idStructureCPP": portal_id, "codeLangue": "fr"})
         demands = child(consulted, "parametres")
+        general = child(consulted, "informationGenerales") or {}
     if demands is None:
         raise incoherent(_STRUCTURE, f"aucun paramètre pour {siret}")
-    return structure_record(siret, portal_id, row, demands)
+    return structure_record(siret, portal_id, row, demands, general)
 
 
 def service(gateway: Gateway, of: StructureRecord, code: str) -> ServiceRecord | None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from worker.period import paris_day
 from worker.portals import (
     BuyerStatus,
     FoundInvoice,
@@ -147,9 +148,10 @@ def is_active(row: JsonObject) -> bool:
 
 
 def structure_record(
-    siret: str, portal_id: int, row: JsonObject, demands: JsonObject
+    siret: str, portal_id: int, row: JsonObject, demands: JsonObject, general: JsonObject
 ) -> StructureRecord:
-    """A row of ``listeStructures`` and its ``parametres`` (§6.1)."""
+    """A row of ``listeStructures``, its ``parametres`` (§6.1) and its ``informationGenerales``."""
+    expiry = read.instant(general, "dateExpirationMotPasseCompteTech")
     return StructureRecord(
         portal_id=portal_id,
         siret=siret,
@@ -160,6 +162,8 @@ def structure_record(
         service_or_engagement_required=read.flag(demands, "gestionNumeroEJOuCodeService"),
         works_only=read.flag(demands, "estMoaUniquement"),
         payment_not_reported=read.flag(demands, "statutMiseEnPaiementNestPasRemonte"),
+        public=read.text(general, "structurePriveePublique").upper() != "PRIVEE",
+        password_expires=None if expiry is None else paris_day(expiry),
     )
 
 
@@ -176,6 +180,6 @@ def service_record(row: JsonObject, demands: JsonObject) -> ServiceRecord:
         name=read.text(row, "libelleService"),
         active=read.flag(row, "estActif"),
         engagement_required=read.flag(demands, "numeroEngagement"),
-        valid_from=read.day(demands, "dateDebutValidite"),
-        valid_to=read.day(demands, "dateFinValidite"),
+        valid_from=read.day(demands, "dateDebutValidite") or read.day(row, "dateDbtService"),
+        valid_to=read.day(demands, "dateFinValidite") or read.day(row, "dateFinService"),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlmodel import Session, col, func, select, update
 
@@ -15,6 +15,8 @@ from worker.storage.tables import (
     PortalObservationRow,
 )
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When an entry of the directory was read, once nobody believes it any more."""
 _NEWS = 1
 """The only row of its table."""
 
@@ -271,7 +273,11 @@ def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> Non
     session.merge(DirectoryEntryRow(siret=siret, payload=payload, fetched_at=at))
 
 
-def forget_entry(session: Session, siret: str) -> None:
-    """Read the directory again next time: a refusal spoke of what it says."""
+def expire_entry(session: Session, siret: str) -> None:
+    """Have the directory read again next time: a refusal may speak of what it says.
+
+    The entry stays, too old to be believed: whether its buyer reports payments is still known.
+    """
     if (row := session.get(DirectoryEntryRow, siret)) is not None:
-        session.delete(row)
+        row.fetched_at = LONG_AGO
+        session.add(row)

@@ -1,0 +1,234 @@
+"""What can be known of a year before a number is spent; only the directory's answers are kept.
+
+The same computation and the same questions as the January batch, member by member, without its
+documents: data, prices, references, rules, directory; then what concerns everybody: the grids,
+the seller's own structure, the credentials.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from worker.bootstrap import Office
+from worker.directory import Directory, DirectoryAnswer
+from worker.errors import (
+    ConfigurationError,
+    PortalAccessRefused,
+    PortalDown,
+    TariffError,
+    WorkerError,
+)
+from worker.findings import Finding, Severity, has_blocking
+from worker.lifecycle import TrackedInvoice
+from worker.members import Member
+from worker.money import Money
+from worker.period import Month, is_over, months_of, paris_day
+from worker.preparing import Prepared, preview_year, refuse_changed_grids
+from worker.storage import invoices
+from worker.tariff import TariffGrid, grid_in_force
+
+
+class Readiness(StrEnum):
+    """Where a member stands before ``run``."""
+
+    READY = "ready"
+    """Its invoice would be issued."""
+    UNASKED = "unasked"
+    """It would, as far as is known: the directory could not be asked."""
+    BLOCKED = "blocked"
+    """It would be parked: a person must correct something."""
+    ISSUED = "issued"
+    """It has its invoice."""
+    NOTHING = "nothing"
+    """Nothing was consumed: no invoice."""
+
+    @property
+    def french(self) -> str:
+        """For people."""
+        match self:
+            case Readiness.READY:
+                return "prêt"
+            case Readiness.UNASKED:
+                return "à confirmer"
+            case Readiness.BLOCKED:
+                return "à corriger"
+            case Readiness.ISSUED:
+                return "facturé"
+            case Readiness.NOTHING:
+                return "rien à facturer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedMember:
+    """What is known of one member's year.
+
+    Attributes:
+        issued: its invoice, when it has one: nothing else is looked at then.
+        directory: what the directory says of it; None when it was not asked.
+        to_ask: whether its readiness hangs on the directory.
+    """
+
+    prepared: Prepared
+    issued: TrackedInvoice | None = None
+    directory: DirectoryAnswer | None = None
+    to_ask: bool = False
+
+    @property
+    def member(self) -> Member:
+        """Who."""
+        return self.prepared.member
+
+    @property
+    def total(self) -> Money:
+        """TTC: of its invoice, or what it would come to."""
+        return self.prepared.total if self.issued is None else self.issued.total
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person should look at before ``run``."""
+        if self.issued is not None:
+            return ()
+        return self.prepared.findings + (() if self.directory is None else self.directory.findings)
+
+    @property
+    def readiness(self) -> Readiness:
+        """Where it stands."""
+        if self.issued is not None:
+            return Readiness.ISSUED
+        if has_blocking(self.findings):
+            return Readiness.BLOCKED
+        if self.prepared.draft is None:
+            return Readiness.NOTHING
+        return Readiness.UNASKED if self.to_ask and self.directory is None else Readiness.READY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedYear:
+    """What is known of a year.
+
+    Attributes:
+        finished: only a finished year can be billed (C1, C2).
+        grids: months of the year by version of the grid that prices them; "" for no grid.
+        findings: what concerns everybody.
+        seller: what the directory says of us; None when it was not asked.
+        unreachable: why the directory could not be asked, or not to the end: the portal is down, or
+            credentials must be corrected.
+    """
+
+    year: int
+    finished: bool
+    grids: dict[str, tuple[Month, ...]]
+    members: tuple[CheckedMember, ...]
+    findings: tuple[Finding, ...]
+    seller: DirectoryAnswer | None = None
+    unreachable: WorkerError | None = None
+
+    @property
+    def total(self) -> Money:
+        """TTC."""
+        return Money.sum(one.total for one in self.members)
+
+    @property
+    def is_clear(self) -> bool:
+        """Nothing to look at, and everybody was asked."""
+        found = self.findings or any(one.findings for one in self.members)
+        return not found and self.unreachable is None
+
+
+def silent(_asked: int, _to_ask: int) -> None:
+    """Nobody waits for news."""
+
+
+def check_year(
+    office: Office,
+    year: int,
+    directory: AbstractContextManager[Directory] | None,
+    tell: Callable[[int, int], None] = silent,
+) -> CheckedYear:
+    """Look at a year as the batch would.
+
+    A directory that cannot be opened, or goes away, is in the answer: the rest is known all the
+    same.
+
+    Args:
+        office: whose year.
+        year: of the services.
+        directory: None where there is none (Hélios channel).
+        tell: how many members the directory was asked about, of how many; a cold cache takes
+            several calls for each.
+    """
+    grids, _ = office.grids()
+    months: dict[str, tuple[Month, ...]] = {}
+    for month in months_of(year):
+        grid = grid_in_force(grids, month)
+        version = "" if grid is None else grid.version
+        months[version] = (*months.get(version, ()), month)
+    members = [
+        _member(office, prepared, asks=directory is not None)
+        for prepared in preview_year(office.store, year, office.terms(), grids)
+    ]
+    checked = CheckedYear(
+        year=year,
+        finished=is_over(year, paris_day(office.clock())),
+        grids=months,
+        members=tuple(members),
+        findings=_empty(year, members) + _changed_grids(office, grids),
+    )
+    return checked if directory is None else _asked(checked, directory, tell)
+
+
+def _member(office: Office, prepared: Prepared, *, asks: bool) -> CheckedMember:
+    with office.store.reading() as session:
+        current = invoices.current(session, prepared.member.siret, prepared.references.year)
+    if current is not None and current.number:
+        return CheckedMember(prepared=prepared, issued=current)
+    to_bill = prepared.draft is not None or bool(prepared.findings)
+    return CheckedMember(prepared=prepared, to_ask=asks and to_bill)
+
+
+def _empty(year: int, members: Sequence[CheckedMember]) -> tuple[Finding, ...]:
+    if members:
+        return ()
+    finding = Finding(
+        code="YEAR-EMPTY",
+        severity=Severity.WARNING,
+        message=f"aucun membre n'a d'abonnement ni de consommation en {year}",
+        remedy="Importez les fichiers de l'année, ou vérifiez l'année demandée : "
+        "chorus-worker import --help",
+    )
+    return (finding,)
+
+
+def _changed_grids(office: Office, grids: Sequence[TariffGrid]) -> tuple[Finding, ...]:
+    try:
+        refuse_changed_grids(office.store, grids)
+    except TariffError as error:
+        return (Finding(code="TARIFF-CHANGED", message=error.message, remedy=error.remedy),)
+    return ()
+
+
+def _asked(
+    checked: CheckedYear,
+    directory: AbstractContextManager[Directory],
+    tell: Callable[[int, int], None],
+) -> CheckedYear:
+    seller, unreachable = None, None
+    members = list(checked.members)
+    ranks = [rank for rank, one in enumerate(members) if one.to_ask]
+    try:
+        with directory as opened:
+            seller = opened.ourselves()
+            for asked, rank in enumerate(ranks, start=1):
+                answer = opened.buyer(members[rank].prepared.references)
+                members[rank] = replace(members[rank], directory=answer)
+                tell(asked, len(ranks))
+    except (PortalDown, PortalAccessRefused, ConfigurationError) as error:
+        unreachable = error
+    return replace(
+        checked,
+        members=tuple(members),
+        seller=seller,
+        findings=checked.findings + (() if seller is None else seller.findings),
+        unreachable=unreachable,
+    )

@@ -75,6 +75,11 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
     return exported
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone. Raises StorageUnavailable."""
+    _write(path.parent, {path.name: content})
+
+
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     try:
         for level in (*reversed(folder.parents), folder):
@@ -86,5 +91,5 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     except OSError as error:
         raise StorageUnavailable(
             f"Impossible d'écrire dans {folder} : {error.strerror}.",
-            "Vérifiez la place et les droits, puis relancez l'export.",
+            "Vérifiez la place et les droits, puis relancez la commande.",
         ) from error

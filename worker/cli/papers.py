@@ -1,4 +1,4 @@
-"""``documents export`` and ``validate``: the papers themselves."""
+"""``documents export``, ``documents portal`` and ``validate``: the papers themselves."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from worker.cli.console import (
     TO_LOOK_AT,
     Config,
     Json,
+    Number,
     Year,
     finding_json,
     harmless,
@@ -53,6 +54,68 @@ def export(
         return
     folders = count(len(exported), "dossier écrit")
     put(f"{folders} dans {to} (année {year}), un par facture ou avoir.")
+
+
+@documents_app.command("portal", cls=FrenchCommand)
+def portal(
+    number: Number,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FICHIER", help="y écrire le document du portail", show_default=False
+        ),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compare une facture à ce que Chorus Pro en détient, et l'y télécharge.
+
+    Code de sortie : 0 tout concorde, 1 quelque chose diffère.
+    """
+    from worker.bootstrap import open_office, open_portal
+    from worker.configuration import find_config
+    from worker.errors import Refused
+    from worker.export import write_file
+    from worker.portal_copy import differences
+    from worker.storage import invoices
+
+    office = open_office(find_config(config))
+    with office.store.reading() as session:
+        invoice = invoices.named(session, number)
+        ours = invoices.content(session, invoice.id) if invoice.number else None
+    if ours is None or invoice.cpp_id is None:
+        raise Refused(
+            f"Chorus Pro ne détient pas {number} ({invoice.french_status}).",
+            "Tapez « show » pour voir où elle en est.",
+        )
+    with open_portal(office) as chorus:
+        chorus.sign_in()
+        held = chorus.held(invoice.cpp_id)
+        content = chorus.download(invoice.cpp_id) if to is not None else b""
+    if to is not None:
+        write_file(to, content)
+    found = differences(held, ours)
+    if as_json:
+        put_json(
+            ok=not found,
+            number=number,
+            cpp_id=held.cpp_id,
+            status=held.raw_status,
+            attachments=list(held.attachments),
+            file=str(to) if to else None,
+            findings=[finding_json(finding) for finding in found],
+        )
+    else:
+        put(f"Chorus Pro détient {number} sous l'identifiant {held.cpp_id} : {held.raw_status}.")
+        if held.attachments:
+            put(f"Pièces jointes : {', '.join(harmless(name) for name in held.attachments)}.")
+        if to is not None:
+            put(f"Document du portail : {harmless(str(to))} ({count(len(content), 'octet')}).")
+        put(
+            "Ce qu'il en dit diffère de nos livres :" if found else "Tout concorde avec nos livres."
+        )
+        show_findings(found)
+    raise typer.Exit(TO_LOOK_AT if found else DONE)
 
 
 def validate(

@@ -227,9 +227,9 @@ def _send_alone(follower: Follower, invoice: TrackedInvoice, answer: Integration
         follower,
         invoice,
         answer,
-        InvoiceStatus.ISSUED,
+        InvoiceStatus.REFUSED,
         f"son lot {answer.flux_number} a été rejeté en entier : elle sera déposée seule",
-        flux_number="",
+        again=True,
     )
 
 
@@ -241,16 +241,17 @@ def _give_up(
     detail: str,
     *,
     next_check_at: datetime | None = None,
-    **changes: object,
+    again: bool = False,
 ) -> None:
-    """Nothing was integrated of it by this file."""
+    """Nothing was integrated of it by this file; ``again``: it is refused, and sent again."""
     now = follower.clock()
     with follower.store.transaction() as session:
         _observe(session, invoice, answer, now)
-        if not invoices.move(
-            session, invoice, to, now, next_check_at=next_check_at, detail=detail, **changes
-        ):
+        if not invoices.move(session, invoice, to, now, next_check_at=next_check_at, detail=detail):
             return
+        if again:
+            refused = invoices.by_id(session, invoice.id)
+            invoices.move(session, refused, InvoiceStatus.ISSUED, now, flux_number="")
         if to is InvoiceStatus.REFUSED:
             # The refusal may speak of what the directory demands: it is asked again next time.
             deposits.expire_entry(session, invoice.siret)

@@ -56,7 +56,7 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.ISSUED: frozenset({S.SENDING, S.CANCELLED}),
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
-    S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN, S.ISSUED}),
+    S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
     S.REFUSED: frozenset({S.ISSUED, S.CANCELLED}),
     S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED, S.CANCELLED}),
@@ -65,8 +65,7 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.CANCELLED: frozenset(),
 }
 """Every move a status may make. Deposited goes to unknown when a duplicate is refused: the
-first copy may be the one that lives; and back to issued when its whole lot was turned away by
-another's fault. A rejected invoice may be seen accepted again, since the
+first copy may be the one that lives. A rejected invoice may be seen accepted again, since the
 buyer's statuses come in any order. Only credit notes that cover an invoice cancel it, and never
 while a deposit is under way."""
 

@@ -208,7 +208,9 @@ def test_the_page_is_accessible_and_inert(portal: Portal) -> None:
         "FA-2026-0001"
     }
     assert list(page.iter("script")) == []
-    assert reason in page.text_content()
+    text = page.text_content()
+    for words in (reason, "1\u00a0200,00\u00a0EUR", "20/01/2026 10:30", "TypeCode.value"):
+        assert words in text
 
 
 def test_a_button_decides(portal: Portal) -> None:

@@ -136,6 +136,8 @@ def _observed(call: Call) -> FluxRecord:
         raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
     if flux.reports < unknown + waiting:
         return replace(flux, state=FluxState.WAITING, state_at=flux.deposited_at)
-    if flux.reports < unknown + waiting + running:
+    # Once it was said to be processed, a flux whose verdict is not due does not wait again.
+    late = running and flux.state is FluxState.WAITING
+    if late or flux.reports < unknown + waiting + running:
         return replace(flux, state=FluxState.RUNNING, state_at=flux.deposited_at)
     return flux

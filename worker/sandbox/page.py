@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from worker.sandbox.gates import Reply
 from worker.sandbox.ledger import Ledger
-from worker.sandbox.records import FluxRecord, InvoiceRecord
+from worker.sandbox.paris import PARIS
+from worker.sandbox.records import FluxRecord, InvoiceRecord, NewInvoice
 
 _MOST_ROWS = 200
 _HEADERS = {
@@ -96,11 +97,17 @@ def _invoice_cells(invoice: InvoiceRecord, actions: Mapping[str, str]) -> tuple[
     return (
         number,
         escape(f"{content.buyer_name} ({content.buyer_siret})"),
-        escape(f"{content.gross:f} {content.currency}"),
+        escape(_amount(content)),
         escape(invoice.status),
         escape(invoice.comment),
         form,
     )
+
+
+def _amount(content: NewInvoice) -> str:
+    """``1 234,50 EUR``, with the spaces that do not break."""
+    figures = f"{content.gross:,f}".replace(",", "\u00a0").replace(".", ",")
+    return f"{figures}\u00a0{content.currency}"
 
 
 def _flux_cells(flux: FluxRecord) -> tuple[str, ...]:
@@ -110,7 +117,7 @@ def _flux_cells(flux: FluxRecord) -> tuple[str, ...]:
         escape(flux.number),
         escape(flux.file_name),
         escape(flux.syntax),
-        escape(flux.deposited_at.isoformat(timespec="seconds")),
+        flux.deposited_at.astimezone(PARIS).strftime("%d/%m/%Y %H:%M"),
         escape(flux.state),
         "<br>".join(map(escape, errors)),
     )

@@ -9,7 +9,7 @@ import pytest
 import requests
 from lxml import html
 
-from tests.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, numbered
+from tests.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, lot, numbered
 from tests.sandbox_portal import HISTORY, Portal, started
 from worker.sandbox import SandboxOptions, dataset
 from worker.sandbox.ledger import read_invoices
@@ -226,6 +226,15 @@ def test_a_button_decides(portal: Portal) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, PANEL)
     (invoice,) = read_invoices(portal.data)
     assert (invoice.status, invoice.comment) == ("SUSPENDUE", "Bon de livraison ?")
+
+
+def test_the_page_shows_the_newest_first(portal: Portal) -> None:
+    """Of many invoices the last two hundred are shown, the newest on top; JSON has them all."""
+    portal.verdict(lot({f"{rank}.xml": numbered(f"F-{rank:03d}") for rank in range(205)}))
+    table = parsed(ask(portal, "GET", "")).find(".//table")
+    shown = [head.text for head in table.iterfind("./tbody/tr/th")]
+    assert shown == [f"F-{rank:03d}" for rank in range(204, 4, -1)]
+    assert len(ask(portal, "GET", "invoices").json()["invoices"]) == 205
 
 
 def test_enter_takes_no_decision(portal: Portal) -> None:

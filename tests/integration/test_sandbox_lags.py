@@ -87,6 +87,22 @@ def test_a_report_that_lags_has_no_pdf(lagging: Portal) -> None:
     assert [answer["codeRetour"] for answer in answers] == [20001, 20001, 20002, 20002, 20002, 0]
 
 
+def test_a_flux_that_is_processed_does_not_wait_again(data: Path) -> None:
+    """When the verdict is later than the lags, the last state told stays until it comes."""
+    delay = timedelta(minutes=1)
+    options = SandboxOptions(data=data, port=0, report_lags=(0, 1, 1), integration_delay=delay)
+    for portal in started(options):
+        number = portal.deposit(CII)
+        seen = [state(portal, number) for _ in range(3)]
+        portal.clock += delay
+        assert [*seen, state(portal, number)] == [
+            "IN_DEPOT_PORTAIL_EN_ATTENTE_TRAITEMENT_SE_CPP",
+            "IN_EN_COURS_TRAITEMENT_CPP",
+            "IN_EN_COURS_TRAITEMENT_CPP",
+            "IN_INTEGRE",
+        ]
+
+
 def test_lags_survive_a_restart(data: Path) -> None:
     """The next process goes on where the first one was."""
     options = SandboxOptions(data=data, port=0, report_lags=(1, 1, 0))

@@ -9,7 +9,7 @@ import pytest
 import requests
 from lxml import html
 
-from tests.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, numbered
+from tests.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, lot, numbered
 from tests.sandbox_portal import HISTORY, Portal, started
 from worker.sandbox import SandboxOptions, dataset
 from worker.sandbox.ledger import read_invoices
@@ -208,7 +208,9 @@ def test_the_page_is_accessible_and_inert(portal: Portal) -> None:
         "FA-2026-0001"
     }
     assert list(page.iter("script")) == []
-    assert reason in page.text_content()
+    text = page.text_content()
+    for words in (reason, "1\u00a0200,00\u00a0EUR", "20/01/2026 10:30", "TypeCode.value"):
+        assert words in text
 
 
 def test_a_button_decides(portal: Portal) -> None:
@@ -224,6 +226,15 @@ def test_a_button_decides(portal: Portal) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, PANEL)
     (invoice,) = read_invoices(portal.data)
     assert (invoice.status, invoice.comment) == ("SUSPENDUE", "Bon de livraison ?")
+
+
+def test_the_page_shows_the_newest_first(portal: Portal) -> None:
+    """Of many invoices the last two hundred are shown, the newest on top; JSON has them all."""
+    portal.verdict(lot({f"{rank}.xml": numbered(f"F-{rank:03d}") for rank in range(205)}))
+    table = parsed(ask(portal, "GET", "")).find(".//table")
+    shown = [head.text for head in table.iterfind("./tbody/tr/th")]
+    assert shown == [f"F-{rank:03d}" for rank in range(204, 4, -1)]
+    assert len(ask(portal, "GET", "invoices").json()["invoices"]) == 205
 
 
 def test_enter_takes_no_decision(portal: Portal) -> None:

@@ -4,11 +4,13 @@ import base64
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -195,6 +197,19 @@ def test_a_drop_leaves_the_flux_on_disk_whatever_dies_next(tmp_path: Path) -> No
     assert injected.flux_number == flux.number
 
 
+def test_a_ledger_that_breaks_is_said_without_a_trace(tmp_path: Path) -> None:
+    """When the file cannot be used any more, callers get a 500 and the operator a sentence."""
+    data = tmp_path / "x.db"
+    with Process(data) as running:
+        with closing(sqlite3.connect(data)) as connection:
+            connection.execute("DROP TABLE status")
+        assert running.portal.deposit(CII)
+        assert running.portal.post(SEARCH, {}).status_code == 500
+        _, _, errors = running.end(signal.SIGTERM)
+    assert errors.decode().startswith(f"{data} : registre inutilisable")
+    assert "Traceback" not in errors.decode()
+
+
 def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
     """An answer held back holds nobody else, and parallel deposits are all integrated."""
     with Process(tmp_path / "x.db") as running:
@@ -208,7 +223,8 @@ def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
                 session.headers.update(portal.session.headers)
                 own = Portal(url=portal.url, data=portal.data, session=session)
                 for part in range(5):
-                    own.deposit(numbered(f"F-{rank}-{part}"))
+                    report = own.verdict(numbered(f"F-{rank}-{part}"))
+                    assert report["etatCourantDepotFlux"] == "IN_INTEGRE"
 
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(deposit, range(6)))
@@ -272,7 +288,9 @@ def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
         (["--report-lags", "1,2"], "« 1,2 »"),
         (["--page-cap", "0"], "« 0 »"),
         (["--fault-seed", "1", "--fault-rate", "2"], "« 2 »"),
-        (["--fault-rate", "0.5"], "--fault-rate demande --fault-seed"),
+        (["--fault-rate", "0.5"], "--fault-seed et --fault-rate"),
+        (["--fault-seed", "5"], "--fault-seed et --fault-rate"),
+        (["--fault-kinds", "drop_after"], "--fault-seed et --fault-rate"),
         (["--fault-kinds", "zut"], "« zut »"),
         (["--faults", "/nulle/part.json"], "/nulle/part.json"),
     ],

@@ -5,6 +5,8 @@ import io
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.sandbox_documents import lot
 from worker.sandbox import lots
@@ -131,3 +133,17 @@ def test_a_damaged_archive_is_refused_whole(content: bytes) -> None:
     """Nothing is taken from an archive that cannot be read to its end."""
     with pytest.raises(Inadmissible):
         lots.unpack(content)
+
+
+@given(st.data())
+def test_a_spoiled_archive_gives_files_or_a_refusal(data: st.DataObject) -> None:
+    """Whatever bytes an archive is made of, it is read or refused, never anything else."""
+    plain = bytearray(gzip.decompress(GOOD))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, 600))
+        plain[place : place + 1] = data.draw(st.binary(max_size=12))
+    try:
+        files = lots.unpack(gzip.compress(bytes(plain), compresslevel=1))
+    except Inadmissible:
+        return
+    assert all("/" not in name and len(content) <= len(plain) for name, content in files.items())

@@ -63,8 +63,9 @@ def main(arguments: Sequence[str], *, program: str) -> int:
     """
     parser = _parser(program)
     parsed = parser.parse_args(arguments)
-    if parsed.fault_rate and parsed.fault_seed is None:
-        parser.error("--fault-rate demande --fault-seed")
+    plan = (parsed.fault_seed is not None, bool(parsed.fault_rate), bool(parsed.fault_kinds))
+    if any(plan) and not all(plan[:2]):
+        parser.error("un tirage demande --fault-seed et --fault-rate")
     options = _options(parsed)
     try:
         serve(options)

@@ -123,19 +123,18 @@ def printed_report(call: Call) -> dict[str, object]:
 def _observed(call: Call) -> FluxRecord:
     """The flux as this report shows it: behind the truth for the first reports (§8.2)."""
     number = call.body.mandatory_text("numeroFluxDepot")
-    flux = call.ledger.fluxes.numbered(number)
-    if flux is not None:
-        integration.settle(call.ledger, call.directory, now=call.now, up_to=flux)
-        flux = call.ledger.fluxes.numbered(number)
-    if flux is None:
-        raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
+    deposited = call.ledger.fluxes.numbered(number)
     unknown, waiting, running = call.terms.report_lags
-    if flux.reports < unknown + waiting + running:
-        call.ledger.fluxes.count_report(flux)
-    if flux.reports < unknown:
+    if deposited is not None and deposited.reports < unknown + waiting + running:
+        call.ledger.fluxes.count_report(deposited)
+    if deposited is None or deposited.reports < unknown:
         raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
-    if flux.reports < unknown + waiting:
+    integration.settle(call.ledger, call.directory, now=call.now, up_to=deposited)
+    flux = call.ledger.fluxes.numbered(number) or deposited
+    if deposited.reports < unknown + waiting:
         return replace(flux, state=FluxState.WAITING, state_at=flux.deposited_at)
-    if flux.reports < unknown + waiting + running:
+    # Once it was said to be processed, a flux whose verdict is not due does not wait again.
+    late = running and flux.state is FluxState.WAITING
+    if late or deposited.reports < unknown + waiting + running:
         return replace(flux, state=FluxState.RUNNING, state_at=flux.deposited_at)
     return flux

@@ -119,6 +119,11 @@ class FluxBook:
         query = f"SELECT {tables.FLUX} FROM flux ORDER BY id"  # noqa: S608 - constants only
         return tuple(tables.to_flux(row) for row in self._connection.execute(query))
 
+    def latest(self, most: int) -> tuple[FluxRecord, ...]:
+        """So many fluxes, newest first."""
+        query = f"SELECT {tables.FLUX} FROM flux ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
+        return tuple(tables.to_flux(row) for row in self._connection.execute(query, (most,)))
+
     def conclude(
         self,
         flux: FluxRecord,

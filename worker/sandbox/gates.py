@@ -39,10 +39,11 @@ _CHALLENGE = (
 )
 
 _FACTURES = "/cpro/factures/v1"
+DEPOSIT_PATH: Final = f"{_FACTURES}/deposer/flux"
 _TRANSVERSES = "/cpro/transverses/v1"
 _STRUCTURES = "/cpro/structures/v1"
 _POST_ROUTES: Final[Mapping[str, Callable[[Call], dict[str, object]]]] = {
-    f"{_FACTURES}/deposer/flux": deposits.deposit,
+    DEPOSIT_PATH: deposits.deposit,
     f"{_FACTURES}/rechercher/fournisseur": searches.search,
     f"{_FACTURES}/rechercher/atraiter/fournisseur": searches.search_to_treat,
     f"{_FACTURES}/consulter/fournisseur": invoices.consult,
@@ -233,14 +234,10 @@ def _health() -> Reply:
     return json_reply(200, {"statusCodeValue": 200, "statusCode": "OK", "body": body})
 
 
-def json_reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
+def json_reply(status: int, body: object) -> Reply:
     """A reply whose body is JSON."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Reply(
-        status=status,
-        headers={"Content-Type": _JSON, **(headers or {})},
-        body=text.encode(errors="replace"),
-    )
+    return Reply(status=status, headers={"Content-Type": _JSON}, body=text.encode(errors="replace"))
 
 
 def _same(shown: str, expected: str) -> bool:

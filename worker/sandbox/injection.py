@@ -8,7 +8,7 @@ from datetime import timedelta
 from worker.sandbox import distortion, gates, panel
 from worker.sandbox.calls import Terms
 from worker.sandbox.faults import Fault, FaultKind
-from worker.sandbox.gates import Desk, Reply, Request, json_reply
+from worker.sandbox.gates import Desk, Reply, Request
 from worker.sandbox.ledger import Ledger
 
 _HTML = "text/html;charset=utf-8"
@@ -28,7 +28,8 @@ def answer(request: Request, desk: Desk, ledger: Ledger) -> Reply:
     else:
         injection, fault = drawn
         reply = _meet(fault, request, desk, ledger)
-        if flux_number := distortion.text_field(reply.body, "numeroFluxDepot"):
+        if request.route == gates.DEPOSIT_PATH:
+            flux_number = distortion.text_field(reply.body, "numeroFluxDepot")
             ledger.faults.name_flux(injection, flux_number)
         reply = _spoiled(reply, fault)
     return replace(reply, held=reply.held + desk.options.latency)
@@ -81,7 +82,7 @@ def _turned_away(fault: Fault) -> Reply:
             return Reply(status=403, headers={"x-correlationid": str(uuid.uuid4())})
         case FaultKind.TOO_MANY_REQUESTS:
             wait = _RETRY_AFTER if fault.seconds is None else fault.seconds
-            return json_reply(429, {}, {"Retry-After": str(math.ceil(wait))})
+            return Reply(status=429, headers={"Retry-After": str(math.ceil(wait))})
         case FaultKind.MAINTENANCE:
             return _page(503, "Service en maintenance")
         case _:

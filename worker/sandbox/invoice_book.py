@@ -103,6 +103,11 @@ class InvoiceBook:
         query = f"SELECT {tables.INVOICE} FROM invoice ORDER BY id"  # noqa: S608 - constants only
         return tuple(tables.to_invoice(row) for row in self._connection.execute(query))
 
+    def latest(self, most: int) -> tuple[InvoiceRecord, ...]:
+        """So many invoices, newest first."""
+        query = f"SELECT {tables.INVOICE} FROM invoice ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
+        return tuple(tables.to_invoice(row) for row in self._connection.execute(query, (most,)))
+
     def history(self, invoice_id: int) -> tuple[StatusRecord, ...]:
         """The history of an invoice, most recent row first."""
         rows = self._connection.execute(

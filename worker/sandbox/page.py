@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from worker.sandbox.gates import Reply
 from worker.sandbox.ledger import Ledger
-from worker.sandbox.records import FluxRecord, InvoiceRecord
+from worker.sandbox.paris import PARIS
+from worker.sandbox.records import FluxRecord, InvoiceRecord, NewInvoice
 
 _MOST_ROWS = 200
 _HEADERS = {
@@ -21,7 +22,7 @@ _LABELS = {
     "reject": "Rejeter",
     "book": "Comptabiliser",
     "pay": "Mettre en paiement",
-    "recycle": "À recycler",
+    "recycle": "Renvoyer à recycler",
 }
 _STYLE = (
     "body{font:1rem/1.5 sans-serif;margin:2rem;color:#111;background:#fff}"
@@ -44,26 +45,28 @@ def draw(
         status: HTTP status.
         problem: what went wrong with the last form.
     """
-    invoices, fluxes = ledger.invoices.all(), ledger.fluxes.all()
+    invoices, fluxes = ledger.invoices.latest(_MOST_ROWS), ledger.fluxes.latest(_MOST_ROWS)
     armed = len(ledger.faults.armed())
     parts = [
         "<!doctype html><html lang='fr'><head><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width'>",
         "<title>Bac à sable Chorus Pro</title>",
         f"<style>{_STYLE}</style></head><body><main><h1>Bac à sable Chorus Pro</h1>",
         f"<p role='alert'>{escape(problem)}</p>" if problem else "",
         "<p>Portail simulé : vous jouez ici l'acheteur. ",
         f"Pannes en attente : {armed} (voir <a href='/_sandbox/faults'>leur liste</a>).</p>",
-        f"<p>{len(invoices)} factures et {len(fluxes)} flux",
-        f" ; les {_MOST_ROWS} derniers de chaque sont affichés.</p>",
+        f"<p>Les {_MOST_ROWS} factures et les {_MOST_ROWS} flux les plus récents ; ",
+        "tout est dans <a href='/_sandbox/invoices'>la liste des factures</a> ",
+        "et <a href='/_sandbox/fluxes'>celle des flux</a>.</p>",
         *_table(
             "Factures intégrées",
             ("Numéro", "Acheteur", "Montant TTC", "Statut", "Motif", "Décision de l'acheteur"),
-            [_invoice_cells(one, actions) for one in reversed(invoices[-_MOST_ROWS:])],
+            [_invoice_cells(one, actions) for one in invoices],
         ),
         *_table(
             "Flux déposés",
             ("Flux", "Fichier", "Syntaxe", "Déposé le", "État", "Erreurs"),
-            [_flux_cells(one) for one in reversed(fluxes[-_MOST_ROWS:])],
+            [_flux_cells(one) for one in fluxes],
         ),
         "</main></body></html>",
     ]
@@ -96,11 +99,17 @@ def _invoice_cells(invoice: InvoiceRecord, actions: Mapping[str, str]) -> tuple[
     return (
         number,
         escape(f"{content.buyer_name} ({content.buyer_siret})"),
-        escape(f"{content.gross:f} {content.currency}"),
+        escape(_amount(content)),
         escape(invoice.status),
         escape(invoice.comment),
         form,
     )
+
+
+def _amount(content: NewInvoice) -> str:
+    """``1 234,50 EUR``, with the spaces that do not break."""
+    figures = f"{content.gross:,f}".replace(",", "\u00a0").replace(".", ",")
+    return f"{figures}\u00a0{content.currency}"
 
 
 def _flux_cells(flux: FluxRecord) -> tuple[str, ...]:
@@ -110,7 +119,7 @@ def _flux_cells(flux: FluxRecord) -> tuple[str, ...]:
         escape(flux.number),
         escape(flux.file_name),
         escape(flux.syntax),
-        escape(flux.deposited_at.isoformat(timespec="seconds")),
+        flux.deposited_at.astimezone(PARIS).strftime("%d/%m/%Y %H:%M"),
         escape(flux.state),
         "<br>".join(map(escape, errors)),
     )

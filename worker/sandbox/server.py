@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socketserver
+import sqlite3
 import sys
 import threading
 import time
@@ -80,8 +81,16 @@ class SandboxServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
         """A caller that hangs up is no news; anything else goes to standard error."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+        match sys.exception():
+            case ConnectionError() | TimeoutError():
+                pass
+            case sqlite3.Error() as error:
+                sys.stderr.write(
+                    f"{self.desk.options.data} : registre inutilisable ({error})."
+                    " Libérez le disque, ou relancez avec un autre --data.\n"
+                )
+            case _:
+                super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,50 @@
+"""The real client reads the sandbox's answers whatever shape they come in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.portal_client import settings
+from tests.sandbox_documents import CII
+from tests.sandbox_portal import CREDENTIALS, Portal, started
+from worker.document import DocumentKind
+from worker.portals import BuyerStatus, DepositOutcome, FluxState
+from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_settings import Secret
+from worker.sandbox import SandboxOptions, dataset
+from worker.sandbox.faults import Shape
+
+
+def client(portal: Portal) -> ChorusPro:
+    """The client, with the credentials the sandbox accepts."""
+    return ChorusPro(
+        settings(
+            portal.url,
+            client_id=CREDENTIALS.client_id,
+            client_secret=Secret(CREDENTIALS.client_secret),
+            technical_login=CREDENTIALS.account,
+            technical_password=Secret(CREDENTIALS.password),
+            read_timeout=30,
+        )
+    )
+
+
+@pytest.mark.parametrize("shape", Shape)
+def test_no_shape_of_an_answer_changes_its_meaning(tmp_path: Path, shape: Shape) -> None:
+    """Objects for lists, texts for numbers, nulls and absences: all the client needs is read."""
+    for portal in started(SandboxOptions(data=tmp_path / "sandbox.db", port=0)):
+        portal.arm("wrong_types", shape=shape, times=None)
+        chorus = client(portal)
+        deposit = chorus.deposit(file_name="F.xml", kind=DocumentKind.CII, content=CII)
+        assert deposit.outcome is DepositOutcome.ACCEPTED
+        assert chorus.integration_report(deposit.flux_number).state is FluxState.INTEGRATED
+        (found,) = chorus.search(invoice_number="FA-2026-0001")
+        assert (str(found.gross), found.recipient) == ("1200.00", dataset.SERVICE_RULES)
+        history = chorus.history(found.cpp_id)
+        assert (history.status, len(history.entries)) == (BuyerStatus.IN_PROGRESS, 2)
+        structure = chorus.structure(dataset.SERVICE_RULES)
+        assert structure is not None
+        service = chorus.service(structure, "AVEC_EJ")
+        assert service is not None
+        assert service.engagement_required
+        chorus.close()

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -151,19 +150,6 @@ def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
         account = base64.b64encode(f"{CREDENTIALS.account}:autre".encode()).decode()
         running.portal.session.headers["cpro-account"] = account
         running.portal.call(SEARCH)
-
-
-def test_a_deposit_is_answered_in_milliseconds(tmp_path: Path) -> None:
-    """A deposit does not wait for the network stack nor for the controls."""
-    with Process(tmp_path / "x.db") as running:
-        spent = []
-        for rank in range(20):
-            body = body_of(numbered(f"FA-{rank}"))
-            start = time.perf_counter()
-            running.portal.call(DEPOSIT, **body)
-            spent.append(time.perf_counter() - start)
-    # Forty milliseconds is what a delayed acknowledgement costs: far above the usual five.
-    assert sorted(spent)[10] < 0.035
 
 
 @pytest.mark.parametrize("arguments", [["--directory", "/nulle/part.json"], ["--data", "/"]])

@@ -124,6 +124,9 @@ def test_lists_in_their_shapes() -> None:
     assert read.objects({"f": one}, "f") == (one,)
     assert read.objects({"f": [one, one]}, "f") == (one, one)
     assert read.objects({"f": [one, None]}, "f") is None
+    assert read.readable({"f": [one, None, "x", one]}, "f") == (one, one)
+    assert read.readable({"f": one}, "f") == (one,)
+    assert read.readable({"f": "x"}, "f") == read.readable({}, "f") == ()
     assert read.objects({"f": "1"}, "f") is None
     assert read.child({"f": [one]}, "f") == one
     assert read.child({"f": []}, "f") is None

@@ -14,7 +14,7 @@ from worker.errors import PortalAnswerError, PortalDown, Refused
 from worker.portals import SupportingFile
 from worker.portals.choruspro_failures import failure, incoherent
 from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import JsonObject, integer, objects, text
+from worker.portals.choruspro_json import JsonObject, integer, readable, text
 from worker.portals.choruspro_reading import held
 from worker.portals.choruspro_verdict import Verdict, judged
 
@@ -106,7 +106,7 @@ def _file_fault(file: SupportingFile) -> str:
 def _type_code(gateway: Gateway) -> str:
     """The code of the most fitting type of file (§2.10): codes differ between environments."""
     answer = gateway.read(_TYPES, {"codeLangue": "fr", "typeObjet": "FACTURE"})
-    rows = [row for row in objects(answer, "listeTypePieceJointe") or () if _code(row)]
+    rows = [row for row in readable(answer, "listeTypePieceJointe") if _code(row)]
     if not rows:
         raise incoherent(_TYPES, "aucun type de pièce jointe")
     return _code(min(rows, key=_distance))

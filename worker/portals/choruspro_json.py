@@ -131,6 +131,15 @@ def objects(record: JsonObject, field: str) -> tuple[JsonObject, ...] | None:
             return None
 
 
+def readable(record: JsonObject, field: str) -> tuple[JsonObject, ...]:
+    """The objects of a list that nobody counts: what else is in it hides none of them."""
+    match record.get(field):
+        case list() as items:
+            return tuple(item for item in items if isinstance(item, dict))
+        case _:
+            return objects(record, field) or ()
+
+
 def day(record: JsonObject, field: str) -> date | None:
     """A date, also when the portal adds a time to it; None when it cannot be read."""
     try:

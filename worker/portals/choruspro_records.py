@@ -43,7 +43,7 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
             text=read.text(error, "libelleErreur"),
             code=read.text(error, "codeErreur") or read.text(error, "natureErreur"),
         )
-        for error in read.objects(answer, "listeErreurTechnique") or ()
+        for error in read.readable(answer, "listeErreurTechnique")
     )
     refused = (
         ReportError(
@@ -52,7 +52,7 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
             supplier=read.siret(error, "identifiantFournisseur"),
             recipient=read.siret(error, "identifiantDestinataire"),
         )
-        for error in read.objects(answer, "listeErreurDP") or ()
+        for error in read.readable(answer, "listeErreurDP")
     )
     return IntegrationReport(
         flux_number=flux_number,
@@ -106,7 +106,7 @@ def held_invoice(cpp_id: int, invoice: JsonObject) -> HeldInvoice:
         gross=read.amount(totals, "montantTtcTotal"),
         attachments=tuple(
             read.text(file, "pieceJointeDesignation")
-            for file in read.objects(files, "pieceJointe") or ()
+            for file in read.readable(files, "pieceJointe")
         ),
         comment=read.text(invoice, "commentaire"),
     )
@@ -127,7 +127,7 @@ def invoice_history(cpp_id: int, answer: JsonObject) -> InvoiceHistory:
                 at=read.text(entry, "histoStatutDatePassage"),
                 comment=read.text(entry, "histoStatutCommentaire"),
             )
-            for entry in read.objects(block, "histoStatut") or ()
+            for entry in read.readable(block, "histoStatut")
         ),
     )
 

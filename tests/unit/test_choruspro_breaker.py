@@ -3,11 +3,15 @@
 import threading
 
 import pytest
+import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.portal_client import StillClock
+from tests.portal_client import StillClock, client
+from tests.scripted_server import serving
+from worker.document import DocumentKind
 from worker.errors import PortalDown
+from worker.portals import FluxState
 from worker.portals.choruspro_breaker import IN_VAIN, PAUSE, Breaker
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
 from worker.portals.choruspro_verdict import Outcome
@@ -160,3 +164,41 @@ def test_a_portal_that_is_down_is_knocked_at_a_bounded_number_of_times(
             began = clock.now if outcome is FINE else began
         clock.now += wait
         assert in_vain <= IN_VAIN + (clock.now - began) / PAUSE
+
+
+def test_client_stops_reading_and_still_deposits() -> None:
+    """Two reads asked to the end, then none, until the pause is over; deposits have their rule."""
+    url, clock = "https://api.exemple.invalid", StillClock()
+    report = f"{url}/cpro/transverses/v1/consulterCRDetaille"
+    with responses.RequestsMock() as api:
+        api.post(f"{url}/api/oauth/token", json={"access_token": "un", "expires_in": 3600})
+        down = api.post(report, status=503)
+        taken = api.post(
+            f"{url}/cpro/factures/v1/deposer/flux",
+            json={"codeRetour": 0, "numeroFluxDepot": "CPP1"},
+        )
+        portal = client(clock)
+        for _ in range(5):
+            with pytest.raises(PortalDown):
+                portal.integration_report("CPP1")
+        assert down.call_count == IN_VAIN
+        portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"x")
+        assert taken.call_count == 1
+        clock.now += PAUSE
+        api.replace("POST", report, json={"codeRetour": 0, "etatCourantDepotFlux": "IN_INTEGRE"})
+        assert portal.integration_report("CPP1").state is FluxState.INTEGRATED
+        portal.close()
+
+
+def test_token_server_that_is_down_is_left_alone_too() -> None:
+    """Tokens have a circuit of their own, and the message names PISTE."""
+    with serving() as gone:
+        portal = client(StillClock(), gone.url)
+        for _ in range(2):
+            with pytest.raises(PortalDown, match="ne répond pas"):
+                portal.sign_in()
+        knocked = gone.connections
+        with pytest.raises(PortalDown, match="PISTE ne répond plus depuis"):
+            portal.sign_in()
+        portal.close()
+        assert gone.connections == knocked

@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import date
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_deposit import LARGEST_FILE, judge, unfit
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
+from worker.portals.choruspro_settings import Secret
 
 FLUX = "CPP0011117000000000425903"
 TAKEN = {
@@ -264,6 +266,20 @@ def test_no_secret_reaches_the_evidence() -> None:
     assert answer.outcome is DepositOutcome.REFUSED
     for secret in quoted.split():
         assert secret not in f"{answer}"
+
+
+def test_secret_quoted_in_another_form_does_not_reach_the_evidence_either() -> None:
+    """A password with accents and quotes comes back escaped: in JSON or in a URL."""
+    secret = 'mot "clé"/été 1'
+    forms = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), quote_plus(secret))
+    page = f"<p>{' '.join(forms)} {secret}</p>".encode()
+    with serving(TOKEN, reply(page, 500)) as server:
+        portal = ChorusPro(settings(server.url, technical_password=Secret(secret)))
+        answer = deposited(portal)
+        portal.close()
+    assert answer.outcome is DepositOutcome.UNKNOWN
+    assert answer.raw.count("***") == 4
+    assert "mot" not in answer.raw
 
 
 def test_unreachable_portal_is_not_sent() -> None:

@@ -114,8 +114,9 @@ def test_lost_answer_then_portal_down_stays_open() -> None:
 
 def test_refusal_shows_the_label() -> None:
     """An invoice that is not suspended any more is the portal's to say."""
-    with pytest.raises(PortalAnswerError, match=r"GDP_MSG_11\.033 \(code 20002\)"):
+    with pytest.raises(PortalAnswerError, match=r"GDP_MSG_11\.033 \(code 20002\)") as caught:
         completed(reply(NOT_SUSPENDED), files=())
+    assert "facture 7 de Chorus Pro n'est peut-être plus suspendue" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

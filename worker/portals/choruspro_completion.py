@@ -70,15 +70,19 @@ def complete(
             return
         case Verdict.UNAVAILABLE | Verdict.UNKNOWN:
             _make_sure(gateway, cpp_id)
-        case Verdict.REFUSED:
-            raise failure(_COMPLETE, outcome, judgement)
-        case Verdict.NOT_SENT | Verdict.THROTTLED | Verdict.UNAUTHORISED:
-            raise failure(_COMPLETE, outcome, judgement)
+        case Verdict.REFUSED | Verdict.NOT_SENT | Verdict.THROTTLED | Verdict.UNAUTHORISED:
+            remedy = (
+                f"La facture {cpp_id} de Chorus Pro n'est peut-être plus suspendue : "
+                "lisez son état avec « show »."
+            )
+            raise failure(_COMPLETE, outcome, judgement, remedy=remedy)
 
 
 def acknowledge_rejection(gateway: Gateway, cpp_id: int) -> None:
     """Tell the portal that a rejection was seen; its search then says so (``rejetTraite``)."""
-    _done(gateway, _ACKNOWLEDGE, {"listeDemandePaiement": [{"idDemandePaiement": cpp_id}]})
+    fields = {"listeDemandePaiement": [{"idDemandePaiement": cpp_id}]}
+    remedy = f"La facture {cpp_id} de Chorus Pro n'est peut-être pas, ou plus, rejetée."
+    _done(gateway, _ACKNOWLEDGE, fields, remedy=remedy)
 
 
 def _fault(comment: str, files: Sequence[SupportingFile]) -> str:
@@ -133,6 +137,7 @@ def _added(gateway: Gateway, file: SupportingFile) -> int:
             "pieceJointeTypeMime": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
             "pieceJointeExtension": PurePath(file.name).suffix[1:].upper(),
         },
+        remedy=f"Chorus Pro n'a pas pris « {file.name} » : donnez-le dans un autre format.",
     )
     identifier = integer(answer, "pieceJointeId")
     if identifier is None:
@@ -140,12 +145,12 @@ def _added(gateway: Gateway, file: SupportingFile) -> int:
     return identifier
 
 
-def _done(gateway: Gateway, route: str, fields: Mapping[str, object]) -> JsonObject:
+def _done(gateway: Gateway, route: str, fields: Mapping[str, object], *, remedy: str) -> JsonObject:
     """The answer of a call that worked at once."""
     outcome = gateway.once(route, fields)
     judgement = judged(outcome)
     if judgement.verdict is not Verdict.DONE or judgement.content is None:
-        raise failure(route, outcome, judgement)
+        raise failure(route, outcome, judgement, remedy=remedy)
     return judgement.content
 
 

@@ -6,8 +6,15 @@ from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, describe
 
 
-def failure(route: str, outcome: Outcome, judgement: Judgement) -> WorkerError:
-    """The error of a call that did not work: PortalDown, PortalAnswerError, PortalAccessRefused."""
+def failure(route: str, outcome: Outcome, judgement: Judgement, *, remedy: str = "") -> WorkerError:
+    """The error of a call that did not work: PortalDown, PortalAnswerError, PortalAccessRefused.
+
+    Args:
+        route: the operation.
+        outcome: how its call ended.
+        judgement: what that proves.
+        remedy: what to do when the operation itself says no, where more is known than here.
+    """
     match judgement.verdict:
         case Verdict.UNAUTHORISED:
             return access_refused(route, outcome)
@@ -16,7 +23,8 @@ def failure(route: str, outcome: Outcome, judgement: Judgement) -> WorkerError:
         case Verdict.NOT_SENT if isinstance(outcome, NoAnswer):
             return down(outcome)
         case Verdict.REFUSED:
-            return _refused(route, describe(judgement.content) or _status(outcome))
+            said = describe(judgement.content) or _status(outcome)
+            return _refused(route, said, remedy)
         case Verdict.NOT_SENT | Verdict.UNKNOWN | Verdict.DONE:
             return PortalAnswerError(
                 f"Réponse inexploitable de Chorus Pro à {route}"
@@ -81,10 +89,10 @@ def incoherent(route: str, what: str) -> PortalAnswerError:
     )
 
 
-def _refused(route: str, said: str) -> PortalAnswerError:
+def _refused(route: str, said: str, remedy: str = "") -> PortalAnswerError:
     return PortalAnswerError(
         f"Chorus Pro refuse la demande {route}{said}.",
-        "Vérifiez les droits du compte technique sur cette structure ou cette facture.",
+        remedy or "Vérifiez les droits du compte technique sur cette structure ou cette facture.",
     )
 
 

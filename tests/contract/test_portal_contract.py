@@ -3,29 +3,33 @@
 What these tests prove of the portal in memory makes every test that uses it worth something.
 """
 
+import base64
 import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.portal_documents import cii, read_cii
 from worker.document import DocumentKind
-from worker.errors import PortalAccessRefused
+from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.money import Money
 from worker.portals import (
     BuyerStatus,
     DepositAnswer,
     DepositOutcome,
     FluxState,
+    FoundInvoice,
     Portal,
     ServiceRecord,
     StructureRecord,
+    SupportingFile,
 )
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import ChorusProSettings, Secret
@@ -49,11 +53,16 @@ PRIVATE_SUPPLIER, PUBLIC_SUPPLIER = "33254021516357", "00001000900017"
 ISSUED = date(2026, 1, 15)
 
 
+Buyer = Callable[[FoundInvoice, str, str], None]
+"""Gives an invoice a status (the portal's word), with a comment."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Portals:
-    """A portal that works, and others whose credentials are wrong."""
+    """A portal that works, the buyers on it, and others whose credentials are wrong."""
 
     usable: Portal
+    buyer: Buyer
     locked_out: tuple[Portal, ...]
 
 
@@ -76,18 +85,51 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
+PUBLIC = {
+    "client_id": "00000000-0000-4000-8000-00000000c1d0",
+    "client_secret": "secret-public-du-bac-a-sable",
+    "technical_login": "TECH_1_SANDBOX@cpro.invalid",
+    "technical_password": "mot-de-passe-public-du-bac-a-sable",
+}
+"""The sandbox's credentials."""
+
+
 def choruspro(url: str, **changes: object) -> ChorusPro:
     """The client, with the sandbox's public credentials or some of them replaced."""
     values: dict[str, object] = {
         "token_url": f"{url}/api/oauth/token",
         "api_url": url,
-        "client_id": "00000000-0000-4000-8000-00000000c1d0",
-        "client_secret": Secret("secret-public-du-bac-a-sable"),
-        "technical_login": "TECH_1_SANDBOX@cpro.invalid",
-        "technical_password": Secret("mot-de-passe-public-du-bac-a-sable"),
+        **PUBLIC,
+        "client_secret": Secret(PUBLIC["client_secret"]),
+        "technical_password": Secret(PUBLIC["technical_password"]),
         "requests_per_second": 1000,
     }
     return ChorusPro(ChorusProSettings(**{**values, **changes}))  # type: ignore[arg-type] # mixed
+
+
+def buyer_at(url: str) -> Buyer:
+    """The buyers of the sandbox, through the operation that is theirs (§2.10)."""
+
+    def decide(found: FoundInvoice, status: str, comment: str) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": PUBLIC["client_id"],
+            "client_secret": PUBLIC["client_secret"],
+        }
+        token = requests.post(f"{url}/api/oauth/token", data=form, timeout=10).json()
+        pair = f"{PUBLIC['technical_login']}:{PUBLIC['technical_password']}"
+        answer = requests.post(
+            f"{url}/cpro/factures/v1/traiter/recue",
+            json={"idFacture": found.cpp_id, "nouveauStatut": status, "motif": comment},
+            headers={
+                "Authorization": f"Bearer {token['access_token']}",
+                "cpro-account": base64.b64encode(pair.encode()).decode(),
+            },
+            timeout=10,
+        )
+        assert answer.json()["codeRetour"] == 0, answer.text
+
+    return decide
 
 
 def in_memory() -> MemoryPortal:
@@ -143,7 +185,12 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
     if request.param == "memory":
         locked_out = in_memory()
         locked_out.condition = Condition.CLOSED_TO_US
-        yield Portals(usable=in_memory(), locked_out=(locked_out,))
+        usable = in_memory()
+        yield Portals(
+            usable=usable,
+            buyer=lambda found, status, comment: usable.decide(found.number, status, comment),
+            locked_out=(locked_out,),
+        )
         return
     url = request.getfixturevalue("sandbox")
     clients = (
@@ -151,7 +198,7 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
         choruspro(url, client_secret=Secret("un-autre-secret")),
         choruspro(url, technical_password=Secret("un-autre-mot-de-passe")),
     )
-    yield Portals(usable=clients[0], locked_out=clients[1:])
+    yield Portals(usable=clients[0], buyer=buyer_at(url), locked_out=clients[1:])
     for one in clients:
         one.close()
 
@@ -160,6 +207,12 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
 def portal(portals: Portals) -> Portal:
     """The one that works."""
     return portals.usable
+
+
+@pytest.fixture
+def buyer(portals: Portals) -> Buyer:
+    """What decides at the buyer's."""
+    return portals.buyer
 
 
 def facts(recipient: str = PLAIN, *, number: str = "", cents: int = 319_680) -> DepositedFacts:
@@ -175,6 +228,25 @@ def facts(recipient: str = PLAIN, *, number: str = "", cents: int = 319_680) -> 
 def deposit(portal: Portal, what: DepositedFacts) -> DepositAnswer:
     """The answer to its deposit as CII."""
     return portal.deposit(file_name=f"{what.number}.xml", kind=DocumentKind.CII, content=cii(what))
+
+
+def integrated(portal: Portal) -> FoundInvoice:
+    """A new invoice that the portal holds."""
+    invoice = facts()
+    deposit(portal, invoice)
+    (found,) = portal.search(invoice_number=invoice.number)
+    return found
+
+
+def again(portal: Portal, found: FoundInvoice) -> FoundInvoice:
+    """The same invoice, as it is now."""
+    (now,) = portal.search(invoice_number=found.number)
+    return now
+
+
+def ids(found: tuple[FoundInvoice, ...]) -> set[int]:
+    """What tells invoices apart."""
+    return {invoice.cpp_id for invoice in found}
 
 
 def test_signing_in_with_good_credentials_says_nothing(portal: Portal) -> None:
@@ -216,6 +288,81 @@ def test_history_of_an_integrated_invoice(portal: Portal) -> None:
     assert (history.cpp_id, history.status) == (found.cpp_id, found.status)
     assert history.raw_status in {entry.raw_status for entry in history.entries}
     assert all(len(entry.at) == len("2018-04-19 11:09") for entry in history.entries)
+
+
+def test_what_changed_in_a_period_is_found_bounds_included(portal: Portal, buyer: Buyer) -> None:
+    """A period is told by the instant of the current status, as searches show it."""
+    still, moving = integrated(portal), integrated(portal)
+    buyer(moving, "SUSPENDUE", "Bon de livraison manquant")
+    moved = again(portal, moving)
+    assert moved.status_at is not None
+    assert still.status_at is not None
+    at_once = portal.changed(moved.status_at, moved.status_at)
+    assert moved in at_once
+    assert (moved.status, moved.comment) == (BuyerStatus.SUSPENDED, "Bon de livraison manquant")
+    assert ids((still, moving)) <= ids(portal.changed(still.status_at, datetime.now(UTC)))
+    later = moved.status_at + timedelta(minutes=1)
+    assert not ids(portal.changed(later, later + timedelta(days=1))) & ids((still, moving))
+
+
+def test_what_the_portal_holds_is_what_was_deposited(portal: Portal) -> None:
+    """Number, recipient, amount and status of one invoice; no file beside it yet."""
+    found = integrated(portal)
+    held = portal.held(found.cpp_id)
+    assert (held.cpp_id, held.number, held.recipient) == (found.cpp_id, found.number, PLAIN)
+    assert (held.gross, held.raw_status, held.status) == (
+        found.gross,
+        found.raw_status,
+        found.status,
+    )
+    assert (held.service_code, held.engagement, held.attachments) == ("", "", ())
+
+
+def test_document_and_receipt_can_be_kept(portal: Portal) -> None:
+    """The document the buyer sees, and the report as a PDF; none for a flux nobody knows."""
+    found = integrated(portal)
+    assert portal.download(found.cpp_id)
+    receipt = portal.receipt(found.flux_number)
+    assert receipt is not None
+    assert receipt.startswith(b"%PDF")
+    assert portal.receipt("CPP0011106000000999999999") is None
+
+
+def test_suspended_invoice_is_completed_once(portal: Portal, buyer: Buyer) -> None:
+    """Its files are beside it, it goes on, and completing it again is refused."""
+    found = integrated(portal)
+    files = [SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")]
+    with pytest.raises(PortalAnswerError):
+        portal.complete(found.cpp_id, comment="Bon joint", files=files)
+    buyer(found, "SUSPENDUE", "Bon de livraison manquant")
+    portal.complete(found.cpp_id, comment="Bon joint", files=files)
+    held = portal.held(found.cpp_id)
+    assert (held.raw_status, held.attachments) == ("COMPLETEE", ("BL-118.pdf",))
+    words = {entry.raw_status for entry in portal.history(found.cpp_id).entries}
+    assert {"SUSPENDUE", "COMPLETEE"} <= words
+    with pytest.raises(PortalAnswerError):
+        portal.complete(found.cpp_id, comment="Bon joint", files=files)
+    assert portal.held(found.cpp_id).attachments == ("BL-118.pdf",)
+
+
+def test_acknowledged_rejection_says_so(portal: Portal, buyer: Buyer) -> None:
+    """The portal keeps that we saw it; the rejection itself stays."""
+    found = integrated(portal)
+    buyer(found, "REJETEE", "Montant erroné")
+    rejected = again(portal, found)
+    assert (rejected.status, rejected.acknowledged) == (BuyerStatus.REJECTED, False)
+    portal.acknowledge_rejection(found.cpp_id)
+    seen = again(portal, found)
+    assert (seen.status, seen.acknowledged) == (BuyerStatus.REJECTED, True)
+
+
+def test_invoice_nobody_knows_is_an_error(portal: Portal) -> None:
+    """Whatever is asked about it."""
+    for ask in (portal.held, portal.download, portal.history, portal.acknowledge_rejection):
+        with pytest.raises(PortalAnswerError):
+            ask(999_999_999)
+    with pytest.raises(PortalAnswerError):
+        portal.complete(999_999_999, comment="Bon joint", files=[])
 
 
 @pytest.mark.parametrize("recipient", [UNKNOWN, CLOSED])
@@ -295,6 +442,10 @@ def test_wrong_credentials_are_refused_everywhere(portals: Portals) -> None:
             portal.sign_in()
         with pytest.raises(PortalAccessRefused):
             portal.search(invoice_number="F-1")
+        with pytest.raises(PortalAccessRefused):
+            portal.complete(1, comment="Bon joint", files=[])
+        with pytest.raises(PortalAccessRefused):
+            portal.acknowledge_rejection(1)
         assert deposit(portal, facts()).outcome is DepositOutcome.UNAUTHORISED
 
 

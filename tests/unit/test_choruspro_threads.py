@@ -55,8 +55,11 @@ def served(piste: Piste, parallel_calls: int) -> Iterator[ChorusPro]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
             status, body = piste.answer(self.path, token)
             content = json.dumps(body).encode()
@@ -93,6 +96,15 @@ def test_refused_token_is_renewed_once_for_all_threads() -> None:
         states = list(pool.map(lambda _: state(portal), range(THREADS)))
     assert states == [FluxState.INTEGRATED] * THREADS
     assert piste.asked == {"token": 2, "jeton-1": THREADS, "jeton-2": THREADS}
+
+
+def test_identity_is_proven_once_for_all_threads() -> None:
+    """Eight threads that sign in together cost one token and one health check."""
+    piste = Piste()
+    with served(piste, THREADS) as portal, ThreadPoolExecutor(THREADS) as pool:
+        for signed in [pool.submit(portal.sign_in) for _ in range(THREADS)]:
+            signed.result()
+    assert piste.asked == {"token": 1, "jeton-1": 1}
 
 
 def test_refused_account_is_not_insisted_upon_by_many_threads() -> None:

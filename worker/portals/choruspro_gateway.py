@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 from typing import Literal
 from urllib.parse import quote_plus
 
@@ -76,6 +77,7 @@ class Gateway:
         )
         pair = f"{settings.technical_login}:{settings.technical_password.reveal()}"
         self._account = base64.b64encode(pair.encode()).decode()
+        self._proving = Lock()
         self._proven = ""
 
     def close(self) -> None:
@@ -89,15 +91,16 @@ class Gateway:
             PortalDown: cannot be reached, or asks to wait.
             PortalAccessRefused: one of the pairs is refused.
         """
-        if self._token.get() == self._proven:
-            return
-        answer, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
-        if answer.status != 200:
-            raise PortalAnswerError(
-                f"Le contrôle d'accès de Chorus Pro répond HTTP {answer.status}.",
-                "Vérifiez api_url ; si l'adresse est bonne, réessayez plus tard.",
-            )
-        self._proven = token
+        with self._proving:
+            if self._token.get() == self._proven:
+                return
+            answer, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
+            if answer.status != 200:
+                raise PortalAnswerError(
+                    f"Le contrôle d'accès de Chorus Pro répond HTTP {answer.status}.",
+                    "Vérifiez api_url ; si l'adresse est bonne, réessayez plus tard.",
+                )
+            self._proven = token
 
     def read(
         self, route: str, fields: Mapping[str, object], *, most_bytes: int = MOST_BYTES

@@ -19,6 +19,7 @@ from worker.portals.choruspro_verdict import Outcome
 LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
 FINE = HttpAnswer(status=200, headers={}, body=b"")
 REFUSED = HttpAnswer(status=403, headers={}, body=b"")
+FAILED = HttpAnswer(status=500, headers={}, body=b"")
 
 
 def busy(retry_after: int) -> HttpAnswer:
@@ -65,9 +66,9 @@ def test_opens_after_several_answers_in_a_row_that_lead_nowhere(trouble: Outcome
     ]
 
 
-@pytest.mark.parametrize("answer", [FINE, REFUSED])
+@pytest.mark.parametrize("answer", [FINE, REFUSED, FAILED])
 def test_any_real_answer_closes_it(answer: Outcome) -> None:
-    """A portal that answers, even to refuse, is not down."""
+    """A portal that answers, even to refuse, or that it failed on this, is not down."""
     guarded = breaker(StillClock())
     for outcome in [*[LOST] * (IN_VAIN - 1), answer] * 3:
         assert let_through(guarded, outcome)

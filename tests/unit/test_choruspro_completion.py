@@ -6,7 +6,7 @@ import pytest
 
 from tests.portal_client import PASSWORD, StillClock, client
 from tests.scripted_server import ScriptedServer, Step, hang_up, reply, serving
-from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, Refused
+from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import SupportingFile
 from worker.portals.choruspro_completion import LARGEST_ATTACHMENT
 
@@ -100,9 +100,10 @@ def test_lost_answer_is_settled_by_the_status(answer: Step) -> None:
 
 @pytest.mark.parametrize("word", ["SUSPENDUE", "REJETEE", ""])
 def test_lost_answer_that_did_nothing_is_said(word: str) -> None:
-    """Still suspended, or something else: the caller is told the state, nothing is repeated."""
-    with pytest.raises(PortalAnswerError, match=f"état {word or 'inconnu'}"):
+    """Still suspended, or something else: told as doubt, never as a refusal, and not repeated."""
+    with pytest.raises(PortalDown, match=f"état {word or 'inconnu'}") as caught:
         completed(hang_up, status(word), DONE, files=())
+    assert not isinstance(caught.value, PortalAnswerError)
 
 
 def test_lost_answer_then_portal_down_stays_open() -> None:
@@ -170,8 +171,9 @@ def test_what_the_portal_would_refuse_is_not_sent(
     comment: str, file: SupportingFile | None, said: str
 ) -> None:
     """The limits of §2.7 and §5 are checked before the first call."""
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(PortalAnswerError, match=said) as caught:
         completed(comment=comment, files=(file,) if file else ())
+    assert "Rien n'a été envoyé" in caught.value.remedy
 
 
 def test_rejection_is_acknowledged_once() -> None:

@@ -3,6 +3,9 @@
 For reads (and for tokens): each of them is repeated, and a campaign makes hundreds, so that a
 portal that is down would be knocked at for hours. Deposits are not repeated and keep their own
 rule (deposit.BREAKER).
+
+A plain 500 does not count: it is an operation that failed, on one record perhaps, and must not
+close the others. A portal that is down does not answer, or 502, 503, 504.
 """
 
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from worker.errors import PortalDown
+from worker.portals.choruspro_http import HttpAnswer
 from worker.portals.choruspro_json import PARIS
 from worker.portals.choruspro_patience import ATTEMPTS, DEADLINE, asked_to_wait
 from worker.portals.choruspro_verdict import Outcome, may_pass
@@ -72,7 +76,7 @@ class Breaker:
     def _learn(self, outcome: Outcome, *, trial: bool) -> None:
         self._end_trial(trial=trial)
         with self._lock:
-            if not may_pass(outcome):
+            if not _leads_nowhere(outcome):
                 self._in_vain, self._since, self._open_until = 0, None, None
                 return
             self._in_vain += 1
@@ -90,6 +94,11 @@ class Breaker:
             "Rien n'est perdu : relancez la commande après cette heure, elle reprendra où elle en "
             "est.",
         )
+
+
+def _leads_nowhere(outcome: Outcome) -> bool:
+    failed = isinstance(outcome, HttpAnswer) and outcome.status == 500
+    return may_pass(outcome) and not failed
 
 
 def _moment(instant: datetime) -> str:

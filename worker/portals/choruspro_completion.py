@@ -10,7 +10,7 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from worker.errors import PortalAnswerError, PortalDown, Refused
+from worker.errors import PortalAnswerError, PortalDown
 from worker.portals import SupportingFile
 from worker.portals.choruspro_failures import failure, incoherent
 from worker.portals.choruspro_gateway import Gateway
@@ -43,12 +43,15 @@ def complete(
     """Give a suspended invoice what its buyer asked for.
 
     Raises:
-        Refused: a file or the comment that the portal would certainly refuse; nothing was sent.
-        PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
+        PortalAnswerError: the portal refuses: it is not suspended any more, for instance; or
+            would certainly refuse a file or the comment, and nothing was sent.
         PortalDown: the invoice was not completed, or nobody can tell yet.
     """
     if fault := _fault(comment, files):
-        raise Refused(f"La facture {cpp_id} n'est pas complétée : {fault}.", "Rien n'a été envoyé.")
+        raise PortalAnswerError(
+            f"La facture {cpp_id} de Chorus Pro n'est pas complétée : {fault}.",
+            "Rien n'a été envoyé : corrigez, puis recommencez.",
+        )
     kind = _type_code(gateway) if files else ""
     attached = [
         {
@@ -164,7 +167,7 @@ def _make_sure(gateway: Gateway, cpp_id: int) -> None:
             "Regardez son état plus tard avant de recommencer : la demande a pu aboutir.",
         ) from error
     if word != _COMPLETED:
-        raise PortalAnswerError(
+        raise PortalDown(
             f"Chorus Pro n'a pas confirmé que la facture {cpp_id} est complétée : "
             f"elle est à l'état {word or 'inconnu'}.",
             "Si elle est encore SUSPENDUE dans quelques minutes, recommencez.",

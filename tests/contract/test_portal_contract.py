@@ -3,19 +3,14 @@
 What these tests prove of the portal in memory makes every test that uses it worth something.
 """
 
-import base64
-import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import requests
 
+from tests.contract.sandbox import Sandbox, choruspro
 from tests.portal_documents import cii, read_cii
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError
@@ -31,8 +26,7 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_settings import ChorusProSettings, Secret
+from worker.portals.choruspro_settings import Secret
 from worker.portals.memory import Condition, DepositedFacts, MemoryPortal
 
 PLAIN = "12345678200051"
@@ -64,72 +58,6 @@ class Portals:
     usable: Portal
     buyer: Buyer
     locked_out: tuple[Portal, ...]
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a sandbox process, stopped at the end."""
-    data = tmp_path_factory.mktemp("sandbox") / "sandbox.db"
-    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--data", str(data)]
-    process = subprocess.Popen(
-        [*command, "--exit-with-parent"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["url"]
-        process.stdin.close()
-        process.terminate()
-
-
-PUBLIC = {
-    "client_id": "00000000-0000-4000-8000-00000000c1d0",
-    "client_secret": "secret-public-du-bac-a-sable",
-    "technical_login": "TECH_1_SANDBOX@cpro.invalid",
-    "technical_password": "mot-de-passe-public-du-bac-a-sable",
-}
-"""The sandbox's credentials."""
-
-
-def choruspro(url: str, **changes: object) -> ChorusPro:
-    """The client, with the sandbox's public credentials or some of them replaced."""
-    values: dict[str, object] = {
-        "token_url": f"{url}/api/oauth/token",
-        "api_url": url,
-        **PUBLIC,
-        "client_secret": Secret(PUBLIC["client_secret"]),
-        "technical_password": Secret(PUBLIC["technical_password"]),
-        "requests_per_second": 1000,
-    }
-    return ChorusPro(ChorusProSettings(**{**values, **changes}))  # type: ignore[arg-type] # mixed
-
-
-def buyer_at(url: str) -> Buyer:
-    """The buyers of the sandbox, through the operation that is theirs (§2.10)."""
-
-    def decide(found: FoundInvoice, status: str, comment: str) -> None:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": PUBLIC["client_id"],
-            "client_secret": PUBLIC["client_secret"],
-        }
-        token = requests.post(f"{url}/api/oauth/token", data=form, timeout=10).json()
-        pair = f"{PUBLIC['technical_login']}:{PUBLIC['technical_password']}"
-        answer = requests.post(
-            f"{url}/cpro/factures/v1/traiter/recue",
-            json={"idFacture": found.cpp_id, "nouveauStatut": status, "motif": comment},
-            headers={
-                "Authorization": f"Bearer {token['access_token']}",
-                "cpro-account": base64.b64encode(pair.encode()).decode(),
-            },
-            timeout=10,
-        )
-        assert answer.json()["codeRetour"] == 0, answer.text
-
-    return decide
 
 
 def in_memory() -> MemoryPortal:
@@ -192,13 +120,13 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
             locked_out=(locked_out,),
         )
         return
-    url = request.getfixturevalue("sandbox")
+    sandbox: Sandbox = request.getfixturevalue("sandbox")
     clients = (
-        choruspro(url),
-        choruspro(url, client_secret=Secret("un-autre-secret")),
-        choruspro(url, technical_password=Secret("un-autre-mot-de-passe")),
+        choruspro(sandbox.url),
+        choruspro(sandbox.url, client_secret=Secret("un-autre-secret")),
+        choruspro(sandbox.url, technical_password=Secret("un-autre-mot-de-passe")),
     )
-    yield Portals(usable=clients[0], buyer=buyer_at(url), locked_out=clients[1:])
+    yield Portals(usable=clients[0], buyer=sandbox.decide, locked_out=clients[1:])
     for one in clients:
         one.close()
 

@@ -1,0 +1,205 @@
+"""The real client on a sandbox that misbehaves: nothing twice, nothing misread, no doubt hidden."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tests.contract.sandbox import Sandbox, choruspro
+from tests.portal_documents import cii
+from worker.document import DocumentKind
+from worker.errors import PortalAnswerError, PortalDown
+from worker.money import Money
+from worker.portals import (
+    BuyerStatus,
+    DepositAnswer,
+    DepositOutcome,
+    FluxState,
+    FoundInvoice,
+    SupportingFile,
+)
+from worker.portals.choruspro import ChorusPro
+from worker.portals.memory import DepositedFacts
+
+PLAIN = "12345678200051"
+FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A sandbox, a client that never really sleeps, and the waits it was asked for."""
+
+    sandbox: Sandbox
+    portal: ChorusPro
+    waits: list[float]
+
+
+@pytest.fixture
+def bench(sandbox: Sandbox) -> Iterator[Bench]:
+    """A client that holds a proven token; in the end every armed fault must have happened."""
+    waits: list[float] = []
+    portal = choruspro(sandbox.url, sleep=waits.append, read_timeout=0.5)
+    portal.sign_in()
+    waits.clear()
+    yield Bench(sandbox=sandbox, portal=portal, waits=waits)
+    portal.close()
+    assert sandbox.waiting_faults() == []
+
+
+def deposited(portal: ChorusPro) -> tuple[DepositAnswer, str]:
+    """The answer to the deposit of a new invoice, and its number."""
+    number = f"F-{uuid.uuid4().hex[:12]}"
+    what = DepositedFacts(
+        number=number, issue_date=date(2026, 1, 15), recipient=PLAIN, gross=Money(319_680)
+    )
+    answer = portal.deposit(file_name=f"{number}.xml", kind=DocumentKind.CII, content=cii(what))
+    return answer, number
+
+
+def integrated(portal: ChorusPro) -> FoundInvoice:
+    """A new invoice that the portal holds."""
+    _, number = deposited(portal)
+    (found,) = portal.search(invoice_number=number)
+    return found
+
+
+@pytest.fixture(scope="module")
+def known(sandbox: Sandbox) -> FoundInvoice:
+    """An invoice that nothing changes any more."""
+    portal = choruspro(sandbox.url)
+    found = integrated(portal)
+    portal.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    "kind, outcome, recorded",
+    [
+        ("drop_before", DepositOutcome.UNKNOWN, 0),
+        ("error_before", DepositOutcome.UNKNOWN, 0),
+        ("maintenance", DepositOutcome.UNKNOWN, 0),
+        ("forbidden", DepositOutcome.UNAUTHORISED, 0),
+        ("too_many_requests", DepositOutcome.THROTTLED, 0),
+        ("drop_after", DepositOutcome.UNKNOWN, 1),
+        ("bad_gateway_after", DepositOutcome.UNKNOWN, 1),
+        ("gateway_timeout_after", DepositOutcome.UNKNOWN, 1),
+        ("slow_after", DepositOutcome.UNKNOWN, 1),
+        ("truncated", DepositOutcome.UNKNOWN, 1),
+        ("wrong_types", DepositOutcome.ACCEPTED, 1),
+        ("wrong_account", DepositOutcome.ACCEPTED, 1),
+        ("token_expiry", DepositOutcome.ACCEPTED, 1),
+    ],
+)
+def test_deposit_is_sent_once_and_judged_by_what_is_proven(
+    bench: Bench, kind: str, outcome: DepositOutcome, recorded: int
+) -> None:
+    """Certain only when it is; a refused token alone is followed by a second call."""
+    before = bench.sandbox.recorded()
+    details = {"seconds": 1} if kind == "slow_after" else {}
+    bench.sandbox.arm(kind, "deposer/flux", **details)
+    answer, number = deposited(bench.portal)
+    assert answer.outcome is outcome
+    assert bench.sandbox.recorded() - before == recorded
+    assert len(bench.portal.search(invoice_number=number)) == recorded
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop_before", "error_before", "maintenance", "drop_after", "bad_gateway_after"]
+)
+def test_read_outlives_passing_trouble(bench: Bench, known: FoundInvoice, kind: str) -> None:
+    """Two failures in a row, then the answer, as if nothing had happened."""
+    bench.sandbox.arm(kind, "rechercher/fournisseur", times=2)
+    assert bench.portal.search(invoice_number=known.number) == (known,)
+
+
+def test_read_waits_as_long_as_it_is_asked(bench: Bench) -> None:
+    """A 429 says how long: that is the wait."""
+    bench.sandbox.arm("too_many_requests", "consulterCRDetaille", seconds=7)
+    bench.portal.integration_report("CPP0011106000000999999999")
+    assert 7 in bench.waits
+
+
+def test_dead_tokens_go_unnoticed(bench: Bench, known: FoundInvoice) -> None:
+    """All tokens die in the middle: one more is asked for."""
+    bench.sandbox.arm("token_expiry", "rechercher/fournisseur")
+    assert bench.portal.search(invoice_number=known.number) == (known,)
+
+
+def test_half_an_answer_is_never_read_as_nothing(bench: Bench, known: FoundInvoice) -> None:
+    """A list cut in the middle is an error, never an absence."""
+    bench.sandbox.arm("truncated", "rechercher/fournisseur")
+    with pytest.raises(PortalAnswerError, match="inexploitable"):
+        bench.portal.search(invoice_number=known.number)
+
+
+READS: dict[str, Callable[[ChorusPro, FoundInvoice], object]] = {
+    "rechercher/fournisseur": lambda portal, found: portal.search(invoice_number=found.number),
+    "consulter/fournisseur": lambda portal, found: portal.held(found.cpp_id),
+    "consulter/historique": lambda portal, found: portal.history(found.cpp_id),
+    "telecharger/groupe": lambda portal, found: portal.download(found.cpp_id),
+    "consulterCRDetaille": lambda portal, found: portal.integration_report(found.flux_number).state,
+    "consulterCR": lambda portal, found: portal.receipt(found.flux_number),
+    "structures/v1/consulter": lambda portal, _: portal.structure(PLAIN),
+    "structures/v1/rechercher": lambda portal, _: portal.structure(PLAIN),
+}
+
+
+@pytest.mark.parametrize("shape", ["objects", "numbers", "nulls"])
+@pytest.mark.parametrize("route", READS)
+def test_shapes_of_an_answer_do_not_change_its_meaning(
+    bench: Bench, known: FoundInvoice, route: str, shape: str
+) -> None:
+    """Lists as objects, numbers as text, nulls for what has no value: the same values."""
+    expected = READS[route](bench.portal, known)
+    bench.sandbox.arm("wrong_types", route, shape=shape)
+    assert READS[route](bench.portal, known) == expected
+
+
+def test_small_pages_hold_everything(bench: Bench) -> None:
+    """Pages of one invoice, whatever was asked: all of them, once."""
+    since = datetime.now(UTC)
+    made = {integrated(bench.portal).cpp_id for _ in range(3)}
+    bench.sandbox.arm("short_pages", "rechercher/fournisseur", size=1, times=3)
+    found = bench.portal.changed(since, datetime.now(UTC))
+    assert {invoice.cpp_id for invoice in found} == made
+    assert len(found) == 3
+
+
+def test_words_nobody_knows_are_shown(bench: Bench, known: FoundInvoice) -> None:
+    """A new status or state is neither success nor failure, and keeps its own word."""
+    for route in ("rechercher/fournisseur", "consulter/fournisseur", "consulter/historique"):
+        bench.sandbox.arm("unknown_status", route)
+    (searched,) = bench.portal.search(invoice_number=known.number)
+    for seen in (searched, bench.portal.held(known.cpp_id), bench.portal.history(known.cpp_id)):
+        assert (seen.status, seen.raw_status) == (BuyerStatus.UNRECOGNISED, "SIMULE_INCONNU")
+    bench.sandbox.arm("unknown_flux_state", "consulterCRDetaille")
+    report = bench.portal.integration_report(known.flux_number)
+    assert (report.state, report.raw_state) == (FluxState.UNRECOGNISED, "IN_SIMULE_INCONNU")
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop_after", "bad_gateway_after", "gateway_timeout_after", "truncated"]
+)
+def test_completion_whose_answer_is_lost_is_found_done(bench: Bench, kind: str) -> None:
+    """The status says that it worked; the file is there once."""
+    found = integrated(bench.portal)
+    bench.sandbox.decide(found, "SUSPENDUE", "Bon manquant")
+    bench.sandbox.arm(kind, "factures/v1/completer")
+    bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
+    held = bench.portal.held(found.cpp_id)
+    assert (held.raw_status, held.attachments) == ("COMPLETEE", (FILE.name,))
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "error_before", "maintenance"])
+def test_completion_that_was_lost_is_said_and_can_be_done_again(bench: Bench, kind: str) -> None:
+    """Still suspended: doubt for the caller, never a second request by itself."""
+    found = integrated(bench.portal)
+    bench.sandbox.decide(found, "SUSPENDUE", "Bon manquant")
+    bench.sandbox.arm(kind, "factures/v1/completer")
+    with pytest.raises(PortalDown, match="SUSPENDUE"):
+        bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
+    assert bench.portal.held(found.cpp_id).attachments == ()
+    bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
+    assert bench.portal.held(found.cpp_id).attachments == (FILE.name,)

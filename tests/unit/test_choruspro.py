@@ -163,6 +163,15 @@ def test_health_check_that_answers_something_else_is_not_a_success(
         portal.sign_in()
 
 
+def test_health_check_that_says_it_is_ill_is_not_a_success(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """The check has its own status inside an HTTP 200 (§1.9)."""
+    api.get(HEALTH, json={"statusCodeValue": 503, "statusCode": "SERVICE_UNAVAILABLE"})
+    with pytest.raises(PortalAnswerError, match="503"):
+        portal.sign_in()
+
+
 def test_report_just_after_a_deposit_is_pending(
     api: responses.RequestsMock, portal: ChorusPro
 ) -> None:

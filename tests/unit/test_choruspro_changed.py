@@ -135,6 +135,22 @@ def test_minute_with_too_many_changes_is_an_error(
     assert len(register.asked) < 50
 
 
+def test_draft_without_number_does_not_hide_the_others(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """What somebody began by hand on the portal is news of theirs, and must not stop ours."""
+    rows = [
+        {"identifiantFactureCPP": 1, "statut": "BROUILLON"},
+        {"identifiantFactureCPP": 2, "numeroFacture": "F-2", "statut": "SUSPENDUE"},
+    ]
+    answer = {"codeRetour": 0, "listeFactures": rows, "parametresRetour": {"total": 2}}
+    api.post(SEARCH, json=answer)
+    assert [(invoice.cpp_id, invoice.number) for invoice in portal.changed(START, END)] == [
+        (1, ""),
+        (2, "F-2"),
+    ]
+
+
 def test_missing_page_is_an_error(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Fewer rows than announced must never read as "nothing changed"."""
     api.post(SEARCH, json={"codeRetour": 0, "parametresRetour": {"total": 1}})

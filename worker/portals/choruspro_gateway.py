@@ -23,7 +23,7 @@ from worker.portals.choruspro_http import (
     NoAnswer,
     Transport,
 )
-from worker.portals.choruspro_json import JsonObject, integer
+from worker.portals.choruspro_json import JsonObject, integer, read_object
 from worker.portals.choruspro_patience import persist
 from worker.portals.choruspro_settings import ChorusProSettings
 from worker.portals.choruspro_token import PisteToken
@@ -95,9 +95,10 @@ class Gateway:
             if self._token.get() == self._proven:
                 return
             answer, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
-            if answer.status != 200:
+            health = integer(read_object(answer.body) or {}, "statusCodeValue") or answer.status
+            if answer.status != 200 or health != 200:
                 raise PortalAnswerError(
-                    f"Le contrôle d'accès de Chorus Pro répond HTTP {answer.status}.",
+                    f"Le contrôle d'accès de Chorus Pro répond {health} (HTTP {answer.status}).",
                     "Vérifiez api_url ; si l'adresse est bonne, réessayez plus tard.",
                 )
             self._proven = token

@@ -39,6 +39,8 @@ def matching(
     found = _search(gateway, criteria)
     if found is None:
         raise incoherent(_SEARCH, f"{MOST_RESULTS} résultats ou plus, donc peut-être coupés")
+    if not all(invoice.number for invoice in found):
+        raise incoherent(_SEARCH, "une facture sans numéro")
     # Whether the portal compares whole numbers or beginnings is not documented.
     return tuple(item for item in found if invoice_number in (None, "", item.number))
 
@@ -47,7 +49,8 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
     """Every invoice of ours whose status was set in this period, bounds included.
 
     A period with as many results as the portal gives is asked in two halves. Their common bound
-    is in both; an invoice seen in both counts once, as it was seen last.
+    is in both; an invoice seen in both counts once, as it was seen last. An invoice may have no
+    number: a draft that somebody began on the portal's own pages.
 
     Raises:
         ValueError: an instant without offset, or a period that ends before it begins.
@@ -102,10 +105,7 @@ def _search(gateway: Gateway, criteria: Mapping[str, str]) -> tuple[FoundInvoice
     )
     if rows is None:
         return None
-    found = tuple(found_invoice(row) for row in rows)
-    if not all(invoice.number for invoice in found):
-        raise incoherent(_SEARCH, "une facture sans numéro")
-    return found
+    return tuple(found_invoice(row) for row in rows)
 
 
 def _instant(moment: datetime) -> str:

@@ -1,13 +1,20 @@
-"""A Chorus Pro client for tests: made-up credentials, and a clock that only sleeping moves."""
+"""A Chorus Pro client for tests: made-up credentials, a clock that only sleeping moves, answers."""
 
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+import responses
+from requests import PreparedRequest
 
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import ChorusProSettings, Secret
 
 CLIENT_SECRET = "secret-de-l-application"
 PASSWORD = "mot-de-passe-technique"
+ROOT = "https://api.exemple.invalid"
+TOKEN = {"access_token": "jeton-opaque-0123456789", "expires_in": 3600}
 
 
 @dataclass
@@ -31,7 +38,7 @@ class StillClock:
         self.now += seconds
 
 
-def settings(url: str = "https://api.exemple.invalid", /, **changes: object) -> ChorusProSettings:
+def settings(url: str = ROOT, /, **changes: object) -> ChorusProSettings:
     """Settings whose two addresses are on one server."""
     values: dict[str, object] = {
         "token_url": f"{url}/api/oauth/token",
@@ -47,8 +54,33 @@ def settings(url: str = "https://api.exemple.invalid", /, **changes: object) -> 
     return ChorusProSettings(**{**values, **changes})  # type: ignore[arg-type] # any wrong value
 
 
-def client(clock: StillClock, url: str = "https://api.exemple.invalid") -> ChorusPro:
+def client(clock: StillClock, url: str = ROOT) -> ChorusPro:
     """A client that waits on the given clock."""
     return ChorusPro(
         settings(url), monotonic=clock.monotonic, sleep=clock.sleep, clock=clock.now_utc
     )
+
+
+def done(**fields: object) -> dict[str, object]:
+    """A successful answer."""
+    return {"codeRetour": 0, "libelle": "TRA_MSG_00.000", **fields}
+
+
+def paged(
+    rows: list[dict[str, object]], size: int, block: str, field: str
+) -> Callable[[PreparedRequest], tuple[int, Mapping[str, str], str]]:
+    """A server that pages honestly, with pages of its own size."""
+
+    def serve(request: PreparedRequest) -> tuple[int, Mapping[str, str], str]:
+        asked = json.loads(request.body or b"")[block]["pageResultatDemandee"]
+        here = rows[(asked - 1) * size : asked * size]
+        counts = {"pageCourante": asked, "pages": -(-len(rows) // size), "total": len(rows)}
+        return 200, {}, json.dumps(done(**{field: here}, parametresRetour=counts))
+
+    return serve
+
+
+def sent(api: responses.RequestsMock, url: str) -> list[dict[str, object]]:
+    """The bodies an operation received."""
+    calls = [call.request for call in api.calls if call.request.url == url]
+    return [json.loads(request.body or b"") for request in calls]

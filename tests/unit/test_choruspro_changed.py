@@ -1,20 +1,19 @@
 """News by period: everything that changed, once, whatever the portal cuts."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import responses
 from requests import PreparedRequest
 
-from tests.portal_client import StillClock, client
+from tests.portal_client import ROOT
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_search import MOST_RESULTS
 
-ROOT = "https://api.exemple.invalid"
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
 END = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -53,22 +52,6 @@ class Register:
             "parametresRetour": {"total": len(rows), "pageCourante": rank},
         }
         return 200, {}, json.dumps(answer)
-
-
-@pytest.fixture
-def api() -> Iterator[responses.RequestsMock]:
-    """Chorus Pro, scripted; tokens are given for the asking."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.post(f"{ROOT}/api/oauth/token", json={"access_token": "un", "expires_in": 3600})
-        yield mock
-
-
-@pytest.fixture
-def portal() -> Iterator[ChorusPro]:
-    """Its client."""
-    made = client(StillClock())
-    yield made
-    made.close()
 
 
 def test_changes_of_a_period_are_read_exactly(

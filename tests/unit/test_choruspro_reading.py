@@ -1,59 +1,31 @@
-"""What the portal holds: an invoice, its document, its report as a PDF."""
+"""What became of a file and its invoices: reports, what is held, documents, histories."""
 
 import base64
 import json
-from collections.abc import Iterator
 
 import pytest
 import responses
 
-from tests.portal_client import StillClock, client
+from tests.portal_client import ROOT, TOKEN, StillClock, client, done, sent
 from tests.scripted_server import reply, serving
 from worker.errors import PortalAnswerError, PortalDown
 from worker.money import Money
-from worker.portals import BuyerStatus, HeldInvoice
+from worker.portals import BuyerStatus, FluxState, HeldInvoice
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_http import MOST_BYTES
 
-ROOT = "https://api.exemple.invalid"
 HELD = f"{ROOT}/cpro/factures/v1/consulter/fournisseur"
 DOWNLOAD = f"{ROOT}/cpro/factures/v1/telecharger/groupe"
+REPORT = f"{ROOT}/cpro/transverses/v1/consulterCRDetaille"
+HISTORY = f"{ROOT}/cpro/factures/v1/consulter/historique"
 RECEIPT = f"{ROOT}/cpro/transverses/v1/consulterCR"
-TOKEN = {"access_token": "jeton-opaque-0123456789", "expires_in": 3600}
 FLUX = "CPP0011117000000000425903"
 PDF = b"%PDF-1.7 un document"
-
-
-@pytest.fixture
-def api() -> Iterator[responses.RequestsMock]:
-    """Chorus Pro, scripted; tokens are given for the asking."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.post(f"{ROOT}/api/oauth/token", json=TOKEN)
-        yield mock
-
-
-@pytest.fixture
-def portal() -> Iterator[ChorusPro]:
-    """Its client."""
-    made = client(StillClock())
-    yield made
-    made.close()
-
-
-def done(**fields: object) -> dict[str, object]:
-    """A successful answer."""
-    return {"codeRetour": 0, "libelle": "GCU_MSG_01_000", **fields}
 
 
 def in_base64(content: bytes) -> str:
     """A file as JSON carries it."""
     return base64.b64encode(content).decode()
-
-
-def sent(api: responses.RequestsMock, url: str) -> list[object]:
-    """The bodies an operation received."""
-    calls = [call.request for call in api.calls if call.request.url == url]
-    return [json.loads(request.body or b"") for request in calls]
 
 
 def test_held_invoice_is_read_exactly(api: responses.RequestsMock, portal: ChorusPro) -> None:
@@ -202,3 +174,88 @@ def test_operation_that_says_no_with_a_400_is_heard(
     answer = {"codeRetour": 20001, "libelle": "POQ_MSG_01.003 - Flux introuvable."}
     api.post(RECEIPT, json=answer, status=status)
     assert portal.receipt(FLUX) is None
+
+
+def test_report_just_after_a_deposit_is_pending(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """An unknown flux may only be young (§2.2)."""
+    label = "POQ_MSG_01.003 - Flux introuvable."
+    api.post(REPORT, json={"codeRetour": 20001, "libelle": label})
+    report = portal.integration_report(FLUX)
+    assert (report.state, report.raw_state) == (FluxState.PENDING, label)
+
+
+def test_same_code_with_another_label_is_an_error(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """20001 means other things too: only "introuvable" is patience."""
+    api.post(REPORT, json={"codeRetour": 20001, "libelle": "GDP_MSG_11.005"})
+    with pytest.raises(PortalAnswerError):
+        portal.integration_report(FLUX)
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_partial_report_keeps_every_error(
+    api: responses.RequestsMock, portal: ChorusPro, *, as_list: bool
+) -> None:
+    """The official sample prints the list of one as an object; both read the same."""
+    error = {
+        "identifiantDestinataire": "00000000005734",
+        "identifiantFournisseur": 5719,
+        "libelleErreurDP": "L'identifiant fournisseur n'est pas reference. ",
+        "numeroDP": "F1110_NBO050740100",
+    }
+    listed = [error] if as_list else error
+    api.post(REPORT, json=done(etatCourantDepotFlux="IN_INTEGRE_PARTIEL", listeErreurDP=listed))
+    report = portal.integration_report(FLUX)
+    assert report.state is FluxState.PARTIAL
+    assert [(e.invoice_number, e.supplier, e.recipient) for e in report.errors] == [
+        ("F1110_NBO050740100", "00000000005719", "00000000005734")
+    ]
+    assert report.text == "L'identifiant fournisseur n'est pas reference."
+    assert json.loads(report.raw)["etatCourantDepotFlux"] == "IN_INTEGRE_PARTIEL"
+
+
+def test_rejected_file_keeps_the_technical_error(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """A schema error names no invoice, and has its own code."""
+    errors = [{"natureErreur": "ERR_XSD", "codeErreur": "ERR_XSD_001", "libelleErreur": "cvc"}]
+    api.post(REPORT, json=done(etatCourantDepotFlux="IN_REJETE", listeErreurTechnique=errors))
+    (error,) = portal.integration_report(FLUX).errors
+    assert (error.code, error.text, error.invoice_number) == ("ERR_XSD_001", "cvc", "")
+
+
+@pytest.mark.parametrize("word", ["VALIDE", "", "IN_INTEGRE_BIS", "QP_IRRECEVABLE"])
+def test_unknown_state_is_shown_not_guessed(
+    api: responses.RequestsMock, portal: ChorusPro, word: str
+) -> None:
+    """A word nobody knows is neither success nor failure."""
+    api.post(REPORT, json=done(etatCourantDepotFlux=word))
+    report = portal.integration_report(FLUX)
+    assert (report.state, report.raw_state) == (FluxState.UNRECOGNISED, word)
+
+
+def test_history_takes_no_order_for_granted(api: responses.RequestsMock, portal: ChorusPro) -> None:
+    """The current status is the one the portal calls current; entries keep their words."""
+    statuses = [
+        {"histoStatutCode": "DEPOSEE", "histoStatutDatePassage": "2018-04-19 11:08"},
+        {
+            "histoStatutCode": "REJETEE",
+            "histoStatutDatePassage": "2018-04-20 09:00",
+            "histoStatutCommentaire": "Montant erroné",
+            "histoStatutUtilisateurNom": "MARTIN",
+        },
+        {"histoStatutCode": "NOUVEAU", "histoStatutDatePassage": None},
+    ]
+    blocks = {"histoStatut": statuses}
+    api.post(HISTORY, json=done(statutCourantCode="MANDATEE", historiquesDesStatuts=blocks))
+    history = portal.history(7)
+    assert (history.cpp_id, history.status) == (7, BuyerStatus.APPROVED)
+    assert [(e.raw_status, e.status, e.at, e.comment) for e in history.entries] == [
+        ("DEPOSEE", BuyerStatus.IN_PROGRESS, "2018-04-19 11:08", ""),
+        ("REJETEE", BuyerStatus.REJECTED, "2018-04-20 09:00", "Montant erroné"),
+        ("NOUVEAU", BuyerStatus.UNRECOGNISED, "", ""),
+    ]
+    assert "MARTIN" not in f"{history}"

@@ -1,10 +1,14 @@
-"""One sandbox process for all contract tests."""
+"""One sandbox process for all contract tests, and each portal in turn."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.sandbox import Sandbox, running
+from tests.contract.portals import Buyer, Portals, in_memory
+from tests.contract.sandbox import Sandbox, choruspro, running
+from worker.portals import Portal
+from worker.portals.choruspro_settings import Secret
+from worker.portals.memory import Condition
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +16,39 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox."""
     with running(tmp_path_factory.mktemp("sandbox") / "sandbox.db") as started:
         yield started
+
+
+@pytest.fixture(params=["memory", "sandbox"])
+def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
+    """Each implementation in turn."""
+    if request.param == "memory":
+        locked_out = in_memory()
+        locked_out.condition = Condition.CLOSED_TO_US
+        usable = in_memory()
+        yield Portals(
+            usable=usable,
+            buyer=lambda found, status, comment: usable.decide(found.number, status, comment),
+            locked_out=(locked_out,),
+        )
+        return
+    sandbox: Sandbox = request.getfixturevalue("sandbox")
+    clients = (
+        choruspro(sandbox.url),
+        choruspro(sandbox.url, client_secret=Secret("un-autre-secret")),
+        choruspro(sandbox.url, technical_password=Secret("un-autre-mot-de-passe")),
+    )
+    yield Portals(usable=clients[0], buyer=sandbox.decide, locked_out=clients[1:])
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def portal(portals: Portals) -> Portal:
+    """The one that works."""
+    return portals.usable
+
+
+@pytest.fixture
+def buyer(portals: Portals) -> Buyer:
+    """What decides at the buyer's."""
+    return portals.buyer

@@ -108,8 +108,9 @@ def test_folder_too_big_for_the_portal_is_refused(
 ) -> None:
     """Its 413 is an answer, asked once."""
     api.post(DOWNLOAD, status=413)
-    with pytest.raises(PortalAnswerError, match="HTTP 413"):
+    with pytest.raises(PortalAnswerError, match="HTTP 413") as caught:
         portal.download(7)
+    assert "ne servirait à rien" in caught.value.remedy
     assert len(sent(api, DOWNLOAD)) == 1
 
 

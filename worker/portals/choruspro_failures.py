@@ -5,6 +5,8 @@ from worker.portals.choruspro_http import HttpAnswer, NoAnswer
 from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, describe
 
+_IN_VAIN = "Recommencer ne servirait à rien : voyez sur le portail, et signalez ce message."
+
 
 def failure(route: str, outcome: Outcome, judgement: Judgement, *, remedy: str = "") -> WorkerError:
     """The error of a call that did not work: PortalDown, PortalAnswerError, PortalAccessRefused.
@@ -17,14 +19,14 @@ def failure(route: str, outcome: Outcome, judgement: Judgement, *, remedy: str =
     """
     match judgement.verdict:
         case Verdict.UNAUTHORISED:
-            return access_refused(route, outcome)
+            return _access_refused(route, outcome)
         case Verdict.THROTTLED | Verdict.UNAVAILABLE:
             return down(outcome)
         case Verdict.NOT_SENT if isinstance(outcome, NoAnswer):
             return down(outcome)
         case Verdict.REFUSED:
-            said = describe(judgement.content) or _status(outcome)
-            return _refused(route, said, remedy)
+            said = describe(judgement.content)
+            return _refused(route, said or _status(outcome), remedy or ("" if said else _IN_VAIN))
         case Verdict.NOT_SENT | Verdict.UNKNOWN | Verdict.DONE:
             return PortalAnswerError(
                 f"Réponse inexploitable de Chorus Pro à {route}"
@@ -57,7 +59,15 @@ def down(outcome: Outcome) -> PortalDown:
     )
 
 
-def access_refused(route: str, outcome: Outcome) -> PortalAccessRefused:
+def incoherent(route: str, what: str) -> PortalAnswerError:
+    """The error for an answer that contradicts itself: nothing may be concluded from it."""
+    return PortalAnswerError(
+        f"Réponse incohérente de Chorus Pro à {route} : {what}.",
+        "Rien n'en est conclu : réessayez plus tard.",
+    )
+
+
+def _access_refused(route: str, outcome: Outcome) -> PortalAccessRefused:
     """The gateway turned us away, a renewed token included."""
     match outcome:
         case HttpAnswer(status=401):
@@ -79,14 +89,6 @@ def access_refused(route: str, outcome: Outcome) -> PortalAccessRefused:
                 f"PISTE n'a pas trouvé de jeton dans la demande {route}{_status(outcome)}.",
                 "Vérifiez que le serveur mandataire (proxy) laisse passer l'en-tête Authorization.",
             )
-
-
-def incoherent(route: str, what: str) -> PortalAnswerError:
-    """The error for an answer that contradicts itself: nothing may be concluded from it."""
-    return PortalAnswerError(
-        f"Réponse incohérente de Chorus Pro à {route} : {what}.",
-        "Rien n'en est conclu : réessayez plus tard.",
-    )
 
 
 def _refused(route: str, said: str, remedy: str = "") -> PortalAnswerError:

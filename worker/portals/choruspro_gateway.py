@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
 from worker.portals.choruspro_breaker import Breaker
-from worker.portals.choruspro_failures import access_refused, failure
+from worker.portals.choruspro_failures import failure
 from worker.portals.choruspro_http import (
     MOST_BYTES,
     HttpAnswer,
@@ -23,11 +23,11 @@ from worker.portals.choruspro_http import (
     NoAnswer,
     Transport,
 )
-from worker.portals.choruspro_json import JsonObject, integer, read_object
+from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_patience import persist
 from worker.portals.choruspro_settings import ChorusProSettings
 from worker.portals.choruspro_token import PisteToken
-from worker.portals.choruspro_verdict import Outcome, Verdict, judged
+from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, judged, refuses_token
 from worker.portals.pacing import paced
 
 HEALTH = "/cpro/transverses/v1/health-check"
@@ -94,8 +94,8 @@ class Gateway:
         with self._proving:
             if self._token.get() == self._proven:
                 return
-            answer, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
-            health = integer(read_object(answer.body) or {}, "statusCodeValue") or answer.status
+            answer, judgement, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
+            health = integer(judgement.content or {}, "statusCodeValue") or answer.status
             if answer.status != 200 or health != 200:
                 raise PortalAnswerError(
                     f"Le contrôle d'accès de Chorus Pro répond {health} (HTTP {answer.status}).",
@@ -131,7 +131,7 @@ class Gateway:
         body = self._body(route, fields)
         token = self._token.get()
         outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
-        if _refuses_token(outcome):
+        if refuses_token(outcome):
             token = self._renewed(token)
             outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
         return outcome
@@ -139,8 +139,8 @@ class Gateway:
     def _answered(
         self, route: str, fields: Mapping[str, object], *, most_bytes: int, may_refuse: bool
     ) -> JsonObject:
-        answer, _ = self._knock("POST", route, self._body(route, fields), most_bytes)
-        judgement = judged(answer)
+        body = self._body(route, fields)
+        answer, judgement, _ = self._knock("POST", route, body, most_bytes)
         content = judgement.content or {}
         # A refusal by HTTP alone is not the operation's own word (§4.1: some come with a 400).
         said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
@@ -150,8 +150,8 @@ class Gateway:
 
     def _knock(
         self, method: Literal["GET", "POST"], route: str, body: bytes, most_bytes: int
-    ) -> tuple[HttpAnswer, str]:
-        """The answer that the gateway let through, and the token that opened it."""
+    ) -> tuple[HttpAnswer, Judgement, str]:
+        """The answer that the gateway let through, its verdict, and the token that opened it."""
 
         def with_token(token: str) -> HttpAnswer:
             return persist(
@@ -166,12 +166,13 @@ class Gateway:
 
         token = self._token.get()
         answer = with_token(token)
-        if answer.status == 401:
+        if refuses_token(answer):
             token = self._renewed(token)
             answer = with_token(token)
-        if answer.status in (401, 403):
-            raise access_refused(route, answer)
-        return answer, token
+        judgement = judged(answer)
+        if judgement.verdict is Verdict.UNAUTHORISED:
+            raise failure(route, answer, judgement)
+        return answer, judgement, token
 
     def _renewed(self, refused: str) -> str:
         """Another token, in place of one that the API refused."""
@@ -225,15 +226,6 @@ class Gateway:
         if self._settings.user_id is not None and told:
             of_user["idUtilisateurCourant"] = self._settings.user_id
         return json.dumps({**fields, **of_user}).encode()
-
-
-def _refuses_token(outcome: Outcome) -> bool:
-    """Whether this is a plain 401: one that names a flux is doubt, never a reason to repeat."""
-    match outcome:
-        case HttpAnswer(status=401):
-            return judged(outcome).verdict is Verdict.UNAUTHORISED
-        case _:
-            return False
 
 
 def _forms(secret: str) -> set[str]:

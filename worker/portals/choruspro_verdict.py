@@ -94,6 +94,15 @@ def may_pass(outcome: Outcome) -> bool:
     return isinstance(outcome, NoAnswer) or _by_status(outcome) in _MAY_PASS
 
 
+def refuses_token(outcome: Outcome) -> bool:
+    """Whether this is a plain 401: one that shows a trace of success is doubt, not a refusal."""
+    match outcome:
+        case HttpAnswer(status=401):
+            return judged(outcome).verdict is Verdict.UNAUTHORISED
+        case _:
+            return False
+
+
 def describe(content: JsonObject | None) -> str:
     """``libelle`` and ``codeRetour``, to go after another text; empty when there is neither.
 

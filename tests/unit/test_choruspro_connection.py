@@ -7,8 +7,10 @@ from pathlib import Path
 
 import certifi
 import pytest
+import requests
 
 from tests.scripted_server import CERTIFICATE, ScriptedServer, hang_up, raw, reply, serving
+from worker.portals.choruspro_connection import new_session
 from worker.portals.choruspro_http import HttpAnswer, HttpRequest, NoAnswer, Transport
 
 
@@ -127,6 +129,15 @@ def test_certificate_of_another_name_proves_nothing_was_sent(
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "certificat" in outcome.reason
+
+
+def test_verifying_cannot_be_turned_off() -> None:
+    """Even a session that is told not to verify refuses a certificate nobody vouches for."""
+    with serving(reply(b"ok"), tls=True) as server, new_session() as session:
+        session.verify = False
+        with pytest.raises(requests.RequestException):
+            session.post(f"https://127.0.0.1:{server.port}/", data=b"secret", timeout=2)
+        assert server.requests == []
 
 
 def test_trust_withdrawn_from_the_bundle_is_withdrawn_at_once(

@@ -98,7 +98,8 @@ class _Adapter(HTTPAdapter):
         cert: str | tuple[str, str] | None,
     ) -> None:
         try:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+            # Nobody asks for less than verifying; nobody would get it either.
+            super().cert_verify(conn, url, verify or True, cert)  # type: ignore[no-untyped-call]
             if not isinstance(conn, HTTPSConnectionPool):
                 return
             authorities = conn.ca_certs or conn.ca_cert_dir or ""

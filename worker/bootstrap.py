@@ -149,7 +149,8 @@ class Office(Books):
     def depositor(self, portal: Portal) -> Depositor:
         """What deposits."""
         settings = self.configuration.settings.portal
-        limit = settings.connect_timeout_seconds + settings.read_timeout_seconds
+        # The body has its own read timeout, and a 401 is tried once more.
+        limit = 2 * (settings.connect_timeout_seconds + 2 * settings.read_timeout_seconds)
         return Depositor(
             store=self.store,
             portal=portal,

@@ -12,7 +12,8 @@ from tests.portal_client import ROOT
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
 from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_search import MOST_RESULTS
+from worker.portals.choruspro_pages import MOST_ROWS
+from worker.portals.choruspro_search import MOST_RESULTS, USUAL_MOST
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -25,6 +26,7 @@ class Register:
 
     def __init__(self, changes: Mapping[int, datetime]) -> None:
         self.changes = changes
+        self.most = MOST_ROWS
         self.asked: list[tuple[str, str]] = []
 
     def serve(self, request: PreparedRequest) -> tuple[int, Mapping[str, str], str]:
@@ -45,7 +47,7 @@ class Register:
             }
             for cpp_id, at in self.changes.items()
             if since <= at <= until
-        ][: paging["nbResultatsMaximum"]]
+        ][: min(self.most, paging["nbResultatsMaximum"])]
         answer = {
             "codeRetour": 0,
             "listeFactures": rows[(rank - 1) * size : rank * size],
@@ -107,11 +109,32 @@ def test_invoice_on_the_bound_of_two_halves_counts_once(
     assert len(found) == len(set(found)) == MOST_RESULTS
 
 
+@pytest.mark.parametrize("count", [USUAL_MOST, MOST_RESULTS, 3 * MOST_RESULTS])
+def test_a_whole_campaign_in_one_instant_is_read(
+    api: responses.RequestsMock, portal: ChorusPro, count: int
+) -> None:
+    """Thousands integrated at once cannot be split by time: they are asked for all together."""
+    register = Register(dict.fromkeys(range(count), START + timedelta(hours=7)))
+    api.add_callback("POST", SEARCH, register.serve)
+    assert len(portal.changed(START, END)) == count
+
+
+def test_a_portal_that_keeps_its_own_maximum_is_asked_in_parts(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """It gives two hundred results whatever is asked, and does not say that there are more."""
+    step = (END - START) / 500
+    register = Register({rank: START + rank * step for rank in range(500)})
+    register.most = USUAL_MOST
+    api.add_callback("POST", SEARCH, register.serve)
+    assert len(portal.changed(START, END)) == 500
+
+
 def test_minute_with_too_many_changes_is_an_error(
     api: responses.RequestsMock, portal: ChorusPro
 ) -> None:
-    """A thousand changes at one instant cannot be told apart from more: nothing is concluded."""
-    register = Register(dict.fromkeys(range(MOST_RESULTS), START + timedelta(hours=7)))
+    """More changes at one instant than can be read: nothing is concluded."""
+    register = Register(dict.fromkeys(range(MOST_ROWS), START + timedelta(hours=7)))
     api.add_callback("POST", SEARCH, register.serve)
     with pytest.raises(PortalAnswerError, match="en une minute"):
         portal.changed(START, END)

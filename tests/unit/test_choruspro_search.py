@@ -15,6 +15,7 @@ from worker.errors import PortalAnswerError
 from worker.money import Money
 from worker.portals import BuyerStatus
 from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_pages import MOST_ROWS
 from worker.portals.choruspro_search import MOST_RESULTS
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
@@ -81,10 +82,25 @@ def test_search_that_does_not_add_up_is_an_error(
 
 
 def test_search_at_the_limit_may_be_cut(api: responses.RequestsMock, portal: ChorusPro) -> None:
-    """As many results as the maximum we gave may be fewer than there are."""
-    api.post(SEARCH, json=page([row(i) for i in range(MOST_RESULTS)], MOST_RESULTS))
+    """As many results as the maximum we gave may be fewer than there are: more are asked for."""
+    api.post(SEARCH, json=page([row(1)], MOST_RESULTS))
+    api.post(SEARCH, json=page([row(1)], MOST_ROWS))
     with pytest.raises(PortalAnswerError, match="coupés"):
         portal.search(invoice_number="FAC-1")
+    asked = [body["rechercheFactureParFournisseur"] for body in sent(api, SEARCH)]
+    most = [block["nbResultatsMaximum"] for block in asked if isinstance(block, dict)]
+    assert most == [MOST_RESULTS, MOST_ROWS]
+
+
+def test_two_hundred_invoices_of_a_lot_are_believed_when_asked_for_more(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """The portal's usual maximum is suspect once, and not when it answers the same to more."""
+    rows = [row(rank, numeroFacture=f"FAC-{rank}") for rank in range(200)]
+    for answer in (rows[:100], rows[:100], rows[100:]):
+        counts = {"total": 200}
+        api.post(SEARCH, json=done(listeFactures=answer, parametresRetour=counts))
+    assert len(portal.search(flux_number="CPP1")) == 200
 
 
 def test_empty_search_is_an_answer(api: responses.RequestsMock, portal: ChorusPro) -> None:

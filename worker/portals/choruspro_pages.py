@@ -3,14 +3,16 @@
 A short or repeated list must never read as "absent": what does not add up is an error.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from worker.portals.choruspro_failures import incoherent
 from worker.portals.choruspro_gateway import Gateway
 from worker.portals.choruspro_json import JsonObject, child, integer, objects
 
 PAGE_SIZE = 100
-_MOST_PAGES = 200
+MOST_ROWS = 20_000
+"""Of one list: beyond, the pages would not be read to the end."""
+_MOST_PAGES = MOST_ROWS // PAGE_SIZE
 
 
 def all_rows(
@@ -20,7 +22,7 @@ def all_rows(
     *,
     rows: str,
     key: str,
-    too_many: int | None = None,
+    cut_at: Collection[int] = (),
 ) -> list[JsonObject] | None:
     """Every row of a list.
 
@@ -30,7 +32,7 @@ def all_rows(
         page: its body for the page of this rank, from 1.
         rows: the field of the list.
         key: the field that tells rows apart.
-        too_many: a total from which the portal may have cut the list.
+        cut_at: totals at which the portal may have cut the list; so may any beyond the greatest.
 
     Returns:
         None when the list may be cut; what is left of it is not asked.
@@ -47,7 +49,7 @@ def all_rows(
         total = integer(counts, "total")
         if here is None or total is None or announced not in (None, total):
             raise incoherent(route, "une liste ou un total illisible, absent ou changeant")
-        if too_many is not None and total >= too_many:
+        if cut_at and (total in cut_at or total > max(cut_at)):
             return None
         if total and integer(counts, "pageCourante") not in (None, rank):
             raise incoherent(route, f"une autre page que la page {rank}")

@@ -7,14 +7,16 @@ from worker.portals import FoundInvoice
 from worker.portals.choruspro_failures import incoherent
 from worker.portals.choruspro_gateway import Gateway
 from worker.portals.choruspro_json import PARIS
-from worker.portals.choruspro_pages import PAGE_SIZE, all_rows
+from worker.portals.choruspro_pages import MOST_ROWS, PAGE_SIZE, all_rows
 from worker.portals.choruspro_records import found_invoice
 
 MOST_RESULTS = 1000
 """``nbResultatsMaximum``. The portal does not count past it (§2, pagination), so a search that
 reaches it may be cut."""
+USUAL_MOST = 200
+"""Its documented default: were ours ignored, a list of exactly that many would be cut too."""
 SHORTEST_PERIOD = timedelta(minutes=1)
-"""Not split any further."""
+"""Not split any further: asked once more, for as many as can be read."""
 
 _SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
 _MILLISECOND = timedelta(milliseconds=1)
@@ -38,7 +40,9 @@ def matching(
         raise ValueError("a search needs an invoice number or a flux number")
     found = _search(gateway, criteria)
     if found is None:
-        raise incoherent(_SEARCH, f"{MOST_RESULTS} résultats ou plus, donc peut-être coupés")
+        found = _search(gateway, criteria, most=MOST_ROWS)
+    if found is None:
+        raise incoherent(_SEARCH, f"{MOST_ROWS} résultats ou plus, donc peut-être coupés")
     if not all(invoice.number for invoice in found):
         raise incoherent(_SEARCH, "une facture sans numéro")
     # Whether the portal compares whole numbers or beginnings is not documented.
@@ -54,7 +58,8 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 
     Raises:
         ValueError: an instant without offset, or a period that ends before it begins.
-        PortalDown: also when a page is missing, or when one minute has too many results.
+        PortalDown: also when a page is missing, or when one minute has more results than can be
+            read.
     """
     if since.utcoffset() is None or until.utcoffset() is None or since > until:
         raise ValueError("a period goes from one aware instant to a later one")
@@ -67,27 +72,32 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
             "periodeDateHeureEtatCourantAu": _instant(end + _MILLISECOND - timedelta.resolution),
         }
         part = _search(gateway, criteria)
+        if part is None and end - start <= SHORTEST_PERIOD:
+            # A campaign of thousands is integrated in a moment.
+            part = _search(gateway, criteria, most=MOST_ROWS)
+            if part is None:
+                raise incoherent(
+                    _SEARCH,
+                    f"{MOST_ROWS} changements ou plus depuis {_instant(start)} en une minute",
+                )
         if part is not None:
             found |= {invoice.cpp_id: invoice for invoice in part}
             continue
-        if end - start <= SHORTEST_PERIOD:
-            raise incoherent(
-                _SEARCH,
-                f"{MOST_RESULTS} changements ou plus depuis {_instant(start)} en une minute",
-            )
         middle = start + (end - start) / 2
         periods[:0] = [(start, middle), (middle, end)]
     return tuple(found.values())
 
 
-def _search(gateway: Gateway, criteria: Mapping[str, str]) -> tuple[FoundInvoice, ...] | None:
+def _search(
+    gateway: Gateway, criteria: Mapping[str, str], *, most: int = MOST_RESULTS
+) -> tuple[FoundInvoice, ...] | None:
     """The invoices that match; None when there may be more than the portal gives."""
 
     def page(rank: int) -> dict[str, object]:
         return {
             **criteria,
             "rechercheFactureParFournisseur": {
-                "nbResultatsMaximum": MOST_RESULTS,
+                "nbResultatsMaximum": most,
                 "pageResultatDemandee": rank,
                 "nbResultatsParPage": PAGE_SIZE,
                 "triColonne": "NumeroFacture",
@@ -101,7 +111,7 @@ def _search(gateway: Gateway, criteria: Mapping[str, str]) -> tuple[FoundInvoice
         page,
         rows="listeFactures",
         key="identifiantFactureCPP",
-        too_many=MOST_RESULTS,
+        cut_at=(most,) if most == MOST_ROWS else (USUAL_MOST, most),
     )
     if rows is None:
         return None

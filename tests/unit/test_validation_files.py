@@ -13,6 +13,7 @@ from tests.validation_samples import changed, cii_xml, ubl_xml
 from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
+from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files import FileKind, Verdict, validate_file
 
 UBL = ubl_xml()
@@ -288,6 +289,15 @@ def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> Non
     """The XSD takes any year and a time zone; a receiver does not."""
     content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
     assert "UBL-DATE" in verdict_on(tmp_path, content, None)
+
+
+def test_dates_and_amounts_are_looked_at_once_the_schema_accepts(tmp_path: Path) -> None:
+    """Where the structure is wrong, what stands in it is not read: no list without end."""
+    many = changed(UBL, "<cbc:IssueDate>", "<cbc:IssueDate/>" * 500 + "<cbc:IssueDate>")
+    verdict, _kind, *codes = verdict_on(tmp_path, many, None)
+    assert verdict == Verdict.INVALID
+    assert 0 < len(codes) <= MAX_FINDINGS
+    assert {code.partition("-")[0] for code in codes} == {"XSD"}
 
 
 def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:

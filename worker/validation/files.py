@@ -22,8 +22,8 @@ from worker.validation.service import ValidationService
 from worker.validation.sheets import Sheet
 from worker.validation.xml import MAX_BYTES, parse_xml
 
-TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII})
-"""Rules that allow sums a cent off for each line."""
+TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
+"""Rules that allow sums a cent off for each line (BR-FREXT-CO-10, BR-FXEXT-CO-10)."""
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
 
@@ -112,9 +112,10 @@ def validate_file(
     if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
-    findings = (*wrong_dates(tree), *_all(reports))
+    findings = tuple(_all(reports))
     if reports[0].valid:
-        findings += tuple(wrong_amounts(tree, tolerant=not TOLERANT.isdisjoint(claim.rules)))
+        # Their place is certain only where the schema found the structure right.
+        findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
     sound = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,
@@ -123,6 +124,11 @@ def validate_file(
         reports=reports,
         findings=(*claim.findings, *findings),
     )
+
+
+def is_tolerant(claim: Claim) -> bool:
+    """Whether the rules that a document claims allow sums a cent off for each line."""
+    return not TOLERANT.isdisjoint(claim.rules)
 
 
 def _verdict(claim: Claim, *, sound: bool) -> Verdict:

@@ -14,7 +14,7 @@ from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
 from worker.validation.bounds import MAX_FINDINGS
-from worker.validation.files import FileKind, Verdict, validate_file
+from worker.validation.files import FileKind, FileVerdict, Verdict, validate_file
 
 UBL = ubl_xml()
 CII = cii_xml()
@@ -78,6 +78,73 @@ def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind:
 def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
     """A claim whose calculation rules are not here is said to be incompletely checked."""
     assert verdict_on(tmp_path, content) == [Verdict.INCONCLUSIVE, kind, "CLAIM-UNKNOWN"]
+
+
+REFORM = (FILES / "two-lines.ctc-fr.cii.xml").read_bytes()
+NOTES = re.compile(rb"<ram:IncludedNote>.*?</ram:IncludedNote>", re.DOTALL)
+
+
+def test_the_dialect_of_the_reform_in_a_factur_x_passes_all_its_rules(tmp_path: Path) -> None:
+    """Its BT-24 is that of any Factur-X EXTENDED: it is known by what it holds."""
+    path = tmp_path / "facture"
+    path.write_bytes(REFORM)
+    answer = validate_file(path, service())
+    assert (answer.verdict, answer.kind) == (Verdict.VALID, FileKind.CII_REFORM)
+    assert [rules for rules in ("CTC-FR", "BR-FR") if not names(answer, rules)] == []
+
+
+def names(answer: FileVerdict, rules: str) -> list[str]:
+    """The rule sets that were run and have these words in their name."""
+    return [report.rule_set.name for report in answer.reports if rules in report.rule_set.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NOTES.sub(b"", REFORM),
+        changed(REFORM, ">S1</ram:ID>", ">ZZ</ram:ID>"),
+    ],
+    ids=["notes", "framework"],
+)
+def test_what_the_reform_demands_is_missed_in_a_factur_x(tmp_path: Path, content: bytes) -> None:
+    """Without one of its marks, the others still tell the dialect, whose rules refuse."""
+    verdict, _kind, *codes = verdict_on(tmp_path, content, None)
+    assert verdict == Verdict.INVALID
+    assert any(code.startswith("BR-FR") for code in codes)
+
+
+EXTENDED = changed(CII, "2017<", "2017#conformant#urn:factur-x.eu:1p0:extended<")
+
+
+def with_note(code: str) -> bytes:
+    """A Factur-X EXTENDED with one coded note more."""
+    content = f"<ram:Content>x</ram:Content><ram:SubjectCode>{code}</ram:SubjectCode>"
+    note = f"<ram:IncludedNote>{content}</ram:IncludedNote>"
+    return changed(EXTENDED, "<ram:IncludedNote>", f"{note}<ram:IncludedNote>")
+
+
+def with_address() -> bytes:
+    """A Factur-X EXTENDED whose buyer has an electronic address of the reform's directory."""
+    address = '<ram:URIID schemeID="0225">999000078</ram:URIID>'
+    block = f"<ram:URIUniversalCommunication>{address}</ram:URIUniversalCommunication>"
+    return changed(EXTENDED, "</ram:BuyerTradeParty>", f"{block}</ram:BuyerTradeParty>")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [changed(EXTENDED, ">A1</ram:ID>", ">B2</ram:ID>"), with_note("ADN"), with_address()],
+    ids=["framework", "note", "address"],
+)
+def test_each_mark_tells_the_dialect_of_the_reform(tmp_path: Path, content: bytes) -> None:
+    """Any one of them brings its rules, which an invoice of direct deposit does not pass."""
+    verdict, kind, *_codes = verdict_on(tmp_path, content, None)
+    assert (verdict, kind) == (Verdict.INVALID, FileKind.CII_REFORM)
+
+
+@pytest.mark.parametrize("code", ["PMT", "PMD", "AAB"])
+def test_a_coded_note_of_before_is_not_the_reform(tmp_path: Path, code: str) -> None:
+    """French invoices had these codes before: an EXTENDED one is not held to other rules."""
+    assert verdict_on(tmp_path, with_note(code), None) == [Verdict.VALID, FileKind.CII_FACTURX]
 
 
 @pytest.mark.parametrize("profile", [None, "chorus"])

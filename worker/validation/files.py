@@ -48,6 +48,7 @@ class FileKind(StrEnum):
     CHORUS_UBL = "facture ou avoir, UBL propre à Chorus Pro"
     CII = "facture CII"
     CII_EN16931 = "facture CII, profil EN 16931"
+    CII_REFORM = "facture CII, Factur-X EXTENDED de la réforme"
     CII_FACTURX = "facture CII, autre profil Factur-X"
     FACTURX = "PDF Factur-X"
     HYBRID_PDF = "PDF hybride, d'un profil inconnu ici"
@@ -238,7 +239,13 @@ def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
         case _ if hybrid:
             return FileKind.FACTURX
         case _:
-            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
+            return _cii_kind(claim)
+
+
+def _cii_kind(claim: Claim) -> FileKind:
+    if Sheet.BR_FR_CII in claim.rules:
+        return FileKind.CII_REFORM
+    return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
 
 
 def _not_a_file(path: Path) -> WrongUse:

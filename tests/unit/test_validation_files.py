@@ -9,7 +9,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from tests.validation_samples import changed, cii_xml, ubl_xml
+from tests.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
@@ -54,8 +54,7 @@ def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> 
         (b"\xef\xbb\xbf" + UBL, FileKind.UBL_INVOICE),
         (UBL.decode().replace("UTF-8", "UTF-16").encode("utf-16"), FileKind.UBL_INVOICE),
         (CII, FileKind.CII_EN16931),
-        (pdf("factur-x.xml", CII), FileKind.FACTURX),
-        (pdf("zugferd-invoice.xml", CII), FileKind.FACTURX),
+        (facturx_pdf(CII), FileKind.FACTURX),
         (
             changed(CII, "en16931:2017<", "en16931:2017#conformant#urn:factur-x.eu:1p0:extended<"),
             FileKind.CII_FACTURX,
@@ -72,7 +71,7 @@ def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind:
     [
         (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
         (changed(UBL, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.UBL_INVOICE),
-        (pdf("xrechnung.xml", changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+        (facturx_pdf(changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
     ],
 )
 def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
@@ -339,7 +338,7 @@ def test_the_invoice_of_a_pdf_is_the_only_file_that_has_its_name(
     tmp_path: Path, names: tuple[tuple[str, str], ...], code: str
 ) -> None:
     """By its key or its file name, in any case; two such files are no invoice anybody can trust."""
-    assert verdict_on(tmp_path, named(*names))[-1] == (code or FileKind.FACTURX)
+    assert verdict_on(tmp_path, named(*names))[1] == (code or FileKind.FACTURX)
 
 
 def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from worker.validation import Report
 from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import EN16931, Claim, Rules, read_claim
 from worker.validation.dates import wrong_dates
-from worker.validation.embedded import embedded_xml
+from worker.validation.embedded import Hybrid, read_hybrid
 from worker.validation.facts import NAMESPACES, check_facts, is_credit_note
 from worker.validation.schemas import Schema
 from worker.validation.service import ValidationService
 from worker.validation.sheets import Sheet
+from worker.validation.wrapping import wrong_wrapping
 from worker.validation.xml import MAX_BYTES, parse_xml
 
 TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
@@ -54,6 +55,13 @@ class FileKind(StrEnum):
     HYBRID_PDF = "PDF hybride, d'un profil inconnu ici"
 
 
+class Unchecked(StrEnum):
+    """What a verdict on a PDF leaves out, in French."""
+
+    PDFA = "la conformité à PDF/A-3 dans son ensemble (veraPDF la contrôle)"
+    PAGE = "que la page imprimée dit la même chose que le XML"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileVerdict:
     """Everything that was found about one file.
@@ -63,7 +71,8 @@ class FileVerdict:
         kind: what it is, unless unreadable.
         verdict: valid only when every rule set that applies was run and is satisfied.
         reports: one for each rule set, in the order they were run.
-        findings: of the claim, dates, amounts and all reports, or why the file is unreadable.
+        findings: of the claim, the PDF, dates, amounts and all reports, or why the file is
+            unreadable.
     """
 
     path: Path
@@ -71,6 +80,12 @@ class FileVerdict:
     verdict: Verdict
     reports: tuple[Report, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """What no check here says anything of."""
+        hybrid = self.kind in {FileKind.FACTURX, FileKind.HYBRID_PDF}
+        return tuple(Unchecked) if hybrid else ()
 
 
 def validate_file(
@@ -94,9 +109,10 @@ def validate_file(
         )
     try:
         content = _read(path)
-        hybrid = not _looks_like_xml(content) and b"%PDF-" in content[:1024]
-        if hybrid:
-            content = embedded_xml(content)
+        hybrid: Hybrid | None = None
+        if not _looks_like_xml(content) and b"%PDF-" in content[:1024]:
+            hybrid = read_hybrid(content)
+            content = hybrid.xml
         elif not _looks_like_xml(content):
             raise _unreadable(
                 "FILE-NOT-INVOICE",
@@ -104,7 +120,7 @@ def validate_file(
                 "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
             )
         tree = parse_xml(content)
-        claim = _claim(tree, hybrid=hybrid)
+        claim = _claim(tree, hybrid=hybrid is not None)
     except WrongUse as unreadable:
         return FileVerdict(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
@@ -114,13 +130,15 @@ def validate_file(
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
     findings = tuple(_all(reports))
+    if hybrid is not None:
+        findings += tuple(wrong_wrapping(hybrid.wrapping, claim.profile))
     if reports[0].valid:
         # Their place is certain only where the schema found the structure right.
         findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
     sound = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,
-        kind=_kind(claim, hybrid=hybrid),
+        kind=_kind(claim, hybrid=hybrid is not None),
         verdict=_verdict(claim, sound=sound),
         reports=reports,
         findings=(*claim.findings, *findings),

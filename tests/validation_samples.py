@@ -2,9 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from worker.consumption import MonthlyUse, SourceRow
-from worker.formats import cii, ubl
+from worker.formats import Look, cii, ubl
+from worker.formats.facturx import EN16931_LEVEL, assemble, print_invoice
 from worker.formats.profiles import EN16931_UBL, FACTURX_DIRECT
 from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
 from worker.members import Address, BillingReferences, Member
@@ -89,6 +91,16 @@ def ubl_xml() -> bytes:
 def cii_xml() -> bytes:
     """The invoice in CII, profile EN 16931."""
     return cii.invoice_xml(invoice(), FACTURX_DIRECT)
+
+
+@cache
+def _page() -> bytes:
+    return print_invoice(invoice(), FACTURX_DIRECT, Look())
+
+
+def facturx_pdf(xml: bytes, level: str = EN16931_LEVEL) -> bytes:
+    """A Factur-X that carries an XML, as we make it."""
+    return assemble(_page(), invoice(), xml, level=level)
 
 
 def changed(content: bytes, old: str, new: str, count: int = 1) -> bytes:

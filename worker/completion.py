@@ -15,6 +15,7 @@ from worker.findings import Finding
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, ask_history
 from worker.portals import Portal, SupportingFile
+from worker.signs import hidden_in_french, hidden_sign
 from worker.storage import Store, invoices, journal
 from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 
@@ -120,6 +121,11 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
 def _of_comment(comment: str) -> Iterator[Finding]:
     if not comment.strip():
         yield _finding("le commentaire est vide", 'Dites au membre ce que c\'est : --comment "…".')
+    if sign := hidden_sign(comment.strip()):
+        yield _finding(
+            f"le commentaire contient {hidden_in_french(sign)}",
+            "Retapez-le à la main, sur une seule ligne.",
+        )
     if len(comment.strip()) > LONGEST_COMMENT:
         yield _finding(f"le commentaire dépasse {LONGEST_COMMENT} caractères", "Raccourcissez-le.")
 

@@ -16,9 +16,10 @@ from worker.audit import EventTag
 from worker.credit import NothingToCredit, credit, credited_total, reissue
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding, has_blocking
+from worker.formats.typesetting import unprintable_sign
 from worker.holding import HELD_BY_BUYER, held, hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
-from worker.issuing import Issuer, keep_documents, refuse_unfit, take_number
+from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.period import paris_day
@@ -93,9 +94,10 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
         deposits: whether this installation deposits by itself; else all is exported (Hélios).
 
     Raises:
-        WrongUse: no such invoice, or not so many units.
+        WrongUse: no such invoice, not so many units, or a text that cannot be printed.
         Refused: the state of the invoice, or the directory, does not allow it.
     """
+    _refuse_unprintable(request)
     with issuer.store.reading() as session:
         asked = invoices.named(session, request.number)
         drafted = (
@@ -164,6 +166,19 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
             _hold_back(issuer, session, invoice, note)
     with store.reading() as session:
         return invoices.by_id(session, note_id)
+
+
+def _refuse_unprintable(request: Request) -> None:
+    """Raise WrongUse, which names the option, before anything is worked out."""
+    for label, text, option in (
+        ("Le motif", request.reason, "--reason"),
+        ("L'engagement", request.engagement or "", "--engagement"),
+    ):
+        if sign := unprintable_sign(text):
+            raise WrongUse(
+                f"{label} de l'avoir {cannot_be_printed(sign)}.",
+                f"Retapez {option} sans ce signe.",
+            )
 
 
 def _first(

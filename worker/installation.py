@@ -1,4 +1,7 @@
-"""What ``init`` puts in a new folder: a commented configuration, the grids, an empty database."""
+"""What ``init`` makes: a new folder with a commented configuration, the grids, an empty database.
+
+Or, for a configuration that exists without its data, the database alone.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +10,7 @@ from urllib.parse import quote
 from worker import __version__
 from worker.audit import EventTag
 from worker.books import current_actor, utc_now
+from worker.configuration import Configuration
 from worker.errors import StorageUnavailable
 from worker.resources import shipped
 from worker.storage import Store, create_store, journal
@@ -60,6 +64,19 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
         url = f"sqlite:///{quote(str(database.resolve()))}"
         _first_event(create_store(url, data))
     return Installed(created=tuple(created), kept=tuple(kept))
+
+
+def create_data(configuration: Configuration) -> bool:
+    """Create the database that a configuration names; whether it was not there yet.
+
+    Raises what ``create_store`` raises.
+    """
+    store = create_store(configuration.database_url, configuration.data_folder)
+    with store.reading() as session:
+        if journal.head(session).seq:
+            return False
+    _first_event(store)
+    return True
 
 
 def _first_event(store: Store) -> None:

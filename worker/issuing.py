@@ -6,7 +6,7 @@ caller's transaction: undone, the number was never taken.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from sqlmodel import Session
@@ -102,7 +102,7 @@ def refuse_unfit(invoice: Invoice) -> None:
     )
     if has_blocking(findings):
         raise InvalidDocument(
-            f"Le numéro ou les dates de la facture {invoice.number} ne conviennent pas.",
+            f"Le numéro ou les dates {_of(invoice)} ne conviennent pas.",
             "Corrigez la configuration (numbering, billing.due_days).",
             findings=findings,
         )
@@ -143,12 +143,47 @@ def _checked_with(report: Report) -> CheckedWith:
     )
 
 
-def _cannot_be_printed(sign: str) -> str:
+def cannot_be_printed(sign: str) -> str:
+    """The end of a sentence, in French, about a text that holds a sign no font has."""
     if not sign:
         return "ne peut pas être imprimé"
     seen = f"« {sign} », " if sign.isprintable() else ""
     codes = " ".join(f"U+{ord(one):04X}" for one in sign)
     return f"contient un signe qui ne peut pas être imprimé ({seen}{codes})"
+
+
+def _of(invoice: Invoice) -> str:
+    kind = "de l'avoir" if invoice.is_credit_note else "de la facture"
+    return f"{kind} {invoice.number}"
+
+
+def _holder(invoice: Invoice, sign: str) -> tuple[str, str]:
+    """Which text of an invoice holds a sign, in French, and where a person corrects it."""
+    buyer, seller = invoice.buyer, invoice.seller
+    notes = [note.text for note in invoice.notes]
+    reason = notes[:1] if invoice.is_credit_note else []
+    members = "Corrigez-le dans le fichier des membres, puis réimportez."
+    configuration = "Corrigez-le dans la configuration (syndicat, billing)."
+    tariff = "Corrigez-le dans la grille tarifaire."
+    for field, remedy, texts in (
+        ("le nom du membre", members, [buyer.name]),
+        ("l'adresse du membre", members, astuple(buyer.address)),
+        ("la référence de la convention", members, [invoice.contract]),
+        (
+            "le code service ou l'engagement",
+            "Corrigez-le dans le fichier des références, puis réimportez.",
+            [invoice.service_code, invoice.engagement],
+        ),
+        ("le motif", "Retapez la commande avec un autre motif (--reason).", reason),
+        ("le nom du syndicat", configuration, [seller.name, seller.legal_form]),
+        ("l'adresse du syndicat", configuration, astuple(seller.address)),
+        ("une mention de règlement", configuration, [invoice.payment_terms, *notes]),
+        ("le libellé d'un service", tariff, [line.name for line in invoice.lines]),
+        ("le motif d'exonération", tariff, [line.vat.reason for line in invoice.lines]),
+    ):
+        if sign and any(sign in text for text in texts):
+            return field, remedy
+    return "un texte", "Retirez les caractères inhabituels des données, puis recommencez."
 
 
 def _draw_up(
@@ -157,18 +192,21 @@ def _draw_up(
     try:
         checked = issuer.press(invoice, statement) if ahead is None else ahead.documents.result()
     except Unprintable as error:
+        field, remedy = _holder(invoice, error.sign)
         finding = Finding(
             code="DOC-UNPRINTABLE",
-            message=f"un texte de la facture {_cannot_be_printed(error.sign)}",
-            remedy="Retirez les caractères inhabituels du nom ou de l'adresse, puis réimportez.",
+            message=f"{field} {cannot_be_printed(error.sign)}",
+            remedy=remedy,
         )
+        what = "L'avoir" if invoice.is_credit_note else "La facture"
+        agreed = "imprimé" if invoice.is_credit_note else "imprimée"
         raise InvalidDocument(
-            f"La facture {invoice.number} ne peut pas être imprimée.", findings=(finding,)
+            f"{what} {invoice.number} ne peut pas être {agreed}.", findings=(finding,)
         ) from error
     for one in checked:
         if has_blocking(one.findings):
             raise InvalidDocument(
-                f"Le document {one.document.kind} de la facture {invoice.number} n'est pas valide.",
+                f"Le document {one.document.kind} {_of(invoice)} n'est pas valide.",
                 "Aucun numéro n'a été consommé ; corrigez les données indiquées.",
                 findings=one.findings,
             )

@@ -126,4 +126,4 @@ def _amounts(document: Document) -> tuple[Finding, ...]:
     """The sums and prices that the official rules leave out, as ``validate`` looks at them."""
     if document.kind not in RULES:
         return ()
-    return tuple(wrong_amounts(parse_xml(document.content), tolerant=False))
+    return wrong_amounts(parse_xml(document.content), tolerant=False)

@@ -27,6 +27,7 @@ from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
+from worker.signs import hidden_in_french, hidden_sign
 from worker.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
@@ -36,9 +37,20 @@ NUMBER_LIMIT = 20
 """Characters of an invoice number at Chorus Pro (BT-1, rule G1.05)."""
 NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+")
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99)]
+
+def _legible(value: str) -> str:
+    if sign := hidden_sign(value):
+        raise ValueError(f"ce texte contient {hidden_in_french(sign)} ; retapez-le à la main")
+    return value
 
 
+Legible = AfterValidator(_legible)
+"""One line of which every sign is seen: it is printed, or stands in the XML."""
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99), Legible
+]
+Detail = Annotated[str, StringConstraints(strip_whitespace=True, max_length=99), Legible]
+"""A text that may be absent."""
 Waits = Annotated[tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1)]
 """Minutes between looks: at least one."""
 
@@ -126,16 +138,18 @@ class Syndicat(Section):
     public: bool = True
     """A public body: it may name the service FACTURES_PUBLIQUES of its members."""
     vat_number: Annotated[str, AfterValidator(_vat)] = ""
-    legal_form: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    legal_form: Detail = ""
     """BT-33."""
-    contact_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    contact_name: Detail = ""
     """BT-41: a service, such as « Service facturation »."""
-    contact_phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=30)] = ""
+    contact_phone: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=30), Legible
+    ] = ""
     contact_email: Annotated[
-        str, StringConstraints(pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$", max_length=99)
+        str, StringConstraints(pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$", max_length=99), Legible
     ] = ""
     address: Text
-    complement: Annotated[str, StringConstraints(strip_whitespace=True, max_length=99)] = ""
+    complement: Detail = ""
     postcode: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
     city: Text
     iban: Annotated[str, AfterValidator(_iban)]
@@ -143,7 +157,9 @@ class Syndicat(Section):
     account_name: Text
 
 
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+Sentence = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), Legible
+]
 
 
 class Billing(Section):

@@ -37,6 +37,40 @@ def test_a_fresh_installation_asks_for_the_channel(tmp_path: Path) -> None:
     assert_plain(said, 2, "channel", "comptable public")
 
 
+def test_a_configuration_without_its_data_says_the_command_that_makes_them(tmp_path: Path) -> None:
+    """What is advised is typed as it is, and works; typed again, it changes nothing."""
+    assert run("init", tmp_path / "x").code == 0
+    config = tmp_path / "x" / "worker.toml"
+    config.write_text(f'channel = "helios"\n{config.read_text("utf-8")}', "utf-8")
+    shutil.rmtree(tmp_path / "x" / "donnees")
+    said = run("status", config=config)
+    assert_plain(said, 2, "base de données", f"--config {config} init »")
+    assert run("--config", config, "init").code == 0
+    assert run("status", config=config).code == 0
+    again = run("init", config=config)
+    assert (again.code, "gardées telles quelles" in again.out) == (0, True)
+    assert run("journal", "verify", config=config).code == 0
+
+
+@pytest.mark.parametrize(
+    "asked", [["show"], ["credit", "--reason", "x"], ["resend", "--reason", "x"]]
+)
+def test_a_number_that_cannot_exist_is_an_unknown_number(demo: Path, asked: list[str]) -> None:
+    """Bytes that are no text, or signs that no number has, are typing mistakes like others."""
+    name, *options = asked
+    for number in ("\udcff", "BSN-2026-0000\u0661"):
+        assert_plain(run(name, number, *options, config=demo), 2, "Aucune facture", "status")
+
+
+@pytest.mark.parametrize("hidden, code", [("\u202e", "U+202E"), ("\u200b", "U+200B")])
+def test_a_reason_that_hides_a_sign_is_refused(demo: Path, hidden: str, code: str) -> None:
+    """The journal and the credit note hold what the person saw."""
+    number = "BSN-2026-00001"
+    for asked in (("credit", number, "--dry-run"), ("park", "99900007800017", "2025")):
+        said = run(*asked, "--reason", f"erreur{hidden}de saisie", config=demo)
+        assert_plain(said, 2, "Le motif", code)
+
+
 @pytest.mark.parametrize(
     "arguments,words",
     [

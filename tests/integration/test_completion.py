@@ -132,3 +132,11 @@ def test_a_refusal_is_journalled_and_the_state_read_again(desk: Desk, slip: Path
         give(desk, slip)
     assert told(desk)[-1]["outcome"] == "refused"
     assert (desk.one(ONE).status, desk.one(ONE).portal_status) == (S.INTEGRATED, "MANDATEE")
+
+
+def test_a_comment_that_hides_a_sign_is_refused(desk: Desk, slip: Path) -> None:
+    """What the buyer reads is what was typed; nothing is sent nor journalled otherwise."""
+    with pytest.raises(WrongUse) as caught:
+        give(desk, slip, comment="le bon\u202esigné")
+    assert "U+202E" in caught.value.findings[0].message
+    assert told(desk) == []

@@ -1,6 +1,7 @@
 """Credit notes in the books: the right kind for each state, never twice, never by accident."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from worker.audit import EventTag
 from worker.billing_run import MemberResult
 from worker.crediting import Request, draft_credit_note, issue_credit_note
 from worker.demo import STORY
-from worker.document import Document
+from worker.document import Document, Unprintable
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.holding import held, hold_back, let_go
@@ -216,6 +217,44 @@ def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
     assert [i.number for i in desk.invoices() if i.is_credit_note] == []
     note = desk.credit(ONE)
     assert (note.number, note.total) == (NOTE, drafted.draft.totals.payable)
+
+
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (Request(number=ONE, reason="erreur 🙂"), "Le motif de l'avoir contient un signe"),
+        (Request(number=ONE, reason="erreur 日"), "« 日 », U+65E5"),
+        (Request(number=ONE, reason="x", engagement="EJ 日"), "L'engagement de l'avoir contient"),
+    ],
+)
+def test_a_text_that_cannot_be_printed_is_refused_before_anything(
+    held_by_buyer: Desk, asked: Request, words: str
+) -> None:
+    """``--dry-run`` refuses what the command would refuse, and both name the option."""
+    desk = held_by_buyer
+    before = (desk.invoices(), desk.archived(), desk.events())
+    for act in (draft_credit_note, issue_credit_note):
+        with pytest.raises(WrongUse) as caught:
+            act(desk.issuer(), asked, deposits=True)
+        assert words in caught.value.message
+        assert "--" in caught.value.remedy
+    assert (desk.invoices(), desk.archived(), desk.events()) == before
+
+
+def test_a_credit_note_that_cannot_be_printed_is_called_so(held_by_buyer: Desk) -> None:
+    """What only the page finds is said of « l'avoir », with the text that holds the sign."""
+    desk = held_by_buyer
+
+    def render(*_: object) -> Sequence[Document]:
+        raise Unprintable("invoice cannot be printed", "f")
+
+    desk.render = render
+    with pytest.raises(InvalidDocument) as caught:
+        desk.credit(ONE)
+    assert caught.value.message == f"L'avoir {NOTE} ne peut pas être imprimé."
+    (finding,) = caught.value.findings
+    assert finding.message.startswith("le nom du membre contient un signe")
+    assert "membres" in finding.remedy
 
 
 def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) -> None:

@@ -41,6 +41,7 @@ from worker.formats.facturx import assemble, print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.formats.statement_data import statement_xlsx
 from worker.formats.statement_pdf import print_statement
+from worker.formats.typesetting import unprintable_sign
 from worker.invoice import ContactPoint, Invoice, Note
 from worker.money import Money, french
 from worker.statement import Statement
@@ -579,6 +580,12 @@ def test_a_sign_without_font_is_refused() -> None:
     with pytest.raises(Unprintable, match="could not be displayed") as refused:
         render_all(*invoice_of(line(), member=member), Look())
     assert refused.value.sign == "日"
+
+
+def test_a_text_is_tried_on_the_fonts() -> None:
+    """The first sign that no font has is found without any invoice; French has them all."""
+    assert unprintable_sign("erreur 日本 🙂") == "日"
+    assert unprintable_sign("Œuvre d’été n° 3 : 1\u202f296,80\u00a0€ – « révisée »") == ""
 
 
 def test_statement_of_another_amount_or_number_is_refused() -> None:

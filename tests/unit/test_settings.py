@@ -369,3 +369,18 @@ def test_waits_need_at_least_one_look(tmp_path: Path, line: str) -> None:
     key = line.partition(" =")[0]
     mistakes = _mistakes(tmp_path, (line, f"{key} = []"))
     assert set(mistakes) == {f"portal.{key}"}
+
+
+@pytest.mark.parametrize(
+    "old, new, key",
+    [
+        ('city = "Villefictive"', 'city = "Ville\\u200bfictive"', "syndicat.city"),
+        ('late_payment = "En cas', 'late_payment = "En\\u202e cas', "billing.late_payment"),
+        ('recovery_costs = "Aucune ', 'recovery_costs = "Aucune\\n', "billing.recovery_costs"),
+    ],
+)
+def test_a_text_that_hides_a_sign_is_refused(tmp_path: Path, old: str, new: str, key: str) -> None:
+    """What is printed on every invoice is what the configuration shows."""
+    (found,) = _mistakes(tmp_path, (old, new)).items()
+    assert found[0] == key
+    assert "contient un" in found[1].message

@@ -9,11 +9,12 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from tests.validation_samples import changed, cii_xml, ubl_xml
+from tests.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
-from worker.validation.files import FileKind, Verdict, validate_file
+from worker.validation.bounds import MAX_FINDINGS
+from worker.validation.files import FileKind, FileVerdict, Verdict, validate_file
 
 UBL = ubl_xml()
 CII = cii_xml()
@@ -53,8 +54,7 @@ def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> 
         (b"\xef\xbb\xbf" + UBL, FileKind.UBL_INVOICE),
         (UBL.decode().replace("UTF-8", "UTF-16").encode("utf-16"), FileKind.UBL_INVOICE),
         (CII, FileKind.CII_EN16931),
-        (pdf("factur-x.xml", CII), FileKind.FACTURX),
-        (pdf("zugferd-invoice.xml", CII), FileKind.FACTURX),
+        (facturx_pdf(CII), FileKind.FACTURX),
         (
             changed(CII, "en16931:2017<", "en16931:2017#conformant#urn:factur-x.eu:1p0:extended<"),
             FileKind.CII_FACTURX,
@@ -71,12 +71,79 @@ def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind:
     [
         (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
         (changed(UBL, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.UBL_INVOICE),
-        (pdf("xrechnung.xml", changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+        (facturx_pdf(changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
     ],
 )
 def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
     """A claim whose calculation rules are not here is said to be incompletely checked."""
     assert verdict_on(tmp_path, content) == [Verdict.INCONCLUSIVE, kind, "CLAIM-UNKNOWN"]
+
+
+REFORM = (FILES / "two-lines.ctc-fr.cii.xml").read_bytes()
+NOTES = re.compile(rb"<ram:IncludedNote>.*?</ram:IncludedNote>", re.DOTALL)
+
+
+def test_the_dialect_of_the_reform_in_a_factur_x_passes_all_its_rules(tmp_path: Path) -> None:
+    """Its BT-24 is that of any Factur-X EXTENDED: it is known by what it holds."""
+    path = tmp_path / "facture"
+    path.write_bytes(REFORM)
+    answer = validate_file(path, service())
+    assert (answer.verdict, answer.kind) == (Verdict.VALID, FileKind.CII_REFORM)
+    assert [rules for rules in ("CTC-FR", "BR-FR") if not names(answer, rules)] == []
+
+
+def names(answer: FileVerdict, rules: str) -> list[str]:
+    """The rule sets that were run and have these words in their name."""
+    return [report.rule_set.name for report in answer.reports if rules in report.rule_set.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NOTES.sub(b"", REFORM),
+        changed(REFORM, ">S1</ram:ID>", ">ZZ</ram:ID>"),
+    ],
+    ids=["notes", "framework"],
+)
+def test_what_the_reform_demands_is_missed_in_a_factur_x(tmp_path: Path, content: bytes) -> None:
+    """Without one of its marks, the others still tell the dialect, whose rules refuse."""
+    verdict, _kind, *codes = verdict_on(tmp_path, content, None)
+    assert verdict == Verdict.INVALID
+    assert any(code.startswith("BR-FR") for code in codes)
+
+
+EXTENDED = changed(CII, "2017<", "2017#conformant#urn:factur-x.eu:1p0:extended<")
+
+
+def with_note(code: str) -> bytes:
+    """A Factur-X EXTENDED with one coded note more."""
+    content = f"<ram:Content>x</ram:Content><ram:SubjectCode>{code}</ram:SubjectCode>"
+    note = f"<ram:IncludedNote>{content}</ram:IncludedNote>"
+    return changed(EXTENDED, "<ram:IncludedNote>", f"{note}<ram:IncludedNote>")
+
+
+def with_address() -> bytes:
+    """A Factur-X EXTENDED whose buyer has an electronic address of the reform's directory."""
+    address = '<ram:URIID schemeID="0225">999000078</ram:URIID>'
+    block = f"<ram:URIUniversalCommunication>{address}</ram:URIUniversalCommunication>"
+    return changed(EXTENDED, "</ram:BuyerTradeParty>", f"{block}</ram:BuyerTradeParty>")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [changed(EXTENDED, ">A1</ram:ID>", ">B2</ram:ID>"), with_note("ADN"), with_address()],
+    ids=["framework", "note", "address"],
+)
+def test_each_mark_tells_the_dialect_of_the_reform(tmp_path: Path, content: bytes) -> None:
+    """Any one of them brings its rules, which an invoice of direct deposit does not pass."""
+    verdict, kind, *_codes = verdict_on(tmp_path, content, None)
+    assert (verdict, kind) == (Verdict.INVALID, FileKind.CII_REFORM)
+
+
+@pytest.mark.parametrize("code", ["PMT", "PMD", "AAB"])
+def test_a_coded_note_of_before_is_not_the_reform(tmp_path: Path, code: str) -> None:
+    """French invoices had these codes before: an EXTENDED one is not held to other rules."""
+    assert verdict_on(tmp_path, with_note(code), None) == [Verdict.VALID, FileKind.CII_FACTURX]
 
 
 @pytest.mark.parametrize("profile", [None, "chorus"])
@@ -271,7 +338,7 @@ def test_the_invoice_of_a_pdf_is_the_only_file_that_has_its_name(
     tmp_path: Path, names: tuple[tuple[str, str], ...], code: str
 ) -> None:
     """By its key or its file name, in any case; two such files are no invoice anybody can trust."""
-    assert verdict_on(tmp_path, named(*names))[-1] == (code or FileKind.FACTURX)
+    assert verdict_on(tmp_path, named(*names))[1] == (code or FileKind.FACTURX)
 
 
 def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) -> None:
@@ -288,6 +355,15 @@ def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> Non
     """The XSD takes any year and a time zone; a receiver does not."""
     content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
     assert "UBL-DATE" in verdict_on(tmp_path, content, None)
+
+
+def test_dates_and_amounts_are_looked_at_once_the_schema_accepts(tmp_path: Path) -> None:
+    """Where the structure is wrong, what stands in it is not read: no list without end."""
+    many = changed(UBL, "<cbc:IssueDate>", "<cbc:IssueDate/>" * 500 + "<cbc:IssueDate>")
+    verdict, _kind, *codes = verdict_on(tmp_path, many, None)
+    assert verdict == Verdict.INVALID
+    assert 0 < len(codes) <= MAX_FINDINGS
+    assert {code.partition("-")[0] for code in codes} == {"XSD"}
 
 
 def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:

@@ -294,9 +294,15 @@ def _typed_again(number: str, absent: str) -> None:
 
 def _reason(text: str) -> str:
     from worker.errors import WrongUse
+    from worker.signs import hidden_in_french, hidden_sign
 
     if not text.strip():
         raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')
+    if sign := hidden_sign(text.strip()):
+        raise WrongUse(
+            f"Le motif contient {hidden_in_french(sign)}.",
+            "Retapez-le à la main, sur une seule ligne.",
+        )
     return text.strip()
 
 

@@ -174,6 +174,7 @@ def validate(
                         }
                         for report in result.reports
                     ],
+                    "unchecked": [left.name.lower() for left in result.unchecked],
                     "findings": [finding_json(finding) for finding in result.findings],
                 }
                 for file, result in zip(files, results, strict=True)
@@ -187,6 +188,8 @@ def validate(
             kind = f" ({result.kind.value})" if result.kind else ""
             passed = f" — {rules}" if rules else ""
             put(f"{harmless(str(file))}{kind} : {words[result.verdict]}{passed}")
+            if result.unchecked:
+                put(f"  non contrôlé ici : {' ; '.join(result.unchecked)}")
             show_findings(
                 [
                     replace(found, message=f"{found.code} : {found.message}")

@@ -21,12 +21,22 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DOSSIER", help="où installer", show_default=False)
-    ],
+        Path | None, typer.Argument(metavar="[DOSSIER]", help="où installer", show_default=False)
+    ] = None,
+    config: Config = None,
 ) -> None:
-    """Crée un dossier : configuration commentée, tarifs et données vides."""
-    from worker.installation import install
+    """Crée un dossier : configuration commentée, tarifs et données vides.
 
+    Sans DOSSIER, crée la base de données vide que la configuration nomme.
+    """
+    from worker.configuration import find_config, load
+    from worker.installation import create_data, install
+
+    if folder is None:
+        configuration = load(find_config(config))
+        done = "créées, vides" if create_data(configuration) else "déjà là, gardées telles quelles"
+        put(f"Données {done} : {configuration.data_folder}")
+        return
     installed = install(folder)
     for path in installed.created:
         say(f"créé : {path}")

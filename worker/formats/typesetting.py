@@ -54,6 +54,15 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
     return pdf
 
 
+def unprintable_sign(text: str) -> str:
+    """The first sign of a text that no embedded font can print, or nothing; costs a small page."""
+    try:
+        typeset("text", {"text": text}, date(2000, 1, 1))
+    except Unprintable as error:
+        return error.sign
+    return ""
+
+
 def _written(text: str) -> str:
     r"""The text that typst shows with escapes, ``\u{7}`` for the sign U+0007."""
     return re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), text)

@@ -17,6 +17,7 @@ from worker.findings import Finding
 from worker.imports.wording import finding, quoted
 from worker.members import is_valid_siret
 from worker.period import Month
+from worker.signs import hidden_in_french, hidden_sign
 
 MAX_USERS = 1_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -216,12 +217,10 @@ def plain_text(text: str, *, maximum: int, code: str = "IMPORT-TEXT") -> str | F
             value=text,
         )
     line = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in composed).strip()
-    stray = next((sign for sign in line if not sign.isprintable()), None)
-    if stray is not None:
-        shown = "un saut de ligne" if stray in "\r\n" else f"un caractère invisible {_code(stray)}"
+    if stray := hidden_sign(line):
         return finding(
             code,
-            f"{quoted(text)} contient {shown}",
+            f"{quoted(text)} contient {hidden_in_french(stray)}",
             "Ressaisissez la cellule à la main, sur une seule ligne.",
             value=text,
         )
@@ -233,10 +232,6 @@ def plain_text(text: str, *, maximum: int, code: str = "IMPORT-TEXT") -> str | F
             value=text,
         )
     return line
-
-
-def _code(sign: str) -> str:
-    return f"(U+{ord(sign):04X})"
 
 
 def service_code(text: str) -> str | Finding:

@@ -92,7 +92,7 @@ def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS)
     if database is not None and not database.is_file():
         raise ConfigurationError(
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
-            "Créez-la avec « chorus-worker init », ou corrigez data.folder.",
+            "Créez-la avec « chorus-worker init », ou corrigez data.folder dans la configuration.",
         )
     return _up_to_date(Store(_engine(address, busy_seconds), Archive(data_folder / "archive")))
 

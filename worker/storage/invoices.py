@@ -60,7 +60,9 @@ def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:
 
 
 def by_number(session: Session, number: str) -> TrackedInvoice | None:
-    """The invoice that has this number."""
+    """The invoice that has this number; none has one that is not ASCII (Chorus Pro, G1.05)."""
+    if not number.isascii():
+        return None
     row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
     return None if row is None else _tracked(row)
 
@@ -70,10 +72,15 @@ def named(session: Session, number: str) -> TrackedInvoice:
     found = by_number(session, number)
     if found is None:
         raise WrongUse(
-            f"Aucune facture ne porte le numéro {number}.",
+            f"Aucune facture ne porte le numéro {_shown(number)}.",
             "Tapez « status » pour voir les numéros.",
         )
     return found
+
+
+def _shown(number: str) -> str:
+    """A number as it was typed, even in bytes that are no text."""
+    return number.encode("utf-8", "backslashreplace").decode()
 
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:

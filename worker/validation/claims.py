@@ -4,7 +4,7 @@ The claim is the root element and BT-24. A claim whose rules we do not have neve
 successful check: it comes with a finding that blocks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -23,16 +23,15 @@ UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
 FACTURX_RULES: tuple[Rules, ...] = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
 CTC_UBL_RULES: tuple[Rules, ...] = (Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL)
 CTC_CII_RULES: tuple[Rules, ...] = (Schema.CII, Sheet.EXTENDED_CTC_FR_CII, Sheet.BR_FR_CII)
+FACTURX_EXTENDED = f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended"
+FACTURX_EXTENDED_RULES: tuple[Rules, ...] = (Schema.FACTURX_EXTENDED, Sheet.FACTURX_EXTENDED)
 
 _CII: dict[str, tuple[Rules, ...]] = {
     "urn:factur-x.eu:1p0:minimum": (Schema.FACTURX_MINIMUM, Sheet.FACTURX_MINIMUM),
     "urn:factur-x.eu:1p0:basicwl": (Schema.FACTURX_BASIC_WL, Sheet.FACTURX_BASIC_WL),
     f"{EN16931}#compliant#urn:factur-x.eu:1p0:basic": (Schema.FACTURX_BASIC, Sheet.FACTURX_BASIC),
     EN16931: FACTURX_RULES,
-    f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended": (
-        Schema.FACTURX_EXTENDED,
-        Sheet.FACTURX_EXTENDED,
-    ),
+    FACTURX_EXTENDED: FACTURX_EXTENDED_RULES,
     EXTENDED_CTC_FR: CTC_CII_RULES,
 }
 _GUIDELINE = (
@@ -46,6 +45,17 @@ _UBL_ROOTS = {
 }
 
 
+_CONTEXT = "rsm:ExchangedDocumentContext"
+_OF_THE_REFORM = (
+    f"boolean({_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"
+    "[string-length(.) = 2 and contains('BSM', substring(., 1, 1))"
+    " and contains('123456789', substring(., 2, 1))]"
+    " | rsm:ExchangedDocument/ram:IncludedNote[ram:SubjectCode = 'ADN']"
+    " | //ram:URIUniversalCommunication/ram:URIID[@schemeID = '0225'])"
+)
+"""How the reform's dialect shows inside a Factur-X EXTENDED, whose BT-24 does not say it: its
+framework (BR-FR-08), its coded note ADN, or an electronic address of its directory (BR-FR-12).
+PMT, PMD and AAB do not tell: French invoices had them before."""
 _NATIVE = "boolean(//cac:PartyIdentification/cbc:ID[@schemeName = '1'])"
 """How Chorus Pro's own UBL marks a SIRET; EN 16931 has no such attribute."""
 
@@ -81,7 +91,10 @@ def read_claim(tree: etree._ElementTree) -> Claim:
         return _ubl(schema, profile)
     if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice":
         profile = str(root.xpath(_GUIDELINE, namespaces=NAMESPACES)).strip()
-        return _cii(profile)
+        claim = _cii(profile)
+        if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):
+            return replace(claim, rules=(*FACTURX_EXTENDED_RULES, *CTC_CII_RULES))
+        return claim
     raise ValueError(f"neither UBL nor CII: {root.tag!s}")
 
 

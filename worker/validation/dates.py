@@ -7,22 +7,31 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.findings import Finding
-from worker.validation.paths import shorten, where
+from worker.validation.bounds import Fault, placed
+from worker.validation.paths import shorten
 
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
-
-
 _UBL_DATES = (
     "//*[namespace-uri()='urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2' "
     "and substring(local-name(), string-length(local-name()) - 3) = 'Date']"
 )
 
 
-def wrong_dates(tree: etree._ElementTree) -> Iterator[Finding]:
-    """Every date of UBL, and of format 102 in CII (YYYYMMDD), that is not in the calendar.
+def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
+    """The dates of UBL, and of format 102 in CII (YYYYMMDD), that are not in the calendar.
 
     Four digits for the year, and no time zone: nobody knows what a receiver makes of another.
+
+    Args:
+        tree: a document that its schema accepts.
+
+    Returns:
+        A bounded list (bounds.py).
     """
+    return placed(_wrong(tree))
+
+
+def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:
     for code, path, separator, remedy in (
         ("CII-DATE", _DATES, "", "Écrivez l'année, le mois et le jour, en huit chiffres."),
         ("UBL-DATE", _UBL_DATES, "-", "Écrivez AAAA-MM-JJ, sans fuseau horaire."),
@@ -30,7 +39,7 @@ def wrong_dates(tree: etree._ElementTree) -> Iterator[Finding]:
         found = tree.xpath(path)
         for node in found if isinstance(found, list) else ():
             if isinstance(node, _Element) and not _is_date((node.text or "").strip(), separator):
-                yield _wrong_date(code, node, remedy)
+                yield _wrong_date(code, node, remedy), node
 
 
 def _wrong_date(code: str, node: _Element, remedy: str) -> Finding:
@@ -38,7 +47,6 @@ def _wrong_date(code: str, node: _Element, remedy: str) -> Finding:
         code=code,
         message=f"« {shorten(node.text or '')} » n'est pas une date du calendrier.",
         remedy=remedy,
-        where=where(node),
         value=shorten(node.text or ""),
     )
 

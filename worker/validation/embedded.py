@@ -1,21 +1,24 @@
-"""Take the invoice XML out of a hybrid PDF, in a process of its own.
+"""Take the invoice XML out of a hybrid PDF, and what the PDF says of it, in a process of its own.
 
 A PDF may unfold to any size as soon as it is opened, inside a library: only the operating system
-can stop that. ``embedded_xml`` starts this module as a child with bounded memory and time, gives
-it the PDF on standard input and reads the XML on standard output.
+can stop that. ``read_hybrid`` starts this module as a child with bounded memory and time, gives
+it the PDF on standard input and reads, on standard output, a line of JSON and the XML.
 """
 
+import json
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from io import BytesIO
 from typing import Any
 
 from worker.errors import WrongUse
 from worker.findings import Finding
+from worker.validation.wrapping import Wrapping, read_wrapping
 
 XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
 """Embedded files that hold an invoice; order-x.xml is an order."""
@@ -69,8 +72,16 @@ _MESSAGES = {
 }
 
 
-def embedded_xml(pdf: bytes) -> bytes:
-    """The invoice XML inside a PDF.
+@dataclass(frozen=True, slots=True)
+class Hybrid:
+    """An invoice XML and the PDF around it."""
+
+    xml: bytes
+    wrapping: Wrapping
+
+
+def read_hybrid(pdf: bytes) -> Hybrid:
+    """The invoice XML inside a PDF, and the marks around it.
 
     Raises:
         WrongUse: with one finding (``PDF-…``), when there is none or it cannot be read.
@@ -90,13 +101,15 @@ def embedded_xml(pdf: bytes) -> bytes:
     except subprocess.TimeoutExpired:
         raise _unreadable(_Exit.TOO_LARGE) from None
     if child.returncode == _Exit.FOUND:
-        return child.stdout
+        said, _, xml = child.stdout.partition(b"\n")
+        marks = json.loads(said)
+        return Hybrid(xml, Wrapping(**marks | {"actions": tuple(marks["actions"])}))
     try:
-        said = _Exit(child.returncode)
+        reason = _Exit(child.returncode)
     except ValueError:
         # Killed by a bound (signal) or by the library itself: no answer is a refusal.
-        said = _Exit.TOO_LARGE if child.returncode < 0 else _Exit.DAMAGED
-    raise _unreadable(said)
+        reason = _Exit.TOO_LARGE if child.returncode < 0 else _Exit.DAMAGED
+    raise _unreadable(reason)
 
 
 def _unreadable(said: _Exit) -> WrongUse:
@@ -125,7 +138,10 @@ def _invoice_of(document: Any) -> tuple[_Exit, bytes]:  # noqa: ANN401 - pikepdf
     if len(found) != 1:
         return (_Exit.AMBIGUOUS if found else _Exit.NO_XML), b""
     xml = found[0].EF.F.read_bytes()
-    return (_Exit.TOO_LARGE, b"") if len(xml) > MAX_XML else (_Exit.FOUND, xml)
+    if len(xml) > MAX_XML:
+        return _Exit.TOO_LARGE, b""
+    marks = json.dumps(asdict(read_wrapping(document, found[0])))
+    return _Exit.FOUND, marks.encode() + b"\n" + xml
 
 
 def _extract(pdf: bytes) -> tuple[_Exit, bytes]:
@@ -148,8 +164,8 @@ def _main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    said, xml = _extract(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(xml)
+    said, answer = _extract(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
     return said
 

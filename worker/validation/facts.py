@@ -13,6 +13,7 @@ from lxml.etree import _Element
 
 from worker.findings import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet, limits
+from worker.validation.bounds import Fault, placed
 from worker.validation.limits import TRANSFER_CODES, Limit, broken
 
 FACTS_VERSION = "1.0"
@@ -65,8 +66,8 @@ ACCOUNT = Fact(
 )
 ATTACHMENT = Fact(
     limits.ATTACHMENT_NAME,
-    "cac:AdditionalDocumentReference/cac:Attachment/cbc:EmbeddedDocumentBinaryObject/@filename",
-    f"{_AGREEMENT}/ram:AdditionalReferencedDocument/ram:AttachmentBinaryObject/@filename",
+    "cac:AdditionalDocumentReference/cac:Attachment/cbc:EmbeddedDocumentBinaryObject[@filename]",
+    f"{_AGREEMENT}/ram:AdditionalReferencedDocument/ram:AttachmentBinaryObject[@filename]",
 )
 FACTS = (
     Fact(limits.NUMBER, "cbc:ID", "rsm:ExchangedDocument/ram:ID", required=True),
@@ -147,7 +148,8 @@ def check_facts(tree: etree._ElementTree) -> Report:
         tree: the document; its root must be of one of the two syntaxes.
     """
     root = tree.getroot()
-    findings = tuple(_limits(root)) + tuple(_presence(root))
+    # Lines are as many as their author likes: their findings are bounded, those of presence few.
+    findings = placed(_limits(root), _where) + tuple(_absent(root)) + tuple(_presence(root))
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
 
 
@@ -164,15 +166,20 @@ def rule_set() -> RuleSet:
     )
 
 
-def _limits(root: _Element) -> Iterator[Finding]:
+def _limits(root: _Element) -> Iterator[Fault]:
     for fact in FACTS:
-        nodes = _nodes(root, fact)
-        for node in nodes:
-            yield from broken(fact.limit, node.text or "", where=_where(node), of=fact.of)
-        if fact.required and not nodes:
+        for node in _nodes(root, fact):
+            for finding in broken(fact.limit, node.text or "", of=fact.of):
+                yield finding, node
+    for node in _nodes(root, ATTACHMENT):
+        for finding in broken(ATTACHMENT.limit, node.get("filename", "")):
+            yield finding, node
+
+
+def _absent(root: _Element) -> Iterator[Finding]:
+    for fact in FACTS:
+        if fact.required and not _nodes(root, fact):
             yield _missing(fact, root)
-    for name in _texts(root, ATTACHMENT):
-        yield from broken(ATTACHMENT.limit, name, where=_path(root, ATTACHMENT))
 
 
 def _presence(root: _Element) -> Iterator[Finding]:
@@ -215,11 +222,6 @@ def _path(root: _Element, fact: Fact) -> str:
 def _nodes(root: _Element, fact: Fact) -> list[_Element]:
     found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
     return [node for node in found if isinstance(node, _Element)] if isinstance(found, list) else []
-
-
-def _texts(root: _Element, fact: Fact) -> list[str]:
-    found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
-    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def _where(node: _Element) -> str:

@@ -15,15 +15,16 @@ from worker.validation import Report
 from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import EN16931, Claim, Rules, read_claim
 from worker.validation.dates import wrong_dates
-from worker.validation.embedded import embedded_xml
+from worker.validation.embedded import Hybrid, read_hybrid
 from worker.validation.facts import NAMESPACES, check_facts, is_credit_note
 from worker.validation.schemas import Schema
 from worker.validation.service import ValidationService
 from worker.validation.sheets import Sheet
+from worker.validation.wrapping import wrong_wrapping
 from worker.validation.xml import MAX_BYTES, parse_xml
 
-TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII})
-"""Rules that allow sums a cent off for each line."""
+TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
+"""Rules that allow sums a cent off for each line (BR-FREXT-CO-10, BR-FXEXT-CO-10)."""
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
 
@@ -48,9 +49,17 @@ class FileKind(StrEnum):
     CHORUS_UBL = "facture ou avoir, UBL propre à Chorus Pro"
     CII = "facture CII"
     CII_EN16931 = "facture CII, profil EN 16931"
+    CII_REFORM = "facture CII, Factur-X EXTENDED de la réforme"
     CII_FACTURX = "facture CII, autre profil Factur-X"
     FACTURX = "PDF Factur-X"
     HYBRID_PDF = "PDF hybride, d'un profil inconnu ici"
+
+
+class Unchecked(StrEnum):
+    """What a verdict on a PDF leaves out, in French."""
+
+    PDFA = "la conformité à PDF/A-3 dans son ensemble (veraPDF la contrôle)"
+    PAGE = "que la page imprimée dit la même chose que le XML"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +71,8 @@ class FileVerdict:
         kind: what it is, unless unreadable.
         verdict: valid only when every rule set that applies was run and is satisfied.
         reports: one for each rule set, in the order they were run.
-        findings: of the claim, dates, amounts and all reports, or why the file is unreadable.
+        findings: of the claim, the PDF, dates, amounts and all reports, or why the file is
+            unreadable.
     """
 
     path: Path
@@ -70,6 +80,12 @@ class FileVerdict:
     verdict: Verdict
     reports: tuple[Report, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """What no check here says anything of."""
+        hybrid = self.kind in {FileKind.FACTURX, FileKind.HYBRID_PDF}
+        return tuple(Unchecked) if hybrid else ()
 
 
 def validate_file(
@@ -93,9 +109,10 @@ def validate_file(
         )
     try:
         content = _read(path)
-        hybrid = not _looks_like_xml(content) and b"%PDF-" in content[:1024]
-        if hybrid:
-            content = embedded_xml(content)
+        hybrid: Hybrid | None = None
+        if not _looks_like_xml(content) and b"%PDF-" in content[:1024]:
+            hybrid = read_hybrid(content)
+            content = hybrid.xml
         elif not _looks_like_xml(content):
             raise _unreadable(
                 "FILE-NOT-INVOICE",
@@ -103,7 +120,7 @@ def validate_file(
                 "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
             )
         tree = parse_xml(content)
-        claim = _claim(tree, hybrid=hybrid)
+        claim = _claim(tree, hybrid=hybrid is not None)
     except WrongUse as unreadable:
         return FileVerdict(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
@@ -112,17 +129,25 @@ def validate_file(
     if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
-    findings = (*wrong_dates(tree), *_all(reports))
+    findings = tuple(_all(reports))
+    if hybrid is not None:
+        findings += tuple(wrong_wrapping(hybrid.wrapping, claim.profile))
     if reports[0].valid:
-        findings += tuple(wrong_amounts(tree, tolerant=not TOLERANT.isdisjoint(claim.rules)))
+        # Their place is certain only where the schema found the structure right.
+        findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
     sound = all(report.valid for report in reports) and not has_blocking(findings)
     return FileVerdict(
         path=path,
-        kind=_kind(claim, hybrid=hybrid),
+        kind=_kind(claim, hybrid=hybrid is not None),
         verdict=_verdict(claim, sound=sound),
         reports=reports,
         findings=(*claim.findings, *findings),
     )
+
+
+def is_tolerant(claim: Claim) -> bool:
+    """Whether the rules that a document claims allow sums a cent off for each line."""
+    return not TOLERANT.isdisjoint(claim.rules)
 
 
 def _verdict(claim: Claim, *, sound: bool) -> Verdict:
@@ -232,7 +257,13 @@ def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
         case _ if hybrid:
             return FileKind.FACTURX
         case _:
-            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
+            return _cii_kind(claim)
+
+
+def _cii_kind(claim: Claim) -> FileKind:
+    if Sheet.BR_FR_CII in claim.rules:
+        return FileKind.CII_REFORM
+    return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
 
 
 def _not_a_file(path: Path) -> WrongUse:

@@ -14,6 +14,7 @@ from schwifty.exceptions import SchwiftyException
 
 from worker.findings import Finding
 from worker.members import is_valid_siret
+from worker.signs import hidden_sign
 
 PAYMENT_CODES = frozenset({"01", "10", "20", "30", "31", "42", "48", "49", "58", "59", "97"})
 """BT-81, list S2.05."""
@@ -120,7 +121,8 @@ ENGAGEMENT = Limit(
     code="CHORUS-ENGAGEMENT",
     subject="Le numéro d'engagement (BT-13)",
     remedy="Demandez à l'acheteur son numéro d'engagement : 50 caractères au plus.",
-    accepts=_short_text(50),
+    # With a sign that nobody sees, Chorus Pro finds no such engagement.
+    accepts=lambda text: _short_text(50)(text) and not hidden_sign(text),
 )
 CONTRACT = Limit(
     code="CHORUS-CONTRACT",

@@ -23,12 +23,21 @@ def where(element: _Element) -> str:
     steps = []
     node: _Element | None = element
     while node is not None:
-        parent = node.getparent()
-        twins = [] if parent is None else [child for child in parent if child.tag == node.tag]
-        rank = f"[{twins.index(node) + 1}]" if len(twins) > 1 else ""
-        steps.append(short(node.tag) + rank)
-        node = parent
+        steps.append(short(node.tag) + _rank(node))
+        node = node.getparent()
     return f"/{'/'.join(reversed(steps))}, ligne {element.sourceline}"
+
+
+def _rank(node: _Element) -> str:
+    """Its place among the siblings of its name, when it has any; counted without making them."""
+    name = etree.QName(node)
+    before = node.xpath(
+        "count(preceding-sibling::*[local-name()=$name and namespace-uri()=$namespace])",
+        name=name.localname,
+        namespace=name.namespace or "",
+    )
+    alone = before == 0 and next(node.itersiblings(node.tag), None) is None
+    return "" if alone else f"[{int(float(str(before))) + 1}]"
 
 
 def short(tag: str | bytes) -> str:

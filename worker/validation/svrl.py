@@ -6,13 +6,11 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.findings import Finding, Severity, has_blocking
-from worker.money import count
 from worker.validation import Report, RuleSet
+from worker.validation.bounds import bounded
 from worker.validation.french_rules import in_french
 from worker.validation.paths import shorten, where
 
-MAX_FINDINGS = 20
-"""Beyond, a person corrects the first ones and starts again; how many remain is said."""
 MAX_WHERE = 200
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _STEP = re.compile(r"\*:([\w.-]+)\[namespace-uri\(\)='([^']*)'\]")
@@ -42,23 +40,8 @@ def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
             remedy="Vérifiez que le document est une facture du profil qu'il déclare.",
         )
         found = {(finding.code, "", ""): finding}
-    findings = sorted(found.values(), key=lambda finding: finding.severity is Severity.WARNING)
-    return Report(
-        rule_set=rule_set, valid=not has_blocking(findings), findings=tuple(_bounded(findings))
-    )
-
-
-def _bounded(findings: list[Finding]) -> list[Finding]:
-    hidden = len(findings) - MAX_FINDINGS
-    if hidden <= 0:
-        return findings
-    more = Finding(
-        code="RULES-MORE",
-        message=f"{count(hidden, 'autre constat')}, hors de cette liste.",
-        remedy="Corrigez ceux qui y sont, puis recommencez.",
-        severity=Severity.WARNING,
-    )
-    return [*findings[:MAX_FINDINGS], more]
+    findings = bounded(list(found.values()))
+    return Report(rule_set=rule_set, valid=not has_blocking(findings), findings=findings)
 
 
 def _finding(node: _Element, tree: etree._ElementTree) -> Finding:

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from chaos import books
 from chaos.commands import Command, Hanging, Running, start
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation, Secrets
 from chaos.invariants import Both, Breach, Law, at_any_time, at_the_end, changed
-from chaos.killing import Kill
+from chaos.killing import AtInstant, AtPlace, Kill
 from chaos.plan import Action, Plan, Step
 from chaos.portal import PortalProcess
 
@@ -104,17 +104,27 @@ class Campaign:
         self._wait(step.pause)
         url = self.nowhere if step.unreachable else self.portal.url
         self.faults += step.unreachable
+        if isinstance(step.portal_dies, AtPlace):
+            self.portal.condemn(step.portal_dies)
         under_way = [self._start(self._words(step.action, step.pick), step.kill, url)]
         if step.beside is not None:
             words = self._words(step.beside, step.pick)
             under_way.append(self._start(words, step.kill_beside, url))
         if step.portal_dies is not None:
-            time.sleep(step.portal_dies)
-            self.portal.kill()
-            self.portal.start(self.offset)
-            self.faults += 1
+            self._mourn(step.portal_dies, under_way)
         for running in under_way:
             self._end(running)
+
+    def _mourn(self, death: AtPlace | AtInstant, under_way: Sequence[Running]) -> None:
+        """Bring the portal back as soon as it has died, or has not."""
+        if isinstance(death, AtInstant):
+            time.sleep(death.seconds)
+            self.portal.kill()
+        while not self.portal.is_dead() and any(one.is_under_way() for one in under_way):
+            time.sleep(0.002)
+        self.faults += self.portal.is_dead()
+        self.portal.kill()
+        self.portal.start(self.offset)
 
     def _demand(self) -> None:
         """A structure begins to demand an engagement."""

@@ -75,6 +75,10 @@ class Running:
     pid: int
     started: float
 
+    def is_under_way(self) -> bool:
+        """Whether it has not ended yet."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
     def ended(self) -> int | None:
         """Its exit code, once it has ended; None when it was killed. Raises Hanging."""
         kill = self.command.kill

@@ -91,6 +91,16 @@ PLACES: Mapping[str, Place] = {
 """The edges between two facts that must not come apart. docs/chaos.md says which."""
 
 
+PORTAL_PLACES: Mapping[str, Place] = {
+    "flux recorded": Place("worker.sandbox.ledger:Ledger.add_flux", Edge.LEFT, _SENDING),
+    "invoice integrated": Place("worker.sandbox.ledger:Ledger.add_invoice", Edge.LEFT, _ASKING),
+    "verdict given": Place("worker.sandbox.ledger:Ledger.conclude", Edge.LEFT, _ASKING),
+    "search answered": Place("worker.sandbox.ledger:Ledger.search", Edge.LEFT, _LOOKING),
+}
+"""Where the portal dies: what it has written stays, whoever asked hears nothing."""
+_EVERYWHERE = {**PLACES, **PORTAL_PLACES}
+
+
 @dataclass(frozen=True, slots=True)
 class AtPlace:
     """The n-th passage of a named place."""
@@ -135,7 +145,7 @@ def arm(kill: Kill | None) -> None:
                 if count == nth:
                     _die()
 
-            _profile(_at_place({place: PLACES[place]}, then))
+            _profile(_at_place({place: _EVERYWHERE[place]}, then))
         case AtCall(nth=nth):
             _profile(_at_call(nth))
         case AtInstant() | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from chaos.killing import PLACES, AtCall, AtInstant, AtPlace, Kill
+from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill
 
 TURNS = (
     datetime(2024, 12, 31, 23, tzinfo=UTC),
@@ -75,7 +75,7 @@ class Step:
         pause: the time that passes before it.
         beside: a second worker on the same database, started at the same moment.
         unreachable: nobody answers at the portal's address meanwhile.
-        portal_dies: real seconds after which the portal dies; it is back at once.
+        portal_dies: where the portal dies meanwhile; it is back at once.
         pick: which invoice, of those the action may be about, from 0 to 1.
     """
 
@@ -85,7 +85,7 @@ class Step:
     beside: Action | None = None
     kill_beside: Kill | None = None
     unreachable: bool = False
-    portal_dies: float | None = None
+    portal_dies: AtPlace | AtInstant | None = None
     pick: float = 0
 
 
@@ -152,13 +152,20 @@ def _step(chance: random.Random, members: int) -> Step:
         beside=beside,
         kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
         unreachable=chance.random() < 0.04,
-        portal_dies=chance.uniform(0, 0.3) if chance.random() < 0.1 else None,
+        portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
         pick=chance.random(),
     )
 
 
 def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
     return chance.choices(tuple(Action), weights)[0]
+
+
+def _portal_kill(chance: random.Random, action: Action, members: int) -> AtPlace | AtInstant | None:
+    places = [name for name, place in PORTAL_PLACES.items() if action.value in place.commands]
+    if not places or chance.random() < 0.3:
+        return AtInstant(chance.uniform(0, 0.3))
+    return AtPlace(chance.choice(places), chance.randint(1, members))
 
 
 def _kill(chance: random.Random, action: Action, members: int) -> Kill | None:

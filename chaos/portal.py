@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
+from chaos.killing import AtPlace, arm
 from worker.sandbox.__main__ import main
 
 
@@ -64,8 +65,18 @@ class PortalProcess:
 
     def move_clock(self, offset: timedelta) -> None:
         """Let it be at the date that the commands are at."""
-        os.write(self._pipes[0], f"{offset.total_seconds()}\n".encode())
-        self._heard()
+        self._order(clock=offset.total_seconds())
+
+    def condemn(self, kill: AtPlace) -> None:
+        """Let it die there."""
+        self._order(place=kill.place, nth=kill.nth)
+
+    def is_dead(self) -> bool:
+        """Whether it died, where it was to or because it was killed."""
+        return (
+            not self._pid
+            or os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        )
 
     def kill(self) -> None:
         """End it at once, in the middle of whatever it does; harmless when it has ended."""
@@ -86,6 +97,11 @@ class PortalProcess:
         )
         with urlopen(request, timeout=30) as answer:  # noqa: S310 - same
             answer.read()
+
+    def _order(self, **order: object) -> None:
+        os.write(self._pipes[0], json.dumps(order).encode() + b"\n")
+        if self._heard() != "done\n":
+            raise PortalFailed(f"the sandbox does not obey: see {self.log}")
 
     def _heard(self) -> str:
         line = b""
@@ -114,9 +130,13 @@ class PortalProcess:
 
 
 def _obey(orders: int, clock: Clock) -> None:
-    """Move the clock at each order; end when whoever gives them is gone."""
+    """Do what is ordered; end when whoever gives the orders is gone."""
     with os.fdopen(orders) as lines, suppress(OSError):
         for line in lines:
-            clock.move(timedelta(seconds=float(line)))
-            os.write(1, b"moved\n")
+            order = json.loads(line)
+            if "clock" in order:
+                clock.move(timedelta(seconds=order["clock"]))
+            else:
+                arm(AtPlace(order["place"], order["nth"]))
+            os.write(1, b"done\n")
     os._exit(0)

@@ -8,20 +8,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from chaos import books
 from chaos.commands import Command, Hanging, Running, start
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation, Secrets
-from chaos.invariants import Both, Breach, Law, at_any_time, at_the_end, changed
+from chaos.invariants import (
+    PORTAL_KINDS,
+    Both,
+    Breach,
+    Law,
+    at_any_time,
+    at_the_end,
+    changed,
+)
 from chaos.killing import AtInstant, AtPlace, Kill
 from chaos.plan import Action, Plan, Step
 from chaos.portal import PortalProcess
+from worker.sandbox.ledger import read_injections, read_invoices
 
 SETTINGS = {
     "CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]",
     "CHORUS_WORKER_PORTAL__REPORT_MINUTES": "[1, 2, 4, 8, 15, 60, 240]",
     "CHORUS_WORKER_PORTAL__CONNECT_TIMEOUT_SECONDS": "2",
-    "CHORUS_WORKER_PORTAL__READ_TIMEOUT_SECONDS": "2",
+    "CHORUS_WORKER_PORTAL__READ_TIMEOUT_SECONDS": "1",
 }
 """The waits of a real installation, where the demonstration has none."""
 MOVERS = {
@@ -30,11 +40,11 @@ MOVERS = {
     Action.FOLLOW: {"deposited"},
 }
 """Which command moves an invoice on, in the order in which the worker takes them."""
-FORESEEN = {0, 1, 3}
-"""Exit codes of a command nobody hinders: done, something to look at, portal out of reach."""
-REFUSED = 4
-PASSES = 25
+DONE, TO_LOOK_AT, WRONG, UNREACHABLE, REFUSED = range(5)
+PASSES = 40
 """Of the healthy end: each uncertain deposit is looked for five times, each report a few."""
+WEEK = timedelta(days=8)
+"""After which the news are read from the beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,7 @@ class Campaign:
     faults: int = 0
     commands: int = 0
     demanding: bool = False
+    is_well: bool = False
     sealed: dict[str, str] = field(default_factory=dict)
     breaches: list[Breach] = field(default_factory=list)
     passages: Counter[str] = field(default_factory=Counter)
@@ -94,14 +105,16 @@ class Campaign:
         return Told(
             number=self.number,
             kills=self.kills,
-            faults=self.faults,
-            invoices=len(books.invoices(self.installation.database)),
+            faults=self.faults + len(read_injections(self.installation.ledger)),
+            invoices=len(self._invoices()),
             breaches=tuple(dict.fromkeys(self.breaches)),
             passages=self.passages,
         )
 
     def _step(self, step: Step) -> None:
         self._wait(step.pause)
+        if step.buyer is not None:
+            self._buy(step.buyer, step.pick)
         url = self.nowhere if step.unreachable else self.portal.url
         self.faults += step.unreachable
         if isinstance(step.portal_dies, AtPlace):
@@ -134,35 +147,56 @@ class Campaign:
         self.portal.start(self.offset)
         self.faults += 1
 
+    def _buy(self, action: str, pick: float) -> None:
+        """A buyer does something with an invoice it has; credit notes are left alone."""
+        held = read_invoices(self.installation.ledger)
+        invoices = [one for one in held if one.content.kind == PORTAL_KINDS["invoice"]]
+        if invoices:
+            self.portal.act(invoices[int(pick * len(invoices))].id, action)
+
     def _heal(self) -> None:
         """The portal is well, and whoever had not given their references does."""
         self.portal.kill()
+        self.portal.options = ()
         self.portal.start(self.offset)
+        self.portal.clear_faults()
+        self.is_well = True
         self._run("run", str(self.plan.year))
         self._look()
         self._bystanders()
         self._run("import", "references", str(self.installation.complement))
+        self._run("run", str(self.plan.year))
 
     def _finish(self) -> None:
-        """Time passes and the usual commands run, until nothing is due."""
-        database = self.installation.database
-        self._run("run", str(self.plan.year))
+        """Time passes, the usual commands run, and a person does what is told, to the end."""
         for rank in range(PASSES):
             self._look()
-            for invoice in books.invoices(database):
-                if invoice.status == "refused":
-                    self._run(*self._resend(invoice))
+            asked = self._asked()
+            for words in asked:
+                self._run(*words)
             for action, statuses in MOVERS.items():
-                if any(one.status in statuses for one in books.invoices(database)):
+                if any(one.status in statuses for one in self._invoices()):
                     self._run(action.value)
-            due = books.next_look(database)
-            if due is None:
+            due = books.next_look(self.installation.database)
+            if due is None and not asked:
                 break
-            least = timedelta(seconds=1) if rank < PASSES // 3 else timedelta(hours=6)
-            self._wait(max(due - self._now() + timedelta(seconds=1), least))
+            least = timedelta(seconds=1) if rank < PASSES // 4 else timedelta(hours=6)
+            self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), least))
+        self._wait(WEEK)
+        self._run("follow")
         self._run("run", str(self.plan.year))
         self._run("journal", "verify")
         self._run("status", str(self.plan.year), "--todo")
+
+    def _asked(self) -> list[tuple[str, ...]]:
+        """What ``status`` asks a person to type about deposits, typed as a person would."""
+        log = self._run("status", str(self.plan.year), "--json").read_text("utf-8")
+        listed = json.loads(log[log.index("{") : log.rindex("}") + 1])["invoices"]
+        return [
+            self._resend(invoice["number"], invoice["member_siret"], told)
+            for invoice in listed
+            if "chorus-worker resend" in (told := invoice["todo"] or "")
+        ]
 
     def _bystanders(self) -> None:
         """Whoever is not parked has been billed by an undisturbed run, whoever is parked."""
@@ -171,7 +205,7 @@ class Campaign:
             self._break(Law.APART, f"{siret} is neither billed nor parked by an undisturbed run")
 
     def _words(self, action: Action, pick: float) -> tuple[str, ...]:
-        known = books.invoices(self.installation.database)
+        known = self._invoices()
         match action:
             case Action.RUN:
                 return ("run", str(self.plan.year))
@@ -180,7 +214,8 @@ class Campaign:
             case Action.RESEND:
                 found = [invoice for invoice in known if invoice.status == "refused"]
                 if found:
-                    return self._resend(found[int(pick * len(found))])
+                    chosen = found[int(pick * len(found))]
+                    return self._resend(chosen.number, chosen.siret, "--engagement")
             case Action.CREDIT:
                 found = [
                     invoice
@@ -194,14 +229,21 @@ class Campaign:
                 return (action.value,)
         return (Action.FOLLOW.value,)
 
-    def _resend(self, invoice: books.BookedInvoice) -> tuple[str, ...]:
-        words = ("resend", invoice.number, "--reason", "Références corrigées")
-        if self.demanding and invoice.siret == DEMANDING.siret:
+    def _resend(self, number: str, siret: str, told: str = "") -> tuple[str, ...]:
+        words = ("resend", number, "--reason", "Références corrigées")
+        if "--absent" in told:
+            return (*words, "--absent", number)
+        if "--engagement" in told and self.demanding and siret == DEMANDING.siret:
             return (*words, "--engagement", ENGAGEMENT)
         return words
 
-    def _run(self, *words: str) -> None:
-        self._end(self._start(words, None, self.portal.url))
+    def _invoices(self) -> tuple[books.BookedInvoice, ...]:
+        return books.invoices(self.installation.database)
+
+    def _run(self, *words: str) -> Path:
+        running = self._start(words, None, self.portal.url)
+        self._end(running)
+        return running.command.log
 
     def _start(self, words: tuple[str, ...], kill: Kill | None, url: str) -> Running:
         self.commands += 1
@@ -213,7 +255,11 @@ class Campaign:
                 words=(*words, "--config", str(self.installation.config)),
                 offset=self.offset,
                 environment=SETTINGS
-                | {"CHORUS_WORKER_PORTAL__LOCAL_URL": url, "TZ": self.plan.zone},
+                | {
+                    "CHORUS_WORKER_PORTAL__LOCAL_URL": url,
+                    "CHORUS_WORKER_PORTAL__LOT_INVOICES": str(self.plan.lots),
+                    "TZ": self.plan.zone,
+                },
                 log=log,
                 kill=kill,
                 counts=log.with_suffix(".json") if self.counting else None,
@@ -226,15 +272,19 @@ class Campaign:
         with command.log.open("a", encoding="utf-8") as log:
             log.write(f"[{how}, {time.monotonic() - running.started:.2f} s]\n")
         self.kills += code is None
-        allowed = FORESEEN
-        if command.words[0] in {Action.RESEND, Action.CREDIT}:
-            allowed = FORESEEN | {REFUSED}
-        if code is not None and code not in allowed:
+        if code is not None and code not in self._foreseen(command.words[0]):
             self._break(Law.CLEAN, f"{command.log.name} ended with {code}")
         if "Traceback" in command.log.read_text("utf-8", "replace"):
             self._break(Law.CLEAN, f"a traceback in {command.log.name}")
         if command.counts is not None and command.counts.exists():
             self.passages.update(json.loads(command.counts.read_text("utf-8")))
+
+    def _foreseen(self, command: str) -> set[int]:
+        """The exit codes that a command may end with here."""
+        codes = {DONE, TO_LOOK_AT}
+        if command in {Action.RESEND, Action.CREDIT}:
+            codes.add(REFUSED)
+        return codes if self.is_well else codes | {WRONG, UNREACHABLE}
 
     def _look(self) -> None:
         self.breaches += at_any_time(Both.read(self.installation))
@@ -263,7 +313,6 @@ def play(
         password=f"mot-de-passe-{seed}-{number}",
     )
     installation.keep_secrets(secrets)
-    delay = str(plan.integration_delay.total_seconds())
     with _closed_port() as nowhere:
         return Campaign(
             plan=plan,
@@ -275,7 +324,7 @@ def play(
                 directory=installation.directory(demanding=False),
                 environment=secrets.of_the_portal | {"TZ": plan.zone},
                 log=installation.logs / "portail.txt",
-                options=("--integration-delay", delay),
+                options=plan.portal,
             ),
             nowhere=nowhere,
             offset=plan.begins - datetime.now(UTC),

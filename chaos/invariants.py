@@ -25,8 +25,19 @@ from worker.sandbox.records import FluxRecord, InvoiceRecord
 from worker.storage import Store, journal, open_store
 from worker.verification import verify_books
 
-_PORTAL_KINDS = {"invoice": "FACTURE", "credit_note": "AVOIR"}
-_REJECTIONS = {"REJETEE", "ABANDONNEE", "A_RECYCLER"}
+PORTAL_KINDS = {"invoice": "FACTURE", "credit_note": "AVOIR"}
+"""What the portal calls them."""
+_TOLD = {
+    "DEPOSEE": {"integrated"},
+    "MISE_A_DISPOSITION": {"integrated"},
+    "SUSPENDUE": {"suspended"},
+    "REJETEE": {"rejected"},
+    "MANDATEE": {"integrated"},
+    "COMPTABILISEE": {"integrated"},
+    "MISE_EN_PAIEMENT": set[str](),
+}
+_LAST = {"settled", "cancelled"}
+"""Where no status of the portal leads any further."""
 _DOCUMENT = " v"
 """In the name of a seal: of a version of a document."""
 _TRAILING = re.compile(r"[0-9]+$")
@@ -166,10 +177,10 @@ def _told_truly(invoice: BookedInvoice, held: InvoiceRecord) -> Iterator[Breach]
         yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
     if invoice.cpp_id not in (held.id, None) or held.content.buyer_siret != invoice.siret:
         yield Breach(Law.HONEST, f"{invoice.number} is not the portal's {held.id}")
-    if held.content.kind != _PORTAL_KINDS[invoice.kind]:
+    if held.content.kind != PORTAL_KINDS[invoice.kind]:
         yield Breach(Law.HONEST, f"{invoice.number} is {held.content.kind} at the portal")
-    if invoice.status == "rejected" and held.status not in _REJECTIONS:
-        yield Breach(Law.HONEST, f"{invoice.number} is rejected: {held.status} at the portal")
+    if invoice.status not in _TOLD[held.status] | _LAST:
+        yield Breach(Law.HONEST, f"{invoice.number} is {invoice.status}: portal {held.status}")
 
 
 def _contiguous(installation: Installation, both: Both) -> Iterator[Breach]:

@@ -92,10 +92,10 @@ PLACES: Mapping[str, Place] = {
 
 
 PORTAL_PLACES: Mapping[str, Place] = {
-    "flux recorded": Place("worker.sandbox.ledger:Ledger.add_flux", Edge.LEFT, _SENDING),
-    "invoice integrated": Place("worker.sandbox.ledger:Ledger.add_invoice", Edge.LEFT, _ASKING),
-    "verdict given": Place("worker.sandbox.ledger:Ledger.conclude", Edge.LEFT, _ASKING),
-    "search answered": Place("worker.sandbox.ledger:Ledger.search", Edge.LEFT, _LOOKING),
+    "flux recorded": Place("worker.sandbox.flux_book:FluxBook.add", Edge.LEFT, _SENDING),
+    "invoice integrated": Place("worker.sandbox.invoice_book:InvoiceBook.add", Edge.LEFT, _ASKING),
+    "verdict given": Place("worker.sandbox.flux_book:FluxBook.conclude", Edge.LEFT, _ASKING),
+    "search answered": Place("worker.sandbox.invoice_book:InvoiceBook.search", Edge.LEFT, _LOOKING),
 }
 """Where the portal dies: what it has written stays, whoever asked hears nothing."""
 _EVERYWHERE = {**PLACES, **PORTAL_PLACES}

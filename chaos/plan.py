@@ -46,10 +46,38 @@ _DELAYS = (
     timedelta(hours=6),
     timedelta(hours=30),
 )
-"""From a deposit to its verdict."""
+"""From a deposit to its verdict, and from there to what searches show."""
 _MOST_CALLS = {"run": 400_000, "credit": 200_000, "resend": 200_000}
 """About as many as an undisturbed command makes; the others make ``_FEW_CALLS``."""
 _FEW_CALLS = 60_000
+
+
+_RECORDED = (
+    "drop_after",
+    "bad_gateway_after",
+    "gateway_timeout_after",
+    "slow_after:2",
+    "truncated",
+)
+"""Faults of the sandbox after which a deposit is recorded, and nobody is told."""
+_OTHERS = (
+    "drop_before",
+    "error_before",
+    "wrong_account",
+    "forbidden",
+    "too_many_requests:1",
+    "maintenance",
+    "wrong_types",
+    "token_expiry",
+    "unknown_flux_state",
+    "incident",
+    "unknown_status",
+    "status_backwards",
+    "late_indexing:7200",
+    "short_pages",
+)
+BUYER = ("accept", "suspend", "reject", "book", "pay")
+"""What the sandbox's panel lets a buyer do."""
 
 
 class Action(StrEnum):
@@ -76,7 +104,8 @@ class Step:
         beside: a second worker on the same database, started at the same moment.
         unreachable: nobody answers at the portal's address meanwhile.
         portal_dies: where the portal dies meanwhile; it is back at once.
-        pick: which invoice, of those the action may be about, from 0 to 1.
+        buyer: what a buyer does before it with an invoice that the portal holds.
+        pick: which invoice, of those that may be meant, from 0 to 1.
     """
 
     pause: timedelta
@@ -86,6 +115,7 @@ class Step:
     kill_beside: Kill | None = None
     unreachable: bool = False
     portal_dies: AtPlace | AtInstant | None = None
+    buyer: str | None = None
     pick: float = 0
 
 
@@ -99,7 +129,8 @@ class Plan:
         members: how many are billed, for the year before.
         issued: the year was issued in January, nothing is deposited.
         referenced: the references of the members are known from the beginning.
-        integration_delay: from a deposit to its verdict.
+        lots: most invoices in one file.
+        portal: the options of the sandbox while it is not well.
         demanding: the step from which a member's structure demands an engagement.
     """
 
@@ -108,7 +139,8 @@ class Plan:
     members: int
     issued: bool
     referenced: bool
-    integration_delay: timedelta
+    lots: int
+    portal: tuple[str, ...]
     demanding: int | None
     steps: tuple[Step, ...]
 
@@ -136,7 +168,8 @@ def draw(seed: int, number: int) -> Plan:
         members=members,
         issued=chance.random() < 0.6,
         referenced=chance.random() < 0.7,
-        integration_delay=chance.choice(_DELAYS),
+        lots=chance.choice((1, 1, 2, 10)),
+        portal=(*_slowness(chance), *_storm(chance)),
         demanding=chance.randrange(length) if chance.random() < 0.2 else None,
         steps=tuple(_step(chance, members) for _ in range(length)),
     )
@@ -153,12 +186,33 @@ def _step(chance: random.Random, members: int) -> Step:
         kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
         unreachable=chance.random() < 0.04,
         portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
+        buyer=chance.choice(BUYER) if chance.random() < 0.15 else None,
         pick=chance.random(),
     )
 
 
 def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
     return chance.choices(tuple(Action), weights)[0]
+
+
+def _slowness(chance: random.Random) -> tuple[str, ...]:
+    integration, index = chance.choice(_DELAYS), chance.choice(_DELAYS[:-1])
+    return (
+        *("--integration-delay", str(integration.total_seconds())),
+        *("--index-delay", str(index.total_seconds())),
+        *("--report-lags", chance.choice(("0,0,0", "0,0,0", "1,1,1"))),
+    )
+
+
+def _storm(chance: random.Random) -> tuple[str, ...]:
+    if chance.random() < 0.4:
+        return ()
+    kinds = (*chance.sample(_RECORDED, 2), *chance.sample(_OTHERS, 3))
+    return (
+        *("--fault-seed", str(chance.randrange(1_000_000))),
+        *("--fault-rate", f"{chance.uniform(0.03, 0.3):.2f}"),
+        *("--fault-kinds", ",".join(kinds)),
+    )
 
 
 def _portal_kill(chance: random.Random, action: Action, members: int) -> AtPlace | AtInstant | None:
@@ -191,7 +245,8 @@ def tour(begins: datetime) -> Plan:
         members=3,
         issued=False,
         referenced=True,
-        integration_delay=hour,
+        lots=1,
+        portal=("--integration-delay", str(hour.total_seconds())),
         demanding=1,
         steps=(
             Step(pause=timedelta(0), action=Action.RUN),

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
 from chaos.killing import AtPlace, arm
-from worker.sandbox.__main__ import main
+from worker.sandbox.command import main
 
 
 class PortalFailed(Exception):
@@ -88,11 +89,21 @@ class PortalProcess:
             os.close(end)
         self._pid, self._pipes = 0, ()
 
-    def post(self, path: str, body: Mapping[str, object]) -> None:
-        """Use one of its panels."""
-        request = Request(  # noqa: S310 - its own address
-            self.url + path,
-            data=json.dumps(body).encode(),
+    def act(self, invoice: int, action: str) -> None:
+        """Let the buyer of an invoice do something with it; a buyer may be refused it."""
+        reason = json.dumps({"reason": "Pièce demandée"}).encode()
+        with suppress(HTTPError):
+            self._panel("POST", f"invoices/{invoice}/{action}", reason)
+
+    def clear_faults(self) -> None:
+        """No fault waits for its request any more."""
+        self._panel("DELETE", "faults", b"")
+
+    def _panel(self, method: str, path: str, body: bytes) -> None:
+        request = Request(  # noqa: S310 - our own sandbox
+            f"{self.url}/_sandbox/{path}",
+            method=method,
+            data=body,
             headers={"Content-Type": "application/json"},
         )
         with urlopen(request, timeout=30) as answer:  # noqa: S310 - same
@@ -118,7 +129,7 @@ class PortalProcess:
             clock = Clock(offset)
             threading.Thread(target=_obey, args=(orders, clock), daemon=True).start()
             sys.argv[0] = "sandbox"
-            code = main(list(self._arguments()))
+            code = main(list(self._arguments()), program="sandbox")
         except BaseException:  # noqa: BLE001 - this process ends here, and must say why
             traceback.print_exc()
         finally:

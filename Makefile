@@ -4,8 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
+N ?= 50
+SEED ?= 1
 
-.PHONY: help demo test check conformance format bench lock clean
+.PHONY: help demo test check conformance format bench chaos lock clean
 
 help: ## this menu
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +33,9 @@ format: $(DEV_READY) ## apply ruff's fixes and formatting
 
 bench: $(DEV_READY) ## speed and memory, compared with docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
+
+chaos: $(DEV_READY) ## the proof of "exactly once": N rounds of kills, drawn from SEED
+	@$(BIN)/python -m chaos --rounds $(N) --seed $(SEED)
 
 lock: ## new pinned and hashed requirements; needs uv
 	for set in run dev; do uv pip compile --quiet --universal --python-version 3.11 \

@@ -66,7 +66,10 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
     Raises:
         IntegrityError: naming the file that is missing or differs from the manifest.
     """
-    entry = official_sets(folders)[key]
+    return _read_set(official_sets(folders)[key], folders)
+
+
+def _read_set(entry: Mapping[str, Any], folders: SchemaFolders) -> SchemaFiles:
     folder = folders.official / entry["folder"]
     contents = {}
     for name, expected in entry["files"].items():
@@ -88,8 +91,9 @@ def verify_artefacts(folders: SchemaFolders | None = None) -> None:
         IntegrityError: naming the first file that is missing or differs.
     """
     folders = folders or installed_folders()
-    for key in official_sets(folders):
-        read_official(key, folders)
+    # Every command comes here: the manifest is parsed once, not once for each set.
+    for entry in official_sets(folders).values():
+        _read_set(entry, folders)
     read_profile(folders)
 
 

@@ -1,0 +1,18 @@
+"""The proof of "exactly once": the program is killed, its portal fails, its clock moves on.
+
+A round is a fresh data folder, a sandbox with a ledger of its own, and a schedule of commands that
+are killed and started again. It ends with everything healthy and nothing due; then our database,
+archive and journal are compared with the portal's ledger. All of it is drawn from one seed.
+
+Map
+    __main__.py    ``python -m chaos``: rounds side by side, one closing line, the exit code
+    plan.py        what a round will do, drawn from the seed
+    campaign.py    plays a plan in a folder
+    installation.py  the folder: members, references, the portal's directory
+    invariants.py  what must hold at the end, and each way it may not
+    books.py       what our database, archive and logs hold, read by plain SQL
+    commands.py    a command line in a process of its own, forked from this warm one
+    killing.py     where a process dies: named places, a count of calls, an instant
+    portal.py      the sandbox's process, whose clock follows ours
+    clock.py       another date for a whole process
+"""

@@ -1,0 +1,146 @@
+"""``python -m chaos``: plays rounds side by side, and says in one line what they proved.
+
+``--round K`` replays one round of a seed and keeps its folder; so are kept the folders of rounds
+in which a law was broken. The exit code is then 1, and each breach is printed with what to type.
+``--tour`` plays one round by every named place, and tells how often each was passed.
+"""
+
+import argparse
+import multiprocessing
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from chaos.beginnings import CannotBegin, begin
+from chaos.campaign import Told, play
+from chaos.commands import warm_up
+from chaos.invariants import Breach, Law
+from chaos.killing import PLACES
+from chaos.plan import TURNS, Plan, draw, tour
+from chaos.portal import PortalFailed
+
+SIDE_BY_SIDE = 3
+"""Rounds at once: each waits for its processes, and now and then for a portal that is away."""
+_JOURNAL_LAWS = {Law.JOURNAL, Law.CLEAN}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all the rounds together came to."""
+
+    rounds: int = 0
+    kills: int = 0
+    faults: int = 0
+    invoices: int = 0
+    sound: int = 0
+    broken: dict[Law, int] = field(default_factory=dict)
+
+    def add(self, told: Told) -> None:
+        """One more round."""
+        self.rounds += 1
+        self.kills += told.kills
+        self.faults += told.faults
+        self.invoices += told.invoices
+        self.sound += not any(breach.law in _JOURNAL_LAWS for breach in told.breaches)
+        for breach in told.breaches:
+            self.broken[breach.law] = self.broken.get(breach.law, 0) + 1
+
+    def __str__(self) -> str:
+        always = (Law.ONCE, Law.KEPT, Law.CONTIGUOUS)
+        laws = (*always, *(law for law in self.broken if law not in always))
+        found = ", ".join(f"{self.broken.get(law, 0)} × {law.value}" for law in laws)
+        return (
+            f"{self.rounds} rounds, {self.kills} kills, {self.faults} faults, "
+            f"{self.invoices} invoices: {found}; journal verified {self.sound}/{self.rounds}"
+        )
+
+
+def play_round(
+    number: int, *, seed: int, folder: Path, keep: bool = False, plan: Plan | None = None
+) -> Told:
+    """Play one round in a folder of its own, forgotten when all is well unless it is to be kept."""
+    place = folder / f"round-{seed}-{number}"
+    if place.exists():
+        shutil.rmtree(place)
+    plan = plan or draw(seed, number)
+    try:
+        installation = begin(plan, place, folder / "beginnings")
+        told = play(plan, installation, seed, number, counting=keep)
+    except (CannotBegin, PortalFailed) as error:
+        told = Told(number=number, breaches=(Breach(Law.CLEAN, f"not played: {error}"),))
+    if not (keep or told.breaches):
+        shutil.rmtree(place)
+    return told
+
+
+def _all_rounds(rounds: int, jobs: int, seed: int, folder: Path) -> Iterator[Told]:
+    one = partial(play_round, seed=seed, folder=folder)
+    # Forked: each starts with the program imported, and forks its own commands.
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(one, range(rounds))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command: 0 when every law held in every round, else 1."""
+    options = _parser().parse_args(arguments)
+    folder: Path = options.dir or Path(tempfile.mkdtemp(prefix="chaos-"))
+    (folder / "beginnings").mkdir(parents=True, exist_ok=True)
+    warm_up()
+    if options.tour:
+        return _tour(folder)
+    if options.round is not None:
+        told = [play_round(options.round, seed=options.seed, folder=folder, keep=True)]
+        print(f"kept in {folder}")
+    else:
+        told_all = _all_rounds(options.rounds, options.jobs, options.seed, folder)
+        return _tell(told_all, options.seed, folder, temporary=options.dir is None)
+    return _tell(told, options.seed, folder, temporary=False)
+
+
+def _tell(
+    told_all: Iterator[Told] | list[Told], seed: int, folder: Path, *, temporary: bool
+) -> int:
+    started = time.monotonic()
+    tally = Tally()
+    for told in told_all:
+        tally.add(told)
+        for breach in told.breaches:
+            print(f"round {told.number}: {breach}")
+        if told.breaches:
+            print(f"  python -m chaos --seed {seed} --round {told.number}   (kept in {folder})")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{tally.rounds} rounds, {time.monotonic() - started:.0f} s ")
+    if temporary and not tally.broken:
+        shutil.rmtree(folder)
+    print(tally)
+    return 1 if tally.broken else 0
+
+
+def _tour(folder: Path) -> int:
+    told = play_round(0, seed=0, folder=folder, keep=True, plan=tour(TURNS[-1]))
+    for place in PLACES:
+        print(f"{told.passages[place]:>5}  {place}")
+    for breach in told.breaches:
+        print(breach)
+    shutil.rmtree(folder)
+    return 1 if told.breaches or not all(told.passages[place] for place in PLACES) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--round", type=int, help="only this one; its folder is kept")
+    parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="rounds at once")
+    parser.add_argument("--dir", type=Path, help="where to play; else a temporary folder")
+    parser.add_argument("--tour", action="store_true", help="pass by every named place")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,340 @@
+"""Plays a plan in a folder: commands, kills, a failing portal; then a healthy end, and the laws."""
+
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chaos import books
+from chaos.commands import Command, Hanging, Running, start
+from chaos.installation import DEMANDING, ENGAGEMENT, Installation, Secrets
+from chaos.invariants import (
+    PORTAL_KINDS,
+    Both,
+    Breach,
+    Law,
+    at_any_time,
+    at_the_end,
+    changed,
+)
+from chaos.killing import AtInstant, AtPlace, Kill
+from chaos.plan import Action, Plan, Step
+from chaos.portal import PortalProcess
+from worker.sandbox.ledger import read_injections, read_invoices
+
+SETTINGS = {
+    "CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]",
+    "CHORUS_WORKER_PORTAL__REPORT_MINUTES": "[1, 2, 4, 8, 15, 60, 240]",
+    "CHORUS_WORKER_PORTAL__CONNECT_TIMEOUT_SECONDS": "2",
+    "CHORUS_WORKER_PORTAL__READ_TIMEOUT_SECONDS": "1",
+}
+"""The waits of a real installation, where the demonstration has none."""
+MOVERS = {
+    Action.RECONCILE: {"sending", "unknown"},
+    Action.DEPOSIT: {"issued"},
+    Action.FOLLOW: {"deposited"},
+}
+"""Which command moves an invoice on, in the order in which the worker takes them."""
+DONE, TO_LOOK_AT, WRONG, UNREACHABLE, REFUSED = range(5)
+PASSES = 40
+"""Of the healthy end: each uncertain deposit is looked for five times, each report a few."""
+WEEK = timedelta(days=8)
+"""After which the news are read from the beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of a round."""
+
+    number: int
+    breaches: tuple[Breach, ...]
+    kills: int = 0
+    faults: int = 0
+    invoices: int = 0
+    passages: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True, kw_only=True)
+class Campaign:
+    """One round under way.
+
+    Attributes:
+        offset: from the real time to the round's.
+        sealed: every document and amount seen so far.
+        counting: whether the passages of the named places are counted.
+    """
+
+    plan: Plan
+    number: int
+    installation: Installation
+    secrets: Secrets
+    portal: PortalProcess
+    nowhere: str
+    offset: timedelta
+    counting: bool = False
+    kills: int = 0
+    faults: int = 0
+    commands: int = 0
+    demanding: bool = False
+    is_well: bool = False
+    sealed: dict[str, str] = field(default_factory=dict)
+    breaches: list[Breach] = field(default_factory=list)
+    passages: Counter[str] = field(default_factory=Counter)
+
+    def play(self) -> Told:
+        """All of it."""
+        self.portal.start(self.offset)
+        try:
+            for rank, step in enumerate(self.plan.steps):
+                if rank == self.plan.demanding:
+                    self._demand()
+                self._step(step)
+                self._look()
+            self._heal()
+            self._finish()
+        except Hanging as error:
+            self._break(Law.CLEAN, str(error))
+        finally:
+            self.portal.kill()
+        self.breaches += at_the_end(self.installation, self.secrets, self.sealed)
+        return Told(
+            number=self.number,
+            kills=self.kills,
+            faults=self.faults + len(read_injections(self.installation.ledger)),
+            invoices=len(self._invoices()),
+            breaches=tuple(dict.fromkeys(self.breaches)),
+            passages=self.passages,
+        )
+
+    def _step(self, step: Step) -> None:
+        self._wait(step.pause)
+        if step.buyer is not None:
+            self._buy(step.buyer, step.pick)
+        url = self.nowhere if step.unreachable else self.portal.url
+        self.faults += step.unreachable
+        if isinstance(step.portal_dies, AtPlace):
+            self.portal.condemn(step.portal_dies)
+        under_way = [self._start(self._words(step.action, step.pick), step.kill, url)]
+        if step.beside is not None:
+            words = self._words(step.beside, step.pick)
+            under_way.append(self._start(words, step.kill_beside, url))
+        if step.portal_dies is not None:
+            self._mourn(step.portal_dies, under_way)
+        for running in under_way:
+            self._end(running)
+
+    def _mourn(self, death: AtPlace | AtInstant, under_way: Sequence[Running]) -> None:
+        """Bring the portal back as soon as it has died, or has not."""
+        if isinstance(death, AtInstant):
+            time.sleep(death.seconds)
+            self.portal.kill()
+        while not self.portal.is_dead() and any(one.is_under_way() for one in under_way):
+            time.sleep(0.002)
+        self.faults += self.portal.is_dead()
+        self.portal.kill()
+        self.portal.start(self.offset)
+
+    def _demand(self) -> None:
+        """A structure begins to demand an engagement."""
+        self.demanding = True
+        self.portal.directory = self.installation.directory(demanding=True)
+        self.portal.kill()
+        self.portal.start(self.offset)
+        self.faults += 1
+
+    def _buy(self, action: str, pick: float) -> None:
+        """A buyer does something with an invoice it has; credit notes are left alone."""
+        held = read_invoices(self.installation.ledger)
+        invoices = [one for one in held if one.content.kind == PORTAL_KINDS["invoice"]]
+        if invoices:
+            self.portal.act(invoices[int(pick * len(invoices))].id, action)
+
+    def _heal(self) -> None:
+        """The portal is well, and whoever had not given their references does."""
+        self.portal.kill()
+        self.portal.options = ()
+        self.portal.start(self.offset)
+        self.portal.clear_faults()
+        self.is_well = True
+        self._run("run", str(self.plan.year))
+        self._look()
+        self._bystanders()
+        self._run("import", "references", str(self.installation.complement))
+        self._run("run", str(self.plan.year))
+
+    def _finish(self) -> None:
+        """Time passes, the usual commands run, and a person does what is told, to the end."""
+        for rank in range(PASSES):
+            self._look()
+            asked = self._asked()
+            for words in asked:
+                self._run(*words)
+            for action, statuses in MOVERS.items():
+                if any(one.status in statuses for one in self._invoices()):
+                    self._run(action.value)
+            due = books.next_look(self.installation.database)
+            if due is None and not asked:
+                break
+            least = timedelta(seconds=1) if rank < PASSES // 4 else timedelta(hours=6)
+            self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), least))
+        self._wait(WEEK)
+        self._run("follow")
+        self._run("run", str(self.plan.year))
+        self._run("journal", "verify")
+        self._run("status", str(self.plan.year), "--todo")
+
+    def _asked(self) -> list[tuple[str, ...]]:
+        """What ``status`` asks a person to type about deposits, typed as a person would."""
+        log = self._run("status", str(self.plan.year), "--json").read_text("utf-8")
+        listed = json.loads(log[log.index("{") : log.rindex("}") + 1])["invoices"]
+        return [
+            self._resend(invoice["number"], invoice["member_siret"], told)
+            for invoice in listed
+            if "chorus-worker resend" in (told := invoice["todo"] or "")
+        ]
+
+    def _bystanders(self) -> None:
+        """Whoever is not parked has been billed by an undisturbed run, whoever is parked."""
+        unbilled = set(books.members_without_invoice(self.installation.database))
+        for siret in unbilled - set(books.parked(self.installation.database)):
+            self._break(Law.APART, f"{siret} is neither billed nor parked by an undisturbed run")
+
+    def _words(self, action: Action, pick: float) -> tuple[str, ...]:
+        known = self._invoices()
+        match action:
+            case Action.RUN:
+                return ("run", str(self.plan.year))
+            case Action.IMPORT:
+                return ("import", "references", str(self.installation.complement))
+            case Action.RESEND:
+                found = [invoice for invoice in known if invoice.status == "refused"]
+                if found:
+                    chosen = found[int(pick * len(found))]
+                    return self._resend(chosen.number, chosen.siret, "--engagement")
+            case Action.CREDIT:
+                found = [
+                    invoice
+                    for invoice in known
+                    if invoice.kind == "invoice" and invoice.status in books.HELD
+                ]
+                if found:
+                    number = found[int(pick * len(found))].number
+                    return ("credit", number, "--reason", "Facture contestée")
+            case Action.DEPOSIT | Action.RECONCILE | Action.FOLLOW:
+                return (action.value,)
+        return (Action.FOLLOW.value,)
+
+    def _resend(self, number: str, siret: str, told: str = "") -> tuple[str, ...]:
+        words = ("resend", number, "--reason", "Références corrigées")
+        if "--absent" in told:
+            return (*words, "--absent", number)
+        if "--engagement" in told and self.demanding and siret == DEMANDING.siret:
+            return (*words, "--engagement", ENGAGEMENT)
+        return words
+
+    def _invoices(self) -> tuple[books.BookedInvoice, ...]:
+        return books.invoices(self.installation.database)
+
+    def _run(self, *words: str) -> Path:
+        running = self._start(words, None, self.portal.url)
+        self._end(running)
+        return running.command.log
+
+    def _start(self, words: tuple[str, ...], kill: Kill | None, url: str) -> Running:
+        self.commands += 1
+        name = f"{self.commands:02d}-{words[0]}"
+        log = self.installation.logs / f"{name}.txt"
+        log.write_text(f"{self._now():%Y-%m-%d %H:%M:%S}Z {' '.join(words)} [{kill}]\n", "utf-8")
+        return start(
+            Command(
+                words=(*words, "--config", str(self.installation.config)),
+                offset=self.offset,
+                environment=SETTINGS
+                | {
+                    "CHORUS_WORKER_PORTAL__LOCAL_URL": url,
+                    "CHORUS_WORKER_PORTAL__LOT_INVOICES": str(self.plan.lots),
+                    "TZ": self.plan.zone,
+                },
+                log=log,
+                kill=kill,
+                counts=log.with_suffix(".json") if self.counting else None,
+            )
+        )
+
+    def _end(self, running: Running) -> None:
+        code, command = running.ended(), running.command
+        how = "killed" if code is None else f"code {code}"
+        with command.log.open("a", encoding="utf-8") as log:
+            log.write(f"[{how}, {time.monotonic() - running.started:.2f} s]\n")
+        self.kills += code is None
+        if code is not None and code not in self._foreseen(command.words[0]):
+            self._break(Law.CLEAN, f"{command.log.name} ended with {code}")
+        if "Traceback" in command.log.read_text("utf-8", "replace"):
+            self._break(Law.CLEAN, f"a traceback in {command.log.name}")
+        if command.counts is not None and command.counts.exists():
+            self.passages.update(json.loads(command.counts.read_text("utf-8")))
+
+    def _foreseen(self, command: str) -> set[int]:
+        """The exit codes that a command may end with here."""
+        codes = {DONE, TO_LOOK_AT}
+        if command in {Action.RESEND, Action.CREDIT}:
+            codes.add(REFUSED)
+        return codes if self.is_well else codes | {WRONG, UNREACHABLE}
+
+    def _look(self) -> None:
+        self.breaches += at_any_time(Both.read(self.installation))
+        now = books.seals(self.installation.database)
+        self.breaches += changed(self.sealed, now)
+        self.sealed |= now
+
+    def _wait(self, pause: timedelta) -> None:
+        self.offset += pause
+        self.portal.move_clock(self.offset)
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def _break(self, law: Law, text: str) -> None:
+        self.breaches.append(Breach(law, text))
+
+
+def play(
+    plan: Plan, installation: Installation, seed: int, number: int, *, counting: bool = False
+) -> Told:
+    """Play a round in its folder, as ``beginnings`` makes it."""
+    secrets = Secrets(
+        client_secret=f"secret-du-client-{seed}-{number}",
+        account=f"TECH_{seed}_{number}@cpro.invalid",
+        password=f"mot-de-passe-{seed}-{number}",
+    )
+    installation.keep_secrets(secrets)
+    with _closed_port() as nowhere:
+        return Campaign(
+            plan=plan,
+            number=number,
+            installation=installation,
+            secrets=secrets,
+            portal=PortalProcess(
+                ledger=installation.ledger,
+                directory=installation.directory(demanding=False),
+                environment=secrets.of_the_portal | {"TZ": plan.zone},
+                log=installation.logs / "portail.txt",
+                options=plan.portal,
+            ),
+            nowhere=nowhere,
+            offset=plan.begins - datetime.now(UTC),
+            counting=counting,
+        ).play()
+
+
+@contextmanager
+def _closed_port() -> Iterator[str]:
+    """An address of this machine where nobody answers, and nobody else can."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"

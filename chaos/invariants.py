@@ -1,0 +1,302 @@
+"""What must hold when everything is healthy and nothing is due: I1 to I10 of the field notes, §C.3.
+
+Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by its
+ledger. Each breach names the record, so that its folder can be looked into.
+"""
+
+import base64
+import hashlib
+import io
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from chaos import books
+from chaos.books import BookedAttempt, BookedInvoice
+from chaos.installation import Installation, Secrets
+from worker.audit import verify
+from worker.sandbox.ledger import read_fluxes, read_invoices
+from worker.sandbox.records import FluxRecord, InvoiceRecord
+from worker.storage import Store, journal, open_store
+from worker.verification import verify_books
+
+PORTAL_KINDS = {"invoice": "FACTURE", "credit_note": "AVOIR"}
+"""What the portal calls them."""
+_TOLD = {
+    "DEPOSEE": {"integrated"},
+    "MISE_A_DISPOSITION": {"integrated"},
+    "SUSPENDUE": {"suspended"},
+    "REJETEE": {"rejected"},
+    "MANDATEE": {"integrated"},
+    "COMPTABILISEE": {"integrated"},
+    "MISE_EN_PAIEMENT": set[str](),
+}
+_LAST = {"settled", "cancelled"}
+"""Where no status of the portal leads any further."""
+_DOCUMENT = " v"
+"""In the name of a seal: of a version of a document."""
+_TRAILING = re.compile(r"[0-9]+$")
+
+
+class Law(StrEnum):
+    """What may be broken; the value is how the closing line calls a breach."""
+
+    ONCE = "duplicate"
+    """The portal holds at most one invoice of a member, year and kind (I1)."""
+    KEPT = "loss"
+    """What was issued is at the portal, or waits for a person while the portal has nothing."""
+    CONTIGUOUS = "gap"
+    """Numbers follow each other in each series (I2)."""
+    SEALED = "altered document"
+    """What was issued never changes, and the portal has our bytes (I3)."""
+    SUMS = "difference of amounts"
+    """Invoice, statement, portal and listing tell the same amounts (I4)."""
+    INTENDED = "deposit without intent"
+    """No deposit without its attempt row, written before (I5)."""
+    JOURNAL = "journal unsound"
+    """The journal and the books verify (I6)."""
+    APART = "member blocked"
+    """One bad member never blocks the others (I8)."""
+    SECRET = "leaked secret"  # noqa: S105 - a label
+    """No secret in the journal, the database, the logs or the output (I9)."""
+    MOVING = "stuck"
+    """Nothing stays in a state that time and the usual commands do not end."""
+    HONEST = "untrue status"
+    """No status of ours says what the portal's books deny."""
+    CLEAN = "crash"
+    """No traceback, no exit code that is not foreseen, nothing that hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One record for which a law does not hold."""
+
+    law: Law
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.law.value}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    """Both sides' books at one instant."""
+
+    ours: tuple[BookedInvoice, ...]
+    attempts: tuple[BookedAttempt, ...]
+    held: tuple[InvoiceRecord, ...]
+    fluxes: tuple[FluxRecord, ...]
+
+    @classmethod
+    def read(cls, installation: Installation) -> "Both":
+        """Read them: ours first, since the portal never forgets."""
+        ledger = installation.ledger
+        return cls(
+            ours=books.invoices(installation.database),
+            attempts=books.attempts(installation.database),
+            held=read_invoices(ledger),
+            fluxes=read_fluxes(ledger),
+        )
+
+    @property
+    def by_number(self) -> dict[str, InvoiceRecord]:
+        """What the portal holds."""
+        return {invoice.content.number: invoice for invoice in self.held}
+
+
+def at_any_time(both: Both) -> Iterator[Breach]:
+    """What holds even between two kills."""
+    keys = Counter((one.content.buyer_siret, one.content.kind) for one in both.held)
+    for (siret, kind), count in keys.items():
+        if count > 1:
+            yield Breach(Law.ONCE, f"{count} × {kind} of {siret} at the portal")
+    numbers = Counter(one.content.number for one in both.held)
+    for number, count in numbers.items():
+        if count > 1:
+            yield Breach(Law.ONCE, f"{number} integrated {count} times")
+    for invoice in both.ours:
+        if invoice.status == "refused" and invoice.number in both.by_number:
+            yield Breach(Law.HONEST, f"{invoice.number} is called refused: the portal holds it")
+    yield from _intended(both)
+
+
+def at_the_end(
+    installation: Installation, secrets: Secrets, sealed: Mapping[str, str]
+) -> Iterator[Breach]:
+    """Everything, once all is healthy and nothing is due.
+
+    Args:
+        installation: the folder of the round.
+        secrets: what may not be read in it.
+        sealed: every document and amount seen during the round.
+    """
+    both = Both.read(installation)
+    yield from at_any_time(both)
+    yield from _kept(both)
+    yield from _contiguous(installation, both)
+    yield from _sealed(installation, both, sealed)
+    yield from _sums(both)
+    yield from _unsound(installation)
+    yield from _secret(installation, secrets)
+    for siret in books.members_without_invoice(installation.database):
+        yield Breach(Law.APART, f"{siret} was never billed")
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Breach]:
+    """What was frozen, and is gone or different."""
+    for name, value in before.items():
+        if now.get(name) != value:
+            yield Breach(Law.SEALED, f"{name} was {value}, is {now.get(name, 'gone')}")
+
+
+def _kept(both: Both) -> Iterator[Breach]:
+    portal = both.by_number
+    for invoice in both.ours:
+        held = portal.pop(invoice.number, None)
+        if invoice.status in books.IN_MOTION:
+            yield Breach(Law.MOVING, f"{invoice.number} is still {invoice.status}")
+        elif held is not None:
+            yield from _told_truly(invoice, held)
+        # Refused waits for a person; an invoice may be cancelled before any deposit succeeds.
+        elif not invoice.is_internal and (invoice.status in books.HELD or invoice.cpp_id):
+            yield Breach(Law.KEPT, f"{invoice.number} is {invoice.status}: not at the portal")
+    for number in portal:
+        yield Breach(Law.ONCE, f"{number} is at the portal, and nowhere in our books")
+    for attempt in both.attempts:
+        if attempt.is_open:
+            yield Breach(Law.MOVING, f"an attempt for {attempt.number} is still open")
+
+
+def _told_truly(invoice: BookedInvoice, held: InvoiceRecord) -> Iterator[Breach]:
+    if invoice.is_internal:
+        yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
+    if invoice.cpp_id not in (held.id, None) or held.content.buyer_siret != invoice.siret:
+        yield Breach(Law.HONEST, f"{invoice.number} is not the portal's {held.id}")
+    if held.content.kind != PORTAL_KINDS[invoice.kind]:
+        yield Breach(Law.HONEST, f"{invoice.number} is {held.content.kind} at the portal")
+    if invoice.status not in _TOLD[held.status] | _LAST:
+        yield Breach(Law.HONEST, f"{invoice.number} is {invoice.status}: portal {held.status}")
+
+
+def _contiguous(installation: Installation, both: Both) -> Iterator[Breach]:
+    numbers = [invoice.number for invoice in both.ours]
+    numbers += books.statement_numbers(installation.database)
+    ranks: dict[str, list[int]] = {}
+    for number in numbers:
+        tail = _TRAILING.search(number)
+        rank = tail[0] if tail else ""
+        ranks.setdefault(number.removesuffix(rank), []).append(int(rank or 0))
+    last = books.given_numbers(installation.database)
+    for series in ranks.keys() | last.keys():
+        if sorted(ranks.get(series, [])) != list(range(1, last.get(series, 0) + 1)):
+            yield Breach(
+                Law.CONTIGUOUS,
+                f"{series} has {sorted(ranks.get(series, []))}, given up to {last.get(series)}",
+            )
+
+
+def _sealed(installation: Installation, both: Both, sealed: Mapping[str, str]) -> Iterator[Breach]:
+    now = books.seals(installation.database)
+    yield from changed(sealed, now)
+    documents = {value for name, value in now.items() if _DOCUMENT in name}
+    lots = {one.sha256 for one in both.attempts if one.sha256 != one.document}
+    for value in documents | lots:
+        content = _archived(installation, value)
+        if hashlib.sha256(content).hexdigest() != value:
+            yield Breach(Law.SEALED, f"the archive does not have {value}")
+        elif value in lots and not _contents(content) <= documents:
+            yield Breach(Law.SEALED, f"lot {value} holds files that are not ours")
+    for flux in both.fluxes:
+        if flux.sha256 not in documents | lots:
+            yield Breach(Law.SEALED, f"flux {flux.number} holds bytes that are not ours")
+
+
+def _archived(installation: Installation, sha256: str) -> bytes:
+    path = installation.archive / sha256[:2] / sha256
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _contents(lot: bytes) -> set[str]:
+    with tarfile.open(fileobj=io.BytesIO(lot)) as files:
+        members = [files.extractfile(member) for member in files]
+        return {hashlib.sha256(member.read()).hexdigest() for member in members if member}
+
+
+def _sums(both: Both) -> Iterator[Breach]:
+    portal = both.by_number
+    for invoice in both.ours:
+        if invoice.kind == "invoice" and invoice.total != invoice.statement_total:
+            yield Breach(
+                Law.SUMS,
+                f"{invoice.number}: {invoice.total} cents, statement {invoice.statement_total}",
+            )
+        held = portal.get(invoice.number)
+        if held and held.content.gross * 100 != Decimal(invoice.total - invoice.rounding):
+            yield Breach(
+                Law.SUMS, f"{invoice.number}: {invoice.total} cents, portal {held.content.gross} €"
+            )
+
+
+def _intended(both: Both) -> Iterator[Breach]:
+    """As many intents as deposits, each written before: one per call, for a lot as for a file."""
+    intents: dict[str, set[datetime]] = {}
+    for attempt in both.attempts:
+        intents.setdefault(attempt.sha256, set()).add(attempt.started_at)
+    for flux in both.fluxes:
+        # The ledger's instants are whole milliseconds.
+        latest = flux.deposited_at + timedelta(milliseconds=1)
+        before = sorted(at for at in intents.get(flux.sha256, ()) if at <= latest)
+        if before:
+            intents[flux.sha256].remove(before[0])
+        else:
+            yield Breach(Law.INTENDED, f"flux {flux.number} ({flux.file_name})")
+
+
+def _unsound(installation: Installation) -> Iterator[Breach]:
+    store = _opened(installation)
+    with store.reading() as session:
+        head = journal.head(session)
+        found = verify(journal.events(session), head)
+    for finding in (*found, *verify_books(store)):
+        yield Breach(Law.JOURNAL, f"{finding.where}: {finding.message}")
+    with store.reading() as session:
+        subjects = [
+            event.subject
+            for event in journal.events(session)
+            if event.tag in {"invoice.issued", "credit_note.issued"}
+        ]
+        told = [
+            event.subject for event in journal.events(session) if event.tag == "deposit.intended"
+        ]
+    store.engine.dispose()
+    yield from _told_once(subjects, books.invoices(installation.database))
+    tried = Counter(attempt.number for attempt in books.attempts(installation.database))
+    if tried != Counter(told):
+        yield Breach(Law.JOURNAL, f"attempts {dict(tried)}, journal {dict(Counter(told))}")
+
+
+def _told_once(subjects: Iterable[str], ours: Iterable[BookedInvoice]) -> Iterator[Breach]:
+    for number, count in Counter(subjects).items():
+        if count > 1:
+            yield Breach(Law.JOURNAL, f"{number} is issued {count} times in the journal")
+    for number in {invoice.number for invoice in ours} - set(subjects):
+        yield Breach(Law.JOURNAL, f"{number} was never issued in the journal")
+
+
+def _opened(installation: Installation) -> Store:
+    return open_store(f"sqlite:///{installation.database}", installation.database.parent)
+
+
+def _secret(installation: Installation, secrets: Secrets) -> Iterator[Breach]:
+    account = base64.b64encode(f"{secrets.account}:{secrets.password}".encode())
+    forbidden = (secrets.client_secret.encode(), secrets.password.encode(), account, b"Bearer ")
+    files = (*installation.logs.iterdir(), *installation.database.parent.glob("worker.sqlite*"))
+    for path in files:
+        content = path.read_bytes()
+        if any(secret in content for secret in forbidden):
+            yield Breach(Law.SECRET, f"in {path.name}")

@@ -1,0 +1,258 @@
+"""What a round will do: everything is drawn from the seed and the number of the round."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill
+
+TURNS = (
+    datetime(2024, 12, 31, 23, tzinfo=UTC),
+    datetime(2025, 12, 31, 23, tzinfo=UTC),
+    datetime(2025, 3, 30, 1, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2024, 10, 27, 1, tzinfo=UTC),
+    datetime(2025, 10, 26, 1, tzinfo=UTC),
+    datetime(2024, 2, 28, 23, tzinfo=UTC),
+    datetime(2026, 2, 5, 8, tzinfo=UTC),
+)
+"""New Year in Paris, both changes of its clocks, 29 February, and a day like any other."""
+_LEADS = (
+    timedelta(seconds=2),
+    timedelta(seconds=30),
+    timedelta(minutes=20),
+    timedelta(hours=3),
+    timedelta(hours=20),
+)
+"""How long before its turn a round begins."""
+_PAUSES = (
+    timedelta(0),
+    timedelta(seconds=5),
+    timedelta(minutes=1),
+    timedelta(minutes=16),
+    timedelta(hours=1),
+    timedelta(hours=4),
+    timedelta(hours=25),
+    timedelta(hours=49),
+)
+"""Between two commands: around the times at which an uncertain deposit is looked for."""
+_DELAYS = (
+    timedelta(0),
+    timedelta(0),
+    timedelta(seconds=30),
+    timedelta(minutes=20),
+    timedelta(hours=6),
+    timedelta(hours=30),
+)
+"""From a deposit to its verdict, and from there to what searches show."""
+_MOST_CALLS = {"run": 400_000, "credit": 200_000, "resend": 200_000}
+"""About as many as an undisturbed command makes; the others make ``_FEW_CALLS``."""
+_FEW_CALLS = 60_000
+
+
+_RECORDED = (
+    "drop_after",
+    "bad_gateway_after",
+    "gateway_timeout_after",
+    "slow_after:2",
+    "truncated",
+)
+"""Faults of the sandbox after which a deposit is recorded, and nobody is told."""
+_OTHERS = (
+    "drop_before",
+    "error_before",
+    "wrong_account",
+    "forbidden",
+    "too_many_requests:1",
+    "maintenance",
+    "wrong_types",
+    "token_expiry",
+    "unknown_flux_state",
+    "incident",
+    "unknown_status",
+    "status_backwards",
+    "late_indexing:7200",
+    "short_pages",
+)
+BUYER = ("accept", "suspend", "reject", "book", "pay")
+"""What the sandbox's panel lets a buyer do."""
+
+
+class Action(StrEnum):
+    """What a person or a timer types; the value is the command."""
+
+    RUN = "run"
+    DEPOSIT = "deposit"
+    RECONCILE = "reconcile"
+    FOLLOW = "follow"
+    RESEND = "resend"
+    """Of an invoice whose deposit was refused, when there is one."""
+    CREDIT = "credit"
+    """Of an invoice that the portal holds, when there is one."""
+    IMPORT = "import"
+    """Of the references that were missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command, or two at once.
+
+    Attributes:
+        pause: the time that passes before it.
+        beside: a second worker on the same database, started at the same moment.
+        unreachable: nobody answers at the portal's address meanwhile.
+        portal_dies: where the portal dies meanwhile; it is back at once.
+        buyer: what a buyer does before it with an invoice that the portal holds.
+        pick: which invoice, of those that may be meant, from 0 to 1.
+    """
+
+    pause: timedelta
+    action: Action
+    kill: Kill | None = None
+    beside: Action | None = None
+    kill_beside: Kill | None = None
+    unreachable: bool = False
+    portal_dies: AtPlace | AtInstant | None = None
+    buyer: str | None = None
+    pick: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A round.
+
+    Attributes:
+        begins: the first command's instant.
+        zone: of the machine; nothing may depend on it.
+        members: how many are billed, for the year before.
+        issued: the year was issued in January, nothing is deposited.
+        referenced: the references of the members are known from the beginning.
+        lots: most invoices in one file.
+        portal: the options of the sandbox while it is not well.
+        demanding: the step from which a member's structure demands an engagement.
+    """
+
+    begins: datetime
+    zone: str
+    members: int
+    issued: bool
+    referenced: bool
+    lots: int
+    portal: tuple[str, ...]
+    demanding: int | None
+    steps: tuple[Step, ...]
+
+    @property
+    def year(self) -> int:
+        """The year billed."""
+        return self.begins.year - 1
+
+    @property
+    def beginning(self) -> str:
+        """What rounds that begin alike have in common."""
+        references = "referenced" if self.referenced else "unreferenced"
+        state = "issued" if self.issued else "imported"
+        return f"{self.year}-{self.members}-{references}-{state}"
+
+
+def draw(seed: int, number: int) -> Plan:
+    """The plan of a round."""
+    chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a schedule, not a secret
+    members = chance.randint(3, 6)
+    length = chance.randint(4, 9)
+    return Plan(
+        begins=chance.choice(TURNS) - chance.choice(_LEADS),
+        zone=chance.choice(("UTC", "Europe/Paris")),
+        members=members,
+        issued=chance.random() < 0.6,
+        referenced=chance.random() < 0.7,
+        lots=chance.choice((1, 1, 2, 10)),
+        portal=(*_slowness(chance), *_storm(chance)),
+        demanding=chance.randrange(length) if chance.random() < 0.2 else None,
+        steps=tuple(_step(chance, members) for _ in range(length)),
+    )
+
+
+def _step(chance: random.Random, members: int) -> Step:
+    action = _drawn(chance, (5, 3, 3, 3, 2, 1, 1))
+    beside = _drawn(chance, (2, 2, 2, 2, 0, 0, 0)) if chance.random() < 0.25 else None
+    return Step(
+        pause=chance.choice(_PAUSES),
+        action=action,
+        kill=_kill(chance, action, members) if chance.random() < 0.75 else None,
+        beside=beside,
+        kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
+        unreachable=chance.random() < 0.04,
+        portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
+        buyer=chance.choice(BUYER) if chance.random() < 0.15 else None,
+        pick=chance.random(),
+    )
+
+
+def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
+    return chance.choices(tuple(Action), weights)[0]
+
+
+def _slowness(chance: random.Random) -> tuple[str, ...]:
+    integration, index = chance.choice(_DELAYS), chance.choice(_DELAYS[:-1])
+    return (
+        *("--integration-delay", str(integration.total_seconds())),
+        *("--index-delay", str(index.total_seconds())),
+        *("--report-lags", chance.choice(("0,0,0", "0,0,0", "1,1,1"))),
+    )
+
+
+def _storm(chance: random.Random) -> tuple[str, ...]:
+    if chance.random() < 0.4:
+        return ()
+    kinds = (*chance.sample(_RECORDED, 2), *chance.sample(_OTHERS, 3))
+    return (
+        *("--fault-seed", str(chance.randrange(1_000_000))),
+        *("--fault-rate", f"{chance.uniform(0.03, 0.3):.2f}"),
+        *("--fault-kinds", ",".join(kinds)),
+    )
+
+
+def _portal_kill(chance: random.Random, action: Action, members: int) -> AtPlace | AtInstant | None:
+    places = [name for name, place in PORTAL_PLACES.items() if action.value in place.commands]
+    if not places or chance.random() < 0.3:
+        return AtInstant(chance.uniform(0, 0.3))
+    return AtPlace(chance.choice(places), chance.randint(1, members))
+
+
+def _kill(chance: random.Random, action: Action, members: int) -> Kill | None:
+    places = [name for name, place in PLACES.items() if action.value in place.commands]
+    if not places:
+        return AtInstant(chance.uniform(0, 0.05))
+    most = _MOST_CALLS.get(action.value, _FEW_CALLS)
+    kinds: tuple[Kill, ...] = (
+        AtPlace(chance.choice(places), chance.randint(1, members)),
+        # Even on a scale of logarithms: early moments are short.
+        AtCall(int(most ** chance.uniform(0.5, 1))),
+        AtInstant(chance.uniform(0, 0.3)),
+    )
+    return chance.choices(kinds, (6, 2, 2))[0]
+
+
+def tour(begins: datetime) -> Plan:
+    """A round that comes by every named place: a refusal, a correction, a kill, a credit note."""
+    hour = timedelta(hours=1)
+    return Plan(
+        begins=begins,
+        zone="UTC",
+        members=3,
+        issued=False,
+        referenced=True,
+        lots=1,
+        portal=("--integration-delay", str(hour.total_seconds())),
+        demanding=1,
+        steps=(
+            Step(pause=timedelta(0), action=Action.RUN),
+            Step(pause=2 * hour, action=Action.FOLLOW),
+            Step(pause=hour, action=Action.RESEND),
+            Step(pause=hour, action=Action.CREDIT, kill=AtPlace("before the deposit", 1)),
+            Step(pause=hour, action=Action.CREDIT),
+        ),
+    )

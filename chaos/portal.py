@@ -1,0 +1,153 @@
+"""The sandbox in its process: started, stopped, killed, and at the same date as the commands."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from chaos.clock import Clock
+from chaos.commands import redirect, settle
+from chaos.killing import AtPlace, arm
+from worker.sandbox.command import main
+
+
+class PortalFailed(Exception):
+    """The sandbox does not start, or does not obey: nothing can be concluded."""
+
+
+@dataclass(slots=True)
+class PortalProcess:
+    """One portal, with one ledger, over as many processes as it takes.
+
+    Attributes:
+        ledger: its file.
+        directory: the structures it knows.
+        environment: its credentials.
+        log: where its complaints go.
+        options: more of its options.
+        url: where it answers, while it does.
+    """
+
+    ledger: Path
+    directory: Path
+    environment: Mapping[str, str]
+    log: Path
+    options: tuple[str, ...] = ()
+    url: str = ""
+    _pid: int = 0
+    _pipes: tuple[int, ...] = field(default=())
+
+    def start(self, offset: timedelta) -> None:
+        """Begin to answer, where it did before. Raises PortalFailed."""
+        orders, to_portal = os.pipe()
+        from_portal, words = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            for end in (to_portal, from_portal):
+                os.close(end)
+            self._become(orders, words, offset)
+        os.close(orders)
+        os.close(words)
+        self._pipes = (to_portal, from_portal)
+        try:
+            self.url = str(json.loads(self._heard())["url"])
+        except ValueError as error:
+            raise PortalFailed(f"the sandbox did not start: see {self.log}") from error
+
+    def move_clock(self, offset: timedelta) -> None:
+        """Let it be at the date that the commands are at."""
+        self._order(clock=offset.total_seconds())
+
+    def condemn(self, kill: AtPlace) -> None:
+        """Let it die there."""
+        self._order(place=kill.place, nth=kill.nth)
+
+    def is_dead(self) -> bool:
+        """Whether it died, where it was to or because it was killed."""
+        return (
+            not self._pid
+            or os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        )
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does; harmless when it has ended."""
+        if not self._pid:
+            return
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        for end in self._pipes:
+            os.close(end)
+        self._pid, self._pipes = 0, ()
+
+    def act(self, invoice: int, action: str) -> None:
+        """Let the buyer of an invoice do something with it; a buyer may be refused it."""
+        reason = json.dumps({"reason": "Pièce demandée"}).encode()
+        with suppress(HTTPError):
+            self._panel("POST", f"invoices/{invoice}/{action}", reason)
+
+    def clear_faults(self) -> None:
+        """No fault waits for its request any more."""
+        self._panel("DELETE", "faults", b"")
+
+    def _panel(self, method: str, path: str, body: bytes) -> None:
+        request = Request(  # noqa: S310 - our own sandbox
+            f"{self.url}/_sandbox/{path}",
+            method=method,
+            data=body,
+            headers={"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - same
+            answer.read()
+
+    def _order(self, **order: object) -> None:
+        os.write(self._pipes[0], json.dumps(order).encode() + b"\n")
+        if self._heard() != "done\n":
+            raise PortalFailed(f"the sandbox does not obey: see {self.log}")
+
+    def _heard(self) -> str:
+        line = b""
+        while not line.endswith(b"\n") and (piece := os.read(self._pipes[1], 4096)):
+            line += piece
+        return line.decode()
+
+    def _become(self, orders: int, words: int, offset: timedelta) -> NoReturn:
+        code = 70
+        try:
+            redirect(self.log)
+            os.dup2(words, 1)
+            settle(self.environment)
+            clock = Clock(offset)
+            threading.Thread(target=_obey, args=(orders, clock), daemon=True).start()
+            sys.argv[0] = "sandbox"
+            code = main(list(self._arguments()), program="sandbox")
+        except BaseException:  # noqa: BLE001 - this process ends here, and must say why
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _arguments(self) -> Iterable[str]:
+        yield from ("--port", self.url.rpartition(":")[2] or "0", "--data", str(self.ledger))
+        yield from ("--directory", str(self.directory), *self.options)
+
+
+def _obey(orders: int, clock: Clock) -> None:
+    """Do what is ordered; end when whoever gives the orders is gone."""
+    with os.fdopen(orders) as lines, suppress(OSError):
+        for line in lines:
+            order = json.loads(line)
+            if "clock" in order:
+                clock.move(timedelta(seconds=order["clock"]))
+            else:
+                arm(AtPlace(order["place"], order["nth"]))
+            os.write(1, b"done\n")
+    os._exit(0)

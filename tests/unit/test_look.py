@@ -1,6 +1,8 @@
 """The graphic identity: colours that can be read, and images that are nothing but images."""
 
 import io
+import os
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -122,11 +124,60 @@ def test_a_damaged_image_is_refused(tmp_path: Path, content: bytes) -> None:
         '<path fill="url(https://exemple.fr/a.svg#g)" d="M0 0h9v9z"/>',
         '<path style="fill: URL( &quot;//exemple.fr/a&quot; )" d="M0 0h9v9z"/>',
         "<foreignObject/>",
+        '<g onload="alert(1)"/>',
+        '<g ONCLICK="alert(1)"/>',
+        '<use href="#g"><set attributeName="href" to="https://exemple.fr/a.svg#g"/></use>',
+        '<use href="#g"><animate attributeName="href" values="file:///etc/passwd"/></use>',
+        '<a href="#g"><g/></a>',
+        r'<path style="fill: u\72l(https://exemple.fr/a.svg#g)" d="M0 0h9v9z"/>',
+        r"<style>@\69mport 'https://exemple.fr/a.css';</style>",
+        "<style><![CDATA[@import 'https://exemple.fr/a.css';]]></style>",
+        '<path style="fill: image-set(\'https://exemple.fr/a.png\' 1x)" d="M0 0h9v9z"/>',
+        "<?xml-stylesheet href='https://exemple.fr/a.css'?>",
     ],
 )
 def test_a_drawing_that_reaches_out_is_refused(tmp_path: Path, body: str) -> None:
     """An SVG brings nothing from elsewhere: no file, no address, no code."""
     assert "références extérieures" in refusal(tmp_path, svg(body))
+
+
+def test_a_style_sheet_named_before_the_drawing_is_refused(tmp_path: Path) -> None:
+    """It stands outside the root, and is an address all the same."""
+    sheet = b"<?xml-stylesheet href='https://exemple.fr/a.css'?>"
+    assert "références extérieures" in refusal(tmp_path, sheet + svg("<g/>"))
+
+
+def large(kind: str) -> bytes:
+    """An image of a few kilobytes that unfolds to twenty-five million pixels."""
+    output = io.BytesIO()
+    Image.new("1" if kind == "PNG" else "L", (5000, 5000)).save(output, kind)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_of_too_many_pixels_is_refused(tmp_path: Path, kind: str) -> None:
+    """Its weight says nothing of what it unfolds to, alone or inside a drawing."""
+    content = large(kind)
+    assert len(content) < MAX_LOGO_BYTES
+    assert "trop de points" in refusal(tmp_path, content)
+    address = f"data:image/{kind.lower()};base64,{b64encode(content).decode()}"
+    assert "trop de points" in refusal(tmp_path, svg(f'<image xlink:href="{address}"/>'))
+
+
+def test_a_small_image_inside_a_drawing_is_taken(tmp_path: Path) -> None:
+    """A drawing may hold its own PNG or JPEG."""
+    address = f"data:image/png;base64,{b64encode(image('PNG')).decode()}"
+    content = svg(f'<image xlink:href="{address}" width="9" height="9"/>')
+    (tmp_path / "logo").write_bytes(content)
+    assert read_look(ACCENT, tmp_path / "logo").logo == content
+
+
+def test_a_pipe_or_a_device_is_no_logo(tmp_path: Path) -> None:
+    """What nobody writes to is refused at once, and what never ends is not read."""
+    os.mkfifo(tmp_path / "logo.svg")
+    assert "ce n'est pas un fichier" in refusal(tmp_path, None)
+    with pytest.raises(ConfigurationError, match="ce n'est pas un fichier"):
+        read_look(ACCENT, Path("/dev/zero"))
 
 
 def test_entities_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Read the answer of a Schematron (SVRL, ISO/IEC 19757-3) as findings in French."""
 
 import re
+from dataclasses import replace
 
 from lxml import etree
 from lxml.etree import _Element
@@ -30,7 +31,7 @@ def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
     found = {}
     # Factur-X sheets refuse with ``report`` too: an element that has no place there.
     for node in root.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"):
-        finding = _finding(node, tree)
+        finding = _finding(node)
         found[finding.code, finding.where, finding.message] = finding
     if root.tag != f"{_SVRL}schematron-output" or root.find(f"{_SVRL}fired-rule") is None:
         finding = Finding(
@@ -40,26 +41,32 @@ def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
             remedy="Vérifiez que le document est une facture du profil qu'il déclare.",
         )
         found = {(finding.code, "", ""): finding}
-    findings = bounded(list(found.values()))
+    # Only what is shown is looked for in the document: to find its place takes as long as it has
+    # lines.
+    findings = tuple(_placed(finding, tree) for finding in bounded(list(found.values())))
     return Report(rule_set=rule_set, valid=not has_blocking(findings), findings=findings)
 
 
-def _finding(node: _Element, tree: etree._ElementTree) -> Finding:
+def _finding(node: _Element) -> Finding:
+    """What an assertion says; its place is still an XPath of the sheet."""
     said = node.find(f"{_SVRL}text")
     text = "" if said is None else " ".join("".join(map(str, said.itertext())).split())
     code = rule_code(node.get("id") or "", text)
     message, remedy = in_french(code, text)
     # No flag at all is how Factur-X sheets mark what is fatal.
     is_warning = (node.get("flag") or "").lower() in _WARNINGS
-    place, value = _place(node.get("location") or "", tree)
     return Finding(
         code=code,
         message=message,
         remedy=remedy,
         severity=Severity.WARNING if is_warning else Severity.BLOCKING,
-        where=place,
-        value=value,
+        where=node.get("location") or "",
     )
+
+
+def _placed(finding: Finding, tree: etree._ElementTree) -> Finding:
+    place, value = _place(finding.where, tree)
+    return replace(finding, where=place, value=value)
 
 
 def rule_code(identifier: str, text: str) -> str:

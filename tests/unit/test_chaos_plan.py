@@ -52,5 +52,5 @@ def test_the_year_billed_is_over_when_a_round_begins() -> None:
 
 def test_every_named_place_is_a_function_that_exists() -> None:
     """A function that is renamed takes its place with it: here it is missed at once."""
-    codes = {name: place.code() for name, place in (PLACES | PORTAL_PLACES).items()}
+    codes = {name: place.code() for name, place in {**PLACES, **PORTAL_PLACES}.items()}
     assert {code.co_name for code in codes.values()} >= {"put_all", "deposit", "move", "append"}

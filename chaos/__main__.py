@@ -92,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     (folder / "beginnings").mkdir(parents=True, exist_ok=True)
     warm_up()
     if options.tour:
-        return _tour(folder)
+        return _tour(folder, temporary=options.dir is None)
     if options.round is not None:
         told = [play_round(options.round, seed=options.seed, folder=folder, keep=True)]
         print(f"kept in {folder}")
@@ -121,13 +121,14 @@ def _tell(
     return 1 if tally.broken else 0
 
 
-def _tour(folder: Path) -> int:
+def _tour(folder: Path, *, temporary: bool) -> int:
     told = play_round(0, seed=0, folder=folder, keep=True, plan=tour(TURNS[-1]))
     for place in PLACES:
         print(f"{told.passages[place]:>5}  {place}")
     for breach in told.breaches:
         print(breach)
-    shutil.rmtree(folder)
+    if temporary:
+        shutil.rmtree(folder)
     return 1 if told.breaches or not all(told.passages[place] for place in PLACES) else 0
 
 

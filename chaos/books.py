@@ -140,6 +140,15 @@ def next_look(database: Path) -> datetime | None:
     return min(looks, default=None)
 
 
+def next_look_at(database: Path, number: str) -> datetime | None:
+    """When the program looks at an invoice next; None when at once."""
+    with _reading(database) as connection:
+        (text,) = connection.execute(
+            "SELECT next_check_at FROM invoice WHERE number = ?", (number,)
+        ).fetchone()
+    return instant(text) if text else None
+
+
 def instant(text: str) -> datetime:
     """An instant as our tables write it."""
     read = datetime.fromisoformat(text)

@@ -43,6 +43,8 @@ MOVERS = {
 DONE, TO_LOOK_AT, WRONG, UNREACHABLE, REFUSED = range(5)
 PASSES = 40
 """Of the healthy end: each uncertain deposit is looked for five times, each report a few."""
+PATIENT = 4
+"""Passes that come as soon as something is due; the others hours apart."""
 WEEK = timedelta(days=8)
 """After which the news are read from the beginning."""
 
@@ -115,6 +117,8 @@ class Campaign:
         self._wait(step.pause)
         if step.buyer is not None:
             self._buy(step.buyer, step.pick)
+        if step.fault is not None:
+            self.portal.add_fault(step.fault)
         url = self.nowhere if step.unreachable else self.portal.url
         self.faults += step.unreachable
         if isinstance(step.portal_dies, AtPlace):
@@ -171,7 +175,9 @@ class Campaign:
         """Time passes, the usual commands run, and a person does what is told, to the end."""
         for rank in range(PASSES):
             self._look()
-            asked = self._asked()
+            # A person looks when something was refused, and now and then.
+            refused = any(invoice.status == "refused" for invoice in self._invoices())
+            asked = self._asked() if refused or rank % 4 == 3 else []
             for words in asked:
                 self._run(*words)
             for action, statuses in MOVERS.items():
@@ -180,7 +186,7 @@ class Campaign:
             due = books.next_look(self.installation.database)
             if due is None and not asked:
                 break
-            least = timedelta(seconds=1) if rank < PASSES // 4 else timedelta(hours=6)
+            least = timedelta(seconds=1) if rank < PATIENT else timedelta(hours=6)
             self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), least))
         self._wait(WEEK)
         self._run("follow")
@@ -307,11 +313,7 @@ def play(
     plan: Plan, installation: Installation, seed: int, number: int, *, counting: bool = False
 ) -> Told:
     """Play a round in its folder, as ``beginnings`` makes it."""
-    secrets = Secrets(
-        client_secret=f"secret-du-client-{seed}-{number}",
-        account=f"TECH_{seed}_{number}@cpro.invalid",
-        password=f"mot-de-passe-{seed}-{number}",
-    )
+    secrets = Secrets.of(seed, number)
     installation.keep_secrets(secrets)
     with _closed_port() as nowhere:
         return Campaign(

@@ -22,6 +22,15 @@ class Secrets:
     account: str
     password: str
 
+    @classmethod
+    def of(cls, seed: int, number: int) -> "Secrets":
+        """Those of one round: nobody else's."""
+        return cls(
+            client_secret=f"secret-du-client-{seed}-{number}",
+            account=f"TECH_{seed}_{number}@cpro.invalid",
+            password=f"mot-de-passe-{seed}-{number}",
+        )
+
     @property
     def of_the_portal(self) -> dict[str, str]:
         """As the sandbox's environment."""

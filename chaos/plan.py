@@ -1,5 +1,6 @@
 """What a round will do: everything is drawn from the seed and the number of the round."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ class Step:
         beside: a second worker on the same database, started at the same moment.
         unreachable: nobody answers at the portal's address meanwhile.
         portal_dies: where the portal dies meanwhile; it is back at once.
+        fault: what the sandbox does wrong meanwhile, as its panel takes it in JSON.
         buyer: what a buyer does before it with an invoice that the portal holds.
         pick: which invoice, of those that may be meant, from 0 to 1.
     """
@@ -115,6 +117,7 @@ class Step:
     kill_beside: Kill | None = None
     unreachable: bool = False
     portal_dies: AtPlace | AtInstant | None = None
+    fault: str | None = None
     buyer: str | None = None
     pick: float = 0
 
@@ -167,7 +170,7 @@ def draw(seed: int, number: int) -> Plan:
         zone=chance.choice(("UTC", "Europe/Paris")),
         members=members,
         issued=chance.random() < 0.6,
-        referenced=chance.random() < 0.7,
+        referenced=chance.random() < 0.85,
         lots=chance.choice((1, 1, 2, 10)),
         portal=(*_slowness(chance), *_storm(chance)),
         demanding=chance.randrange(length) if chance.random() < 0.2 else None,
@@ -186,6 +189,7 @@ def _step(chance: random.Random, members: int) -> Step:
         kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
         unreachable=chance.random() < 0.04,
         portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
+        fault=_fault(chance, members) if chance.random() < 0.35 else None,
         buyer=chance.choice(BUYER) if chance.random() < 0.15 else None,
         pick=chance.random(),
     )
@@ -204,8 +208,20 @@ def _slowness(chance: random.Random) -> tuple[str, ...]:
     )
 
 
+def _fault(chance: random.Random, members: int) -> str:
+    """Of a deposit more often than of any request: there, nothing may be asked twice."""
+    deposit = chance.random() < 0.7
+    kind, _, seconds = chance.choice(_RECORDED if deposit else _OTHERS).partition(":")
+    fault: dict[str, object] = {"kind": kind, "skip": chance.randrange(members)}
+    if deposit:
+        fault["routes"] = "*/deposer/flux"
+    if seconds:
+        fault["seconds"] = int(seconds)
+    return json.dumps(fault)
+
+
 def _storm(chance: random.Random) -> tuple[str, ...]:
-    if chance.random() < 0.4:
+    if chance.random() < 0.75:
         return ()
     kinds = (*chance.sample(_RECORDED, 2), *chance.sample(_OTHERS, 3))
     return (

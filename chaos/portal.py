@@ -95,6 +95,10 @@ class PortalProcess:
         with suppress(HTTPError):
             self._panel("POST", f"invoices/{invoice}/{action}", reason)
 
+    def add_fault(self, fault: str) -> None:
+        """Let a fault wait for its requests."""
+        self._panel("POST", "faults", fault.encode())
+
     def clear_faults(self) -> None:
         """No fault waits for its request any more."""
         self._panel("DELETE", "faults", b"")

@@ -1,0 +1,132 @@
+"""What the machine does to the program: another date, a death, a disk with no room left."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.e2e.program import Said, command, environment
+
+AT = """
+import os, sys
+from datetime import timedelta
+from chaos.clock import Clock
+from chaos.killing import AtPlace, arm
+from worker.cli import main
+
+Clock(timedelta(seconds=float(sys.argv[1])))
+arm(AtPlace(sys.argv[2], 1) if sys.argv[2] else None)
+sys.argv = ["chorus-worker", *sys.argv[3:]]
+main()
+"""
+IN_PARIS = {"TZ": "Europe/Paris"}
+MOUNT, UMOUNT = (shutil.which(name) or "/bin/false" for name in ("mount", "umount"))
+
+
+def at(
+    instant: datetime,
+    *arguments: str | Path,
+    config: Path,
+    env: Mapping[str, str] | None = None,
+    dies: str = "",
+) -> Said:
+    """Run a command at another date, on a machine in Paris; ``dies``: the place where."""
+    offset = (instant - datetime.now(UTC)).total_seconds()
+    line = [sys.executable, "-c", AT, str(offset), dies, *(str(one) for one in arguments)]
+    done = subprocess.run(
+        [*line, "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environment() | IN_PARIS | dict(env or {}),
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def portal(folder: Path, *options: str) -> Iterator[dict[str, str]]:
+    """A sandbox in its own process, its ledger beside the data: the setting that names it."""
+    process = subprocess.Popen(
+        command(
+            "sandbox",
+            "--port",
+            "0",
+            "--data",
+            folder / "portail.sqlite",
+            "--directory",
+            folder / "donnees" / "chorus-local-annuaire.json",
+            *options,
+        ),
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@dataclass(slots=True)
+class Disk:
+    """A small disk; where none may be mounted, a bound on the size of each file."""
+
+    folder: Path
+    mounted: bool
+    bound: int = resource.RLIM_INFINITY
+
+    def fill(self, left: int) -> None:
+        """Leave so many bytes."""
+        if not self.mounted:
+            self.bound = left
+            return
+        room = os.statvfs(self.folder)
+        (self.folder / "filler").write_bytes(bytes(room.f_bavail * room.f_bsize - left))
+
+    def make_room(self) -> None:
+        """Somebody cleans up."""
+        (self.folder / "filler").unlink(missing_ok=True)
+        self.bound = resource.RLIM_INFINITY
+
+    def run(self, *arguments: str | Path, config: Path, env: Mapping[str, str]) -> Said:
+        """Run a command on it."""
+
+        def bounded() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.bound, resource.RLIM_INFINITY))
+
+        done = subprocess.run(
+            command(*arguments, config=config),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=environment() | dict(env),
+            preexec_fn=bounded,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Disk]:
+    """A tmpfs of this size mounted on a folder, if this machine lets us."""
+    folder.mkdir()
+    options = f"size={megabytes}m,mode=0700"
+    mount = [MOUNT, "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        yield Disk(folder, mounted)
+    finally:
+        if mounted:
+            subprocess.run([UMOUNT, str(folder)], check=True)

@@ -1,0 +1,168 @@
+"""The proof of "exactly once" proves something: it passes everywhere, and sees what is wrong."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chaos import books
+from chaos.installation import Installation, Secrets
+from chaos.invariants import Law, at_the_end
+from chaos.killing import PLACES
+from tests.e2e.program import Said, environment
+
+ROOT = Path(__file__).parents[2]
+SECRETS = Secrets.of(0, 0)
+Tampering = Callable[[Installation], object]
+
+
+def chaos(*arguments: str | Path, cwd: Path = ROOT) -> Said:
+    """``python -m chaos``, with the program that is in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos", *(str(argument) for argument in arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env=environment(),
+        cwd=cwd,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(name="tour", scope="module")
+def _tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, Installation]:
+    """One round by every named place, and its folder. Read only: copy it to change it."""
+    folder = tmp_path_factory.mktemp("chaos")
+    said = chaos("--tour", "--dir", folder)
+    return said, Installation(folder / "round-0-0")
+
+
+def test_every_named_place_is_passed(tour: tuple[Said, Installation]) -> None:
+    """A trap where nobody comes by would prove nothing, and no law is broken on the way."""
+    said = tour[0]
+    passed = {
+        place: int(count) for count, place in re.findall(r"^ *(\d+)  (.+)$", said.out, re.MULTILINE)
+    }
+    assert (said.code, set(passed)) == (0, set(PLACES)), said.out + said.err
+    assert [place for place, count in passed.items() if not count] == []
+
+
+def ours(sql: str) -> Tampering:
+    """Somebody changes our database."""
+    return lambda place: _change(place.database, sql)
+
+
+def theirs(sql: str) -> Tampering:
+    """Somebody changes the portal's ledger."""
+    return lambda place: _change(place.ledger, sql)
+
+
+def _change(database: Path, sql: str) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.executescript(sql)
+    connection.close()
+
+
+def _alter_the_archive(place: Installation) -> None:
+    with sqlite3.connect(place.database) as connection:
+        (sha256,) = connection.execute("SELECT sha256 FROM document LIMIT 1").fetchone()
+    (place.archive / sha256[:2] / sha256).write_bytes(b"something else")
+
+
+def _leak(place: Installation) -> None:
+    (place.logs / "99-run.txt").write_text(f"password={SECRETS.password}", "utf-8")
+
+
+ISSUED_IN_JOURNAL = "DELETE FROM journal_event WHERE tag = 'invoice.issued'"
+TAMPERINGS: list[tuple[Law, Tampering]] = [
+    (Law.ONCE, theirs("UPDATE invoice SET buyer_siret = (SELECT max(buyer_siret) FROM invoice)")),
+    (
+        Law.ONCE,
+        theirs(
+            "UPDATE invoice SET number = 'BSN-2026-00099' WHERE kind = 'FACTURE'"
+            " AND status = 'MISE_A_DISPOSITION' AND id = 8000001"
+        ),
+    ),
+    (Law.KEPT, theirs("DELETE FROM invoice WHERE id = 8000001")),
+    (Law.CONTIGUOUS, ours("UPDATE number_series SET last_value = last_value + 1")),
+    (Law.CONTIGUOUS, ours("UPDATE statement SET number = 'ETAT-2026-00009' WHERE id = 1")),
+    (Law.SEALED, ours("UPDATE document SET sha256 = 'ff' WHERE id = 1")),
+    (Law.SEALED, ours("UPDATE invoice SET issue_date = '2026-01-01' WHERE id = 1")),
+    (Law.SEALED, theirs("UPDATE flux SET sha256 = 'ff' WHERE id = 1")),
+    (Law.SEALED, _alter_the_archive),
+    (Law.SUMS, ours("UPDATE statement SET total_cents = total_cents + 1 WHERE id = 1")),
+    (Law.SUMS, theirs("UPDATE invoice SET gross = '0.01' WHERE id = 8000001")),
+    (Law.INTENDED, ours("DELETE FROM deposit_attempt WHERE id = 1")),
+    (Law.INTENDED, ours("UPDATE deposit_attempt SET started_at = '2027-01-01T00:00:00.000000Z'")),
+    (
+        Law.JOURNAL,
+        ours(
+            "DROP TRIGGER journal_event_no_update; UPDATE journal_event SET payload ="
+            " replace(payload, '3196.80', '3196.90')"
+        ),
+    ),
+    (Law.JOURNAL, ours(f"DROP TRIGGER journal_event_no_delete; {ISSUED_IN_JOURNAL}")),
+    (Law.APART, ours("UPDATE usage_record SET siret = '99990000000000' WHERE id = 1")),
+    (Law.SECRET, _leak),
+    (Law.MOVING, ours("UPDATE invoice SET status = 'unknown' WHERE id = 2")),
+    (Law.MOVING, ours("UPDATE deposit_attempt SET closed_at = NULL WHERE id = 1")),
+    (Law.HONEST, ours("UPDATE invoice SET status = 'refused' WHERE id = 2")),
+    (Law.HONEST, ours("UPDATE invoice SET status = 'suspended' WHERE id = 2")),
+    (Law.HONEST, ours("UPDATE invoice SET cpp_id = 1 WHERE id = 2")),
+]
+
+
+def test_each_law_is_seen_broken(tour: tuple[Said, Installation], tmp_path: Path) -> None:
+    """A sound folder breaks no law; whatever somebody changes, on either side, breaks its own."""
+    sound = tour[1]
+    sealed = books.seals(sound.database)
+    assert list(at_the_end(sound, SECRETS, sealed)) == []
+    unseen = []
+    for rank, (law, tamper) in enumerate(TAMPERINGS):
+        place = Installation(tmp_path / str(rank))
+        shutil.copytree(sound.folder, place.folder)
+        tamper(place)
+        broken = {breach.law for breach in at_the_end(place, SECRETS, sealed)}
+        if law not in broken:
+            unseen.append((rank, law, broken))
+        shutil.rmtree(place.folder)
+    assert unseen == []
+
+
+def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
+    """Undisturbed by each other, they leave no folder behind when every law holds."""
+    said = chaos("--rounds", "2", "--seed", "407", "--jobs", "2", "--dir", tmp_path)
+    assert said.code == 0, said.out + said.err
+    assert re.fullmatch(
+        r"2 rounds, \d+ kills, \d+ faults, \d+ invoices: 0 × duplicate, 0 × loss, 0 × gap; "
+        r"journal verified 2/2\n",
+        said.out,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["beginnings"]
+
+
+def test_a_program_that_sends_again_blindly_is_found_out(tmp_path: Path) -> None:
+    """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
+    for name in ("chaos", "worker", "schemas", "config"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "worker" / "deposit.py"
+    source = path.read_text("utf-8")
+    call = re.search(r"    answer = depositor\.portal\.deposit\(.*?\n    \)\n", source, re.DOTALL)
+    assert call is not None
+    again = "    if answer.outcome is DepositOutcome.UNKNOWN:\n" + re.sub(
+        r"^(?=.)", "    ", call[0], flags=re.MULTILINE
+    )
+    path.write_text(source.replace(call[0], call[0] + again), "utf-8")
+
+    said = chaos("--seed", "5", "--round", "2", "--dir", tmp_path / "rounds", cwd=tmp_path)
+
+    assert said.code == 1, said.out + said.err
+    assert "round 2: deposit without intent: flux CPP" in said.out
+    assert "python -m chaos --seed 5 --round 2 " in said.out
+    assert (tmp_path / "rounds" / "round-5-2" / "portail.sqlite").exists()

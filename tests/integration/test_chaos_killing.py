@@ -1,0 +1,82 @@
+"""A process dies exactly where it is told to: what was committed before is kept, nothing else."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EVENTS = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from chaos.killing import AtCall, AtPlace, arm
+from worker.audit import EventTag
+from worker.storage import create_store, journal
+
+folder, kill, in_a_thread = Path(sys.argv[1]), sys.argv[2], len(sys.argv) > 3
+store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+
+def work():
+    for rank in range(6):
+        with store.transaction() as session:
+            journal.append(session, at=datetime.now(UTC), actor="test", subject=str(rank),
+                           tag=EventTag.RUN_STARTED, payload={})
+
+arm(eval(kill))
+if in_a_thread:
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+else:
+    work()
+"""
+
+
+def kept(folder: Path, kill: str, *more: str) -> tuple[int, int]:
+    """How the process ended, and how many of its six events were kept."""
+    done = subprocess.run([sys.executable, "-c", EVENTS, folder, kill, *more], check=False)
+    with sqlite3.connect(folder / "worker.sqlite") as database:
+        (count,) = database.execute(
+            "SELECT count(*) FROM journal_event WHERE tag = 'run.started'"
+        ).fetchone()
+    return done.returncode, count
+
+
+@pytest.mark.parametrize(
+    "kill, events",
+    [
+        ("AtPlace('event appended', 3)", 2),
+        ("AtPlace('before a commit', 3)", 2),
+        ("AtPlace('after a commit', 3)", 3),
+    ],
+)
+def test_a_named_place_kills_on_the_right_side_of_the_commit(
+    tmp_path: Path, kill: str, events: int
+) -> None:
+    """At the third passage: before the commit two events are kept, after it three."""
+    assert kept(tmp_path, kill) == (-signal.SIGKILL, events)
+
+
+def test_a_place_is_watched_in_every_thread(tmp_path: Path) -> None:
+    """The pages and the checks of an invoice are not made by the main thread."""
+    assert kept(tmp_path, "AtPlace('after a commit', 2)", "thread") == (-signal.SIGKILL, 2)
+
+
+def test_a_place_that_is_never_passed_kills_nobody(tmp_path: Path) -> None:
+    """The program is undisturbed by being watched."""
+    assert kept(tmp_path, "AtPlace('before the deposit', 1)") == (0, 6)
+
+
+def test_a_count_of_calls_falls_at_the_same_place_again(tmp_path: Path) -> None:
+    """So that a round can be replayed."""
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    ended, events = kept(first, "AtCall(3000)")
+    assert ended == -signal.SIGKILL
+    assert 0 <= events < 6
+    assert kept(second, "AtCall(3000)") == (ended, events)

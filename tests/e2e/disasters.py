@@ -89,7 +89,7 @@ class Disk:
     def fill(self, left: int) -> None:
         """Leave so many bytes."""
         if not self.mounted:
-            self.bound = left
+            self.bound = left // 8  # no file has more than a part of what a run writes
             return
         room = os.statvfs(self.folder)
         (self.folder / "filler").write_bytes(bytes(room.f_bavail * room.f_bsize - left))

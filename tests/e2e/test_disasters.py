@@ -133,7 +133,7 @@ def test_without_room_for_the_intent_nothing_is_deposited(issued: Path, tmp_path
     """The intent is written first: a disk without room for it never sees a call."""
     with small_disk(tmp_path / "disk", 8) as disk, portal(away_from(issued, tmp_path)) as env:
         folder = copied(issued, disk.folder)
-        disk.fill(0 if disk.mounted else 4096)
+        disk.fill(0)
         said = disk.run("deposit", config=folder / "worker.toml", env=env)
         assert (said.code, "Traceback" in said.err) == (3, False), said.err
         assert read_fluxes(tmp_path / "portail.sqlite") == ()

@@ -6,10 +6,13 @@ archive and journal are compared with the portal's ledger. All of it is drawn fr
 
 Map
     __main__.py    ``python -m chaos``: rounds side by side, one closing line, the exit code
+    rounds.py      one round: set up, played, its folder kept or forgotten
     plan.py        what a round will do, drawn from the seed
     campaign.py    plays a plan in a folder
+    clerk.py       what a person types
+    beginnings.py  how rounds begin: made once, copied for each
     installation.py  the folder: members, references, the portal's directory
-    invariants.py  what must hold at the end, and each way it may not
+    laws.py        what must hold; invariants.py looks whether it does
     books.py       what our database, archive and logs hold, read by plain SQL
     commands.py    a command line in a process of its own, forked from this warm one
     killing.py     where a process dies: named places, a count of calls, an instant

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from chaos.beginnings import CannotBegin, begin
-from chaos.campaign import Told, play
+from chaos.campaign import Told
 from chaos.commands import warm_up
-from chaos.invariants import Breach, Law
 from chaos.killing import PLACES
-from chaos.plan import TURNS, Plan, draw, tour
-from chaos.portal import PortalFailed
+from chaos.laws import Law
+from chaos.plan import TURNS, tour
+from chaos.rounds import play_round
 
 SIDE_BY_SIDE = 3
 """Rounds at once: each waits for its processes, and now and then for a portal that is away."""
@@ -58,24 +57,6 @@ class Tally:
             f"{self.rounds} rounds, {self.kills} kills, {self.faults} faults, "
             f"{self.invoices} invoices: {found}; journal verified {self.sound}/{self.rounds}"
         )
-
-
-def play_round(
-    number: int, *, seed: int, folder: Path, keep: bool = False, plan: Plan | None = None
-) -> Told:
-    """Play one round in a folder of its own, forgotten when all is well unless it is to be kept."""
-    place = folder / f"round-{seed}-{number}"
-    if place.exists():
-        shutil.rmtree(place)
-    plan = plan or draw(seed, number)
-    try:
-        installation = begin(plan, place, folder / "beginnings")
-        told = play(plan, installation, seed, number, counting=keep)
-    except (CannotBegin, PortalFailed) as error:
-        told = Told(number=number, breaches=(Breach(Law.CLEAN, f"not played: {error}"),))
-    if not (keep or told.breaches):
-        shutil.rmtree(place)
-    return told
 
 
 def _all_rounds(rounds: int, jobs: int, seed: int, folder: Path) -> Iterator[Told]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-IN_MOTION = ("issued", "sending", "unknown", "deposited")
+IN_MOTION = {"issued", "sending", "unknown", "deposited"}
 """The statuses in which the program, not a person, has the next word."""
-HELD = ("integrated", "suspended", "rejected", "settled")
+HELD = {"integrated", "suspended", "rejected", "settled"}
 """The statuses that say that the portal holds the invoice; a cancelled one was held before."""
 
 
@@ -134,7 +134,7 @@ def next_look(database: Path) -> datetime | None:
     with _reading(database) as connection:
         rows = connection.execute(
             f"SELECT next_check_at FROM invoice WHERE status IN ({marks})",  # noqa: S608 - marks
-            IN_MOTION,
+            tuple(IN_MOTION),
         ).fetchall()
     looks = [instant(text) if text else datetime.min.replace(tzinfo=UTC) for (text,) in rows]
     return min(looks, default=None)

@@ -1,28 +1,27 @@
 """Plays a plan in a folder: commands, kills, a failing portal; then a healthy end, and the laws."""
 
 import json
-import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from chaos import books
+from chaos.clerk import Clerk
 from chaos.commands import Command, Hanging, Running, start
-from chaos.installation import DEMANDING, ENGAGEMENT, Installation, Secrets
+from chaos.installation import Installation, Secrets
 from chaos.invariants import (
     PORTAL_KINDS,
     Both,
-    Breach,
-    Law,
     at_any_time,
     at_the_end,
     changed,
 )
 from chaos.killing import AtInstant, AtPlace, Kill
+from chaos.laws import Breach, Law
 from chaos.plan import Action, Plan, Step
 from chaos.portal import PortalProcess
 from worker.sandbox.ledger import read_injections, read_invoices
@@ -74,6 +73,7 @@ class Campaign:
     plan: Plan
     number: int
     installation: Installation
+    clerk: Clerk
     secrets: Secrets
     portal: PortalProcess
     nowhere: str
@@ -82,7 +82,6 @@ class Campaign:
     kills: int = 0
     faults: int = 0
     commands: int = 0
-    demanding: bool = False
     is_well: bool = False
     sealed: dict[str, str] = field(default_factory=dict)
     breaches: list[Breach] = field(default_factory=list)
@@ -123,9 +122,9 @@ class Campaign:
         self.faults += step.unreachable
         if isinstance(step.portal_dies, AtPlace):
             self.portal.condemn(step.portal_dies)
-        under_way = [self._start(self._words(step.action, step.pick), step.kill, url)]
+        under_way = [self._start(self.clerk.words(step.action, step.pick), step.kill, url)]
         if step.beside is not None:
-            words = self._words(step.beside, step.pick)
+            words = self.clerk.words(step.beside, step.pick)
             under_way.append(self._start(words, step.kill_beside, url))
         if step.portal_dies is not None:
             self._mourn(step.portal_dies, under_way)
@@ -145,7 +144,7 @@ class Campaign:
 
     def _demand(self) -> None:
         """A structure begins to demand an engagement."""
-        self.demanding = True
+        self.clerk.demanding = True
         self.portal.directory = self.installation.directory(demanding=True)
         self.portal.kill()
         self.portal.start(self.offset)
@@ -177,7 +176,7 @@ class Campaign:
             self._look()
             # A person looks when something was refused, and now and then.
             refused = any(invoice.status == "refused" for invoice in self._invoices())
-            asked = self._asked() if refused or rank % 4 == 3 else []
+            asked = self.clerk.asked(self._listed()) if refused or rank % 4 == 3 else []
             for words in asked:
                 self._run(*words)
             for action, statuses in MOVERS.items():
@@ -192,56 +191,32 @@ class Campaign:
         self._run("follow")
         self._run("run", str(self.plan.year))
         self._run("journal", "verify")
-        self._run("status", str(self.plan.year), "--todo")
+        self._add_up()
 
-    def _asked(self) -> list[tuple[str, ...]]:
-        """What ``status`` asks a person to type about deposits, typed as a person would."""
+    def _listed(self) -> list[dict[str, str]]:
+        """What ``status`` tells a script of each invoice."""
         log = self._run("status", str(self.plan.year), "--json").read_text("utf-8")
-        listed = json.loads(log[log.index("{") : log.rindex("}") + 1])["invoices"]
-        return [
-            self._resend(invoice["number"], invoice["member_siret"], told)
-            for invoice in listed
-            if "chorus-worker resend" in (told := invoice["todo"] or "")
+        listed: list[dict[str, str]] = json.loads(log[log.index("{") : log.rindex("}") + 1])[
+            "invoices"
         ]
+        return listed
+
+    def _add_up(self) -> None:
+        """The program's list has every invoice, with the amount of our books."""
+        told = {
+            invoice["number"]: abs(Decimal(invoice["total_ttc"]) * 100)
+            for invoice in self._listed()
+            if invoice["number"]
+        }
+        booked = {invoice.number: Decimal(invoice.total) for invoice in self._invoices()}
+        if told != booked:
+            self._break(Law.SUMS, f"status tells {told} cents, the books {booked}")
 
     def _bystanders(self) -> None:
         """Whoever is not parked has been billed by an undisturbed run, whoever is parked."""
         unbilled = set(books.members_without_invoice(self.installation.database))
         for siret in unbilled - set(books.parked(self.installation.database)):
             self._break(Law.APART, f"{siret} is neither billed nor parked by an undisturbed run")
-
-    def _words(self, action: Action, pick: float) -> tuple[str, ...]:
-        known = self._invoices()
-        match action:
-            case Action.RUN:
-                return ("run", str(self.plan.year))
-            case Action.IMPORT:
-                return ("import", "references", str(self.installation.complement))
-            case Action.RESEND:
-                found = [invoice for invoice in known if invoice.status == "refused"]
-                if found:
-                    chosen = found[int(pick * len(found))]
-                    return self._resend(chosen.number, chosen.siret, "--engagement")
-            case Action.CREDIT:
-                found = [
-                    invoice
-                    for invoice in known
-                    if invoice.kind == "invoice" and invoice.status in books.HELD
-                ]
-                if found:
-                    number = found[int(pick * len(found))].number
-                    return ("credit", number, "--reason", "Facture contestée")
-            case Action.DEPOSIT | Action.RECONCILE | Action.FOLLOW:
-                return (action.value,)
-        return (Action.FOLLOW.value,)
-
-    def _resend(self, number: str, siret: str, told: str = "") -> tuple[str, ...]:
-        words = ("resend", number, "--reason", "Références corrigées")
-        if "--absent" in told:
-            return (*words, "--absent", number)
-        if "--engagement" in told and self.demanding and siret == DEMANDING.siret:
-            return (*words, "--engagement", ENGAGEMENT)
-        return words
 
     def _invoices(self) -> tuple[books.BookedInvoice, ...]:
         return books.invoices(self.installation.database)
@@ -307,36 +282,3 @@ class Campaign:
 
     def _break(self, law: Law, text: str) -> None:
         self.breaches.append(Breach(law, text))
-
-
-def play(
-    plan: Plan, installation: Installation, seed: int, number: int, *, counting: bool = False
-) -> Told:
-    """Play a round in its folder, as ``beginnings`` makes it."""
-    secrets = Secrets.of(seed, number)
-    installation.keep_secrets(secrets)
-    with _closed_port() as nowhere:
-        return Campaign(
-            plan=plan,
-            number=number,
-            installation=installation,
-            secrets=secrets,
-            portal=PortalProcess(
-                ledger=installation.ledger,
-                directory=installation.directory(demanding=False),
-                environment=secrets.of_the_portal | {"TZ": plan.zone},
-                log=installation.logs / "portail.txt",
-                options=plan.portal,
-            ),
-            nowhere=nowhere,
-            offset=plan.begins - datetime.now(UTC),
-            counting=counting,
-        ).play()
-
-
-@contextmanager
-def _closed_port() -> Iterator[str]:
-    """An address of this machine where nobody answers, and nobody else can."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 from chaos import books
 from chaos.books import BookedAttempt, BookedInvoice
 from chaos.installation import Installation, Secrets
+from chaos.laws import Breach, Law
 from worker.audit import verify
 from worker.sandbox.ledger import read_fluxes, read_invoices
 from worker.sandbox.records import FluxRecord, InvoiceRecord
@@ -41,46 +41,6 @@ _LAST = {"settled", "cancelled"}
 _DOCUMENT = " v"
 """In the name of a seal: of a version of a document."""
 _TRAILING = re.compile(r"[0-9]+$")
-
-
-class Law(StrEnum):
-    """What may be broken; the value is how the closing line calls a breach."""
-
-    ONCE = "duplicate"
-    """The portal holds at most one invoice of a member, year and kind (I1)."""
-    KEPT = "loss"
-    """What was issued is at the portal, or waits for a person while the portal has nothing."""
-    CONTIGUOUS = "gap"
-    """Numbers follow each other in each series (I2)."""
-    SEALED = "altered document"
-    """What was issued never changes, and the portal has our bytes (I3)."""
-    SUMS = "difference of amounts"
-    """Invoice, statement, portal and listing tell the same amounts (I4)."""
-    INTENDED = "deposit without intent"
-    """No deposit without its attempt row, written before (I5)."""
-    JOURNAL = "journal unsound"
-    """The journal and the books verify (I6)."""
-    APART = "member blocked"
-    """One bad member never blocks the others (I8)."""
-    SECRET = "leaked secret"  # noqa: S105 - a label
-    """No secret in the journal, the database, the logs or the output (I9)."""
-    MOVING = "stuck"
-    """Nothing stays in a state that time and the usual commands do not end."""
-    HONEST = "untrue status"
-    """No status of ours says what the portal's books deny."""
-    CLEAN = "crash"
-    """No traceback, no exit code that is not foreseen, nothing that hangs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """One record for which a law does not hold."""
-
-    law: Law
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.law.value}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,7 @@ class Plan:
 def draw(seed: int, number: int) -> Plan:
     """The plan of a round."""
     chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a schedule, not a secret
-    members = chance.randint(3, 6)
+    members = chance.choice((3, 6))  # few beginnings to make
     length = chance.randint(4, 9)
     return Plan(
         begins=chance.choice(TURNS) - chance.choice(_LEADS),

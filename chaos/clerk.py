@@ -1,0 +1,70 @@
+"""What a person types: the usual commands, and what the program asks for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chaos import books
+from chaos.installation import DEMANDING, ENGAGEMENT, Installation
+from chaos.plan import Action
+
+
+@dataclass(slots=True)
+class Clerk:
+    """Who sits before the program, and knows what a structure demands.
+
+    Attributes:
+        year: the year billed.
+        demanding: whether a structure demands an engagement by now.
+    """
+
+    installation: Installation
+    year: int
+    demanding: bool = False
+
+    def words(self, action: Action, pick: float) -> tuple[str, ...]:
+        """The command line of an action; of ``follow`` when it has no object now.
+
+        Args:
+            action: what to do.
+            pick: which invoice, of those that may be meant, from 0 to 1.
+        """
+        match action:
+            case Action.RUN:
+                return ("run", str(self.year))
+            case Action.IMPORT:
+                return ("import", "references", str(self.installation.complement))
+            case Action.RESEND:
+                if chosen := self._chosen(lambda invoice: invoice.status == "refused", pick):
+                    return self._resend(chosen.number, chosen.siret, "--engagement")
+            case Action.CREDIT:
+                if chosen := self._chosen(_can_be_credited, pick):
+                    return ("credit", chosen.number, "--reason", "Facture contestée")
+            case Action.DEPOSIT | Action.RECONCILE | Action.FOLLOW:
+                return (action.value,)
+        return (Action.FOLLOW.value,)
+
+    def asked(self, listed: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
+        """What ``status`` asks to type about deposits, typed as a person would."""
+        return [
+            self._resend(invoice["number"], invoice["member_siret"], told)
+            for invoice in listed
+            if "chorus-worker resend" in (told := invoice["todo"] or "")
+        ]
+
+    def _chosen(
+        self, meant: Callable[[books.BookedInvoice], bool], pick: float
+    ) -> books.BookedInvoice | None:
+        found = list(filter(meant, books.invoices(self.installation.database)))
+        return found[int(pick * len(found))] if found else None
+
+    def _resend(self, number: str, siret: str, told: str) -> tuple[str, ...]:
+        words = ("resend", number, "--reason", "Références corrigées")
+        if "--absent" in told:
+            return (*words, "--absent", number)
+        if "--engagement" in told and self.demanding and siret == DEMANDING.siret:
+            return (*words, "--engagement", ENGAGEMENT)
+        return words
+
+
+def _can_be_credited(invoice: books.BookedInvoice) -> bool:
+    return invoice.kind == "invoice" and invoice.status in books.HELD

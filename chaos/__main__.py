@@ -91,7 +91,7 @@ def _tell(
     for told in told_all:
         tally.add(told)
         for breach in told.breaches:
-            print(f"round {told.number}: {breach}")
+            print(f"round {told.number}: {breach}", flush=True)
         if told.breaches:
             print(f"  python -m chaos --seed {seed} --round {told.number}   (kept in {folder})")
         if sys.stderr.isatty():

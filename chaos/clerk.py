@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from chaos import books
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation
 from chaos.plan import Action
+from worker.sandbox.ledger import read_fluxes, read_invoices
+from worker.sandbox.records import FluxState
+
+_HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 
 
 @dataclass(slots=True)
@@ -44,12 +48,21 @@ class Clerk:
         return (Action.FOLLOW.value,)
 
     def asked(self, listed: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
-        """What ``status`` asks to type about deposits, typed as a person would."""
+        """What ``status`` asks to type about deposits, once a person has looked at the portal."""
         return [
             self._resend(invoice["number"], invoice["member_siret"], told)
             for invoice in listed
             if "chorus-worker resend" in (told := invoice["todo"] or "")
+            and (invoice["status"] == "refused" or self._is_hopeless(invoice))
         ]
+
+    def _is_hopeless(self, invoice: Mapping[str, str]) -> bool:
+        """Whether the portal's own pages show no copy, and no file that may still become one."""
+        ledger = self.installation.ledger
+        held = {one.content.number for one in read_invoices(ledger)}
+        fluxes = {one.number: one.state for one in read_fluxes(ledger)}
+        state = fluxes.get(invoice["flux_number"] or "")
+        return invoice["number"] not in held and state in {None, *_HOPELESS}
 
     def _chosen(
         self, meant: Callable[[books.BookedInvoice], bool], pick: float

@@ -47,7 +47,9 @@ _DELAYS = (
     timedelta(hours=6),
     timedelta(hours=30),
 )
-"""From a deposit to its verdict, and from there to what searches show."""
+"""From a deposit to its verdict."""
+_INDEXED = (*_DELAYS[:-1], timedelta(hours=60))
+"""From a verdict to what searches show; the last is longer than an uncertain one is looked for."""
 _MOST_CALLS = {"run": 400_000, "credit": 200_000, "resend": 200_000}
 """About as many as an undisturbed command makes; the others make ``_FEW_CALLS``."""
 _FEW_CALLS = 60_000
@@ -200,7 +202,7 @@ def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
 
 
 def _slowness(chance: random.Random) -> tuple[str, ...]:
-    integration, index = chance.choice(_DELAYS), chance.choice(_DELAYS[:-1])
+    integration, index = chance.choice(_DELAYS), chance.choice(_INDEXED)
     return (
         *("--integration-delay", str(integration.total_seconds())),
         *("--index-delay", str(index.total_seconds())),

@@ -144,10 +144,20 @@ def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) ->
     now = reconciler.clock()
     step = min(checks, len(reconciler.reconcile_after) - 1)
     with reconciler.store.transaction() as session:
-        attempts = deposits.attempts(session, invoice.id)
-        started = attempts[-1].started_at if attempts else invoice.status_since
+        started = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
         due = max(started + reconciler.reconcile_after[step], now + timedelta(minutes=1))
         invoices.note(session, invoice, checks=checks, next_check_at=due)
+
+
+def _uncertain_since(attempts: Sequence[deposits.Attempt], invoice: TrackedInvoice) -> datetime:
+    """What the waits are counted from: the attempt, unless it was answered.
+
+    An answered one became uncertain later, by its verdict or by a person: counted from the
+    attempt, all the waits might be over at once.
+    """
+    if not attempts or attempts[-1].outcome == DepositOutcome.ACCEPTED.value:
+        return invoice.status_since
+    return attempts[-1].started_at
 
 
 def _control_passes(reconciler: Reconciler) -> bool:

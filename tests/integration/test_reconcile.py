@@ -14,6 +14,7 @@ from worker.lifecycle import InvoiceStatus
 from worker.money import Money
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
+from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
 
@@ -279,3 +280,20 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         entries = [deposits.cached_entry(session, i.siret) for i in pair.invoices()]
     # What refused the first may be what its directory demands.
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
+
+
+def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk: Desk) -> None:
+    """Given up two days after: its waits are counted from then, not from a deposit long past."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=48)
+    office = desk.office
+    look_for(office.store, ONE, "sans suite", actor=office.actor, at=desk.clock.now)
+    for _ in range(5):
+        desk.reconcile()
+        desk.clock.advance(minutes=5)
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.integrate()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    assert desk.one(ONE).status is S.DEPOSITED

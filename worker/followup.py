@@ -27,6 +27,7 @@ from worker.reconcile import BREAKER, same_invoice
 from worker.storage import Store, deposits, invoices, journal
 
 LIMIT = 1_000_000
+NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
 DUPLICATE_WORDS = ("doublon", "unicite", "unicité", "deja utilise", "déjà utilisé")
 """No official wording is known for a refused duplicate (chorus-pro: §0.3): any of these."""
 
@@ -136,7 +137,7 @@ def _conclude(
     if ours is not None:
         _integrate(follower, invoice, answer, ours)
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
-        _keep_waiting(follower, (invoice,), answer)
+        _keep_waiting(follower, (invoice,), answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
     elif _may_be_a_second_copy(follower, invoice, answer):
         _doubt(follower, invoice, answer)
     elif named or not _was_in_a_lot(follower, invoice):
@@ -287,6 +288,7 @@ def _keep_waiting(
     file: Sequence[TrackedInvoice],
     answer: IntegrationReport,
     detail: str = "",
+    **changes: object,
 ) -> None:
     now = follower.clock()
     if answer.state is FluxState.UNRECOGNISED:
@@ -302,6 +304,7 @@ def _keep_waiting(
                 checks=invoice.checks + 1,
                 next_check_at=now + follower.report_after[step],
                 detail=detail,
+                **changes,
             )
 
 

@@ -7,6 +7,8 @@ from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
+NOT_SHOWN = timedelta(days=7)
+"""How long an invoice that its report calls integrated may be shown by no search."""
 
 
 def todo(invoice: TrackedInvoice, now: datetime) -> str:
@@ -46,16 +48,27 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 "s'il n'aboutira pas, tapez : chorus-worker resend "
                 f'{invoice.number} --reason "…"'
             )
+        case InvoiceStatus.DEPOSITED if waited > TOO_LONG:
+            text = (
+                "son compte rendu la dit intégrée, et aucune recherche ne la montre : "
+                f"regardez le flux {invoice.flux_number} sur le portail Chorus Pro"
+            )
         case _:
             pass
     return text
 
 
 def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
-    """Whether a deposited file has no verdict for a day, or the portal speaks of an incident."""
-    return invoice.status is InvoiceStatus.DEPOSITED and (
-        now - invoice.status_since > TOO_LONG or bool(invoice.detail)
-    )
+    """Whether a deposited file has no verdict for a day, or the portal speaks of an incident.
+
+    With the verdict « integrated », the portal has it, and only its index is late.
+    """
+    if invoice.status is not InvoiceStatus.DEPOSITED:
+        return False
+    waited = now - invoice.status_since
+    if invoice.portal_status:
+        return waited > NOT_SHOWN
+    return waited > TOO_LONG or bool(invoice.detail)
 
 
 def needs_person(invoice: TrackedInvoice, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from worker.portals.memory import Condition, Mishap
 from worker.resend import REASONS, declare_absent, look_for, resend
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
+from worker.todo import todo
 
 S = InvoiceStatus
 ONE = number(1)
@@ -288,3 +289,23 @@ def absent(desk: Desk) -> None:
     """A person says that the portal does not hold it."""
     office = desk.office
     declare_absent(office.store, ONE, "vérifié", searches=3, actor=office.actor, at=desk.clock.now)
+
+
+def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Only the portal's index is late: nobody may give it up before a week."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "late", issued=1)
+    desk.portal.not_indexed.add(ONE)
+    desk.deposit()
+    for hours in (25, 48, 48):
+        desk.clock.advance(hours=hours)
+        desk.follow()
+        assert "resend" not in todo(desk.one(ONE), desk.clock.now)
+        with pytest.raises(Refused, match="le portail la traite"):
+            abandon(desk)
+    assert "ne la montre pas encore" in desk.one(ONE).detail
+    desk.clock.advance(days=3)
+    assert f"resend {ONE}" in todo(desk.one(ONE), desk.clock.now)
+    abandon(desk)
+    assert desk.one(ONE).status is S.UNKNOWN

@@ -57,15 +57,14 @@ def run_killed(config: Path, lines: int, seconds: float) -> bool:
     return alive
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
-    ready: Path, played: tuple[Path, object], tmp_path: Path, seed: int
+    ready: Path, played: tuple[Path, object], tmp_path: Path
 ) -> None:
     """After random kills: same invoices, no gap, nothing twice at the portal, journal sound."""
     folder = tmp_path / "demo"
     shutil.copytree(ready, folder)
     config = folder / "worker.toml"
-    chance = random.Random(seed)  # noqa: S311 - instants, not secrets
+    chance = random.Random(1)  # noqa: S311 - instants, not secrets
     kills = sum(
         run_killed(config, chance.randint(0, 12), chance.uniform(0, 0.15)) for _ in range(5)
     )

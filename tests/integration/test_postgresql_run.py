@@ -5,12 +5,13 @@ from pathlib import Path
 
 from tests.e2e.program import Said, run
 from tests.integration.conftest import Place
+from worker.demo import STORY, write_demo
 
 
 def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_path: Path) -> None:
     """Import, run, correct, credit, bill again, verify: the other database answers the same."""
     folder = tmp_path / "demo"
-    assert run("demo", "--dir", folder).code == 0
+    write_demo(folder, 2025, len(STORY), 1)
     shutil.rmtree(folder / "donnees" / "archive")
     for database in (folder / "donnees").glob("*.sqlite*"):
         database.unlink()

@@ -111,8 +111,11 @@ def _ask_report(follower: Follower, flux: str, file: Sequence[TrackedInvoice]) -
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
             found = _found(follower, flux, answer)
+            shown = [(i, found[i.number]) for i in file if _shows(found, i)]
+            _integrate(follower, answer, shown)
             for invoice in file:
-                _conclude(follower, invoice, answer, found)
+                if not _shows(found, invoice):
+                    _conclude(follower, invoice, answer)
 
 
 def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
@@ -122,20 +125,19 @@ def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[
     return {found.number: found for found in follower.portal.search(flux_number=flux)}
 
 
-def _conclude(
-    follower: Follower,
-    invoice: TrackedInvoice,
-    answer: IntegrationReport,
-    found: Mapping[str, FoundInvoice],
-) -> None:
-    ours = found.get(invoice.number)
-    if ours is None or not same_invoice(ours, invoice):
-        # By number, and even after a rejection: when a second delivery is refused as a
-        # duplicate, the first one lives, and calling it refused would be wrong.
-        ours = _ours(follower, invoice)
+def _shows(found: Mapping[str, FoundInvoice], invoice: TrackedInvoice) -> bool:
+    candidate = found.get(invoice.number)
+    return candidate is not None and same_invoice(candidate, invoice)
+
+
+def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
+    """What a verdict means for an invoice that the search of its file does not show."""
+    # By number, and even after a rejection: when a second delivery is refused as a duplicate,
+    # the first one lives, and calling it refused would be wrong.
+    ours = _ours(follower, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
     if ours is not None:
-        _integrate(follower, invoice, answer, ours)
+        _integrate(follower, answer, [(invoice, ours)])
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
         _keep_waiting(follower, (invoice,), answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
     elif _may_be_a_second_copy(follower, invoice, answer):
@@ -172,35 +174,41 @@ def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
 
 
 def _integrate(
-    follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport, found: FoundInvoice
+    follower: Follower,
+    answer: IntegrationReport,
+    shown: Sequence[tuple[TrackedInvoice, FoundInvoice]],
 ) -> None:
+    """The invoices of a file that the portal holds, in one transaction."""
+    if not shown:
+        return
     now = follower.clock()
     with follower.store.transaction() as session:
-        _observe(session, invoice, answer, now)
-        if not invoices.move(
-            session,
-            invoice,
-            InvoiceStatus.INTEGRATED,
-            now,
-            cpp_id=found.cpp_id,
-            flux_number=found.flux_number or invoice.flux_number,
-            portal_status=found.raw_status,
-            detail="",
-        ):
-            return
-        journal.append(
-            session,
-            at=now,
-            actor=follower.actor,
-            tag=EventTag.REPORT_RECEIVED,
-            subject=invoice.number,
-            payload={
-                "state": answer.raw_state,
-                "flux": answer.flux_number,
-                "cpp": found.cpp_id,
-            },
-        )
-        learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
+        for invoice, found in shown:
+            _observe(session, invoice, answer, now)
+            if not invoices.move(
+                session,
+                invoice,
+                InvoiceStatus.INTEGRATED,
+                now,
+                cpp_id=found.cpp_id,
+                flux_number=found.flux_number or invoice.flux_number,
+                portal_status=found.raw_status,
+                detail="",
+            ):
+                continue
+            journal.append(
+                session,
+                at=now,
+                actor=follower.actor,
+                tag=EventTag.REPORT_RECEIVED,
+                subject=invoice.number,
+                payload={
+                    "state": answer.raw_state,
+                    "flux": answer.flux_number,
+                    "cpp": found.cpp_id,
+                },
+            )
+            learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
 
 
 def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:

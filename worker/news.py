@@ -83,11 +83,11 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         pending = {
             invoice.cpp_id: invoice for invoice in invoices.held(session, AT_THE_BUYER, cpp_ids=ids)
         }
-    asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-        (pending[found.cpp_id], found)
-        for found in changed
-        if found.cpp_id in pending and _is_new(newsroom, pending[found.cpp_id], found)
-    ]
+        asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
+            (pending[found.cpp_id], found)
+            for found in changed
+            if found.cpp_id in pending and _is_new(session, pending[found.cpp_id], found)
+        ]
     if whole:
         asked += [
             (invoice, None)
@@ -143,11 +143,10 @@ def _is_stale(read: News | None, now: datetime, status_after: timedelta) -> bool
     return read is None or not timedelta() <= now - read.read_until < status_after
 
 
-def _is_new(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
-    with newsroom.store.reading() as session:
-        return not deposits.is_observed(
-            session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
-        )
+def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
+    return not deposits.is_observed(
+        session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
+    )
 
 
 def _when(found: FoundInvoice) -> str:

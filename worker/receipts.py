@@ -41,13 +41,13 @@ def keep_receipts(
             continue
         with store.transaction() as session:
             sha256 = store.archive.put(receipt)
-            for observation, number in reported:
+            for observation, _ in reported:
                 deposits.attach_evidence(session, observation, sha256)
-                journal.append(
-                    session,
-                    at=clock(),
-                    actor=actor,
-                    tag=EventTag.RECEIPT_KEPT,
-                    subject=number,
-                    payload={"flux": flux_number, "sha256": sha256},
-                )
+            journal.append(
+                session,
+                at=clock(),
+                actor=actor,
+                tag=EventTag.RECEIPT_KEPT,
+                subject=flux_number,
+                payload={"sha256": sha256, "invoices": [number for _, number in reported]},
+            )

@@ -40,9 +40,12 @@ def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
     if len(names) < len(files) or any("/" in name for name in names):
         raise ValueError(f"not the files of one flat lot: {sorted(name for name, _ in files)}")
     target = io.BytesIO()
-    # Neither date nor name of a file in the header of gzip, no date and no owner in tar's.
+    # Neither date nor name of a file in the header of gzip, no date and no owner in tar's. What is
+    # inside is compressed already: little effort is spent on it.
     with (
-        gzip.GzipFile(filename="", fileobj=target, mode="wb", mtime=0) as compressed,
+        gzip.GzipFile(
+            filename="", fileobj=target, mode="wb", compresslevel=1, mtime=0
+        ) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as lot,
     ):
         for name, content in files:

@@ -22,7 +22,7 @@ from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
-from worker.storage import Store, deposits, invoices, journal
+from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.documents import sealed
 
 LIMIT = 1_000_000
@@ -132,7 +132,7 @@ def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
     """What is due, in the files it is to go in."""
     store = depositor.store
     with store.reading() as session:
-        due = invoices.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
+        due = agenda.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
         if depositor.lots.invoices > 1:
             alone = deposits.tried_in_a_lot(session, REACHED)
             together = [invoice for invoice in due if invoice.id not in alone]

@@ -24,7 +24,7 @@ from worker.portals import (
 )
 from worker.receipts import keep_receipts
 from worker.reconcile import BREAKER, same_invoice
-from worker.storage import Store, deposits, invoices, journal
+from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
 NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
@@ -68,7 +68,7 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
     unusable = 0
     with follower.store.reading() as session:
-        waiting = invoices.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
+        waiting = agenda.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
     for flux_number, together in groupby(_by_flux(waiting), lambda one: one.flux_number):
         if stop():
             return

@@ -55,6 +55,16 @@ def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
     return target.getvalue()
 
 
+def unpack(lot: bytes) -> list[bytes]:
+    """The documents of a lot that ``pack`` made. Raises ValueError when it is none."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(lot), mode="r:gz") as opened:
+            files = (opened.extractfile(entry) for entry in opened)
+            return [file.read() for file in files if file is not None]
+    except tarfile.TarError as error:
+        raise ValueError(f"not a lot: {error}") from error
+
+
 def split(sizes: Sequence[int], limits: LotLimits) -> Iterator[range]:
     """Ranks of the documents of each lot, in order; a document larger than a lot goes alone."""
     start = held = 0

@@ -16,7 +16,7 @@ from worker.errors import PortalAnswerError
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.portals import BuyerStatus, FoundInvoice, Portal
 from worker.reconcile import BREAKER
-from worker.storage import Store, deposits, invoices, journal
+from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import News
 
 AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
@@ -52,9 +52,9 @@ class Newsroom:
 
 def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     """Whether the portal has to be asked about an invoice at its buyer's."""
-    if invoices.awaited(session, _LOOKED_AT, now):
+    if agenda.awaited(session, _LOOKED_AT, now):
         return True
-    pending = invoices.first_deposit(session, AT_THE_BUYER) is not None
+    pending = agenda.first_deposit(session, AT_THE_BUYER) is not None
     return pending and _is_stale(deposits.news(session), now, status_after)
 
 
@@ -70,7 +70,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
     """
     now = newsroom.clock()
     with newsroom.store.reading() as session:
-        first = invoices.first_deposit(session, AT_THE_BUYER)
+        first = agenda.first_deposit(session, AT_THE_BUYER)
         read = deposits.news(session)
         if first is None or not _is_stale(read, now, newsroom.status_after):
             return
@@ -81,7 +81,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         shown = {found.cpp_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
-            invoice.cpp_id: invoice for invoice in invoices.held(session, AT_THE_BUYER, cpp_ids=ids)
+            invoice.cpp_id: invoice for invoice in agenda.held(session, AT_THE_BUYER, cpp_ids=ids)
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
             (pending[found.cpp_id], found)
@@ -109,7 +109,7 @@ def ask_about_put_off(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         PortalDown, PortalAccessRefused: as ``read_news``.
     """
     with newsroom.store.reading() as session:
-        put_off = invoices.awaited(session, _LOOKED_AT, newsroom.clock())
+        put_off = agenda.awaited(session, _LOOKED_AT, newsroom.clock())
     _ask_each(newsroom, ((invoice, None) for invoice in put_off), report, stop)
 
 

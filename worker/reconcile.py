@@ -16,7 +16,7 @@ from worker.audit import EventTag
 from worker.errors import PortalAnswerError
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FoundInvoice, Portal
-from worker.storage import Store, deposits, invoices, journal
+from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
 BREAKER = 3
@@ -57,7 +57,7 @@ def reconcile_due(
     """
     unusable = 0
     with reconciler.store.reading() as session:
-        uncertain = invoices.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
+        uncertain = agenda.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
     for invoice in uncertain:
         if stop():
             return
@@ -167,7 +167,7 @@ def _control_passes(reconciler: Reconciler) -> bool:
     any answer is then taken as proof, and the portal's own uniqueness control stands behind it.
     """
     with reconciler.store.reading() as session:
-        witness = invoices.known_to_portal(session)
+        witness = agenda.known_to_portal(session)
     if witness is None:
         return True
     found = reconciler.portal.search(invoice_number=witness.number)

@@ -26,7 +26,7 @@ from worker.lifecycle import InvoiceStatus
 from worker.money import count
 from worker.period import paris_day
 from worker.portals import Portal
-from worker.storage import invoices, journal, records
+from worker.storage import agenda, invoices, journal, records
 from worker.todo import needs_person
 
 _log = structlog.get_logger()
@@ -172,7 +172,7 @@ def anything_waiting(office: Office) -> bool:
     now = office.clock()
     status_after = timedelta(hours=office.configuration.settings.portal.status_hours)
     with office.store.reading() as session:
-        return bool(invoices.due(session, _ON_THEIR_WAY, now, 1)) or news.is_due(
+        return bool(agenda.due(session, _ON_THEIR_WAY, now, 1)) or news.is_due(
             session, now, status_after
         )
 

@@ -15,7 +15,7 @@ from worker.document import Document, DocumentKind
 from worker.findings import Finding, Severity
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.money import Money
-from worker.storage import Store, invoices
+from worker.storage import Store, agenda, invoices
 from worker.storage.documents import CheckedWith, add_documents, documents_of
 from worker.storage.grids import freeze_grid, frozen_grids
 from worker.storage.tables import InvoiceRow
@@ -265,30 +265,30 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
     """Never looked at first or at its hour, at most ``limit``, nothing before its time."""
     seen = _issued(store)
     with store.reading() as session:
-        assert invoices.due(session, [S.ISSUED], NOW, 10) == (seen,)
-        assert invoices.due(session, [S.DEPOSITED], NOW, 10) == ()
-        assert invoices.due(session, [S.ISSUED], NOW, 0) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 10) == (seen,)
+        assert agenda.due(session, [S.DEPOSITED], NOW, 10) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 0) == ()
     with store.transaction() as session:
         invoices.note(session, seen, next_check_at=NOW + timedelta(microseconds=1), checks=3)
     with store.reading() as session:
-        assert invoices.due(session, [S.ISSUED], NOW, 10) == ()
-        (later,) = invoices.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10)
-        assert invoices.due(session, [S.ISSUED], None, 10) == (later,)
+        assert agenda.due(session, [S.ISSUED], NOW, 10) == ()
+        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10)
+        assert agenda.due(session, [S.ISSUED], None, 10) == (later,)
     assert later.checks == 3
 
 
 def test_a_witness_is_known_to_the_portal(store: Store) -> None:
     """Integrated, with the portal's identifier: a row settled in our books only proves nothing."""
     with store.reading() as session:
-        assert invoices.known_to_portal(session) is None
+        assert agenda.known_to_portal(session) is None
     issued = _issued(store)
     _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
     with store.reading() as session:
-        assert invoices.known_to_portal(session) is None
+        assert agenda.known_to_portal(session) is None
     with store.transaction() as session:
         invoices.note(session, issued, cpp_id=7)
     with store.reading() as session:
-        witness = invoices.known_to_portal(session)
+        witness = agenda.known_to_portal(session)
     assert witness is not None
     assert (witness.number, witness.cpp_id) == (issued.number, 7)
 

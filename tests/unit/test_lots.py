@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.lots import LotLimits, pack, split
+from worker.lots import LotLimits, pack, split, unpack
 
 NAMES = st.lists(
     st.from_regex(r"[A-Z0-9_-]{1,30}\.pdf", fullmatch=True), min_size=1, max_size=8, unique=True
@@ -26,6 +26,7 @@ def test_a_lot_holds_its_documents_in_order(names: list[str], data: st.DataObjec
     assert read == files
     assert all(entry.isreg() and not entry.mtime and not entry.uid for entry in entries)
     assert pack(files) == packed
+    assert unpack(packed) == [content for _, content in files]
 
 
 @pytest.mark.parametrize("names", [("a.pdf", "a.pdf"), ("../a.pdf", "b.pdf")])

@@ -7,8 +7,6 @@ told to fail in the ways that matter: an answer lost after the deposit was recor
 portal that is down; access refused; a member whose invoices are refused; an index that lags.
 """
 
-import io
-import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
+from worker.lots import EXTENSION, unpack
 from worker.money import Money
 from worker.portals import (
     DepositAnswer,
@@ -338,7 +337,8 @@ class MemoryPortal:
 
     def _verdict(self, flux: Flux) -> IntegrationReport:
         try:
-            contents = _files(flux)
+            alone = not flux.file_name.endswith(EXTENSION)
+            contents = [flux.content] if alone else unpack(flux.content)
             read = [(content, self._read(content)) for content in contents]
         except ValueError as error:
             # One file that no schema reads, and the whole flux is turned away.
@@ -379,17 +379,6 @@ class MemoryPortal:
         if (facts.issue_date.year, facts.number) in taken:
             return "Une facture de ce fournisseur porte deja ce numero pour cette annee"
         return ""
-
-
-def _files(flux: Flux) -> list[bytes]:
-    """The documents of a flux: those of a lot, or its only one."""
-    if not flux.file_name.endswith(".tar.gz"):
-        return [flux.content]
-    try:
-        with tarfile.open(fileobj=io.BytesIO(flux.content), mode="r:gz") as lot:
-            return [file.read() for entry in lot if (file := lot.extractfile(entry)) is not None]
-    except tarfile.TarError as error:
-        raise ValueError(f"lot illisible: {error}") from error
 
 
 def _report(number: str, state: FluxState, word: str, *errors: ReportError) -> IntegrationReport:

@@ -18,18 +18,16 @@ from worker.statement import Statement
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import InvoiceRow, StatementRow
 
-_LISTED = tuple(
+LISTED = tuple(
     column
     for column in SQLModel.metadata.tables["invoice"].columns
     if column.name not in {"snapshot", "statement_id"}
 )
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
-_AT_ONCE = 500
-"""Values in one question to the database."""
 
 
 _INVOICE = SQLModel.metadata.tables["invoice"].columns
-_CURRENT = sqlalchemy.select(*_LISTED).where(
+_CURRENT = sqlalchemy.select(*LISTED).where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
     _INVOICE["kind"] == InvoiceKind.INVOICE.value,
@@ -56,7 +54,7 @@ def last_number(session: Session, series: str) -> int:
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:
     """The invoice of a member and year that counts."""
     row = session.execute(_CURRENT, {"siret": siret, "year": year}).first()
-    return None if row is None else _tracked(row)
+    return None if row is None else as_tracked(row)
 
 
 def by_number(session: Session, number: str) -> TrackedInvoice | None:
@@ -64,7 +62,7 @@ def by_number(session: Session, number: str) -> TrackedInvoice | None:
     if not number.isascii():
         return None
     row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
-    return None if row is None else _tracked(row)
+    return None if row is None else as_tracked(row)
 
 
 def named(session: Session, number: str) -> TrackedInvoice:
@@ -85,14 +83,14 @@ def _shown(number: str) -> str:
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
     """The invoice that has this id."""
-    return _tracked(session.get_one(InvoiceRow, invoice_id))
+    return as_tracked(session.get_one(InvoiceRow, invoice_id))
 
 
 def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices by number, each with its credit notes behind it, those without a number last."""
-    query = sqlalchemy.select(*_LISTED)
+    query = sqlalchemy.select(*LISTED)
     if year is not None:
         query = query.where(col(InvoiceRow.year) == year)
     if statuses:
@@ -100,7 +98,7 @@ def tracked(
     query = query.order_by(
         col(InvoiceRow.number).is_(None), col(InvoiceRow.number), col(InvoiceRow.siret)
     )
-    found = [_tracked(row) for row in session.execute(query)]
+    found = [as_tracked(row) for row in session.execute(query)]
     place = {invoice.id: rank for rank, invoice in enumerate(found)}
     return tuple(
         sorted(
@@ -108,82 +106,6 @@ def tracked(
             key=lambda one: (place.get(one.corrects or one.id, -1), one.is_credit_note),
         )
     )
-
-
-def due(
-    session: Session, statuses: Sequence[InvoiceStatus], now: datetime | None, limit: int
-) -> tuple[TrackedInvoice, ...]:
-    """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
-    query = (
-        sqlalchemy.select(*_LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
-        .limit(limit)
-    )
-    if now is not None:
-        when = col(InvoiceRow.next_check_at)
-        query = query.where(when.is_(None) | (when <= now))
-    return tuple(_tracked(row) for row in session.execute(query))
-
-
-def awaited(
-    session: Session, statuses: Sequence[InvoiceStatus], now: datetime
-) -> tuple[TrackedInvoice, ...]:
-    """Invoices the portal holds, in these statuses, to be looked at by themselves, and now.
-
-    At the buyer's, most are not: the portal's news tell which changed.
-    """
-    when = col(InvoiceRow.next_check_at)
-    query = (
-        sqlalchemy.select(*_LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        .where(when.is_not(None), when <= now, col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(when, col(InvoiceRow.id))
-    )
-    return tuple(_tracked(row) for row in session.execute(query))
-
-
-def held(
-    session: Session, statuses: Sequence[InvoiceStatus], *, cpp_ids: Sequence[int] | None = None
-) -> tuple[TrackedInvoice, ...]:
-    """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
-    query = (
-        sqlalchemy.select(*_LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        .where(col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(col(InvoiceRow.id))
-    )
-    if cpp_ids is None:
-        return tuple(_tracked(row) for row in session.execute(query))
-    found: list[TrackedInvoice] = []
-    for start in range(0, len(cpp_ids), _AT_ONCE):
-        some = cpp_ids[start : start + _AT_ONCE]
-        found += [
-            _tracked(row) for row in session.execute(query.where(col(InvoiceRow.cpp_id).in_(some)))
-        ]
-    return tuple(found)
-
-
-def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
-    """When the oldest of the invoices in these statuses was deposited; None without any."""
-    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
-        col(InvoiceRow.status).in_([status.value for status in statuses])
-    )
-    return session.execute(query).scalar()
-
-
-def known_to_portal(session: Session) -> TrackedInvoice | None:
-    """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
-    held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
-    query = (
-        sqlalchemy.select(*_LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in held]))
-        .where(col(InvoiceRow.cpp_id).is_not(None))  # an internal credit note never has one
-        .order_by(col(InvoiceRow.id))
-        .limit(1)
-    )
-    row = session.execute(query).first()
-    return None if row is None else _tracked(row)
 
 
 def park(
@@ -325,11 +247,11 @@ def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
 def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
     """Every credit note of an invoice, replaced ones too, and where each stands."""
     query = (
-        sqlalchemy.select(*_LISTED)
+        sqlalchemy.select(*LISTED)
         .where(col(InvoiceRow.corrects_id) == invoice_id)
         .order_by(col(InvoiceRow.id))
     )
-    return tuple(_tracked(row) for row in session.execute(query))
+    return tuple(as_tracked(row) for row in session.execute(query))
 
 
 def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:
@@ -410,7 +332,8 @@ def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
         raise RuntimeError(f"an invoice never goes from {present} to {to}")
 
 
-def _tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
+def as_tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
+    """Where an invoice stands, from a row of LISTED."""
     return TrackedInvoice(
         id=_id(row.id),
         siret=row.siret,

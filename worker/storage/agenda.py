@@ -1,0 +1,91 @@
+"""Which invoices are to be looked at, and when: what each step of the waiting half asks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy
+from sqlmodel import Session, col
+
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.storage.invoices import LISTED, as_tracked
+from worker.storage.tables import InvoiceRow
+
+_AT_ONCE = 500
+"""Values in one question to the database."""
+
+
+def due(
+    session: Session, statuses: Sequence[InvoiceStatus], now: datetime | None, limit: int
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
+    query = (
+        sqlalchemy.select(*LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
+        .limit(limit)
+    )
+    if now is not None:
+        when = col(InvoiceRow.next_check_at)
+        query = query.where(when.is_(None) | (when <= now))
+    return tuple(as_tracked(row) for row in session.execute(query))
+
+
+def awaited(
+    session: Session, statuses: Sequence[InvoiceStatus], now: datetime
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices the portal holds, in these statuses, to be looked at by themselves, and now.
+
+    At the buyer's, most are not: the portal's news tell which changed.
+    """
+    when = col(InvoiceRow.next_check_at)
+    query = (
+        sqlalchemy.select(*LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(when.is_not(None), when <= now, col(InvoiceRow.cpp_id).is_not(None))
+        .order_by(when, col(InvoiceRow.id))
+    )
+    return tuple(as_tracked(row) for row in session.execute(query))
+
+
+def held(
+    session: Session, statuses: Sequence[InvoiceStatus], *, cpp_ids: Sequence[int] | None = None
+) -> tuple[TrackedInvoice, ...]:
+    """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
+    query = (
+        sqlalchemy.select(*LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(col(InvoiceRow.cpp_id).is_not(None))
+        .order_by(col(InvoiceRow.id))
+    )
+    if cpp_ids is None:
+        return tuple(as_tracked(row) for row in session.execute(query))
+    found: list[TrackedInvoice] = []
+    for start in range(0, len(cpp_ids), _AT_ONCE):
+        some = cpp_ids[start : start + _AT_ONCE]
+        found += [
+            as_tracked(row)
+            for row in session.execute(query.where(col(InvoiceRow.cpp_id).in_(some)))
+        ]
+    return tuple(found)
+
+
+def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
+    """When the oldest of the invoices in these statuses was deposited; None without any."""
+    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
+        col(InvoiceRow.status).in_([status.value for status in statuses])
+    )
+    return session.execute(query).scalar()
+
+
+def known_to_portal(session: Session) -> TrackedInvoice | None:
+    """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
+    held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
+    query = (
+        sqlalchemy.select(*LISTED)
+        .where(col(InvoiceRow.status).in_([status.value for status in held]))
+        .where(col(InvoiceRow.cpp_id).is_not(None))  # an internal credit note never has one
+        .order_by(col(InvoiceRow.id))
+        .limit(1)
+    )
+    row = session.execute(query).first()
+    return None if row is None else as_tracked(row)

@@ -1,6 +1,7 @@
 """What a finance officer types to take an invoice back, and what then happens."""
 
 import json
+import re
 from pathlib import Path
 
 from lxml import etree
@@ -89,6 +90,8 @@ def test_a_part_of_an_invoice_is_taken_back(demo: Path) -> None:
     )
     assert int(before.replace(".", "")) == kept
     shown = run("show", number, config=demo).out
+    # Every date of the page is of Paris, those of the portal's searches too.
+    assert re.search(r"recherche [0-3]\d/[01]\d/20\d\d ", shown)
     assert f"avoir {note['number']}" in shown
     assert f"Crédité : 10 ; il en reste {line['quantity'] - 10}." in shown
     assert line["quantity_left"] == line["quantity"]

@@ -251,7 +251,7 @@ def _show_trace(
             ("portail", "état", "appris le", "commentaire"),
             [
                 (
-                    f"{SOURCES.get(seen.source, seen.source)} {seen.portal_at}",
+                    f"{SOURCES.get(seen.source, seen.source)} {_dated(seen)}",
                     seen.raw_status,
                     french_time(seen.observed_at),
                     seen.comment,
@@ -266,6 +266,17 @@ def _show_trace(
             for event in events
         ],
     )
+
+
+def _dated(seen: "Observation") -> str:
+    """What the portal dates or names it by: a search gives an instant, others their own text."""
+    from datetime import datetime
+
+    from worker.period import french_time
+
+    if seen.source == "search" and seen.portal_at:
+        return french_time(datetime.fromisoformat(seen.portal_at))
+    return seen.portal_at
 
 
 OUTCOMES = {

@@ -337,8 +337,8 @@ class MemoryPortal:
 
     def _verdict(self, flux: Flux) -> IntegrationReport:
         try:
-            alone = not flux.file_name.endswith(EXTENSION)
-            contents = [flux.content] if alone else unpack(flux.content)
+            is_lot = flux.file_name.endswith(EXTENSION)
+            contents = unpack(flux.content) if is_lot else [flux.content]
             read = [(content, self._read(content)) for content in contents]
         except ValueError as error:
             # One file that no schema reads, and the whole flux is turned away.

@@ -30,6 +30,7 @@ from worker.sandbox import schemas
 LONGEST = 120.0
 """Seconds a command may take: one that takes longer hangs."""
 _LAZY = (
+    "pypdf",
     "worker.bootstrap",
     "worker.campaign",
     "worker.crediting",

@@ -18,7 +18,7 @@ from worker.followup import follow_due
 from worker.lifecycle import TrackedInvoice
 from worker.portals import Portal
 from worker.reconcile import reconcile_due
-from worker.storage import invoices, journal
+from worker.storage import journal
 
 
 class Step(StrEnum):
@@ -104,7 +104,7 @@ def deposit(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> N
     recover_interrupted(depositor)
     deposit_due(
         depositor,
-        lambda result: tell(Progress(step=Step.DEPOSIT, invoice=_fresh(office, result.invoice))),
+        lambda result: tell(Progress(step=Step.DEPOSIT, invoice=result.invoice)),
         stop,
     )
 
@@ -126,11 +126,6 @@ def follow(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> No
         lambda invoice: tell(Progress(step=Step.FOLLOW, invoice=invoice)),
         stop,
     )
-
-
-def _fresh(office: Office, invoice: TrackedInvoice) -> TrackedInvoice:
-    with office.store.reading() as session:
-        return invoices.by_id(session, invoice.id)
 
 
 def _journal(office: Office, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:

@@ -165,7 +165,11 @@ def deposit_together(
         file_name=intent.file_name, kind=DEPOSITED, content=intent.content
     )
     _record(depositor, intent, answer)
-    return tuple(DepositResult(invoice=invoice, answer=answer) for invoice, _ in intent.attempts)
+    with depositor.store.reading() as session:
+        return tuple(
+            DepositResult(invoice=invoices.by_id(session, invoice.id), answer=answer)
+            for invoice, _ in intent.attempts
+        )
 
 
 def _intend(depositor: Depositor, batch: Sequence[TrackedInvoice]) -> _Intent | None:

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from sqlmodel import Session
 
+from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
@@ -23,7 +24,7 @@ from worker.portals import (
     Portal,
 )
 from worker.receipts import keep_receipts
-from worker.reconcile import BREAKER, same_invoice
+from worker.reconcile import same_invoice
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
@@ -66,21 +67,15 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
 
 
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
-    unusable = 0
     with follower.store.reading() as session:
         waiting = agenda.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
-    for flux_number, together in groupby(_by_flux(waiting), lambda one: one.flux_number):
-        if stop():
-            return
-        file = tuple(together)
-        try:
-            _ask_report(follower, flux_number, file)
-            unusable = 0
-        except PortalAnswerError as error:
-            _put_off(follower, file, error)
-            unusable += 1
-            if unusable >= BREAKER:
-                raise
+    files = (tuple(file) for _, file in groupby(_by_flux(waiting), lambda one: one.flux_number))
+    for file in in_turn(
+        files,
+        lambda one: _ask_report(follower, one),
+        lambda one, error: _put_off(follower, one, error),
+        stop,
+    ):
         with follower.store.reading() as session:
             present = [invoices.by_id(session, invoice.id) for invoice in file]
         for invoice in present:
@@ -96,7 +91,9 @@ def _by_flux(waiting: Iterable[TrackedInvoice]) -> list[TrackedInvoice]:
     return sorted(found, key=lambda invoice: rank[invoice.flux_number])
 
 
-def _ask_report(follower: Follower, flux: str, file: Sequence[TrackedInvoice]) -> None:
+def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
+    """Ask about a file, by the flux number that all its invoices have."""
+    flux = file[0].flux_number
     answer = follower.portal.integration_report(flux)
     match answer.state:
         case FluxState.PENDING | FluxState.UNRECOGNISED:

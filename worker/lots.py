@@ -41,10 +41,10 @@ def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
         raise ValueError(f"not the files of one flat lot: {sorted(name for name, _ in files)}")
     target = io.BytesIO()
     # Neither date nor name of a file in the header of gzip, no date and no owner in tar's. What is
-    # inside is compressed already: little effort is spent on it.
+    # inside is compressed already: it is only wrapped, into the same bytes by every zlib.
     with (
         gzip.GzipFile(
-            filename="", fileobj=target, mode="wb", compresslevel=1, mtime=0
+            filename="", fileobj=target, mode="wb", compresslevel=0, mtime=0
         ) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as lot,
     ):

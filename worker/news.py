@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.portals import BuyerStatus, FoundInvoice, Portal
-from worker.reconcile import BREAKER
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import News
 
@@ -159,23 +159,21 @@ def _ask_each(
     report: Report,
     stop: Stop,
 ) -> None:
-    unusable = 0
-    for invoice, found in asked:
-        if stop():
-            return
-        try:
-            if invoice.status is InvoiceStatus.CANCELLED:
-                _acknowledge(newsroom, invoice)
-            else:
-                ask_history(newsroom, invoice, found)
-            unusable = 0
-        except PortalAnswerError as error:
-            _put_off(newsroom, invoice, error)
-            unusable += 1
-            if unusable >= BREAKER:
-                raise
+    for invoice, _ in in_turn(
+        asked,
+        lambda one: _ask_one(newsroom, *one),
+        lambda one, error: _put_off(newsroom, one[0], error),
+        stop,
+    ):
         with newsroom.store.reading() as session:
             report(invoices.by_id(session, invoice.id))
+
+
+def _ask_one(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
+    if invoice.status is InvoiceStatus.CANCELLED:
+        _acknowledge(newsroom, invoice)
+    else:
+        ask_history(newsroom, invoice, found)
 
 
 def ask_history(
@@ -246,7 +244,7 @@ def _move(
     comment: str,
     now: datetime,
 ) -> None:
-    to = _derive(status, reported=newsroom.payment_reported(invoice.siret))
+    to = _derive(status, reported=lambda: newsroom.payment_reported(invoice.siret))
     detail = comment if status is not BuyerStatus.UNRECOGNISED else raw_status
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
         invoices.note(
@@ -271,7 +269,7 @@ def _move(
         )
 
 
-def _derive(status: BuyerStatus, *, reported: bool) -> InvoiceStatus | None:
+def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStatus | None:
     """Our status for the buyer's current one; None when it says nothing we can use."""
     match status:
         case BuyerStatus.IN_PROGRESS:
@@ -281,7 +279,7 @@ def _derive(status: BuyerStatus, *, reported: bool) -> InvoiceStatus | None:
         case BuyerStatus.REJECTED | BuyerStatus.CLOSED:
             return InvoiceStatus.REJECTED
         case BuyerStatus.APPROVED:
-            return InvoiceStatus.INTEGRATED if reported else InvoiceStatus.SETTLED
+            return InvoiceStatus.INTEGRATED if reported() else InvoiceStatus.SETTLED
         case BuyerStatus.PAID:
             return InvoiceStatus.SETTLED
         case BuyerStatus.UNRECOGNISED:

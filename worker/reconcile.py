@@ -12,15 +12,13 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
+from worker.asking import in_turn
 from worker.audit import EventTag
-from worker.errors import PortalAnswerError
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FoundInvoice, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
-BREAKER = 3
-"""Unusable answers in a row before the portal, rather than an invoice, is to blame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +53,14 @@ def reconcile_due(
         PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
             answer that cannot be used about one invoice only puts that one off.
     """
-    unusable = 0
     with reconciler.store.reading() as session:
         uncertain = agenda.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
-    for invoice in uncertain:
-        if stop():
-            return
-        try:
-            _reconcile(reconciler, invoice)
-            unusable = 0
-        except PortalAnswerError:
-            _look_again(reconciler, invoice, invoice.checks)
-            unusable += 1
-            if unusable >= BREAKER:
-                raise
+    for invoice in in_turn(
+        uncertain,
+        lambda one: _reconcile(reconciler, one),
+        lambda one, _: _look_again(reconciler, one, one.checks),
+        stop,
+    ):
         with reconciler.store.reading() as session:
             report(invoices.by_id(session, invoice.id))
 

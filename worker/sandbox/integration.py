@@ -1,5 +1,6 @@
 """The verdict on a flux: read, controlled, then integrated or refused (§8.2)."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from worker.sandbox.records import (
 
 _LONGEST_IDENTIFIER = 100
 _MOST_ERRORS = 10
+_turn = threading.Lock()
+"""Of the thread that reads a flux: another that wants the same verdict waits for it."""
 
 
 def settle(
@@ -24,8 +27,8 @@ def settle(
 ) -> None:
     """Gives every verdict that is due, oldest deposit first, so that duplicates are just.
 
-    Nothing runs in the background: a verdict is given when somebody asks, and dated from the
-    instant it was due.
+    Nothing runs in the background: a verdict is given when somebody asks, or after the answer to
+    the deposit of a flux that needs no time, and is dated from the instant it was due.
 
     Args:
         ledger: the ledger.
@@ -34,8 +37,16 @@ def settle(
         up_to: leave the fluxes deposited after this one alone: they are not asked about.
     """
     last = None if up_to is None else up_to.id
-    while (flux := ledger.fluxes.next_due(now, up_to=last)) is not None:
-        _integrate(ledger, directory, flux)
+    while _settle_next(ledger, directory, now, last):
+        pass
+
+
+def _settle_next(ledger: Ledger, directory: Directory, now: datetime, last: int | None) -> bool:
+    with _turn:
+        flux = ledger.fluxes.next_due(now, up_to=last)
+        if flux is not None:
+            _integrate(ledger, directory, flux)
+        return flux is not None
 
 
 def files_of(content: bytes, flux: FluxRecord) -> Mapping[str, bytes]:

@@ -11,15 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from worker.sandbox import SandboxOptions, dataset
+from worker.sandbox import SandboxOptions, dataset, integration
 from worker.sandbox.directory import Directory, read_structures
 from worker.sandbox.faults import read_faults
-from worker.sandbox.gates import Desk, Reply, Request
+from worker.sandbox.gates import DEPOSIT_PATH, Desk, Reply, Request
 from worker.sandbox.injection import answer
 from worker.sandbox.ledger import Ledger, prepare
 
@@ -134,8 +134,17 @@ class _Handler(BaseHTTPRequestHandler):
         # Nobody is made to wait for a process that ends: its threads end with it.
         time.sleep(reply.held.total_seconds())
         self._send(reply, started)
+        if request.route == DEPOSIT_PATH:
+            self._judge()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - inherited names
+
+    def _judge(self) -> None:
+        """Give the verdicts that are due while the depositor does something else."""
+        desk = self.server.desk
+        # Whoever asks next meets the same trouble, and is answered.
+        with suppress(sqlite3.Error):
+            integration.settle(self.ledger, desk.directory, now=desk.clock())
 
     def _read_body(self) -> bytes | Reply:
         """The whole body, or the reply to a request whose body cannot be read."""

@@ -4,21 +4,41 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlmodel import Session, col, func, select, update
+import sqlalchemy
+from sqlalchemy import bindparam
+from sqlmodel import Session, SQLModel, col, func, select, update
 
 from worker.lifecycle import InvoiceStatus
+from worker.storage.engine import affected
 from worker.storage.tables import (
     DepositAttemptRow,
     DirectoryEntryRow,
     InvoiceRow,
     PortalNewsRow,
     PortalObservationRow,
+    utc_text,
 )
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When an entry of the directory was read, once nobody believes it any more."""
 _NEWS = 1
 """The only row of its table."""
+
+# Plain statements, made once: these run several times for each invoice of a lot.
+_ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
+_OPEN = sqlalchemy.insert(_ATTEMPT).returning(_ATTEMPT.columns["id"])
+_ANSWER = sqlalchemy.update(_ATTEMPT).where(_ATTEMPT.columns["id"] == bindparam("attempt"))
+_ATTEMPTS = (
+    sqlalchemy.select(_ATTEMPT)
+    .where(_ATTEMPT.columns["invoice_id"] == bindparam("invoice"))
+    .order_by(_ATTEMPT.columns["id"])
+)
+_OBSERVE = sqlalchemy.text(
+    "INSERT INTO portal_observation"
+    " (invoice_id, source, raw_status, portal_at, comment, raw, observed_at, evidence)"
+    " VALUES (:invoice, :source, :raw_status, :portal_at, :comment, :raw, :observed_at, '')"
+    " ON CONFLICT (invoice_id, source, raw_status, portal_at) DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +91,24 @@ def open_attempt(
     lot_sha256: str = "",
 ) -> int:
     """Record the intent of a deposit; the database refuses a second open one."""
-    row = DepositAttemptRow(
-        invoice_id=invoice_id,
-        document_sha256=document_sha256,
-        lot_sha256=lot_sha256,
-        file_name=file_name,
-        actor=actor,
-        started_at=at,
-    )
-    session.add(row)
-    session.flush()
-    if row.id is None:
-        raise RuntimeError("the database gave no id")
-    return row.id
+    intent = {
+        "invoice_id": invoice_id,
+        "document_sha256": document_sha256,
+        "lot_sha256": lot_sha256,
+        "file_name": file_name,
+        "actor": actor,
+        "started_at": at,
+    }
+    no_answer_yet = dict.fromkeys(("outcome", "flux_number", "detail", "raw"), "")
+    return int(session.execute(_OPEN, intent | no_answer_yet).scalar_one())
 
 
 def answer_attempt(
     session: Session, attempt_id: int, *, at: datetime, closed: bool, **values: object
 ) -> None:
     """Write the answer of an attempt; ``closed`` when its outcome is certain."""
-    session.exec(
-        update(DepositAttemptRow)
-        .where(col(DepositAttemptRow.id) == attempt_id)
-        .values(answered_at=at, closed_at=at if closed else None, **values)
-    )
+    written = values | {"answered_at": at, "closed_at": at if closed else None}
+    session.execute(_ANSWER, {"attempt": attempt_id, **written})
 
 
 def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: str) -> None:
@@ -111,14 +125,9 @@ def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: s
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     """Every attempt of an invoice, oldest first."""
-    rows = session.exec(
-        select(DepositAttemptRow)
-        .where(DepositAttemptRow.invoice_id == invoice_id)
-        .order_by(col(DepositAttemptRow.id))
-    )
     return tuple(
         Attempt(
-            id=row.id or 0,
+            id=row.id,
             invoice_id=row.invoice_id,
             document_sha256=row.document_sha256,
             lot_sha256=row.lot_sha256,
@@ -132,7 +141,7 @@ def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
             http_status=row.http_status,
             detail=row.detail,
         )
-        for row in rows
+        for row in session.execute(_ATTEMPTS, {"invoice": invoice_id})
     )
 
 
@@ -159,20 +168,9 @@ def observe(
     at: datetime,
 ) -> bool:
     """Keep something the portal said; False when it had already said it."""
-    if is_observed(session, invoice_id, source=source, raw_status=raw_status, at=portal_at):
-        return False
-    session.add(
-        PortalObservationRow(
-            invoice_id=invoice_id,
-            source=source,
-            raw_status=raw_status,
-            portal_at=portal_at,
-            comment=comment,
-            raw=raw,
-            observed_at=at,
-        )
-    )
-    return True
+    said = {"source": source, "raw_status": raw_status, "portal_at": portal_at}
+    said |= {"comment": comment, "raw": raw, "observed_at": utc_text(at)}
+    return bool(affected(session, _OBSERVE, {"invoice": invoice_id, **said}))
 
 
 def is_observed(

@@ -40,6 +40,11 @@ _DOCUMENT = SQLModel.metadata.tables["document"]
 _ADD_DOCUMENTS = sqlalchemy.insert(_DOCUMENT).returning(
     _DOCUMENT.columns["id"], sort_by_parameter_order=True
 )
+_SEALED = sqlalchemy.select(_DOCUMENT.columns["sha256"], _DOCUMENT.columns["size"]).where(
+    _DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"),
+    _DOCUMENT.columns["version"] == sqlalchemy.bindparam("version"),
+    _DOCUMENT.columns["kind"] == sqlalchemy.bindparam("kind"),
+)
 _ADD_REPORTS = sqlalchemy.insert(SQLModel.metadata.tables["validation_report"])
 
 
@@ -82,14 +87,9 @@ def add_documents(
 
 def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tuple[str, int]:
     """SHA-256 and size of a document of an invoice, in its present version."""
-    row = session.exec(
-        select(DocumentRow.sha256, DocumentRow.size).where(
-            DocumentRow.invoice_id == invoice.id,
-            DocumentRow.version == invoice.version,
-            DocumentRow.kind == kind.value,
-        )
-    ).one()
-    return row[0], row[1]
+    which = {"invoice": invoice.id, "version": invoice.version, "kind": kind.value}
+    sha256, size = session.execute(_SEALED, which).one()
+    return sha256, size
 
 
 def documents_of(

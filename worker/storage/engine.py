@@ -1,14 +1,25 @@
 """Opening the database, and transactions that commit everything or nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -76,6 +87,14 @@ class Store:
             if (problem := _problem(error)) is None:
                 raise
             raise problem from error
+
+
+def affected(session: Session, statement: Executable, values: Mapping[str, object]) -> int:
+    """Execute a plain statement that writes; how many rows it wrote."""
+    result = session.execute(statement, values)
+    if not isinstance(result, CursorResult):
+        raise TypeError("this statement reads")
+    return result.rowcount
 
 
 def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:

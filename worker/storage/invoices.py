@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Row
-from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel import Session, SQLModel, col, select
 
 from worker.errors import WrongUse
 from worker.findings import Finding
@@ -15,6 +15,7 @@ from worker.lifecycle import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
 from worker.members import Member
 from worker.money import Money
 from worker.statement import Statement
+from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import InvoiceRow, StatementRow
 
@@ -26,7 +27,12 @@ LISTED = tuple(
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
 
 
-_INVOICE = SQLModel.metadata.tables["invoice"].columns
+_TABLE = SQLModel.metadata.tables["invoice"]
+_INVOICE = _TABLE.columns
+# Plain statements, made once: these run several times for each invoice of a lot.
+_BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
+_NOTE = sqlalchemy.update(_TABLE).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
+_MOVE = _NOTE.where(_INVOICE["status"] == sqlalchemy.bindparam("present"))
 _CURRENT = sqlalchemy.select(*LISTED).where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
@@ -83,7 +89,7 @@ def _shown(number: str) -> str:
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
     """The invoice that has this id."""
-    return as_tracked(session.get_one(InvoiceRow, invoice_id))
+    return as_tracked(session.execute(_BY_ID, {"invoice": invoice_id}).one())
 
 
 def tracked(
@@ -256,7 +262,8 @@ def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
 
 def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:
     """New content for a refused invoice, same number; returns the new version of its documents."""
-    row = session.get_one(InvoiceRow, invoice_id)
+    # As it is now: plain statements may have moved it since this session last read it.
+    row = session.get_one(InvoiceRow, invoice_id, populate_existing=True)
     if invoice.number != row.number:
         raise RuntimeError(f"invoice {row.number} cannot become {invoice.number}")
     if row.status != InvoiceStatus.REFUSED.value:
@@ -303,17 +310,13 @@ def move(
     """
     _allowed(invoice.status, to)
     values = {"status": to.value, "status_since": at, "next_check_at": next_check_at, "checks": 0}
-    result = session.exec(
-        update(InvoiceRow)
-        .where(col(InvoiceRow.id) == invoice.id, col(InvoiceRow.status) == invoice.status.value)
-        .values(**values, **changes)
-    )
-    return bool(result.rowcount)
+    which = {"invoice": invoice.id, "present": invoice.status.value}
+    return bool(affected(session, _MOVE, {**which, **values, **changes}))
 
 
 def note(session: Session, invoice: TrackedInvoice, **changes: object) -> None:
     """Write what was learnt about an invoice that keeps its status."""
-    session.exec(update(InvoiceRow).where(col(InvoiceRow.id) == invoice.id).values(**changes))
+    session.execute(_NOTE, {"invoice": invoice.id, **changes})
 
 
 def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:

@@ -1,0 +1,43 @@
+"""Asks the portal about one thing after the other; a bad answer about one never stops the rest."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from worker.errors import PortalAnswerError
+
+T = TypeVar("T")
+MOST_UNUSABLE = 3
+"""Unusable answers in a row before the portal, rather than an invoice, is to blame."""
+
+
+def in_turn(
+    things: Iterable[T],
+    ask: Callable[[T], None],
+    put_off: Callable[[T, PortalAnswerError], None],
+    stop: Callable[[], bool],
+) -> Iterator[T]:
+    """Ask about each thing; yield it once what was learnt of it is written.
+
+    Args:
+        things: what to ask about, in order.
+        ask: asks about one, and writes the answer.
+        put_off: has one asked about another time, for its answer cannot be used.
+        stop: whether to end before the next.
+
+    Raises:
+        PortalAnswerError: so many in a row could not be used; those were put off.
+        PortalDown, PortalAccessRefused: as ``ask``.
+    """
+    unusable = 0
+    for thing in things:
+        if stop():
+            return
+        try:
+            ask(thing)
+            unusable = 0
+        except PortalAnswerError as error:
+            put_off(thing, error)
+            unusable += 1
+            if unusable >= MOST_UNUSABLE:
+                raise
+        yield thing

@@ -23,7 +23,7 @@ from chaos.laws import Law
 from chaos.plan import TURNS, tour
 from chaos.rounds import play_round
 
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 5
 """Rounds at once: each waits for its processes, and now and then for a portal that is away."""
 _JOURNAL_LAWS = {Law.JOURNAL, Law.CLEAN}
 

@@ -101,7 +101,9 @@ class Campaign:
             self._break(Law.CLEAN, str(error))
         finally:
             self.portal.kill()
-        self.breaches += at_the_end(self.installation, self.secrets, self.sealed)
+        self.breaches += at_the_end(
+            self.installation, self.secrets, self.sealed, ahead=self.plan.ahead
+        )
         return Told(
             number=self.number,
             kills=self.kills,
@@ -119,12 +121,15 @@ class Campaign:
             self.portal.add_fault(step.fault)
         url = self.nowhere if step.unreachable else self.portal.url
         self.faults += step.unreachable
+        if step.action is Action.COMPLETE:
+            self._run("follow")  # whoever completes has read that it is suspended
         if isinstance(step.portal_dies, AtPlace):
             self.portal.condemn(step.portal_dies)
-        under_way = [self._start(self.clerk.words(step.action, step.pick), step.kill, url)]
+        words = self.clerk.words(step.action, step.pick)
+        under_way = [self._start(words, step.kill, url, step.skew)]
         if step.beside is not None:
             words = self.clerk.words(step.beside, step.pick)
-            under_way.append(self._start(words, step.kill_beside, url))
+            under_way.append(self._start(words, step.kill_beside, url, step.skew))
         if step.portal_dies is not None:
             self._mourn(step.portal_dies, under_way)
         for running in under_way:
@@ -225,15 +230,22 @@ class Campaign:
         self._end(running)
         return running.command.log
 
-    def _start(self, words: tuple[str, ...], kill: Kill | None, url: str) -> Running:
+    def _start(
+        self,
+        words: tuple[str, ...],
+        kill: Kill | None,
+        url: str,
+        skew: timedelta = timedelta(0),
+    ) -> Running:
         self.commands += 1
         name = f"{self.commands:02d}-{words[0]}"
         log = self.installation.logs / f"{name}.txt"
-        log.write_text(f"{self._now():%Y-%m-%d %H:%M:%S}Z {' '.join(words)} [{kill}]\n", "utf-8")
+        now = self._now() + skew
+        log.write_text(f"{now:%Y-%m-%d %H:%M:%S}Z {' '.join(words)} [{kill}]\n", "utf-8")
         return start(
             Command(
                 words=(*words, "--config", str(self.installation.config)),
-                offset=self.offset,
+                offset=self.offset + skew,
                 environment=SETTINGS
                 | {
                     "CHORUS_WORKER_PORTAL__LOCAL_URL": url,
@@ -264,12 +276,12 @@ class Campaign:
     def _foreseen(self, command: str) -> set[int]:
         """The exit codes that a command may end with here."""
         codes = {DONE, TO_LOOK_AT}
-        if command in {Action.RESEND, Action.CREDIT}:
+        if command in {Action.RESEND, Action.CREDIT, Action.COMPLETE}:
             codes.add(REFUSED)
         return codes if self.is_well else codes | {WRONG, UNREACHABLE}
 
     def _look(self) -> None:
-        self.breaches += at_any_time(Both.read(self.installation))
+        self.breaches += at_any_time(Both.read(self.installation, ahead=self.plan.ahead))
         now = books.seals(self.installation.database)
         self.breaches += changed(self.sealed, now)
         self.sealed |= now

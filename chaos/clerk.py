@@ -37,15 +37,24 @@ class Clerk:
                 return ("run", str(self.year))
             case Action.IMPORT:
                 return ("import", "references", str(self.installation.complement))
-            case Action.RESEND:
-                if chosen := self._chosen(lambda invoice: invoice.status == "refused", pick):
-                    return self._resend(chosen.number, chosen.siret, "--engagement")
-            case Action.CREDIT:
-                if chosen := self._chosen(_can_be_credited, pick):
-                    return ("credit", chosen.number, "--reason", "Facture contestée")
+            case Action.SERVE:
+                return ("serve", "--once")
             case Action.DEPOSIT | Action.RECONCILE | Action.FOLLOW:
                 return (action.value,)
-        return (Action.FOLLOW.value,)
+            case Action.RESEND | Action.CREDIT | Action.COMPLETE:
+                return self._about_one(action, pick) or (Action.FOLLOW.value,)
+
+    def _about_one(self, action: Action, pick: float) -> tuple[str, ...] | None:
+        """What a person decides about one invoice; None when there is none for it."""
+        if action is Action.RESEND:
+            chosen = self._chosen(lambda invoice: invoice.status == "refused", pick)
+            return self._resend(chosen.number, chosen.siret, "--engagement") if chosen else None
+        if action is Action.CREDIT:
+            chosen = self._chosen(_can_be_credited, pick)
+            return ("credit", chosen.number, "--reason", "Facture contestée") if chosen else None
+        chosen = self._chosen(lambda invoice: invoice.status == "suspended", pick)
+        file = str(self.installation.complement)
+        return ("complete", chosen.number, file, "--comment", "Pièce demandée") if chosen else None
 
     def asked(self, listed: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
         """What ``status`` asks to type about deposits, once a person has looked at the portal."""

@@ -20,7 +20,7 @@ from chaos.books import BookedAttempt, BookedInvoice
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
 from worker.audit import verify
-from worker.sandbox.ledger import read_fluxes, read_invoices
+from worker.sandbox.ledger import read_fluxes, read_invoices, read_joined
 from worker.sandbox.records import FluxRecord, InvoiceRecord
 from worker.storage import Store, journal, open_store
 from worker.verification import verify_books
@@ -35,6 +35,7 @@ _TOLD = {
     "MANDATEE": {"integrated"},
     "COMPTABILISEE": {"integrated"},
     "MISE_EN_PAIEMENT": set[str](),
+    "COMPLETEE": {"integrated"},
 }
 _LAST = {"settled", "cancelled"}
 """Where no status of the portal leads any further."""
@@ -45,15 +46,21 @@ _TRAILING = re.compile(r"[0-9]+$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Both:
-    """Both sides' books at one instant."""
+    """Both sides' books at one instant.
+
+    Attributes:
+        ahead: how far our clock may have been ahead of the portal's.
+    """
 
     ours: tuple[BookedInvoice, ...]
     attempts: tuple[BookedAttempt, ...]
     held: tuple[InvoiceRecord, ...]
     fluxes: tuple[FluxRecord, ...]
+    joined: Mapping[str, int]
+    ahead: timedelta
 
     @classmethod
-    def read(cls, installation: Installation) -> "Both":
+    def read(cls, installation: Installation, *, ahead: timedelta) -> "Both":
         """Read them: ours first, since the portal never forgets."""
         ledger = installation.ledger
         return cls(
@@ -61,6 +68,8 @@ class Both:
             attempts=books.attempts(installation.database),
             held=read_invoices(ledger),
             fluxes=read_fluxes(ledger),
+            joined=read_joined(ledger),
+            ahead=ahead,
         )
 
     @property
@@ -86,7 +95,11 @@ def at_any_time(both: Both) -> Iterator[Breach]:
 
 
 def at_the_end(
-    installation: Installation, secrets: Secrets, sealed: Mapping[str, str]
+    installation: Installation,
+    secrets: Secrets,
+    sealed: Mapping[str, str],
+    *,
+    ahead: timedelta = timedelta(0),
 ) -> Iterator[Breach]:
     """Everything, once all is healthy and nothing is due.
 
@@ -94,14 +107,15 @@ def at_the_end(
         installation: the folder of the round.
         secrets: what may not be read in it.
         sealed: every document and amount seen during the round.
+        ahead: how far our clock may have been ahead of the portal's.
     """
-    both = Both.read(installation)
+    both = Both.read(installation, ahead=ahead)
     yield from at_any_time(both)
     yield from _kept(both)
     yield from _contiguous(installation, both)
     yield from _sealed(installation, both, sealed)
     yield from _sums(both)
-    yield from _unsound(installation)
+    yield from _unsound(installation, both)
     yield from _secret(installation, secrets)
     for siret in books.members_without_invoice(installation.database):
         yield Breach(Law.APART, f"{siret} was never billed")
@@ -209,7 +223,7 @@ def _intended(both: Both) -> Iterator[Breach]:
         intents.setdefault(attempt.sha256, set()).add(attempt.started_at)
     for flux in both.fluxes:
         # The ledger's instants are whole milliseconds.
-        latest = flux.deposited_at + timedelta(milliseconds=1)
+        latest = flux.deposited_at + timedelta(milliseconds=1) + both.ahead
         before = sorted(at for at in intents.get(flux.sha256, ()) if at <= latest)
         if before:
             intents[flux.sha256].remove(before[0])
@@ -217,7 +231,7 @@ def _intended(both: Both) -> Iterator[Breach]:
             yield Breach(Law.INTENDED, f"flux {flux.number} ({flux.file_name})")
 
 
-def _unsound(installation: Installation) -> Iterator[Breach]:
+def _unsound(installation: Installation, both: Both) -> Iterator[Breach]:
     store = _opened(installation)
     with store.reading() as session:
         head = journal.head(session)
@@ -233,7 +247,15 @@ def _unsound(installation: Installation) -> Iterator[Breach]:
         told = [
             event.subject for event in journal.events(session) if event.tag == "deposit.intended"
         ]
+        completed = Counter(
+            event.subject for event in journal.events(session) if event.tag == "completion.intended"
+        )
     store.engine.dispose()
+    for number, files in both.joined.items():
+        if files > completed[number]:
+            yield Breach(
+                Law.JOURNAL, f"{number} was given {files} files, in {completed[number]} completions"
+            )
     yield from _told_once(subjects, books.invoices(installation.database))
     tried = Counter(attempt.number for attempt in books.attempts(installation.database))
     if tried != Counter(told):

@@ -47,17 +47,17 @@ class Place:
         return code
 
 
-_ISSUING = ("run", "credit")
-_SENDING = ("run", "deposit", "resend", "credit")
-_ASKING = ("run", "follow", "resend", "credit")
-_LOOKING = ("run", "follow", "reconcile")
-_ALL = ("run", "deposit", "reconcile", "follow", "resend", "credit")
+_ISSUING = ("run", "serve", "credit")
+_SENDING = ("run", "serve", "deposit", "resend", "credit")
+_ASKING = ("run", "serve", "follow", "resend", "credit")
+_LOOKING = ("run", "serve", "follow", "reconcile")
+_ALL = ("run", "serve", "deposit", "reconcile", "follow", "resend", "credit", "complete")
 
 PLACES: Mapping[str, Place] = {
     "number taken": Place("worker.storage.invoices:take_number", Edge.LEFT, _ISSUING),
     "files to archive": Place("worker.storage.archive:Archive.put_all", Edge.ENTERED, _ISSUING),
     "files archived": Place("worker.storage.archive:Archive.put_all", Edge.LEFT, _ISSUING),
-    "invoice stored": Place("worker.storage.invoices:issue", Edge.LEFT, ("run",)),
+    "invoice stored": Place("worker.storage.invoices:issue", Edge.LEFT, ("run", "serve")),
     "credit note stored": Place(
         "worker.storage.invoices:issue_credit_note", Edge.LEFT, ("credit",)
     ),
@@ -85,7 +85,16 @@ PLACES: Mapping[str, Place] = {
     "news read": Place("worker.portals.choruspro:ChorusPro.changed", Edge.LEFT, _ASKING),
     "observation stored": Place("worker.storage.deposits:observe", Edge.LEFT, _ASKING),
     "attempts closed": Place(
-        "worker.storage.deposits:close_attempts", Edge.LEFT, ("run", "reconcile")
+        "worker.storage.deposits:close_attempts", Edge.LEFT, ("run", "serve", "reconcile")
+    ),
+    "before the completion": Place(
+        "worker.portals.choruspro:ChorusPro.complete", Edge.ENTERED, ("complete",)
+    ),
+    "file handed over": Place(
+        "worker.portals.choruspro_completion:_added", Edge.LEFT, ("complete",)
+    ),
+    "after the completion": Place(
+        "worker.portals.choruspro:ChorusPro.complete", Edge.LEFT, ("complete",)
     ),
 }
 """The edges between two facts that must not come apart. docs/chaos.md says which."""
@@ -95,6 +104,9 @@ PORTAL_PLACES: Mapping[str, Place] = {
     "flux recorded": Place("worker.sandbox.flux_book:FluxBook.add", Edge.LEFT, _SENDING),
     "invoice integrated": Place("worker.sandbox.invoice_book:InvoiceBook.add", Edge.LEFT, _ASKING),
     "verdict given": Place("worker.sandbox.flux_book:FluxBook.conclude", Edge.LEFT, _ASKING),
+    "files joined": Place(
+        "worker.sandbox.attachment_book:AttachmentBook.join", Edge.LEFT, ("complete",)
+    ),
     "search answered": Place("worker.sandbox.invoice_book:InvoiceBook.search", Edge.LEFT, _LOOKING),
 }
 """Where the portal dies: what it has written stays, whoever asked hears nothing."""

@@ -50,7 +50,16 @@ _DELAYS = (
 """From a deposit to its verdict."""
 _INDEXED = (*_DELAYS[:-1], timedelta(hours=60))
 """From a verdict to what searches show; the last is longer than an uncertain one is looked for."""
-_MOST_CALLS = {"run": 400_000, "credit": 200_000, "resend": 200_000}
+_SKEWS = (
+    timedelta(hours=-49),
+    timedelta(hours=-3),
+    timedelta(minutes=-1),
+    timedelta(minutes=1),
+    timedelta(hours=3),
+    timedelta(hours=49),
+)
+"""How wrong the clock of the machine is, once in a while: behind the portal's, or ahead."""
+_MOST_CALLS = {"run": 400_000, "serve": 400_000, "credit": 200_000, "resend": 200_000}
 """About as many as an undisturbed command makes; the others make ``_FEW_CALLS``."""
 _FEW_CALLS = 60_000
 
@@ -79,7 +88,8 @@ _OTHERS = (
     "late_indexing:7200",
     "short_pages",
 )
-BUYER = ("accept", "suspend", "reject", "book", "pay")
+SUSPEND = "suspend"
+BUYER = ("accept", SUSPEND, "reject", "book", "pay")
 """What the sandbox's panel lets a buyer do."""
 
 
@@ -96,6 +106,10 @@ class Action(StrEnum):
     """Of an invoice that the portal holds, when there is one."""
     IMPORT = "import"
     """Of the references that were missing."""
+    COMPLETE = "complete"
+    """Of an invoice that its buyer suspended, when there is one."""
+    SERVE = "serve"
+    """One heartbeat of the unattended worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +124,7 @@ class Step:
         fault: what the sandbox does wrong meanwhile, as its panel takes it in JSON.
         buyer: what a buyer does before it with an invoice that the portal holds.
         pick: which invoice, of those that may be meant, from 0 to 1.
+        skew: how far the machine's clock is ahead of the portal's meanwhile; it is set right then.
     """
 
     pause: timedelta
@@ -122,6 +137,7 @@ class Step:
     fault: str | None = None
     buyer: str | None = None
     pick: float = 0
+    skew: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +171,11 @@ class Plan:
         return self.begins.year - 1
 
     @property
+    def ahead(self) -> timedelta:
+        """How far the machine's clock is ahead of the portal's at most."""
+        return max(timedelta(0), *(step.skew for step in self.steps))
+
+    @property
     def beginning(self) -> str:
         """What rounds that begin alike have in common."""
         references = "referenced" if self.referenced else "unreferenced"
@@ -181,8 +202,9 @@ def draw(seed: int, number: int) -> Plan:
 
 
 def _step(chance: random.Random, members: int) -> Step:
-    action = _drawn(chance, (5, 3, 3, 3, 2, 1, 1))
-    beside = _drawn(chance, (2, 2, 2, 2, 0, 0, 0)) if chance.random() < 0.25 else None
+    action = _drawn(chance, (5, 3, 3, 3, 2, 1, 1, 2, 2))
+    beside = _drawn(chance, (2, 2, 2, 2, 0, 0, 0, 0, 1)) if chance.random() < 0.25 else None
+    suspended = action is Action.COMPLETE and chance.random() < 0.7
     return Step(
         pause=chance.choice(_PAUSES),
         action=action,
@@ -192,8 +214,9 @@ def _step(chance: random.Random, members: int) -> Step:
         unreachable=chance.random() < 0.04,
         portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
         fault=_fault(chance, members) if chance.random() < 0.35 else None,
-        buyer=chance.choice(BUYER) if chance.random() < 0.15 else None,
+        buyer=SUSPEND if suspended else chance.choice(BUYER) if chance.random() < 0.15 else None,
         pick=chance.random(),
+        skew=chance.choice(_SKEWS) if chance.random() < 0.08 else timedelta(0),
     )
 
 
@@ -255,7 +278,7 @@ def _kill(chance: random.Random, action: Action, members: int) -> Kill | None:
 
 
 def tour(begins: datetime) -> Plan:
-    """A round that comes by every named place: a refusal, a correction, a kill, a credit note."""
+    """A round that comes by every named place: what each command is for happens in it."""
     hour = timedelta(hours=1)
     return Plan(
         begins=begins,
@@ -270,6 +293,7 @@ def tour(begins: datetime) -> Plan:
             Step(pause=timedelta(0), action=Action.RUN),
             Step(pause=2 * hour, action=Action.FOLLOW),
             Step(pause=hour, action=Action.RESEND),
+            Step(pause=24 * hour, action=Action.COMPLETE, buyer=SUSPEND),
             Step(pause=hour, action=Action.CREDIT, kill=AtPlace("before the deposit", 1)),
             Step(pause=hour, action=Action.CREDIT),
         ),

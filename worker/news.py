@@ -76,6 +76,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
             return
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
     since = first if whole or read is None else read.read_until
+    since = min(since, now)  # written by a clock that was ahead, it would hide what changed
     changed = newsroom.portal.changed(since - OVERLAP, now)
     with newsroom.store.reading() as session:
         shown = {found.cpp_id for found in changed}

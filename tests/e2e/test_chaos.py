@@ -80,15 +80,13 @@ def _leak(place: Installation) -> None:
     (place.logs / "99-run.txt").write_text(f"password={SECRETS.password}", "utf-8")
 
 
+AN_INTEGRATED_ONE = "id = (SELECT min(id) FROM invoice WHERE status = 'integrated')"
 ISSUED_IN_JOURNAL = "DELETE FROM journal_event WHERE tag = 'invoice.issued'"
 TAMPERINGS: list[tuple[Law, Tampering]] = [
     (Law.ONCE, theirs("UPDATE invoice SET buyer_siret = (SELECT max(buyer_siret) FROM invoice)")),
     (
         Law.ONCE,
-        theirs(
-            "UPDATE invoice SET number = 'BSN-2026-00099' WHERE kind = 'FACTURE'"
-            " AND status = 'MISE_A_DISPOSITION' AND id = 8000001"
-        ),
+        theirs("UPDATE invoice SET number = 'BSN-2026-00099' WHERE id = 8000001"),
     ),
     (Law.KEPT, theirs("DELETE FROM invoice WHERE id = 8000001")),
     (Law.CONTIGUOUS, ours("UPDATE number_series SET last_value = last_value + 1")),
@@ -109,13 +107,20 @@ TAMPERINGS: list[tuple[Law, Tampering]] = [
         ),
     ),
     (Law.JOURNAL, ours(f"DROP TRIGGER journal_event_no_delete; {ISSUED_IN_JOURNAL}")),
+    (
+        Law.JOURNAL,
+        theirs(
+            "INSERT INTO invoice_attachment (invoice_id, attachment_id, designation, type_code)"
+            " SELECT invoice_id, attachment_id, designation, type_code FROM invoice_attachment"
+        ),
+    ),
     (Law.APART, ours("UPDATE usage_record SET siret = '99990000000000' WHERE id = 1")),
     (Law.SECRET, _leak),
-    (Law.MOVING, ours("UPDATE invoice SET status = 'unknown' WHERE id = 2")),
+    (Law.MOVING, ours(f"UPDATE invoice SET status = 'unknown' WHERE {AN_INTEGRATED_ONE}")),
     (Law.MOVING, ours("UPDATE deposit_attempt SET closed_at = NULL WHERE id = 1")),
-    (Law.HONEST, ours("UPDATE invoice SET status = 'refused' WHERE id = 2")),
-    (Law.HONEST, ours("UPDATE invoice SET status = 'suspended' WHERE id = 2")),
-    (Law.HONEST, ours("UPDATE invoice SET cpp_id = 1 WHERE id = 2")),
+    (Law.HONEST, ours(f"UPDATE invoice SET status = 'refused' WHERE {AN_INTEGRATED_ONE}")),
+    (Law.HONEST, ours(f"UPDATE invoice SET status = 'suspended' WHERE {AN_INTEGRATED_ONE}")),
+    (Law.HONEST, ours(f"UPDATE invoice SET cpp_id = 1 WHERE {AN_INTEGRATED_ONE}")),
 ]
 
 
@@ -148,11 +153,17 @@ def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["beginnings"]
 
 
-def test_a_program_that_sends_again_blindly_is_found_out(tmp_path: Path) -> None:
-    """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
+@pytest.fixture(name="copy")
+def _copy(tmp_path: Path) -> Path:
+    """The program beside its proof, to be spoiled."""
     for name in ("chaos", "worker", "schemas", "config"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    path = tmp_path / "worker" / "deposit.py"
+    return tmp_path
+
+
+def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
+    """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
+    path = copy / "worker" / "deposit.py"
     source = path.read_text("utf-8")
     call = re.search(r"    answer = depositor\.portal\.deposit\(.*?\n    \)\n", source, re.DOTALL)
     assert call is not None
@@ -161,9 +172,23 @@ def test_a_program_that_sends_again_blindly_is_found_out(tmp_path: Path) -> None
     )
     path.write_text(source.replace(call[0], call[0] + again), "utf-8")
 
-    said = chaos("--seed", "56", "--round", "37", "--dir", tmp_path / "rounds", cwd=tmp_path)
+    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
 
     assert said.code == 1, said.out + said.err
-    assert "round 37: deposit without intent: flux CPP" in said.out
-    assert "python -m chaos --seed 56 --round 37 " in said.out
-    assert (tmp_path / "rounds" / "round-56-37" / "portail.sqlite").exists()
+    assert "round 11: deposit without intent: flux CPP" in said.out
+    assert "python -m chaos --seed 56 --round 11 " in said.out
+    assert (copy / "rounds" / "round-56-11" / "portail.sqlite").exists()
+
+
+def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
+    """A command that ends with a defect of ours breaks a law of its own, whatever else holds."""
+    path = copy / "worker" / "followup.py"
+    source = path.read_text("utf-8")
+    call = "    _ask_reports(follower, report, stop)\n"
+    assert call in source
+    path.write_text(source.replace(call, f'    raise LookupError("spoiled")\n{call}'), "utf-8")
+
+    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
+
+    assert said.code == 1, said.out + said.err
+    assert re.search(r"round 11: crash: \d+-follow\.txt ended with 70", said.out), said.out

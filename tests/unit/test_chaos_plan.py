@@ -1,8 +1,11 @@
 """What a round will do is drawn from its seed, and everything that may happen does in some."""
 
+from datetime import timedelta
+
 from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace
 from chaos.plan import BUYER, TURNS, Action, draw, tour
 
+NONE = timedelta(0)
 MANY = [draw(7, number) for number in range(400)]
 STEPS = [step for plan in MANY for step in plan.steps]
 
@@ -30,6 +33,14 @@ def test_a_place_is_only_drawn_for_a_command_that_comes_by() -> None:
     for step in STEPS:
         if isinstance(step.kill, AtPlace):
             assert step.action in PLACES[step.kill.place].commands
+
+
+def test_the_clock_is_wrong_both_ways_in_some_rounds() -> None:
+    """Behind the portal's and ahead of it; the rest of the time it is right."""
+    skews = {(step.skew > NONE) - (step.skew < NONE) for step in STEPS}
+    assert skews == {-1, 0, 1}
+    for plan in MANY:
+        assert plan.ahead == max(NONE, *(step.skew for step in plan.steps))
 
 
 def test_rounds_cross_new_year_and_both_changes_of_the_clocks() -> None:

@@ -64,6 +64,14 @@ class AttachmentBook:
         )
         return tuple(_joined(rows))
 
+    def counts(self) -> dict[str, int]:
+        """How many files are joined to each invoice that has any, by its number."""
+        rows = self._connection.execute(
+            "SELECT number, count(*) FROM invoice_attachment"
+            " JOIN invoice ON invoice.id = invoice_id GROUP BY invoice_id"
+        )
+        return {str(number): int(count) for number, count in rows}
+
 
 def _attachment(row: tuple[Any, ...]) -> Attachment:
     identifier, name, media_type, extension = row

@@ -55,6 +55,12 @@ def read_invoices(path: Path) -> tuple[InvoiceRecord, ...]:
         return InvoiceBook(connection).all()
 
 
+def read_joined(path: Path) -> dict[str, int]:
+    """How many files each invoice was given, by its number, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        return AttachmentBook(connection).counts()
+
+
 def read_injections(path: Path) -> tuple[Injection, ...]:
     """Every fault that was injected, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:

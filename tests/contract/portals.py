@@ -15,7 +15,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory import DepositedFacts, MemoryPortal
+from worker.portals.memory import MemoryPortal
+from worker.portals.memory_books import DepositedFacts
 
 PLAIN = "12345678200051"
 """A recipient that demands nothing."""

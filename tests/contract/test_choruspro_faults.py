@@ -21,7 +21,7 @@ from worker.portals import (
     SupportingFile,
 )
 from worker.portals.choruspro import ChorusPro
-from worker.portals.memory import DepositedFacts
+from worker.portals.memory_books import DepositedFacts
 
 PLAIN = "12345678200051"
 FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")

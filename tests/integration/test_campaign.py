@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.offices import OURSELVES, PARKED, YEAR, Desk, number, open_desk
+from tests.offices import PARKED, YEAR, Desk, number, open_desk
+from tests.stage_portal import OURSELVES
 from worker.audit import EventTag, JournalHead
 from worker.billing_run import MemberResult
 from worker.bootstrap import Office

@@ -287,7 +287,7 @@ def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(des
 def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk) -> None:
     """The portal no longer shows one of our invoices: seen within a week, the other is followed."""
     held.clock.advance(days=7)
-    del held.portal._invoices[1]  # noqa: SLF001 - a portal that loses an invoice
+    del held.portal.invoices[1]
     held.portal.decide(TWO, "MISE_EN_PAIEMENT")
     held.follow()
     one = held.one(ONE)

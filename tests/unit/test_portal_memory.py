@@ -12,7 +12,8 @@ from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lots import pack
 from worker.money import Money
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
-from worker.portals.memory import Condition, DepositedFacts, MemoryPortal, Mishap
+from worker.portals.memory import Condition, MemoryPortal, Mishap
+from worker.portals.memory_books import DepositedFacts
 
 TOWN, VILLAGE = "12345678200051", "12345678200036"
 NOW = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)

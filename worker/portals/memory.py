@@ -1,23 +1,18 @@
 """A portal that lives in memory, for dry runs and tests: small, but faithful to the contract.
 
-It records each deposit under a new flux number, integrates it at once or when told to, lots file
-by file, and controls what Chorus Pro controls first: the recipient, and uniqueness on (year of
-issue, number), reference §4.4. What a document says is read by a function it is given. It can be
-told to fail in the ways that matter: an answer lost after the deposit was recorded, or before; a
-portal that is down; access refused; a member whose invoices are refused; an index that lags.
+It answers from its books (memory_books.py), and can be told to fail in the ways that matter: an
+answer lost after the deposit was recorded, or before; a portal that is down; access refused; a
+member whose invoices are refused; an index that lags.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
-from worker.lots import EXTENSION, unpack
-from worker.money import Money
 from worker.portals import (
     DepositAnswer,
     DepositOutcome,
@@ -27,12 +22,12 @@ from worker.portals import (
     HistoryEntry,
     IntegrationReport,
     InvoiceHistory,
-    ReportError,
     ServiceRecord,
     StructureRecord,
     SupportingFile,
 )
 from worker.portals.choruspro_words import SYNTAXES, buyer_status
+from worker.portals.memory_books import Books, DepositedFacts, Integrated
 
 _PARIS = ZoneInfo("Europe/Paris")
 
@@ -74,55 +69,12 @@ class Condition(StrEnum):
     """Our credentials are refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepositedFacts:
-    """What the portal reads in a deposited document."""
-
-    number: str
-    """BT-1."""
-    issue_date: date
-    """BT-2."""
-    recipient: str
-    """BT-47, a SIRET."""
-    gross: Money
-    """BT-112."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Flux:
-    """A deposit that was recorded; ``report`` follows its integration."""
-
-    number: str
-    file_name: str
-    kind: DocumentKind
-    content: bytes
-    report: IntegrationReport
-
-
-@dataclass(slots=True, kw_only=True)
-class _Integrated:
-    cpp_id: int
-    flux_number: str
-    facts: DepositedFacts
-    content: bytes
-    found: bool
-    """Whether searches know it yet."""
-    history: list[tuple[str, datetime, str]] = field(default_factory=list)
-    """Raw status, since when, comment; the current one is the last."""
-    attachments: list[str] = field(default_factory=list)
-    acknowledged: bool = False
-
-
-class MemoryPortal:
+class MemoryPortal(Books):
     """The portal contract without a network. The attributes may be changed at any time.
 
     Attributes:
         condition: whether it can be reached.
-        integrates_at_once: when False, deposits wait for ``integrate``.
-        indexes_at_once: when False, what is integrated is found by no search before ``index``.
-        refused_recipients: SIRETs whose invoices are refused at integration.
         mishaps: what happens to the next deposits, first come first served.
-        fluxes: the deposits that were recorded, in order.
     """
 
     def __init__(
@@ -141,17 +93,10 @@ class MemoryPortal:
             services: the services of structures, by SIRET.
             clock: the current instant, aware.
         """
+        super().__init__(read=read, structures=structures, clock=clock)
         self.condition = Condition.UP
-        self.integrates_at_once = True
-        self.indexes_at_once = True
-        self.refused_recipients: set[str] = set()
         self.mishaps: deque[Mishap] = deque()
-        self.fluxes: list[Flux] = []
-        self._read = read
-        self._clock = clock
-        self._structures = {structure.siret: structure for structure in structures}
         self._services = {siret: tuple(items) for siret, items in (services or {}).items()}
-        self._invoices: dict[int, _Integrated] = {}
 
     def sign_in(self) -> None:
         """Raise PortalDown or PortalAccessRefused when the condition says so."""
@@ -171,41 +116,22 @@ class MemoryPortal:
             return _answer(DepositOutcome.REFUSED, f"Un document « {kind} » ne se dépose pas.")
         mishap = self._next_mishap()
         if mishap is Mishap.ANSWER_LOST:
-            self._record(file_name, kind, content)
+            self.record(file_name, kind, content)
         if mishap is not None:
             return _ANSWERS[mishap]
-        flux = self._record(file_name, kind, content)
+        flux = self.record(file_name, kind, content)
         return DepositAnswer(
             outcome=DepositOutcome.ACCEPTED,
             detail=f"Le portail a reçu le fichier : flux {flux.number}.",
             flux_number=flux.number,
-            deposit_date=self._clock().astimezone(_PARIS).date(),
+            deposit_date=self.clock().astimezone(_PARIS).date(),
             http_status=200,
         )
-
-    def integrate(self) -> None:
-        """Give its verdict to every deposit that waits for one, in order of arrival."""
-        for flux in self.fluxes:
-            if flux.report.state is FluxState.PENDING:
-                flux.report = self._verdict(flux)
-
-    def index(self) -> None:
-        """Let searches find all that is integrated."""
-        for invoice in self._invoices.values():
-            invoice.found = True
-
-    def decide(self, number: str, raw_status: str, comment: str = "") -> None:
-        """Have the buyer give the integrated invoice of this number a status, in any order."""
-        for invoice in self._invoices.values():
-            if invoice.facts.number == number:
-                invoice.history.append((raw_status, self._clock(), comment))
-                return
-        raise LookupError(f"no integrated invoice {number}")
 
     def integration_report(self, flux_number: str) -> IntegrationReport:
         """What became of a file; an unknown flux is pending."""
         self.sign_in()
-        return self._report_on(flux_number)
+        return self.report_on(flux_number)
 
     def search(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
@@ -216,7 +142,7 @@ class MemoryPortal:
             raise ValueError("a search needs an invoice number or a flux number")
         return tuple(
             _found(invoice)
-            for invoice in self._invoices.values()
+            for invoice in self.invoices.values()
             if invoice.found
             and invoice_number in (None, "", invoice.facts.number)
             and flux_number in (None, "", invoice.flux_number)
@@ -227,7 +153,7 @@ class MemoryPortal:
         self.sign_in()
         return tuple(
             _found(invoice)
-            for invoice in self._invoices.values()
+            for invoice in self.invoices.values()
             if invoice.found and since <= invoice.history[-1][1] <= until
         )
 
@@ -256,7 +182,7 @@ class MemoryPortal:
     def receipt(self, flux_number: str) -> bytes | None:
         """A PDF as the portal gives one, once there is a verdict."""
         self.sign_in()
-        report = self._report_on(flux_number)
+        report = self.report_on(flux_number)
         if report.state is FluxState.PENDING:
             return None
         return f"%PDF-1.4 {flux_number} {report.raw_state}".encode()
@@ -270,7 +196,7 @@ class MemoryPortal:
                 "Lisez son état avec « show ».",
             )
         invoice.attachments += [file.name for file in files]
-        invoice.history.append(("COMPLETEE", self._clock(), comment))
+        invoice.history.append(("COMPLETEE", self.clock(), comment))
 
     def acknowledge_rejection(self, cpp_id: int) -> None:
         """Note that the rejection was seen."""
@@ -297,7 +223,7 @@ class MemoryPortal:
     def structure(self, siret: str) -> StructureRecord | None:
         """The structure that has this SIRET, or None."""
         self.sign_in()
-        return self._structures.get(siret)
+        return self.structures.get(siret)
 
     def service(self, structure: StructureRecord, code: str) -> ServiceRecord | None:
         """One service of a structure by its exact code, or None."""
@@ -305,17 +231,11 @@ class MemoryPortal:
         services = self._services.get(structure.siret, ())
         return next((service for service in services if service.code == code), None)
 
-    def _report_on(self, flux_number: str) -> IntegrationReport:
-        for flux in self.fluxes:
-            if flux.number == flux_number:
-                return flux.report
-        return _report(flux_number, FluxState.PENDING, "Flux introuvable.")
-
-    def _integrated(self, cpp_id: int) -> _Integrated:
+    def _integrated(self, cpp_id: int) -> Integrated:
         self.sign_in()
-        if cpp_id not in self._invoices:
+        if cpp_id not in self.invoices:
             raise PortalAnswerError(f"Le portail ne connaît pas la facture {cpp_id}.")
-        return self._invoices[cpp_id]
+        return self.invoices[cpp_id]
 
     def _next_mishap(self) -> Mishap | None:
         match self.condition:
@@ -326,66 +246,8 @@ class MemoryPortal:
             case Condition.UP:
                 return self.mishaps.popleft() if self.mishaps else None
 
-    def _record(self, file_name: str, kind: DocumentKind, content: bytes) -> Flux:
-        number = f"CPP0010000{len(self.fluxes) + 1:015d}"
-        waiting = _report(number, FluxState.PENDING, "IN_EN_COURS_TRAITEMENT_CPP")
-        flux = Flux(number=number, file_name=file_name, kind=kind, content=content, report=waiting)
-        self.fluxes.append(flux)
-        if self.integrates_at_once:
-            self.integrate()
-        return flux
 
-    def _verdict(self, flux: Flux) -> IntegrationReport:
-        try:
-            is_lot = flux.file_name.endswith(EXTENSION)
-            contents = unpack(flux.content) if is_lot else [flux.content]
-            read = [(content, self._read(content)) for content in contents]
-        except ValueError as error:
-            # One file that no schema reads, and the whole flux is turned away.
-            refusal = ReportError(text=f"IRRECEVABILITE: {error}", code="ERR_XSD_001")
-            return _report(flux.number, FluxState.REJECTED, "IN_REJETE", refusal)
-        refusals = []
-        for content, facts in read:
-            if fault := self._fault(facts):
-                refusals.append(
-                    ReportError(text=fault, invoice_number=facts.number, recipient=facts.recipient)
-                )
-            else:
-                self._integrate(flux, content, facts)
-        if not refusals:
-            return _report(flux.number, FluxState.INTEGRATED, "IN_INTEGRE")
-        if len(refusals) < len(read):
-            return _report(flux.number, FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", *refusals)
-        return _report(flux.number, FluxState.REJECTED, "IN_REJETE", *refusals)
-
-    def _integrate(self, flux: Flux, content: bytes, facts: DepositedFacts) -> None:
-        cpp_id = len(self._invoices) + 1
-        self._invoices[cpp_id] = _Integrated(
-            cpp_id=cpp_id,
-            flux_number=flux.number,
-            facts=facts,
-            content=content,
-            found=self.indexes_at_once,
-            history=[("DEPOSEE", self._clock(), "")],
-        )
-
-    def _fault(self, facts: DepositedFacts) -> str:
-        structure = self._structures.get(facts.recipient)
-        if structure is None or not structure.active:
-            return f"La structure destinataire {facts.recipient} est inconnue ou inactive"
-        if facts.recipient in self.refused_recipients:
-            return f"La demande de paiement est refusee pour {facts.recipient}"
-        taken = {(i.facts.issue_date.year, i.facts.number) for i in self._invoices.values()}
-        if (facts.issue_date.year, facts.number) in taken:
-            return "Une facture de ce fournisseur porte deja ce numero pour cette annee"
-        return ""
-
-
-def _report(number: str, state: FluxState, word: str, *errors: ReportError) -> IntegrationReport:
-    return IntegrationReport(flux_number=number, state=state, raw_state=word, errors=errors)
-
-
-def _found(invoice: _Integrated) -> FoundInvoice:
+def _found(invoice: Integrated) -> FoundInvoice:
     word, at, comment = invoice.history[-1]
     return FoundInvoice(
         cpp_id=invoice.cpp_id,

@@ -1,0 +1,170 @@
+"""What the portal in memory holds, and how it judges what is deposited.
+
+It controls what Chorus Pro controls first: the recipient, and uniqueness on (year of issue,
+number), reference §4.4; lots file by file. What a document says is read by a function it is given.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from worker.document import DocumentKind
+from worker.lots import EXTENSION, unpack
+from worker.money import Money
+from worker.portals import FluxState, IntegrationReport, ReportError, StructureRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositedFacts:
+    """What the portal reads in a deposited document."""
+
+    number: str
+    """BT-1."""
+    issue_date: date
+    """BT-2."""
+    recipient: str
+    """BT-47, a SIRET."""
+    gross: Money
+    """BT-112."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Flux:
+    """A deposit that was recorded; ``report`` follows its integration."""
+
+    number: str
+    file_name: str
+    kind: DocumentKind
+    content: bytes
+    report: IntegrationReport
+
+
+@dataclass(slots=True, kw_only=True)
+class Integrated:
+    """An invoice that the portal took."""
+
+    cpp_id: int
+    flux_number: str
+    facts: DepositedFacts
+    content: bytes
+    found: bool
+    """Whether searches know it yet."""
+    history: list[tuple[str, datetime, str]] = field(default_factory=list)
+    """Raw status, since when, comment; the current one is the last."""
+    attachments: list[str] = field(default_factory=list)
+    acknowledged: bool = False
+
+
+class Books:
+    """Fluxes, invoices and the directory. The attributes may be changed at any time.
+
+    Attributes:
+        integrates_at_once: when False, deposits wait for ``integrate``.
+        indexes_at_once: when False, what is integrated is found by no search before ``index``.
+        refused_recipients: SIRETs whose invoices are refused at integration.
+        fluxes: the deposits that were recorded, in order.
+        invoices: what was integrated, by the portal's own identifier.
+        structures: the directory, by SIRET.
+    """
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[bytes], DepositedFacts],
+        structures: Iterable[StructureRecord],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Open empty books; see MemoryPortal."""
+        self.integrates_at_once = True
+        self.indexes_at_once = True
+        self.refused_recipients: set[str] = set()
+        self.fluxes: list[Flux] = []
+        self.invoices: dict[int, Integrated] = {}
+        self.structures = {structure.siret: structure for structure in structures}
+        self.clock = clock
+        self._read = read
+
+    def record(self, file_name: str, kind: DocumentKind, content: bytes) -> Flux:
+        """Take a file, and give its verdict unless it is to wait for ``integrate``."""
+        number = f"CPP0010000{len(self.fluxes) + 1:015d}"
+        waiting = _report(number, FluxState.PENDING, "IN_EN_COURS_TRAITEMENT_CPP")
+        flux = Flux(number=number, file_name=file_name, kind=kind, content=content, report=waiting)
+        self.fluxes.append(flux)
+        if self.integrates_at_once:
+            self.integrate()
+        return flux
+
+    def integrate(self) -> None:
+        """Give its verdict to every deposit that waits for one, in order of arrival."""
+        for flux in self.fluxes:
+            if flux.report.state is FluxState.PENDING:
+                flux.report = self._verdict(flux)
+
+    def index(self) -> None:
+        """Let searches find all that is integrated."""
+        for invoice in self.invoices.values():
+            invoice.found = True
+
+    def decide(self, number: str, raw_status: str, comment: str = "") -> None:
+        """Have the buyer give the integrated invoice of this number a status, in any order."""
+        for invoice in self.invoices.values():
+            if invoice.facts.number == number:
+                invoice.history.append((raw_status, self.clock(), comment))
+                return
+        raise LookupError(f"no integrated invoice {number}")
+
+    def report_on(self, flux_number: str) -> IntegrationReport:
+        """What became of a file; an unknown flux is pending."""
+        for flux in self.fluxes:
+            if flux.number == flux_number:
+                return flux.report
+        return _report(flux_number, FluxState.PENDING, "Flux introuvable.")
+
+    def _verdict(self, flux: Flux) -> IntegrationReport:
+        try:
+            is_lot = flux.file_name.endswith(EXTENSION)
+            contents = unpack(flux.content) if is_lot else [flux.content]
+            read = [(content, self._read(content)) for content in contents]
+        except ValueError as error:
+            # One file that no schema reads, and the whole flux is turned away.
+            refusal = ReportError(text=f"IRRECEVABILITE: {error}", code="ERR_XSD_001")
+            return _report(flux.number, FluxState.REJECTED, "IN_REJETE", refusal)
+        refusals = []
+        for content, facts in read:
+            if fault := self._fault(facts):
+                refusals.append(
+                    ReportError(text=fault, invoice_number=facts.number, recipient=facts.recipient)
+                )
+            else:
+                self._integrate(flux, content, facts)
+        if not refusals:
+            return _report(flux.number, FluxState.INTEGRATED, "IN_INTEGRE")
+        if len(refusals) < len(read):
+            return _report(flux.number, FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", *refusals)
+        return _report(flux.number, FluxState.REJECTED, "IN_REJETE", *refusals)
+
+    def _integrate(self, flux: Flux, content: bytes, facts: DepositedFacts) -> None:
+        cpp_id = len(self.invoices) + 1
+        self.invoices[cpp_id] = Integrated(
+            cpp_id=cpp_id,
+            flux_number=flux.number,
+            facts=facts,
+            content=content,
+            found=self.indexes_at_once,
+            history=[("DEPOSEE", self.clock(), "")],
+        )
+
+    def _fault(self, facts: DepositedFacts) -> str:
+        structure = self.structures.get(facts.recipient)
+        if structure is None or not structure.active:
+            return f"La structure destinataire {facts.recipient} est inconnue ou inactive"
+        if facts.recipient in self.refused_recipients:
+            return f"La demande de paiement est refusee pour {facts.recipient}"
+        taken = {(i.facts.issue_date.year, i.facts.number) for i in self.invoices.values()}
+        if (facts.issue_date.year, facts.number) in taken:
+            return "Une facture de ce fournisseur porte deja ce numero pour cette annee"
+        return ""
+
+
+def _report(number: str, state: FluxState, word: str, *errors: ReportError) -> IntegrationReport:
+    return IntegrationReport(flux_number=number, state=state, raw_state=word, errors=errors)

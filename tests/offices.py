@@ -19,7 +19,7 @@ from tests.stage_portal import StagePortal
 from tests.validation_service import service
 from worker import campaign
 from worker.audit import EventTag
-from worker.billing_run import MemberOutcome, issue_year
+from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
 from worker.demo import EXAMPLES, FILES, STORY, write_demo
@@ -233,6 +233,18 @@ class Desk:
         """Every file of the archive."""
         folder = self.office.store.archive.folder
         return {path.name: path.read_bytes() for path in folder.glob("*/*")}
+
+
+def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:
+    """The numbers of those issued by a run."""
+    return [o.number for o in outcomes if o.result is MemberResult.ISSUED]
+
+
+def counters(desk: Desk) -> list[int]:
+    """The last value of each series."""
+    with desk.office.store.reading() as session:
+        rows = session.connection().exec_driver_sql("SELECT last_value FROM number_series")
+        return [int(value) for (value,) in rows]
 
 
 def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued: int = 0) -> Desk:

@@ -1,44 +1,29 @@
 """The January batch: who is issued, who is parked, and that numbers leave no gap."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from threading import Barrier, Thread
 
 import pikepdf
 import pytest
 
-from tests.offices import PARKED, YEAR, Desk, light_render, number, open_desk
-from worker import holding
+from tests.offices import PARKED, YEAR, Desk, counters, number, numbers, open_desk
 from worker.audit import EventTag
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import COMPLEMENT, STORY
-from worker.document import Document, DocumentKind, Unprintable
+from worker.document import DocumentKind
 from worker.errors import (
-    PortalAnswerError,
-    PortalDown,
     Refused,
-    StorageUnavailable,
     TariffError,
     WorkerError,
 )
-from worker.findings import Finding
 from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
-from worker.invoice import Invoice
 from worker.lifecycle import InvoiceStatus
-from worker.members import BillingReferences
 from worker.money import Money
-from worker.portals.memory import Condition
 from worker.preparing import preview_year
-from worker.press import CheckedDocument
-from worker.statement import Statement
 from worker.storage import invoices
 
 ISSUES = (EventTag.INVOICE_ISSUED, EventTag.INVOICE_PARKED, EventTag.TARIFF_USED)
@@ -49,21 +34,9 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     return open_desk(tmp_path_factory.getbasetemp(), tmp_path)
 
 
-def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:
-    """Those issued by this run."""
-    return [o.number for o in outcomes if o.result is MemberResult.ISSUED]
-
-
 def kept(desk: Desk) -> tuple[object, ...]:
     """All that a second run might change."""
     return desk.invoices(), desk.events(*ISSUES), desk.archived()
-
-
-def counters(desk: Desk) -> list[int]:
-    """The last value of each series."""
-    with desk.office.store.reading() as session:
-        rows = session.connection().exec_driver_sql("SELECT last_value FROM number_series")
-        return [int(value) for (value,) in rows]
 
 
 def cents(desk: Desk, table: str) -> int:
@@ -142,244 +115,6 @@ def test_a_grid_changed_after_use_is_refused(desk: Desk) -> None:
     with pytest.raises(TariffError, match=re.escape(priced)):
         desk.issue()
     assert counters(desk) == [11, 11]
-
-
-@pytest.fixture(name="ahead")
-def _ahead(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Desk]:
-    """Another desk, which draws documents up ahead as the program does."""
-    folder = tmp_path / "ahead"
-    folder.mkdir()
-    desk = open_desk(tmp_path_factory.getbasetemp(), folder)
-    with ThreadPoolExecutor(2) as drawer:
-        desk.drawer = drawer
-        yield desk
-
-
-def unprintable(siret: str) -> Callable[[Invoice, Statement | None], Sequence[Document]]:
-    """A renderer that cannot print one member."""
-
-    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
-        if invoice.buyer.siret == siret:
-            raise Unprintable("statement cannot be printed", "\x07")
-        return light_render(invoice, statement)
-
-    return render
-
-
-def test_a_member_that_cannot_be_printed_is_parked_and_leaves_no_gap(desk: Desk) -> None:
-    """The number it had taken goes to the next member."""
-    third = desk.portal.structure(sorted(case.siret for case in STORY)[2])
-    assert third is not None
-    desk.render = unprintable(third.siret)
-
-    outcomes = desk.issue()
-
-    assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
-    parked = {o.member.siret: o.findings for o in outcomes if o.result is MemberResult.PARKED}
-    assert set(parked) == {PARKED, third.siret}
-    assert "signe qui ne peut pas être imprimé (U+0007)" in parked[third.siret][0].message
-    assert "Retirez" in parked[third.siret][0].remedy
-    desk.render = light_render
-    assert numbers(desk.issue()) == [number(11)]
-
-
-def books(desk: Desk) -> list[tuple[object, ...]]:
-    """Each invoice, with the hashes of its documents."""
-    return [
-        (i.number, i.siret, i.status, i.total, [d.sha256 for d in desk.documents(i.number)])
-        for i in desk.invoices()
-        if i.number
-    ]
-
-
-def test_a_defect_of_the_renderer_is_no_fault_of_a_name(desk: Desk) -> None:
-    """Only a text that cannot be printed parks a member: anything else stops the run."""
-
-    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
-        raise ValueError(f"{invoice.number} is drawn for {statement}")
-
-    desk.render = render
-    with pytest.raises(ValueError, match="is drawn for"):
-        desk.issue()
-    assert not [i.number for i in desk.invoices() if i.number]
-
-
-def test_drawing_ahead_changes_nothing_in_the_books(desk: Desk, ahead: Desk) -> None:
-    """With documents drawn up before their turn: same numbers, same bytes, same members parked."""
-    for each in (desk, ahead):
-        third = sorted(case.siret for case in STORY)[2]
-        each.render = unprintable(third)
-        outcomes = each.issue()
-        assert len(numbers(outcomes)) == 10
-    assert books(ahead) == books(desk)
-
-
-def test_documents_drawn_for_other_numbers_are_drawn_again(ahead: Desk) -> None:
-    """A member that cannot be printed shifts the others: no document says a number it has not."""
-    ahead.render = unprintable(sorted(case.siret for case in STORY)[2])
-    ahead.issue()
-    archived = ahead.archived()
-    for invoice in ahead.invoices():
-        for document in ahead.documents(invoice.number) if invoice.number else ():
-            if document.kind is DocumentKind.FACTURX:
-                assert invoice.number.encode() in archived[document.sha256]
-
-
-def test_nothing_drawn_ahead_is_kept_when_the_run_is_stopped(ahead: Desk) -> None:
-    """Asked to stop after three members: three invoices, and no file of a fourth."""
-    seen: list[MemberOutcome] = []
-    for outcome in issue_year(ahead.issuer(), YEAR, lambda: len(seen) == 3):
-        seen.append(outcome)  # noqa: PERF402 - ``stop`` looks at it meanwhile
-    assert numbers(seen) == [number(rank) for rank in range(1, 4)]
-    assert counters(ahead) == [3, 3]
-    assert len(ahead.archived()) == 6
-
-
-def test_an_invalid_document_parks_its_member(desk: Desk) -> None:
-    """What breaks a rule is never numbered, nor kept in the database, nor in the archive."""
-    victim = STORY[1].siret
-    refusal = Finding(code="XSD", message="élément inattendu", remedy="corrigez")
-
-    def check(document: Document) -> CheckedDocument:
-        wrong = (refusal,) if victim.encode() in document.content else ()
-        return CheckedDocument(document=document, findings=wrong)
-
-    desk.check = check
-    outcomes = desk.issue()
-
-    assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
-    (outcome,) = [o for o in outcomes if o.member.siret == victim]
-    assert outcome.findings == (refusal,)
-    assert all(victim.encode() not in content for content in desk.archived().values())
-    (parked,) = [i for i in desk.invoices() if i.siret == victim]
-    assert (parked.status, parked.number, parked.findings) == (
-        InvoiceStatus.PARKED,
-        "",
-        (refusal,),
-    )
-
-
-def test_a_storage_failure_in_the_middle_leaves_no_trace(desk: Desk) -> None:
-    """The fifth member cannot be written: its number waits for the next run."""
-
-    def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
-        if invoice.number == number(5):
-            raise StorageUnavailable("Le disque refuse d'écrire.")
-        return light_render(invoice, statement)
-
-    desk.render = render
-    with pytest.raises(StorageUnavailable):
-        desk.issue()
-    assert [i.number for i in desk.invoices()] == [number(rank) for rank in range(1, 5)]
-    assert counters(desk) == [4, 4]
-    assert number(5) not in [subject for subject, _ in desk.events()]
-
-    desk.render = light_render
-    assert numbers(desk.issue()) == [number(rank) for rank in range(5, 12)]
-
-
-def test_an_archive_that_cannot_be_written_stops_the_run(desk: Desk) -> None:
-    """No row names bytes that are nowhere."""
-    folder = desk.office.store.archive.folder
-    shutil.rmtree(folder)
-    folder.write_text("un fichier à la place du dossier")
-    with pytest.raises(StorageUnavailable) as caught:
-        desk.issue()
-    assert "archive" in caught.value.message
-    assert desk.invoices() == ()
-    folder.unlink()
-    folder.mkdir()
-    assert numbers(desk.issue())[0] == number(1)
-
-
-def test_a_portal_down_stops_before_any_number(desk: Desk) -> None:
-    """What was issued stays, and the run goes on from there when the portal is back."""
-    run = issue_year(desk.issuer(), YEAR)
-    outcomes = list(islice(run, 4))
-    desk.portal.condition = Condition.DOWN
-    with pytest.raises(PortalDown):
-        next(run)
-    assert numbers(outcomes) == [number(rank) for rank in range(1, 5)]
-    assert [i.status for i in desk.invoices()] == [InvoiceStatus.ISSUED] * 4
-    assert counters(desk) == [4, 4]
-    desk.portal.condition = Condition.UP
-    assert numbers(desk.issue()) == [number(rank) for rank in range(5, 12)]
-
-
-def test_an_unreadable_directory_entry_holds_one_member_back(desk: Desk) -> None:
-    """The portal answers nonsense about one member: the others are billed all the same."""
-    victim = STORY[2].siret
-    issuer = desk.issuer()
-
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        if references.siret == victim:
-            raise PortalAnswerError("Réponse incomplète.")
-        return issuer.directory(references)
-
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
-
-    assert len(numbers(outcomes)) == 10
-    (outcome,) = [o for o in outcomes if o.member.siret == victim]
-    assert [finding.code for finding in outcome.findings] == ["DIR-UNREADABLE"]
-    assert numbers(desk.issue()) == [number(11)]
-
-
-@pytest.mark.parametrize(
-    "kind,header,row",
-    [
-        (
-            ImportKind.USAGE,
-            "SIRET;Service;Palier;Mois;Utilisateurs",
-            f"{STORY[0].siret};stockage;1;06/2025;999",
-        ),
-        (
-            ImportKind.REFERENCES,
-            "SIRET;Année;Code service;Engagement",
-            f"{STORY[0].siret};2025;NUMERIQUE;AUTRE-1",
-        ),
-    ],
-)
-def test_data_that_changes_between_check_and_issue_is_not_billed(
-    desk: Desk, kind: ImportKind, header: str, row: str
-) -> None:
-    """An import that lands in between: the old figures are dropped, the new ones are billed."""
-    issuer = desk.issuer()
-
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.directory(references)
-        if references.siret == STORY[0].siret and not desk.events(EventTag.INVOICE_ISSUED):
-            desk.write(kind, header, row)
-        return found
-
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
-
-    assert numbers(outcomes) == [number(rank) for rank in range(1, 12)]
-    first = desk.one(number(1))
-    with desk.office.store.reading() as session:
-        content = invoices.content(session, first.id)
-        statement = invoices.statement_of(session, first.id)
-    billed = {m.users for line in statement.lines for m in line.months}
-    assert (999 in billed) == (kind is ImportKind.USAGE)
-    assert content.engagement == ("2025-NUM-0042" if kind is ImportKind.USAGE else "AUTRE-1")
-
-
-def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
-    """A person parks it between its check and its number: no number is spent on it."""
-    issuer, first = desk.issuer(), STORY[0].siret
-
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.directory(references)
-        with desk.office.store.transaction() as session:
-            if references.siret == first and not holding.held(session, first, YEAR):
-                holding.hold_back(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
-        return found
-
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
-
-    (held,) = [outcome for outcome in outcomes if outcome.member.siret == first]
-    assert (held.result, held.number) == (MemberResult.PARKED, "")
-    assert [finding.code for finding in held.findings] == ["HELD"]
-    assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]
 
 
 def test_all_books_agree_to_the_cent(desk: Desk) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Said, run
+from tests.e2e.program import Said, run_cold
 
 
 @pytest.fixture(name="played", scope="session")
 def _played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """The folder and the output of ``demo``. Read only: copy it to change it."""
     folder = tmp_path_factory.mktemp("played") / "demo"
-    said = run("demo", "--dir", folder)
+    said = run_cold("demo", "--dir", folder)
     assert said.code == 0, said.err
     return folder, said
 

@@ -1,4 +1,4 @@
-"""Runs the real program, as a person would, in its own process."""
+"""Runs the real program, as a person would, in its own process: warm, or from nothing."""
 
 import json
 import os
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.e2e import warm
 
 QUIET = {"PYTHONWARNINGS": "error", "NO_COLOR": "1", "COLUMNS": "200"}
 
@@ -46,7 +48,20 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Said:
-    """Run to the end; ``env`` adds variables to the environment."""
+    """Run to the end in a process that has imported the program already (warm.py).
+
+    ``env`` adds variables to the environment.
+    """
+    _, _, _, *words = command(*arguments, config=config)
+    return Said(*warm.run(words, environment() | dict(env or {}), cwd))
+
+
+def run_cold(
+    *arguments: str | Path,
+    config: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Said:
+    """The same in a process that starts from nothing: what it imports, and from where, counts."""
     done = subprocess.run(
         command(*arguments, config=config),
         capture_output=True,
@@ -54,6 +69,5 @@ def run(
         timeout=120,
         check=False,
         env=environment() | dict(env or {}),
-        cwd=cwd,
     )
     return Said(done.returncode, done.stdout, done.stderr)

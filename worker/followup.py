@@ -14,7 +14,7 @@ from sqlmodel import Session
 from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.lifecycle import UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 from worker.portals import (
     DepositOutcome,
@@ -297,7 +297,7 @@ def _keep_waiting(
 ) -> None:
     now = follower.clock()
     if answer.state is FluxState.UNRECOGNISED:
-        detail = f"Chorus Pro annonce un état inconnu de ce programme : {answer.raw_state}"
+        detail = UNKNOWN_WORD + answer.raw_state
     with follower.store.transaction() as session:
         for invoice in file:
             step = min(invoice.checks + 1, len(follower.report_after) - 1)

@@ -70,6 +70,10 @@ buyer's statuses come in any order. Only credit notes that cover an invoice canc
 while a deposit is under way."""
 
 
+UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "
+"""How the detail of an invoice begins when the portal says a word that nobody translated."""
+
+
 class Effort(StrEnum):
     """What a status asks of a person."""
 

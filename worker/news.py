@@ -14,8 +14,8 @@ from sqlmodel import Session
 from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
-from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
-from worker.portals import BuyerStatus, FoundInvoice, Portal
+from worker.lifecycle import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
+from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import News
 
@@ -208,9 +208,19 @@ def ask_history(
             )
             if entry.raw_status == history.raw_status and not comment:
                 comment = entry.comment
-        if found is not None:
+        if found is not None and history.status is BuyerStatus.UNRECOGNISED:
+            # What the search knows may not be lost by a history that does not say it.
+            learn(newsroom, session, invoice, found, now)
+            return
+        if found is not None and not _disagree(found, history):
             _observe(session, invoice, found, now)
         _move(newsroom, session, invoice, history.status, history.raw_status, comment, now)
+
+
+def _disagree(found: FoundInvoice, history: InvoiceHistory) -> bool:
+    """Whether one is behind the other: these news stay new, and are asked about again."""
+    known = BuyerStatus.UNRECOGNISED not in {found.status, history.status}
+    return known and found.raw_status != history.raw_status
 
 
 def _acknowledge(newsroom: Newsroom, invoice: TrackedInvoice) -> None:
@@ -251,10 +261,11 @@ def _move(
     now: datetime,
 ) -> None:
     to = _derive(status, reported=lambda: newsroom.payment_reported(invoice.siret))
-    detail = comment if status is not BuyerStatus.UNRECOGNISED else raw_status
+    unknown = status is BuyerStatus.UNRECOGNISED
+    detail = UNKNOWN_WORD + (raw_status or "aucun") if unknown else comment
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
         # A status that nobody knows is shown as it is, and may be a slip: it is asked about again.
-        tries = invoice.checks + 1 if status is BuyerStatus.UNRECOGNISED else 0
+        tries = invoice.checks + 1 if unknown else 0
         invoices.note(
             session,
             invoice,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from worker.findings import Severity
-from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.lifecycle import UNKNOWN_WORD, Effort, InvoiceStatus, TrackedInvoice, effort
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
@@ -18,6 +18,11 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
     match invoice.status:
         case InvoiceStatus.PARKED:
             text = _first_remedy(invoice)
+        case InvoiceStatus.INTEGRATED if invoice.detail.startswith(UNKNOWN_WORD):
+            text = (
+                "regardez-la sur le portail Chorus Pro, et signalez ce mot à l'exploitant ; "
+                f"pour la relire, tapez : chorus-worker documents portal {invoice.number}"
+            )
         case InvoiceStatus.REFUSED:
             text = (
                 f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
@@ -45,7 +50,7 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
         case InvoiceStatus.DEPOSITED if is_stuck(invoice, now):
             text = (
                 f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro ; "
-                "s'il n'aboutira pas, tapez : chorus-worker resend "
+                "s'il ne doit pas aboutir, tapez : chorus-worker resend "
                 f'{invoice.number} --reason "…"'
             )
         case InvoiceStatus.DEPOSITED if waited > TOO_LONG:

@@ -13,8 +13,9 @@ from worker.audit import EventTag
 from worker.errors import PortalAnswerError
 from worker.lifecycle import InvoiceStatus
 from worker.news import MOST_TRIES, is_due
-from worker.portals import InvoiceHistory
+from worker.portals import BuyerStatus, InvoiceHistory
 from worker.portals.choruspro_words import buyer_status
+from worker.todo import todo
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -174,6 +175,9 @@ def test_a_status_nobody_knows_is_shown_and_asked_about_again(held: Desk) -> Non
     held.portal.decide(ONE, "SUSPENDUE", "il manque le bon")
     held.clock.advance(hours=12)
     Slip(held, "UN_MOT_DE_2030", times=1)
+    held.portal.amend = lambda found: replace(
+        found, status=BuyerStatus.UNRECOGNISED, raw_status="UN_MOT_DE_2030"
+    )
     held.follow()
     assert (held.one(ONE).status, held.one(ONE).portal_status) == (S.INTEGRATED, "UN_MOT_DE_2030")
     held.clock.advance(hours=4)
@@ -204,6 +208,48 @@ def test_what_we_believe_is_held_against_what_the_portal_shows_once_a_week(held:
     held.clock.advance(days=7)
     held.follow()
     assert held.one(ONE).status is S.SUSPENDED
+
+
+@pytest.mark.parametrize("word", ["UN_MOT_DE_2030", ""])
+def test_an_unknown_word_in_a_history_hides_nothing_of_the_search(held: Desk, word: str) -> None:
+    """The search calls it suspended, its history says what nobody knows: a person is told."""
+    held.portal.decide(ONE, "SUSPENDUE", "il manque le bon de livraison")
+    held.clock.advance(hours=12)
+    Slip(held, word, times=1)
+    held.follow()
+    assert (held.one(ONE).status, held.one(ONE).portal_status) == (S.SUSPENDED, "SUSPENDUE")
+    assert held.one(ONE).detail == "il manque le bon de livraison"
+
+
+def test_a_history_behind_the_search_is_asked_for_again(held: Desk) -> None:
+    """What the search said stays news until the history says it too."""
+    held.portal.decide(ONE, "REJETEE", "montant")
+    held.clock.advance(hours=12)
+    Slip(held, "MISE_A_DISPOSITION", times=1)
+    held.follow()
+    assert held.one(ONE).status is S.INTEGRATED
+    held.clock.advance(hours=12)
+    held.follow()
+    assert (held.one(ONE).status, held.one(ONE).detail) == (S.REJECTED, "montant")
+    asked_about(held)
+    held.clock.advance(hours=12)
+    held.follow()
+    assert asked_about(held) == []
+
+
+def test_a_word_that_nobody_translated_is_work_for_a_person_until_it_changes(held: Desk) -> None:
+    """It is shown as it came, with the command that reads it again; then it is forgotten."""
+    held.portal.decide(ONE, "UN_MOT_DE_2030")
+    held.clock.advance(hours=12)
+    held.follow()
+    unknown = held.one(ONE)
+    assert (unknown.status, unknown.portal_status) == (S.INTEGRATED, "UN_MOT_DE_2030")
+    assert "UN_MOT_DE_2030" in unknown.detail
+    assert f"chorus-worker documents portal {ONE}" in todo(unknown, held.clock.now)
+    held.portal.decide(ONE, "MANDATEE")
+    held.clock.advance(hours=12)
+    held.follow()
+    assert (todo(held.one(ONE), held.clock.now), held.one(ONE).detail) == ("", "")
 
 
 def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:

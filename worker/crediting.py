@@ -4,7 +4,8 @@ An invoice that its buyer holds is corrected by a *transmitted* credit note, dep
 invoice. One that the buyer rejected, or never received, is taken back by an *internal* one, kept
 in our books. Once its credit notes cover it, the invoice is cancelled, and its member is held
 back for the year until a person lets it go on: it is never billed again by itself. A credit note
-that the buyer rejects is made again, corrected, under another number, and no longer counts.
+that the buyer rejects, or whose number is taken at the portal, is made again, corrected, under
+another number, and no longer counts.
 """
 
 from collections.abc import Mapping
@@ -206,17 +207,18 @@ def _first(
 
 
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
-    """A credit note that its buyer rejected, once more. Raises Refused for any other."""
-    if note.status is not S.REJECTED or note.corrects is None:
+    """A credit note that cannot live under its number, once more. Raises Refused for any other."""
+    again = note.status is S.REJECTED or note.number_is_taken
+    if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
-            "membre se refait.",
+            "membre, ou dont le numéro est déjà pris sur le portail, se refait.",
             "Pour corriger la facture elle-même, créditez ce qui en reste, puis « unpark » et "
             "« run » en font une nouvelle.",
         )
     if request.quantities is not None:
         raise Refused(
-            f"L'avoir rejeté {note.number} se refait tout entier.",
+            f"L'avoir {note.number} se refait tout entier.",
             "Retapez la commande sans --line.",
         )
     invoice = invoices.by_id(session, note.corrects)

@@ -73,6 +73,9 @@ while a deposit is under way."""
 UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "
 """How the detail of an invoice begins when the portal says a word that nobody translated."""
 
+NUMBER_TAKEN = "déjà pris sur le portail par une autre facture"
+"""Part of the detail of an invoice that the portal holds under our number, and is not ours."""
+
 
 class Effort(StrEnum):
     """What a status asks of a person."""
@@ -174,6 +177,11 @@ class TrackedInvoice:
             and self.status is InvoiceStatus.SETTLED
             and self.deposited_at is None
         )
+
+    @property
+    def number_is_taken(self) -> bool:
+        """Whether the portal holds something else under its number: it needs another one."""
+        return self.status is InvoiceStatus.REFUSED and NUMBER_TAKEN in self.detail
 
     @property
     def signed_total(self) -> Money:

@@ -23,6 +23,14 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 "regardez-la sur le portail Chorus Pro, et signalez ce mot à l'exploitant ; "
                 f"pour la relire, tapez : chorus-worker documents portal {invoice.number}"
             )
+        case InvoiceStatus.REFUSED if invoice.number_is_taken:
+            other = "pour le refaire" if invoice.is_credit_note else "pour l'annuler"
+            then = "" if invoice.is_credit_note else ", puis « unpark » et « run »"
+            text = (
+                "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : "
+                f"{other} et prendre un autre numéro, tapez : chorus-worker credit "
+                f'{invoice.number} --reason "…"{then}'
+            )
         case InvoiceStatus.REFUSED:
             text = (
                 f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '

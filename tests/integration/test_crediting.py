@@ -18,7 +18,7 @@ from worker.findings import Finding
 from worker.holding import held, hold_back, let_go
 from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
-from worker.lifecycle import InvoiceKind, InvoiceStatus
+from worker.lifecycle import NUMBER_TAKEN, InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.press import CheckedDocument
 from worker.storage import holds, invoices, records
@@ -205,6 +205,20 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.follow()
     let_one_go(desk)
     assert any(outcome.number == number(12) for outcome in desk.issue())
+    assert sound(desk)
+
+
+def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) -> None:
+    """Sent again it would be refused for ever: another number is the way out, and todo says so."""
+    desk = held_by_buyer
+    desk.credit(ONE)
+    with desk.office.store.transaction() as session:
+        row = session.get_one(InvoiceRow, desk.one(NOTE).id)
+        row.status, row.detail = S.REFUSED.value, f"le numéro {NOTE} est {NUMBER_TAKEN}"
+    assert f"chorus-worker credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    again = desk.credit(NOTE)
+    assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
+    assert desk.one(NOTE).status is S.CANCELLED
     assert sound(desk)
 
 

@@ -17,6 +17,7 @@ from worker.portals.memory import Condition, Mishap
 from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
+from worker.todo import todo
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -129,7 +130,7 @@ def other_amount(found: FoundInvoice) -> FoundInvoice:
 def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice]
 ) -> None:
-    """The same number at the portal, for another buyer or amount: refused, and it says why."""
+    """The same number at the portal, for another buyer or amount: it says why, and to renumber."""
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = amend
     desk.clock.advance(minutes=15)
@@ -137,10 +138,31 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     assert clash.status is S.REFUSED
     assert ONE in clash.detail
     assert "déjà pris" in clash.detail
+    assert f"chorus-worker credit {ONE}" in todo(clash, desk.clock.now)
+    assert "resend" not in todo(clash, desk.clock.now)
     assert verdicts(desk) == ["clash"]
     assert desk.attempts(ONE)[0].closed_at is not None
     desk.clock.advance(days=400)
     assert (desk.deposit(), desk.reconcile()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "changes,said",
+    [
+        ({"recipient": "99980901600015", "gross": None}, "(99980901600015)"),
+        ({"gross": Money(100)}, "1,00"),
+    ],
+)
+def test_a_clash_tells_what_the_portal_said_of_the_other(
+    desk: Desk, changes: dict[str, object], said: str
+) -> None:
+    """Its buyer and its amount, as far as they are known, in French."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = lambda found: replace(found, **changes)  # type: ignore[arg-type] # its fields
+    desk.clock.advance(minutes=15)
+    (clash,) = desk.reconcile()
+    assert said in clash.detail
+    assert "None" not in clash.detail
 
 
 def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:

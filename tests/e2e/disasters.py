@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos import books
+from chaos.installation import Installation, Secrets
+from chaos.invariants import at_the_end
+from chaos.laws import Breach
 from tests.e2e.program import Said, command, environment
+from worker.sandbox import SandboxCredentials
 
 AT = """
 import os, sys
@@ -28,6 +33,10 @@ sys.argv = ["chorus-worker", *sys.argv[3:]]
 main()
 """
 IN_PARIS = {"TZ": "Europe/Paris"}
+PUBLIC = SandboxCredentials()
+SECRETS = Secrets(
+    client_secret=PUBLIC.client_secret, account=PUBLIC.account, password=PUBLIC.password
+)
 MOUNT, UMOUNT = (shutil.which(name) or "/bin/false" for name in ("mount", "umount"))
 
 
@@ -50,6 +59,29 @@ def at(
         env=environment() | IN_PARIS | dict(env or {}),
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def broken_laws(
+    folder: Path, ledger: Path, to: Path, *said: str, sealed: Mapping[str, str]
+) -> list[Breach]:
+    """What the laws of ``chaos`` find wrong once all is over, in a copy of both sides' books.
+
+    Args:
+        folder: ours.
+        ledger: the portal's.
+        to: where the copy goes.
+        said: what the processes said, which may hold no secret.
+        sealed: what was issued before the disaster.
+    """
+    shutil.copytree(folder, to, ignore=shutil.ignore_patterns("filler", "portail.sqlite*"))
+    for part in ledger.parent.glob(f"{ledger.name}*"):
+        shutil.copy(part, to)
+    place = Installation(to)
+    place.logs.mkdir()
+    for rank, text in enumerate(said):
+        (place.logs / f"{rank}.txt").write_text(text, "utf-8")
+    assert books.invoices(place.database)
+    return list(at_the_end(place, SECRETS, sealed))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos import books
-from tests.e2e.disasters import Disk, at, portal, small_disk
+from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
 from tests.e2e.program import command, environment, run
 from worker.demo import EXAMPLES, FILES, write_demo
 from worker.sandbox.ledger import read_fluxes, read_invoices
@@ -42,6 +42,11 @@ def _issued(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def ledger_of(folder: Path) -> Path:
+    """The portal's ledger, when it is beside our data."""
+    return folder / "portail.sqlite"
+
+
 def copied(source: Path, to: Path) -> Path:
     """A copy that a test may change."""
     shutil.copytree(source, to, dirs_exist_ok=True)
@@ -62,12 +67,15 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
             for words in (("deposit",), ("deposit",), ("run", YEAR))
         ]
         said = [worker.communicate(timeout=120)[1].decode() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0, 0], said
-    fluxes = read_fluxes(folder / "portail.sqlite")
+        assert [worker.returncode for worker in workers] == [0, 0, 0], said
+        assert run("follow", config=folder / "worker.toml", env=setting).code == 0
+    fluxes = read_fluxes(ledger_of(folder))
     attempts = books.attempts(folder / DATABASE)
     numbers = [invoice.number for invoice in books.invoices(folder / DATABASE)]
     assert sorted(flux.sha256 for flux in fluxes) == sorted(one.document for one in attempts)
     assert sorted(attempt.number for attempt in attempts) == numbers
+    sealed = books.seals(issued / DATABASE)
+    assert broken_laws(folder, ledger_of(folder), tmp_path / "after", *said, sealed=sealed) == []
 
 
 def test_an_invoice_bears_the_day_and_the_series_of_paris(imported: Path, tmp_path: Path) -> None:
@@ -88,6 +96,11 @@ def test_an_invoice_bears_the_day_and_the_series_of_paris(imported: Path, tmp_pa
         "BSN-2025-00002": "2025-12-31",
         "BSN-2026-00001": "2026-01-01",
     }
+    with portal(folder) as setting:
+        said = run("run", YEAR, config=config, env=setting)
+    assert said.code == 0, said.err
+    after = tmp_path / "after"
+    assert broken_laws(folder, ledger_of(folder), after, said.err, sealed=sealed) == []
 
 
 @pytest.mark.parametrize(
@@ -109,11 +122,16 @@ def test_a_change_of_the_clocks_shortens_and_lengthens_no_wait(
             attempt.started_at + timedelta(minutes=15)
         )
         due = at(before + timedelta(minutes=16), "reconcile", config=config, env=env)
+        looked_at = books.next_look_at(folder / DATABASE, attempt.number)
+        # Long after, by the demonstration's own wait: looked for once more, and sent again.
+        last = run("run", YEAR, config=config, env=setting)
+    assert last.code == 0, last.err
     assert "Rien n'était à faire" in early.out
     assert attempt.number in due.out
-    assert books.next_look_at(folder / DATABASE, attempt.number) == (
-        attempt.started_at + timedelta(hours=1)
-    )
+    assert looked_at == attempt.started_at + timedelta(hours=1)
+    sealed = books.seals(issued / DATABASE)
+    after = tmp_path / "after"
+    assert broken_laws(folder, ledger_of(folder), after, last.err, sealed=sealed) == []
 
 
 @pytest.mark.parametrize("left", [16_384, 400_000])
@@ -172,3 +190,4 @@ def _ends(disk: Disk, folder: Path, env: dict[str, str], ledger: Path) -> None:
     assert {one.content.number for one in read_invoices(ledger)} == {one.number for one in known}
     assert len(read_fluxes(ledger)) == 3
     assert run("journal", "verify", config=config).code == 0
+    assert broken_laws(folder, ledger, ledger.parent / "after", sealed={}) == []

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from tests.offices import YEAR, Desk, light_render, number, open_desk
+from worker.audit import verify
 from worker.billing_run import MemberResult, issue_year
 from worker.campaign import move_forward
 from worker.document import Document, Unprintable
@@ -28,6 +29,8 @@ from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
 from worker.portals.memory import Condition, Mishap
 from worker.statement import Statement
+from worker.storage import journal
+from worker.verification import verify_books
 
 S = InvoiceStatus
 MEMBERS = 4
@@ -241,6 +244,17 @@ class Campaign(RuleBasedStateMachine):
         self.at_most_one_integrated_invoice_for_each_member()
         states = {i.number: i.status for i in self.desk.invoices() if i.number}
         assert states == {number(rank): S.INTEGRATED for rank in range(1, MEMBERS + 1)}
+        self.the_books_agree()
+
+    def the_books_agree(self) -> None:
+        """I4 and I6: the portal's amounts are ours to the cent, and our books verify."""
+        theirs = {facts.number: facts.gross for facts in self.desk.portal.integrated()}
+        issued = [invoice for invoice in self.desk.invoices() if invoice.number]
+        assert theirs == {invoice.number: invoice.total - invoice.rounding for invoice in issued}
+        store = self.desk.office.store
+        with store.reading() as session:
+            assert list(verify(journal.events(session), journal.head(session))) == []
+        assert list(verify_books(store)) == []
 
 
 def test_one_copy_of_each_invoice_whatever_happens(

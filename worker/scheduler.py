@@ -223,4 +223,4 @@ def _acts(office: Office) -> int:
     with office.store.reading() as session:
         found = invoices.tracked(session)
     now = office.clock()
-    return sum(needs_person(invoice, now) for invoice in found)
+    return sum(needs_person(invoice, now, deposits=office.deposits) for invoice in found)

@@ -4,15 +4,22 @@ from datetime import datetime, timedelta
 
 from worker.findings import Severity
 from worker.lifecycle import UNKNOWN_WORD, Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.period import paris_day
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
 NOT_SHOWN = timedelta(days=7)
 """How long an invoice that its report calls integrated may be shown by no search."""
 
+NOT_DEPOSITED = timedelta(days=3)
+"""How long the portal may be away before somebody is told that nothing leaves."""
 
-def todo(invoice: TrackedInvoice, now: datetime) -> str:
-    """The next thing for a person, in French; empty when there is nothing to do but wait."""
+
+def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> str:
+    """The next thing for a person, in French; empty when there is nothing to do but wait.
+
+    ``deposits``: whether this installation deposits by itself; else nothing waits for it (Hélios).
+    """
     waited = now - invoice.status_since
     text = ""
     match invoice.status:
@@ -20,22 +27,17 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
             text = _first_remedy(invoice)
         case InvoiceStatus.INTEGRATED if invoice.detail.startswith(UNKNOWN_WORD):
             text = (
-                "regardez-la sur le portail Chorus Pro, et signalez ce mot à l'exploitant ; "
-                f"pour la relire, tapez : chorus-worker documents portal {invoice.number}"
+                "regardez ce qu'il en est sur le portail Chorus Pro, et signalez ce mot à "
+                f"l'exploitant ; pour relire, tapez : chorus-worker documents portal "
+                f"{invoice.number}"
             )
-        case InvoiceStatus.REFUSED if invoice.number_is_taken:
-            other = "pour le refaire" if invoice.is_credit_note else "pour l'annuler"
-            then = "" if invoice.is_credit_note else ", puis « unpark » et « run »"
+        case InvoiceStatus.ISSUED if deposits and _waits_for_its_deposit(invoice, now):
             text = (
-                "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : "
-                f"{other} et prendre un autre numéro, tapez : chorus-worker credit "
-                f'{invoice.number} --reason "…"{then}'
+                "son dépôt attend depuis plusieurs jours ; tapez : chorus-worker deposit, et "
+                "faites ce que dit sa réponse"
             )
         case InvoiceStatus.REFUSED:
-            text = (
-                f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
-                "[--service-code CODE] [--engagement NUMERO]"
-            )
+            text = _after_refusal(invoice)
         case InvoiceStatus.SUSPENDED:
             text = (
                 "le membre demande des pièces ; joignez-les, puis tapez : chorus-worker complete "
@@ -55,20 +57,48 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 f"si elle n'y est pas, tapez : chorus-worker resend {invoice.number} "
                 f'--reason "…" --absent {invoice.number}'
             )
-        case InvoiceStatus.DEPOSITED if is_stuck(invoice, now):
-            text = (
-                f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro ; "
-                "s'il ne doit pas aboutir, tapez : chorus-worker resend "
-                f'{invoice.number} --reason "…"'
-            )
-        case InvoiceStatus.DEPOSITED if waited > TOO_LONG:
-            text = (
-                "son compte rendu la dit intégrée, et aucune recherche ne la montre : "
-                f"regardez le flux {invoice.flux_number} sur le portail Chorus Pro"
-            )
+        case InvoiceStatus.DEPOSITED:
+            text = _about_its_flux(invoice, now)
         case _:
             pass
     return text
+
+
+def _after_refusal(invoice: TrackedInvoice) -> str:
+    if not invoice.number_is_taken:
+        return (
+            f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
+            "[--service-code CODE] [--engagement NUMERO]"
+        )
+    meant, then = ("le refaire", "")
+    if not invoice.is_credit_note:
+        meant, then = "l'annuler", ", puis « unpark » et « run »"
+    return (
+        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
+        f"{meant} et prendre un autre numéro, tapez : chorus-worker credit {invoice.number} "
+        f'--reason "…"{then}'
+    )
+
+
+def _about_its_flux(invoice: TrackedInvoice, now: datetime) -> str:
+    if is_stuck(invoice, now):
+        return (
+            f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro ; "
+            "s'il ne doit pas aboutir, tapez : chorus-worker resend "
+            f'{invoice.number} --reason "…"'
+        )
+    if now - invoice.status_since > TOO_LONG:
+        return (
+            "son compte rendu la dit intégrée, et aucune recherche ne la montre : "
+            f"regardez le flux {invoice.flux_number} sur le portail Chorus Pro"
+        )
+    return ""
+
+
+def _waits_for_its_deposit(invoice: TrackedInvoice, now: datetime) -> bool:
+    """Whether every try failed for days: counted from the issue, for each try begins anew."""
+    issued = invoice.issue_date
+    return issued is not None and paris_day(now) - issued > NOT_DEPOSITED
 
 
 def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
@@ -84,9 +114,9 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     return waited > TOO_LONG or bool(invoice.detail)
 
 
-def needs_person(invoice: TrackedInvoice, now: datetime) -> bool:
-    """Whether somebody must act."""
-    return effort(invoice.status) is Effort.ACT or bool(todo(invoice, now))
+def needs_person(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> bool:
+    """Whether somebody must act; ``deposits`` as for ``todo``."""
+    return effort(invoice.status) is Effort.ACT or bool(todo(invoice, now, deposits=deposits))
 
 
 def _first_remedy(invoice: TrackedInvoice) -> str:

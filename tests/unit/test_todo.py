@@ -1,6 +1,7 @@
 """What a person must do: for every status, and never a command that cannot be typed."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TypedDict, Unpack
 
 import pytest
@@ -37,7 +38,7 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
         rounding=Money(0),
         total=Money(319680),
         number="" if status in {S.DRAFT, S.PARKED} else "BSN-2026-00001",
-        issue_date=None,
+        issue_date=date(2026, 1, 12),
         due_date=None,
         version=1,
         findings=changes.get("findings", ()),
@@ -60,8 +61,8 @@ def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
 
 @pytest.mark.parametrize("status", S)
 def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
-    """After a month, a deposit without verdict needs somebody too; waiting for payment does not."""
-    hangs = status in {S.UNKNOWN, S.DEPOSITED}
+    """After a month, what is not deposited or has no verdict needs somebody; a payment does not."""
+    hangs = status in {S.ISSUED, S.UNKNOWN, S.DEPOSITED}
     expected = hangs or effort(status) is Effort.ACT
     assert bool(todo(invoice(status), LATER)) == needs_person(invoice(status), LATER) == expected
 
@@ -89,6 +90,15 @@ def test_patience_ends_after_its_limit(status: InvoiceStatus, limit: timedelta) 
     """At the limit itself one still waits; past it, somebody looks."""
     assert todo(invoice(status), SINCE + limit) == ""
     assert todo(invoice(status), SINCE + limit + timedelta(seconds=1))
+
+
+def test_an_invoice_that_cannot_be_deposited_is_told_after_three_days() -> None:
+    """Each try begins its status anew, so that the days count from the issue; never on Hélios."""
+    tried = replace(invoice(S.ISSUED), status_since=SINCE + timedelta(days=4))
+    assert todo(tried, SINCE + timedelta(days=3)) == ""
+    assert "chorus-worker deposit" in todo(tried, SINCE + timedelta(days=4))
+    assert todo(tried, LATER, deposits=False) == ""
+    assert not needs_person(tried, LATER, deposits=False)
 
 
 def test_a_word_of_the_portal_on_a_deposit_is_looked_at_at_once() -> None:

@@ -202,7 +202,9 @@ def show_year(office: "Books", year: int, *, as_json: bool) -> int:
         found = invoices.tracked(session, year=year)
     code = show_invoices(office, found, as_json=as_json)
     if not as_json:
-        waiting = [(invoice, todo(invoice, office.clock())) for invoice in found]
+        waiting = [
+            (invoice, todo(invoice, office.clock(), deposits=office.deposits)) for invoice in found
+        ]
         if acts := [(invoice, text) for invoice, text in waiting if text]:
             put("À faire :")
             for invoice, text in acts[:MOST_ACTS]:
@@ -221,9 +223,11 @@ def show_invoices(
     from worker.todo import needs_person
 
     now = books.clock()
-    act = [invoice for invoice in found if needs_person(invoice, now)]
+    deposits = books.deposits
+    act = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
     if as_json:
-        put_json(ok=not act, invoices=[invoice_json(invoice, now) for invoice in found])
+        listed = [invoice_json(invoice, now, deposits=deposits) for invoice in found]
+        put_json(ok=not act, invoices=listed)
         return TO_LOOK_AT if act else DONE
     rows = [
         {
@@ -231,7 +235,7 @@ def show_invoices(
             "total TTC": french(invoice.signed_total),
             "numéro": invoice.number or "—",
             "flux": invoice.flux_number or "—",
-            "état": state(invoice, deposits=books.deposits),
+            "état": state(invoice, deposits=deposits),
             "Chorus Pro": invoice.portal_status or "—",
         }
         if invoice.number

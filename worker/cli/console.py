@@ -187,8 +187,8 @@ def finding_json(finding: Finding) -> dict[str, str]:
     }
 
 
-def invoice_json(invoice: "TrackedInvoice", now: "datetime") -> dict[str, Any]:
-    """An invoice with the stable keys of the command line's contract."""
+def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) -> dict[str, Any]:
+    """An invoice with the stable keys of the command line's contract; ``deposits`` as for todo."""
     from worker.todo import todo
 
     return {
@@ -205,7 +205,7 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime") -> dict[str, Any]:
         "issued_on": invoice.issue_date.isoformat() if invoice.issue_date else None,
         "deposited_at": invoice.deposited_at.isoformat() if invoice.deposited_at else None,
         "detail": invoice.detail or None,
-        "todo": todo(invoice, now) or None,
+        "todo": todo(invoice, now, deposits=deposits) or None,
         "findings": [finding_json(finding) for finding in invoice.findings],
     }
 

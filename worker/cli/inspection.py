@@ -70,9 +70,11 @@ def status(
     now = books.clock()
     if not todo:
         raise typer.Exit(show_invoices(books, found, as_json=as_json))
-    waiting = [invoice for invoice in found if needs_person(invoice, now)]
+    deposits = books.deposits
+    waiting = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
     if as_json:
-        put_json(ok=not waiting, invoices=[invoice_json(invoice, now) for invoice in waiting])
+        listed = [invoice_json(invoice, now, deposits=deposits) for invoice in waiting]
+        put_json(ok=not waiting, invoices=listed)
     elif not waiting:
         put("Rien n'attend une personne.")
     for invoice in waiting if not as_json else ():
@@ -82,7 +84,7 @@ def status(
             put(f"    {finding.message}")
         if invoice.detail:
             put(f"    Chorus Pro : {invoice.detail}")
-        put(f"    → {typed(what(invoice, now))}")
+        put(f"    → {typed(what(invoice, now, deposits=deposits))}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
 
@@ -111,7 +113,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
-            invoice=invoice_json(tracked, books.clock())
+            invoice=invoice_json(tracked, books.clock(), deposits=books.deposits)
             | _content_json(invoice, statement, corrections, left),
             documents=[
                 {

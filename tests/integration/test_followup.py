@@ -10,7 +10,7 @@ from worker.audit import EventTag
 from worker.demo import STORY
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.export import export_year
-from worker.lifecycle import InvoiceStatus
+from worker.lifecycle import UNKNOWN_WORD, InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits
@@ -316,7 +316,8 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     held.follow()
     invoice = held.one(ONE)
     assert (invoice.status, invoice.portal_status) == (status, raw)
-    assert invoice.detail == ("UN_MOT_DE_2029" if "2029" in raw else "pièce jointe illisible")
+    unknown = UNKNOWN_WORD + "UN_MOT_DE_2029"
+    assert invoice.detail == (unknown if "2029" in raw else "pièce jointe illisible")
     changes = held.events(EventTag.STATUS_CHANGED)
     assert [payload["to"] for _, payload in changes] == (
         [] if status is S.INTEGRATED else [status.value]

@@ -252,6 +252,7 @@ def open_portal(office: Office) -> Iterator[Portal]:
                 read_timeout=settings.portal.read_timeout_seconds,
                 requests_per_second=settings.portal.requests_per_second,
                 parallel_calls=settings.portal.parallel_calls,
+                user_id=settings.portal.user_id,
             )
         )
         try:

@@ -253,6 +253,8 @@ class PortalSettings(Section):
     requests_per_second: Annotated[float, Field(gt=0, le=100)] = 5
     parallel_calls: Annotated[int, Field(ge=1, le=16)] = 1
     """Calls under way at once."""
+    user_id: Annotated[int, Field(ge=0)] | None = None
+    """``idUtilisateurCourant``, for the day the portal asks for it (reference §1.7)."""
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
     read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
     directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 from stdnum import luhn
 
+from tests.scripted_server import reply, serving
+from worker.bootstrap import open_office, open_portal
 from worker.configuration import load
 from worker.consumption import consume
 from worker.credentials import load_secrets
@@ -155,6 +157,21 @@ def _import_all(folder: Path) -> Store:
         assert done.findings == ()
         assert done.changes.added == done.rows > 0
     return store
+
+
+def test_the_client_is_told_what_the_configuration_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's number, when there is one, goes with each call about invoices."""
+    token = reply({"access_token": "un", "expires_in": 3600})
+    found = reply({"codeRetour": 0, "parametresRetour": {"total": 0}, "listeFactures": []})
+    with serving(token, found) as server:
+        monkeypatch.setenv("CHORUS_WORKER_PORTAL__LOCAL_URL", server.url)
+        monkeypatch.setenv("CHORUS_WORKER_PORTAL__USER_ID", "331")
+        office = open_office(write_demo(tmp_path / "demo", YEAR, 3, seed=1))
+        with open_portal(office) as portal:
+            assert portal.search(invoice_number="F-1") == ()
+    assert json.loads(server.requests[1].partition(b"\r\n\r\n")[2])["idUtilisateurCourant"] == 331
 
 
 def test_the_example_files_go_in_clean(tmp_path: Path) -> None:

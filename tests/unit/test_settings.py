@@ -269,13 +269,14 @@ def test_the_environment_wins_and_is_named_as_origin(
     """Each value says whether it comes from a variable, the file or nowhere."""
     monkeypatch.setenv("CHORUS_WORKER_PORTAL__ENVIRONMENT", "qualification")
     monkeypatch.setenv("CHORUS_WORKER_PORTAL__REPORT_MINUTES", "[3, 5]")
+    monkeypatch.setenv("CHORUS_WORKER_PORTAL__USER_ID", "331")
     monkeypatch.setenv("chorus_worker_billing__due_days", "45")
     configuration = _loaded(tmp_path, ("heartbeat_minutes = 15", ""))
     settings, origins = configuration.settings, configuration.origins
     assert settings.portal.environment is Environment.QUALIFICATION
     assert settings.portal.report_minutes == (3, 5)
     assert settings.billing.due_days == 45
-    assert settings.portal.requests_per_second == 5
+    assert (settings.portal.requests_per_second, settings.portal.user_id) == (5, 331)
     assert origins["portal.environment"] == "variable CHORUS_WORKER_PORTAL__ENVIRONMENT"
     assert origins["billing.due_days"] == "variable chorus_worker_billing__due_days"
     assert origins["portal.requests_per_second"] == "fichier"

@@ -22,6 +22,7 @@ from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
+from worker.reconcile import says_duplicate
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.documents import sealed
 
@@ -328,7 +329,11 @@ def _after(
     depositor: Depositor, intent: _Intent, answer: DepositAnswer, now: datetime
 ) -> tuple[InvoiceStatus, datetime | None]:
     """Where the answer leads each invoice of the file, and when it is to be looked at."""
-    match answer.outcome:
+    outcome = answer.outcome
+    if outcome is DepositOutcome.REFUSED and not intent.lot and says_duplicate(answer.detail):
+        # The first copy may live: calling this one refused would be wrong.
+        outcome = DepositOutcome.UNKNOWN
+    match outcome:
         case DepositOutcome.ACCEPTED:
             return InvoiceStatus.DEPOSITED, now + depositor.report_after[0]
         case DepositOutcome.REFUSED if intent.lot:

@@ -20,6 +20,10 @@ from worker.portals import DepositOutcome, FoundInvoice, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
+DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
+"""No official wording is known for a refused duplicate (reference §0.3): any text with one of
+these. A word too many costs a few searches; one too few, a good invoice called refused."""
+_ANSWERED = {DepositOutcome.ACCEPTED.value, DepositOutcome.REFUSED.value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,12 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
         and _same_amount(found, ours)
         and _same_year(found, ours)
     )
+
+
+def says_duplicate(text: str) -> bool:
+    """Whether the portal may have refused a file because it has a first copy of it."""
+    said = text.casefold()
+    return any(word in said for word in DUPLICATE_WORDS)
 
 
 def reconcile_due(
@@ -87,7 +97,7 @@ def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
         or not _control_passes(reconciler)
     ):
         _look_again(reconciler, invoice, invoice.checks + 1)
-    elif _was_received(reconciler, invoice):
+    elif _was_answered(reconciler, invoice):
         _conclude(reconciler, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
     else:
         _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
@@ -166,11 +176,11 @@ def _control_passes(reconciler: Reconciler) -> bool:
     return any(candidate.cpp_id == witness.cpp_id for candidate in found)
 
 
-def _was_received(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
-    """Whether the last deposit was answered: uncertain only because its report spoke of a copy."""
+def _was_answered(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
+    """Whether the last deposit was answered: uncertain only because a refusal spoke of a copy."""
     with reconciler.store.reading() as session:
         attempts = deposits.attempts(session, invoice.id)
-    return bool(attempts) and attempts[-1].outcome == DepositOutcome.ACCEPTED.value
+    return bool(attempts) and attempts[-1].outcome in _ANSWERED
 
 
 def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:

@@ -61,13 +61,13 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.REJECTED: frozenset({S.CANCELLED, S.INTEGRATED, S.SUSPENDED, S.SETTLED}),
-    S.SETTLED: frozenset({S.CANCELLED}),
+    S.SETTLED: frozenset({S.CANCELLED, S.SUSPENDED, S.REJECTED}),
     S.CANCELLED: frozenset(),
 }
 """Every move a status may make. Deposited goes to unknown when a duplicate is refused: the
-first copy may be the one that lives. A rejected invoice may be seen accepted again, since the
-buyer's statuses come in any order. Only credit notes that cover an invoice cancel it, and never
-while a deposit is under way."""
+first copy may be the one that lives. A rejected invoice may be seen accepted again, and a settled
+one questioned, since the buyer's statuses come in any order. Only credit notes that cover an
+invoice cancel it, and never while a deposit is under way."""
 
 
 UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "

@@ -84,11 +84,16 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         pending = {
             invoice.cpp_id: invoice for invoice in agenda.held(session, AT_THE_BUYER, cpp_ids=ids)
         }
+        known = pending | {
+            invoice.cpp_id: invoice
+            for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
+            # Payment is final; approval is not, and may be followed by a rejection.
+            if not newsroom.payment_reported(invoice.siret)
+        }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-            (pending[found.cpp_id], found)
+            (known[found.cpp_id], found)
             for found in changed
-            if found.cpp_id in pending
-            and _is_new(session, pending[found.cpp_id], found, whole=whole)
+            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found, whole=whole)
         ]
     if whole:
         asked += [

@@ -379,6 +379,24 @@ def test_approved_is_the_last_word_of_a_buyer_that_does_not_report_payment(
     assert len([i for i in desk.invoices() if i.status is S.INTEGRATED]) == 10
 
 
+@pytest.mark.parametrize("days", [1, 8])
+def test_what_is_rejected_after_its_last_word_is_work_for_a_person(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, days: int
+) -> None:
+    """A buyer that reports no payment approved it, then its accountant sent it back."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "silent", issued=12)
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    (silent,) = (i.number for i in desk.invoices() if i.siret == SILENT)
+    for word, status in (("MANDATEE", S.SETTLED), ("REJETEE", S.REJECTED)):
+        desk.portal.decide(silent, word, "pièce du comptable")
+        desk.clock.advance(days=days)
+        desk.follow()
+        assert (desk.one(silent).status, desk.one(silent).detail) == (status, "pièce du comptable")
+    assert needs_person(desk.one(silent), desk.clock.now)
+
+
 def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     """Nothing before its time; nothing more once asked to stop."""
     desk.follow(lambda: True)

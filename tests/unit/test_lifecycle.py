@@ -44,8 +44,9 @@ def test_no_status_is_a_dead_end(status: InvoiceStatus) -> None:
 
 
 def test_final_statuses_are_the_only_ones_without_a_way_out() -> None:
-    """Settled and cancelled end the story; only a credit note reopens what was settled."""
-    assert {status for status, moves in MOVES.items() if moves <= {S.CANCELLED}} == FINAL
+    """Cancelled ends the story; only a credit note or its buyer reopens what was settled."""
+    assert {status for status, moves in MOVES.items() if not moves} == {S.CANCELLED}
+    assert MOVES[S.SETTLED] == {S.CANCELLED, S.SUSPENDED, S.REJECTED}
     assert {status for status in S if effort(status) is Effort.NOTHING} == FINAL
 
 

@@ -70,6 +70,9 @@ one questioned, since the buyer's statuses come in any order. Only credit notes 
 invoice cancel it, and never while a deposit is under way."""
 
 
+ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
+"""The statuses in which the program has the next word, at an hour of its own."""
+
 UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "
 """How the detail of an invoice begins when the portal says a word that nobody translated."""
 

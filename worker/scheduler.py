@@ -22,7 +22,7 @@ from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
 from worker.errors import PortalAccessRefused, WorkerError, WrongUse
-from worker.lifecycle import InvoiceStatus
+from worker.lifecycle import ON_THEIR_WAY, InvoiceStatus
 from worker.money import count
 from worker.period import paris_day
 from worker.portals import Portal
@@ -159,20 +159,12 @@ def _just_run(session: Session, year: int, members: int, today: date) -> bool:
     )
 
 
-_ON_THEIR_WAY = (
-    InvoiceStatus.ISSUED,
-    InvoiceStatus.SENDING,
-    InvoiceStatus.UNKNOWN,
-    InvoiceStatus.DEPOSITED,
-)
-
-
 def anything_waiting(office: Office) -> bool:
     """Whether the portal has anything to be asked or told now."""
     now = office.clock()
     status_after = timedelta(hours=office.configuration.settings.portal.status_hours)
     with office.store.reading() as session:
-        return bool(agenda.due(session, _ON_THEIR_WAY, now, 1)) or news.is_due(
+        return bool(agenda.due(session, ON_THEIR_WAY, now, 1)) or news.is_due(
             session, now, status_after
         )
 

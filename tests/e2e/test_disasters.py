@@ -11,9 +11,11 @@ from chaos import books
 from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
 from tests.e2e.program import command, environment, run
 from worker.demo import EXAMPLES, FILES, write_demo
+from worker.period import french_time
 from worker.sandbox.ledger import read_fluxes, read_invoices
 
 YEAR = "2024"
+QUARTER = timedelta(minutes=15)
 OFFLINE = {"CHORUS_WORKER_CHANNEL": "helios"}
 WAITS = {"CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]"}
 DATABASE = Path("donnees/worker.sqlite")
@@ -119,14 +121,14 @@ def test_a_change_of_the_clocks_shortens_and_lengthens_no_wait(
         (attempt,) = books.attempts(folder / DATABASE)
         early = at(before + timedelta(minutes=14), "reconcile", config=config, env=env)
         assert books.next_look_at(folder / DATABASE, attempt.number) == (
-            attempt.started_at + timedelta(minutes=15)
+            attempt.started_at + QUARTER
         )
         due = at(before + timedelta(minutes=16), "reconcile", config=config, env=env)
         looked_at = books.next_look_at(folder / DATABASE, attempt.number)
         # Long after, by the demonstration's own wait: looked for once more, and sent again.
         last = run("run", YEAR, config=config, env=setting)
     assert last.code == 0, last.err
-    assert "Rien n'était à faire" in early.out
+    assert f"prochaine échéance le {french_time(attempt.started_at + QUARTER)}" in early.out
     assert attempt.number in due.out
     assert looked_at == attempt.started_at + timedelta(hours=1)
     sealed = books.seals(issued / DATABASE)

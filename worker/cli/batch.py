@@ -282,7 +282,9 @@ def _one_step(
 ) -> None:
     from worker.bootstrap import open_office, open_portal
     from worker.configuration import find_config
-    from worker.storage import invoices
+    from worker.lifecycle import ON_THEIR_WAY
+    from worker.period import french_time
+    from worker.storage import agenda, invoices
 
     office = open_office(find_config(config))
     moved: dict[int, None] = {}
@@ -298,7 +300,9 @@ def _one_step(
         step(office, portal, note)
     with office.store.reading() as session:
         found = [invoices.by_id(session, invoice_id) for invoice_id in moved]
+        next_look = agenda.next_look(session, ON_THEIR_WAY)
     if not found and not as_json:
-        put("Rien n'était à faire maintenant.")
+        when = f" ; prochaine échéance le {french_time(next_look)}" if next_look else ""
+        put(f"Rien n'était à faire maintenant{when}.")
         return
     raise typer.Exit(show_invoices(office, found, as_json=as_json))

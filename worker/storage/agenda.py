@@ -77,6 +77,14 @@ def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> dateti
     return session.execute(query).scalar()
 
 
+def next_look(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
+    """When the first of the invoices in these statuses is due; None when none waits for an hour."""
+    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.next_check_at))).where(
+        col(InvoiceRow.status).in_([status.value for status in statuses])
+    )
+    return session.execute(query).scalar()
+
+
 def known_to_portal(session: Session) -> TrackedInvoice | None:
     """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
     held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)

@@ -85,8 +85,8 @@ def portal(
         ours = invoices.content(session, invoice.id) if invoice.number else None
     if ours is None or invoice.cpp_id is None:
         raise Refused(
-            f"Chorus Pro ne détient pas {number} ({invoice.french_status}).",
-            "Tapez « show » pour voir où elle en est.",
+            f"Aucun identifiant de Chorus Pro n'est connu pour {number} ({invoice.french_status}).",
+            "Tapez « show » pour voir où en est son dépôt.",
         )
     with open_portal(office) as chorus:
         chorus.sign_in()
@@ -107,6 +107,11 @@ def portal(
         )
     else:
         put(f"Chorus Pro détient {number} sous l'identifiant {held.cpp_id} : {held.raw_status}.")
+        if held.raw_status != invoice.portal_status:
+            put(
+                f"Nos livres en sont à {invoice.portal_status} : la prochaine lecture des "
+                "nouvelles (« follow ») les mettra à jour."
+            )
         if held.attachments:
             put(f"Pièces jointes : {', '.join(harmless(name) for name in held.attachments)}.")
         if to is not None:

@@ -77,11 +77,11 @@ def test_wait_that_was_asked_is_obeyed() -> None:
 
 
 def test_wait_past_the_deadline_ends_the_read() -> None:
-    """A server that asks for an hour is left alone, without sleeping."""
+    """A server that asks for an hour is left alone, without sleeping, and the person knows."""
     result, attempts, clock = tried(answer(429, Retry_After="3600"))
     assert isinstance(result, PortalDown)
     assert (attempts, clock.slept) == (1, [])
-    assert "ralentir" in result.message
+    assert "d'attendre 3\u202f600 secondes" in result.message
 
 
 @given(

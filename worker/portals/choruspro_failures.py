@@ -1,6 +1,7 @@
 """The errors that the outcome of a call becomes for the caller, with what to do (§1.5, §4.1)."""
 
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, WorkerError
+from worker.money import count
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
 from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, describe
@@ -48,6 +49,8 @@ def down(outcome: Outcome) -> PortalDown:
     match outcome:
         case NoAnswer(reason=reason):
             what = reason
+        case HttpAnswer(status=429, retry_after=int(seconds)):
+            what = f"il demande d'attendre {count(seconds, 'seconde')} (HTTP 429)"
         case HttpAnswer(status=429):
             what = "il demande de ralentir (HTTP 429)"
         case HttpAnswer(status=status):

@@ -23,7 +23,7 @@ from worker.audit import verify
 from worker.billing_run import MemberResult, issue_year
 from worker.campaign import move_forward
 from worker.document import Document, Unprintable
-from worker.errors import PortalDown, Refused, StorageUnavailable
+from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
 from worker.invoice import Invoice
 from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
@@ -36,9 +36,9 @@ S = InvoiceStatus
 MEMBERS = 4
 SCHEDULES = 10
 """Tried in each run of the tests; three hundred were tried when this was written."""
-MISHAPS = st.lists(
-    st.sampled_from([Mishap.ANSWER_LOST, Mishap.REQUEST_LOST, Mishap.NOT_SENT, Mishap.REFUSED]),
-    max_size=3,
+MISHAPS = st.lists(st.sampled_from(Mishap), max_size=3)
+BUYERS_WORDS = st.sampled_from(
+    ["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "A_RECYCLER", "MANDATEE", "UN_MOT_DE_2030"]
 )
 NUMBERS = st.integers(1, MEMBERS).map(number)
 
@@ -123,7 +123,7 @@ class Campaign(RuleBasedStateMachine):
         self.crash_before, self.crash_after = crash == "before", crash == "after"
         try:
             self.desk.deposit()
-        except (PortalDown, Crash):
+        except (PortalDown, PortalAccessRefused, Crash):
             pass
         finally:
             self.crash_before = self.crash_after = False
@@ -165,7 +165,7 @@ class Campaign(RuleBasedStateMachine):
             if invoice.number == name:
                 self.desk.portal.refused_recipients ^= {invoice.siret}
 
-    @rule(name=NUMBERS, word=st.sampled_from(["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE"]))
+    @rule(name=NUMBERS, word=BUYERS_WORDS)
     def buyer_decides(self, name: str, word: str) -> None:
         """In any order, on what the portal holds."""
         if name in {facts.number for facts in self.desk.portal.integrated()}:

@@ -92,6 +92,10 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
         "elle est déposée et le portail la traite",
         "Tapez « follow » plus tard ; sans verdict après un jour, « resend » la fera rechercher.",
     ),
+    S.REFUSED: (
+        "« --absent » est pour un dépôt incertain, et le sien est refusé",
+        "Tapez « resend » sans « --absent ».",
+    ),
     S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
     S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
     S.SUSPENDED: (
@@ -104,7 +108,7 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
 }
-"""Why an invoice in each other state is not sent again, and what to do instead."""
+"""Why an invoice in each state is not sent again in the way that was asked, and what to do."""
 
 
 def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence

@@ -129,10 +129,22 @@ def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S)
     assert everything(desk) == before
 
 
-def test_reasons_cover_every_state_and_are_all_different(desk: Desk) -> None:
+def test_reasons_cover_every_state_and_are_all_different() -> None:
     """A new state of an invoice needs its own answer."""
-    assert set(REASONS) == set(S) - {desk.one(ONE).status}
+    assert set(REASONS) == set(S)
     assert len({(why, what) for why, what in REASONS.values()}) == len(REASONS)
+
+
+@pytest.mark.parametrize("ask", ["abandon", "absent"])
+def test_what_is_refused_already_is_neither_looked_for_nor_declared_absent(
+    desk: Desk, ask: str
+) -> None:
+    """The searches ended meanwhile: the person is told the shorter command, nothing moves."""
+    before = everything(desk)
+    with pytest.raises(Refused, match="le sien est refusé") as caught:
+        {"abandon": abandon, "absent": absent}[ask](desk)
+    assert "sans « --absent »" in caught.value.remedy
+    assert everything(desk) == before
 
 
 def test_an_unknown_number_is_a_typing_mistake(desk: Desk) -> None:

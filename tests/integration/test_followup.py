@@ -386,3 +386,24 @@ def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     assert len(desk.portal.asked) == 2
     desk.follow()
     assert len(desk.portal.asked) == 2
+
+
+def test_a_report_of_the_first_delivery_decides_nothing_about_the_second(desk: Desk) -> None:
+    """Two workers read a rejection: one sends again, corrected, before the other has concluded."""
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "service inconnu"))
+    ask, other = desk.portal.integration_report, desk.second()
+
+    def answer_late(flux_number: str) -> IntegrationReport:
+        answer = ask(flux_number)
+        desk.portal.integration_report = ask  # type: ignore[method-assign] # as before
+        other.follow()
+        desk.clock.advance(seconds=20)
+        other.resend(ONE)
+        other.deposit()
+        return answer
+
+    desk.portal.integration_report = answer_late  # type: ignore[method-assign] # a slow portal
+    desk.follow()
+    delivered = desk.one(ONE)
+    assert (delivered.status, delivered.detail) == (S.DEPOSITED, "")
+    assert delivered.flux_number == desk.portal.fluxes[-1].number

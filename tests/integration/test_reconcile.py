@@ -297,3 +297,35 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.clock.advance(hours=4)
     desk.reconcile()
     assert desk.one(ONE).status is S.DEPOSITED
+
+
+def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: Desk) -> None:
+    """Two workers search: one sends again, without an answer, before the other has concluded."""
+    lose(desk, Mishap.REQUEST_LOST)
+    for minutes in (15, 45):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    desk.clock.advance(hours=3)
+    other_worker_meanwhile(desk)
+    desk.reconcile()
+    assert desk.one(ONE).status is S.UNKNOWN
+    assert [attempt.closed_at is None for attempt in desk.attempts(ONE)] == [False, True]
+    assert verdicts(desk) == ["absent"]
+    assert desk.deposit() == []
+
+
+def other_worker_meanwhile(desk: Desk) -> None:
+    """While our next search is answered, another worker does its whole round."""
+    search, other = desk.portal.search, desk.second()
+
+    def answer_late(
+        *, invoice_number: str | None = None, flux_number: str | None = None
+    ) -> tuple[FoundInvoice, ...]:
+        found = search(invoice_number=invoice_number, flux_number=flux_number)
+        desk.portal.search = search  # type: ignore[method-assign] # as before
+        other.reconcile()
+        desk.clock.advance(seconds=20)
+        lose(other, Mishap.ANSWER_LOST)
+        return found
+
+    desk.portal.search = answer_late  # type: ignore[method-assign] # a slow portal

@@ -191,6 +191,21 @@ def test_who_moves_second_is_told(store: Store) -> None:
     assert moved.next_check_at == NOW
 
 
+def test_what_was_seen_before_it_left_and_came_back_decides_nothing(store: Store) -> None:
+    """The same status again, with another deposit behind it: neither moved nor noted."""
+    seen = _issued(store)
+    minutes = [NOW + timedelta(minutes=rank) for rank in (1, 2)]
+    for to, at in zip((S.SENDING, S.ISSUED), minutes, strict=True):
+        with store.transaction() as session:
+            assert invoices.move(session, _read(store, seen.id), to, at)
+    back = _read(store, seen.id)
+    assert (back.status, back.status_since) == (seen.status, minutes[1])
+    with store.transaction() as session:
+        assert not invoices.note(session, seen, checks=4)
+        assert not invoices.move(session, seen, S.SENDING, minutes[1])
+    assert _read(store, seen.id) == back
+
+
 def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
     """Threads that saw the same status: exactly one of them moves the invoice."""
     seen = _issued(store)
@@ -282,11 +297,11 @@ def test_a_witness_is_known_to_the_portal(store: Store) -> None:
     with store.reading() as session:
         assert agenda.known_to_portal(session) is None
     issued = _issued(store)
-    _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
+    settled = _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
     with store.reading() as session:
         assert agenda.known_to_portal(session) is None
     with store.transaction() as session:
-        invoices.note(session, issued, cpp_id=7)
+        assert invoices.note(session, settled, cpp_id=7)
     with store.reading() as session:
         witness = agenda.known_to_portal(session)
     assert witness is not None

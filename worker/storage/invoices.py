@@ -31,8 +31,12 @@ _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
 # Plain statements, made once: these run several times for each invoice of a lot.
 _BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
-_NOTE = sqlalchemy.update(_TABLE).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
-_MOVE = _NOTE.where(_INVOICE["status"] == sqlalchemy.bindparam("present"))
+# The instant too: it may have left its status and come back, with another deposit behind it.
+_WRITE = sqlalchemy.update(_TABLE).where(
+    _INVOICE["id"] == sqlalchemy.bindparam("invoice"),
+    _INVOICE["status"] == sqlalchemy.bindparam("present"),
+    _INVOICE["status_since"] == sqlalchemy.bindparam("since"),
+)
 _CURRENT = sqlalchemy.select(*LISTED).where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
@@ -306,17 +310,26 @@ def move(
 ) -> bool:
     """Compare-and-swap of the status; False when somebody else moved the invoice first.
 
+    It must still have the status that ``invoice`` shows, and since the same instant.
+
     ``next_check_at`` is when the new status is to be looked at; None means at once.
     """
     _allowed(invoice.status, to)
     values = {"status": to.value, "status_since": at, "next_check_at": next_check_at, "checks": 0}
-    which = {"invoice": invoice.id, "present": invoice.status.value}
-    return bool(affected(session, _MOVE, {**which, **values, **changes}))
+    return bool(affected(session, _WRITE, {**_as_seen(invoice), **values, **changes}))
 
 
-def note(session: Session, invoice: TrackedInvoice, **changes: object) -> None:
-    """Write what was learnt about an invoice that keeps its status."""
-    session.execute(_NOTE, {"invoice": invoice.id, **changes})
+def note(session: Session, invoice: TrackedInvoice, **changes: object) -> bool:
+    """Write what was learnt about an invoice that keeps its status; False as ``move``."""
+    return bool(affected(session, _WRITE, {**_as_seen(invoice), **changes}))
+
+
+def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
+    return {
+        "invoice": invoice.id,
+        "present": invoice.status.value,
+        "since": invoice.status_since,
+    }
 
 
 def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:

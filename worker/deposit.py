@@ -36,6 +36,8 @@ REACHED = frozenset(DepositOutcome) - {
     DepositOutcome.THROTTLED,
 }
 """The outcomes of a file that the portal judged, or may have."""
+LONGEST_REST = timedelta(days=1)
+"""That a portal asks for."""
 SETTLING = timedelta(seconds=60)
 """Beyond the longest possible call, an open attempt of another host is taken for dead."""
 
@@ -132,7 +134,9 @@ def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
     """What is due, in the files it is to go in."""
     store = depositor.store
     with store.reading() as session:
-        due = agenda.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
+        due = agenda.due(
+            session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT, longest=LONGEST_REST
+        )
         if depositor.lots.invoices > 1:
             alone = deposits.tried_in_a_lot(session, REACHED)
             together = [invoice for invoice in due if invoice.id not in alone]
@@ -262,7 +266,7 @@ def recover_interrupted(depositor: Depositor) -> int:
         ):
             continue
         with depositor.store.transaction() as session:
-            started = min((a.started_at for a in open_ones[invoice.id]), default=now)
+            started = min((now, *(a.started_at for a in open_ones[invoice.id])))
             recovered += invoices.move(
                 session,
                 invoice,
@@ -341,11 +345,13 @@ def _after(
         case DepositOutcome.NOT_SENT | DepositOutcome.UNAUTHORISED:
             return InvoiceStatus.ISSUED, None
         case DepositOutcome.THROTTLED:
-            return InvoiceStatus.ISSUED, now + timedelta(seconds=answer.retry_after or 60)
+            rest = timedelta(seconds=answer.retry_after or 60)
+            return InvoiceStatus.ISSUED, now + min(rest, LONGEST_REST)
 
 
 def _may_be_running(actor: str, age: timedelta, call_limit: timedelta) -> bool:
-    if age > call_limit + SETTLING:
+    # So far in the future, it is of a clock that was ahead: its age is unknown.
+    if abs(age) > call_limit + SETTLING:
         return False
     place, _, pid = actor.rpartition(":")
     if place.rpartition("@")[2] != platform.node() or not pid.isdecimal():

@@ -68,7 +68,13 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
 
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
     with follower.store.reading() as session:
-        waiting = agenda.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
+        waiting = agenda.due(
+            session,
+            (InvoiceStatus.DEPOSITED,),
+            follower.clock(),
+            LIMIT,
+            longest=max(follower.report_after),
+        )
     files = (tuple(file) for _, file in groupby(_by_flux(waiting), lambda one: one.flux_number))
     for file in in_turn(
         files,

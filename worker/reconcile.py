@@ -54,7 +54,13 @@ def reconcile_due(
             answer that cannot be used about one invoice only puts that one off.
     """
     with reconciler.store.reading() as session:
-        uncertain = agenda.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
+        uncertain = agenda.due(
+            session,
+            (InvoiceStatus.UNKNOWN,),
+            reconciler.clock(),
+            LIMIT,
+            longest=max(reconciler.reconcile_after),
+        )
     for invoice in in_turn(
         uncertain,
         lambda one: _reconcile(reconciler, one),
@@ -136,8 +142,9 @@ def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) ->
     now = reconciler.clock()
     step = min(checks, len(reconciler.reconcile_after) - 1)
     with reconciler.store.transaction() as session:
-        started = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
-        due = max(started + reconciler.reconcile_after[step], now + timedelta(minutes=1))
+        since = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
+        since = min(since, now)  # written by a clock that was ahead
+        due = max(since + reconciler.reconcile_after[step], now + timedelta(minutes=1))
         invoices.note(session, invoice, checks=checks, next_check_at=due)
 
 

@@ -13,7 +13,7 @@ NOT_SHOWN = timedelta(days=7)
 
 def todo(invoice: TrackedInvoice, now: datetime) -> str:
     """The next thing for a person, in French; empty when there is nothing to do but wait."""
-    waited = now - invoice.status_since
+    waited = _waited(invoice, now)
     text = ""
     match invoice.status:
         case InvoiceStatus.PARKED:
@@ -65,10 +65,15 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     """
     if invoice.status is not InvoiceStatus.DEPOSITED:
         return False
-    waited = now - invoice.status_since
+    waited = _waited(invoice, now)
     if invoice.portal_status:
         return waited > NOT_SHOWN
     return waited > TOO_LONG or bool(invoice.detail)
+
+
+def _waited(invoice: TrackedInvoice, now: datetime) -> timedelta:
+    """How long it has had its status; of one from a clock that was ahead, nobody knows."""
+    return abs(now - invoice.status_since)
 
 
 def needs_person(invoice: TrackedInvoice, now: datetime) -> bool:

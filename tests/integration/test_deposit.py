@@ -333,6 +333,16 @@ def test_an_open_attempt_is_left_to_a_process_that_may_live(
     assert "interrompu" in desk.one(ONE).detail
 
 
+def test_an_attempt_of_a_clock_that_was_ahead_is_taken_over(desk: Desk) -> None:
+    """Begun a month from now, elsewhere: it is not left alone, nor searched for, for a month."""
+    desk.clock.advance(days=30)
+    open_attempt_of(desk, "agent@another-host:4242")
+    desk.clock.advance(days=-30)
+    assert desk.recover() == 1
+    wait_for_all_searches(desk)
+    assert desk.one(ONE).status is S.ISSUED
+
+
 def impatient(desk: Desk) -> Depositor:
     """As a process that believes the first one dead."""
     return desk.second().office.depositor(desk.portal)

@@ -15,7 +15,7 @@ from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
-from worker.todo import needs_person, todo
+from worker.todo import is_stuck, needs_person, todo
 from worker.verification import verify_books
 
 S = InvoiceStatus
@@ -386,6 +386,21 @@ def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     assert len(desk.portal.asked) == 2
     desk.follow()
     assert len(desk.portal.asked) == 2
+
+
+def test_a_deposit_of_a_clock_that_was_ahead_is_followed(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Its next look is a month away: nobody waits for it, and a person may look for it."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "ahead", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.clock.advance(days=30)
+    desk.deposit()
+    desk.clock.advance(days=-30)
+    assert is_stuck(desk.one(ONE), desk.clock.now)
+    desk.portal.integrate()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
 
 
 def test_a_report_of_the_first_delivery_decides_nothing_about_the_second(desk: Desk) -> None:

@@ -299,6 +299,20 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     assert desk.one(ONE).status is S.DEPOSITED
 
 
+def test_what_a_clock_that_was_ahead_left_uncertain_is_looked_for_as_long(desk: Desk) -> None:
+    """Not silent for a month, and not absent within minutes: each wait is counted from now."""
+    desk.clock.advance(days=30)
+    lose(desk, Mishap.REQUEST_LOST)
+    desk.clock.advance(days=-30)
+    desk.reconcile()
+    for minutes in (1, 58, 1, 239, 1):
+        assert desk.one(ONE).status is S.UNKNOWN
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert len(searches(desk)) == 3
+    assert verdicts(desk) == ["absent"]
+
+
 def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: Desk) -> None:
     """Two workers search: one sends again, without an answer, before the other has concluded."""
     lose(desk, Mishap.REQUEST_LOST)

@@ -23,6 +23,7 @@ from worker.tariff import TariffGrid
 
 OTHER_MEMBER = replace(MEMBER, siret=OTHER, name="Commune fictive")
 S = InvoiceStatus
+DAY = timedelta(days=1)
 GRID = TariffGrid(
     version="2023",
     title="Tarifs",
@@ -280,16 +281,26 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
     """Never looked at first or at its hour, at most ``limit``, nothing before its time."""
     seen = _issued(store)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10) == (seen,)
-        assert agenda.due(session, [S.DEPOSITED], NOW, 10) == ()
-        assert agenda.due(session, [S.ISSUED], NOW, 0) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == (seen,)
+        assert agenda.due(session, [S.DEPOSITED], NOW, 10, longest=DAY) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 0, longest=DAY) == ()
     with store.transaction() as session:
         invoices.note(session, seen, next_check_at=NOW + timedelta(microseconds=1), checks=3)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10) == ()
-        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10)
-        assert agenda.due(session, [S.ISSUED], None, 10) == (later,)
+        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == ()
+        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10, longest=DAY)
+        assert agenda.due(session, [S.ISSUED], None, 10, longest=DAY) == (later,)
     assert later.checks == 3
+
+
+def test_a_time_further_ahead_than_any_wait_is_due_at_once(store: Store) -> None:
+    """A clock that was a month ahead wrote it: the invoice must not be left alone for a month."""
+    seen = _issued(store)
+    for ahead, due in ((timedelta(hours=47), False), (timedelta(days=30), True)):
+        with store.transaction() as session:
+            invoices.note(session, seen, next_check_at=NOW + ahead)
+        with store.reading() as session:
+            assert bool(agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY)) is due
 
 
 def test_a_witness_is_known_to_the_portal(store: Store) -> None:

@@ -159,7 +159,7 @@ def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
 def _may_be_a_second_copy(
     follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport
 ) -> bool:
-    """It is refused as a duplicate: it says so, or an earlier delivery had no certain end."""
+    """It is refused as a duplicate: it says so, or an earlier delivery may live."""
     said = " ".join(
         error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
     )
@@ -167,7 +167,16 @@ def _may_be_a_second_copy(
         return True
     with follower.store.reading() as session:
         earlier = deposits.attempts(session, invoice.id)[:-1]
-    return any(attempt.outcome in {"", DepositOutcome.UNKNOWN.value} for attempt in earlier)
+    return any(_may_live(follower, invoice, attempt) for attempt in earlier)
+
+
+def _may_live(follower: Follower, invoice: TrackedInvoice, attempt: deposits.Attempt) -> bool:
+    """It had no certain end: no answer, or given up by a person without the portal's refusal."""
+    if attempt.outcome != DepositOutcome.ACCEPTED.value:
+        return attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
+    end = follower.portal.integration_report(attempt.flux_number)
+    named = any(error.invoice_number == invoice.number for error in end.errors)
+    return end.state is not FluxState.REJECTED and not (named and end.state is FluxState.PARTIAL)
 
 
 def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:

@@ -13,6 +13,7 @@ from worker.export import export_year
 from worker.lifecycle import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
+from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
 from worker.todo import is_stuck, needs_person, todo
@@ -267,6 +268,45 @@ def test_a_rejection_after_an_uncertain_delivery_may_be_a_duplicate_in_any_words
     desk.follow()
     assert desk.one(ONE).status is S.INTEGRATED
     assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+
+
+def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The first file wakes up after all, not found yet: the second's rejection is no refusal."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "woken", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    office = desk.office
+    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    desk.resend(ONE)
+    desk.deposit()
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+
+
+def test_a_second_rejection_is_a_refusal_when_the_first_was_one(desk: Desk) -> None:
+    """Corrected in vain: nothing of it can live at the portal, and the person is told at once."""
+    for text in ("service inconnu", "engagement absent"):
+        desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", text))
+        desk.follow()
+        assert (desk.one(ONE).status, desk.one(ONE).detail) == (S.REFUSED, text)
+        desk.resend(ONE)
+        desk.deposit()
+        desk.clock.advance(minutes=1)
 
 
 def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(desk: Desk) -> None:

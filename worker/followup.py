@@ -24,7 +24,7 @@ from worker.portals import (
     Portal,
 )
 from worker.receipts import keep_receipts
-from worker.reconcile import same_invoice
+from worker.reconcile import copy_at, same_invoice
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
@@ -137,7 +137,7 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
     """What a verdict means for an invoice that the search of its file does not show."""
     # By number, and even after a rejection: when a second delivery is refused as a duplicate,
     # the first one lives, and calling it refused would be wrong.
-    ours = _ours(follower, invoice)
+    ours = copy_at(follower.portal, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
     if ours is not None:
         _integrate(follower, answer, [(invoice, ours)])
@@ -149,11 +149,6 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
         _refuse(follower, invoice, answer)
     else:
         _send_alone(follower, invoice, answer)
-
-
-def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
-    found = follower.portal.search(invoice_number=invoice.number)
-    return next((candidate for candidate in found if same_invoice(candidate, invoice)), None)
 
 
 def _may_be_a_second_copy(

@@ -42,6 +42,16 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     )
 
 
+def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
+    """Our invoice as the portal holds it; None when no search shows it (yet).
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    found = portal.search(invoice_number=ours.number)
+    return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
+
+
 def reconcile_due(
     reconciler: Reconciler,
     report: Callable[[TrackedInvoice], None],

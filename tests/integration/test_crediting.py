@@ -21,6 +21,7 @@ from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.press import CheckedDocument
+from worker.resend import look_for
 from worker.storage import holds, invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
@@ -102,6 +103,42 @@ def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:
     assert note.is_internal
     assert [result.invoice.number for result in desk.deposit()] == [TWO]
     assert sound(desk)
+
+
+def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: Desk) -> None:
+    """Given up, called refused, integrated late: the advice finds it, and its buyer is told."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    office = desk.office
+    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    assert desk.one(ONE).status is S.REFUSED
+    desk.portal.integrate()
+    with pytest.raises(Refused, match="malgré tout") as caught:
+        desk.credit(ONE)
+    assert f"resend {ONE}" in caught.value.remedy
+    desk.resend(ONE)
+    with pytest.raises(Refused, match="malgré tout") as caught:
+        desk.credit(ONE)
+    assert "chorus-worker deposit ;" in caught.value.remedy
+    desk.deposit()
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert not desk.credit(ONE).is_internal
+    assert len(desk.portal.integrated()) == 2
+
+
+def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) -> None:
+    """Refused for us, integrated late and rejected by its buyer: there is nothing left to pay."""
+    desk.deposit()
+    with desk.office.store.transaction() as session:
+        session.get_one(InvoiceRow, desk.one(ONE).id).status = S.REFUSED.value
+    desk.portal.decide(ONE, "REJETEE")
+    assert desk.credit(ONE).is_internal
 
 
 def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:

@@ -183,7 +183,8 @@ def _intend(depositor: Depositor, batch: Sequence[TrackedInvoice]) -> _Intent | 
         ours = [
             _take(depositor, session, invoice)
             for invoice in batch
-            if invoices.move(session, invoice, InvoiceStatus.SENDING, started)
+            # What the portal said of an earlier file says nothing of this one.
+            if invoices.move(session, invoice, InvoiceStatus.SENDING, started, portal_status="")
         ]
         if not ours:
             return None

@@ -428,6 +428,24 @@ def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     assert len(desk.portal.asked) == 2
 
 
+def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> None:
+    """The first was called so and never shown; the second has no verdict, and a person is told."""
+    desk.portal.tell(ONE, report(FluxState.PARTIAL, "IN_INTEGRE_PARTIEL"))
+    desk.follow()
+    desk.clock.advance(days=8)
+    office = desk.office
+    look_for(office.store, ONE, "perdue", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    desk.resend(ONE)
+    desk.deposit()
+    assert desk.one(ONE).portal_status == ""
+    desk.clock.advance(hours=25)
+    assert is_stuck(desk.one(ONE), desk.clock.now)
+    assert desk.one(ONE).flux_number in todo(desk.one(ONE), desk.clock.now)
+
+
 def test_a_deposit_of_a_clock_that_was_ahead_is_followed(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from worker.issuing import Issuer, keep_documents
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.storage import Store, deposits, invoices, journal, records
-from worker.todo import is_stuck
+from worker.todo import is_long_uncertain, is_stuck
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -145,7 +145,8 @@ def declare_absent(
 ) -> TrackedInvoice:
     """Have an uncertain invoice sent again: a person looked for it on the portal.
 
-    ``searches`` is how many must have been made in vain before.
+    ``searches`` is how many must have been made in vain before; it may be fewer when it has been
+    uncertain for days, for the portal may answer nothing that can be used about it.
 
     Raises:
         WrongUse: no such invoice.
@@ -153,7 +154,8 @@ def declare_absent(
     """
     with store.transaction() as session:
         invoice = invoices.named(session, number)
-        refuse_unless(invoice, invoice.status is S.UNKNOWN and invoice.checks >= searches)
+        in_vain = invoice.status is S.UNKNOWN and invoice.checks >= searches
+        refuse_unless(invoice, in_vain or is_long_uncertain(invoice, at))
         invoices.move(session, invoice, S.ISSUED, at, flux_number="", detail="")
         deposits.close_attempts(
             session, invoice.id, at=at, detail=f"déclarée absente du portail : {reason}"

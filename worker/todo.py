@@ -7,6 +7,8 @@ from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
+UNCERTAIN_TOO_LONG = 3 * TOO_LONG
+"""A day more than uncertain deposits are looked for, unless it is configured otherwise."""
 NOT_SHOWN = timedelta(days=7)
 """How long an invoice that its report calls integrated may be shown by no search."""
 
@@ -36,7 +38,7 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
                 else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
                 f'chorus-worker credit {invoice.number} --reason "…"'
             )
-        case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
+        case InvoiceStatus.UNKNOWN if is_long_uncertain(invoice, now):
             text = (
                 "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail, et "
                 f"si elle n'y est pas, tapez : chorus-worker resend {invoice.number} "
@@ -69,6 +71,11 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     if invoice.portal_status:
         return waited > NOT_SHOWN
     return waited > TOO_LONG or bool(invoice.detail)
+
+
+def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:
+    """Whether a person must look for it on the portal, however the searches went."""
+    return invoice.status is InvoiceStatus.UNKNOWN and _waited(invoice, now) > UNCERTAIN_TOO_LONG
 
 
 def _waited(invoice: TrackedInvoice, now: datetime) -> timedelta:

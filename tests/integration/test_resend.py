@@ -291,6 +291,26 @@ def test_an_uncertain_deposit_goes_again_only_after_every_search(
     assert lost.one(ONE).status is S.INTEGRATED
 
 
+def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Every answer about it is nonsense: after three days the person's own look decides."""
+    lost = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "nonsense", issued=1)
+    lost.portal.mishaps.append(Mishap.REQUEST_LOST)
+    lost.deposit()
+    lost.portal.answers_nonsense_about.add(ONE)
+    for _ in range(6):
+        lost.clock.advance(hours=12)
+        lost.reconcile()
+        assert "--absent" not in todo(lost.one(ONE), lost.clock.now)
+        with pytest.raises(Refused, match="on ne sait pas encore"):
+            absent(lost)
+    lost.clock.advance(minutes=1)
+    assert f"--absent {ONE}" in todo(lost.one(ONE), lost.clock.now)
+    absent(lost)
+    assert lost.one(ONE).status is S.ISSUED
+
+
 def abandon(desk: Desk) -> None:
     """A person gives up waiting for a verdict."""
     office = desk.office

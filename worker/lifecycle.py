@@ -42,6 +42,10 @@ class InvoiceStatus(StrEnum):
     """Of an invoice: its credit notes cover it. Of a credit note: rejected, another replaced it."""
 
 
+NUMBER_TAKEN = "déjà pris sur le portail par une autre facture"
+"""In the detail of a refused invoice: under its number it would be refused for ever."""
+
+
 class InvoiceKind(StrEnum):
     """What a row of the books is: both are numbered, frozen and deposited alike."""
 

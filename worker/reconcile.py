@@ -14,7 +14,8 @@ from sqlmodel import Session
 
 from worker.asking import in_turn
 from worker.audit import EventTag
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.lifecycle import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
+from worker.money import french
 from worker.portals import DepositOutcome, FoundInvoice, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 
@@ -94,8 +95,7 @@ def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
             invoice,
             InvoiceStatus.REFUSED,
             "clash",
-            f"le numéro {invoice.number} est déjà pris sur le portail par une autre facture "
-            f"({other.recipient}, {other.gross} €)",
+            f"le numéro {invoice.number} est {NUMBER_TAKEN} ({_shown(other)})",
         )
     elif (
         named
@@ -194,6 +194,12 @@ def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     # Only what the portal did say: a field it left out proves nothing.
     another_buyer = found.recipient not in ("", ours.siret)
     return another_buyer or (found.gross is not None and not _same_amount(found, ours))
+
+
+def _shown(found: FoundInvoice) -> str:
+    """What tells it from ours, of what the portal did say."""
+    amount = "" if found.gross is None else french(found.gross)
+    return ", ".join(said for said in (found.recipient, amount) if said)
 
 
 def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:

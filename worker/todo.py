@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from worker.findings import Severity
-from worker.lifecycle import Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.lifecycle import NUMBER_TAKEN, Effort, InvoiceStatus, TrackedInvoice, effort
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
@@ -20,6 +20,12 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
     match invoice.status:
         case InvoiceStatus.PARKED:
             text = _first_remedy(invoice)
+        case InvoiceStatus.REFUSED if NUMBER_TAKEN in invoice.detail and not invoice.is_credit_note:
+            text = (
+                "son numéro est déjà pris : regardez sur le portail par quoi ; pour l'annuler "
+                "avant d'en refaire une sous un autre numéro, tapez : chorus-worker credit "
+                f'{invoice.number} --reason "…"'
+            )
         case InvoiceStatus.REFUSED:
             text = (
                 f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '

@@ -9,6 +9,7 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
+from worker.demo import STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lifecycle import InvoiceStatus
 from worker.money import Money
@@ -17,6 +18,7 @@ from worker.portals.memory import Condition, Mishap
 from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
+from worker.todo import todo
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -125,9 +127,21 @@ def other_amount(found: FoundInvoice) -> FoundInvoice:
     return replace(found, gross=Money(1 + (found.gross or Money(0)).cents))
 
 
-@pytest.mark.parametrize("amend", [other_buyer, other_amount])
+def other_buyer_only(found: FoundInvoice) -> FoundInvoice:
+    """Somebody else's, without an amount."""
+    return replace(other_buyer(found), gross=None)
+
+
+@pytest.mark.parametrize(
+    "amend,said",
+    [
+        (other_buyer, "(99980901600015, 3 196,80 €)"),
+        (other_amount, f"({STORY[0].siret}, 3 196,81 €)"),
+        (other_buyer_only, "(99980901600015)"),
+    ],
+)
 def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
-    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice]
+    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice], said: str
 ) -> None:
     """The same number at the portal, for another buyer or amount: refused, and it says why."""
     lose(desk, Mishap.ANSWER_LOST)
@@ -135,12 +149,26 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk.clock.advance(minutes=15)
     (clash,) = desk.reconcile()
     assert clash.status is S.REFUSED
-    assert ONE in clash.detail
-    assert "déjà pris" in clash.detail
+    assert clash.detail.replace("\u202f", " ").replace("\xa0", " ") == (
+        f"le numéro {ONE} est déjà pris sur le portail par une autre facture {said}"
+    )
     assert verdicts(desk) == ["clash"]
     assert desk.attempts(ONE)[0].closed_at is not None
     desk.clock.advance(days=400)
     assert (desk.deposit(), desk.reconcile()) == ([], [])
+
+
+def test_a_clash_of_numbers_is_left_by_the_advised_command(desk: Desk) -> None:
+    """Sent again it would clash again: it is cancelled, and billed under another number."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = other_amount
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    advice = todo(desk.one(ONE), desk.clock.now)
+    assert f"chorus-worker credit {ONE} --reason" in advice
+    assert "resend" not in advice
+    assert desk.credit(ONE).is_internal
+    assert desk.one(ONE).status is S.CANCELLED
 
 
 def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:

@@ -202,7 +202,7 @@ def _take(depositor: Depositor, session: Session, invoice: TrackedInvoice) -> _S
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
-        file_name=f"{invoice.number.replace('/', '-')}_{sha256[:8]}.pdf",
+        file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
         content=depositor.store.archive.get(sha256),
     )
 
@@ -213,8 +213,13 @@ def _file_of(depositor: Depositor, ours: Sequence[_Sealed]) -> tuple[str, bytes,
         return ours[0].file_name, ours[0].content, ""
     content = pack([(one.file_name, one.content) for one in ours])
     lot = depositor.store.archive.put(content)
-    first = ours[0].invoice.number.replace("/", "-")
+    first = _in_a_name(ours[0].invoice.number)
     return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
+
+
+def _in_a_name(number: str) -> str:
+    """A number with the signs that a file name may have (§5); two of its own may not."""
+    return number.replace("/", "-").replace("+", "-")
 
 
 def _open(

@@ -11,10 +11,13 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
+from worker.bootstrap import open_office
 from worker.deposit import Depositor, deposit_due, deposit_one, recover_interrupted
 from worker.errors import IntegrityError, PortalAccessRefused, PortalDown
 from worker.lifecycle import InvoiceStatus
+from worker.lots import ALONE, LotLimits
 from worker.portals import DepositAnswer, DepositOutcome
+from worker.portals.choruspro_deposit import unfit
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits, invoices
 
@@ -281,6 +284,23 @@ def test_two_depositors_at_once_never_deposit_one_invoice_twice(busy: Desk) -> N
     assert sorted(r.invoice.number for r in done) == [number(n) for n in range(1, 6)]
     assert len(busy.portal.fluxes) == 5
     assert {i.status for i in busy.invoices()} == {S.DEPOSITED}
+
+
+@pytest.mark.parametrize("lots", [ALONE, LotLimits(invoices=3)])
+def test_every_number_that_may_be_configured_makes_a_name_that_the_portal_takes(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, lots: LotLimits
+) -> None:
+    """Signs of a number that no file name has are replaced, alone and in a lot."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "signs")
+    text = desk.config.read_text("utf-8")
+    signs = text.replace('invoice = "BSN-{annee}-"', 'invoice = "B+S/N_{annee}-"')
+    desk.config.write_text(signs, "utf-8")
+    desk.office, desk.lots = open_office(desk.config, desk.clock), lots
+    desk.issue()
+    desk.deposit()
+    assert desk.attempts("B+S/N_2026-00001")
+    for flux in desk.portal.fluxes:
+        assert unfit(flux.file_name, flux.kind, flux.content) is None, flux.file_name
 
 
 def test_altered_bytes_are_never_deposited(desk: Desk) -> None:

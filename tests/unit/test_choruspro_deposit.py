@@ -50,6 +50,13 @@ def test_flux_number_in_a_success_is_the_proof_of_a_deposit() -> None:
     assert (answer.http_status, json.loads(answer.raw)) == (200, TAKEN)
 
 
+def test_an_answer_is_kept_as_text_that_a_database_takes() -> None:
+    """An error page in another encoding is full of zeros, which PostgreSQL refuses in a text."""
+    answer = judged(502, "<html>".encode("utf-16-le") + b"\xff")
+    assert answer.outcome is DepositOutcome.UNKNOWN
+    assert answer.raw == "".join(f"{sign}\ufffd" for sign in "<html>") + "\ufffd"
+
+
 @pytest.mark.parametrize(
     "status, body, outcome",
     [

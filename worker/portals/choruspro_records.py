@@ -59,8 +59,14 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
         state=flux_state(word),
         raw_state=word,
         errors=(*technical, *refused),
-        raw=json.dumps(answer, ensure_ascii=False, default=_plain)[:LONGEST_REPORT],
+        raw=_as_text(answer)[:LONGEST_REPORT],
     )
+
+
+def _as_text(answer: JsonObject) -> str:
+    """JSON that every database can keep: a text that the portal cut may end in half a sign."""
+    text = json.dumps(answer, ensure_ascii=False, default=_plain)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: object) -> str:

@@ -100,6 +100,9 @@ def _by_flux(waiting: Iterable[TrackedInvoice]) -> list[TrackedInvoice]:
 def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
     """Ask about a file, by the flux number that all its invoices have."""
     flux = file[0].flux_number
+    if not flux:
+        _do_without_report(follower, file)
+        return
     answer = follower.portal.integration_report(flux)
     match answer.state:
         case FluxState.PENDING | FluxState.UNRECOGNISED:
@@ -119,6 +122,13 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
             for invoice in file:
                 if not _shows(found, invoice):
                     _conclude(follower, invoice, answer)
+
+
+def _do_without_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
+    """Of invoices adopted from a search that left their flux out: they are integrated."""
+    said = IntegrationReport(flux_number="", state=FluxState.INTEGRATED, raw_state="", errors=())
+    for invoice in file:
+        _conclude(follower, invoice, said)
 
 
 def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
@@ -311,8 +321,7 @@ def _keep_waiting(
     with follower.store.transaction() as session:
         for invoice in file:
             step = min(invoice.checks + 1, len(follower.report_after) - 1)
-            if answer.raw_state:
-                _observe(session, invoice, answer, now)
+            _observe(session, invoice, answer, now)
             invoices.note(
                 session,
                 invoice,
@@ -336,6 +345,8 @@ def _observe(
     answer: IntegrationReport,
     now: datetime,
 ) -> None:
+    if not answer.raw_state:
+        return
     deposits.observe(
         session,
         invoice.id,

@@ -1,5 +1,6 @@
 """What became of deposits: reports, then the buyer's statuses in whatever order they come."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -444,6 +445,27 @@ def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> 
     desk.clock.advance(hours=25)
     assert is_stuck(desk.one(ONE), desk.clock.now)
     assert desk.one(ONE).flux_number in todo(desk.one(ONE), desk.clock.now)
+
+
+def test_what_was_adopted_without_its_flux_is_followed_without_a_report(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The search left the field out: two such invoices are each found by number, and integrated."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "fluxless", issued=2)
+    desk.portal.mishaps.extend([Mishap.ANSWER_LOST] * 2)
+    desk.deposit()
+    desk.portal.amend = lambda found: replace(found, flux_number="")
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    assert [(i.status, i.flux_number) for i in desk.invoices()] == [(S.DEPOSITED, "")] * 2
+    desk.portal.not_indexed.add(TWO)
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.INTEGRATED, S.DEPOSITED]
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.INTEGRATED] * 2
+    assert not any(question == "report " for question in desk.portal.asked)
 
 
 def test_a_deposit_of_a_clock_that_was_ahead_is_followed(

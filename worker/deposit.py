@@ -22,6 +22,7 @@ from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
+from worker.reconcile import speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.documents import sealed
 
@@ -338,7 +339,10 @@ def _after(
     depositor: Depositor, intent: _Intent, answer: DepositAnswer, now: datetime
 ) -> tuple[InvoiceStatus, datetime | None]:
     """Where the answer leads each invoice of the file, and when it is to be looked at."""
-    match answer.outcome:
+    outcome = answer.outcome
+    if outcome is DepositOutcome.REFUSED and not intent.lot and speaks_of_a_copy(answer.detail):
+        outcome = DepositOutcome.UNKNOWN  # as after a report that says so (followup.py)
+    match outcome:
         case DepositOutcome.ACCEPTED:
             return InvoiceStatus.DEPOSITED, now + depositor.report_after[0]
         case DepositOutcome.REFUSED if intent.lot:

@@ -24,13 +24,11 @@ from worker.portals import (
     Portal,
 )
 from worker.receipts import keep_receipts
-from worker.reconcile import copy_at, same_invoice
+from worker.reconcile import copy_at, same_invoice, speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
 NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
-DUPLICATE_WORDS = ("doublon", "unicite", "unicité", "deja utilise", "déjà utilisé")
-"""No official wording is known for a refused duplicate (chorus-pro: §0.3): any of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +166,7 @@ def _may_be_a_second_copy(
     said = " ".join(
         error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
     )
-    if any(word in said.lower() for word in DUPLICATE_WORDS):
+    if speaks_of_a_copy(said):
         return True
     with follower.store.reading() as session:
         earlier = deposits.attempts(session, invoice.id)[:-1]

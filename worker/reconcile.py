@@ -20,6 +20,8 @@ from worker.portals import DepositOutcome, FoundInvoice, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
+DUPLICATE_WORDS = ("doublon", "unicite", "unicité", "deja utilise", "déjà utilisé")
+"""No official wording is known for a refused duplicate (chorus-pro: §0.3): any of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,11 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
         and _same_amount(found, ours)
         and _same_year(found, ours)
     )
+
+
+def speaks_of_a_copy(refusal: str) -> bool:
+    """Whether the portal refuses something as already there: its first copy may live."""
+    return any(word in refusal.lower() for word in DUPLICATE_WORDS)
 
 
 def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
@@ -184,10 +191,11 @@ def _control_passes(reconciler: Reconciler) -> bool:
 
 
 def _was_received(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
-    """Whether the last deposit was answered: uncertain only because its report spoke of a copy."""
+    """Whether the last deposit was answered: uncertain only because a copy was spoken of."""
     with reconciler.store.reading() as session:
         attempts = deposits.attempts(session, invoice.id)
-    return bool(attempts) and attempts[-1].outcome == DepositOutcome.ACCEPTED.value
+    answered = {DepositOutcome.ACCEPTED.value, DepositOutcome.REFUSED.value}
+    return bool(attempts) and attempts[-1].outcome in answered
 
 
 def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:

@@ -212,6 +212,40 @@ def test_no_answer_is_never_followed_by_a_second_deposit(desk: Desk, mishap: Mis
     assert len(desk.portal.fluxes) == 1
 
 
+def refused_as_a_copy(desk: Desk) -> None:
+    """The next deposit is refused by the call itself."""
+    detail = "Chorus Pro refuse le fichier : Doublon (code 20009)."
+    desk.portal.answers.append(DepositAnswer(outcome=DepositOutcome.REFUSED, detail=detail))
+
+
+def test_a_copy_refused_by_the_call_itself_is_looked_for(desk: Desk) -> None:
+    """The first copy was recorded without an answer, and is found late: it is never refused."""
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    wait_for_all_searches(desk)
+    refused_as_a_copy(desk)
+    desk.deposit()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert len(desk.portal.fluxes) == 1
+
+
+def test_a_copy_refused_by_the_call_itself_and_never_found_ends_with_a_person(desk: Desk) -> None:
+    """Sending again would be refused again: nothing is tried for ever."""
+    refused_as_a_copy(desk)
+    desk.deposit()
+    wait_for_all_searches(desk)
+    refused = desk.one(ONE)
+    assert refused.status is S.REFUSED
+    assert "Doublon" in refused.detail
+    assert desk.deposit() == []
+
+
 def test_a_throttled_deposit_waits_as_long_as_asked(busy: Desk) -> None:
     """The campaign stops at once, and the invoice is not due before the portal's time."""
     busy.portal.answers.append(ANSWERS[DepositOutcome.THROTTLED])

@@ -224,7 +224,7 @@ def test_a_history_that_lags_behind_the_search_is_read_again(held: Desk) -> None
     """The search says suspended, the history not yet: the next reading does not think it known."""
     ask, before = held.portal.history, held.portal.history(1)
     held.portal.decide(ONE, "SUSPENDUE", "bon de commande ?")
-    held.portal.history = lambda _: before  # type: ignore[method-assign] # late by half a day
+    held.portal.history = lambda cpp_id: replace(before, cpp_id=cpp_id)  # type: ignore[method-assign] # late
     held.clock.advance(hours=12)
     held.follow()
     assert held.one(ONE).status is S.INTEGRATED
@@ -252,10 +252,10 @@ def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
     """This operation alone is forbidden: tried a bounded number of times, it stops nothing."""
     tries = 0
 
-    def closed(_: int) -> None:
+    def closed(cpp_id: int) -> None:
         nonlocal tries
         tries += 1
-        raise PortalAccessRefused("Accès interdit à traiterRejet (HTTP 403).")
+        raise PortalAccessRefused(f"Accès interdit à traiterRejet pour {cpp_id} (HTTP 403).")
 
     held.portal.acknowledge_rejection = closed  # type: ignore[method-assign] # forbidden
     held.portal.decide(ONE, "REJETEE", "montant")

@@ -90,7 +90,10 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.DEPOSITED: (
         "elle est déposée et le portail la traite",
-        "Tapez « follow » plus tard ; sans verdict après un jour, « resend » la fera rechercher.",
+        (
+            "Tapez « follow » plus tard. « resend » la fera rechercher après un jour sans verdict, "
+            "ou une semaine si son compte rendu la dit intégrée sans qu'aucune recherche la montre."
+        ),
     ),
     S.REFUSED: (
         "« --absent » est pour un dépôt incertain, et le sien est refusé",
@@ -120,6 +123,17 @@ def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT0
         f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,
     )
+
+
+def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
+    """Raise Refused when references are given for a deposit that may live: its bytes stay."""
+    if any(given is not None for given in references):
+        raise Refused(
+            f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être corrigée "
+            "maintenant : le portail l'a peut-être déjà, telle quelle.",
+            "Retapez la commande sans --service-code ni --engagement ; vous les donnerez si son "
+            "dépôt est refusé.",
+        )
 
 
 def look_for(store: Store, number: str, reason: str, *, actor: str, at: datetime) -> TrackedInvoice:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
+from worker.cli.correction import resend as typed_resend
 from worker.document import DocumentKind
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
@@ -289,6 +290,24 @@ def test_an_uncertain_deposit_goes_again_only_after_every_search(
     lost.portal.not_indexed.clear()
     lost.follow()
     assert lost.one(ONE).status is S.INTEGRATED
+
+
+@pytest.mark.parametrize("mishap,retyped", [(Mishap.REQUEST_LOST, ONE), (None, None)])
+def test_references_are_never_dropped_without_a_word(
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    mishap: Mishap | None,
+    retyped: str | None,
+) -> None:
+    """Uncertain or stuck, its bytes stay: who gives a correction is told when it will be taken."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "kept", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.portal.mishaps.extend([mishap] if mishap else [])
+    desk.deposit()
+    before = everything(desk)
+    with pytest.raises(Refused, match="telle quelle"):
+        typed_resend(ONE, "essai", engagement="NEUF-1", absent=retyped, config=desk.config)
+    assert everything(desk) == before
 
 
 def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(

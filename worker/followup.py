@@ -115,6 +115,9 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
             found = _found(follower, flux, answer)
+            if not found and _is_index_late(follower, file, answer):
+                _wait_for_index(follower, file, answer)
+                return
             shown = [(i, found[i.number]) for i in file if _shows(found, i)]
             _integrate(follower, answer, shown)
             for invoice in file:
@@ -136,6 +139,14 @@ def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[
     return {found.number: found for found in follower.portal.search(flux_number=flux)}
 
 
+def _is_index_late(
+    follower: Follower, file: Sequence[TrackedInvoice], answer: IntegrationReport
+) -> bool:
+    """No search shows anything of a lot that is integrated: one number is asked for, not each."""
+    whole_lot = answer.state is FluxState.INTEGRATED and len(file) > 1
+    return whole_lot and copy_at(follower.portal, file[0]) is None
+
+
 def _shows(found: Mapping[str, FoundInvoice], invoice: TrackedInvoice) -> bool:
     candidate = found.get(invoice.number)
     return candidate is not None and same_invoice(candidate, invoice)
@@ -150,7 +161,7 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
     if ours is not None:
         _integrate(follower, answer, [(invoice, ours)])
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
-        _keep_waiting(follower, (invoice,), answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
+        _wait_for_index(follower, (invoice,), answer)
     elif _may_be_a_second_copy(follower, invoice, answer):
         _doubt(follower, invoice, answer)
     elif named or not _was_in_a_lot(follower, invoice):
@@ -304,6 +315,12 @@ def _put_off(follower: Follower, file: Sequence[TrackedInvoice], error: PortalAn
                 next_check_at=due,
                 detail=error.message,
             )
+
+
+def _wait_for_index(
+    follower: Follower, file: Sequence[TrackedInvoice], answer: IntegrationReport
+) -> None:
+    _keep_waiting(follower, file, answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
 
 
 def _keep_waiting(

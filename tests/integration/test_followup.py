@@ -9,11 +9,12 @@ import pytest
 from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.demo import STORY
-from worker.errors import PortalAccessRefused, PortalDown
+from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.export import export_year
 from worker.lifecycle import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
+from worker.receipts import MOST_IN_VAIN
 from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
@@ -97,7 +98,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     store = desk.office.store
     receipt = store.archive.get(seen.evidence)
     assert receipt.startswith(b"%PDF")
-    assert desk.events(EventTag.RECEIPT_KEPT)[0][1]["sha256"] == seen.evidence
+    assert desk.events(EventTag.RECEIPT_KEPT)[-1][1]["sha256"] == seen.evidence
     export_year(store, YEAR, tmp_path / "export")
     flux = desk.portal.fluxes[0].number
     assert (tmp_path / "export" / ONE / f"compte-rendu-{flux}.pdf").read_bytes() == receipt
@@ -125,6 +126,33 @@ def test_a_report_that_cannot_be_had_stops_nothing(desk: Desk) -> None:
     desk.clock.advance(days=7, seconds=1)
     desk.follow()
     assert len(asked) == 2
+
+
+def test_reports_that_cannot_be_had_are_asked_for_a_few_at_a_time(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """A portal that gives none costs three questions a pass, and two that fail hide no other."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "mute", issued=6)
+    give, asked = desk.portal.receipt, []
+    withheld = {f"CPP0010000{rank:015d}" for rank in range(1, 7)}
+
+    def mute(flux_number: str) -> bytes | None:
+        asked.append(flux_number)
+        if flux_number in withheld:
+            if len(asked) % 2:
+                raise PortalAnswerError("Réponse inexploitable à consulterCR.")
+            return None
+        return give(flux_number)
+
+    desk.portal.receipt = mute  # type: ignore[method-assign] # an operation that hardly works
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert len(asked) == MOST_IN_VAIN
+    withheld -= {flux for flux in withheld if flux[-1] not in "56"}
+    desk.follow()
+    kept = [any(o.evidence for o in desk.observations(number(rank))) for rank in range(1, 7)]
+    assert kept == [True, True, True, True, False, False]
 
 
 def test_a_portal_down_in_the_middle_keeps_what_was_learnt(desk: Desk) -> None:

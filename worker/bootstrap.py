@@ -173,6 +173,7 @@ class Office(Books):
             portal=portal,
             clock=self.clock,
             actor=self.actor,
+            seller=self.configuration.settings.syndicat.siret,
             reconcile_after=_minutes(self.configuration.settings.portal.reconcile_minutes),
         )
 

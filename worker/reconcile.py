@@ -22,16 +22,23 @@ from worker.storage import Store, agenda, deposits, invoices, journal
 LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doublon", "unicite", "unicité", "deja utilise", "déjà utilisé")
 """No official wording is known for a refused duplicate (chorus-pro: §0.3): any of these."""
+_SIREN = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """The collaborators. ``reconcile_after``: see Depositor."""
+    """The collaborators.
+
+    Attributes:
+        seller: our SIRET.
+        reconcile_after: see Depositor.
+    """
 
     store: Store
     portal: Portal
     clock: Callable[[], datetime]
     actor: str
+    seller: str
     reconcile_after: Sequence[timedelta]
 
 
@@ -91,7 +98,13 @@ def reconcile_due(
 
 def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
     found = reconciler.portal.search(invoice_number=invoice.number)
-    named = [c for c in found if c.number == invoice.number and _same_year(c, invoice)]
+    named = [
+        candidate
+        for candidate in found
+        if candidate.number == invoice.number
+        and _same_year(candidate, invoice)
+        and _same_seller(candidate, reconciler.seller)
+    ]
     ours = next((candidate for candidate in named if same_invoice(candidate, invoice)), None)
     other = next((candidate for candidate in named if _contradicts(candidate, invoice)), None)
     if ours is not None:
@@ -214,6 +227,11 @@ def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     """The total with VAT (BT-112); nobody knows whether the portal signs that of a credit note."""
     gross = ours.total - ours.rounding
     return found.gross == gross or (ours.is_credit_note and found.gross == -gross)
+
+
+def _same_seller(found: FoundInvoice, seller: str) -> bool:
+    """By SIREN, as the portal's own control of uniqueness (§0.4, 7)."""
+    return not found.supplier or found.supplier[:_SIREN] == seller[:_SIREN]
 
 
 def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:

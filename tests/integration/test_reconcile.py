@@ -9,7 +9,7 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
-from worker.demo import STORY
+from worker.demo import SELLER, STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lifecycle import InvoiceStatus
 from worker.money import Money
@@ -181,6 +181,23 @@ def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
         desk.clock.advance(minutes=minutes)
         desk.reconcile()
     assert verdicts(desk) == ["absent"]
+
+
+@pytest.mark.parametrize(
+    "supplier,verdict",
+    [("99999999900012", "absent"), (f"{SELLER[:9]}99999", "clash"), ("", "clash")],
+    ids=["another body", "another establishment of ours", "unsaid"],
+)
+def test_the_same_number_of_another_seller_is_no_clash(
+    desk: Desk, supplier: str, verdict: str
+) -> None:
+    """Our account may act for several bodies: uniqueness is by SIREN, and theirs is not ours."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = lambda found: replace(other_buyer(found), supplier=supplier)
+    for minutes in (15, 60, 240):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert verdicts(desk) == [verdict]
 
 
 @pytest.mark.parametrize(

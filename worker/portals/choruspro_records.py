@@ -83,6 +83,7 @@ def found_invoice(row: JsonObject) -> FoundInvoice:
         number=read.text(row, "numeroFacture"),
         issue_date=read.day(row, "dateFacture"),
         recipient=read.siret(row, "codeDestinataire"),
+        supplier=read.siret(row, "codeFournisseur"),
         gross=read.amount(row, "montantTTC"),
         flux_number=read.text(row, "numeroFluxDepot"),
         status=buyer_status(word),

@@ -20,7 +20,7 @@ from worker.formats.typesetting import unprintable_sign
 from worker.holding import HELD_BY_BUYER, held, hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.lifecycle import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.period import paris_day
 from worker.portals import BuyerStatus
@@ -230,8 +230,12 @@ def _first(
 
 
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
-    """A credit note that its buyer rejected, once more. Raises Refused for any other."""
-    if note.status is not S.REJECTED or note.corrects is None:
+    """A credit note that its buyer rejected, or whose number is taken, once more.
+
+    Raises Refused for any other.
+    """
+    is_taken = note.status is S.REFUSED and NUMBER_TAKEN in note.detail
+    if note.corrects is None or not (is_taken or note.status is S.REJECTED):
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
             "membre se refait.",

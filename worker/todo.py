@@ -20,11 +20,15 @@ def todo(invoice: TrackedInvoice, now: datetime) -> str:
     match invoice.status:
         case InvoiceStatus.PARKED:
             text = _first_remedy(invoice)
-        case InvoiceStatus.REFUSED if NUMBER_TAKEN in invoice.detail and not invoice.is_credit_note:
+        case InvoiceStatus.REFUSED if NUMBER_TAKEN in invoice.detail:
+            instead = (
+                "le refaire sous un autre numéro"
+                if invoice.is_credit_note
+                else "l'annuler avant d'en refaire une"
+            )
             text = (
-                "son numéro est déjà pris : regardez sur le portail par quoi ; pour l'annuler "
-                "avant d'en refaire une sous un autre numéro, tapez : chorus-worker credit "
-                f'{invoice.number} --reason "…"'
+                "son numéro est déjà pris : regardez sur le portail par quoi ; pour "
+                f'{instead}, tapez : chorus-worker credit {invoice.number} --reason "…"'
             )
         case InvoiceStatus.REFUSED:
             text = (

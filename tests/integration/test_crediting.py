@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
+from worker.portals.memory import Mishap
 from worker.press import CheckedDocument
 from worker.resend import look_for
 from worker.storage import holds, invoices, records
@@ -203,6 +205,25 @@ def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> 
         assert invoices.content(session, desk.one(NOTE).id).engagement == "NEUF-1"
         assert records.references_of(session, SIRET, YEAR) == imported
     assert imported.engagement != "NEUF-1"
+
+
+def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) -> None:
+    """Under its number it would be refused for ever: the advised command leaves that state."""
+    desk = held_by_buyer
+    desk.credit(ONE)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    desk.portal.amend = lambda found: replace(found, gross=Money(5))
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    assert desk.one(NOTE).status is S.REFUSED
+    assert f"pour le refaire sous un autre numéro, tapez : chorus-worker credit {NOTE}" in todo(
+        desk.one(NOTE), desk.clock()
+    )
+    again = desk.credit(NOTE)
+    assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
+    assert (again.total, desk.one(NOTE).status) == (desk.one(ONE).total, S.CANCELLED)
+    assert sound(desk)
 
 
 def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:

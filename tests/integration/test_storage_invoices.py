@@ -207,6 +207,17 @@ def test_what_was_seen_before_it_left_and_came_back_decides_nothing(store: Store
     assert _read(store, seen.id) == back
 
 
+def test_a_move_is_seen_in_its_own_transaction_whatever_was_loaded_before(store: Store) -> None:
+    """By id and by number, also while the session holds the invoice as it was."""
+    seen = _issued(store)
+    with store.transaction() as session:
+        loaded = session.get_one(InvoiceRow, seen.id)
+        invoices.move(session, seen, S.SENDING, NOW + timedelta(minutes=1))
+        assert loaded.status == S.ISSUED.value
+        assert invoices.named(session, seen.number) == invoices.by_id(session, seen.id)
+        assert invoices.named(session, seen.number).status is S.SENDING
+
+
 def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
     """Threads that saw the same status: exactly one of them moves the invoice."""
     seen = _issued(store)

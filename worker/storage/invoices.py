@@ -30,6 +30,7 @@ LISTED = tuple(
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
 # Plain statements, made once: these run several times for each invoice of a lot.
+_BY_NUMBER = sqlalchemy.select(*LISTED).where(_INVOICE["number"] == sqlalchemy.bindparam("number"))
 _BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
 # The instant too: it may have left its status and come back, with another deposit behind it.
 _WRITE = sqlalchemy.update(_TABLE).where(
@@ -71,7 +72,7 @@ def by_number(session: Session, number: str) -> TrackedInvoice | None:
     """The invoice that has this number; none has one that is not ASCII (Chorus Pro, G1.05)."""
     if not number.isascii():
         return None
-    row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
+    row = session.execute(_BY_NUMBER, {"number": number}).first()
     return None if row is None else as_tracked(row)
 
 
@@ -348,7 +349,7 @@ def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
         raise RuntimeError(f"an invoice never goes from {present} to {to}")
 
 
-def as_tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
+def as_tracked(row: Row[Any]) -> TrackedInvoice:
     """Where an invoice stands, from a row of LISTED."""
     return TrackedInvoice(
         id=_id(row.id),

@@ -41,13 +41,34 @@ def resend(
 
     Raises:
         WrongUse: no such invoice.
-        Refused: its state does not allow it, or the correction would be refused again.
+        Refused: its state does not allow it, the correction would be refused again, or the portal
+            holds it after all: sent again as it is, it is found there.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
     with issuer.store.reading() as session:
         invoice = invoices.named(session, number)
     refuse_unless(invoice, invoice.status is S.REFUSED)
     with issuer.store.reading() as session:
         content = invoices.content(session, invoice.id)
+    if issuer.at_portal(invoice) is None:
+        _correct(issuer, invoice, content, reason, service_code, engagement)
+    else:
+        # It lives there after all: another version would not be what its buyer has.
+        refuse_correction(invoice, service_code, engagement)
+        _apply(issuer, invoice, content, content, None, reason, ())
+    with issuer.store.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def _correct(
+    issuer: Issuer,
+    invoice: TrackedInvoice,
+    content: Invoice,
+    reason: str,
+    service_code: str | None,
+    engagement: str | None,
+) -> None:
+    with issuer.store.reading() as session:
         stored = records.references_of(session, invoice.siret, invoice.year)
     if invoice.is_credit_note:
         # Its own: what was imported for the year bills the member again, and stays as it is.
@@ -63,13 +84,11 @@ def resend(
     findings = check_draft(corrected) + issuer.directory(references)
     if has_blocking(findings):
         raise Refused(
-            f"La facture {number} serait refusée à nouveau.",
+            f"La facture {invoice.number} serait refusée à nouveau.",
             "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
             findings=findings,
         )
     _apply(issuer, invoice, content, corrected, references, reason, findings)
-    with issuer.store.reading() as session:
-        return invoices.by_id(session, invoice.id)
 
 
 REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
@@ -196,7 +215,7 @@ def _apply(
     invoice: TrackedInvoice,
     content: Invoice,
     corrected: Invoice,
-    references: BillingReferences,
+    references: BillingReferences | None,
     reason: str,
     findings: tuple[Finding, ...],
 ) -> None:
@@ -214,7 +233,7 @@ def _apply(
             raise Refused(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
-        if not invoice.is_credit_note:
+        if references is not None and not invoice.is_credit_note:
             records.put_references(session, references, now, None)
         if corrected == content:
             invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")

@@ -310,6 +310,32 @@ def test_references_are_never_dropped_without_a_word(
     assert everything(desk) == before
 
 
+def test_what_lives_at_the_portal_after_all_goes_again_as_it_is_and_is_found(desk: Desk) -> None:
+    """Corrected, our version would not be what its buyer has: neither typed nor imported."""
+    desk.portal.integrates_at_once = False
+    desk.resend(ONE)
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    abandon(desk)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    assert desk.one(ONE).status is S.REFUSED
+    desk.portal.integrate()
+    with pytest.raises(Refused, match="telle quelle"):
+        desk.resend(ONE, engagement="NEUF-1")
+    row = f"{desk.one(ONE).siret};{YEAR};NUMERIQUE;CORRIGE-7"
+    desk.write(ImportKind.REFERENCES, "SIRET;Année;Code service;Engagement", row)
+    assert desk.resend(ONE).version == 1
+    desk.deposit()
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert (desk.one(ONE).status, len(desk.portal.integrated())) == (S.INTEGRATED, 1)
+    with desk.office.store.reading() as session:
+        assert records.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
+
+
 def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:

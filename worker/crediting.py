@@ -22,6 +22,7 @@ from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
 from worker.lifecycle import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
+from worker.news import Newsroom, ask_history
 from worker.period import paris_day
 from worker.portals import BuyerStatus
 from worker.storage import invoices, journal
@@ -125,6 +126,29 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             findings=findings,
         )
     return replace(drafted, draft=draft, findings=findings)
+
+
+def hear_buyer(newsroom: Newsroom, number: str) -> None:
+    """Learn whether a rejection still stands: an internal credit note cannot be taken back.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: its buyer changed its mind since we last heard; the command may be typed again.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    with newsroom.store.reading() as session:
+        before = invoices.named(session, number)
+    if before.status is not S.REJECTED:
+        return
+    ask_history(newsroom, before)
+    with newsroom.store.reading() as session:
+        now = invoices.by_id(session, before.id)
+    if now.status is not S.REJECTED:
+        raise Refused(
+            f"{number} n'est plus « {before.french_status} » : le membre est revenu sur son rejet "
+            f"(état {now.portal_status}).",
+            "Si vous voulez l'annuler malgré tout, retapez la commande.",
+        )
 
 
 def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> TrackedInvoice:

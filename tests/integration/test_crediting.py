@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.billing_run import MemberResult
-from worker.crediting import Request, draft_credit_note, issue_credit_note
+from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
 from worker.demo import STORY
 from worker.document import Document, Unprintable
 from worker.errors import Refused, WrongUse
@@ -97,6 +97,21 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
     assert desk.deposit() == []
     assert sound(desk)
+
+
+def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: Desk) -> None:
+    """Cancelled internally, it would stay to be paid at its buyer's: it is heard first."""
+    desk = held_by_buyer
+    newsroom = desk.office.newsroom(desk.portal)
+    desk.portal.decide(ONE, "REJETEE", "mauvais service")
+    desk.follow()
+    hear_buyer(newsroom, ONE)
+    assert desk.one(ONE).status is S.REJECTED
+    desk.portal.decide(ONE, "SERVICE_FAIT")
+    with pytest.raises(Refused, match="SERVICE_FAIT"):
+        hear_buyer(newsroom, ONE)
+    hear_buyer(newsroom, ONE)
+    assert not desk.credit(ONE).is_internal
 
 
 def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:

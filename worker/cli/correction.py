@@ -165,7 +165,7 @@ def credit(
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
     from worker.configuration import find_config
-    from worker.crediting import Request, draft_credit_note, issue_credit_note
+    from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
     from worker.lifecycle import InvoiceStatus
     from worker.storage import invoices
 
@@ -180,6 +180,7 @@ def credit(
     with open_portal(office) if office.deposits else nullcontext() as portal:
         if portal is not None:
             portal.sign_in()
+            hear_buyer(office.newsroom(portal), number)
         with office.press() as press:
             issuer = office.issuer(portal, press)
             if dry_run:

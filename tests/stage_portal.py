@@ -85,6 +85,7 @@ class StagePortal(MemoryPortal):
         falls_at: the question about a structure that finds the portal down.
         unreadable: SIRETs about which the directory gives no usable answer.
         amend: changes what a search finds.
+        answers_nonsense_about: numbers whose search gives no usable answer.
     """
 
     watch: Callable[[bytes], None] = staticmethod(lambda _: None)
@@ -100,6 +101,7 @@ class StagePortal(MemoryPortal):
         )
         self.not_indexed: set[str] = set()
         self.unreadable: set[str] = set()
+        self.answers_nonsense_about: set[str] = set()
         self.falls_at = ""
         self.answers: list[DepositAnswer] = []
         self.asked: list[str] = []
@@ -123,6 +125,8 @@ class StagePortal(MemoryPortal):
     ) -> tuple[FoundInvoice, ...]:
         """What is indexed."""
         self.asked.append(f"search {invoice_number or flux_number}")
+        if invoice_number in self.answers_nonsense_about:
+            raise PortalAnswerError("Réponse incohérente.")
         found = super().search(invoice_number=invoice_number, flux_number=flux_number)
         return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
 

@@ -24,6 +24,7 @@ from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.issuing import Issuer, Terms
+from worker.lifecycle import TrackedInvoice
 from worker.local_portal import local_portal
 from worker.lots import LotLimits
 from worker.members import Address, BillingReferences
@@ -38,7 +39,7 @@ from worker.portals.choruspro_settings import (
     Secret,
 )
 from worker.press import Press, draw_up
-from worker.reconcile import Reconciler
+from worker.reconcile import Reconciler, copy_at
 from worker.settings import Environment, PortalSettings, Syndicat
 from worker.validation.official import verify_artefacts
 from worker.validation.service import ValidationService
@@ -99,6 +100,7 @@ class Office(Books):
             grids=grids,
             grid_texts=texts,
             directory=check,
+            at_portal=no_copy if portal is None else partial(copy_at, portal),
             press=press,
             drawer=drawer,
         )
@@ -171,6 +173,7 @@ class Office(Books):
             portal=portal,
             clock=self.clock,
             actor=self.actor,
+            seller=self.configuration.settings.syndicat.siret,
             reconcile_after=_minutes(self.configuration.settings.portal.reconcile_minutes),
         )
 
@@ -277,6 +280,10 @@ def open_directory(office: Office, *, refresh: bool) -> Iterator[Directory]:
 def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
     """The Hélios channel has no directory to ask: the title software will."""
     return ()
+
+
+def no_copy(_invoice: TrackedInvoice) -> None:
+    """On the Hélios channel nothing of ours is at the portal by our doing."""
 
 
 def _contact_point(syndicat: Syndicat) -> ContactPoint | None:

@@ -12,7 +12,7 @@ from worker.audit import EventTag, JournalHead
 from worker.billing_run import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office
 from worker.deposit import deposit_due, recover_interrupted
-from worker.errors import SellerUnfit
+from worker.errors import PortalAnswerError, SellerUnfit
 from worker.findings import Finding, has_blocking
 from worker.followup import follow_due
 from worker.lifecycle import TrackedInvoice
@@ -92,10 +92,20 @@ def vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
 
 
 def move_forward(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
-    """The waiting half, once: take over what was interrupted, then every step that is due."""
-    reconcile(office, portal, tell, stop)
-    deposit(office, portal, tell, stop)
-    follow(office, portal, tell, stop)
+    """The waiting half, once: take over what was interrupted, then every step that is due.
+
+    Raises:
+        PortalAnswerError: a step stopped at answers that cannot be used; the others were done.
+        PortalDown, PortalAccessRefused: the portal is not to be asked anything more now.
+    """
+    unusable: list[PortalAnswerError] = []
+    for step in (reconcile, deposit, follow):
+        try:
+            step(office, portal, tell, stop)
+        except PortalAnswerError as error:
+            unusable.append(error)
+    if unusable:
+        raise unusable[0]
 
 
 def deposit(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:

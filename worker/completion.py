@@ -10,7 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from worker.audit import EventTag
-from worker.errors import PortalAnswerError, PortalDown, Refused, WrongUse
+from worker.errors import (
+    PortalAccessRefused,
+    PortalAnswerError,
+    PortalDown,
+    Refused,
+    WrongUse,
+)
 from worker.findings import Finding
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, ask_history
@@ -44,6 +50,7 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
         Refused: it is not suspended.
         PortalDown: no certain answer: the same command may be typed again, for the portal refuses
             to complete what is not suspended any more.
+        PortalAccessRefused: nothing was given: credentials or rights to correct first.
     """
     with completer.store.reading() as session:
         invoice = invoices.named(session, number)
@@ -65,9 +72,10 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
     )
     try:
         completer.portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
-    except PortalDown as error:
+    except (PortalDown, PortalAccessRefused) as error:
         answered = isinstance(error, PortalAnswerError)
-        outcome = "refused" if answered else "unknown"
+        denied = isinstance(error, PortalAccessRefused)
+        outcome = "refused" if answered or denied else "unknown"
         _journal(
             completer,
             invoice,

@@ -23,7 +23,9 @@ from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
+from worker.news import Newsroom, ask_history
 from worker.period import paris_day
+from worker.portals import BuyerStatus
 from worker.storage import invoices, journal
 from worker.validation.rules import check_draft
 
@@ -97,6 +99,7 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
     Raises:
         WrongUse: no such invoice, not so many units, or a text that cannot be printed.
         Refused: the state of the invoice, or the directory, does not allow it.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
     _refuse_unprintable(request)
     with issuer.store.reading() as session:
@@ -106,6 +109,8 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             if asked.is_credit_note
             else _first(session, asked, request, deposits=deposits)
         )
+    if drafted.internal:
+        _refuse_if_received(issuer, drafted.invoice)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -122,6 +127,29 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             findings=findings,
         )
     return replace(drafted, draft=draft, findings=findings)
+
+
+def hear_buyer(newsroom: Newsroom, number: str) -> None:
+    """Learn whether a rejection still stands: an internal credit note cannot be taken back.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: its buyer changed its mind since we last heard; the command may be typed again.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    with newsroom.store.reading() as session:
+        before = invoices.named(session, number)
+    if before.status is not S.REJECTED:
+        return
+    ask_history(newsroom, before)
+    with newsroom.store.reading() as session:
+        now = invoices.by_id(session, before.id)
+    if now.status is not S.REJECTED:
+        raise Refused(
+            f"{number} n'est plus « {before.french_status} » : le membre est revenu sur son rejet "
+            f"(état {now.portal_status}).",
+            "Si vous voulez l'annuler malgré tout, retapez la commande.",
+        )
 
 
 def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> TrackedInvoice:
@@ -167,6 +195,26 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
             _hold_back(issuer, session, invoice, note)
     with store.reading() as session:
         return invoices.by_id(session, note_id)
+
+
+def _refuse_if_received(issuer: Issuer, invoice: TrackedInvoice) -> None:
+    """Raise Refused when the buyer holds what we take for never received: it would pay twice.
+
+    A file that was given up, or refused as the copy of one that no search showed, may be
+    integrated after all, and we do not follow what is refused.
+    """
+    if invoice.status is S.REJECTED:
+        return
+    copy = issuer.at_portal(invoice)
+    if copy is None or copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
+        return
+    again = "deposit" if invoice.status is S.ISSUED else f'resend {invoice.number} --reason "…"'
+    raise Refused(
+        f"La facture {invoice.number} ({invoice.french_status}) est malgré tout chez Chorus Pro, "
+        f"à l'état {copy.raw_status} : un avoir interne la laisserait à payer.",
+        f"Tapez : chorus-worker {again} ; puis « follow » la retrouvera sur le portail, et "
+        "« credit » fera un avoir à transmettre.",
+    )
 
 
 def _refuse_unprintable(request: Request) -> None:

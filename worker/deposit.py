@@ -22,7 +22,7 @@ from worker.errors import PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
-from worker.reconcile import says_duplicate
+from worker.reconcile import speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.documents import sealed
 
@@ -37,6 +37,8 @@ REACHED = frozenset(DepositOutcome) - {
     DepositOutcome.THROTTLED,
 }
 """The outcomes of a file that the portal judged, or may have."""
+LONGEST_REST = timedelta(days=1)
+"""That a portal asks for."""
 SETTLING = timedelta(seconds=60)
 """Beyond the longest possible call, an open attempt of another host is taken for dead."""
 
@@ -133,7 +135,9 @@ def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
     """What is due, in the files it is to go in."""
     store = depositor.store
     with store.reading() as session:
-        due = agenda.due(session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT)
+        due = agenda.due(
+            session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT, longest=LONGEST_REST
+        )
         if depositor.lots.invoices > 1:
             alone = deposits.tried_in_a_lot(session, REACHED)
             together = [invoice for invoice in due if invoice.id not in alone]
@@ -180,7 +184,8 @@ def _intend(depositor: Depositor, batch: Sequence[TrackedInvoice]) -> _Intent | 
         ours = [
             _take(depositor, session, invoice)
             for invoice in batch
-            if invoices.move(session, invoice, InvoiceStatus.SENDING, started)
+            # What the portal said of an earlier file says nothing of this one.
+            if invoices.move(session, invoice, InvoiceStatus.SENDING, started, portal_status="")
         ]
         if not ours:
             return None
@@ -198,7 +203,7 @@ def _take(depositor: Depositor, session: Session, invoice: TrackedInvoice) -> _S
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
-        file_name=f"{invoice.number.replace('/', '-')}_{sha256[:8]}.pdf",
+        file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
         content=depositor.store.archive.get(sha256),
     )
 
@@ -209,8 +214,13 @@ def _file_of(depositor: Depositor, ours: Sequence[_Sealed]) -> tuple[str, bytes,
         return ours[0].file_name, ours[0].content, ""
     content = pack([(one.file_name, one.content) for one in ours])
     lot = depositor.store.archive.put(content)
-    first = ours[0].invoice.number.replace("/", "-")
+    first = _in_a_name(ours[0].invoice.number)
     return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
+
+
+def _in_a_name(number: str) -> str:
+    """A number with the signs that a file name may have (§5); two of its own may not."""
+    return number.replace("/", "-").replace("+", "-")
 
 
 def _open(
@@ -263,7 +273,7 @@ def recover_interrupted(depositor: Depositor) -> int:
         ):
             continue
         with depositor.store.transaction() as session:
-            started = min((a.started_at for a in open_ones[invoice.id]), default=now)
+            started = min((now, *(a.started_at for a in open_ones[invoice.id])))
             recovered += invoices.move(
                 session,
                 invoice,
@@ -330,7 +340,7 @@ def _after(
 ) -> tuple[InvoiceStatus, datetime | None]:
     """Where the answer leads each invoice of the file, and when it is to be looked at."""
     outcome = answer.outcome
-    if outcome is DepositOutcome.REFUSED and not intent.lot and says_duplicate(answer.detail):
+    if outcome is DepositOutcome.REFUSED and not intent.lot and speaks_of_a_copy(answer.detail):
         # The first copy may live: calling this one refused would be wrong.
         outcome = DepositOutcome.UNKNOWN
     match outcome:
@@ -346,11 +356,13 @@ def _after(
         case DepositOutcome.NOT_SENT | DepositOutcome.UNAUTHORISED:
             return InvoiceStatus.ISSUED, None
         case DepositOutcome.THROTTLED:
-            return InvoiceStatus.ISSUED, now + timedelta(seconds=answer.retry_after or 60)
+            rest = timedelta(seconds=answer.retry_after or 60)
+            return InvoiceStatus.ISSUED, now + min(rest, LONGEST_REST)
 
 
 def _may_be_running(actor: str, age: timedelta, call_limit: timedelta) -> bool:
-    if age > call_limit + SETTLING:
+    # So far in the future, it is of a clock that was ahead: its age is unknown.
+    if abs(age) > call_limit + SETTLING:
         return False
     place, _, pid = actor.rpartition(":")
     if place.rpartition("@")[2] != platform.node() or not pid.isdecimal():

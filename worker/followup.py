@@ -24,7 +24,7 @@ from worker.portals import (
     Portal,
 )
 from worker.receipts import keep_receipts
-from worker.reconcile import same_invoice, says_duplicate
+from worker.reconcile import copy_at, same_invoice, speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
@@ -66,7 +66,13 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
 
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
     with follower.store.reading() as session:
-        waiting = agenda.due(session, (InvoiceStatus.DEPOSITED,), follower.clock(), LIMIT)
+        waiting = agenda.due(
+            session,
+            (InvoiceStatus.DEPOSITED,),
+            follower.clock(),
+            LIMIT,
+            longest=max(follower.report_after),
+        )
     files = (tuple(file) for _, file in groupby(_by_flux(waiting), lambda one: one.flux_number))
     for file in in_turn(
         files,
@@ -92,6 +98,9 @@ def _by_flux(waiting: Iterable[TrackedInvoice]) -> list[TrackedInvoice]:
 def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
     """Ask about a file, by the flux number that all its invoices have."""
     flux = file[0].flux_number
+    if not flux:
+        _do_without_report(follower, file)
+        return
     answer = follower.portal.integration_report(flux)
     match answer.state:
         case FluxState.PENDING | FluxState.UNRECOGNISED:
@@ -106,6 +115,9 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
             found = _found(follower, flux, answer)
+            if not found and _is_index_late(follower, file, answer):
+                _wait_for_index(follower, file, answer)
+                return
             shown = [(i, found[i.number]) for i in file if _shows(found, i)]
             _integrate(follower, answer, shown)
             for invoice in file:
@@ -113,11 +125,26 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
                     _conclude(follower, invoice, answer)
 
 
+def _do_without_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
+    """Of invoices adopted from a search that left their flux out: they are integrated."""
+    said = IntegrationReport(flux_number="", state=FluxState.INTEGRATED, raw_state="", errors=())
+    for invoice in file:
+        _conclude(follower, invoice, said)
+
+
 def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
     """What the portal integrated of a file, by number."""
     if answer.state is FluxState.REJECTED:
         return {}
     return {found.number: found for found in follower.portal.search(flux_number=flux)}
+
+
+def _is_index_late(
+    follower: Follower, file: Sequence[TrackedInvoice], answer: IntegrationReport
+) -> bool:
+    """No search shows anything of a lot that is integrated: one number is asked for, not each."""
+    whole_lot = answer.state is FluxState.INTEGRATED and len(file) > 1
+    return whole_lot and copy_at(follower.portal, file[0]) is None
 
 
 def _shows(found: Mapping[str, FoundInvoice], invoice: TrackedInvoice) -> bool:
@@ -129,12 +156,12 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
     """What a verdict means for an invoice that the search of its file does not show."""
     # By number, and even after a rejection: when a second delivery is refused as a duplicate,
     # the first one lives, and calling it refused would be wrong.
-    ours = _ours(follower, invoice)
+    ours = copy_at(follower.portal, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
     if ours is not None:
         _integrate(follower, answer, [(invoice, ours)])
     elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
-        _keep_waiting(follower, (invoice,), answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
+        _wait_for_index(follower, (invoice,), answer)
     elif _may_be_a_second_copy(follower, invoice, answer):
         _doubt(follower, invoice, answer)
     elif named or not _was_in_a_lot(follower, invoice):
@@ -143,23 +170,27 @@ def _conclude(follower: Follower, invoice: TrackedInvoice, answer: IntegrationRe
         _send_alone(follower, invoice, answer)
 
 
-def _ours(follower: Follower, invoice: TrackedInvoice) -> FoundInvoice | None:
-    found = follower.portal.search(invoice_number=invoice.number)
-    return next((candidate for candidate in found if same_invoice(candidate, invoice)), None)
-
-
 def _may_be_a_second_copy(
     follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport
 ) -> bool:
-    """It is refused as a duplicate: it says so, or an earlier delivery had no certain end."""
+    """It is refused as a duplicate: it says so, or an earlier delivery may live."""
     said = " ".join(
         error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
     )
-    if says_duplicate(said):
+    if speaks_of_a_copy(said):
         return True
     with follower.store.reading() as session:
         earlier = deposits.attempts(session, invoice.id)[:-1]
-    return any(attempt.outcome in {"", DepositOutcome.UNKNOWN.value} for attempt in earlier)
+    return any(_may_live(follower, invoice, attempt) for attempt in earlier)
+
+
+def _may_live(follower: Follower, invoice: TrackedInvoice, attempt: deposits.Attempt) -> bool:
+    """It had no certain end: no answer, or given up by a person without the portal's refusal."""
+    if attempt.outcome != DepositOutcome.ACCEPTED.value:
+        return attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
+    end = follower.portal.integration_report(attempt.flux_number)
+    named = any(error.invoice_number == invoice.number for error in end.errors)
+    return end.state is not FluxState.REJECTED and not (named and end.state is FluxState.PARTIAL)
 
 
 def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
@@ -286,6 +317,12 @@ def _put_off(follower: Follower, file: Sequence[TrackedInvoice], error: PortalAn
             )
 
 
+def _wait_for_index(
+    follower: Follower, file: Sequence[TrackedInvoice], answer: IntegrationReport
+) -> None:
+    _keep_waiting(follower, file, answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
+
+
 def _keep_waiting(
     follower: Follower,
     file: Sequence[TrackedInvoice],
@@ -299,8 +336,7 @@ def _keep_waiting(
     with follower.store.transaction() as session:
         for invoice in file:
             step = min(invoice.checks + 1, len(follower.report_after) - 1)
-            if answer.raw_state:
-                _observe(session, invoice, answer, now)
+            _observe(session, invoice, answer, now)
             invoices.note(
                 session,
                 invoice,
@@ -324,6 +360,8 @@ def _observe(
     answer: IntegrationReport,
     now: datetime,
 ) -> None:
+    if not answer.raw_state:
+        return
     deposits.observe(
         session,
         invoice.id,

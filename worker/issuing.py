@@ -15,7 +15,9 @@ from worker.document import Unprintable
 from worker.errors import WorkerError
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice, Note, Party, PaymentMeans
+from worker.lifecycle import TrackedInvoice
 from worker.members import BillingReferences
+from worker.portals import FoundInvoice
 from worker.press import CheckedDocument, Press
 from worker.statement import Statement
 from worker.storage import Store, invoices
@@ -27,6 +29,8 @@ from worker.vat import VatMethod, VatPoint
 
 DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""
+CopyAtPortal = Callable[[TrackedInvoice], FoundInvoice | None]
+"""An invoice as the portal holds it, None when it shows none; raises PortalDown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Issuer:
     grid_texts: dict[str, str]
     """Version to file text, kept with the first invoice a grid prices."""
     directory: DirectoryCheck
+    at_portal: CopyAtPortal
     press: Press
     drawer: Executor | None = None
     """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from worker.asking import in_turn
 from worker.audit import EventTag
-from worker.errors import PortalAnswerError
+from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.lifecycle import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
@@ -93,7 +93,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
             (known[found.cpp_id], found)
             for found in changed
-            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found, whole=whole)
+            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found)
         ]
     if whole:
         asked += [
@@ -150,12 +150,10 @@ def _is_stale(read: News | None, now: datetime, status_after: timedelta) -> bool
     return read is None or not timedelta() <= now - read.read_until < status_after
 
 
-def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice, *, whole: bool) -> bool:
-    # Its history may have said something else than the search that led to it: once a week, what
-    # we believe is held against what the portal shows.
-    if whole and found.raw_status != invoice.portal_status:
-        return True
-    return not deposits.is_observed(
+def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
+    # A word seen before is new again when we show another: the history may have lagged behind the
+    # search, or said something else, and a status may come back without a date.
+    return found.raw_status != invoice.portal_status or not deposits.is_observed(
         session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
     )
 
@@ -197,6 +195,11 @@ def ask_history(
         PortalAnswerError: its answer cannot be used.
     """
     history = newsroom.portal.history(_cpp_id(invoice))
+    # What a search says is not lost to a history that leaves out its current status, or that gives
+    # one nobody knows.
+    current: InvoiceHistory | FoundInvoice = history
+    if found is not None and history.status is BuyerStatus.UNRECOGNISED:
+        current = found
     now = newsroom.clock()
     with newsroom.store.transaction() as session:
         comment = ""
@@ -211,26 +214,20 @@ def ask_history(
                 raw="",
                 at=now,
             )
-            if entry.raw_status == history.raw_status and not comment:
+            if entry.raw_status == current.raw_status and not comment:
                 comment = entry.comment
-        if found is not None and history.status is BuyerStatus.UNRECOGNISED:
-            # What the search knows may not be lost by a history that does not say it.
-            learn(newsroom, session, invoice, found, now)
-            return
-        if found is not None and not _disagree(found, history):
+        if found is not None:
             _observe(session, invoice, found, now)
-        _move(newsroom, session, invoice, history.status, history.raw_status, comment, now)
-
-
-def _disagree(found: FoundInvoice, history: InvoiceHistory) -> bool:
-    """Whether one is behind the other: these news stay new, and are asked about again."""
-    known = BuyerStatus.UNRECOGNISED not in {found.status, history.status}
-    return known and found.raw_status != history.raw_status
+        _move(newsroom, session, invoice, current.status, current.raw_status, comment, now)
 
 
 def _acknowledge(newsroom: Newsroom, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
-    newsroom.portal.acknowledge_rejection(_cpp_id(invoice))
+    try:
+        newsroom.portal.acknowledge_rejection(_cpp_id(invoice))
+    except PortalAccessRefused as error:
+        # This one operation may be closed to us: nobody's news wait for a courtesy.
+        raise PortalAnswerError(error.message, error.remedy) from error
     with newsroom.store.transaction() as session:
         invoices.note(session, invoice, next_check_at=None)
         journal.append(

@@ -1,7 +1,7 @@
 """Keeps the integration reports that the portal gives as PDF (consulterCR, §2.3): evidence.
 
-Others found this operation unreliable, and nothing depends on it: it is asked last, once for each
-file, and the first failure ends the pass. A report not had within a week is given up.
+Others found this operation unreliable, and nothing depends on it: it is asked last, the latest
+files first, and a few questions in vain end the pass. A report not had within a week is given up.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from worker.audit import EventTag
-from worker.errors import PortalAccessRefused, PortalDown
+from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
 from worker.storage import Store, deposits, journal
 
 PATIENCE = timedelta(days=7)
+MOST_IN_VAIN = 3
+"""Reports that cannot be had, of those asked for in one pass: the portal may give none at all."""
 
 _log = structlog.get_logger(__name__)
 
@@ -29,15 +31,20 @@ def keep_receipts(
     """Archive the reports of the files that came to their verdict lately."""
     with store.reading() as session:
         wanted = deposits.reports_without_evidence(session, clock() - PATIENCE)
-    for flux_number, reported in wanted.items():
-        if stop():
+    in_vain = 0
+    for flux_number, reported in reversed(wanted.items()):
+        if stop() or in_vain >= MOST_IN_VAIN:
             return
         try:
             receipt = portal.receipt(flux_number)
+        except PortalAnswerError as error:
+            _log.warning("receipt.unusable", flux=flux_number, error=type(error).__name__)
+            receipt = None
         except (PortalDown, PortalAccessRefused) as error:
             _log.warning("receipt.unavailable", flux=flux_number, error=type(error).__name__)
             return
         if receipt is None:
+            in_vain += 1
             continue
         with store.transaction() as session:
             sha256 = store.archive.put(receipt)

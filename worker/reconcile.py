@@ -24,16 +24,23 @@ DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
 """No official wording is known for a refused duplicate (reference §0.3): any text with one of
 these. A word too many costs a few searches; one too few, a good invoice called refused."""
 _ANSWERED = {DepositOutcome.ACCEPTED.value, DepositOutcome.REFUSED.value}
+_SIREN = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """The collaborators. ``reconcile_after``: see Depositor."""
+    """The collaborators.
+
+    Attributes:
+        seller: our SIRET.
+        reconcile_after: see Depositor.
+    """
 
     store: Store
     portal: Portal
     clock: Callable[[], datetime]
     actor: str
+    seller: str
     reconcile_after: Sequence[timedelta]
 
 
@@ -47,10 +54,20 @@ def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     )
 
 
-def says_duplicate(text: str) -> bool:
-    """Whether the portal may have refused a file because it has a first copy of it."""
-    said = text.casefold()
+def speaks_of_a_copy(refusal: str) -> bool:
+    """Whether the portal refuses something as already there: its first copy may live."""
+    said = refusal.casefold()
     return any(word in said for word in DUPLICATE_WORDS)
+
+
+def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
+    """Our invoice as the portal holds it; None when no search shows it (yet).
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    found = portal.search(invoice_number=ours.number)
+    return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
 
 
 def reconcile_due(
@@ -65,7 +82,13 @@ def reconcile_due(
             answer that cannot be used about one invoice only puts that one off.
     """
     with reconciler.store.reading() as session:
-        uncertain = agenda.due(session, (InvoiceStatus.UNKNOWN,), reconciler.clock(), LIMIT)
+        uncertain = agenda.due(
+            session,
+            (InvoiceStatus.UNKNOWN,),
+            reconciler.clock(),
+            LIMIT,
+            longest=max(reconciler.reconcile_after),
+        )
     for invoice in in_turn(
         uncertain,
         lambda one: _reconcile(reconciler, one),
@@ -78,7 +101,13 @@ def reconcile_due(
 
 def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
     found = reconciler.portal.search(invoice_number=invoice.number)
-    named = [c for c in found if c.number == invoice.number and _same_year(c, invoice)]
+    named = [
+        candidate
+        for candidate in found
+        if candidate.number == invoice.number
+        and _same_year(candidate, invoice)
+        and _same_seller(candidate, reconciler.seller)
+    ]
     ours = next((candidate for candidate in named if same_invoice(candidate, invoice)), None)
     other = next((candidate for candidate in named if _contradicts(candidate, invoice)), None)
     if ours is not None:
@@ -146,8 +175,9 @@ def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) ->
     now = reconciler.clock()
     step = min(checks, len(reconciler.reconcile_after) - 1)
     with reconciler.store.transaction() as session:
-        started = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
-        due = max(started + reconciler.reconcile_after[step], now + timedelta(minutes=1))
+        since = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
+        since = min(since, now)  # written by a clock that was ahead
+        due = max(since + reconciler.reconcile_after[step], now + timedelta(minutes=1))
         invoices.note(session, invoice, checks=checks, next_check_at=due)
 
 
@@ -199,6 +229,11 @@ def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     """The total with VAT (BT-112); nobody knows whether the portal signs that of a credit note."""
     gross = ours.total - ours.rounding
     return found.gross == gross or (ours.is_credit_note and found.gross == -gross)
+
+
+def _same_seller(found: FoundInvoice, seller: str) -> bool:
+    """By SIREN, as the portal's own control of uniqueness (§0.4, 7)."""
+    return not found.supplier or found.supplier[:_SIREN] == seller[:_SIREN]
 
 
 def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:

@@ -20,7 +20,7 @@ from worker.issuing import Issuer, keep_documents
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.storage import Store, deposits, invoices, journal, records
-from worker.todo import is_stuck
+from worker.todo import is_long_uncertain, is_stuck
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -41,13 +41,34 @@ def resend(
 
     Raises:
         WrongUse: no such invoice.
-        Refused: its state does not allow it, or the correction would be refused again.
+        Refused: its state does not allow it, the correction would be refused again, or the portal
+            holds it after all: sent again as it is, it is found there.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
     with issuer.store.reading() as session:
         invoice = invoices.named(session, number)
     refuse_unless(invoice, invoice.status is S.REFUSED)
     with issuer.store.reading() as session:
         content = invoices.content(session, invoice.id)
+    if issuer.at_portal(invoice) is None:
+        _correct(issuer, invoice, content, reason, service_code, engagement)
+    else:
+        # It lives there after all: another version would not be what its buyer has.
+        refuse_correction(invoice, service_code, engagement)
+        _apply(issuer, invoice, content, content, None, reason, ())
+    with issuer.store.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def _correct(
+    issuer: Issuer,
+    invoice: TrackedInvoice,
+    content: Invoice,
+    reason: str,
+    service_code: str | None,
+    engagement: str | None,
+) -> None:
+    with issuer.store.reading() as session:
         stored = records.references_of(session, invoice.siret, invoice.year)
     if invoice.is_credit_note:
         # Its own: what was imported for the year bills the member again, and stays as it is.
@@ -63,13 +84,11 @@ def resend(
     findings = check_draft(corrected) + issuer.directory(references)
     if has_blocking(findings):
         raise Refused(
-            f"La facture {number} serait refusée à nouveau.",
+            f"La facture {invoice.number} serait refusée à nouveau.",
             "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
             findings=findings,
         )
     _apply(issuer, invoice, content, corrected, references, reason, findings)
-    with issuer.store.reading() as session:
-        return invoices.by_id(session, invoice.id)
 
 
 REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
@@ -90,7 +109,14 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.DEPOSITED: (
         "elle est déposée et le portail la traite",
-        "Tapez « follow » plus tard ; sans verdict après un jour, « resend » la fera rechercher.",
+        (
+            "Tapez « follow » plus tard. « resend » la fera rechercher après un jour sans verdict, "
+            "ou une semaine si son compte rendu la dit intégrée sans qu'aucune recherche la montre."
+        ),
+    ),
+    S.REFUSED: (
+        "« --absent » est pour un dépôt incertain, et le sien est refusé",
+        "Tapez « resend » sans « --absent ».",
     ),
     S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
     S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
@@ -104,7 +130,7 @@ REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
     ),
     S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
 }
-"""Why an invoice in each other state is not sent again, and what to do instead."""
+"""Why an invoice in each state is not sent again in the way that was asked, and what to do."""
 
 
 def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
@@ -116,6 +142,17 @@ def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT0
         f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,
     )
+
+
+def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
+    """Raise Refused when references are given for a deposit that may live: its bytes stay."""
+    if any(given is not None for given in references):
+        raise Refused(
+            f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être corrigée "
+            "maintenant : le portail l'a peut-être déjà, telle quelle.",
+            "Retapez la commande sans --service-code ni --engagement ; vous les donnerez si son "
+            "dépôt est refusé.",
+        )
 
 
 def look_for(store: Store, number: str, reason: str, *, actor: str, at: datetime) -> TrackedInvoice:
@@ -141,7 +178,8 @@ def declare_absent(
 ) -> TrackedInvoice:
     """Have an uncertain invoice sent again: a person looked for it on the portal.
 
-    ``searches`` is how many must have been made in vain before.
+    ``searches`` is how many must have been made in vain before; it may be fewer when it has been
+    uncertain for days, for the portal may answer nothing that can be used about it.
 
     Raises:
         WrongUse: no such invoice.
@@ -149,7 +187,8 @@ def declare_absent(
     """
     with store.transaction() as session:
         invoice = invoices.named(session, number)
-        refuse_unless(invoice, invoice.status is S.UNKNOWN and invoice.checks >= searches)
+        in_vain = invoice.status is S.UNKNOWN and invoice.checks >= searches
+        refuse_unless(invoice, in_vain or is_long_uncertain(invoice, at))
         invoices.move(session, invoice, S.ISSUED, at, flux_number="", detail="")
         deposits.close_attempts(
             session, invoice.id, at=at, detail=f"déclarée absente du portail : {reason}"
@@ -176,7 +215,7 @@ def _apply(
     invoice: TrackedInvoice,
     content: Invoice,
     corrected: Invoice,
-    references: BillingReferences,
+    references: BillingReferences | None,
     reason: str,
     findings: tuple[Finding, ...],
 ) -> None:
@@ -194,7 +233,7 @@ def _apply(
             raise Refused(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
-        if not invoice.is_credit_note:
+        if references is not None and not invoice.is_credit_note:
             records.put_references(session, references, now, None)
         if corrected == content:
             invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")

@@ -52,7 +52,7 @@ def serve(office: Office, *, once: bool = False) -> None:
         # A late beat is run, not dropped; several missed ones are one; never two at a time.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    heart = _Heart(office, stopping.is_set)
+    heart = Heart(office, stopping.is_set)
     scheduler.add_job(
         heart.beat,
         "interval",
@@ -69,17 +69,19 @@ def serve(office: Office, *, once: bool = False) -> None:
     _log.info("worker.stopped")
 
 
-class _Heart:
+class Heart:
     """The heartbeats of a process, and the rest it takes when the portal refuses us."""
 
     def __init__(self, office: Office, stop: Callable[[], bool]) -> None:
         self._office = office
         self._stop = stop
-        self._resting_until = office.clock()
+        self._resting_until: datetime | None = None
 
     def beat(self) -> None:
+        """One heartbeat, unless it is time to rest."""
         now = self._office.clock()
-        if now < self._resting_until:
+        # Further ahead, the clock was wrong when we were refused.
+        if self._resting_until is not None and now < self._resting_until <= now + REST:
             tell_systemd("WATCHDOG=1")
             return
         if isinstance(beat(self._office, self._stop), PortalAccessRefused):
@@ -162,9 +164,11 @@ def _just_run(session: Session, year: int, members: int, today: date) -> bool:
 def anything_waiting(office: Office) -> bool:
     """Whether the portal has anything to be asked or told now."""
     now = office.clock()
-    status_after = timedelta(hours=office.configuration.settings.portal.status_hours)
+    portal = office.configuration.settings.portal
+    longest = timedelta(minutes=max(*portal.reconcile_minutes, *portal.report_minutes))
+    status_after = timedelta(hours=portal.status_hours)
     with office.store.reading() as session:
-        return bool(agenda.due(session, ON_THEIR_WAY, now, 1)) or news.is_due(
+        return bool(agenda.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or news.is_due(
             session, now, status_after
         )
 

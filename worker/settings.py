@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -51,6 +52,8 @@ Text = Annotated[
 ]
 Detail = Annotated[str, StringConstraints(strip_whitespace=True, max_length=99), Legible]
 """A text that may be absent."""
+SHORTEST_WINDOW = 1440
+"""Minutes in which the portal may still show what it took: "later the same evening" (§5)."""
 Waits = Annotated[tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1)]
 """Minutes between looks: at least one."""
 
@@ -270,6 +273,19 @@ class PortalSettings(Section):
     """Most invoices deposited in one file; 1: each goes alone."""
     lot_megabytes: Annotated[int, Field(ge=1, le=20)] = 10
     """Most megabytes of the documents of one such file."""
+
+    @field_validator("reconcile_minutes")
+    @classmethod
+    def _window(cls, waits: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if list(waits) != sorted(waits):
+            raise ValueError("les attentes doivent être croissantes")
+        if info.data.get("environment") is not Environment.LOCAL and waits[-1] < SHORTEST_WINDOW:
+            raise ValueError(
+                f"la dernière recherche doit venir {SHORTEST_WINDOW} minutes après le dépôt au "
+                "moins : Chorus Pro peut mettre des heures à montrer une facture, et une absence "
+                "conclue plus tôt la ferait déposer deux fois"
+            )
+        return waits
 
 
 class WorkerSettings(Section):

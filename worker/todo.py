@@ -8,6 +8,8 @@ from worker.period import paris_day
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""
+UNCERTAIN_TOO_LONG = 3 * TOO_LONG
+"""A day more than uncertain deposits are looked for, unless it is configured otherwise."""
 NOT_SHOWN = timedelta(days=7)
 """How long an invoice that its report calls integrated may be shown by no search."""
 
@@ -20,7 +22,6 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> st
 
     ``deposits``: whether this installation deposits by itself; else nothing waits for it (Hélios).
     """
-    waited = now - invoice.status_since
     text = ""
     match invoice.status:
         case InvoiceStatus.PARKED:
@@ -51,7 +52,7 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> st
                 else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
                 f'chorus-worker credit {invoice.number} --reason "…"'
             )
-        case InvoiceStatus.UNKNOWN if waited > 3 * TOO_LONG:
+        case InvoiceStatus.UNKNOWN if is_long_uncertain(invoice, now):
             text = (
                 "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail, et "
                 f"si elle n'y est pas, tapez : chorus-worker resend {invoice.number} "
@@ -87,7 +88,7 @@ def _about_its_flux(invoice: TrackedInvoice, now: datetime) -> str:
             "s'il ne doit pas aboutir, tapez : chorus-worker resend "
             f'{invoice.number} --reason "…"'
         )
-    if now - invoice.status_since > TOO_LONG:
+    if _waited(invoice, now) > TOO_LONG:
         return (
             "son compte rendu la dit intégrée, et aucune recherche ne la montre : "
             f"regardez le flux {invoice.flux_number} sur le portail Chorus Pro"
@@ -108,10 +109,20 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     """
     if invoice.status is not InvoiceStatus.DEPOSITED:
         return False
-    waited = now - invoice.status_since
+    waited = _waited(invoice, now)
     if invoice.portal_status:
         return waited > NOT_SHOWN
     return waited > TOO_LONG or bool(invoice.detail)
+
+
+def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:
+    """Whether a person must look for it on the portal, however the searches went."""
+    return invoice.status is InvoiceStatus.UNKNOWN and _waited(invoice, now) > UNCERTAIN_TOO_LONG
+
+
+def _waited(invoice: TrackedInvoice, now: datetime) -> timedelta:
+    """How long it has had its status; of one from a clock that was ahead, nobody knows."""
+    return abs(now - invoice.status_since)
 
 
 def needs_person(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> bool:

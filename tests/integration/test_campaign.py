@@ -14,7 +14,13 @@ from worker.billing_run import MemberResult
 from worker.bootstrap import Office
 from worker.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
 from worker.demo import SELLER
-from worker.errors import PortalAccessRefused, PortalDown, Refused, SellerUnfit
+from worker.errors import (
+    PortalAccessRefused,
+    PortalAnswerError,
+    PortalDown,
+    Refused,
+    SellerUnfit,
+)
 from worker.lifecycle import InvoiceStatus
 from worker.portals import Portal
 from worker.portals.memory import Condition, Mishap
@@ -184,6 +190,24 @@ def die_after_the_first_call(desk: Desk) -> None:
         desk.deposit()
     desk.portal.watch_after = lambda _: None
     assert desk.one(number(1)).status is S.SENDING
+
+
+def test_what_no_search_can_tell_about_stops_nobody_else(issued: Desk) -> None:
+    """Three uncertain deposits with nonsense for an answer: the others are deposited, followed."""
+    issued.portal.mishaps.extend([Mishap.ANSWER_LOST] * 3)
+    with pytest.raises(PortalDown):
+        issued.deposit()
+    issued.portal.answers_nonsense_about.update(number(rank) for rank in (1, 2, 3))
+    for minutes in (15, 15, 15):
+        issued.clock.advance(minutes=minutes)
+        with pytest.raises(PortalAnswerError):
+            forward(issued)
+    assert Counter(i.status for i in issued.invoices()) == {S.UNKNOWN: 3, S.INTEGRATED: 2}
+    issued.portal.answers_nonsense_about.clear()
+    for _ in range(2):
+        issued.clock.advance(hours=1)
+        forward(issued)
+    assert {i.status for i in issued.invoices()} == {S.INTEGRATED}
 
 
 @pytest.mark.parametrize("step", [deposit, reconcile])

@@ -7,7 +7,13 @@ import pytest
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
 from worker.completion import complete
-from worker.errors import PortalAnswerError, PortalDown, Refused, WrongUse
+from worker.errors import (
+    PortalAccessRefused,
+    PortalAnswerError,
+    PortalDown,
+    Refused,
+    WrongUse,
+)
 from worker.lifecycle import InvoiceStatus
 from worker.portals import SupportingFile
 
@@ -123,6 +129,20 @@ def test_without_a_certain_answer_the_journal_says_so(desk: Desk, slip: Path) ->
     del desk.portal.complete
     give(desk, slip)
     assert desk.one(ONE).status is S.INTEGRATED
+
+
+def test_a_right_we_lack_is_journalled_too(desk: Desk, slip: Path) -> None:
+    """Forbidden to us: the intent does not stay without an end, and nothing was given."""
+
+    def closed(cpp_id: int, *, comment: str, files: tuple[SupportingFile, ...]) -> None:
+        del cpp_id, comment, files
+        raise PortalAccessRefused("Accès interdit à completer (HTTP 403).")
+
+    desk.portal.complete = closed  # type: ignore[assignment, method-assign] # forbidden
+    with pytest.raises(PortalAccessRefused):
+        give(desk, slip)
+    assert told(desk)[-1]["outcome"] == "refused"
+    assert desk.one(ONE).status is S.SUSPENDED
 
 
 def test_a_refusal_is_journalled_and_the_state_read_again(desk: Desk, slip: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.billing_run import MemberResult
-from worker.crediting import Request, draft_credit_note, issue_credit_note
+from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
 from worker.demo import STORY
 from worker.document import Document, Unprintable
 from worker.errors import Refused, WrongUse
@@ -18,9 +19,11 @@ from worker.findings import Finding
 from worker.holding import held, hold_back, let_go
 from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
-from worker.lifecycle import NUMBER_TAKEN, InvoiceKind, InvoiceStatus
+from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
+from worker.portals.memory import Mishap
 from worker.press import CheckedDocument
+from worker.resend import look_for
 from worker.storage import holds, invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
@@ -96,12 +99,63 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     assert sound(desk)
 
 
+def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: Desk) -> None:
+    """Cancelled internally, it would stay to be paid at its buyer's: it is heard first."""
+    desk = held_by_buyer
+    newsroom = desk.office.newsroom(desk.portal)
+    desk.portal.decide(ONE, "REJETEE", "mauvais service")
+    desk.follow()
+    hear_buyer(newsroom, ONE)
+    assert desk.one(ONE).status is S.REJECTED
+    desk.portal.decide(ONE, "SERVICE_FAIT")
+    with pytest.raises(Refused, match="SERVICE_FAIT"):
+        hear_buyer(newsroom, ONE)
+    hear_buyer(newsroom, ONE)
+    assert not desk.credit(ONE).is_internal
+
+
 def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:
     """A mistake seen in time: the invoice never leaves, and its number is explained."""
     note = desk.credit(ONE)
     assert note.is_internal
     assert [result.invoice.number for result in desk.deposit()] == [TWO]
     assert sound(desk)
+
+
+def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: Desk) -> None:
+    """Given up, called refused, integrated late: the advice finds it, and its buyer is told."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    office = desk.office
+    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    assert desk.one(ONE).status is S.REFUSED
+    desk.portal.integrate()
+    with pytest.raises(Refused, match="malgré tout") as caught:
+        desk.credit(ONE)
+    assert f"resend {ONE}" in caught.value.remedy
+    desk.resend(ONE)
+    with pytest.raises(Refused, match="malgré tout") as caught:
+        desk.credit(ONE)
+    assert "chorus-worker deposit ;" in caught.value.remedy
+    desk.deposit()
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert not desk.credit(ONE).is_internal
+    assert len(desk.portal.integrated()) == 2
+
+
+def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) -> None:
+    """Refused for us, integrated late and rejected by its buyer: there is nothing left to pay."""
+    desk.deposit()
+    with desk.office.store.transaction() as session:
+        session.get_one(InvoiceRow, desk.one(ONE).id).status = S.REFUSED.value
+    desk.portal.decide(ONE, "REJETEE")
+    assert desk.credit(ONE).is_internal
 
 
 def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
@@ -168,6 +222,26 @@ def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> 
     assert imported.engagement != "NEUF-1"
 
 
+def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) -> None:
+    """Under its number it would be refused for ever: the advised command leaves that state."""
+    desk = held_by_buyer
+    desk.credit(ONE)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    desk.portal.amend = lambda found: replace(found, gross=Money(5))
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    assert desk.one(NOTE).status is S.REFUSED
+    advice = todo(desk.one(NOTE), desk.clock())
+    assert (
+        f"pour le refaire et prendre un autre numéro, tapez : chorus-worker credit {NOTE}" in advice
+    )
+    again = desk.credit(NOTE)
+    assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
+    assert (again.total, desk.one(NOTE).status) == (desk.one(ONE).total, S.CANCELLED)
+    assert sound(desk)
+
+
 def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     """Under a new number, corrected; the first no longer counts, and its member can be billed."""
     desk = held_by_buyer
@@ -205,20 +279,6 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.follow()
     let_one_go(desk)
     assert any(outcome.number == number(12) for outcome in desk.issue())
-    assert sound(desk)
-
-
-def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) -> None:
-    """Sent again it would be refused for ever: another number is the way out, and todo says so."""
-    desk = held_by_buyer
-    desk.credit(ONE)
-    with desk.office.store.transaction() as session:
-        row = session.get_one(InvoiceRow, desk.one(NOTE).id)
-        row.status, row.detail = S.REFUSED.value, f"le numéro {NOTE} est {NUMBER_TAKEN}"
-    assert f"chorus-worker credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
-    again = desk.credit(NOTE)
-    assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
-    assert desk.one(NOTE).status is S.CANCELLED
     assert sound(desk)
 
 

@@ -11,10 +11,13 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
+from worker.bootstrap import open_office
 from worker.deposit import Depositor, deposit_due, deposit_one, recover_interrupted
 from worker.errors import IntegrityError, PortalAccessRefused, PortalDown
 from worker.lifecycle import InvoiceStatus
+from worker.lots import ALONE, LotLimits
 from worker.portals import DepositAnswer, DepositOutcome
+from worker.portals.choruspro_deposit import unfit
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits, invoices
 
@@ -209,6 +212,40 @@ def test_no_answer_is_never_followed_by_a_second_deposit(desk: Desk, mishap: Mis
     assert len(desk.portal.fluxes) == 1
 
 
+def refused_as_a_copy(desk: Desk) -> None:
+    """The next deposit is refused by the call itself."""
+    detail = "Chorus Pro refuse le fichier : Doublon (code 20009)."
+    desk.portal.answers.append(DepositAnswer(outcome=DepositOutcome.REFUSED, detail=detail))
+
+
+def test_a_copy_refused_by_the_call_itself_is_looked_for(desk: Desk) -> None:
+    """The first copy was recorded without an answer, and is found late: it is never refused."""
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    wait_for_all_searches(desk)
+    refused_as_a_copy(desk)
+    desk.deposit()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert len(desk.portal.fluxes) == 1
+
+
+def test_a_copy_refused_by_the_call_itself_and_never_found_ends_with_a_person(desk: Desk) -> None:
+    """Sending again would be refused again: nothing is tried for ever."""
+    refused_as_a_copy(desk)
+    desk.deposit()
+    wait_for_all_searches(desk)
+    refused = desk.one(ONE)
+    assert refused.status is S.REFUSED
+    assert "Doublon" in refused.detail
+    assert desk.deposit() == []
+
+
 def test_a_throttled_deposit_waits_as_long_as_asked(busy: Desk) -> None:
     """The campaign stops at once, and the invoice is not due before the portal's time."""
     busy.portal.answers.append(ANSWERS[DepositOutcome.THROTTLED])
@@ -283,6 +320,23 @@ def test_two_depositors_at_once_never_deposit_one_invoice_twice(busy: Desk) -> N
     assert {i.status for i in busy.invoices()} == {S.DEPOSITED}
 
 
+@pytest.mark.parametrize("lots", [ALONE, LotLimits(invoices=3)])
+def test_every_number_that_may_be_configured_makes_a_name_that_the_portal_takes(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, lots: LotLimits
+) -> None:
+    """Signs of a number that no file name has are replaced, alone and in a lot."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "signs")
+    text = desk.config.read_text("utf-8")
+    signs = text.replace('invoice = "BSN-{annee}-"', 'invoice = "B+S/N_{annee}-"')
+    desk.config.write_text(signs, "utf-8")
+    desk.office, desk.lots = open_office(desk.config, desk.clock), lots
+    desk.issue()
+    desk.deposit()
+    assert desk.attempts("B+S/N_2026-00001")
+    for flux in desk.portal.fluxes:
+        assert unfit(flux.file_name, flux.kind, flux.content) is None, flux.file_name
+
+
 def test_altered_bytes_are_never_deposited(desk: Desk) -> None:
     """The archive was touched: nothing is sent, no intent is left open."""
     (document, _) = desk.documents(ONE)
@@ -331,6 +385,16 @@ def test_an_open_attempt_is_left_to_a_process_that_may_live(
     assert desk.recover() == (1 if lives else 0)
     assert desk.one(ONE).status is S.UNKNOWN
     assert "interrompu" in desk.one(ONE).detail
+
+
+def test_an_attempt_of_a_clock_that_was_ahead_is_taken_over(desk: Desk) -> None:
+    """Begun a month from now, elsewhere: it is not left alone, nor searched for, for a month."""
+    desk.clock.advance(days=30)
+    open_attempt_of(desk, "agent@another-host:4242")
+    desk.clock.advance(days=-30)
+    assert desk.recover() == 1
+    wait_for_all_searches(desk)
+    assert desk.one(ONE).status is S.ISSUED
 
 
 def impatient(desk: Desk) -> Depositor:

@@ -1,5 +1,6 @@
 """What became of deposits: reports, then the buyer's statuses in whatever order they come."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import pytest
 from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
 from worker.demo import STORY
-from worker.errors import PortalAccessRefused, PortalDown
+from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.export import export_year
 from worker.lifecycle import UNKNOWN_WORD, InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
+from worker.receipts import MOST_IN_VAIN
+from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
-from worker.todo import needs_person, todo
+from worker.todo import is_stuck, needs_person, todo
 from worker.verification import verify_books
 
 S = InvoiceStatus
@@ -95,7 +98,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     store = desk.office.store
     receipt = store.archive.get(seen.evidence)
     assert receipt.startswith(b"%PDF")
-    assert desk.events(EventTag.RECEIPT_KEPT)[0][1]["sha256"] == seen.evidence
+    assert desk.events(EventTag.RECEIPT_KEPT)[-1][1]["sha256"] == seen.evidence
     export_year(store, YEAR, tmp_path / "export")
     flux = desk.portal.fluxes[0].number
     assert (tmp_path / "export" / ONE / f"compte-rendu-{flux}.pdf").read_bytes() == receipt
@@ -123,6 +126,33 @@ def test_a_report_that_cannot_be_had_stops_nothing(desk: Desk) -> None:
     desk.clock.advance(days=7, seconds=1)
     desk.follow()
     assert len(asked) == 2
+
+
+def test_reports_that_cannot_be_had_are_asked_for_a_few_at_a_time(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """A portal that gives none costs three questions a pass, and two that fail hide no other."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "mute", issued=6)
+    give, asked = desk.portal.receipt, []
+    withheld = {f"CPP0010000{rank:015d}" for rank in range(1, 7)}
+
+    def mute(flux_number: str) -> bytes | None:
+        asked.append(flux_number)
+        if flux_number in withheld:
+            if len(asked) % 2:
+                raise PortalAnswerError("Réponse inexploitable à consulterCR.")
+            return None
+        return give(flux_number)
+
+    desk.portal.receipt = mute  # type: ignore[method-assign] # an operation that hardly works
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert len(asked) == MOST_IN_VAIN
+    withheld -= {flux for flux in withheld if flux[-1] not in "56"}
+    desk.follow()
+    kept = [any(o.evidence for o in desk.observations(number(rank))) for rank in range(1, 7)]
+    assert kept == [True, True, True, True, False, False]
 
 
 def test_a_portal_down_in_the_middle_keeps_what_was_learnt(desk: Desk) -> None:
@@ -269,6 +299,45 @@ def test_a_rejection_after_an_uncertain_delivery_may_be_a_duplicate_in_any_words
     assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
 
 
+def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The first file wakes up after all, not found yet: the second's rejection is no refusal."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "woken", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    office = desk.office
+    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    desk.resend(ONE)
+    desk.deposit()
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+
+
+def test_a_second_rejection_is_a_refusal_when_the_first_was_one(desk: Desk) -> None:
+    """Corrected in vain: nothing of it can live at the portal, and the person is told at once."""
+    for text in ("service inconnu", "engagement absent"):
+        desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", text))
+        desk.follow()
+        assert (desk.one(ONE).status, desk.one(ONE).detail) == (S.REFUSED, text)
+        desk.resend(ONE)
+        desk.deposit()
+        desk.clock.advance(minutes=1)
+
+
 def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(desk: Desk) -> None:
     """It is looked for again, and found later; a person is told after a day."""
     desk.portal.integrate()
@@ -405,3 +474,78 @@ def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     assert len(desk.portal.asked) == 2
     desk.follow()
     assert len(desk.portal.asked) == 2
+
+
+def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> None:
+    """The first was called so and never shown; the second has no verdict, and a person is told."""
+    desk.portal.tell(ONE, report(FluxState.PARTIAL, "IN_INTEGRE_PARTIEL"))
+    desk.follow()
+    desk.clock.advance(days=8)
+    office = desk.office
+    look_for(office.store, ONE, "perdue", actor=office.actor, at=desk.clock.now)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    desk.resend(ONE)
+    desk.deposit()
+    assert desk.one(ONE).portal_status == ""
+    desk.clock.advance(hours=25)
+    assert is_stuck(desk.one(ONE), desk.clock.now)
+    assert desk.one(ONE).flux_number in todo(desk.one(ONE), desk.clock.now)
+
+
+def test_what_was_adopted_without_its_flux_is_followed_without_a_report(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The search left the field out: two such invoices are each found by number, and integrated."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "fluxless", issued=2)
+    desk.portal.mishaps.extend([Mishap.ANSWER_LOST] * 2)
+    desk.deposit()
+    desk.portal.amend = lambda found: replace(found, flux_number="")
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    assert [(i.status, i.flux_number) for i in desk.invoices()] == [(S.DEPOSITED, "")] * 2
+    desk.portal.not_indexed.add(TWO)
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.INTEGRATED, S.DEPOSITED]
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.INTEGRATED] * 2
+    assert not any(question == "report " for question in desk.portal.asked)
+
+
+def test_a_deposit_of_a_clock_that_was_ahead_is_followed(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Its next look is a month away: nobody waits for it, and a person may look for it."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "ahead", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.clock.advance(days=30)
+    desk.deposit()
+    desk.clock.advance(days=-30)
+    assert is_stuck(desk.one(ONE), desk.clock.now)
+    desk.portal.integrate()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+
+
+def test_a_report_of_the_first_delivery_decides_nothing_about_the_second(desk: Desk) -> None:
+    """Two workers read a rejection: one sends again, corrected, before the other has concluded."""
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "service inconnu"))
+    ask, other = desk.portal.integration_report, desk.second()
+
+    def answer_late(flux_number: str) -> IntegrationReport:
+        answer = ask(flux_number)
+        desk.portal.integration_report = ask  # type: ignore[method-assign] # as before
+        other.follow()
+        desk.clock.advance(seconds=20)
+        other.resend(ONE)
+        other.deposit()
+        return answer
+
+    desk.portal.integration_report = answer_late  # type: ignore[method-assign] # a slow portal
+    desk.follow()
+    delivered = desk.one(ONE)
+    assert (delivered.status, delivered.detail) == (S.DEPOSITED, "")
+    assert delivered.flux_number == desk.portal.fluxes[-1].number

@@ -11,7 +11,7 @@ from worker.deposit import deposit_due
 from worker.errors import PortalDown
 from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
-from worker.portals import FluxState, IntegrationReport, ReportError
+from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 
 S = InvoiceStatus
@@ -65,6 +65,39 @@ def test_each_invoice_has_its_own_attempt_and_its_own_integration(desk: Desk) ->
     desk.follow()
     assert statuses(desk) == [S.INTEGRATED] * 5
     assert integrated(desk) == [number(n) for n in range(1, 6)]
+
+
+def test_a_lot_that_no_search_shows_yet_costs_no_question_for_each(desk: Desk) -> None:
+    """Integrated, and the index is late: one number is looked for; then all are found at once."""
+    desk.lots = LotLimits(invoices=5)
+    desk.portal.indexes_at_once = False
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    desk.portal.asked.clear()
+    desk.follow()
+    (flux,) = (flux.number for flux in desk.portal.fluxes)
+    assert desk.portal.asked == [f"report {flux}", f"search {flux}", f"search {number(1)}"]
+    assert statuses(desk) == [S.DEPOSITED] * 5
+    desk.portal.index()
+    pass_time(desk, 2)
+    assert statuses(desk) == [S.INTEGRATED] * 5
+
+
+def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -> None:
+    """A search by flux that shows nothing, for good, loses nobody."""
+    desk.lots = LotLimits(invoices=5)
+    desk.deposit()
+    search = desk.portal.search
+
+    def by_number_only(
+        *, invoice_number: str | None = None, flux_number: str | None = None
+    ) -> tuple[FoundInvoice, ...]:
+        found = search(invoice_number=invoice_number, flux_number=flux_number)
+        return found if invoice_number else ()
+
+    desk.portal.search = by_number_only  # type: ignore[method-assign] # half an index
+    pass_time(desk, 1)
+    assert statuses(desk) == [S.INTEGRATED] * 5
 
 
 def test_a_file_is_asked_about_once(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
-from worker.errors import PortalAnswerError
+from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.lifecycle import InvoiceStatus
 from worker.news import MOST_TRIES, is_due
 from worker.portals import BuyerStatus, InvoiceHistory
@@ -250,6 +250,69 @@ def test_a_word_that_nobody_translated_is_work_for_a_person_until_it_changes(hel
     held.clock.advance(hours=12)
     held.follow()
     assert (todo(held.one(ONE), held.clock.now), held.one(ONE).detail) == ("", "")
+
+
+def test_a_status_that_comes_back_without_a_date_is_seen(held: Desk) -> None:
+    """Suspended, accepted, suspended again, and the portal dates none of it: each is news."""
+    held.portal.amend = lambda found: replace(found, status_at=None)
+    for word, status in (
+        ("SUSPENDUE", S.SUSPENDED),
+        ("MISE_A_DISPOSITION", S.INTEGRATED),
+        ("SUSPENDUE", S.SUSPENDED),
+    ):
+        held.portal.decide(ONE, word)
+        held.clock.advance(hours=12)
+        held.follow()
+        assert held.one(ONE).status is status
+
+
+def test_a_history_that_lags_behind_the_search_is_read_again(held: Desk) -> None:
+    """The search says suspended, the history not yet: the next reading does not think it known."""
+    ask, before = held.portal.history, held.portal.history(1)
+    held.portal.decide(ONE, "SUSPENDUE", "bon de commande ?")
+    held.portal.history = lambda cpp_id: replace(before, cpp_id=cpp_id)  # type: ignore[method-assign] # late
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).status is S.INTEGRATED
+    held.portal.history = ask  # type: ignore[method-assign] # as before
+    held.clock.advance(hours=12)
+    held.follow()
+    assert (held.one(ONE).status, held.one(ONE).detail) == (S.SUSPENDED, "bon de commande ?")
+
+
+def test_a_history_without_a_current_status_takes_that_of_the_search(held: Desk) -> None:
+    """A field left out hides no rejection."""
+    ask = held.portal.history
+    held.portal.history = lambda cpp_id: replace(  # type: ignore[method-assign] # a field left out
+        ask(cpp_id), raw_status="", status=BuyerStatus.UNRECOGNISED
+    )
+    held.portal.decide(ONE, "REJETEE", "montant")
+    held.clock.advance(hours=12)
+    held.follow()
+    rejected = held.one(ONE)
+    assert (rejected.status, rejected.portal_status) == (S.REJECTED, "REJETEE")
+    assert rejected.detail == "montant"
+
+
+def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
+    """This operation alone is forbidden: tried a bounded number of times, it stops nothing."""
+    tries = 0
+
+    def closed(cpp_id: int) -> None:
+        nonlocal tries
+        tries += 1
+        raise PortalAccessRefused(f"Accès interdit à traiterRejet pour {cpp_id} (HTTP 403).")
+
+    held.portal.acknowledge_rejection = closed  # type: ignore[method-assign] # forbidden
+    held.portal.decide(ONE, "REJETEE", "montant")
+    held.clock.advance(hours=12)
+    held.follow()
+    held.credit(ONE)
+    held.portal.decide(TWO, "MISE_EN_PAIEMENT")
+    for _ in range(MOST_TRIES + 3):
+        held.clock.advance(hours=12)
+        held.follow()
+    assert (held.one(TWO).status, tries) == (S.SETTLED, MOST_TRIES)
 
 
 def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
+from worker.demo import SELLER, STORY
 from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lifecycle import InvoiceStatus
@@ -22,7 +23,7 @@ from worker.portals import (
     ReportError,
 )
 from worker.portals.memory import Condition, Mishap
-from worker.reconcile import says_duplicate
+from worker.reconcile import speaks_of_a_copy
 from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
@@ -135,9 +136,21 @@ def other_amount(found: FoundInvoice) -> FoundInvoice:
     return replace(found, gross=Money(1 + (found.gross or Money(0)).cents))
 
 
-@pytest.mark.parametrize("amend", [other_buyer, other_amount])
+def other_buyer_only(found: FoundInvoice) -> FoundInvoice:
+    """Somebody else's, without an amount."""
+    return replace(other_buyer(found), gross=None)
+
+
+@pytest.mark.parametrize(
+    "amend,said",
+    [
+        (other_buyer, "(99980901600015, 3 196,80 €)"),
+        (other_amount, f"({STORY[0].siret}, 3 196,81 €)"),
+        (other_buyer_only, "(99980901600015)"),
+    ],
+)
 def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
-    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice]
+    desk: Desk, amend: Callable[[FoundInvoice], FoundInvoice], said: str
 ) -> None:
     """The same number at the portal, for another buyer or amount: it says why, and to renumber."""
     lose(desk, Mishap.ANSWER_LOST)
@@ -145,8 +158,9 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk.clock.advance(minutes=15)
     (clash,) = desk.reconcile()
     assert clash.status is S.REFUSED
-    assert ONE in clash.detail
-    assert "déjà pris" in clash.detail
+    assert clash.detail.replace("\u202f", " ").replace("\xa0", " ") == (
+        f"le numéro {ONE} est déjà pris sur le portail par une autre facture {said}"
+    )
     assert f"chorus-worker credit {ONE}" in todo(clash, desk.clock.now)
     assert "resend" not in todo(clash, desk.clock.now)
     assert verdicts(desk) == ["clash"]
@@ -155,23 +169,17 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     assert (desk.deposit(), desk.reconcile()) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "changes,said",
-    [
-        ({"recipient": "99980901600015", "gross": None}, "(99980901600015)"),
-        ({"gross": Money(100)}, "1,00"),
-    ],
-)
-def test_a_clash_tells_what_the_portal_said_of_the_other(
-    desk: Desk, changes: dict[str, object], said: str
-) -> None:
-    """Its buyer and its amount, as far as they are known, in French."""
+def test_a_clash_of_numbers_is_left_by_the_advised_command(desk: Desk) -> None:
+    """Sent again it would clash again: it is cancelled, and billed under another number."""
     lose(desk, Mishap.ANSWER_LOST)
-    desk.portal.amend = lambda found: replace(found, **changes)  # type: ignore[arg-type] # its fields
+    desk.portal.amend = other_amount
     desk.clock.advance(minutes=15)
-    (clash,) = desk.reconcile()
-    assert said in clash.detail
-    assert "None" not in clash.detail
+    desk.reconcile()
+    advice = todo(desk.one(ONE), desk.clock.now)
+    assert f"chorus-worker credit {ONE} --reason" in advice
+    assert "resend" not in advice
+    assert desk.credit(ONE).is_internal
+    assert desk.one(ONE).status is S.CANCELLED
 
 
 def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
@@ -184,6 +192,23 @@ def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
         desk.clock.advance(minutes=minutes)
         desk.reconcile()
     assert verdicts(desk) == ["absent"]
+
+
+@pytest.mark.parametrize(
+    "supplier,verdict",
+    [("99999999900012", "absent"), (f"{SELLER[:9]}99999", "clash"), ("", "clash")],
+    ids=["another body", "another establishment of ours", "unsaid"],
+)
+def test_the_same_number_of_another_seller_is_no_clash(
+    desk: Desk, supplier: str, verdict: str
+) -> None:
+    """Our account may act for several bodies: uniqueness is by SIREN, and theirs is not ours."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.portal.amend = lambda found: replace(other_buyer(found), supplier=supplier)
+    for minutes in (15, 60, 240):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert verdicts(desk) == [verdict]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +394,7 @@ def test_a_duplicate_refused_at_the_door_without_a_first_copy_ends_with_a_person
 )
 def test_words_that_may_mean_a_duplicate(text: str, expected: bool) -> None:  # noqa: FBT001 - a column
     """No wording is official: whatever speaks of a first copy counts."""
-    assert says_duplicate(text) is expected
+    assert speaks_of_a_copy(text) is expected
 
 
 def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk: Desk) -> None:
@@ -387,3 +412,49 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.clock.advance(hours=4)
     desk.reconcile()
     assert desk.one(ONE).status is S.DEPOSITED
+
+
+def test_what_a_clock_that_was_ahead_left_uncertain_is_looked_for_as_long(desk: Desk) -> None:
+    """Not silent for a month, and not absent within minutes: each wait is counted from now."""
+    desk.clock.advance(days=30)
+    lose(desk, Mishap.REQUEST_LOST)
+    desk.clock.advance(days=-30)
+    desk.reconcile()
+    for minutes in (1, 58, 1, 239, 1):
+        assert desk.one(ONE).status is S.UNKNOWN
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    assert len(searches(desk)) == 3
+    assert verdicts(desk) == ["absent"]
+
+
+def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: Desk) -> None:
+    """Two workers search: one sends again, without an answer, before the other has concluded."""
+    lose(desk, Mishap.REQUEST_LOST)
+    for minutes in (15, 45):
+        desk.clock.advance(minutes=minutes)
+        desk.reconcile()
+    desk.clock.advance(hours=3)
+    other_worker_meanwhile(desk)
+    desk.reconcile()
+    assert desk.one(ONE).status is S.UNKNOWN
+    assert [attempt.closed_at is None for attempt in desk.attempts(ONE)] == [False, True]
+    assert verdicts(desk) == ["absent"]
+    assert desk.deposit() == []
+
+
+def other_worker_meanwhile(desk: Desk) -> None:
+    """While our next search is answered, another worker does its whole round."""
+    search, other = desk.portal.search, desk.second()
+
+    def answer_late(
+        *, invoice_number: str | None = None, flux_number: str | None = None
+    ) -> tuple[FoundInvoice, ...]:
+        found = search(invoice_number=invoice_number, flux_number=flux_number)
+        desk.portal.search = search  # type: ignore[method-assign] # as before
+        other.reconcile()
+        desk.clock.advance(seconds=20)
+        lose(other, Mishap.ANSWER_LOST)
+        return found
+
+    desk.portal.search = answer_late  # type: ignore[method-assign] # a slow portal

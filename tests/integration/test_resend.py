@@ -7,6 +7,7 @@ import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
 from worker.audit import EventTag
+from worker.cli.correction import resend as typed_resend
 from worker.document import DocumentKind
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
@@ -129,10 +130,22 @@ def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S)
     assert everything(desk) == before
 
 
-def test_reasons_cover_every_state_and_are_all_different(desk: Desk) -> None:
+def test_reasons_cover_every_state_and_are_all_different() -> None:
     """A new state of an invoice needs its own answer."""
-    assert set(REASONS) == set(S) - {desk.one(ONE).status}
+    assert set(REASONS) == set(S)
     assert len({(why, what) for why, what in REASONS.values()}) == len(REASONS)
+
+
+@pytest.mark.parametrize("ask", ["abandon", "absent"])
+def test_what_is_refused_already_is_neither_looked_for_nor_declared_absent(
+    desk: Desk, ask: str
+) -> None:
+    """The searches ended meanwhile: the person is told the shorter command, nothing moves."""
+    before = everything(desk)
+    with pytest.raises(Refused, match="le sien est refusé") as caught:
+        {"abandon": abandon, "absent": absent}[ask](desk)
+    assert "sans « --absent »" in caught.value.remedy
+    assert everything(desk) == before
 
 
 def test_an_unknown_number_is_a_typing_mistake(desk: Desk) -> None:
@@ -277,6 +290,70 @@ def test_an_uncertain_deposit_goes_again_only_after_every_search(
     lost.portal.not_indexed.clear()
     lost.follow()
     assert lost.one(ONE).status is S.INTEGRATED
+
+
+@pytest.mark.parametrize("mishap,retyped", [(Mishap.REQUEST_LOST, ONE), (None, None)])
+def test_references_are_never_dropped_without_a_word(
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    mishap: Mishap | None,
+    retyped: str | None,
+) -> None:
+    """Uncertain or stuck, its bytes stay: who gives a correction is told when it will be taken."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "kept", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.portal.mishaps.extend([mishap] if mishap else [])
+    desk.deposit()
+    before = everything(desk)
+    with pytest.raises(Refused, match="telle quelle"):
+        typed_resend(ONE, "essai", engagement="NEUF-1", absent=retyped, config=desk.config)
+    assert everything(desk) == before
+
+
+def test_what_lives_at_the_portal_after_all_goes_again_as_it_is_and_is_found(desk: Desk) -> None:
+    """Corrected, our version would not be what its buyer has: neither typed nor imported."""
+    desk.portal.integrates_at_once = False
+    desk.resend(ONE)
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    abandon(desk)
+    for _ in range(4):
+        desk.reconcile()
+        desk.clock.advance(hours=4)
+    assert desk.one(ONE).status is S.REFUSED
+    desk.portal.integrate()
+    with pytest.raises(Refused, match="telle quelle"):
+        desk.resend(ONE, engagement="NEUF-1")
+    row = f"{desk.one(ONE).siret};{YEAR};NUMERIQUE;CORRIGE-7"
+    desk.write(ImportKind.REFERENCES, "SIRET;Année;Code service;Engagement", row)
+    assert desk.resend(ONE).version == 1
+    desk.deposit()
+    desk.portal.integrate()
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert (desk.one(ONE).status, len(desk.portal.integrated())) == (S.INTEGRATED, 1)
+    with desk.office.store.reading() as session:
+        assert records.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
+
+
+def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Every answer about it is nonsense: after three days the person's own look decides."""
+    lost = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "nonsense", issued=1)
+    lost.portal.mishaps.append(Mishap.REQUEST_LOST)
+    lost.deposit()
+    lost.portal.answers_nonsense_about.add(ONE)
+    for _ in range(6):
+        lost.clock.advance(hours=12)
+        lost.reconcile()
+        assert "--absent" not in todo(lost.one(ONE), lost.clock.now)
+        with pytest.raises(Refused, match="on ne sait pas encore"):
+            absent(lost)
+    lost.clock.advance(minutes=1)
+    assert f"--absent {ONE}" in todo(lost.one(ONE), lost.clock.now)
+    absent(lost)
+    assert lost.one(ONE).status is S.ISSUED
 
 
 def abandon(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -25,7 +26,7 @@ from worker.imports import ImportKind
 from worker.lifecycle import InvoiceStatus
 from worker.local_portal import STRUCTURES
 from worker.portals.memory import Condition as PortalIs
-from worker.scheduler import anything_waiting, beat, due_year
+from worker.scheduler import Heart, anything_waiting, beat, due_year
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
@@ -265,6 +266,31 @@ def test_without_a_service_manager_nothing_is_said(
     configured(desk, 'channel = "api"', 'channel = "helios"')
     beat(desk.office, lambda: True)
     assert desk.events(EventTag.RUN_ENDED) != []
+
+
+def test_a_heart_that_began_under_a_clock_that_was_ahead_beats_at_once(desk: Desk) -> None:
+    """The machine woke up a month ahead, and its clock was set right: nobody waits for a month."""
+    configured(desk, 'channel = "api"', 'channel = "helios"')
+    desk.clock.advance(days=30)
+    heart = Heart(desk.office, lambda: True)
+    desk.clock.advance(days=-30)
+    heart.beat()
+    assert len(desk.events(EventTag.RUN_ENDED)) == 1
+
+
+def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
+    desk: Desk, systemd: Manager
+) -> None:
+    """Our credentials are refused: half a day without a call, by a clock that is right."""
+    secrets = desk.folder / "secrets.toml"
+    secrets.write_text(re.sub(r"(client_secret = ).*", r'\1"un-autre-secret"', secrets.read_text()))
+    heart = Heart(desk.office, never)
+    for hours in (720, 11, 2, -700):
+        desk.clock.advance(hours=hours)
+        heart.beat()
+    systemd.close()
+    asked, rested = ["WATCHDOG=1", "STATUS=PISTE refuse"], ["WATCHDOG=1"]
+    assert [said[:19] for said in systemd.said] == [*asked, *rested, *asked, *asked]
 
 
 @pytest.mark.parametrize("moment", ["READY=1", "STATUS="])

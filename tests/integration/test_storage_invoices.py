@@ -23,6 +23,7 @@ from worker.tariff import TariffGrid
 
 OTHER_MEMBER = replace(MEMBER, siret=OTHER, name="Commune fictive")
 S = InvoiceStatus
+DAY = timedelta(days=1)
 GRID = TariffGrid(
     version="2023",
     title="Tarifs",
@@ -191,6 +192,32 @@ def test_who_moves_second_is_told(store: Store) -> None:
     assert moved.next_check_at == NOW
 
 
+def test_what_was_seen_before_it_left_and_came_back_decides_nothing(store: Store) -> None:
+    """The same status again, with another deposit behind it: neither moved nor noted."""
+    seen = _issued(store)
+    minutes = [NOW + timedelta(minutes=rank) for rank in (1, 2)]
+    for to, at in zip((S.SENDING, S.ISSUED), minutes, strict=True):
+        with store.transaction() as session:
+            assert invoices.move(session, _read(store, seen.id), to, at)
+    back = _read(store, seen.id)
+    assert (back.status, back.status_since) == (seen.status, minutes[1])
+    with store.transaction() as session:
+        assert not invoices.note(session, seen, checks=4)
+        assert not invoices.move(session, seen, S.SENDING, minutes[1])
+    assert _read(store, seen.id) == back
+
+
+def test_a_move_is_seen_in_its_own_transaction_whatever_was_loaded_before(store: Store) -> None:
+    """By id and by number, also while the session holds the invoice as it was."""
+    seen = _issued(store)
+    with store.transaction() as session:
+        loaded = session.get_one(InvoiceRow, seen.id)
+        invoices.move(session, seen, S.SENDING, NOW + timedelta(minutes=1))
+        assert loaded.status == S.ISSUED.value
+        assert invoices.named(session, seen.number) == invoices.by_id(session, seen.id)
+        assert invoices.named(session, seen.number).status is S.SENDING
+
+
 def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
     """Threads that saw the same status: exactly one of them moves the invoice."""
     seen = _issued(store)
@@ -265,16 +292,26 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
     """Never looked at first or at its hour, at most ``limit``, nothing before its time."""
     seen = _issued(store)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10) == (seen,)
-        assert agenda.due(session, [S.DEPOSITED], NOW, 10) == ()
-        assert agenda.due(session, [S.ISSUED], NOW, 0) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == (seen,)
+        assert agenda.due(session, [S.DEPOSITED], NOW, 10, longest=DAY) == ()
+        assert agenda.due(session, [S.ISSUED], NOW, 0, longest=DAY) == ()
     with store.transaction() as session:
         invoices.note(session, seen, next_check_at=NOW + timedelta(microseconds=1), checks=3)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10) == ()
-        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10)
-        assert agenda.due(session, [S.ISSUED], None, 10) == (later,)
+        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == ()
+        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10, longest=DAY)
+        assert agenda.due(session, [S.ISSUED], None, 10, longest=DAY) == (later,)
     assert later.checks == 3
+
+
+def test_a_time_further_ahead_than_any_wait_is_due_at_once(store: Store) -> None:
+    """A clock that was a month ahead wrote it: the invoice must not be left alone for a month."""
+    seen = _issued(store)
+    for ahead, due in ((timedelta(hours=47), False), (timedelta(days=30), True)):
+        with store.transaction() as session:
+            invoices.note(session, seen, next_check_at=NOW + ahead)
+        with store.reading() as session:
+            assert bool(agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY)) is due
 
 
 def test_a_witness_is_known_to_the_portal(store: Store) -> None:
@@ -282,11 +319,11 @@ def test_a_witness_is_known_to_the_portal(store: Store) -> None:
     with store.reading() as session:
         assert agenda.known_to_portal(session) is None
     issued = _issued(store)
-    _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
+    settled = _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
     with store.reading() as session:
         assert agenda.known_to_portal(session) is None
     with store.transaction() as session:
-        invoices.note(session, issued, cpp_id=7)
+        assert invoices.note(session, settled, cpp_id=7)
     with store.reading() as session:
         witness = agenda.known_to_portal(session)
     assert witness is not None

@@ -84,10 +84,11 @@ def test_an_altered_or_lost_archived_file_is_seen(
 
 def test_a_corrected_invoice_agrees_too(issued: Desk) -> None:
     """Both versions of a corrected invoice are compared, each with its own event."""
-    issued.deposit()
-    issued.portal.integrate()
     refused = number(3)
-    execute(issued, f"UPDATE invoice SET status = 'refused' WHERE number = '{refused}'")
+    issued.portal.refused_recipients.add(issued.one(refused).siret)
+    issued.deposit()
+    issued.clock.advance(minutes=1)
+    issued.follow()
     issued.resend(refused, engagement="CORRIGE-1")
     assert {document.version for document in issued.documents(refused)} == {1, 2}
     assert verify_books(issued.office.store) == ()

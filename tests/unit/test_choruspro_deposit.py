@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import date
+from html import escape
 from urllib.parse import quote_plus
 
 import pytest
@@ -48,6 +49,13 @@ def test_flux_number_in_a_success_is_the_proof_of_a_deposit() -> None:
     assert answer.outcome is DepositOutcome.ACCEPTED
     assert (answer.flux_number, answer.deposit_date) == (FLUX, date(2026, 9, 14))
     assert (answer.http_status, json.loads(answer.raw)) == (200, TAKEN)
+
+
+def test_an_answer_is_kept_as_text_that_a_database_takes() -> None:
+    """An error page in another encoding is full of zeros, which PostgreSQL refuses in a text."""
+    answer = judged(502, "<html>".encode("utf-16-le") + b"\xff")
+    assert answer.outcome is DepositOutcome.UNKNOWN
+    assert answer.raw == "".join(f"{sign}\ufffd" for sign in "<html>") + "\ufffd"
 
 
 @pytest.mark.parametrize(
@@ -269,17 +277,38 @@ def test_no_secret_reaches_the_evidence() -> None:
 
 
 def test_secret_quoted_in_another_form_does_not_reach_the_evidence_either() -> None:
-    """A password with accents and quotes comes back escaped: in JSON or in a URL."""
+    """A password with accents and quotes comes back escaped: in JSON, in a URL or in HTML."""
     secret = 'mot "clé"/été 1'
-    forms = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), quote_plus(secret))
+    in_json = json.dumps(secret)
+    forms = (
+        in_json,
+        in_json.replace("/", "\\/"),
+        json.dumps(secret, ensure_ascii=False),
+        quote_plus(secret),
+        escape(secret),
+    )
     page = f"<p>{' '.join(forms)} {secret}</p>".encode()
     with serving(TOKEN, reply(page, 500)) as server:
         portal = ChorusPro(settings(server.url, technical_password=Secret(secret)))
         answer = deposited(portal)
         portal.close()
     assert answer.outcome is DepositOutcome.UNKNOWN
-    assert answer.raw.count("***") == 4
+    assert answer.raw.count("***") == len(forms) + 1
     assert "mot" not in answer.raw
+
+
+@pytest.mark.parametrize("end", ["==", "&#x3D;&#x3D;", "%3d%3d", ""])
+def test_the_account_does_not_reach_the_evidence_whatever_becomes_of_its_end(end: str) -> None:
+    """The header is base64: its padding may be escaped or dropped, and the rest says it all."""
+    password = f"{PASSWORD}1"
+    account = base64.b64encode(f"TECH_1_essai@exemple.invalid:{password}".encode()).decode()
+    assert account.endswith("==")
+    page = f"<p>{account[:-2]}{end}</p>".encode()
+    with serving(TOKEN, reply(page, 500)) as server:
+        portal = ChorusPro(settings(server.url, technical_password=Secret(password)))
+        answer = deposited(portal)
+        portal.close()
+    assert answer.raw.startswith("<p>***")
 
 
 def test_unreachable_portal_is_not_sent() -> None:

@@ -91,10 +91,13 @@ def test_siret_keeps_its_leading_zeros() -> None:
 
 @pytest.mark.parametrize(
     "value, expected",
-    [(12, 12), ("12", 12), (Decimal("12.0"), 12), ("12.5", None), (True, None), (None, None)],
+    [
+        *((12, 12), ("12", 12), (Decimal("12.0"), 12), ("12.5", None), (True, None), (None, None)),
+        *((2**63 - 1, 2**63 - 1), (2**63, None), (-(2**63), -(2**63)), (-(2**63) - 1, None)),
+    ],
 )
 def test_integers_in_their_shapes(value: object, expected: int | None) -> None:
-    """Numbers may be texts; booleans are not numbers."""
+    """Numbers may be texts; booleans are not numbers, nor is what no database keeps as one."""
     assert read.integer({"f": value}, "f") == expected
 
 

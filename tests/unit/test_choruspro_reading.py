@@ -56,6 +56,17 @@ def test_held_invoice_is_read_exactly(api: responses.RequestsMock, portal: Choru
     )
 
 
+def test_a_report_cut_in_the_middle_of_a_sign_is_kept_as_text(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """Half a sign is no character: it is kept as it was written, and shown as a blank."""
+    body = done(etatCourantDepotFlux="IN_REJETE", listeErreurDP={"libelleErreurDP": "été \ud83d"})
+    api.post(REPORT, json=body)
+    report = portal.integration_report(FLUX)
+    assert report.text == "été"
+    assert '"été \\ud83d"' in report.raw.encode().decode()
+
+
 def test_bare_held_invoice_keeps_an_unknown_status(
     api: responses.RequestsMock, portal: ChorusPro
 ) -> None:

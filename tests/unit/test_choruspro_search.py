@@ -127,6 +127,7 @@ def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: Chor
         '{"codeRetour": 0, "libelle": "x", "parametresRetour": {"total": 1}, "listeFactures": '
         '{"identifiantFactureCPP": "4321098", "numeroFacture": "FAC-1", '
         '"dateFacture": "2026-10-07", "codeDestinataire": 1000900017, '
+        '"codeFournisseur": 99900000000013, '
         '"montantTTC": 90071992547409.93, "statut": "SUSPENDUE", '
         f'"numeroFluxDepot": "{FLUX}", "dateHeureEtatCourant": "2026-10-08T10:12:00+02:00", '
         '"commentaireEtatCourant": "Bon de livraison manquant"}}'
@@ -134,6 +135,7 @@ def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: Chor
     api.post(SEARCH, body=body)
     (found,) = portal.search(invoice_number="FAC-1")
     assert (found.cpp_id, found.recipient) == (4321098, "00001000900017")
+    assert found.supplier == "99900000000013"
     assert (found.issue_date, found.gross) == (date(2026, 10, 7), Money(9007199254740993))
     assert (found.status, found.raw_status) == (BuyerStatus.SUSPENDED, "SUSPENDUE")
     assert found.status_at == datetime(2026, 10, 8, 8, 12, tzinfo=UTC)
@@ -145,4 +147,4 @@ def test_bare_found_invoice_is_still_found(api: responses.RequestsMock, portal: 
     api.post(SEARCH, json=page([row(1, montantTTC=None, statut=None)], 1))
     (found,) = portal.search(invoice_number="FAC-1")
     assert (found.gross, found.issue_date, found.status_at) == (None, None, None)
-    assert found.status is BuyerStatus.UNRECOGNISED
+    assert (found.status, found.supplier) == (BuyerStatus.UNRECOGNISED, "")

@@ -373,6 +373,39 @@ def test_waits_need_at_least_one_look(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "environment,waits,message",
+    [
+        ("production", "[0]", "1440 minutes"),
+        ("qualification", "[15, 60, 1439]", "1440 minutes"),
+        ("local", "[60, 15, 2880]", "croissantes"),
+    ],
+)
+def test_no_absence_is_concluded_before_the_portal_can_show_it(
+    tmp_path: Path, environment: str, waits: str, message: str
+) -> None:
+    """The waits of the demonstration, copied to production, would send an invoice twice."""
+    changes = (
+        ('environment = "local"', f'environment = "{environment}"'),
+        ("reconcile_minutes = [15, 60, 240, 1440, 2880]", f"reconcile_minutes = {waits}"),
+    )
+    mistakes = _mistakes(tmp_path, *changes)
+    assert set(mistakes) == {"portal.reconcile_minutes"}
+    assert message in mistakes["portal.reconcile_minutes"].message
+
+
+def test_a_day_of_searches_is_enough(tmp_path: Path) -> None:
+    """On the local portal, none of it is needed."""
+    line = "reconcile_minutes = [15, 60, 240, 1440, 2880]"
+    for environment, waits in (("production", "[60, 1440]"), ("local", "[0]")):
+        changes = (
+            ('environment = "local"', f'environment = "{environment}"'),
+            (line, f"reconcile_minutes = {waits}"),
+        )
+        kept = _loaded(tmp_path, *changes).settings.portal
+        assert f"{list(kept.reconcile_minutes)}" == waits
+
+
+@pytest.mark.parametrize(
     "old, new, key",
     [
         ('city = "Villefictive"', 'city = "Ville\\u200bfictive"', "syndicat.city"),

@@ -66,7 +66,7 @@ def resend(
     from worker.campaign import move_forward, vet_seller
     from worker.configuration import find_config
     from worker.lifecycle import InvoiceStatus
-    from worker.resend import declare_absent, look_for, refuse_unless
+    from worker.resend import declare_absent, look_for, refuse_correction, refuse_unless
     from worker.resend import resend as prepare
     from worker.storage import invoices
     from worker.todo import is_stuck
@@ -78,9 +78,11 @@ def resend(
         invoice = invoices.named(session, number)
     if absent is not None:
         _typed_again(number, absent)
+        refuse_correction(invoice, service_code, engagement)
         searches = len(office.configuration.settings.portal.reconcile_minutes)
         declare_absent(office.store, number, why, searches=searches, actor=actor, at=now)
     elif is_stuck(invoice, now):
+        refuse_correction(invoice, service_code, engagement)
         look_for(office.store, number, why, actor=actor, at=now)
     else:
         refuse_unless(invoice, invoice.status is InvoiceStatus.REFUSED)
@@ -163,7 +165,7 @@ def credit(
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
     from worker.configuration import find_config
-    from worker.crediting import Request, draft_credit_note, issue_credit_note
+    from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
     from worker.lifecycle import InvoiceStatus
     from worker.storage import invoices
 
@@ -178,6 +180,7 @@ def credit(
     with open_portal(office) if office.deposits else nullcontext() as portal:
         if portal is not None:
             portal.sign_in()
+            hear_buyer(office.newsroom(portal), number)
         with office.press() as press:
             issuer = office.issuer(portal, press)
             if dry_run:

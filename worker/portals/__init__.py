@@ -126,6 +126,8 @@ class FoundInvoice:
     raw_status: str
     status_at: datetime | None = None
     comment: str = ""
+    supplier: str = ""
+    """SIRET of who issued it: our account may act for several; empty when the portal is silent."""
     acknowledged: bool = False
     """Whether we told the portal that we saw a rejection (rejetTraite)."""
 

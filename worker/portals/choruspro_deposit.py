@@ -101,9 +101,15 @@ def _judge_answer(answer: HttpAnswer) -> DepositAnswer:
         flux_number=judgement.flux_number,
         deposit_date=day(judgement.content or {}, "dateDepot") if accepted else None,
         http_status=answer.status,
-        raw=answer.body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW],
+        raw=_as_text(answer.body),
         retry_after=answer.retry_after,
     )
+
+
+def _as_text(body: bytes) -> str:
+    """An answer as evidence that every database can keep: none takes what is no character."""
+    text = body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW]
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _meaning(answer: HttpAnswer, judgement: Judgement) -> tuple[DepositOutcome, str]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from html import escape
 from threading import Lock
 from typing import Literal
 from urllib.parse import quote_plus
@@ -213,7 +214,8 @@ class Gateway:
         """Without our secrets: an error page may quote them, and answers are kept and shown."""
         settings = self._settings
         secrets = (settings.client_secret.reveal(), settings.technical_password.reveal())
-        for secret in (token, self._account, *secrets):
+        # An account says as much without its padding, which is escaped or dropped here and there.
+        for secret in (token, self._account.rstrip("="), *secrets):
             if len(secret) >= _SHORTEST_SECRET:
                 for form in _forms(secret):
                     body = body.replace(form.encode(), b"***")
@@ -229,6 +231,7 @@ class Gateway:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it may be quoted: plain, in JSON, in a URL."""
+    """A secret as it may be quoted: plain, in a URL, in HTML, in JSON, slashes escaped or not."""
     in_json = {json.dumps(secret, ensure_ascii=plain)[1:-1] for plain in (True, False)}
-    return {secret, quote_plus(secret), *in_json}
+    with_slashes = {form.replace("/", "\\/") for form in in_json}
+    return {secret, quote_plus(secret), escape(secret), *in_json, *with_slashes}

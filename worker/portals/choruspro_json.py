@@ -19,6 +19,7 @@ from worker.money import Money
 JsonObject: TypeAlias = Mapping[str, object]
 
 PARIS = ZoneInfo("Europe/Paris")
+_INT64 = 2**63
 _MOST_DIGITS = 25
 """Positions of an amount at Chorus Pro: decimal(19,6), and some room (§5)."""
 _YES = ("true", "oui", "1")
@@ -62,9 +63,11 @@ def siret(record: JsonObject, field: str) -> str:
 
 
 def integer(record: JsonObject, field: str) -> int | None:
-    """A whole number, also when written as text or with a useless fraction."""
+    """A whole number of 64 bits, also when written as text or with a useless fraction."""
     value = _decimal(record.get(field))
-    return int(value) if value is not None and value == value.to_integral_value() else None
+    if value is None or value != value.to_integral_value() or not -_INT64 <= value < _INT64:
+        return None
+    return int(value)
 
 
 def amount(record: JsonObject, field: str) -> Money | None:

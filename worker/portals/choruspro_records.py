@@ -59,8 +59,14 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
         state=flux_state(word),
         raw_state=word,
         errors=(*technical, *refused),
-        raw=json.dumps(answer, ensure_ascii=False, default=_plain)[:LONGEST_REPORT],
+        raw=_as_text(answer)[:LONGEST_REPORT],
     )
+
+
+def _as_text(answer: JsonObject) -> str:
+    """JSON that every database can keep: a text that the portal cut may end in half a sign."""
+    text = json.dumps(answer, ensure_ascii=False, default=_plain)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: object) -> str:
@@ -77,6 +83,7 @@ def found_invoice(row: JsonObject) -> FoundInvoice:
         number=read.text(row, "numeroFacture"),
         issue_date=read.day(row, "dateFacture"),
         recipient=read.siret(row, "codeDestinataire"),
+        supplier=read.siret(row, "codeFournisseur"),
         gross=read.amount(row, "montantTTC"),
         flux_number=read.text(row, "numeroFluxDepot"),
         status=buyer_status(word),

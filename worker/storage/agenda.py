@@ -1,7 +1,7 @@
 """Which invoices are to be looked at, and when: what each step of the waiting half asks."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy
 from sqlmodel import Session, col
@@ -12,12 +12,22 @@ from worker.storage.tables import InvoiceRow
 
 _AT_ONCE = 500
 """Values in one question to the database."""
+_BEYOND = timedelta(days=1)
+"""Past the longest wait there is, a time was written by a clock that was ahead."""
 
 
 def due(
-    session: Session, statuses: Sequence[InvoiceStatus], now: datetime | None, limit: int
+    session: Session,
+    statuses: Sequence[InvoiceStatus],
+    now: datetime | None,
+    limit: int,
+    *,
+    longest: timedelta,
 ) -> tuple[TrackedInvoice, ...]:
-    """Invoices in these statuses whose next look is due; all of them when ``now`` is None."""
+    """Invoices in these statuses whose next look is due; all of them when ``now`` is None.
+
+    ``longest`` is the longest wait between two looks: who waits much longer is due at once.
+    """
     query = (
         sqlalchemy.select(*LISTED)
         .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
@@ -26,7 +36,7 @@ def due(
     )
     if now is not None:
         when = col(InvoiceRow.next_check_at)
-        query = query.where(when.is_(None) | (when <= now))
+        query = query.where(when.is_(None) | (when <= now) | (when > now + longest + _BEYOND))
     return tuple(as_tracked(row) for row in session.execute(query))
 
 

@@ -30,9 +30,14 @@ LISTED = tuple(
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
 # Plain statements, made once: these run several times for each invoice of a lot.
+_BY_NUMBER = sqlalchemy.select(*LISTED).where(_INVOICE["number"] == sqlalchemy.bindparam("number"))
 _BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
-_NOTE = sqlalchemy.update(_TABLE).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
-_MOVE = _NOTE.where(_INVOICE["status"] == sqlalchemy.bindparam("present"))
+# The instant too: it may have left its status and come back, with another deposit behind it.
+_WRITE = sqlalchemy.update(_TABLE).where(
+    _INVOICE["id"] == sqlalchemy.bindparam("invoice"),
+    _INVOICE["status"] == sqlalchemy.bindparam("present"),
+    _INVOICE["status_since"] == sqlalchemy.bindparam("since"),
+)
 _CURRENT = sqlalchemy.select(*LISTED).where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
@@ -67,7 +72,7 @@ def by_number(session: Session, number: str) -> TrackedInvoice | None:
     """The invoice that has this number; none has one that is not ASCII (Chorus Pro, G1.05)."""
     if not number.isascii():
         return None
-    row = session.exec(select(InvoiceRow).where(InvoiceRow.number == number)).first()
+    row = session.execute(_BY_NUMBER, {"number": number}).first()
     return None if row is None else as_tracked(row)
 
 
@@ -306,17 +311,26 @@ def move(
 ) -> bool:
     """Compare-and-swap of the status; False when somebody else moved the invoice first.
 
+    It must still have the status that ``invoice`` shows, and since the same instant.
+
     ``next_check_at`` is when the new status is to be looked at; None means at once.
     """
     _allowed(invoice.status, to)
     values = {"status": to.value, "status_since": at, "next_check_at": next_check_at, "checks": 0}
-    which = {"invoice": invoice.id, "present": invoice.status.value}
-    return bool(affected(session, _MOVE, {**which, **values, **changes}))
+    return bool(affected(session, _WRITE, {**_as_seen(invoice), **values, **changes}))
 
 
-def note(session: Session, invoice: TrackedInvoice, **changes: object) -> None:
-    """Write what was learnt about an invoice that keeps its status."""
-    session.execute(_NOTE, {"invoice": invoice.id, **changes})
+def note(session: Session, invoice: TrackedInvoice, **changes: object) -> bool:
+    """Write what was learnt about an invoice that keeps its status; False as ``move``."""
+    return bool(affected(session, _WRITE, {**_as_seen(invoice), **changes}))
+
+
+def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
+    return {
+        "invoice": invoice.id,
+        "present": invoice.status.value,
+        "since": invoice.status_since,
+    }
 
 
 def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:
@@ -335,7 +349,7 @@ def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
         raise RuntimeError(f"an invoice never goes from {present} to {to}")
 
 
-def as_tracked(row: InvoiceRow | Row[Any]) -> TrackedInvoice:
+def as_tracked(row: Row[Any]) -> TrackedInvoice:
     """Where an invoice stands, from a row of LISTED."""
     return TrackedInvoice(
         id=_id(row.id),

@@ -32,6 +32,7 @@ _TOLD = {
     "MISE_A_DISPOSITION": {"integrated"},
     "SUSPENDUE": {"suspended"},
     "REJETEE": {"rejected"},
+    "A_RECYCLER": {"rejected"},
     "MANDATEE": {"integrated"},
     "COMPTABILISEE": {"integrated"},
     "MISE_EN_PAIEMENT": set[str](),

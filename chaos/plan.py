@@ -89,7 +89,7 @@ _OTHERS = (
     "short_pages",
 )
 SUSPEND = "suspend"
-BUYER = ("accept", SUSPEND, "reject", "book", "pay")
+BUYER = ("accept", SUSPEND, "reject", "recycle", "book", "pay")
 """What the sandbox's panel lets a buyer do."""
 
 

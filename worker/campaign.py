@@ -12,7 +12,7 @@ from worker.audit import EventTag, JournalHead
 from worker.billing_run import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office
 from worker.deposit import deposit_due, recover_interrupted
-from worker.errors import PortalAnswerError, SellerUnfit
+from worker.errors import DepositsRefused, PortalAnswerError, SellerUnfit
 from worker.findings import Finding, has_blocking
 from worker.followup import follow_due
 from worker.lifecycle import TrackedInvoice
@@ -95,17 +95,18 @@ def move_forward(office: Office, portal: Portal, tell: Tell, stop: Stop = never)
     """The waiting half, once: take over what was interrupted, then every step that is due.
 
     Raises:
-        PortalAnswerError: a step stopped at answers that cannot be used; the others were done.
+        PortalAnswerError, DepositsRefused: a step stopped at answers that cannot be used, or at
+            refusals for one reason; the others were done.
         PortalDown, PortalAccessRefused: the portal is not to be asked anything more now.
     """
-    unusable: list[PortalAnswerError] = []
+    stopped: list[PortalAnswerError | DepositsRefused] = []
     for step in (reconcile, deposit, follow):
         try:
             step(office, portal, tell, stop)
-        except PortalAnswerError as error:
-            unusable.append(error)
-    if unusable:
-        raise unusable[0]
+        except (PortalAnswerError, DepositsRefused) as error:
+            stopped.append(error)
+    if stopped:
+        raise stopped[0]
 
 
 def deposit(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:

@@ -21,7 +21,7 @@ from worker.formats.typesetting import unprintable_sign
 from worker.holding import HELD_BY_BUYER, held, hold_back
 from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.lifecycle import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.news import Newsroom, ask_history
 from worker.period import paris_day
@@ -346,7 +346,7 @@ def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Inv
     """Of an invoice that is covered, or of a credit note that another replaces."""
     now = issuer.clock()
     # What was rejected at the portal is still on its list of things to do (news._acknowledge).
-    due = now if invoice.status is S.REJECTED else None
+    due = now if invoice.portal_status == ON_THE_REJECTED_LIST else None
     if not invoices.move(session, invoice, S.CANCELLED, now, next_check_at=due):
         raise Refused(f"{invoice.number} vient de changer d'état.", "Tapez « status ».")
     journal.append(

@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from worker.audit import EventTag
 from worker.document import DocumentKind
-from worker.errors import PortalAccessRefused, PortalDown
+from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
@@ -103,9 +103,11 @@ def deposit_due(
 
     Raises:
         PortalAccessRefused: credentials refused; the rest waits.
+        DepositsRefused: several files in a row were refused for the same reason; the rest waits.
         PortalDown: several calls in a row led nowhere; the rest waits.
     """
     in_vain = 0
+    refusals: list[str] = []
     for batch in _batches(depositor):
         if stop():
             return
@@ -121,6 +123,14 @@ def deposit_due(
             raise PortalAccessRefused(
                 f"Chorus Pro refuse nos droits ou identifiants : {answer.detail}",
                 "Vérifiez le compte technique et l'habilitation, puis relancez « deposit ».",
+            )
+        refusals = [*refusals, answer.detail] if answer.outcome is DepositOutcome.REFUSED else []
+        if len(refusals) >= BREAKER and len(set(refusals[-BREAKER:])) == 1:
+            raise DepositsRefused(
+                f"Chorus Pro refuse les dépôts l'un après l'autre, pour la même raison : "
+                f"{answer.detail}",
+                "Corrigez-en la cause ; puis « resend » pour celles qui sont refusées (« status "
+                "--todo » les donne), et « deposit » pour les autres, qui attendent.",
             )
         served = answer.outcome in {DepositOutcome.ACCEPTED, DepositOutcome.REFUSED}
         in_vain = 0 if served else in_vain + 1

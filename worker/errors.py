@@ -74,6 +74,10 @@ class PortalAccessRefused(WorkerError):
     exit_code = 2
 
 
+class DepositsRefused(PortalAccessRefused):
+    """The portal refuses one deposit after the other for the same reason: it is not theirs."""
+
+
 class StorageUnavailable(WorkerError):
     """The database or the disk refused; the transaction was undone."""
 

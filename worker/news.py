@@ -24,6 +24,8 @@ OVERLAP = timedelta(hours=24)
 """Read again each time: the portal may show a change well after the instant it dates it."""
 WHOLE = timedelta(days=7)
 """How often the news are read from the beginning: a change shown still later is seen then."""
+HEARD = timedelta(days=90)
+"""How long after it was settled a buyer that reports no payment may still change its mind."""
 PUT_OFF = timedelta(hours=4)
 """After an answer about one invoice that could not be used."""
 MOST_TRIES = 12
@@ -54,8 +56,8 @@ def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     """Whether the portal has to be asked about an invoice at its buyer's."""
     if agenda.awaited(session, _LOOKED_AT, now):
         return True
-    pending = agenda.first_deposit(session, AT_THE_BUYER) is not None
-    return pending and _is_stale(deposits.news(session), now, status_after)
+    first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    return first is not None and _is_stale(deposits.news(session), now, status_after)
 
 
 def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
@@ -70,7 +72,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
     """
     now = newsroom.clock()
     with newsroom.store.reading() as session:
-        first = agenda.first_deposit(session, AT_THE_BUYER)
+        first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
         read = deposits.news(session)
         if first is None or not _is_stale(read, now, newsroom.status_after):
             return

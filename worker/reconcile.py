@@ -7,7 +7,7 @@ unless the portal refused it as already there, which sending again cannot mend.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
@@ -102,7 +102,7 @@ def reconcile_due(
 def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
     found = reconciler.portal.search(invoice_number=invoice.number)
     named = [
-        candidate
+        _completed(reconciler.portal, candidate)
         for candidate in found
         if candidate.number == invoice.number
         and _same_year(candidate, invoice)
@@ -130,6 +130,15 @@ def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
         _conclude(reconciler, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
     else:
         _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
+
+
+def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
+    """With what a search left out and the invoice itself may say: it decides whether it is ours."""
+    if found.recipient and found.gross is not None:
+        return found
+    held = portal.held(found.cpp_id)
+    gross = held.gross if found.gross is None else found.gross
+    return replace(found, recipient=found.recipient or held.recipient, gross=gross)
 
 
 def _adopt(reconciler: Reconciler, invoice: TrackedInvoice, found: FoundInvoice) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
 from worker.bootstrap import open_office
 from worker.deposit import Depositor, deposit_due, deposit_one, recover_interrupted
-from worker.errors import IntegrityError, PortalAccessRefused, PortalDown
+from worker.errors import DepositsRefused, IntegrityError, PortalAccessRefused, PortalDown
 from worker.lifecycle import InvoiceStatus
 from worker.lots import ALONE, LotLimits
 from worker.portals import DepositAnswer, DepositOutcome
@@ -294,6 +295,30 @@ def test_refused_rights_stop_the_campaign_and_leave_nothing_uncertain(busy: Desk
         busy.deposit()
     assert len(busy.events(EventTag.DEPOSIT_INTENDED)) == 1
     assert {i.status for i in busy.invoices()} == {S.ISSUED}
+
+
+def refused(reason: str) -> DepositAnswer:
+    """An answer of the portal to the deposit itself."""
+    return DepositAnswer(outcome=DepositOutcome.REFUSED, detail=reason)
+
+
+def test_refusals_for_one_reason_stop_the_campaign(busy: Desk) -> None:
+    """What is wrong is common to all: three are refused, the others wait for the correction."""
+    busy.portal.answers += [refused("habilitation absente")] * 11
+    with pytest.raises(DepositsRefused, match="habilitation absente"):
+        busy.deposit()
+    found = Counter(invoice.status for invoice in busy.invoices() if invoice.number)
+    assert (found[S.REFUSED], found[S.ISSUED]) == (3, found.total() - 3)
+    busy.portal.answers.clear()
+    busy.deposit()
+    assert all(i.status is not S.ISSUED for i in busy.invoices())
+
+
+def test_refusals_for_several_reasons_stop_nobody(busy: Desk) -> None:
+    """Each file has its own fault: the campaign goes on to the end."""
+    busy.portal.answers += [refused(f"fichier {rank}") for rank in range(11)]
+    busy.deposit()
+    assert all(i.status is S.REFUSED for i in busy.invoices() if i.number)
 
 
 def test_two_depositors_at_once_never_deposit_one_invoice_twice(busy: Desk) -> None:

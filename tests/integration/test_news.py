@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
+from worker.demo import STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.lifecycle import InvoiceStatus
 from worker.news import MOST_TRIES, is_due
@@ -313,6 +314,41 @@ def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
         held.clock.advance(hours=12)
         held.follow()
     assert (held.one(TWO).status, tries) == (S.SETTLED, MOST_TRIES)
+
+
+def test_what_is_not_on_the_list_of_rejections_is_not_acknowledged(held: Desk) -> None:
+    """The portal refuses it for an invoice to recycle: it is not asked."""
+    held.portal.decide(ONE, "A_RECYCLER", "mauvais destinataire")
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).status is S.REJECTED
+    held.credit(ONE)
+    assert not due(held)
+    assert held.one(ONE).next_check_at is None
+
+
+def test_a_silent_buyer_that_changes_its_mind_is_heard_for_a_while(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Nothing else is pending any more, and an approved invoice that comes back is still seen."""
+    desk = at_the_buyers(open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=12))
+    silent = next(i.number for i in desk.invoices() if i.siret == STORY[-1].siret)
+    for invoice in desk.invoices():
+        if invoice.number:
+            word = "MANDATEE" if invoice.number == silent else "MISE_EN_PAIEMENT"
+            desk.portal.decide(invoice.number, word)
+    desk.clock.advance(hours=12)
+    desk.follow()
+    assert {i.status for i in desk.invoices() if i.number} == {S.SETTLED}
+    desk.portal.decide(silent, "REJETEE", "mandat rejeté par le comptable")
+    desk.clock.advance(hours=12)
+    assert due(desk)
+    desk.follow()
+    assert desk.one(silent).status is S.REJECTED
+    desk.credit(silent)
+    desk.follow()
+    desk.clock.advance(days=100)
+    assert not due(desk)
 
 
 def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:

@@ -79,10 +79,20 @@ def held(
     return tuple(found)
 
 
-def first_deposit(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
-    """When the oldest of the invoices in these statuses was deposited; None without any."""
+def first_deposit(
+    session: Session, statuses: Sequence[InvoiceStatus], *, settled_after: datetime
+) -> datetime | None:
+    """When the oldest of the invoices in these statuses was deposited; None without any.
+
+    One that the portal holds and that was settled after an instant is among them.
+    """
+    lately = sqlalchemy.and_(
+        col(InvoiceRow.status) == InvoiceStatus.SETTLED.value,
+        col(InvoiceRow.status_since) > settled_after,
+        col(InvoiceRow.cpp_id).is_not(None),
+    )
     query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
-        col(InvoiceRow.status).in_([status.value for status in statuses])
+        col(InvoiceRow.status).in_([status.value for status in statuses]) | lately
     )
     return session.execute(query).scalar()
 

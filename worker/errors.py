@@ -11,6 +11,7 @@
     ├── PortalDown               (3)  the portal could not be reached: try later
     │   └── PortalAnswerError         it answered, but not what a read can use
     ├── PortalAccessRefused      (2)  credentials or rights to correct, then try again
+    │   └── DepositsRefused           one deposit after the other, for a reason common to all
     ├── StorageUnavailable       (3)  database locked or disk full: nothing half done
     ├── Refused                  (4)  the command would break a rule
     └── IntegrityError          (70)  something kept was altered: stop and look

@@ -90,7 +90,7 @@ def test_enormous_answer_is_given_up(transport: Transport, *, packed: bool) -> N
 
 def test_request_may_allow_a_larger_answer(transport: Transport) -> None:
     """The bound is the request's own: what fits is read, one byte more is given up."""
-    with serving(reply(b"x" * 100), reply(b"x" * 101)) as server:
+    with serving(reply(b"x" * 100, keep_open=True), reply(b"x" * 101)) as server:
         request = replace(post(server.url), most_bytes=100)
         whole, cut = transport.attempt(request), transport.attempt(request)
     assert isinstance(whole, HttpAnswer)

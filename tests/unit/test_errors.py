@@ -54,7 +54,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, WorkerError)
     ]
-    assert len(classes) == 12
+    assert len(classes) == 13
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
 
 

@@ -35,7 +35,7 @@ from worker.lifecycle import TrackedInvoice
 from worker.lots import ALONE, LotLimits
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
-from worker.resend import resend
+from worker.resend import look_for, resend
 from worker.statement import Statement
 from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
@@ -187,6 +187,15 @@ class Desk:
     def resend(self, number: str, **references: str) -> TrackedInvoice:
         """Send again, for the reason of the test."""
         return resend(self.issuer(), number, "essai", **references)
+
+    def give_up(self, number: str) -> None:
+        """Have a stuck deposit looked for, in vain, until nothing more is expected of it."""
+        look_for(
+            self.office.store, number, "sans suite", actor=self.office.actor, at=self.clock.now
+        )
+        for _ in range(4):
+            self.reconcile()
+            self.clock.advance(hours=4)
 
     def credit(self, number: str, *, deposits: bool = True, **asked: Any) -> TrackedInvoice:  # noqa: ANN401 - fields of the request
         """A credit note, for the reason of the test."""

@@ -23,7 +23,6 @@ from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.portals.memory import Mishap
 from worker.press import CheckedDocument
-from worker.resend import look_for
 from worker.storage import holds, invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
@@ -127,11 +126,7 @@ def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: D
     desk.portal.integrates_at_once = False
     desk.deposit()
     desk.clock.advance(hours=25)
-    office = desk.office
-    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
-    for _ in range(4):
-        desk.reconcile()
-        desk.clock.advance(hours=4)
+    desk.give_up(ONE)
     assert desk.one(ONE).status is S.REFUSED
     desk.portal.integrate()
     with pytest.raises(Refused, match="malgré tout") as caught:

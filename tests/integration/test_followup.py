@@ -15,7 +15,6 @@ from worker.lifecycle import UNKNOWN_WORD, InvoiceStatus
 from worker.portals import FluxState, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap
 from worker.receipts import MOST_IN_VAIN
-from worker.resend import look_for
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
 from worker.todo import is_stuck, needs_person, todo
@@ -307,11 +306,7 @@ def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
     desk.portal.integrates_at_once = False
     desk.deposit()
     desk.clock.advance(hours=25)
-    office = desk.office
-    look_for(office.store, ONE, "incident", actor=office.actor, at=desk.clock.now)
-    for _ in range(4):
-        desk.reconcile()
-        desk.clock.advance(hours=4)
+    desk.give_up(ONE)
     desk.resend(ONE)
     desk.deposit()
     desk.portal.not_indexed.add(ONE)
@@ -481,11 +476,7 @@ def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> 
     desk.portal.tell(ONE, report(FluxState.PARTIAL, "IN_INTEGRE_PARTIEL"))
     desk.follow()
     desk.clock.advance(days=8)
-    office = desk.office
-    look_for(office.store, ONE, "perdue", actor=office.actor, at=desk.clock.now)
-    for _ in range(4):
-        desk.reconcile()
-        desk.clock.advance(hours=4)
+    desk.give_up(ONE)
     desk.resend(ONE)
     desk.deposit()
     assert desk.one(ONE).portal_status == ""

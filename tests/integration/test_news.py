@@ -267,34 +267,6 @@ def test_a_status_that_comes_back_without_a_date_is_seen(held: Desk) -> None:
         assert held.one(ONE).status is status
 
 
-def test_a_history_that_lags_behind_the_search_is_read_again(held: Desk) -> None:
-    """The search says suspended, the history not yet: the next reading does not think it known."""
-    ask, before = held.portal.history, held.portal.history(1)
-    held.portal.decide(ONE, "SUSPENDUE", "bon de commande ?")
-    held.portal.history = lambda cpp_id: replace(before, cpp_id=cpp_id)  # type: ignore[method-assign] # late
-    held.clock.advance(hours=12)
-    held.follow()
-    assert held.one(ONE).status is S.INTEGRATED
-    held.portal.history = ask  # type: ignore[method-assign] # as before
-    held.clock.advance(hours=12)
-    held.follow()
-    assert (held.one(ONE).status, held.one(ONE).detail) == (S.SUSPENDED, "bon de commande ?")
-
-
-def test_a_history_without_a_current_status_takes_that_of_the_search(held: Desk) -> None:
-    """A field left out hides no rejection."""
-    ask = held.portal.history
-    held.portal.history = lambda cpp_id: replace(  # type: ignore[method-assign] # a field left out
-        ask(cpp_id), raw_status="", status=BuyerStatus.UNRECOGNISED
-    )
-    held.portal.decide(ONE, "REJETEE", "montant")
-    held.clock.advance(hours=12)
-    held.follow()
-    rejected = held.one(ONE)
-    assert (rejected.status, rejected.portal_status) == (S.REJECTED, "REJETEE")
-    assert rejected.detail == "montant"
-
-
 def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
     """This operation alone is forbidden: tried a bounded number of times, it stops nothing."""
     tries = 0

@@ -10,13 +10,10 @@ import pytest
 from tests.offices import Desk, number, open_desk
 from worker.audit import EventTag
 from worker.demo import SELLER, STORY
-from worker.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lifecycle import InvoiceStatus
 from worker.money import Money
 from worker.portals import (
-    DepositAnswer,
-    DepositOutcome,
     FluxState,
     FoundInvoice,
     IntegrationReport,
@@ -347,48 +344,6 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         entries = [deposits.cached_entry(session, i.siret) for i in pair.invoices()]
     # What refused the first may be what its directory demands.
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
-
-
-REFUSED_AS_A_COPY = DepositAnswer(
-    outcome=DepositOutcome.REFUSED, detail="Chorus Pro refuse le fichier : facture déjà reçue."
-)
-
-
-def test_a_duplicate_refused_at_the_door_is_looked_for_and_found(pair: Desk) -> None:
-    """Not refused: the first copy, which no search showed in time, is adopted."""
-    pair.portal.answers.append(REFUSED_AS_A_COPY)
-    pair.clock.advance(hours=4)
-    for _ in range(3):
-        pair.reconcile()
-        pair.clock.advance(minutes=1)
-    pair.deposit()
-    assert (pair.one(ONE).status, pair.portal.answers) == (S.UNKNOWN, [])
-    assert "déjà reçue" in pair.one(ONE).detail
-    (first, refused) = pair.attempts(ONE)
-    assert refused.closed_at is not None
-    pair.portal.deposit(
-        file_name="a.pdf",
-        kind=DocumentKind.FACTURX,
-        content=pair.archived()[first.document_sha256],
-    )
-    pair.clock.advance(minutes=15)
-    pair.reconcile()
-    assert pair.one(ONE).status is S.DEPOSITED
-    assert verdicts(pair) == ["absent", "found"]
-
-
-def test_a_duplicate_refused_at_the_door_without_a_first_copy_ends_with_a_person(
-    desk: Desk,
-) -> None:
-    """Sending again would be refused again: after the window it is refused, with what was said."""
-    desk.portal.answers.append(REFUSED_AS_A_COPY)
-    desk.deposit()
-    for _ in range(4):
-        desk.clock.advance(days=1)
-        desk.reconcile()
-        assert desk.deposit() == []
-    assert desk.one(ONE).status is S.REFUSED
-    assert "déjà reçue" in desk.one(ONE).detail
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ def credit(
 
     Chez le membre, l'avoir lui est déposé ; rejetée ou jamais reçue, la facture est annulée par un
     avoir interne. Une facture annulée n'est pas refaite avant « unpark » puis « run ». Avec le
-    numéro d'un avoir que le membre a rejeté, cet avoir est refait.
+    numéro d'un avoir que le membre a rejeté, ou dont le numéro est déjà pris sur le portail, cet
+    avoir est refait.
     """
     from contextlib import nullcontext
 

@@ -27,11 +27,12 @@ from worker.deposit import Depositor, DepositResult, deposit_due, recover_interr
 from worker.document import Document, DocumentKind
 from worker.followup import follow_due
 from worker.formats import ALWAYS, Look
+from worker.holding import let_go
 from worker.imports import ImportKind
 from worker.intake import take_in
 from worker.invoice import Invoice
 from worker.issuing import Issuer
-from worker.lifecycle import TrackedInvoice
+from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, LotLimits
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
@@ -41,11 +42,14 @@ from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
 from worker.storage.documents import StoredDocument, documents_of
 from worker.validation import Report, RuleSet
+from worker.verification import verify_books
 
 YEAR = 2025
 CAMPAIGN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PARKED = next(case.siret for case in STORY if case.owed)
 """The member whose engagement is missing."""
+SEARCHES = [15, 60, 240]
+"""Minutes between the searches of an uncertain deposit."""
 
 
 class MovableClock:
@@ -178,6 +182,12 @@ class Desk:
         reconcile_due(self.office.reconciler(self.portal), looked.append)
         return looked
 
+    def search_to_the_end(self) -> None:
+        """Reconcile until the whole window is over."""
+        for minutes in SEARCHES:
+            self.clock.advance(minutes=minutes)
+            self.reconcile()
+
     def follow(self, stop: Callable[[], bool] = campaign.never) -> list[TrackedInvoice]:
         """Ask what is due."""
         asked: list[TrackedInvoice] = []
@@ -201,6 +211,23 @@ class Desk:
         """A credit note, for the reason of the test."""
         request = Request(number=number, reason="essai", **asked)
         return issue_credit_note(self.issuer(), request, deposits=deposits)
+
+    def let_go(self, siret: str, year: int = YEAR) -> None:
+        """A person lets a member be billed again (``unpark``)."""
+        with self.office.store.transaction() as session:
+            let_go(
+                session,
+                siret,
+                year,
+                "corrigé",
+                actor=self.office.actor,
+                at=self.clock(),
+                deposits=True,
+            )
+
+    def is_sound(self) -> bool:
+        """Whether journal, books and archive agree."""
+        return verify_books(self.office.store) == ()
 
     def invoices(self) -> tuple[TrackedInvoice, ...]:
         """All, by number."""
@@ -273,11 +300,29 @@ def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued:
     return _sit_down(folder / "office", real=real)
 
 
+def open_waiting_desk(session_folder: Path, folder: Path) -> Desk:
+    """Two invoices deposited a minute ago, that wait for their verdict."""
+    desk = open_desk(session_folder, folder, issued=2)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(minutes=1)
+    return desk
+
+
+def in_the_buyers_hands(desk: Desk) -> Desk:
+    """What was deposited is integrated, and a day has passed."""
+    desk.portal.integrate()
+    desk.follow()
+    desk.clock.advance(days=1)
+    assert {i.status for i in desk.invoices()} == {InvoiceStatus.INTEGRATED}
+    return desk
+
+
 def _make(folder: Path, issued: int) -> None:
     building = folder.with_suffix(".building")
     config = write_demo(building, YEAR, len(STORY), 1)
     text = config.read_text("utf-8")
-    shipped = text.replace("reconcile_minutes = [0]", "reconcile_minutes = [15, 60, 240]")
+    shipped = text.replace("reconcile_minutes = [0]", f"reconcile_minutes = {SEARCHES}")
     config.write_text(shipped.replace("report_minutes = [0, 1, 2,", "report_minutes = [1, 2,"))
     desk = _sit_down(building, real=False)
     for name in FILES:

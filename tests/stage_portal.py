@@ -17,9 +17,12 @@ from worker.formats.embedding import XML_NAME
 from worker.money import Money
 from worker.portals import (
     DepositAnswer,
+    DepositOutcome,
+    FluxState,
     FoundInvoice,
     IntegrationReport,
     InvoiceHistory,
+    ReportError,
     ServiceRecord,
     StructureRecord,
 )
@@ -198,4 +201,30 @@ def _services(index: int) -> tuple[ServiceRecord, ...]:
             active=True,
             engagement_required=case.service_needs_engagement,
         ),
+    )
+
+
+ANSWERS = {
+    outcome: DepositAnswer(
+        outcome=outcome,
+        detail="dit le portail",
+        flux_number="CPP42" if outcome is DepositOutcome.ACCEPTED else "",
+        http_status=418,
+        raw="{}",
+        retry_after=120 if outcome is DepositOutcome.THROTTLED else None,
+    )
+    for outcome in DepositOutcome
+}
+"""What the portal may answer to a deposit, one of each."""
+
+
+def report(
+    state: FluxState, raw_state: str, *texts: str, of: str = "", code: str = ""
+) -> IntegrationReport:
+    """What the portal says of a flux, with one error for each text: of that invoice, or of all."""
+    return IntegrationReport(
+        flux_number="",
+        state=state,
+        raw_state=raw_state,
+        errors=tuple(ReportError(text=text, invoice_number=of, code=code) for text in texts),
     )

@@ -8,22 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.offices import PARKED, YEAR, Desk, number, open_desk
+from tests.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.audit import EventTag
-from worker.billing_run import MemberResult
 from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
 from worker.demo import STORY
 from worker.document import Document, Unprintable
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
-from worker.holding import held, hold_back, let_go
-from worker.imports import ImportKind
 from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
 from worker.portals.memory import Mishap
 from worker.press import CheckedDocument
-from worker.storage import holds, invoices, records
+from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
 from worker.verification import verify_books
@@ -42,32 +39,10 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 @pytest.fixture(name="held_by_buyer")
 def _held_by_buyer(desk: Desk) -> Desk:
-    """Both invoices are integrated, and a day has passed."""
+    """Both invoices are integrated."""
     desk.deposit()
     desk.clock.advance(minutes=1)
-    desk.follow()
-    desk.clock.advance(days=1)
-    assert {i.status for i in desk.invoices()} == {S.INTEGRATED}
-    return desk
-
-
-def sound(desk: Desk) -> bool:
-    """Whether journal, books and archive agree."""
-    return verify_books(desk.office.store) == ()
-
-
-def let_one_go(desk: Desk) -> None:
-    """A person lets the first member be billed again."""
-    with desk.office.store.transaction() as session:
-        let_go(
-            session,
-            SIRET,
-            YEAR,
-            "corrigé",
-            actor=desk.office.actor,
-            at=desk.clock(),
-            deposits=True,
-        )
+    return in_the_buyers_hands(desk)
 
 
 def test_an_accepted_invoice_gets_a_transmitted_credit_note(held_by_buyer: Desk) -> None:
@@ -82,7 +57,7 @@ def test_an_accepted_invoice_gets_a_transmitted_credit_note(held_by_buyer: Desk)
     desk.clock.advance(minutes=1)
     desk.follow()
     assert desk.one(NOTE).status is S.INTEGRATED
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) -> None:
@@ -95,7 +70,7 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     note = desk.credit(ONE)
     assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
     assert desk.deposit() == []
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: Desk) -> None:
@@ -118,7 +93,7 @@ def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:
     note = desk.credit(ONE)
     assert note.is_internal
     assert [result.invoice.number for result in desk.deposit()] == [TWO]
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: Desk) -> None:
@@ -153,56 +128,6 @@ def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) 
     assert desk.credit(ONE).is_internal
 
 
-def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
-    """The next run holds the member back, and says what to type; only then is it billed anew."""
-    desk.credit(ONE)
-    outcome = next(o for o in desk.issue() if o.member.siret == SIRET)
-    assert outcome.result is MemberResult.PARKED
-    assert outcome.findings[0].code == "HELD"
-    assert f"la facture {ONE} a été annulée par l'avoir {NOTE}" in outcome.findings[0].message
-    assert f"chorus-worker unpark {SIRET} {YEAR}" in outcome.findings[0].remedy
-    let_one_go(desk)
-    again = next(o for o in desk.issue() if o.member.siret == SIRET)
-    assert (again.result, again.number) == (MemberResult.ISSUED, number(12))
-    assert sound(desk)
-
-
-def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -> None:
-    """Credit, unpark, import, run: the credit note bills nothing, and stops no import."""
-    before = desk.one(ONE).total
-    desk.credit(ONE)
-    let_one_go(desk)
-    (waiting,) = [i for i in desk.invoices() if i.siret == SIRET and i.status is S.PARKED]
-    assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
-    assert "unpark" not in todo(waiting, desk.clock())
-    with desk.office.store.reading() as session:
-        usage = next(iter(records.usage_of(session, SIRET, YEAR)))
-    desk.write(
-        ImportKind.USAGE,
-        "siret;service;palier;mois;utilisateurs",
-        f"{SIRET};{usage.service};{usage.tier or ''};{usage.month};{usage.users + 1}",
-    )
-    again = next(o for o in desk.issue() if o.member.siret == SIRET)
-    assert again.result is MemberResult.ISSUED
-    assert desk.one(again.number or "").total > before
-    assert sound(desk)
-
-
-def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buyer: Desk) -> None:
-    """Until then it holds the old invoice: a new one would make it pay twice."""
-    desk = held_by_buyer
-    desk.credit(ONE)
-    with pytest.raises(Refused, match="deux fois") as caught:
-        let_one_go(desk)
-    assert NOTE in caught.value.message
-    desk.deposit()
-    desk.clock.advance(minutes=1)
-    desk.follow()
-    assert desk.one(NOTE).status is S.INTEGRATED
-    let_one_go(desk)
-    assert any(o.number == number(12) for o in desk.issue())
-
-
 def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> None:
     """Sent again, it keeps what was asked for it; what is imported for the year is not touched."""
     desk = held_by_buyer
@@ -234,7 +159,7 @@ def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) 
     again = desk.credit(NOTE)
     assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
     assert (again.total, desk.one(NOTE).status) == (desk.one(ONE).total, S.CANCELLED)
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
@@ -252,13 +177,13 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     with pytest.raises(Refused, match="tout entier"):
         desk.credit(NOTE, quantities={"1": 1})
     with pytest.raises(Refused, match="deux fois"):
-        let_one_go(desk)
+        desk.let_go(SIRET)
 
     again = desk.credit(NOTE, engagement="JUSTE-1")
     assert (again.number, again.status, again.total) == ("AVOIR-2026-00002", S.ISSUED, first.total)
     assert (desk.one(NOTE).status, desk.one(ONE).status) == (S.CANCELLED, S.CANCELLED)
     assert desk.one(NOTE).signed_total == Money(0)
-    assert sound(desk)
+    assert desk.is_sound()
     with desk.office.store.reading() as session:
         content = invoices.content(session, again.id)
         (counting,) = invoices.credit_notes(session, desk.one(ONE).id)
@@ -272,9 +197,9 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
-    let_one_go(desk)
+    desk.let_go(SIRET)
     assert any(outcome.number == number(12) for outcome in desk.issue())
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
@@ -326,28 +251,6 @@ def test_a_credit_note_that_cannot_be_printed_is_called_so(held_by_buyer: Desk) 
     assert "membres" in finding.remedy
 
 
-def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) -> None:
-    """Nobody can bill 2026 in 2026: nothing may be left for a person to do."""
-    year = desk.clock().year
-    with desk.office.store.transaction() as session:
-        hold_back(session, SIRET, year, "litige", actor="a@b:1", at=desk.clock())
-    assert [i.status for i in desk.invoices() if i.year == year] == [S.PARKED]
-    with desk.office.store.transaction() as session:
-        let_go(session, SIRET, year, "réglé", actor="a@b:1", at=desk.clock(), deposits=True)
-    assert [i for i in desk.invoices() if i.year == year] == []
-    assert sound(desk)
-
-
-def test_a_hold_that_is_already_there_does_not_stop_a_credit_note(desk: Desk) -> None:
-    """However it came there, the invoice is cancelled and its member stays held."""
-    with desk.office.store.transaction() as session:
-        holds.place(session, SIRET, YEAR, "litige", desk.clock())
-    desk.credit(ONE)
-    assert desk.one(ONE).status is S.CANCELLED
-    with desk.office.store.reading() as session:
-        assert "litige" in held(session, SIRET, YEAR)[0].message
-
-
 def test_a_credit_note_is_listed_behind_its_invoice(held_by_buyer: Desk) -> None:
     """Whatever the prefixes: its number sorts before the invoice's, its place is after it."""
     held_by_buyer.credit(TWO)
@@ -371,7 +274,7 @@ def test_a_partial_credit_note_leaves_the_invoice_standing(held_by_buyer: Desk) 
     assert (rest.number, desk.one(ONE).status) == ("AVOIR-2026-00002", S.CANCELLED)
     with pytest.raises(Refused, match="déjà annulée"):
         desk.credit(ONE)
-    assert sound(desk)
+    assert desk.is_sound()
 
 
 def test_an_invoice_the_buyer_does_not_hold_is_cancelled_whole(desk: Desk) -> None:
@@ -466,33 +369,6 @@ def test_the_journal_says_who_credited_what_and_why(desk: Desk) -> None:
     assert set(issued[1]["documents"].values()) <= set(desk.archived())
     assert desk.events(EventTag.INVOICE_CANCELLED)[0][0] == ONE
     assert desk.events(EventTag.HOLD_PLACED)[0][0] == f"{SIRET}/{YEAR}"
-
-
-def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
-    """A held member is parked at once, whatever is imported; unheld, it is billed."""
-    store, third = desk.office.store, STORY[2].siret
-    with store.transaction() as session:
-        hold_back(session, third, YEAR, "litige", actor="a@b:1", at=desk.clock())
-    (parked,) = [i for i in desk.invoices() if i.siret == third]
-    assert parked.status is S.PARKED
-    assert "litige" in parked.findings[0].message
-    assert third not in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
-    with pytest.raises(Refused, match="déjà retenu"), store.transaction() as session:
-        hold_back(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
-    with store.transaction() as session:
-        let_go(session, third, YEAR, "réglé", actor="a@b:1", at=desk.clock(), deposits=True)
-    assert third in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
-    with pytest.raises(Refused, match="n'est pas retenu"), store.transaction() as session:
-        let_go(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock(), deposits=True)
-
-
-def test_an_issued_member_is_not_held_back_but_credited(desk: Desk) -> None:
-    """Holding comes too late once a number is spent: the command to type is given."""
-    with pytest.raises(Refused, match=ONE) as caught, desk.office.store.transaction() as session:
-        hold_back(session, SIRET, YEAR, "trop tard", actor="a@b:1", at=desk.clock())
-    assert f"credit {ONE}" in caught.value.remedy
-    with pytest.raises(WrongUse), desk.office.store.transaction() as session:
-        hold_back(session, "00000000000000", YEAR, "qui ?", actor="a@b:1", at=desk.clock())
 
 
 def test_a_credit_note_altered_in_the_database_is_seen(held_by_buyer: Desk) -> None:

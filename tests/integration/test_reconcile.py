@@ -192,9 +192,7 @@ def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
     desk.portal.amend = lambda found: replace(
         found, issue_date=found.issue_date and found.issue_date.replace(year=2025)
     )
-    for minutes in (15, 60, 240):
-        desk.clock.advance(minutes=minutes)
-        desk.reconcile()
+    desk.search_to_the_end()
     assert verdicts(desk) == ["absent"]
 
 
@@ -209,9 +207,7 @@ def test_the_same_number_of_another_seller_is_no_clash(
     """Our account may act for several bodies: uniqueness is by SIREN, and theirs is not ours."""
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = lambda found: replace(other_buyer(found), supplier=supplier)
-    for minutes in (15, 60, 240):
-        desk.clock.advance(minutes=minutes)
-        desk.reconcile()
+    desk.search_to_the_end()
     assert verdicts(desk) == [verdict]
 
 

@@ -194,7 +194,7 @@ def test_a_download_names_what_it_wants(
     answer = portal.post(GROUP, body)
     assert answer.status_code == status
     if status == 200:
-        assert answer.json() == {"codeRetour": 20000, "libelle": "GDP_MSG_11.008"}
+        assert answer.json() == {"codeRetour": 20000, "libelle": "SIMULE - Facture inconnue"}
 
 
 def test_a_download_has_a_limit(portal: Portal) -> None:

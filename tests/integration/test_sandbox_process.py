@@ -152,7 +152,10 @@ def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
         running.portal.call(SEARCH)
 
 
-@pytest.mark.parametrize("arguments", [["--directory", "/nulle/part.json"], ["--data", "/"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--directory", "/nulle/part.json"], ["--faults", "/nulle/part.json"], ["--data", "/"]],
+)
 def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> None:
     """A file that cannot be used gives code 2 and a sentence, without a trace."""
     command = [sys.executable, "-m", "worker.sandbox", "--port", "0"]
@@ -166,7 +169,10 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> No
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
-    assert arguments[1] in done.stderr
+    wrong, remedy = done.stderr.splitlines()
+    assert wrong.startswith("Erreur : ")
+    assert arguments[1] in wrong
+    assert remedy.startswith("À faire : ")
 
 
 def test_a_drop_leaves_the_flux_on_disk_whatever_dies_next(tmp_path: Path) -> None:

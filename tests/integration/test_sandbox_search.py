@@ -228,7 +228,7 @@ def test_a_buyer_that_reports_no_payment(portal: Portal) -> None:
 def test_an_unknown_invoice(portal: Portal, path: str) -> None:
     """An identifier never given out is a business refusal."""
     answer = portal.call(path, idFacture=1, nouveauStatut="MANDATEE")
-    assert answer == {"codeRetour": 20000, "libelle": "GDP_MSG_11.008"}
+    assert answer == {"codeRetour": 20000, "libelle": "SIMULE - Facture inconnue"}
 
 
 def test_a_history_has_pages(portal: Portal) -> None:

@@ -163,7 +163,7 @@ def test_the_recipient_must_be_able_to_receive(buyer: str, words: str) -> None:
         (dataset.MANY_SERVICES, "SRV218", "", None),
         (dataset.MANY_SERVICES, "SRV219", "", "inconnu"),
         (dataset.SERVICE, "SERVICE;DROP", "", "doit etre alphanumerique"),
-        (dataset.SERVICE, "S" * 101, "", "doit etre alphanumerique"),
+        (dataset.SERVICE, "S" * 101, "", "SIMULE - Code service (BT-10) de plus de 100"),
     ],
 )
 def test_service_and_engagement_follow_the_recipient(

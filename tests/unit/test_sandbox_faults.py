@@ -90,7 +90,7 @@ def test_kinds_of_a_plan() -> None:
         Fault(kind=FaultKind.DROP_AFTER),
         Fault(kind=FaultKind.SLOW_AFTER, seconds=2.5),
     )
-    for wrong in ("drop", "slow_after:", "slow_after:x"):
+    for wrong in ("drop", "slow_after:", "slow_after:x", "slow_after:-1", "slow_after:nan"):
         with pytest.raises(FaultError, match=wrong):
             read_kinds(f"drop_after,{wrong}")
 

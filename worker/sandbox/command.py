@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
             if pattern.fullmatch(message):
                 message = pattern.sub(text, message)
                 break
-        self.exit(_CANNOT_START, f"Erreur : {message}.\nÀ faire : {self.prog} --help\n")
+        self.exit(_cannot_start(f"{message}.", f"{self.prog} --help"))
 
 
 def main(arguments: Sequence[str], *, program: str) -> int:
@@ -70,15 +70,17 @@ def main(arguments: Sequence[str], *, program: str) -> int:
     try:
         serve(options)
     except (DirectoryError, FaultError, LedgerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return _CANNOT_START
+        remedy = f"corrigez ce fichier ou indiquez-en un autre ; voyez {program} --help"
+        return _cannot_start(str(error), remedy)
     except OSError as error:
-        sys.stderr.write(
-            f"Impossible d'écouter sur le port {options.port} : {error.strerror}.\n"
-            "Choisissez un autre port avec --port.\n"
-        )
-        return _CANNOT_START
+        said = f"impossible d'écouter sur le port {options.port} : {error.strerror}."
+        return _cannot_start(said, "choisissez un autre port avec --port.")
     return 0
+
+
+def _cannot_start(said: str, remedy: str) -> int:
+    sys.stderr.write(f"Erreur : {said}\nÀ faire : {remedy}\n")
+    return _CANNOT_START
 
 
 def _parser(program: str) -> argparse.ArgumentParser:

@@ -145,12 +145,20 @@ def _buyer(
         yield from _routing(invoice, buyer, seller, day)
 
 
+def _unreadable_service(invoice: Read) -> str:
+    if len(invoice.service) > _LONGEST_SERVICE:
+        return f"SIMULE - Code service (BT-10) de plus de {_LONGEST_SERVICE} caracteres"
+    if not _SERVICE.fullmatch(invoice.service):
+        return f"Le champ ({invoice.tags['service']}) doit etre alphanumerique"
+    return ""
+
+
 def _routing(invoice: Read, buyer: Structure, seller: Structure | None, day: date) -> Iterator[str]:
     """Service and engagement, structure first, then the service that is named (§6.1)."""
     service = buyer.service(invoice.service)
     if invoice.service:
-        if len(invoice.service) > _LONGEST_SERVICE or not _SERVICE.fullmatch(invoice.service):
-            yield f"Le champ ({invoice.tags['service']}) doit etre alphanumerique"
+        if unreadable := _unreadable_service(invoice):
+            yield unreadable
         elif service is None or not service.is_usable_on(day):
             yield "SIMULE - Code service (BT-10) inconnu ou inactif"
         elif service.code == PUBLIC_ONLY_SERVICE and (seller is None or not seller.public):

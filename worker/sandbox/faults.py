@@ -184,15 +184,18 @@ def read_kinds(text: str) -> tuple[Fault, ...]:
     """The faults of a plan: ``drop_after,slow_after:2``, each with its seconds if any.
 
     Raises:
-        FaultError: unknown kind, or seconds that are none.
+        FaultError: unknown kind, or seconds that are none or out of bounds.
     """
     faults = []
     for item in filter(None, (item.strip() for item in text.split(","))):
         kind, colon, seconds = item.partition(":")
         try:
-            faults.append(Fault(kind=FaultKind(kind), seconds=float(seconds) if colon else None))
+            fault = Fault(kind=FaultKind(kind), seconds=float(seconds) if colon else None)
         except ValueError as error:
             raise FaultError(f"« {item} » : panne inconnue, ou durée illisible.") from error
+        if fault.seconds is not None and not 0 <= fault.seconds <= _MOST:
+            raise FaultError(f"« {item} » : la durée doit aller de 0 à {_MOST} secondes.")
+        faults.append(fault)
     return tuple(faults)
 
 

@@ -171,7 +171,7 @@ def _give_token(request: Request, desk: Desk, ledger: Ledger) -> Reply:
     known_secret = _same("".join(form.get("client_secret", [])), credentials.client_secret)
     if not (known_id and known_secret):
         # Unknown identifier and wrong secret answer byte for byte the same.
-        description = "The client identity is unknown or its secret is wrong"
+        description = "SIMULE - Unknown client, or wrong secret"
         _turn(400, body={"error": "invalid_client", "error_description": description})
     token = secrets.token_urlsafe(_TOKEN_LENGTH)[:_TOKEN_LENGTH]
     lifetime = desk.options.token_lifetime

@@ -122,16 +122,17 @@ def history(call: Call) -> dict[str, object]:
     )
 
 
-def known_invoice(call: Call, invoice_id: int) -> InvoiceRecord:
+def known_invoice(
+    call: Call, invoice_id: int, said: str = "SIMULE - Facture inconnue"
+) -> InvoiceRecord:
     """The invoice of an identifier, once the portal's index holds it.
 
     Raises:
-        Refusal: there is none. The code is that of ``completer`` (§4.2); what the other services
-            answer is not recorded.
+        Refusal: there is none; ``completer`` alone has a recorded text for it (§4.2).
     """
     invoice = call.ledger.invoices.identified(invoice_id)
     if invoice is None or invoice.indexed_at > call.now:
-        raise Refusal(20000, "GDP_MSG_11.008")
+        raise Refusal(20000, said)
     return invoice
 
 

@@ -35,6 +35,7 @@ _FILTERS = frozenset(
         "rejetTraite",
     )
 )
+_BUYER_FILTERS = frozenset(("idDestinataire",))
 _TREAT_FILTERS = frozenset(
     (
         "idStructure",
@@ -143,7 +144,10 @@ def _siret(call: Call, structure_id: int | None) -> str | None:
 
 def _read_filter(call: Call) -> InvoiceFilter:
     body = call.body
-    recipients = [block.integer("idDestinataire") for block in body.blocks("listeDestinataire")]
+    buyers = body.blocks("listeDestinataire")
+    for buyer in buyers:
+        _refuse_unknown(buyer, _BUYER_FILTERS)
+    recipients = [buyer.integer("idDestinataire") for buyer in buyers]
     structures = [call.directory.by_id(item) for item in recipients if item is not None]
     return InvoiceFilter(
         flux_number=body.text("numeroFluxDepot"),
@@ -169,7 +173,7 @@ def _moment(body: Body, name: str, read: Callable[[str], _Moment]) -> _Moment | 
     text = body.text(name)
     try:
         return None if text is None else read(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise MalformedBody(name) from error
 
 

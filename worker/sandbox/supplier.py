@@ -7,6 +7,7 @@ from worker.sandbox.invoices import known_invoice
 from worker.sandbox.records import Attachment
 
 _DONE = "GCU_MSG_01_000"
+_NO_SUCH_INVOICE = "GDP_MSG_11.008"
 _LONGEST_COMMENT = 2000
 _LONGEST_DESIGNATION = 100
 
@@ -17,7 +18,7 @@ def complete(call: Call) -> dict[str, object]:
     comment = call.body.text("commentaire") or ""
     blocks = call.body.blocks("pieceJointeComplementaire")
     with call.ledger.transaction():
-        invoice = known_invoice(call, identifier)
+        invoice = known_invoice(call, identifier, said=_NO_SUCH_INVOICE)
         if invoice.status != "SUSPENDUE":
             raise Refusal(20002, "GDP_MSG_11.033")
         if len(comment) > _LONGEST_COMMENT:

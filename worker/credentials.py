@@ -62,8 +62,19 @@ def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
         if variable in os.environ:
             value, origin = os.environ[variable], f"variable {variable}"
         if value.strip():
-            found[name] = (value.strip(), origin)
+            found[name] = (_readable(value.strip(), name, origin), origin)
     return found
+
+
+def _readable(value: str, name: str, origin: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"Le secret {name} ({origin}) n'est pas en UTF-8.",
+            "Donnez-le dans un terminal réglé en UTF-8, ou par le fichier de secrets.",
+        ) from error
+    return value
 
 
 def _credential(path: Path) -> str:

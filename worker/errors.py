@@ -60,9 +60,16 @@ class SellerUnfit(WrongUse):
 
 
 class PortalDown(WorkerError):
-    """The portal could not be reached or asked to wait; nothing is lost, try later."""
+    """The portal could not be reached or asked to wait; nothing is lost, try later.
+
+    ``wait``: seconds during which it asked to be left alone; 0 when it did not say.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, remedy: str = "", *, wait: float = 0) -> None:
+        super().__init__(message, remedy)
+        self.wait = wait
 
 
 class PortalAnswerError(PortalDown):

@@ -21,7 +21,7 @@ from worker import news
 from worker.audit import EventTag
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
-from worker.errors import PortalAccessRefused, WorkerError, WrongUse
+from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
 from worker.lifecycle import ON_THEIR_WAY, InvoiceStatus
 from worker.money import count
 from worker.period import paris_day
@@ -31,7 +31,8 @@ from worker.todo import needs_person
 
 _log = structlog.get_logger()
 REST = timedelta(hours=12)
-"""How long the portal is left alone after it refused our credentials; a restart tries at once."""
+"""How long the portal is left alone after it refused our credentials, and at most when it asks for
+it; a restart tries at once."""
 
 
 def serve(office: Office, *, once: bool = False) -> None:
@@ -70,7 +71,7 @@ def serve(office: Office, *, once: bool = False) -> None:
 
 
 class Heart:
-    """The heartbeats of a process, and the rest it takes when the portal refuses us."""
+    """The heartbeats of a process, and the rest it takes when the portal refuses us or asks so."""
 
     def __init__(self, office: Office, stop: Callable[[], bool]) -> None:
         self._office = office
@@ -84,9 +85,15 @@ class Heart:
         if self._resting_until is not None and now < self._resting_until <= now + REST:
             tell_systemd("WATCHDOG=1")
             return
-        if isinstance(beat(self._office, self._stop), PortalAccessRefused):
-            # Insisting with a wrong password may lock the technical account.
-            self._resting_until = now + REST
+        match beat(self._office, self._stop):
+            case PortalAccessRefused():
+                # Insisting with a wrong password may lock the technical account.
+                rest = REST
+            case PortalDown(wait=wait):
+                rest = min(timedelta(seconds=wait), REST)
+            case _:
+                return
+        self._resting_until = self._office.clock() + rest
 
 
 def beat(office: Office, stop: Callable[[], bool]) -> WorkerError | None:

@@ -73,7 +73,10 @@ def running(data: Path) -> Iterator[Sandbox]:
 
 
 def choruspro(
-    url: str, sleep: Callable[[float], None] = time.sleep, **changes: object
+    url: str,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    **changes: object,
 ) -> ChorusPro:
     """The client, with the sandbox's public credentials or some of them replaced."""
     values: dict[str, object] = {
@@ -86,4 +89,4 @@ def choruspro(
         "requests_per_second": 1000,
     }
     made = ChorusProSettings(**{**values, **changes})  # type: ignore[arg-type] # mixed
-    return ChorusPro(made, sleep=sleep)
+    return ChorusPro(made, sleep=sleep, monotonic=monotonic)

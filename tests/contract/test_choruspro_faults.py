@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.contract.sandbox import Sandbox, choruspro
+from tests.portal_client import StillClock
 from tests.portal_documents import cii
 from worker.document import DocumentKind
 from worker.errors import PortalAnswerError, PortalDown
@@ -29,21 +30,26 @@ FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A sandbox, a client that never really sleeps, and the waits it was asked for."""
+    """A sandbox, and a client that never really sleeps."""
 
     sandbox: Sandbox
     portal: ChorusPro
-    waits: list[float]
+    clock: StillClock
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds it slept, each time."""
+        return self.clock.slept
 
 
 @pytest.fixture
 def bench(sandbox: Sandbox) -> Iterator[Bench]:
     """A client that holds a proven token; in the end every armed fault must have happened."""
-    waits: list[float] = []
-    portal = choruspro(sandbox.url, sleep=waits.append)
+    clock = StillClock()
+    portal = choruspro(sandbox.url, sleep=clock.sleep, monotonic=clock.monotonic)
     portal.sign_in()
-    waits.clear()
-    yield Bench(sandbox=sandbox, portal=portal, waits=waits)
+    clock.slept.clear()
+    yield Bench(sandbox=sandbox, portal=portal, clock=clock)
     portal.close()
     assert sandbox.waiting_faults() == []
 
@@ -100,7 +106,23 @@ def test_deposit_is_sent_once_and_judged_by_what_is_proven(
     answer, number = deposited(bench.portal)
     assert answer.outcome is outcome
     assert bench.sandbox.recorded() - before == recorded
-    assert len(bench.portal.search(invoice_number=number)) == recorded
+    another = choruspro(bench.sandbox.url)
+    assert len(another.search(invoice_number=number)) == recorded
+    another.close()
+
+
+def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) -> None:
+    """After a deposit answered « later », neither a read nor another deposit leaves too early."""
+    before = bench.sandbox.recorded()
+    bench.sandbox.arm("too_many_requests", "deposer/flux", seconds=300)
+    assert deposited(bench.portal)[0].retry_after == 300
+    with pytest.raises(PortalDown, match="demande d'attendre") as caught:
+        bench.portal.search(invoice_number="F-1")
+    assert caught.value.wait == pytest.approx(300)
+    assert deposited(bench.portal)[0].outcome is DepositOutcome.NOT_SENT
+    assert bench.sandbox.recorded() == before
+    bench.clock.sleep(300)
+    assert deposited(bench.portal)[0].outcome is DepositOutcome.ACCEPTED
 
 
 def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:

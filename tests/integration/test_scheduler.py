@@ -16,6 +16,7 @@ from threading import Condition, Thread
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
+from tests.scripted_server import reply, serving
 from worker.audit import EventTag
 from worker.bootstrap import open_office
 from worker.campaign import run_year
@@ -290,6 +291,21 @@ def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
     systemd.close()
     asked, rested = ["WATCHDOG=1", "STATUS=PISTE refuse"], ["WATCHDOG=1"]
     assert [said[:19] for said in systemd.said] == [*asked, *rested, *asked, *asked]
+
+
+@pytest.mark.parametrize("asked,hours", [(3600, 1), (86_400, 12)])
+def test_a_heart_rests_as_long_as_the_portal_asks_for(desk: Desk, asked: int, hours: int) -> None:
+    """Not a call before the hour it named, half a day at most; then it beats again."""
+    step = reply(b"", 429, f"Retry-After: {asked}\r\n")
+    with serving(step, step) as server:
+        where = f'environment = "local"\nlocal_url = "{server.url}"'
+        heart = Heart(configured(desk, 'environment = "local"', where).office, never)
+        calls = []
+        for minutes in (0, hours * 60 - 1, 1):
+            desk.clock.advance(minutes=minutes)
+            heart.beat()
+            calls.append(len(server.requests))
+    assert calls == [1, 1, 2]
 
 
 @pytest.mark.parametrize("moment", ["READY=1", "STATUS="])

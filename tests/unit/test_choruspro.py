@@ -15,6 +15,7 @@ from tests.portal_client import (
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import FluxState
 from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro_patience import ATTEMPTS
 
 HEALTH = f"{ROOT}/cpro/transverses/v1/health-check"
 REPORT = f"{ROOT}/cpro/transverses/v1/consulterCRDetaille"
@@ -95,6 +96,30 @@ def test_health_check_that_answers_something_else_is_not_a_success(
     api.get(HEALTH, status=404)
     with pytest.raises(PortalAnswerError, match="404"):
         portal.sign_in()
+
+
+@pytest.mark.parametrize("page", [b"<html>Maintenance en cours</html>", b"", b"[]"])
+def test_page_in_front_of_the_api_is_not_a_success(
+    api: responses.RequestsMock, portal: ChorusPro, page: bytes
+) -> None:
+    """An HTTP 200 that the API did not write proves no credentials: no deposit may follow."""
+    api.get(HEALTH, body=page)
+    with pytest.raises(PortalAnswerError, match="illisible"):
+        portal.sign_in()
+
+
+def test_operation_that_fails_on_a_record_is_not_a_portal_that_is_away(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """Asked again within bounds, then put down to that record: the others are asked about."""
+    api.post(SEARCH, status=500)
+    api.post(HISTORY, status=502)
+    with pytest.raises(PortalAnswerError, match=r"rechercher/fournisseur \(HTTP 500\)"):
+        portal.search(invoice_number="FAC-1")
+    assert len(sent(api, SEARCH)) == ATTEMPTS
+    with pytest.raises(PortalDown) as caught:
+        portal.history(7)
+    assert not isinstance(caught.value, PortalAnswerError)
 
 
 def test_health_check_that_says_it_is_ill_is_not_a_success(

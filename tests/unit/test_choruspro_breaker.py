@@ -55,7 +55,7 @@ def let_through(guarded: Breaker, outcome: Outcome) -> bool:
     return bool(made)
 
 
-@pytest.mark.parametrize("trouble", [LOST, busy(1), HttpAnswer(status=503, headers={}, body=b"")])
+@pytest.mark.parametrize("trouble", [LOST, busy(0), HttpAnswer(status=503, headers={}, body=b"")])
 def test_opens_after_several_answers_in_a_row_that_lead_nowhere(trouble: Outcome) -> None:
     """Lost answers, server errors and throttling count; the next call is not made."""
     guarded = breaker(StillClock())
@@ -64,6 +64,30 @@ def test_opens_after_several_answers_in_a_row_that_lead_nowhere(trouble: Outcome
         False,
         False,
     ]
+
+
+@given(st.integers(1, 3600), st.floats(0, 3600, allow_nan=False))
+def test_no_call_is_made_before_the_server_wants_one(asked: int, later: float) -> None:
+    """However short the wait it asked for, and whoever heard it; the person knows how long."""
+    clock = StillClock(now=0)
+    guarded = breaker(clock)
+    guarded.heed(busy(asked))
+    clock.now = later
+    assert let_through(guarded, FINE) is (later >= asked)
+    if later < asked:
+        with pytest.raises(PortalDown, match="demande d'attendre") as caught:
+            guarded.obey()
+        assert caught.value.wait == pytest.approx(asked - later)
+        clock.now = asked
+    guarded.obey()
+
+
+def test_only_who_is_busy_is_waited_for() -> None:
+    """A header on an answer that worked, or that refused, asks for nothing."""
+    guarded = breaker(StillClock())
+    for status in (200, 403):
+        guarded.heed(HttpAnswer(status=status, headers={"Retry-After": "60"}, body=b""))
+        guarded.obey()
 
 
 @pytest.mark.parametrize("answer", [FINE, REFUSED, FAILED])

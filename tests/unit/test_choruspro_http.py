@@ -107,6 +107,24 @@ def test_redirect_is_an_answer_and_is_not_followed(transport: Transport) -> None
     assert outcome.status == 307
 
 
+@pytest.mark.parametrize("target", ["http://[nonsense", "/d\xe9p\xf4t", ""])
+def test_nonsense_in_a_redirect_breaks_nothing(transport: Transport, target: str) -> None:
+    """Whatever its address, it is an answer like any other."""
+    step = reply(b"page", 302, f"Location: {target}\r\n")
+    with serving(step) as server:
+        outcome = transport.attempt_alone(post(server.url))
+    assert isinstance(outcome, HttpAnswer)
+    assert (outcome.status, outcome.body) == (302, b"page")
+
+
+def test_body_of_a_redirect_is_bounded_too(transport: Transport) -> None:
+    """What nobody asked for is not read without end."""
+    step = reply(b"x" * (MOST_BYTES + 1), 302, "Location: /elsewhere\r\n")
+    with serving(step) as server:
+        outcome = transport.attempt_alone(post(server.url))
+    assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
+
+
 def test_netrc_does_not_replace_our_authorisation(
     transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -142,6 +160,8 @@ def test_reads_share_a_connection_and_a_deposit_never_does(transport: Transport)
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "9" * 50}, 86_400),
+        ({"Retry-After": "Mon, 01 Jan 2026 00:00:00 +99999999999999999"}, None),
+        ({"Retry-After": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
         (
             {

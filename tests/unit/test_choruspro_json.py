@@ -40,6 +40,7 @@ def test_no_body_breaks_the_reader(body: bytes) -> None:
         b'{"a": 1',
         b'{"a": 1} {}',
         b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": 1e9999999999999999999}',
         b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "{'a': 'é'}".encode("latin-1"),
         b"<html></html>",
@@ -157,7 +158,8 @@ def test_instants_are_utc_and_default_to_paris() -> None:
     )
     assert read.instant({"f": "2018-04-19 11:09"}, "f") == datetime(2018, 4, 19, 9, 9, tzinfo=UTC)
     assert read.instant({"f": "2018-01-19 11:09"}, "f") == datetime(2018, 1, 19, 10, 9, tzinfo=UTC)
-    assert read.instant({"f": "0001-01-01T00:00:00"}, "f") is None
+    for edge in ("0001-01-01T00:00:00", "9999-12-31T23:59:59Z", "9999-12-31T23:30:00-01:00"):
+        assert read.instant({"f": edge}, "f") is None
 
 
 def test_text_cannot_command_a_terminal() -> None:

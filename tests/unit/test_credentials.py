@@ -133,6 +133,17 @@ def test_a_missing_or_unreadable_file_is_said(configuration: Configuration) -> N
         load_secrets(configuration)
 
 
+def test_a_secret_that_is_no_utf_8_is_said(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed in another encoding, it would break the first call: its name is told, no byte of it."""
+    _file(configuration)
+    monkeypatch.setenv("CHORUS_WORKER_TECHNICAL_PASSWORD", "mot-de-pass\udce9")
+    with pytest.raises(ConfigurationError, match="technical_password") as caught:
+        load_secrets(configuration)
+    assert "mot-de-pass" not in f"{caught.value.message} {caught.value.remedy}"
+
+
 def test_an_unreadable_credential_is_said(
     configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,9 @@
-"""Leaves a server alone for a while after it led nowhere too often, or asked for a long wait.
+"""Leaves a server alone for a while after it led nowhere too often, or asked for it.
 
-For reads (and for tokens): each of them is repeated, and a campaign makes hundreds, so that a
-portal that is down would be knocked at for hours. Deposits are not repeated and keep their own
-rule (deposit.BREAKER).
+The circuit is for reads (and for tokens): each of them is repeated, and a campaign makes
+hundreds, so that a portal that is down would be knocked at for hours. Deposits are not repeated
+and keep their own rule (deposit.BREAKER). A wait that the server asked for (``Retry-After``)
+holds for both.
 
 A plain 500 does not count: it is an operation that failed, on one record perhaps, and must not
 close the others. A portal that is down does not answer, or 502, 503, 504.
@@ -15,20 +16,24 @@ from threading import Lock
 from worker.errors import PortalDown
 from worker.portals.choruspro_http import HttpAnswer
 from worker.portals.choruspro_json import PARIS
-from worker.portals.choruspro_patience import ATTEMPTS, DEADLINE, asked_to_wait
-from worker.portals.choruspro_verdict import Outcome, may_pass
+from worker.portals.choruspro_patience import ATTEMPTS, asked_to_wait
+from worker.portals.choruspro_verdict import FAILED, Outcome, may_pass
 
 IN_VAIN = 2 * ATTEMPTS
 """Answers in a row that open the circuit: two reads, each repeated to the end."""
 PAUSE = 60.0
-"""Seconds without a call, unless the server asked for more."""
+"""Seconds without a call."""
+_RESUMES = (
+    "Rien n'est perdu : relancez la commande après cette heure, elle reprendra où elle en est."
+)
 
 
 class Breaker:
     """Guards the calls to one server. Safe between threads.
 
     Closed, calls go through. Open, they fail at once. After the pause one call is let through:
-    its answer closes the circuit, or opens it for another pause.
+    its answer closes the circuit, or opens it for another pause. Whatever the circuit, no call is
+    made before the instant that the server named.
     """
 
     def __init__(
@@ -41,7 +46,24 @@ class Breaker:
         self._in_vain = 0
         self._since: datetime | None = None
         self._open_until: float | None = None
+        self._not_before = 0.0
         self._trying = False
+
+    def heed(self, outcome: Outcome) -> None:
+        """Remember how long the server asks to be left alone, if it does."""
+        if _leads_nowhere(outcome) and (asked := asked_to_wait(outcome)):
+            with self._lock:
+                self._not_before = max(self._not_before, self._monotonic() + asked)
+
+    def obey(self) -> None:
+        """Nothing, once the server is ready for us.
+
+        Raises:
+            PortalDown: it asked to be left alone for longer.
+        """
+        with self._lock:
+            if (left := self._not_before - self._monotonic()) > 0:
+                raise self._asked_for(left)
 
     def guard(self, attempt: Callable[[], Outcome]) -> Outcome:
         """The outcome of the attempt.
@@ -49,6 +71,7 @@ class Breaker:
         Raises:
             PortalDown: the circuit is open; no attempt was made.
         """
+        self.obey()
         trial = self._enter()
         try:
             outcome = attempt()
@@ -56,6 +79,7 @@ class Breaker:
             self._end_trial(trial=trial)
             raise
         self._learn(outcome, trial=trial)
+        self.heed(outcome)
         return outcome
 
     def _enter(self) -> bool:
@@ -81,9 +105,16 @@ class Breaker:
                 return
             self._in_vain += 1
             self._since = self._since or self._clock()
-            asked = asked_to_wait(outcome) or 0
-            if self._open_until is not None or self._in_vain >= IN_VAIN or asked > DEADLINE:
-                self._open_until = self._monotonic() + max(PAUSE, asked)
+            if self._open_until is not None or self._in_vain >= IN_VAIN:
+                self._open_until = self._monotonic() + PAUSE
+
+    def _asked_for(self, left: float) -> PortalDown:
+        until = self._clock() + timedelta(seconds=left)
+        return PortalDown(
+            f"{self._server} demande d'attendre : aucun appel avant le {_moment(until)}.",
+            _RESUMES,
+            wait=left,
+        )
 
     def _left_alone(self, left: float) -> PortalDown:
         now = self._clock()
@@ -91,13 +122,12 @@ class Breaker:
         return PortalDown(
             f"{self._server} ne répond plus depuis le {_moment(since)} : "
             f"aucun appel avant le {_moment(until)}.",
-            "Rien n'est perdu : relancez la commande après cette heure, elle reprendra où elle en "
-            "est.",
+            _RESUMES,
         )
 
 
 def _leads_nowhere(outcome: Outcome) -> bool:
-    failed = isinstance(outcome, HttpAnswer) and outcome.status == 500
+    failed = isinstance(outcome, HttpAnswer) and outcome.status == FAILED
     return may_pass(outcome) and not failed
 
 

@@ -112,9 +112,20 @@ class _Adapter(HTTPAdapter):
         conn.ca_certs = conn.ca_cert_dir = None
 
 
+class _Session(requests.Session):
+    """A session that does not look where a redirection leads.
+
+    Told not to follow, requests still reads its body whole, without bound, and decodes its
+    address, which may be nonsense.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the library's signature
+        return None
+
+
 def new_session() -> requests.Session:
     """A session of its own, with connections of its own."""
-    session = requests.Session()
+    session = _Session()
     session.mount("https://", _Adapter())
     session.mount("http://", _Adapter())
     session.headers["User-Agent"] = "chorus-worker"

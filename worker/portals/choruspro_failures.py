@@ -4,7 +4,7 @@ from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, Wo
 from worker.money import count
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
 from worker.portals.choruspro_json import JsonObject, integer
-from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, describe
+from worker.portals.choruspro_verdict import FAILED, Judgement, Outcome, Verdict, describe
 
 _IN_VAIN = "Recommencer ne servirait à rien : voyez sur le portail, et signalez ce message."
 
@@ -59,6 +59,16 @@ def down(outcome: Outcome) -> PortalDown:
         f"Chorus Pro ne répond pas : {what}.",
         "Rien n'est perdu : réessayez plus tard. Si cela dure, consultez l'état du service "
         "sur le portail, ou vérifiez l'accès au réseau et le serveur mandataire (proxy).",
+        wait=(outcome.retry_after or 0) if isinstance(outcome, HttpAnswer) else 0,
+    )
+
+
+def failed(route: str) -> PortalAnswerError:
+    """The error for a read that fails each time: it may be this record's fault alone."""
+    return PortalAnswerError(
+        f"Chorus Pro échoue à répondre à {route} (HTTP {FAILED}).",
+        "Rien n'est perdu : la demande sera refaite plus tard. Si cela dure, signalez-le au "
+        "support de Chorus Pro.",
     )
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
 from worker.portals.choruspro_breaker import Breaker
-from worker.portals.choruspro_failures import failure
+from worker.portals.choruspro_failures import failed, failure
 from worker.portals.choruspro_http import (
     MOST_BYTES,
     HttpAnswer,
@@ -28,7 +28,14 @@ from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_patience import persist
 from worker.portals.choruspro_settings import ChorusProSettings
 from worker.portals.choruspro_token import PisteToken
-from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, judged, refuses_token
+from worker.portals.choruspro_verdict import (
+    FAILED,
+    Judgement,
+    Outcome,
+    Verdict,
+    judged,
+    refuses_token,
+)
 from worker.portals.pacing import paced
 
 HEALTH = "/cpro/transverses/v1/health-check"
@@ -96,10 +103,14 @@ class Gateway:
             if self._token.get() == self._proven:
                 return
             answer, judgement, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
-            health = integer(judgement.content or {}, "statusCodeValue") or answer.status
-            if answer.status != 200 or health != 200:
+            if judgement.content is None:
+                # A page of maintenance, or of whoever stands in front of the API.
+                said = "une page illisible"
+            else:
+                said = str(integer(judgement.content, "statusCodeValue") or answer.status)
+            if (said, answer.status) != ("200", 200):
                 raise PortalAnswerError(
-                    f"Le contrôle d'accès de Chorus Pro répond {health} (HTTP {answer.status}).",
+                    f"Le contrôle d'accès de Chorus Pro répond {said} (HTTP {answer.status}).",
                     "Vérifiez api_url ; si l'adresse est bonne, réessayez plus tard.",
                 )
             self._proven = token
@@ -127,14 +138,17 @@ class Gateway:
         was revoked, so one more attempt is made with a new token. A second 401 is final.
 
         Raises:
-            PortalDown, PortalAccessRefused: without a token nothing was sent.
+            PortalDown, PortalAccessRefused: without a token, or while the server asked to be left
+                alone, nothing was sent.
         """
+        self._breaker.obey()
         body = self._body(route, fields)
         token = self._token.get()
         outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
         if refuses_token(outcome):
             token = self._renewed(token)
             outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
+        self._breaker.heed(outcome)
         return outcome
 
     def _answered(
@@ -147,6 +161,8 @@ class Gateway:
         said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
         if judgement.verdict is Verdict.DONE or (may_refuse and said_no):
             return content
+        if answer.status == FAILED:
+            raise failed(route)
         raise failure(route, answer, judgement)
 
     def _knock(

@@ -55,7 +55,7 @@ class HttpAnswer:
         try:
             until = parsedate_to_datetime(asked)
             wait = until - parsedate_to_datetime(self.headers.get("Date", ""))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
         return min(max(int(wait.total_seconds()), 0), _LONGEST_WAIT)
 
@@ -80,6 +80,8 @@ class HttpRequest:
     Attributes:
         route: names the operation in logs.
         most_bytes: bound of the answer; its body may take one read timeout per ``MOST_BYTES``.
+            The time of its headers is bounded line by line only: who drips them holds us longer
+            than a call should last, and what then comes late decides nothing (deposit.py).
     """
 
     method: Literal["GET", "POST"]

@@ -29,8 +29,8 @@ def read_object(body: bytes) -> JsonObject | None:
     """The JSON object of an answer, or None when the body is not exactly one."""
     try:
         value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        # Not UTF-8, not JSON, NaN, an integer of thousands of digits, or nested without end.
+    except (ValueError, RecursionError, InvalidOperation):
+        # Not UTF-8, not JSON, NaN, an endless integer or exponent, or nested without end.
         return None
     return value if isinstance(value, dict) else None
 
@@ -155,6 +155,7 @@ def instant(record: JsonObject, field: str) -> datetime | None:
     """An instant in UTC; a time without offset is Paris time. None when it cannot be read."""
     try:
         moment = datetime.fromisoformat(text(record, field))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).astimezone(UTC)
+        # In Paris too: the last hours of the year 9999 have no day there.
+        return moment.replace(tzinfo=moment.tzinfo or PARIS).astimezone(PARIS).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

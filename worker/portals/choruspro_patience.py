@@ -10,7 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_expo
 
 from worker.portals.choruspro_failures import down
 from worker.portals.choruspro_http import HttpAnswer
-from worker.portals.choruspro_verdict import Outcome, may_pass
+from worker.portals.choruspro_verdict import FAILED, Outcome, may_pass
 
 ATTEMPTS = 5
 DEADLINE = 120.0
@@ -25,8 +25,10 @@ def persist(
 ) -> HttpAnswer:
     """Repeat a read until it gets an answer that repeating would not change.
 
+    An operation that fails (HTTP 500) to the last attempt is such an answer: the others may work.
+
     Raises:
-        PortalDown: no answer, a server error or a request to slow down, to the last attempt.
+        PortalDown: no answer, a server that is away or a request to slow down, to the last attempt.
     """
     deadline = monotonic() + DEADLINE
     backoff = wait_random_exponential(multiplier=0.5, max=20)
@@ -46,7 +48,7 @@ def persist(
         retry=retry_if_result(may_pass),
         retry_error_callback=_last,
     )(attempt)
-    if isinstance(outcome, HttpAnswer) and not may_pass(outcome):
+    if isinstance(outcome, HttpAnswer) and (not may_pass(outcome) or outcome.status == FAILED):
         return outcome
     raise down(outcome)
 

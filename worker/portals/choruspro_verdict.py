@@ -37,6 +37,8 @@ from worker.portals.choruspro_json import JsonObject, integer, read_object, text
 
 Outcome: TypeAlias = HttpAnswer | NoAnswer
 
+FAILED = 500
+"""An operation that failed, on one record perhaps; a server that is away answers 502, 503, 504."""
 _LONGEST_LABEL = 300
 
 

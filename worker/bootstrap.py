@@ -39,8 +39,9 @@ from worker.portals.choruspro_settings import (
     Secret,
 )
 from worker.press import Press, draw_up
-from worker.reconcile import Reconciler, copy_at
+from worker.reconcile import Reconciler, copy_at, is_alive
 from worker.settings import Environment, PortalSettings, Syndicat
+from worker.storage.deposits import Attempt
 from worker.validation.official import verify_artefacts
 from worker.validation.service import ValidationService
 
@@ -101,6 +102,7 @@ class Office(Books):
             grid_texts=texts,
             directory=check,
             at_portal=no_copy if portal is None else partial(copy_at, portal),
+            is_alive=no_file if portal is None else partial(is_alive, portal),
             press=press,
             drawer=drawer,
         )
@@ -284,6 +286,11 @@ def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
 
 def no_copy(_invoice: TrackedInvoice) -> None:
     """On the Hélios channel nothing of ours is at the portal by our doing."""
+
+
+def no_file(_invoice: TrackedInvoice, _attempt: Attempt) -> bool:
+    """On the Hélios channel no file of ours waits at the portal."""
+    return False
 
 
 def _contact_point(syndicat: Syndicat) -> ContactPoint | None:

@@ -26,7 +26,7 @@ from worker.members import BillingReferences
 from worker.news import Newsroom, ask_history
 from worker.period import paris_day
 from worker.portals import BuyerStatus
-from worker.storage import invoices, journal
+from worker.storage import deposits, invoices, journal
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -52,6 +52,8 @@ class Request:
         quantities: units to credit by line identifier; None for all that is left.
         service_code: when the one of the invoice is no longer good; None to keep it.
         engagement: same.
+        internal: of a credit note whose deposit is refused, and whose buyer can receive none any
+            more (its structure is closed): it is kept in our books.
     """
 
     number: str
@@ -59,6 +61,7 @@ class Request:
     quantities: Mapping[str, int] | None = None
     service_code: str | None = None
     engagement: str | None = None
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             else _first(session, asked, request, deposits=deposits)
         )
     if drafted.internal:
-        _refuse_if_received(issuer, drafted.invoice)
+        _refuse_if_received(issuer, drafted.replaces or drafted.invoice)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -197,24 +200,43 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
         return invoices.by_id(session, note_id)
 
 
-def _refuse_if_received(issuer: Issuer, invoice: TrackedInvoice) -> None:
-    """Raise Refused when the buyer holds what we take for never received: it would pay twice.
+def _refuse_if_received(issuer: Issuer, taken_back: TrackedInvoice) -> None:
+    """Raise Refused when the buyer holds what we take for never received, or may hold it soon.
 
     A file that was given up, or refused as the copy of one that no search showed, may be
-    integrated after all, and we do not follow what is refused.
+    integrated after all, and we do not follow what is refused. Its buyer would pay twice: another
+    number escapes the portal's control of uniqueness, the same one does not.
     """
-    if invoice.status is S.REJECTED:
+    if taken_back.status is S.REJECTED:
         return
-    copy = issuer.at_portal(invoice)
-    if copy is None or copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
+    copy = issuer.at_portal(taken_back)
+    if copy is not None and copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
         return
-    again = "deposit" if invoice.status is S.ISSUED else f'resend {invoice.number} --reason "…"'
-    raise Refused(
-        f"La facture {invoice.number} ({invoice.french_status}) est malgré tout chez Chorus Pro, "
-        f"à l'état {copy.raw_status} : un avoir interne la laisserait à payer.",
-        f"Tapez : chorus-worker {again} ; puis « follow » la retrouvera sur le portail, et "
-        "« credit » fera un avoir à transmettre.",
+    flux = "" if copy is not None else _flux_alive(issuer, taken_back)
+    if copy is None and not flux:
+        return
+    named = f"{taken_back.number} ({taken_back.french_status})"
+    where = (
+        f"le portail n'a pas refusé son fichier (flux {flux}), qui peut encore aboutir"
+        if copy is None
+        else f"Chorus Pro l'a malgré tout, à l'état {copy.raw_status}"
     )
+    number = taken_back.number
+    again = "deposit" if taken_back.status is S.ISSUED else f'resend {number} --reason "…"'
+    raise Refused(
+        f"Pas d'avoir interne pour {named} : {where}, et le membre aurait les deux.",
+        f"Tapez : chorus-worker {again} ; le même numéro n'est jamais intégré deux fois. Quand "
+        "« follow » l'aura montrée sur le portail, « credit » fera un avoir à transmettre.",
+    )
+
+
+def _flux_alive(issuer: Issuer, invoice: TrackedInvoice) -> str:
+    """The flux of it that the portal took and has not refused; empty when there is none."""
+    if invoice.number_is_taken:
+        return ""  # what has its number keeps it from being integrated
+    with issuer.store.reading() as session:
+        attempts = deposits.attempts(session, invoice.id)
+    return next((one.flux_number for one in attempts if issuer.is_alive(invoice, one)), "")
 
 
 def _refuse_unprintable(request: Request) -> None:
@@ -234,6 +256,12 @@ def _first(
     session: Session, invoice: TrackedInvoice, request: Request, *, deposits: bool
 ) -> CreditDraft:
     """The credit note of an invoice. Raises Refused when its state calls for none, WrongUse."""
+    if request.internal:
+        raise Refused(
+            f"{invoice.number} est une facture : --internal est pour un avoir dont le dépôt est "
+            "refusé.",
+            "Retapez la commande sans --internal : son état dit quel avoir il lui faut.",
+        )
     internal = _is_internal(invoice, request, deposits=deposits)
     content = invoices.content(session, invoice.id)
     earlier = invoices.credit_notes(session, invoice.id)
@@ -256,12 +284,20 @@ def _first(
 
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
     """A credit note that cannot live under its number, once more. Raises Refused for any other."""
-    again = note.status is S.REJECTED or note.number_is_taken
+    again = note.status is S.REJECTED or note.number_is_taken or request.internal
+    if request.internal and note.status is not S.REFUSED:
+        raise Refused(
+            f"{note.number} ({note.french_status}) : --internal est pour un avoir dont le dépôt "
+            "est refusé.",
+            "Tapez « status --todo » : il dit ce qui est à faire.",
+        )
     if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
             "membre, ou dont le numéro est déjà pris sur le portail, se refait.",
-            "Pour corriger la facture elle-même, créditez ce qui en reste, puis « unpark » et "
+            "Tapez « status --todo » : il dit comment le renvoyer, ou le garder dans nos livres."
+            if note.status is S.REFUSED
+            else "Pour corriger la facture elle-même, créditez ce qui en reste, puis « unpark » et "
             "« run » en font une nouvelle.",
         )
     if request.quantities is not None:
@@ -276,8 +312,9 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
         replaces=note,
         content=invoices.content(session, invoice.id),
         earlier=_others(session, invoice, note),
+        # As it would be transmitted: whoever follows that buyer may be given it by hand.
         draft=reissue(rejected, request.reason),
-        internal=False,
+        internal=request.internal,
     )
 
 

@@ -138,6 +138,7 @@ def deposit_due(
             raise PortalDown(
                 f"Chorus Pro ne répond pas normalement : {answer.detail}",
                 "Rien n'est perdu : relancez « run » plus tard, il reprendra où il en est.",
+                wait=answer.retry_after or 0,
             )
 
 
@@ -299,6 +300,9 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
     now = depositor.clock()
     to, due = _after(depositor, intent, answer, now)
     with depositor.store.transaction() as session:
+        if answer.outcome is DepositOutcome.THROTTLED and due is not None:
+            # It is asked of us, not of this file: no other goes before, from any process.
+            agenda.put_off(session, (to,), due)
         for invoice, attempt in intent.attempts:
             # Another process may have taken us for dead: once it has settled our attempt, what
             # we heard is kept as evidence and decides nothing any more.

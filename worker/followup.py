@@ -14,17 +14,16 @@ from sqlmodel import Session
 from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.errors import PortalAnswerError
-from worker.lifecycle import UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
+from worker.lifecycle import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 from worker.portals import (
-    DepositOutcome,
     FluxState,
     FoundInvoice,
     IntegrationReport,
     Portal,
 )
 from worker.receipts import keep_receipts
-from worker.reconcile import copy_at, same_invoice, speaks_of_a_copy
+from worker.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 
 LIMIT = 1_000_000
@@ -110,8 +109,7 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
                 follower,
                 file,
                 answer,
-                "incident technique chez Chorus Pro : surveillez « Suivi des flux » "
-                "avant tout nouveau dépôt",
+                INCIDENT + " : surveillez « Suivi des flux » avant tout nouveau dépôt",
             )
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
             found = _found(follower, flux, answer)
@@ -120,9 +118,14 @@ def _ask_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
                 return
             shown = [(i, found[i.number]) for i in file if _shows(found, i)]
             _integrate(follower, answer, shown)
-            for invoice in file:
-                if not _shows(found, invoice):
-                    _conclude(follower, invoice, answer)
+            others = (i for i in file if not _shows(found, i))
+            for _ in in_turn(
+                others,
+                lambda one: _conclude(follower, one, answer),
+                lambda one, error: _put_off(follower, (one,), error),
+                lambda: False,
+            ):
+                pass
 
 
 def _do_without_report(follower: Follower, file: Sequence[TrackedInvoice]) -> None:
@@ -181,16 +184,7 @@ def _may_be_a_second_copy(
         return True
     with follower.store.reading() as session:
         earlier = deposits.attempts(session, invoice.id)[:-1]
-    return any(_may_live(follower, invoice, attempt) for attempt in earlier)
-
-
-def _may_live(follower: Follower, invoice: TrackedInvoice, attempt: deposits.Attempt) -> bool:
-    """It had no certain end: no answer, or given up by a person without the portal's refusal."""
-    if attempt.outcome != DepositOutcome.ACCEPTED.value:
-        return attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
-    end = follower.portal.integration_report(attempt.flux_number)
-    named = any(error.invoice_number == invoice.number for error in end.errors)
-    return end.state is not FluxState.REJECTED and not (named and end.state is FluxState.PARTIAL)
+    return any(may_live(follower.portal, invoice, attempt) for attempt in earlier)
 
 
 def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:

@@ -21,6 +21,7 @@ from worker.portals import FoundInvoice
 from worker.press import CheckedDocument, Press
 from worker.statement import Statement
 from worker.storage import Store, invoices
+from worker.storage.deposits import Attempt
 from worker.storage.documents import CheckedWith, add_documents
 from worker.tariff import TariffGrid
 from worker.validation import Report
@@ -31,6 +32,9 @@ DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""
 CopyAtPortal = Callable[[TrackedInvoice], FoundInvoice | None]
 """An invoice as the portal holds it, None when it shows none; raises PortalDown."""
+
+IsAlive = Callable[[TrackedInvoice, Attempt], bool]
+"""Whether the portal may still integrate the file of an attempt; raises PortalDown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Issuer:
     """Version to file text, kept with the first invoice a grid prices."""
     directory: DirectoryCheck
     at_portal: CopyAtPortal
+    is_alive: IsAlive
     press: Press
     drawer: Executor | None = None
     """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""

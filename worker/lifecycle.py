@@ -76,6 +76,9 @@ ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "
 """How the detail of an invoice begins when the portal says a word that nobody translated."""
 
+INCIDENT = "incident technique chez Chorus Pro"
+"""How the detail of a deposited invoice begins when the portal stumbled over its file."""
+
 ON_THE_REJECTED_LIST = "REJETEE"
 """The portal's word for what is on its list of rejections until it is told that they were seen."""
 NUMBER_TAKEN = "déjà pris sur le portail par une autre facture"

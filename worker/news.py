@@ -101,8 +101,13 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         asked += [
             (invoice, None)
             for cpp_id, invoice in pending.items()
-            if cpp_id not in shown and now - invoice.status_since >= OVERLAP
+            if cpp_id not in shown
+            and now - invoice.status_since >= OVERLAP
+            and invoice.checks < MOST_TRIES
         ]
+    # One that was put off has an hour of its own (ask_about_put_off): asked here too, it would
+    # stop the others' news each time.
+    asked = [(invoice, found) for invoice, found in asked if not _is_put_off(invoice, now)]
     _ask_each(newsroom, asked, report, stop)
     if stop():
         return
@@ -160,6 +165,12 @@ def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> b
     )
 
 
+def _is_put_off(invoice: TrackedInvoice, now: datetime) -> bool:
+    # Further ahead, its hour was written by a clock that was wrong.
+    due = invoice.next_check_at
+    return due is not None and now < due <= now + PUT_OFF
+
+
 def _when(found: FoundInvoice) -> str:
     return "" if found.status_at is None else found.status_at.isoformat()
 
@@ -183,6 +194,11 @@ def _ask_each(
 def _ask_one(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
     if invoice.status is InvoiceStatus.CANCELLED:
         _acknowledge(newsroom, invoice)
+    elif found is not None and invoice.checks >= MOST_TRIES:
+        # Its history was asked for in vain: what the search says is better than nothing.
+        now = newsroom.clock()
+        with newsroom.store.transaction() as session:
+            learn(newsroom, session, invoice, found, now)
     else:
         ask_history(newsroom, invoice, found)
 

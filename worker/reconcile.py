@@ -16,14 +16,14 @@ from worker.asking import in_turn
 from worker.audit import EventTag
 from worker.lifecycle import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.money import french
-from worker.portals import DepositOutcome, FoundInvoice, Portal
+from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
+from worker.storage.deposits import Attempt
 
 LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
 """No official wording is known for a refused duplicate (reference §0.3): any text with one of
 these. A word too many costs a few searches; one too few, a good invoice called refused."""
-_ANSWERED = {DepositOutcome.ACCEPTED.value, DepositOutcome.REFUSED.value}
 _SIREN = 9
 
 
@@ -66,8 +66,38 @@ def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
     Raises:
         PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
-    found = portal.search(invoice_number=ours.number)
+    found = (
+        _completed(portal, candidate)
+        for candidate in portal.search(invoice_number=ours.number)
+        if candidate.number == ours.number and _same_year(candidate, ours)
+    )
     return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
+
+
+def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
+    """Whether the file of an earlier delivery may still be integrated: it had no certain end.
+
+    No answer came, or a person gave it up and the portal has not refused it.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    if attempt.outcome != DepositOutcome.ACCEPTED.value:
+        return attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
+    return is_alive(portal, ours, attempt)
+
+
+def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
+    """Whether the portal, which took the file of this attempt, has not refused our invoice in it.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    if attempt.outcome != DepositOutcome.ACCEPTED.value:
+        return False
+    end = portal.integration_report(attempt.flux_number)
+    named = any(error.invoice_number == ours.number for error in end.errors)
+    return end.state is not FluxState.REJECTED and not (named and end.state is FluxState.PARTIAL)
 
 
 def reconcile_due(
@@ -126,7 +156,7 @@ def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
         or not _control_passes(reconciler)
     ):
         _look_again(reconciler, invoice, invoice.checks + 1)
-    elif _was_answered(reconciler, invoice):
+    elif _was_known(reconciler, invoice):
         _conclude(reconciler, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
     else:
         _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
@@ -190,13 +220,13 @@ def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) ->
         invoices.note(session, invoice, checks=checks, next_check_at=due)
 
 
-def _uncertain_since(attempts: Sequence[deposits.Attempt], invoice: TrackedInvoice) -> datetime:
-    """What the waits are counted from: the attempt, unless it was answered.
+def _uncertain_since(attempts: Sequence[Attempt], invoice: TrackedInvoice) -> datetime:
+    """What the waits are counted from: the attempt, unless its fate was known already.
 
-    An answered one became uncertain later, by its verdict or by a person: counted from the
-    attempt, all the waits might be over at once.
+    A closed one became uncertain later, by its verdict or by a person: counted from the attempt,
+    all the waits might be over at once.
     """
-    if not attempts or attempts[-1].outcome == DepositOutcome.ACCEPTED.value:
+    if not attempts or attempts[-1].closed_at is not None:
         return invoice.status_since
     return attempts[-1].started_at
 
@@ -215,11 +245,11 @@ def _control_passes(reconciler: Reconciler) -> bool:
     return any(candidate.cpp_id == witness.cpp_id for candidate in found)
 
 
-def _was_answered(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
-    """Whether the last deposit was answered: uncertain only because a refusal spoke of a copy."""
+def _was_known(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
+    """Whether the last deposit was answered or found: uncertain by a refusal or a person since."""
     with reconciler.store.reading() as session:
         attempts = deposits.attempts(session, invoice.id)
-    return bool(attempts) and attempts[-1].outcome in _ANSWERED
+    return bool(attempts) and attempts[-1].closed_at is not None
 
 
 def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:

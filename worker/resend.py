@@ -13,12 +13,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from worker.audit import EventTag
-from worker.errors import Refused
+from worker.errors import PortalAnswerError, Refused
 from worker.findings import Finding, has_blocking
 from worker.invoice import Invoice
 from worker.issuing import Issuer, keep_documents
 from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
+from worker.portals import Portal
+from worker.reconcile import copy_at
 from worker.storage import Store, deposits, invoices, journal, records
 from worker.todo import is_long_uncertain, is_stuck
 from worker.validation.rules import check_draft
@@ -171,6 +173,26 @@ def look_for(store: Store, number: str, reason: str, *, actor: str, at: datetime
         invoices.move(session, invoice, S.UNKNOWN, at, detail=detail)
         _request(session, invoice, reason, actor=actor, at=at)
         return invoices.by_id(session, invoice.id)
+
+
+def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
+    """Raise Refused when a search shows an invoice that a person calls absent.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
+            contradicts nobody.
+    """
+    if invoice.status is not S.UNKNOWN:
+        return
+    try:
+        copy = copy_at(portal, invoice)
+    except PortalAnswerError:
+        return
+    if copy is not None:
+        raise Refused(
+            f"La facture {invoice.number} est sur le portail, à l'état {copy.raw_status}.",
+            "Tapez « reconcile » : elle sera reprise, sans nouveau dépôt.",
+        )
 
 
 def declare_absent(

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from worker.findings import Severity
-from worker.lifecycle import UNKNOWN_WORD, Effort, InvoiceStatus, TrackedInvoice, effort
+from worker.lifecycle import INCIDENT, UNKNOWN_WORD, Effort, InvoiceStatus, TrackedInvoice, effort
 from worker.period import paris_day
 
 TOO_LONG = timedelta(hours=24)
@@ -67,9 +67,13 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> st
 
 def _after_refusal(invoice: TrackedInvoice) -> str:
     if not invoice.number_is_taken:
+        kept = (
+            " ; si son membre ne peut plus rien recevoir sur Chorus Pro, gardez-le dans nos livres "
+            f': chorus-worker credit {invoice.number} --reason "…" --internal {invoice.number}'
+        )
         return (
             f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
-            "[--service-code CODE] [--engagement NUMERO]"
+            f"[--service-code CODE] [--engagement NUMERO]{kept if invoice.is_credit_note else ''}"
         )
     meant, then = ("le refaire", "")
     if not invoice.is_credit_note:
@@ -112,7 +116,7 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     waited = _waited(invoice, now)
     if invoice.portal_status:
         return waited > NOT_SHOWN
-    return waited > TOO_LONG or bool(invoice.detail)
+    return waited > TOO_LONG or invoice.detail.startswith(INCIDENT)
 
 
 def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:

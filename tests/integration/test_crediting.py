@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
+from tests.stage_portal import ANSWERS, report
 from worker.audit import EventTag
 from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
 from worker.demo import STORY
@@ -18,6 +19,7 @@ from worker.findings import Finding
 from worker.issuing import InvalidDocument
 from worker.lifecycle import InvoiceKind, InvoiceStatus
 from worker.money import Money
+from worker.portals import DepositOutcome, FluxState
 from worker.portals.memory import Mishap
 from worker.press import CheckedDocument
 from worker.storage import invoices, records
@@ -117,6 +119,66 @@ def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: D
     desk.follow()
     assert not desk.credit(ONE).is_internal
     assert len(desk.portal.integrated()) == 2
+
+
+def test_no_internal_credit_note_while_a_file_may_still_be_integrated(desk: Desk) -> None:
+    """Stuck in an incident and given up: replayed later, it would be paid beside the next one."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.portal.tell(ONE, report(FluxState.INCIDENT, "IN_INCIDENTE"))
+    desk.clock.advance(hours=2)
+    desk.follow()
+    desk.give_up(ONE)
+    assert desk.one(ONE).status is S.REFUSED
+    with pytest.raises(Refused, match="peut encore aboutir") as caught:
+        desk.credit(ONE)
+    assert desk.portal.fluxes[0].number in caught.value.message
+    assert f"resend {ONE}" in caught.value.remedy
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "trop tard", of=ONE))
+    assert desk.credit(ONE).is_internal
+
+
+def test_a_copy_that_the_search_shows_in_part_is_not_taken_back_internally(desk: Desk) -> None:
+    """Without its amount, it is read in the invoice itself."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    desk.give_up(ONE)
+    desk.portal.integrate()
+    desk.portal.amend = lambda found: replace(found, gross=None)
+    with pytest.raises(Refused, match="malgré tout"):
+        desk.credit(ONE)
+
+
+def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buyer: Desk) -> None:
+    """Its structure is closed: kept in our books under another number, and its member is free."""
+    desk = held_by_buyer
+    desk.credit(ONE)
+    desk.portal.answers.append(ANSWERS[DepositOutcome.REFUSED])
+    desk.deposit()
+    assert desk.one(NOTE).status is S.REFUSED
+    assert f"credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    with pytest.raises(Refused, match="seul un avoir rejeté"):
+        desk.credit(NOTE)
+    again = desk.credit(NOTE, internal=True)
+    assert (again.number, again.status) == ("AVOIR-2026-00002", S.SETTLED)
+    assert again.is_internal
+    assert again.total == desk.one(ONE).total
+    assert desk.one(NOTE).status is S.CANCELLED
+    assert desk.deposit() == []
+    desk.let_go(SIRET)
+    assert any(o.number == number(12) for o in desk.issue())
+    assert desk.is_sound()
+
+
+def test_only_a_refused_credit_note_is_kept_for_want_of_a_buyer(held_by_buyer: Desk) -> None:
+    """An invoice, or a note that is on its way, has another way out."""
+    desk = held_by_buyer
+    with pytest.raises(Refused, match="est une facture"):
+        desk.credit(ONE, internal=True)
+    desk.credit(ONE)
+    with pytest.raises(Refused, match="dont le dépôt est refusé"):
+        desk.credit(NOTE, internal=True)
 
 
 def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from tests.stage_portal import report
 from worker.audit import EventTag
 from worker.errors import PortalDown
 from worker.lifecycle import InvoiceStatus
+from worker.lots import LotLimits
 from worker.portals import FluxState
 from worker.portals.memory import Condition, Mishap
 from worker.todo import is_stuck, needs_person, todo
@@ -83,8 +84,9 @@ def test_an_unknown_state_is_shown_and_waited_for(desk: Desk) -> None:
     invoice = desk.one(ONE)
     assert invoice.status is S.DEPOSITED
     assert "IN_NOUVEAU_2027" in invoice.detail
-    assert "Suivi des flux" in todo(invoice, desk.clock.now)
     assert desk.observations(ONE)[0].raw_status == "IN_NOUVEAU_2027"
+    desk.clock.advance(hours=25)
+    assert "Suivi des flux" in todo(invoice, desk.clock.now)
 
 
 def test_an_incident_is_shown_until_it_is_over(desk: Desk) -> None:
@@ -124,6 +126,41 @@ def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(des
     desk.clock.advance(hours=4)
     desk.follow()
     assert desk.one(ONE).status is S.INTEGRATED
+
+
+@pytest.mark.parametrize("missing", ["gross", "recipient"])
+def test_what_the_searches_leave_out_is_read_in_the_invoice_itself(
+    desk: Desk, missing: str
+) -> None:
+    """Shown without its amount or its buyer, it is ours all the same, and integrated."""
+    empty: dict[str, object] = {"gross": None, "recipient": ""}
+    desk.portal.amend = lambda found: replace(found, **{missing: empty[missing]})  # type: ignore[arg-type]
+    desk.portal.integrate()
+    desk.follow()
+    assert [i.status for i in desk.invoices()] == [S.INTEGRATED, S.INTEGRATED]
+
+
+def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_one(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Their file was turned away: the others go again, each alone."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "lot", issued=5)
+    desk.lots = LotLimits(invoices=5)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    turned_away = report(FluxState.REJECTED, "IN_REJETE")
+    desk.portal.fluxes[0].report = replace(turned_away, flux_number=desk.portal.fluxes[0].number)
+    desk.portal.answers_nonsense_about.add(TWO)
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert {i.number for i in desk.invoices() if i.status is S.ISSUED} == {
+        number(rank) for rank in (1, 3, 4, 5)
+    }
+    assert desk.one(TWO).status is S.DEPOSITED
+    desk.portal.answers_nonsense_about.clear()
+    desk.clock.advance(hours=4)
+    desk.follow()
+    assert desk.one(TWO).status is S.ISSUED
 
 
 def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk) -> None:

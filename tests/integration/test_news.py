@@ -1,5 +1,6 @@
 """Following invoices at their buyers': the cost is of what changed, and no change is missed."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -169,6 +170,33 @@ class Slip:
         if self.left < 0:
             return told
         return replace(told, status=buyer_status(self.word), raw_status=self.word)
+
+
+def test_histories_that_cannot_be_read_hide_nobodys_news(held: Desk) -> None:
+    """Three in a row, for days: the others' changes are learnt, and the search is believed then."""
+    unreadable = {held.one(number(rank)).cpp_id for rank in (1, 2, 3)}
+    ask, asked = held.portal.history, []
+
+    def fail(cpp_id: int) -> InvoiceHistory:
+        asked.append(cpp_id)
+        if cpp_id in unreadable:
+            raise PortalAnswerError("Réponse inexploitable à consulter/historique.")
+        return ask(cpp_id)
+
+    held.portal.history = fail  # type: ignore[method-assign] # an operation that fails on them
+    for rank in RANKS:
+        held.portal.decide(number(rank), "REJETEE" if rank == 5 else "MISE_EN_PAIEMENT")
+    held.clock.advance(hours=12)
+    learnt_after = None
+    for beat in range(10 * 24):
+        with suppress(PortalAnswerError):
+            held.follow()
+        if learnt_after is None and held.one(number(5)).status is S.REJECTED:
+            learnt_after = beat
+        held.clock.advance(hours=1)
+    assert learnt_after == 1
+    assert {i.status for i in held.invoices() if i.number != number(5)} == {S.SETTLED}
+    assert len([one for one in asked if one in unreadable]) <= 3 * MOST_TRIES
 
 
 def test_a_status_nobody_knows_is_shown_and_asked_about_again(held: Desk) -> None:

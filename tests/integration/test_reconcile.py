@@ -390,6 +390,28 @@ def test_what_a_clock_that_was_ahead_left_uncertain_is_looked_for_as_long(desk: 
     assert verdicts(desk) == ["absent"]
 
 
+def test_what_was_found_once_and_given_up_is_looked_for_as_long_and_never_sent_by_itself(
+    desk: Desk,
+) -> None:
+    """Its answer was lost, a search found it, then no search shows it: a person decides."""
+    lose(desk, Mishap.ANSWER_LOST)
+    desk.clock.advance(minutes=15)
+    desk.reconcile()
+    assert verdicts(desk) == ["found"]
+    desk.clock.advance(hours=25)
+    desk.portal.not_indexed.add(ONE)
+    look_for(desk.office.store, ONE, "sans suite", actor="a@b:1", at=desk.clock.now)
+    assert [i.number for i in desk.reconcile()] == [ONE]
+    for minutes in (59, 179):
+        desk.clock.advance(minutes=minutes)
+        assert desk.reconcile() == []
+        desk.clock.advance(minutes=1)
+        assert [i.number for i in desk.reconcile()] == [ONE]
+    assert desk.one(ONE).status is S.REFUSED
+    assert verdicts(desk) == ["found", "refused"]
+    assert desk.deposit() == []
+
+
 def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: Desk) -> None:
     """Two workers search: one sends again, without an answer, before the other has concluded."""
     lose(desk, Mishap.REQUEST_LOST)

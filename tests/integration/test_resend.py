@@ -13,7 +13,7 @@ from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.lifecycle import InvoiceStatus
 from worker.portals.memory import Condition, Mishap
-from worker.resend import REASONS, declare_absent, look_for, resend
+from worker.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo
@@ -354,6 +354,39 @@ def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
     assert f"--absent {ONE}" in todo(lost.one(ONE), lost.clock.now)
     absent(lost)
     assert lost.one(ONE).status is S.ISSUED
+
+
+def test_what_a_person_calls_absent_is_searched_once_more(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Nobody had searched for days: what the portal shows is not sent again on anybody's word."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "off", issued=1)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    with pytest.raises(Refused, match="est sur le portail") as caught:
+        refuse_if_found(desk.portal, desk.one(ONE))
+    assert "reconcile" in caught.value.remedy
+    desk.portal.answers_nonsense_about.add(ONE)
+    refuse_if_found(desk.portal, desk.one(ONE))
+    desk.portal.answers_nonsense_about.clear()
+    desk.portal.not_indexed.add(ONE)
+    refuse_if_found(desk.portal, desk.one(ONE))
+
+
+def test_the_command_searches_before_it_believes(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """With a portal that is away, « --absent » changes nothing: the search comes first."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "away", issued=1)
+    desk.portal.mishaps.append(Mishap.REQUEST_LOST)
+    desk.deposit()
+    text = desk.config.read_text("utf-8")
+    nobody = 'environment = "local"\nlocal_url = "http://127.0.0.1:9"'
+    desk.config.write_text(text.replace('environment = "local"', nobody, 1), "utf-8")
+    before = everything(desk)
+    with pytest.raises(PortalDown):
+        typed_resend(ONE, "essai", absent=ONE, config=desk.config)
+    assert everything(desk) == before
 
 
 def abandon(desk: Desk) -> None:

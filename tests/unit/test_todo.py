@@ -8,7 +8,15 @@ import pytest
 
 from tests.builders import MEMBER, SIRET, YEAR
 from worker.findings import Finding, Severity
-from worker.lifecycle import Effort, InvoiceKind, InvoiceStatus, TrackedInvoice, effort
+from worker.lifecycle import (
+    INCIDENT,
+    UNKNOWN_WORD,
+    Effort,
+    InvoiceKind,
+    InvoiceStatus,
+    TrackedInvoice,
+    effort,
+)
 from worker.money import Money
 from worker.todo import needs_person, todo
 
@@ -101,9 +109,12 @@ def test_an_invoice_that_cannot_be_deposited_is_told_after_three_days() -> None:
     assert not needs_person(tried, LATER, deposits=False)
 
 
-def test_a_word_of_the_portal_on_a_deposit_is_looked_at_at_once() -> None:
-    """When the portal said something about a deposit, nobody waits for a day."""
-    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail="doublon"), SOON)
+def test_an_incident_on_a_deposit_is_looked_at_at_once_and_a_slip_is_not() -> None:
+    """An answer that cannot be read, or a word nobody translated, may be better an hour later."""
+    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=f"{INCIDENT} : …"), SOON)
+    for slip in ("Réponse inexploitable", f"{UNKNOWN_WORD}IN_NOUVEAU"):
+        assert todo(invoice(S.DEPOSITED, detail=slip), SOON) == ""
+        assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=slip), LATER)
 
 
 def test_a_parked_member_shows_its_first_blocking_remedy() -> None:

@@ -66,7 +66,13 @@ def resend(
     from worker.campaign import move_forward, vet_seller
     from worker.configuration import find_config
     from worker.lifecycle import InvoiceStatus
-    from worker.resend import declare_absent, look_for, refuse_correction, refuse_unless
+    from worker.resend import (
+        declare_absent,
+        look_for,
+        refuse_correction,
+        refuse_if_found,
+        refuse_unless,
+    )
     from worker.resend import resend as prepare
     from worker.storage import invoices
     from worker.todo import is_stuck
@@ -77,9 +83,12 @@ def resend(
     with office.store.reading() as session:
         invoice = invoices.named(session, number)
     if absent is not None:
-        _typed_again(number, absent)
+        _typed_again("--absent", number, absent)
         refuse_correction(invoice, service_code, engagement)
         searches = len(office.configuration.settings.portal.reconcile_minutes)
+        with open_portal(office) as portal:
+            portal.sign_in()
+            refuse_if_found(portal, invoice)
         declare_absent(office.store, number, why, searches=searches, actor=actor, at=now)
     elif is_stuck(invoice, now):
         refuse_correction(invoice, service_code, engagement)
@@ -145,6 +154,15 @@ def credit(
     ] = None,
     service_code: ServiceCode = None,
     engagement: Engagement = None,
+    internal: Annotated[
+        str | None,
+        typer.Option(
+            "--internal",
+            metavar="NUMÉRO",
+            help="retapez le numéro de l'avoir refusé : son membre ne peut plus rien recevoir",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -159,7 +177,7 @@ def credit(
     Chez le membre, l'avoir lui est déposé ; rejetée ou jamais reçue, la facture est annulée par un
     avoir interne. Une facture annulée n'est pas refaite avant « unpark » puis « run ». Avec le
     numéro d'un avoir que le membre a rejeté, ou dont le numéro est déjà pris sur le portail, cet
-    avoir est refait.
+    avoir est refait ; refusé parce que sa structure est fermée, il est gardé avec « --internal ».
     """
     from contextlib import nullcontext
 
@@ -176,7 +194,10 @@ def credit(
         quantities=_quantities(lines) if lines else None,
         service_code=service_code,
         engagement=engagement,
+        internal=internal is not None,
     )
+    if internal is not None:
+        _typed_again("--internal", number, internal)
     office = open_office(find_config(config))
     with open_portal(office) if office.deposits else nullcontext() as portal:
         if portal is not None:
@@ -285,14 +306,14 @@ def unpark(
         put(f"L'année {year} lui sera facturée avec les autres, en janvier {year + 1}.")
 
 
-def _typed_again(number: str, absent: str) -> None:
+def _typed_again(option: str, number: str, again: str) -> None:
     from worker.errors import WrongUse
 
-    if absent != number:
+    if again != number:
         raise WrongUse(
-            f"« {absent} » n'est pas le numéro de la facture à renvoyer, {number}.",
-            "Cherchez-la d'abord sur le portail Chorus Pro, puis retapez son numéro après "
-            "« --absent ».",
+            f"{option} : « {again} » n'est pas le numéro {number}.",
+            f"Regardez d'abord ce qu'il en est sur le portail Chorus Pro, puis retapez {number} "
+            f"après « {option} ».",
         )
 
 

@@ -40,6 +40,17 @@ def due(
     return tuple(as_tracked(row) for row in session.execute(query))
 
 
+def put_off(session: Session, statuses: Sequence[InvoiceStatus], until: datetime) -> None:
+    """Look at no invoice in these statuses before an instant."""
+    when = col(InvoiceRow.next_check_at)
+    session.execute(
+        sqlalchemy.update(InvoiceRow)
+        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(when.is_(None) | (when < until))
+        .values(next_check_at=until)
+    )
+
+
 def awaited(
     session: Session, statuses: Sequence[InvoiceStatus], now: datetime
 ) -> tuple[TrackedInvoice, ...]:

@@ -13,15 +13,16 @@ Safe to run again at any time: a member already invoiced for the year is left al
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlmodel import Session
 
+from worker.asking import MOST_UNUSABLE
 from worker.audit import EventTag
-from worker.directory_rules import unreadable
+from worker.directory_rules import UNREADABLE, unreadable
 from worker.errors import PortalAnswerError, WorkerError
 from worker.findings import Finding, has_blocking
 from worker.formats import statement_attachment
@@ -85,14 +86,15 @@ def issue_year(
         Refused: the year is not finished.
         TariffError: a grid that was used has changed.
         PortalDown, PortalAccessRefused: the directory cannot be asked; what was issued stays.
+        PortalAnswerError: its answers about several members in a row cannot be used; they are
+            parked, and looked at last next time.
         StorageUnavailable: nothing half done.
     """
     refuse_unfinished_year(year, issuer.clock())
     refuse_changed_grids(issuer.store, issuer.grids)
-    with issuer.store.reading() as session:
-        members = records.members_of_year(session, year)
-    left, waiting = iter(members), deque[_Checked]()
+    left, waiting = iter(_in_order(issuer, year)), deque[_Checked]()
     depth = 0 if issuer.drawer is None else LOOK_AHEAD
+    unusable = 0
     while not stop():
         while len(waiting) <= depth and (member := next(left, None)) is not None:
             waiting.append(_check(issuer, member, year, rank=len(waiting)))
@@ -100,10 +102,29 @@ def issue_year(
             return
         checked = waiting.popleft()
         try:
-            yield _conclude(issuer, checked, year)
+            outcome = _conclude(issuer, checked, year)
         except ChangedMeanwhile:
             # Somebody imported at that very moment: once more, on what is there now.
-            yield _conclude(issuer, _check(issuer, checked.member, year, rank=0), year)
+            outcome = _conclude(issuer, _check(issuer, checked.member, year, rank=0), year)
+        yield outcome
+        if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
+            unread = next((one for one in outcome.findings if one.code == UNREADABLE), None)
+            unusable = 0 if unread is None else unusable + 1
+            if unread is not None and unusable >= MOST_UNUSABLE:
+                # The directory's fault, not theirs: the others are not to be parked for it.
+                raise PortalAnswerError(unread.message, unread.remedy)
+
+
+def _in_order(issuer: Issuer, year: int) -> Sequence[Member]:
+    """The members of a year; last, those about whom the directory last said nothing of use."""
+    with issuer.store.reading() as session:
+        members = records.members_of_year(session, year)
+        unread = {
+            invoice.siret
+            for invoice in invoices.tracked(session, year=year)
+            if any(finding.code == UNREADABLE for finding in invoice.findings)
+        }
+    return sorted(members, key=lambda member: member.siret in unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

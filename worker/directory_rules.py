@@ -32,6 +32,7 @@ from worker.money import count
 from worker.period import french_date
 from worker.portals import ServiceRecord, StructureRecord
 
+UNREADABLE = "DIR-UNREADABLE"
 PUBLIC_ONLY = "FACTURES_PUBLIQUES"
 """Service of every public structure, for invoices between public bodies (§6.2)."""
 
@@ -111,7 +112,7 @@ def object_to_seller(
 def unreadable(given: BillingReferences, error: PortalAnswerError) -> Finding:
     """The finding for a buyer about which the directory gave no usable answer."""
     return Finding(
-        code="DIR-UNREADABLE",
+        code=UNREADABLE,
         message=f"l'annuaire de Chorus Pro ne répond pas pour ce membre : {error.message}",
         remedy=f"Retapez plus tard : chorus-worker run {given.year}",
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.offices import YEAR, Desk, counters, light_render, number, numbers, open_desk
 from worker import holding
 from worker.audit import EventTag
-from worker.billing_run import MemberResult, issue_year
+from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import STORY
 from worker.document import Document
 from worker.errors import (
@@ -97,6 +97,25 @@ def test_an_unreadable_directory_entry_holds_one_member_back(desk: Desk) -> None
     (outcome,) = [o for o in outcomes if o.member.siret == victim]
     assert [finding.code for finding in outcome.findings] == ["DIR-UNREADABLE"]
     assert numbers(desk.issue()) == [number(11)]
+
+
+def test_a_directory_that_answers_nothing_of_use_stops_the_run_and_blames_few(desk: Desk) -> None:
+    """Three members in a row are enough to know; next time they are last, so nobody starves."""
+    blamed = [case.siret for case in STORY[:3]]
+    desk.portal.unreadable = {case.siret for case in STORY}
+    outcomes: list[MemberOutcome] = []
+    with pytest.raises(PortalAnswerError, match="annuaire"):
+        outcomes.extend(issue_year(desk.issuer(), YEAR))
+    assert [o.member.siret for o in outcomes if o.result is MemberResult.PARKED] == blamed
+    assert numbers(outcomes) == []
+    desk.portal.unreadable = set(blamed)
+    later: list[MemberOutcome] = []
+    with pytest.raises(PortalAnswerError):
+        later.extend(issue_year(desk.issuer(), YEAR))
+    assert len(numbers(later)) == 8
+    assert [o.member.siret for o in later][-3:] == blamed
+    desk.portal.unreadable = set()
+    assert len(numbers(desk.issue())) == 3
 
 
 @pytest.mark.parametrize(

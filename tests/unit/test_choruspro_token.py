@@ -156,6 +156,16 @@ def test_wrong_address_is_not_a_refusal(piste: responses.RequestsMock, token: Pi
     assert "token_url" in caught.value.remedy
 
 
+def test_server_that_fails_is_down_and_no_record_is_to_blame(
+    piste: responses.RequestsMock, token: PisteToken
+) -> None:
+    """A token is never about one invoice: nobody's deposit nor question is put off for it."""
+    piste.post(URL, status=500)
+    with pytest.raises(PortalDown) as caught:
+        token.get()
+    assert not isinstance(caught.value, PortalAnswerError)
+
+
 def test_server_in_trouble_is_asked_again_then_down(
     piste: responses.RequestsMock, token: PisteToken, clock: StillClock
 ) -> None:

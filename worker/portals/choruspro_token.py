@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals.choruspro_breaker import Breaker
+from worker.portals.choruspro_failures import down
 from worker.portals.choruspro_http import HttpAnswer, HttpRequest, Transport
 from worker.portals.choruspro_json import integer, read_object, text
 from worker.portals.choruspro_patience import persist
 from worker.portals.choruspro_settings import ChorusProSettings
+from worker.portals.choruspro_verdict import FAILED
 
 MARGIN = 60.0
 """Seconds before its end when a token is replaced; a tenth of its life when that is less."""
@@ -87,6 +89,8 @@ class PisteToken:
             monotonic=self._monotonic,
             sleep=self._sleep,
         )
+        if answer.status == FAILED:
+            raise down(answer)  # never about one record: nobody has a token
         self._value, lifetime = _read_token(answer)
         self._use_until = asked_at + lifetime - min(MARGIN, lifetime / 10)
 

@@ -105,9 +105,14 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
             and now - invoice.status_since >= OVERLAP
             and invoice.checks < MOST_TRIES
         ]
-    # One that was put off has an hour of its own (ask_about_put_off): asked here too, it would
-    # stop the others' news each time.
-    asked = [(invoice, found) for invoice, found in asked if not _is_put_off(invoice, now)]
+    # One that was put off has an hour of its own (ask_about_put_off): its history asked for here
+    # too, it would stop the others' news each time.
+    asked = [
+        (invoice, found)
+        for invoice, found in asked
+        if not _is_put_off(invoice, now)
+        or (found is not None and found.status is not BuyerStatus.UNRECOGNISED)
+    ]
     _ask_each(newsroom, asked, report, stop)
     if stop():
         return
@@ -194,8 +199,10 @@ def _ask_each(
 def _ask_one(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
     if invoice.status is InvoiceStatus.CANCELLED:
         _acknowledge(newsroom, invoice)
-    elif found is not None and invoice.checks >= MOST_TRIES:
-        # Its history was asked for in vain: what the search says is better than nothing.
+    elif found is not None and (
+        invoice.checks >= MOST_TRIES or _is_put_off(invoice, newsroom.clock())
+    ):
+        # Its history was asked for in vain: what the search says is not to wait for it.
         now = newsroom.clock()
         with newsroom.store.transaction() as session:
             learn(newsroom, session, invoice, found, now)

@@ -142,7 +142,7 @@ def test_a_history_that_cannot_be_read_is_tried_a_bounded_number_of_times(held: 
         tries += 1
         raise PortalAnswerError(f"Réponse illisible pour {cpp_id}.")
 
-    held.portal.decide(ONE, "MANDATEE")
+    held.portal.decide(ONE, "UN_MOT_DE_2029")  # a known one would be believed
     held.clock.advance(hours=12)
     held.portal.history = broken  # type: ignore[method-assign] # a portal that answers nonsense
     held.follow()
@@ -197,6 +197,21 @@ def test_histories_that_cannot_be_read_hide_nobodys_news(held: Desk) -> None:
     assert learnt_after == 1
     assert {i.status for i in held.invoices() if i.number != number(5)} == {S.SETTLED}
     assert len([one for one in asked if one in unreadable]) <= 3 * MOST_TRIES
+
+
+def test_a_search_that_says_more_than_a_put_off_history_is_believed_at_once(held: Desk) -> None:
+    """Put off for a word nobody knows, it is suspended since: its history need not know yet."""
+    held.portal.decide(ONE, "UN_MOT_DE_2029")
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).next_check_at is not None
+    ask, cpp_id = held.portal.history, held.one(ONE).cpp_id
+    before = ask(cpp_id) if cpp_id is not None else None
+    held.portal.history = lambda _: before  # type: ignore[method-assign, assignment, return-value] # it lags
+    held.portal.decide(ONE, "SUSPENDUE")
+    held.clock.advance(hours=12)
+    held.follow()
+    assert held.one(ONE).status is S.SUSPENDED
 
 
 def test_a_status_nobody_knows_is_shown_and_asked_about_again(held: Desk) -> None:

@@ -119,7 +119,10 @@ def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) 
     with pytest.raises(PortalDown, match="demande d'attendre") as caught:
         bench.portal.search(invoice_number="F-1")
     assert caught.value.wait == pytest.approx(300)
-    assert deposited(bench.portal)[0].outcome is DepositOutcome.NOT_SENT
+    with pytest.raises(PortalDown, match="demande d'attendre"):
+        bench.portal.sign_in()
+    not_sent, _ = deposited(bench.portal)
+    assert (not_sent.outcome, not_sent.retry_after) == (DepositOutcome.NOT_SENT, 300)
     assert bench.sandbox.recorded() == before
     bench.clock.sleep(300)
     assert deposited(bench.portal)[0].outcome is DepositOutcome.ACCEPTED

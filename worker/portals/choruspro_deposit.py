@@ -7,6 +7,7 @@ looked for on the portal before it may be sent again.
 
 import base64
 import re
+from math import ceil
 
 import structlog
 
@@ -55,7 +56,8 @@ def deposit(
         answer = DepositAnswer(outcome=DepositOutcome.UNAUTHORISED, detail=detail)
     except PortalDown as error:
         detail = f"Rien n'a été envoyé. {error.message}"
-        answer = DepositAnswer(outcome=DepositOutcome.NOT_SENT, detail=detail)
+        wait = ceil(error.wait) or None
+        answer = DepositAnswer(outcome=DepositOutcome.NOT_SENT, detail=detail, retry_after=wait)
     _log.info("portal.deposit", outcome=answer.outcome, flux=answer.flux_number)
     return answer
 

@@ -99,6 +99,7 @@ class Gateway:
             PortalDown: cannot be reached, or asks to wait.
             PortalAccessRefused: one of the pairs is refused.
         """
+        self._breaker.obey()
         with self._proving:
             if self._token.get() == self._proven:
                 return

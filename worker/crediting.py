@@ -52,8 +52,9 @@ class Request:
         quantities: units to credit by line identifier; None for all that is left.
         service_code: when the one of the invoice is no longer good; None to keep it.
         engagement: same.
-        internal: of a credit note whose deposit is refused, and whose buyer can receive none any
-            more (its structure is closed): it is kept in our books.
+        internal: after a refused deposit, what a person has made sure of: no file of the invoice
+            can be integrated any more; or its buyer can receive no credit note any more (its
+            structure is closed), and this one is kept in our books.
     """
 
     number: str
@@ -113,7 +114,9 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             else _first(session, asked, request, deposits=deposits)
         )
     if drafted.internal:
-        _refuse_if_received(issuer, drafted.replaces or drafted.invoice)
+        _refuse_if_received(
+            issuer, drafted.replaces or drafted.invoice, nothing_comes=request.internal
+        )
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -200,19 +203,20 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
         return invoices.by_id(session, note_id)
 
 
-def _refuse_if_received(issuer: Issuer, taken_back: TrackedInvoice) -> None:
+def _refuse_if_received(issuer: Issuer, taken_back: TrackedInvoice, *, nothing_comes: bool) -> None:
     """Raise Refused when the buyer holds what we take for never received, or may hold it soon.
 
     A file that was given up, or refused as the copy of one that no search showed, may be
     integrated after all, and we do not follow what is refused. Its buyer would pay twice: another
-    number escapes the portal's control of uniqueness, the same one does not.
+    number escapes the portal's control of uniqueness, the same one does not. ``nothing_comes``: a
+    person has made sure that no file of it can be integrated any more.
     """
     if taken_back.status is S.REJECTED:
         return
     copy = issuer.at_portal(taken_back)
     if copy is not None and copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
         return
-    flux = "" if copy is not None else _flux_alive(issuer, taken_back)
+    flux = "" if copy is not None or nothing_comes else _flux_alive(issuer, taken_back)
     if copy is None and not flux:
         return
     named = f"{taken_back.number} ({taken_back.french_status})"
@@ -226,7 +230,12 @@ def _refuse_if_received(issuer: Issuer, taken_back: TrackedInvoice) -> None:
     raise Refused(
         f"Pas d'avoir interne pour {named} : {where}, et le membre aurait les deux.",
         f"Tapez : chorus-worker {again} ; le même numéro n'est jamais intégré deux fois. Quand "
-        "« follow » l'aura montrée sur le portail, « credit » fera un avoir à transmettre.",
+        "« follow » l'aura montrée sur le portail, « credit » fera un avoir à transmettre."
+        + (
+            ""
+            if copy is not None
+            else f" S'il est certain que ce fichier n'aboutira plus : credit … --internal {number}"
+        ),
     )
 
 
@@ -256,12 +265,7 @@ def _first(
     session: Session, invoice: TrackedInvoice, request: Request, *, deposits: bool
 ) -> CreditDraft:
     """The credit note of an invoice. Raises Refused when its state calls for none, WrongUse."""
-    if request.internal:
-        raise Refused(
-            f"{invoice.number} est une facture : --internal est pour un avoir dont le dépôt est "
-            "refusé.",
-            "Retapez la commande sans --internal : son état dit quel avoir il lui faut.",
-        )
+    _refuse_internal(invoice, request)
     internal = _is_internal(invoice, request, deposits=deposits)
     content = invoices.content(session, invoice.id)
     earlier = invoices.credit_notes(session, invoice.id)
@@ -285,12 +289,7 @@ def _first(
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
     """A credit note that cannot live under its number, once more. Raises Refused for any other."""
     again = note.status is S.REJECTED or note.number_is_taken or request.internal
-    if request.internal and note.status is not S.REFUSED:
-        raise Refused(
-            f"{note.number} ({note.french_status}) : --internal est pour un avoir dont le dépôt "
-            "est refusé.",
-            "Tapez « status --todo » : il dit ce qui est à faire.",
-        )
+    _refuse_internal(note, request)
     if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
@@ -316,6 +315,15 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
         draft=reissue(rejected, request.reason),
         internal=request.internal,
     )
+
+
+def _refuse_internal(named: TrackedInvoice, request: Request) -> None:
+    """Raise Refused when a person asks for an internal credit note that the state leaves open."""
+    if request.internal and named.status is not S.REFUSED:
+        raise Refused(
+            f"{named.number} ({named.french_status}) : --internal n'est que pour un dépôt refusé.",
+            "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
+        )
 
 
 def _others(

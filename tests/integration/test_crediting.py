@@ -138,6 +138,22 @@ def test_no_internal_credit_note_while_a_file_may_still_be_integrated(desk: Desk
     assert desk.credit(ONE).is_internal
 
 
+def test_a_file_that_never_ends_leaves_a_person_the_last_word(desk: Desk) -> None:
+    """Its buyer is closed, its file stays in an incident: the retyped number decides, no copy."""
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    desk.give_up(ONE)
+    with pytest.raises(Refused) as caught:
+        desk.credit(ONE)
+    assert f"--internal {ONE}" in caught.value.remedy
+    desk.portal.integrate()
+    with pytest.raises(Refused, match="malgré tout"):
+        desk.credit(ONE, internal=True)
+    desk.portal.not_indexed.add(ONE)
+    assert desk.credit(ONE, internal=True).is_internal
+
+
 def test_a_copy_that_the_search_shows_in_part_is_not_taken_back_internally(desk: Desk) -> None:
     """Without its amount, it is read in the invoice itself."""
     desk.portal.integrates_at_once = False
@@ -171,14 +187,14 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     assert desk.is_sound()
 
 
-def test_only_a_refused_credit_note_is_kept_for_want_of_a_buyer(held_by_buyer: Desk) -> None:
-    """An invoice, or a note that is on its way, has another way out."""
+def test_only_after_a_refused_deposit_does_a_person_decide(held_by_buyer: Desk) -> None:
+    """What its buyer has, or what is on its way, has another way out."""
     desk = held_by_buyer
-    with pytest.raises(Refused, match="est une facture"):
-        desk.credit(ONE, internal=True)
-    desk.credit(ONE)
-    with pytest.raises(Refused, match="dont le dépôt est refusé"):
-        desk.credit(NOTE, internal=True)
+    for number_of in (ONE, NOTE):
+        with pytest.raises(Refused, match="que pour un dépôt refusé"):
+            desk.credit(number_of, internal=True)
+        if number_of == ONE:
+            desk.credit(ONE)
 
 
 def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) -> None:

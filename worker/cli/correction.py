@@ -159,7 +159,8 @@ def credit(
         typer.Option(
             "--internal",
             metavar="NUMÉRO",
-            help="retapez le numéro de l'avoir refusé : son membre ne peut plus rien recevoir",
+            help="retapez le numéro : après un dépôt refusé, vous avez vérifié que rien "
+            "n'aboutira plus sur le portail",
             show_default=False,
         ),
     ] = None,

@@ -25,8 +25,8 @@ from worker.lifecycle import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
 from worker.members import BillingReferences
 from worker.news import Newsroom, ask_history
 from worker.period import paris_day
-from worker.portals import BuyerStatus
-from worker.storage import deposits, invoices, journal
+from worker.storage import invoices, journal
+from worker.taking_back import refuse_if_received
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -114,9 +114,8 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
             else _first(session, asked, request, deposits=deposits)
         )
     if drafted.internal:
-        _refuse_if_received(
-            issuer, drafted.replaces or drafted.invoice, nothing_comes=request.internal
-        )
+        taken_back = drafted.replaces or drafted.invoice
+        refuse_if_received(issuer, taken_back, nothing_comes=request.internal)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -201,51 +200,6 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
             _hold_back(issuer, session, invoice, note)
     with store.reading() as session:
         return invoices.by_id(session, note_id)
-
-
-def _refuse_if_received(issuer: Issuer, taken_back: TrackedInvoice, *, nothing_comes: bool) -> None:
-    """Raise Refused when the buyer holds what we take for never received, or may hold it soon.
-
-    A file that was given up, or refused as the copy of one that no search showed, may be
-    integrated after all, and we do not follow what is refused. Its buyer would pay twice: another
-    number escapes the portal's control of uniqueness, the same one does not. ``nothing_comes``: a
-    person has made sure that no file of it can be integrated any more.
-    """
-    if taken_back.status is S.REJECTED:
-        return
-    copy = issuer.at_portal(taken_back)
-    if copy is not None and copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
-        return
-    flux = "" if copy is not None or nothing_comes else _flux_alive(issuer, taken_back)
-    if copy is None and not flux:
-        return
-    named = f"{taken_back.number} ({taken_back.french_status})"
-    where = (
-        f"le portail n'a pas refusé son fichier (flux {flux}), qui peut encore aboutir"
-        if copy is None
-        else f"Chorus Pro l'a malgré tout, à l'état {copy.raw_status}"
-    )
-    number = taken_back.number
-    again = "deposit" if taken_back.status is S.ISSUED else f'resend {number} --reason "…"'
-    raise Refused(
-        f"Pas d'avoir interne pour {named} : {where}, et le membre aurait les deux.",
-        f"Tapez : chorus-worker {again} ; le même numéro n'est jamais intégré deux fois. Quand "
-        "« follow » l'aura montrée sur le portail, « credit » fera un avoir à transmettre."
-        + (
-            ""
-            if copy is not None
-            else f" S'il est certain que ce fichier n'aboutira plus : credit … --internal {number}"
-        ),
-    )
-
-
-def _flux_alive(issuer: Issuer, invoice: TrackedInvoice) -> str:
-    """The flux of it that the portal took and has not refused; empty when there is none."""
-    if invoice.number_is_taken:
-        return ""  # what has its number keeps it from being integrated
-    with issuer.store.reading() as session:
-        attempts = deposits.attempts(session, invoice.id)
-    return next((one.flux_number for one in attempts if issuer.is_alive(invoice, one)), "")
 
 
 def _refuse_unprintable(request: Request) -> None:

@@ -82,9 +82,8 @@ def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     Raises:
         PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
-    if attempt.outcome != DepositOutcome.ACCEPTED.value:
-        return attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
-    return is_alive(portal, ours, attempt)
+    unanswered = attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
+    return unanswered or is_alive(portal, ours, attempt)
 
 
 def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:

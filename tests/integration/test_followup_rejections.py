@@ -91,6 +91,19 @@ def test_a_duplicate_that_cannot_be_found_is_uncertain(desk: Desk, words: str) -
     assert len(desk.portal.fluxes) == 2
 
 
+def the_first_copy_lives(desk: Desk) -> None:
+    """The second's rejection leaves a doubt, and a later search finds the first."""
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+
+
 def test_a_rejection_after_an_uncertain_delivery_may_be_a_duplicate_in_any_words(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
@@ -104,15 +117,7 @@ def test_a_rejection_after_an_uncertain_delivery_may_be_a_duplicate_in_any_words
     desk.deposit()
     assert desk.portal.fluxes[1].report.state is FluxState.REJECTED
     assert "doublon" not in desk.portal.fluxes[1].report.text.lower()
-    desk.clock.advance(minutes=1)
-    desk.follow()
-    assert desk.one(ONE).status is S.UNKNOWN
-    desk.portal.not_indexed.clear()
-    desk.clock.advance(hours=4)
-    desk.reconcile()
-    desk.follow()
-    assert desk.one(ONE).status is S.INTEGRATED
-    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+    the_first_copy_lives(desk)
 
 
 def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
@@ -128,15 +133,7 @@ def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
     desk.deposit()
     desk.portal.not_indexed.add(ONE)
     desk.portal.integrate()
-    desk.clock.advance(minutes=1)
-    desk.follow()
-    assert desk.one(ONE).status is S.UNKNOWN
-    desk.portal.not_indexed.clear()
-    desk.clock.advance(hours=4)
-    desk.reconcile()
-    desk.follow()
-    assert desk.one(ONE).status is S.INTEGRATED
-    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+    the_first_copy_lives(desk)
 
 
 def test_a_second_rejection_is_a_refusal_when_the_first_was_one(desk: Desk) -> None:

@@ -253,7 +253,7 @@ def campaign(config: Path, folder: Path, lot: int) -> float:
     shutil.copytree(config.parent, copy)
     data = copy / "donnees"
     options = ("--port", "0", "--exit-with-parent", "--data", data / "bench.sqlite")
-    with _process("worker.sandbox", *options, "--directory", data / STRUCTURES) as url:
+    with _process("chorus_sandbox", *options, "--directory", data / STRUCTURES) as url:
         extra = {
             "NO_COLOR": "1",
             "CHORUS_WORKER_CHANNEL": "api",

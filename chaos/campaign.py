@@ -24,7 +24,7 @@ from chaos.killing import AtInstant, AtPlace, Kill
 from chaos.laws import Breach, Law
 from chaos.plan import Action, Plan, Step
 from chaos.portal import PortalProcess
-from worker.sandbox.ledger import read_injections, read_invoices
+from chorus_sandbox.ledger.ledger import read_injections, read_invoices
 
 SETTINGS = {
     "CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from chaos import books
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation
 from chaos.plan import Action
-from worker.sandbox.ledger import read_fluxes, read_invoices
-from worker.sandbox.records import FluxState
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
+from chorus_sandbox.ledger.records import FluxState
 
 _HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 

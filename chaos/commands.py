@@ -24,8 +24,8 @@ from lxml import etree
 
 from chaos.clock import Clock
 from chaos.killing import AtInstant, Kill, arm, count_passages
+from chorus_sandbox.integration import schemas
 from worker.cli import main
-from worker.sandbox import schemas
 
 LONGEST = 120.0
 """Seconds a command may take: one that takes longer hangs."""

@@ -19,9 +19,9 @@ from chaos import books
 from chaos.books import BookedAttempt, BookedInvoice
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices, read_joined
+from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 from worker.audit import verify
-from worker.sandbox.ledger import read_fluxes, read_invoices, read_joined
-from worker.sandbox.records import FluxRecord, InvoiceRecord
 from worker.storage import Store, journal, open_store
 from worker.verification import verify_books
 

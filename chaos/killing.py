@@ -101,13 +101,17 @@ PLACES: Mapping[str, Place] = {
 
 
 PORTAL_PLACES: Mapping[str, Place] = {
-    "flux recorded": Place("worker.sandbox.flux_book:FluxBook.add", Edge.LEFT, _SENDING),
-    "invoice integrated": Place("worker.sandbox.invoice_book:InvoiceBook.add", Edge.LEFT, _ASKING),
-    "verdict given": Place("worker.sandbox.flux_book:FluxBook.conclude", Edge.LEFT, _ASKING),
-    "files joined": Place(
-        "worker.sandbox.attachment_book:AttachmentBook.join", Edge.LEFT, ("complete",)
+    "flux recorded": Place("chorus_sandbox.ledger.flux_book:FluxBook.add", Edge.LEFT, _SENDING),
+    "invoice integrated": Place(
+        "chorus_sandbox.ledger.invoice_book:InvoiceBook.add", Edge.LEFT, _ASKING
     ),
-    "search answered": Place("worker.sandbox.invoice_book:InvoiceBook.search", Edge.LEFT, _LOOKING),
+    "verdict given": Place("chorus_sandbox.ledger.flux_book:FluxBook.conclude", Edge.LEFT, _ASKING),
+    "files joined": Place(
+        "chorus_sandbox.ledger.attachment_book:AttachmentBook.join", Edge.LEFT, ("complete",)
+    ),
+    "search answered": Place(
+        "chorus_sandbox.ledger.invoice_book:InvoiceBook.search", Edge.LEFT, _LOOKING
+    ),
 }
 """Where the portal dies: what it has written stays, whoever asked hears nothing."""
 _EVERYWHERE = {**PLACES, **PORTAL_PLACES}

@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
 from chaos.killing import AtPlace, arm
-from worker.sandbox.command import main
+from chorus_sandbox.command import main
 
 
 class PortalFailed(Exception):

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from worker.sandbox import SandboxCredentials, SandboxOptions
-from worker.sandbox.server import SandboxServer
+from chorus_sandbox import SandboxCredentials, SandboxOptions
+from chorus_sandbox.serving.server import SandboxServer
 
 CREDENTIALS = SandboxCredentials()
 DEPOSIT = "/cpro/factures/v1/deposer/flux"

@@ -17,11 +17,11 @@ from typing import Any
 
 from stdnum import luhn
 
+from chorus_sandbox import SandboxCredentials
 from worker.errors import Refused, StorageUnavailable
 from worker.installation import DATA, install
 from worker.local_portal import STRUCTURES
 from worker.resources import shipped
-from worker.sandbox import SandboxCredentials
 
 MARKER = ".demonstration"
 EXAMPLES = "exemples"

@@ -23,7 +23,7 @@ def local_portal(data_folder: Path) -> Iterator[str]:
     Raises:
         PortalDown: it did not start.
     """
-    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--exit-with-parent"]
+    command = [sys.executable, "-m", "chorus_sandbox", "--port", "0", "--exit-with-parent"]
     command += ["--data", str(data_folder / LEDGER)]
     if (structures := data_folder / STRUCTURES).is_file():
         command += ["--directory", str(structures)]

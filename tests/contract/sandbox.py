@@ -12,10 +12,10 @@ from typing import Any
 
 import requests
 
+from chorus_sandbox import SandboxCredentials
 from worker.portals import FoundInvoice
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import ChorusProSettings, Secret
-from worker.sandbox import SandboxCredentials
 
 CREDENTIALS = SandboxCredentials()
 ACTIONS: Mapping[str, str] = {"SUSPENDUE": "suspend", "REJETEE": "reject", "MANDATEE": "accept"}
@@ -57,7 +57,7 @@ class Sandbox:
 @contextmanager
 def running(data: Path) -> Iterator[Sandbox]:
     """A sandbox process on this ledger, stopped at the end."""
-    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "chorus_sandbox", "--port", "0", "--data", str(data)]
     process = subprocess.Popen(
         [*command, "--exit-with-parent"],
         cwd=Path(__file__).parents[2],

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
 from tests.sandbox_documents import CII, MEANS, changed, factur_x, lot, numbered
 from tests.sandbox_portal import (
     ACKNOWLEDGE,
@@ -36,7 +37,6 @@ from tests.sandbox_portal import (
     body_of,
     started,
 )
-from worker.sandbox import SandboxOptions, dataset
 
 SWAGGER: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "swagger_fields.json").read_text(encoding="utf-8")

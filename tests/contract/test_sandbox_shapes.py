@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.faults import Shape
 from tests.portal_client import settings
 from tests.sandbox_documents import CII
 from tests.sandbox_portal import CREDENTIALS, Portal, started
@@ -11,8 +13,6 @@ from worker.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import Secret
-from worker.sandbox import SandboxOptions, dataset
-from worker.sandbox.faults import Shape
 
 
 def client(portal: Portal) -> ChorusPro:

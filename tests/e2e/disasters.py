@@ -17,8 +17,8 @@ from chaos import books
 from chaos.installation import Installation, Secrets
 from chaos.invariants import at_the_end
 from chaos.laws import Breach
+from chorus_sandbox import SandboxCredentials
 from tests.e2e.program import Said, command, environment
-from worker.sandbox import SandboxCredentials
 
 AT = """
 import os, sys

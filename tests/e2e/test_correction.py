@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from chorus_sandbox.ledger.ledger import read_invoices
 from tests.e2e.program import run
-from worker.sandbox.ledger import read_invoices
 
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.program import command, environment, run
-from worker.sandbox.ledger import read_fluxes, read_invoices
 
 
 @pytest.fixture(name="ready", scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox.ledger.ledger import read_fluxes
 from tests.e2e.program import Said, command, environment, run, run_cold
-from worker.sandbox.ledger import read_fluxes
 
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
 

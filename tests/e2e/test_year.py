@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.program import Said, run
-from worker.sandbox.ledger import read_fluxes, read_invoices
 
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 DEPOSITABLE = {"cii.xml", "ubl.xml", "facturx.pdf"}

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
+from chorus_sandbox.ledger.records import FluxState
+from chorus_sandbox.routes.deposits import LARGEST_FLUX
 from tests.sandbox_documents import (
     CII,
     ISSUED_ON,
@@ -18,10 +22,6 @@ from tests.sandbox_documents import (
     factur_x,
 )
 from tests.sandbox_portal import DEPOSIT, REPORT, SEARCH, SYNTAX, Portal, body_of, started
-from worker.sandbox import SandboxOptions
-from worker.sandbox.deposits import LARGEST_FLUX
-from worker.sandbox.ledger import read_fluxes, read_invoices
-from worker.sandbox.records import FluxState
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from chorus_sandbox import SandboxOptions
+from chorus_sandbox.faults import FaultError, FaultPlan, read_kinds
+from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices
+from chorus_sandbox.serving.server import SandboxServer
 from tests.sandbox_documents import CII, numbered
 from tests.sandbox_portal import (
     CONSULT,
@@ -22,10 +26,6 @@ from tests.sandbox_portal import (
     body_of,
     started,
 )
-from worker.sandbox import SandboxOptions
-from worker.sandbox.faults import FaultError, FaultPlan, read_kinds
-from worker.sandbox.ledger import read_fluxes, read_injections, read_invoices
-from worker.sandbox.server import SandboxServer
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 from lxml import etree
 from pypdf import PdfReader
 
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.routes.attachments import LARGEST_ATTACHMENT
 from tests.sandbox_documents import CII, MEANS, UBL, factur_x, lot, numbered
 from tests.sandbox_portal import (
     ADD_FILE,
@@ -24,8 +26,6 @@ from tests.sandbox_portal import (
     Portal,
     started,
 )
-from worker.sandbox import SandboxOptions, dataset
-from worker.sandbox.attachments import LARGEST_ATTACHMENT
 
 FACTUR_X = "IN_DP_E2_CII_FACTURX"
 

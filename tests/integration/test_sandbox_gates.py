@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions
 from tests.sandbox_portal import (
     DEPOSIT,
     HEALTH,
@@ -16,7 +17,6 @@ from tests.sandbox_portal import (
     Portal,
     started,
 )
-from worker.sandbox import SandboxOptions
 
 
 @pytest.fixture

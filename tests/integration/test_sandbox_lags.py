@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.sandbox_documents import CII, MEANS, changed, numbered
 from tests.sandbox_portal import (
     COMPLETE,
@@ -20,8 +22,6 @@ from tests.sandbox_portal import (
     Portal,
     started,
 )
-from worker.sandbox import SandboxOptions, dataset
-from worker.sandbox.ledger import read_fluxes, read_invoices
 
 
 @pytest.fixture

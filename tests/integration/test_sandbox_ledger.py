@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox_documents import CII
-from worker.sandbox import tables
-from worker.sandbox.directory import Directory, Structure
-from worker.sandbox.faults import Fault, FaultKind
-from worker.sandbox.integration import settle
-from worker.sandbox.ledger import Ledger, LedgerError, prepare, read_fluxes, read_invoices
-from worker.sandbox.records import (
+from chorus_sandbox.directory import Directory, Structure
+from chorus_sandbox.faults import Fault, FaultKind
+from chorus_sandbox.integration.integration import settle
+from chorus_sandbox.ledger import tables
+from chorus_sandbox.ledger.ledger import Ledger, LedgerError, prepare, read_fluxes, read_invoices
+from chorus_sandbox.ledger.records import (
     FluxRecord,
     FluxState,
     InvoiceFilter,
@@ -25,6 +24,7 @@ from worker.sandbox.records import (
     RefusedInvoice,
     TechnicalError,
 )
+from tests.sandbox_documents import CII
 
 NOW = datetime(2026, 1, 20, 9, 30, 0, 123000, tzinfo=UTC)
 INVOICE = NewInvoice(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions
+from chorus_sandbox.ledger.ledger import read_invoices
 from tests.sandbox_documents import CII, MEANS, UBL, factur_x, lot, numbered
 from tests.sandbox_portal import GROUP, REPORT, SEARCH, SYNTAX, Portal, started
-from worker.sandbox import SandboxOptions
-from worker.sandbox.ledger import read_invoices
 
 BAD = numbered("BAD", {MEANS: None})
 

@@ -9,10 +9,10 @@ import pytest
 import requests
 from lxml import html
 
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.ledger.ledger import read_invoices
 from tests.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, lot, numbered
 from tests.sandbox_portal import HISTORY, Portal, started
-from worker.sandbox import SandboxOptions, dataset
-from worker.sandbox.ledger import read_invoices
 
 PANEL = "/_sandbox/"
 

@@ -16,6 +16,9 @@ from typing import Self
 import pytest
 import requests
 
+from chorus_sandbox import dataset
+from chorus_sandbox.command import main
+from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
 from tests.sandbox_documents import (
     CII,
     UBL,
@@ -30,9 +33,6 @@ from tests.sandbox_portal import (
     Portal,
     body_of,
 )
-from worker.sandbox import dataset
-from worker.sandbox.command import main
-from worker.sandbox.ledger import read_fluxes, read_injections
 
 
 class Process:
@@ -43,7 +43,7 @@ class Process:
         data: Path,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
-        module: str = "worker.sandbox",
+        module: str = "chorus_sandbox",
     ) -> None:
         command = [sys.executable, "-m", module, *(["sandbox"] if module == "worker" else [])]
         command += ["--port", "0", "--data", str(data)]
@@ -158,7 +158,7 @@ def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
 )
 def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> None:
     """A file that cannot be used gives code 2 and a sentence, without a trace."""
-    command = [sys.executable, "-m", "worker.sandbox", "--port", "0"]
+    command = [sys.executable, "-m", "chorus_sandbox", "--port", "0"]
     done = subprocess.run(
         [*command, "--data", str(tmp_path / "x.db"), *arguments],
         capture_output=True,
@@ -226,7 +226,7 @@ def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
 def test_help_is_french_and_names_what_is_simulated() -> None:
     """The help lists every option, every built-in structure and what is not faithful."""
     done = subprocess.run(
-        [sys.executable, "-m", "worker.sandbox", "--help"],
+        [sys.executable, "-m", "chorus_sandbox", "--help"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -242,7 +242,7 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
 
 def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
     """``chorus-worker sandbox`` shows the same help, and takes the same options."""
-    modules = ("worker.sandbox", "worker")
+    modules = ("chorus_sandbox", "worker")
     helps = [
         subprocess.run(
             [sys.executable, "-m", module, *(["sandbox"] if module == "worker" else []), "--help"],
@@ -305,7 +305,7 @@ def test_a_wrong_option_is_explained_in_french(
 def test_it_imports_nothing_of_the_worker() -> None:
     """The sandbox shares no code with the client it tests, and never loads the heavy package."""
     code = (
-        "import sys, worker.sandbox.__main__, worker.sandbox.documents as d\n"
+        "import sys, chorus_sandbox.__main__, chorus_sandbox.integration.documents as d\n"
         "print(sorted(name for name in sys.modules if name.split('.')[0] in"
         " ('worker', 'facturx', 'pypdf', 'pydantic', 'sqlmodel')))"
     )
@@ -317,5 +317,4 @@ def test_it_imports_nothing_of_the_worker() -> None:
         check=True,
         timeout=20,
     )
-    loaded = json.loads(done.stdout.replace("'", '"'))
-    assert [name for name in loaded if not name.startswith("worker.sandbox")] == ["worker"]
+    assert json.loads(done.stdout.replace("'", '"')) == []

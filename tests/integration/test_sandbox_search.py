@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
 from tests.sandbox_documents import (
     BUYER,
     CII,
@@ -15,7 +16,6 @@ from tests.sandbox_documents import (
     numbered,
 )
 from tests.sandbox_portal import DECIDE, HISTORY, SEARCH, Portal, started
-from worker.sandbox import SandboxOptions, dataset
 
 
 @pytest.fixture

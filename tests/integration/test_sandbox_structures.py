@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.directory import DirectoryError
+from chorus_sandbox.serving.server import SandboxServer
 from tests.sandbox_documents import (
     BUYER,
     CII,
@@ -12,9 +15,6 @@ from tests.sandbox_documents import (
     changed,
 )
 from tests.sandbox_portal import SERVICE_DETAIL, SERVICES, STRUCTURE, STRUCTURES, Portal, started
-from worker.sandbox import SandboxOptions, dataset
-from worker.sandbox.directory import DirectoryError
-from worker.sandbox.server import SandboxServer
 
 
 @pytest.fixture

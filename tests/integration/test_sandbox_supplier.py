@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chorus_sandbox import SandboxOptions, dataset
 from tests.sandbox_documents import BUYER, CII, SERVICE, UBL, changed, factur_x, numbered
 from tests.sandbox_portal import (
     ACKNOWLEDGE,
@@ -19,7 +20,6 @@ from tests.sandbox_portal import (
     Portal,
     started,
 )
-from worker.sandbox import SandboxOptions, dataset
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sandbox import paris
-from worker.sandbox.calls import Body, MalformedBody, Page, read_page, success
+from chorus_sandbox import paris
+from chorus_sandbox.routes.calls import Body, MalformedBody, Page, read_page, success
 
 INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds, made aware by the strategy
 

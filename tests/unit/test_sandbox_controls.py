@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chorus_sandbox import dataset
+from chorus_sandbox.directory import Directory
+from chorus_sandbox.integration import controls
+from chorus_sandbox.integration.documents import Read, read
+from chorus_sandbox.ledger.records import NewInvoice
 from tests.sandbox_documents import CII, UBL
-from worker.sandbox import controls, dataset
-from worker.sandbox.directory import Directory
-from worker.sandbox.documents import Read, read
-from worker.sandbox.records import NewInvoice
 
 DIRECTORY = Directory(dataset.BUILT_IN)
 DAY = date(2026, 1, 20)

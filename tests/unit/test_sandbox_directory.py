@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.sandbox import dataset
-from worker.sandbox.directory import (
-    PUBLIC_ONLY_SERVICE,
-    Directory,
-    DirectoryError,
-    read_structures,
-)
+from chorus_sandbox import dataset
+from chorus_sandbox.directory import PUBLIC_ONLY_SERVICE, Directory, DirectoryError, read_structures
 
 FULL = {
     "siret": "00001000900033",

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from worker.sandbox import distortion
-from worker.sandbox.faults import Shape
+from chorus_sandbox.faults import Shape
+from chorus_sandbox.serving import distortion
 
 SEARCH = {
     "codeRetour": 0,

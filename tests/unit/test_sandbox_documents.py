@@ -8,8 +8,8 @@ import pytest
 from pypdf import PdfWriter
 from pypdf.errors import LimitReachedError
 
+from chorus_sandbox.integration.documents import Inadmissible, read
 from tests.sandbox_documents import CII, UBL, changed, factur_x
-from worker.sandbox.documents import Inadmissible, read
 
 FACTUR_X, CII_16B, UBL_INVOICE = (
     "IN_DP_E2_CII_FACTURX",

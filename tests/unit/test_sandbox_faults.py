@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sandbox import manual
-from worker.sandbox.faults import (
+from chorus_sandbox import manual
+from chorus_sandbox.faults import (
     Fault,
     FaultError,
     FaultKind,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chorus_sandbox.integration import lots
+from chorus_sandbox.integration.documents import Inadmissible
 from tests.sandbox_documents import lot
-from worker.sandbox import lots
-from worker.sandbox.documents import Inadmissible
 
 
 def archive(*members: tarfile.TarInfo, compressed: bool = True) -> bytes:

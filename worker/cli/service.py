@@ -45,6 +45,6 @@ def sandbox(context: typer.Context) -> int:
 
     Ses options, ses pannes et ce qu'il simule : sandbox --help.
     """
-    from worker.sandbox.command import main
+    from chorus_sandbox.command import main
 
     return main(context.args, program="chorus-worker sandbox")

@@ -1,0 +1,97 @@
+"""A local Chorus Pro, run as its own process: the other side of the client, written apart from it.
+
+The sandbox shares no code with the rest of the worker, so that what one side misreads the other
+does not. It keeps every flux it was handed in a file of its own and gives the verdicts that the
+specification and the recorded exchanges give. Texts and codes nobody has recorded start with
+``SIMULE - ``: nobody can take them for the words of the real portal.
+
+Contract
+    ``python -m chorus_sandbox --port P --data FILE``, or ``serve(SandboxOptions(...))`` of
+    serving/server.py.
+    One line of JSON on standard output once ready: ``{"url": "http://127.0.0.1:PORT"}``.
+    Only 127.0.0.1 is bound. A flux is on disk before the answer to its deposit leaves.
+
+Map
+    command.py      the options and the French help of manual.py
+    serving/        HTTP, faults, the gateway's gates, the buyer's panel
+    routes/         the operations, a file for each family
+    integration/    the verdict on a deposited file
+    ledger/         the SQLite file and what it holds
+    directory.py    structures and services; dataset.py holds the built-in ones
+    faults.py       which faults there are, and when they are armed
+    paris.py        instants and days as the portal writes them
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from chorus_sandbox.faults import FaultPlan
+
+DEFAULT_PORT = 8817
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxCredentials:
+    """The two pairs a caller must show. The defaults are public: they protect nothing.
+
+    Attributes:
+        client_id: identifier of the application at the token endpoint.
+        client_secret: its secret.
+        account: login of the technical account, first half of ``cpro-account``.
+        password: its password, second half.
+    """
+
+    client_id: str = "00000000-0000-4000-8000-00000000c1d0"
+    client_secret: str = field(default="secret-public-du-bac-a-sable", repr=False)
+    account: str = "TECH_1_SANDBOX@cpro.invalid"
+    password: str = field(default="mot-de-passe-public-du-bac-a-sable", repr=False)
+
+
+def read_credentials(environment: Mapping[str, str]) -> SandboxCredentials:
+    """The public defaults, each replaced by its ``CHORUS_SANDBOX_…`` variable when it is set."""
+    public = SandboxCredentials()
+    return SandboxCredentials(
+        client_id=environment.get("CHORUS_SANDBOX_CLIENT_ID", public.client_id),
+        client_secret=environment.get("CHORUS_SANDBOX_CLIENT_SECRET", public.client_secret),
+        account=environment.get("CHORUS_SANDBOX_ACCOUNT", public.account),
+        password=environment.get("CHORUS_SANDBOX_PASSWORD", public.password),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """How one sandbox process runs.
+
+    Attributes:
+        data: the ledger file; created with its folder, readable by its owner only.
+        port: port on 127.0.0.1; 0 lets the system choose.
+        directory: a JSON file of structures added to the built-in ones.
+        integration_delay: time between a deposit and its verdict.
+        index_delay: time between an integration and the invoice being found.
+        report_lags: reports that first say unknown, then waiting, then being processed.
+        page_cap: most results of a page, whatever is asked.
+        latency: time every answer is held back.
+        faults: a JSON file of faults, armed once for each ledger.
+        fault_plan: faults drawn from a seed.
+        token_lifetime: life of an access token; the real one lives 3600 s (§1.2).
+        credentials: the pairs that are accepted.
+        exit_with_parent: end when standard input closes.
+        verbose: one line on standard error per request.
+    """
+
+    data: Path = Path("out/sandbox.db")
+    port: int = DEFAULT_PORT
+    directory: Path | None = None
+    integration_delay: timedelta = timedelta(0)
+    index_delay: timedelta = timedelta(0)
+    report_lags: tuple[int, int, int] = (0, 0, 0)
+    page_cap: int | None = None
+    latency: timedelta = timedelta(0)
+    faults: Path | None = None
+    fault_plan: FaultPlan | None = None
+    token_lifetime: timedelta = timedelta(hours=1)
+    credentials: SandboxCredentials = field(default_factory=SandboxCredentials)
+    exit_with_parent: bool = False
+    verbose: bool = False

@@ -1,0 +1,251 @@
+"""The command line of the sandbox: its options, its French help, its exit codes."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from chorus_sandbox import DEFAULT_PORT, SandboxOptions, manual, read_credentials
+from chorus_sandbox.directory import DirectoryError
+from chorus_sandbox.faults import Fault, FaultError, FaultPlan, read_kinds
+from chorus_sandbox.ledger.ledger import LedgerError
+from chorus_sandbox.serving.server import serve
+
+_CANNOT_START = 2
+_LONGEST = timedelta(days=1000)
+_MOST_REPORTS = 1000
+
+_COMPLAINTS = (
+    (re.compile(r"unrecognized arguments: (.*)"), r"option inconnue : \1"),
+    (re.compile(r"argument (\S+): expected .*"), r"\1 : une valeur est attendue"),
+    (re.compile(r"argument (\S+): ignored explicit argument .*"), r"\1 : aucune valeur attendue"),
+    (re.compile(r"argument (\S+): (.*)"), r"\1 : \2"),
+)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """The manual as it is written, under a French title."""
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, actions, groups, prefix or "Usage : ")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in French; the library has no translation of its own."""
+
+    def error(self, message: str) -> NoReturn:
+        for pattern, text in _COMPLAINTS:
+            if pattern.fullmatch(message):
+                message = pattern.sub(text, message)
+                break
+        self.exit(_cannot_start(f"{message}.", f"{self.prog} --help"))
+
+
+def main(arguments: Sequence[str], *, program: str) -> int:
+    """Runs the command and returns its exit code: 0, or 2 when it cannot start.
+
+    Args:
+        arguments: the options.
+        program: how the command was called, for its help.
+
+    Raises:
+        SystemExit: after the help (0) or a wrong option (2).
+    """
+    parser = _parser(program)
+    parsed = parser.parse_args(arguments)
+    plan = (parsed.fault_seed is not None, bool(parsed.fault_rate), bool(parsed.fault_kinds))
+    if any(plan) and not all(plan[:2]):
+        parser.error("un tirage demande --fault-seed et --fault-rate")
+    options = _options(parsed)
+    try:
+        serve(options)
+    except (DirectoryError, FaultError, LedgerError) as error:
+        remedy = f"corrigez ce fichier ou indiquez-en un autre ; voyez {program} --help"
+        return _cannot_start(str(error), remedy)
+    except OSError as error:
+        said = f"impossible d'écouter sur le port {options.port} : {error.strerror}."
+        return _cannot_start(said, "choisissez un autre port avec --port.")
+    return 0
+
+
+def _cannot_start(said: str, remedy: str) -> int:
+    sys.stderr.write(f"Erreur : {said}\nÀ faire : {remedy}\n")
+    return _CANNOT_START
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=program,
+        usage=f"{program} [--port P] [--data FICHIER] [autres options]",
+        description=manual.SUMMARY,
+        epilog=manual.MANUAL,
+        formatter_class=_Help,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _add_running(parser)
+    _add_lags(parser)
+    _add_faults(parser)
+    return parser
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("OPTIONS").add_argument
+    add("-h", "--help", action="help", help="affiche cette aide")
+    add(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        metavar="P",
+        help=f"port ; 0 : au choix du système ; par défaut {DEFAULT_PORT}",
+    )
+    add(
+        "--data",
+        type=Path,
+        default=Path("out/sandbox.db"),
+        metavar="FICHIER",
+        help="registre du bac à sable, créé au besoin ; par défaut out/sandbox.db",
+    )
+    add("--directory", type=Path, metavar="FICHIER", help="structures à ajouter, en JSON")
+    add(
+        "--token-lifetime",
+        type=_seconds,
+        default=timedelta(hours=1),
+        metavar="SECONDES",
+        help="durée de vie d'un jeton ; par défaut 3600",
+    )
+    add("--exit-with-parent", action="store_true", help="s'arrête quand l'entrée standard se ferme")
+    add("--verbose", action="store_true", help="une ligne par requête sur la sortie d'erreur")
+
+
+def _add_lags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("LENTEURS (aucune par défaut)").add_argument
+    for name, text in (
+        ("--integration-delay", "délai entre le dépôt et le verdict"),
+        ("--index-delay", "délai entre l'intégration et la facture trouvée par les recherches"),
+    ):
+        add(name, type=_seconds, default=timedelta(0), metavar="SECONDES", help=text)
+    add(
+        "--report-lags",
+        type=_lags,
+        default=(0, 0, 0),
+        metavar="A,B,C",
+        help="les A premiers comptes rendus d'un flux le disent introuvable, les B suivants en"
+        " attente, les C suivants en cours ; le verdict vient ensuite",
+    )
+    add(
+        "--latency",
+        type=_milliseconds,
+        default=timedelta(0),
+        metavar="MS",
+        help="retient chaque réponse",
+    )
+    add("--page-cap", type=_cap, metavar="N", help="nombre maximal de résultats par page")
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("PANNES (aucune par défaut)").add_argument
+    add("--faults", type=Path, metavar="FICHIER", help="pannes à produire, en JSON")
+    add("--fault-seed", type=_seed, metavar="N", help="tire des pannes au hasard de cette graine")
+    add("--fault-rate", type=_rate, default=0.0, metavar="T", help="part des requêtes touchées")
+    add(
+        "--fault-kinds",
+        type=_kinds,
+        default=(),
+        metavar="P,P:SECONDES",
+        help="pannes que la graine peut tirer ; toutes par défaut",
+    )
+
+
+def _refusing(text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"valeur incorrecte « {text} »")
+
+
+def _number(text: str, most: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise _refusing(text) from None
+    if not 0 <= number <= most:
+        raise _refusing(text)
+    return number
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise _refusing(text) from None
+    if not least <= number <= most:
+        raise _refusing(text)
+    return number
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65535)
+
+
+def _cap(text: str) -> int:
+    return _whole(text, 1, 1_000_000)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, -(10**18), 10**18)
+
+
+def _rate(text: str) -> float:
+    return _number(text, 1)
+
+
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=_number(text, _LONGEST.total_seconds()))
+
+
+def _milliseconds(text: str) -> timedelta:
+    return timedelta(milliseconds=_number(text, 600_000))
+
+
+def _lags(text: str) -> tuple[int, int, int]:
+    numbers = [_whole(part, 0, _MOST_REPORTS) for part in text.split(",")]
+    if len(numbers) != 3:
+        raise _refusing(text)
+    return numbers[0], numbers[1], numbers[2]
+
+
+def _kinds(text: str) -> tuple[Fault, ...]:
+    try:
+        return read_kinds(text)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+
+
+def _options(parsed: argparse.Namespace) -> SandboxOptions:
+    plan = None
+    if parsed.fault_seed is not None:
+        plan = FaultPlan(seed=parsed.fault_seed, rate=parsed.fault_rate, faults=parsed.fault_kinds)
+    return SandboxOptions(
+        data=parsed.data,
+        port=parsed.port,
+        directory=parsed.directory,
+        integration_delay=parsed.integration_delay,
+        index_delay=parsed.index_delay,
+        report_lags=parsed.report_lags,
+        page_cap=parsed.page_cap,
+        latency=parsed.latency,
+        faults=parsed.faults,
+        fault_plan=plan,
+        token_lifetime=parsed.token_lifetime,
+        credentials=read_credentials(os.environ),
+        exit_with_parent=parsed.exit_with_parent,
+        verbose=parsed.verbose,
+    )

@@ -1,0 +1,151 @@
+"""The faults in the ledger: those that wait, those that were injected, where a plan stands."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chorus_sandbox.faults import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
+from chorus_sandbox.ledger import tables
+
+_FILE = "faults file"
+
+
+class FaultBook:
+    """The faults, on one connection to the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def arm(self, faults: Iterable[Fault], *, now: datetime, alone: bool = False) -> None:
+        """Adds faults to those that wait, or puts them in their place when `alone`."""
+        with tables.alone(self._connection):
+            if alone:
+                self._connection.execute("DELETE FROM fault")
+            for fault in faults:
+                self._add(fault, now)
+
+    def arm_file(self, digest: str, faults: Iterable[Fault], *, now: datetime) -> None:
+        """Arms the faults of a file, unless the same file was armed before: a restart goes on."""
+        with tables.alone(self._connection):
+            if self._mark(_FILE) == digest:
+                return
+            self._set_mark(_FILE, digest)
+            self._connection.execute("DELETE FROM fault")
+            for fault in faults:
+                self._add(fault, now)
+
+    def clear(self) -> None:
+        """Forgets the faults that wait; what was injected stays known."""
+        with tables.alone(self._connection):
+            self._connection.execute("DELETE FROM fault")
+
+    def armed(self) -> tuple[Armed, ...]:
+        """The faults that wait, in the order they were given."""
+        return tuple(self._rows())
+
+    def injected(self) -> tuple[Injection, ...]:
+        """Every fault injected, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, at, kind, path, planned, flux_number FROM injection ORDER BY id"
+        )
+        return tuple(
+            Injection(
+                id=row[0],
+                at=tables.instant(row[1]),
+                kind=FaultKind(row[2]),
+                path=row[3],
+                planned=bool(row[4]),
+                flux_number=row[5],
+            )
+            for row in rows
+        )
+
+    def draw(self, path: str, *, now: datetime, plan: FaultPlan | None) -> tuple[int, Fault] | None:
+        """The fault a request meets, already noted as injected, and the rank of that note.
+
+        Faults that wait come before the plan; a request meets one at most.
+        """
+        if plan is None and not self._connection.execute("SELECT 1 FROM fault").fetchone():
+            return None
+        with tables.alone(self._connection):
+            rank = self._next_rank(plan) if plan else 0
+            planned = False
+            fault = self._next_armed(path, now)
+            if fault is None and plan is not None:
+                fault = plan.draw(rank, path)
+                planned = True
+                if fault is not None and fault.times is not None and fault.times > 1:
+                    self._add(replace(fault, times=fault.times - 1), now)
+            if fault is None:
+                return None
+            cursor = self._connection.execute(
+                "INSERT INTO injection (at, kind, path, planned) VALUES (?, ?, ?, ?)",
+                (tables.milliseconds(now), fault.kind, path, planned),
+            )
+        return int(cursor.lastrowid or 0), fault
+
+    def name_flux(self, injection: int, flux_number: str) -> None:
+        """Notes the flux that a request recorded in spite of its fault."""
+        with tables.alone(self._connection):
+            self._connection.execute(
+                "UPDATE injection SET flux_number = ? WHERE id = ?", (flux_number, injection)
+            )
+
+    def _add(self, fault: Fault, now: datetime) -> None:
+        lasting = fault.kind is FaultKind.MAINTENANCE and fault.seconds is not None
+        ends_at = now + timedelta(seconds=fault.seconds or 0) if lasting else None
+        self._connection.execute(
+            "INSERT INTO fault (description, skip, remaining, ends_at) VALUES (?, ?, ?, ?)",
+            (
+                json.dumps(fault.described()),
+                fault.skip,
+                None if lasting else fault.times,
+                None if ends_at is None else tables.milliseconds(ends_at),
+            ),
+        )
+
+    def _rows(self) -> Iterator[Armed]:
+        rows = self._connection.execute(
+            "SELECT id, description, skip, remaining, ends_at FROM fault ORDER BY id"
+        ).fetchall()
+        for identifier, description, skip, remaining, ends_at in rows:
+            fault = read_fault(json.loads(description), f"panne {identifier}")
+            yield Armed(
+                id=identifier,
+                fault=replace(fault, skip=skip, times=remaining),
+                ends_at=None if ends_at is None else tables.instant(ends_at),
+            )
+
+    def _next_armed(self, path: str, now: datetime) -> Fault | None:
+        for armed in self._rows():
+            if armed.ends_at is not None and armed.ends_at <= now:
+                self._connection.execute("DELETE FROM fault WHERE id = ?", (armed.id,))
+            elif armed.fault.applies_to(path):
+                if not armed.fault.skip:
+                    self._connection.execute(
+                        "UPDATE fault SET remaining = remaining - 1 WHERE id = ?", (armed.id,)
+                    )
+                    self._connection.execute("DELETE FROM fault WHERE remaining = 0")
+                    return armed.fault
+                self._connection.execute(
+                    "UPDATE fault SET skip = skip - 1 WHERE id = ?", (armed.id,)
+                )
+        return None
+
+    def _next_rank(self, plan: FaultPlan) -> int:
+        rank = int(self._mark(plan.name) or 0) + 1
+        self._set_mark(plan.name, str(rank))
+        return rank
+
+    def _mark(self, name: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def _set_mark(self, name: str, value: str) -> None:
+        self._connection.execute(
+            "INSERT INTO mark (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )

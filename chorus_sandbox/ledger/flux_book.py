@@ -1,0 +1,145 @@
+"""The fluxes in the ledger: each deposit, its bytes, its verdict."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from chorus_sandbox.ledger import tables
+from chorus_sandbox.ledger.records import FluxRecord, FluxState, RefusedInvoice, TechnicalError
+from chorus_sandbox.ledger.tables import alone
+
+
+class FluxBook:
+    """The fluxes, on one connection to the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def add(
+        self,
+        content: bytes,
+        *,
+        file_name: str,
+        syntax: str,
+        interface: str,
+        now: datetime,
+        delay: timedelta,
+        index_delay: timedelta = timedelta(0),
+        incident: bool = False,
+    ) -> FluxRecord:
+        """Records a deposit and gives it the next number: it is on disk when this returns.
+
+        Args:
+            content: the bytes, any file.
+            file_name: the name the depositor gave.
+            syntax: ``syntaxeFlux``.
+            interface: four digits.
+            now: instant of the deposit.
+            delay: time until the verdict.
+            index_delay: time until its invoices are found, once integrated.
+            incident: end in an incident whatever the file is worth.
+        """
+        with alone(self._connection):
+            (rank,) = self._connection.execute(
+                "SELECT coalesce(max(id), 0) + 1 FROM flux"
+            ).fetchone()
+            number = f"CPP001{interface}{rank:015d}"
+            self._connection.execute(
+                "INSERT INTO flux (id, number, syntax, interface, file_name, size, sha256,"
+                " deposited_at, due_at, state, state_at, index_delay, incident)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    rank,
+                    number,
+                    syntax,
+                    f"FSO{interface}A",
+                    file_name,
+                    len(content),
+                    hashlib.sha256(content).hexdigest(),
+                    tables.milliseconds(now),
+                    tables.milliseconds(now + delay),
+                    FluxState.WAITING,
+                    tables.milliseconds(now),
+                    tables.stored(index_delay),
+                    incident,
+                ),
+            )
+            self._connection.execute(
+                "INSERT INTO flux_content (flux_id, content) VALUES (?, ?)", (rank, content)
+            )
+        flux = self.numbered(number)
+        if flux is None:  # pragma: no cover - the row was just committed
+            raise LookupError(number)
+        return flux
+
+    def numbered(self, number: str) -> FluxRecord | None:
+        """The flux of a number, if it was ever given out."""
+        row = self._connection.execute(
+            f"SELECT {tables.FLUX} FROM flux WHERE number = ?",  # noqa: S608 - constants only
+            (number,),
+        ).fetchone()
+        return tables.to_flux(row) if row else None
+
+    def content(self, flux: FluxRecord) -> bytes:
+        """The bytes of a flux, as deposited."""
+        (content,) = self._connection.execute(
+            "SELECT content FROM flux_content WHERE flux_id = ?", (flux.id,)
+        ).fetchone()
+        return bytes(content)
+
+    def next_due(self, now: datetime, *, up_to: int | None = None) -> FluxRecord | None:
+        """The oldest flux whose verdict is due and not given, no later than a rank if told."""
+        row = self._connection.execute(
+            # The state is spelled out: a partial index does not serve a parameter.
+            f"SELECT {tables.FLUX} FROM flux WHERE state = '{FluxState.WAITING}'"  # noqa: S608 - constants
+            " AND due_at <= ? AND id <= coalesce(?, id) ORDER BY id LIMIT 1",
+            (tables.milliseconds(now), up_to),
+        ).fetchone()
+        return tables.to_flux(row) if row else None
+
+    def is_waiting(self, flux: FluxRecord) -> bool:
+        """Whether the verdict on a flux is still to be given."""
+        row = self._connection.execute(
+            "SELECT 1 FROM flux WHERE id = ? AND state = ?", (flux.id, FluxState.WAITING)
+        ).fetchone()
+        return row is not None
+
+    def count_report(self, flux: FluxRecord) -> None:
+        """Notes that a report was answered."""
+        with alone(self._connection):
+            self._connection.execute(
+                "UPDATE flux SET reports = reports + 1 WHERE id = ?", (flux.id,)
+            )
+
+    def all(self) -> tuple[FluxRecord, ...]:
+        """Every flux, oldest first."""
+        query = f"SELECT {tables.FLUX} FROM flux ORDER BY id"  # noqa: S608 - constants only
+        return tuple(tables.to_flux(row) for row in self._connection.execute(query))
+
+    def latest(self, most: int) -> tuple[FluxRecord, ...]:
+        """So many fluxes, newest first."""
+        query = f"SELECT {tables.FLUX} FROM flux ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
+        return tuple(tables.to_flux(row) for row in self._connection.execute(query, (most,)))
+
+    def conclude(
+        self,
+        flux: FluxRecord,
+        state: FluxState,
+        *,
+        technical: Sequence[TechnicalError] = (),
+        refused: Sequence[RefusedInvoice] = (),
+    ) -> None:
+        """Writes the verdict on a flux, dated from the instant it was due."""
+        self._connection.execute(
+            "UPDATE flux SET state = ?, state_at = due_at, technical_errors = ?,"
+            " refused_invoices = ? WHERE id = ?",
+            (
+                state,
+                json.dumps([asdict(error) for error in technical]),
+                json.dumps([asdict(invoice) for invoice in refused]),
+                flux.id,
+            ),
+        )

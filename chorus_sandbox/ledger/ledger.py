@@ -1,0 +1,160 @@
+"""The portal's own file. A restart forgets nothing, and several processes may share it.
+
+Each change is one short transaction, alone to write and on disk when it ends.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from chorus_sandbox.faults import Injection
+from chorus_sandbox.ledger import tables
+from chorus_sandbox.ledger.attachment_book import AttachmentBook
+from chorus_sandbox.ledger.fault_book import FaultBook
+from chorus_sandbox.ledger.flux_book import FluxBook
+from chorus_sandbox.ledger.invoice_book import InvoiceBook
+from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+
+
+class LedgerError(Exception):
+    """The data file cannot serve as a ledger; the message is for people, in French."""
+
+
+def prepare(path: Path) -> None:
+    """Creates the ledger file (mode 0600) and its tables unless they exist.
+
+    Raises:
+        LedgerError: the file exists and is something else, or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(path.parent):
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            path.chmod(0o600)
+            with closing(_connect(path)) as connection:
+                _create_tables(connection, path)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path} : fichier de données inutilisable ({error}).") from error
+
+
+def read_fluxes(path: Path) -> tuple[FluxRecord, ...]:
+    """Every flux ever deposited, oldest first, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        return FluxBook(connection).all()
+
+
+def read_invoices(path: Path) -> tuple[InvoiceRecord, ...]:
+    """Every integrated invoice, oldest first, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        return InvoiceBook(connection).all()
+
+
+def read_joined(path: Path) -> dict[str, int]:
+    """How many files each invoice was given, by its number, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        return AttachmentBook(connection).counts()
+
+
+def read_injections(path: Path) -> tuple[Injection, ...]:
+    """Every fault that was injected, oldest first, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        return FaultBook(connection).injected()
+
+
+class Ledger:
+    """One connection to the file, for one thread at a time.
+
+    Attributes:
+        fluxes: what was deposited.
+        invoices: what was integrated.
+        attachments: the supplier's files.
+        faults: what goes wrong on purpose.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens a file that `prepare` made."""
+        self._connection = _connect(path)
+        self.fluxes = FluxBook(self._connection)
+        self.invoices = InvoiceBook(self._connection)
+        self.attachments = AttachmentBook(self._connection)
+        self.faults = FaultBook(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._connection.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, alone to write; on disk when it ends."""
+        return tables.alone(self._connection)
+
+    def add_token(self, digest: str, *, now: datetime, lifetime: timedelta) -> None:
+        """Keeps the digest of a new token, and forgets the tokens that died."""
+        with self.transaction():
+            self._connection.execute(
+                "DELETE FROM token WHERE expires_at <= ?", (tables.milliseconds(now),)
+            )
+            self._connection.execute(
+                "INSERT INTO token (digest, expires_at) VALUES (?, ?)",
+                (digest, tables.milliseconds(now + lifetime)),
+            )
+
+    def forget_tokens(self) -> None:
+        """Kills every token, however young."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM token")
+
+    def knows_token(self, digest: str, *, now: datetime) -> bool:
+        """Whether a token was given out and still lives."""
+        row = self._connection.execute(
+            "SELECT 1 FROM token WHERE digest = ? AND expires_at > ?",
+            (digest, tables.milliseconds(now)),
+        ).fetchone()
+        return row is not None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time: two sandboxes started together must not both create the tables."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != tables.APPLICATION_ID:
+        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            raise LedgerError(f"{path} : ce fichier n'est pas celui d'un bac à sable.")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"BEGIN IMMEDIATE; {tables.CREATE} COMMIT;")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(tables.UPGRADES[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
+        )

@@ -1,0 +1,228 @@
+"""What an operation receives and how it refuses: the body of a call, read field by field."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chorus_sandbox.directory import Directory
+from chorus_sandbox.ledger.ledger import Ledger
+
+_DEFAULT_PAGE_SIZE = 10
+_GREATEST_INTEGER = 2**63 - 1
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+class MalformedBody(Exception):
+    """A mandatory field is missing or null, or a field has the wrong type (§1.5)."""
+
+
+class Refusal(Exception):
+    """A business refusal: ``codeRetour`` and ``libelle`` (§4.1)."""
+
+    def __init__(self, code: int, label: str) -> None:
+        super().__init__(label)
+        self.code = code
+        self.label = label
+
+
+class TooLarge(Exception):
+    """What is asked for does not fit in one answer: a 413 (§2.7)."""
+
+
+class Body:
+    """A JSON object of a request. A null field is an absent field."""
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self._fields = {name: value for name, value in fields.items() if value is not None}
+
+    def names(self) -> frozenset[str]:
+        """The fields that have a value."""
+        return frozenset(self._fields)
+
+    def text(self, name: str) -> str | None:
+        """A text; an empty one counts as absent."""
+        return _checked_text(name, self._fields.get(name, "")) or None
+
+    def mandatory_text(self, name: str) -> str:
+        """A text that must be there."""
+        value = self.text(name)
+        if value is None:
+            raise MalformedBody(name)
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, also written as text, as samples do (§2)."""
+        value = self._fields.get(name)
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _GREATEST_INTEGER:
+            raise MalformedBody(name)
+        return value
+
+    def mandatory_integer(self, name: str) -> int:
+        """A whole number that must be there."""
+        value = self.integer(name)
+        if value is None:
+            raise MalformedBody(name)
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """True or false."""
+        value = self._fields.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise MalformedBody(name)
+        return value
+
+    def block(self, name: str) -> "Body":
+        """A nested object; empty when absent."""
+        value = self._fields.get(name, {})
+        if not isinstance(value, dict):
+            raise MalformedBody(name)
+        return Body(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts; empty when absent."""
+        return tuple(_checked_text(name, item) for item in self._list(name))
+
+    def blocks(self, name: str) -> tuple["Body", ...]:
+        """A list of objects; empty when absent."""
+        items = self._list(name)
+        blocks = tuple(Body(item) for item in items if isinstance(item, dict))
+        if len(blocks) != len(items):
+            raise MalformedBody(name)
+        return blocks
+
+    def _list(self, name: str) -> list[object]:
+        value = self._fields.get(name, [])
+        if not isinstance(value, list):
+            raise MalformedBody(name)
+        return value
+
+
+def _checked_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise MalformedBody(name)
+    try:
+        value.encode()  # JSON can spell half a surrogate pair, which nothing can store
+    except UnicodeEncodeError as error:
+        raise MalformedBody(name) from error
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a list (§2, Pagination).
+
+    Attributes:
+        rank: page number, from 1.
+        size: most results of a page.
+        descending: greatest first.
+    """
+
+    rank: int
+    size: int
+    descending: bool
+
+    @property
+    def offset(self) -> int:
+        """Results before this page."""
+        return (self.rank - 1) * self.size
+
+    def described(self, total: int) -> dict[str, object]:
+        """``parametresRetour`` for this many results in all."""
+        return {
+            "pageCourante": self.rank,
+            "pages": -(-total // self.size),
+            "nbResultatsParPage": self.size,
+            "total": total,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How late and how short calls are served.
+
+    Attributes:
+        integration_delay: time between a deposit and its verdict.
+        index_delay: time between an integration and the invoice being found and read.
+        report_lags: how many reports answer that the flux is unknown, then that it waits, then
+            that it is being processed, before one gives the verdict.
+        page_cap: most results of a page, whatever is asked.
+        incident: a deposit ends in an incident whatever it is worth.
+    """
+
+    integration_delay: timedelta = timedelta(0)
+    index_delay: timedelta = timedelta(0)
+    report_lags: tuple[int, int, int] = (0, 0, 0)
+    page_cap: int | None = None
+    incident: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that went through the gates.
+
+    Attributes:
+        body: its JSON body.
+        ledger: the ledger, on a connection of this thread.
+        directory: the known structures.
+        now: the instant of the call.
+        terms: how late and how short this call is served.
+    """
+
+    body: Body
+    ledger: Ledger
+    directory: Directory
+    now: datetime
+    terms: Terms
+
+    def page(self, block: Body, *, descending: bool) -> Page:
+        """The page asked for in a paging block, no larger than this call allows."""
+        return read_page(block, descending=descending, cap=self.terms.page_cap)
+
+
+def read_page(block: Body, *, descending: bool, cap: int | None = None) -> Page:
+    """The page asked for; the first one of ten results when nothing is asked (§2).
+
+    Args:
+        block: the paging block.
+        descending: the order when none is asked.
+        cap: most results of a page, whatever is asked.
+    """
+    rank = block.integer("pageResultatDemandee")
+    size = block.integer("nbResultatsParPage")
+    way = block.text("triSens")
+    if way not in (None, "Ascendant", "Descendant"):
+        raise MalformedBody("triSens")
+    page = Page(
+        rank=1 if rank is None else rank,
+        size=_DEFAULT_PAGE_SIZE if size is None else size,
+        descending=descending if way is None else way == "Descendant",
+    )
+    if page.rank < 1 or page.size < 1:
+        raise MalformedBody("pageResultatDemandee")
+    return page if cap is None else replace(page, size=min(page.size, cap))
+
+
+def renamed(block: Body, rank: str, size: str, way: str) -> Body:
+    """A paging block whose three fields carry these suffixes, under the usual names."""
+    return Body(
+        {
+            "pageResultatDemandee": block.integer(f"pageResultatDemandee{rank}"),
+            "nbResultatsParPage": block.integer(f"nbResultatsParPage{size}"),
+            "triSens": block.text(f"triSens{way}"),
+        }
+    )
+
+
+def success(label: str, /, **fields: object) -> dict[str, object]:
+    """A successful answer; fields without a value are left out, empty lists too (§2)."""
+    return {"codeRetour": 0, "libelle": label} | given(fields)
+
+
+def given(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [])}

@@ -1,0 +1,250 @@
+"""One invoice: its details and its history (§2.5, §2.6)."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from lxml import etree
+
+from chorus_sandbox import paris
+from chorus_sandbox.integration import documents, integration
+from chorus_sandbox.integration.dialects import Dialect, Rows
+from chorus_sandbox.ledger.ledger import Ledger
+from chorus_sandbox.ledger.records import InvoiceRecord, Joined
+from chorus_sandbox.routes.calls import Body, Call, Refusal, given, renamed, success
+
+_DONE = "GCU_MSG_01_000"
+_FOUND = "TRA_MSG_00.000"
+_PRINCIPAL: Final = 50_000_000
+"""``pieceJointeId`` of an invoice's own file: this more than the identifier of the invoice."""
+
+# §3.5: the frameworks an ordinary supplier uses; the others are left out of the answer.
+_FRAMEWORKS = {
+    "A1": "A1_FACTURE_FOURNISSEUR",
+    "A2": "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE",
+    "A9": "A9_FACTURE_SOUSTRAITANT",
+    "A12": "A12_FACTURE_COTRAITANT",
+}
+# Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
+_RATES = (
+    "getpLigneRecapTva",
+    ("ListeRecapitulatifTVA", "ListeListeRecapitulatifTVA", "ListeRecapitulatifTVA"),
+    "LignesRecapitulativesTVA",
+)
+_FILES = (
+    "getpListePiecesJointes",
+    ("ListePieceJointe", "ListePieceJointe", "ListePiecesJointes"),
+    "ListePiecesJointe",
+)
+_LINES = (
+    "getpLignesPoste",
+    ("LignesPoste", "LignesPoste", "ListeLignesPoste"),
+    "LignesPoste",
+)
+
+
+def consult(call: Call) -> dict[str, object]:
+    """``factures/v1/consulter/fournisseur``: all an invoice says, read again from its file."""
+    invoice = known_invoice(call, call.body.mandatory_integer("identifiantFactureCPP"))
+    content = invoice.content
+    syntax, _, file = file_of(call.ledger, invoice)
+    tree, dialect = documents.parse(syntax, file)
+    root = tree.getroot()
+    lines = [_line(row) for row in _rows(root, dialect.lines, dialect)]
+    rates = [_rate(row) for row in _rows(root, dialect.rates, dialect)]
+    files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
+    facture = {
+        "identifiantFactureCPP": invoice.id,
+        "numeroFacture": content.number,
+        "statutFacture": invoice.status,
+        "modeDepot": "UPLOAD_API",
+        "rejetTraite": invoice.rejection_handled,
+        "destinataire": _recipient(call, invoice),
+        "fournisseur": _supplier(call, invoice),
+        "cadreDeFacturation": given({"codeCadreFacturation": _FRAMEWORKS.get(content.framework)}),
+        "references": given(
+            {
+                "dateFacture": content.issued_on.isoformat(),
+                "dateDepot": invoice.deposited_on.isoformat(),
+                "codeDeviseFacture": content.currency,
+                "typeFacture": content.kind,
+                "numeroMarche": content.contract,
+                "numeroBonCommande": content.engagement,
+                "numeroFactureOrigine": content.preceding,
+            }
+        ),
+        "recapitulatifDeTva": _listed(call, rates, "ligneTva", _RATES),
+        "montantTotal": {
+            "montantHtTotal": float(content.net),
+            "montantTVA": float(content.gross - content.net),
+            "montantTtcTotal": float(content.gross),
+            "montantAPayer": float(content.due),
+        },
+        "pieceJointePrincipale": {
+            "idLiaisonPieceJointePrincipale": _PRINCIPAL + invoice.id,
+            "idPieceJointePrincipale": _PRINCIPAL + invoice.id,
+        },
+        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", _FILES),
+        "lignesDePoste": _listed(call, lines, "lignePoste", _LINES),
+        "commentaire": invoice.comment,
+    }
+    return success(_FOUND, facture=given(facture))
+
+
+def history(call: Call) -> dict[str, object]:
+    """``factures/v1/consulter/historique``: every status of an invoice, most recent first."""
+    invoice = known_invoice(call, call.body.mandatory_integer("idFacture"))
+    rows = call.ledger.invoices.history(invoice.id)
+    listed: dict[str, object] = {}
+    if "paramRechercheHistoStatuts" in call.body.names():
+        asked = call.body.block("paramRechercheHistoStatuts")
+        page = call.page(renamed(asked, *["ListeHistoStatut"] * 3), descending=True)
+        rows = rows if page.descending else rows[::-1]
+        rows, total = rows[page.offset : page.offset + page.size], len(rows)
+        described = page.described(total)
+        listed = {f"{name}HistoStatut": value for name, value in described.items()}
+    statuses = [
+        given(
+            {
+                "histoStatutId": row.id,
+                "histoStatutCode": row.status,
+                "histoStatutDatePassage": paris.to_minutes(row.at),
+                "histoStatutCommentaire": row.comment,
+            }
+        )
+        for row in rows
+    ]
+    return success(
+        _DONE,
+        idFacture=invoice.id,
+        numeroFacture=invoice.content.number,
+        modeDepot="UPLOAD_API",
+        statutCourantCode=invoice.status,
+        historiquesDesStatuts={"histoStatut": statuses} | listed,
+    )
+
+
+def known_invoice(
+    call: Call, invoice_id: int, said: str = "SIMULE - Facture inconnue"
+) -> InvoiceRecord:
+    """The invoice of an identifier, once the portal's index holds it.
+
+    Raises:
+        Refusal: there is none; ``completer`` alone has a recorded text for it (§4.2).
+    """
+    invoice = call.ledger.invoices.identified(invoice_id)
+    if invoice is None or invoice.indexed_at > call.now:
+        raise Refusal(20000, said)
+    return invoice
+
+
+def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
+    """The syntax, the name and the bytes an integrated invoice came in, out of its lot if any."""
+    flux = ledger.fluxes.numbered(invoice.flux_number)
+    if flux is None:  # pragma: no cover - a foreign key holds it
+        raise LookupError(invoice.flux_number)
+    files = integration.files_of(ledger.fluxes.content(flux), flux)
+    # A ledger of the first version names no file: the flux had only one then.
+    name = invoice.file_name or flux.file_name
+    return flux.syntax, name, files[name]
+
+
+def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    content = invoice.content
+    buyer = call.directory.by_siret(content.buyer_siret)
+    service = buyer.service(content.service_code) if buyer else None
+    return given(
+        {
+            "idDestinataire": buyer.id if buyer else None,
+            "codeDestinataire": content.buyer_siret,
+            "libelleDestinataire": content.buyer_name,
+            "designationDestinataire": content.buyer_name,
+            "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
+            "codeServiceExecutant": content.service_code,
+            "libelleServiceExecutant": content.service_name,
+            "miseEnPaiementDestinataire": not (buyer and buyer.payment_status_not_reported),
+        }
+    )
+
+
+def _supplier(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    content = invoice.content
+    seller = call.directory.by_siret(content.seller_siret)
+    return given(
+        {
+            "idFournisseur": seller.id if seller else None,
+            "typeIdentifiantFournisseur": "SIRET",
+            "codeFournisseur": content.seller_siret,
+            "raisonSocialeFournisseur": content.seller_name,
+            "designationFournisseur": content.seller_name,
+        }
+    )
+
+
+def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, str]]:
+    found: Any = root.xpath(rows.at, namespaces=dict(dialect.namespaces))
+    return [
+        {
+            name: next(iter(documents.texts_at(element, path, dialect)), "")
+            for name, path in rows.paths.items()
+        }
+        for element in found
+    ]
+
+
+def _line(row: dict[str, str]) -> dict[str, object]:
+    return given(
+        {
+            "lignePosteNumero": int(row["number"]) if row["number"].isdecimal() else None,
+            "lignePosteReference": row["reference"],
+            "lignePosteDenomination": row["name"],
+            "lignePosteQuantite": _number(row["quantity"]),
+            "lignePosteUniteLibelle": row["unit"],
+            "lignePosteMontantUnitaireHT": _number(row["price"]),
+            "lignePosteTauxTvaManuel": _number(row["rate"]),
+            "lignePosteMontantHtApresRemise": _number(row["net"]),
+        }
+    )
+
+
+def _rate(row: dict[str, str]) -> dict[str, object]:
+    return given(
+        {
+            "ligneTvaTauxManuel": _number(row["rate"]),
+            "ligneTvaMontantBaseHtParTaux": _number(row["base"]),
+            "ligneTvaMontantTvaParTaux": _number(row["tax"]),
+        }
+    )
+
+
+def _number(text: str) -> float | None:
+    # A JSON number, as the portal writes amounts: nothing is computed with it.
+    return float(text) if text else None
+
+
+def _file(joined: Joined) -> dict[str, object]:
+    return given(
+        {
+            "pieceJointeTypeCode": joined.type_code,
+            "pieceJointeDesignation": joined.designation,
+            "pieceJointeNumeroLigneFacture": joined.line,
+            "pieceJointeIdLiaison": joined.id,
+            "pieceJointeId": joined.attachment.id,
+            "pieceJointeExtension": joined.attachment.extension,
+        }
+    )
+
+
+def _listed(
+    call: Call,
+    items: Sequence[dict[str, object]],
+    name: str,
+    paging: tuple[str, tuple[str, str, str], str],
+) -> dict[str, object]:
+    """A block with one page of its list, and the counts under the names of that list."""
+    block, suffixes, suffix = paging
+    asked: Body = renamed(call.body.block(block), *suffixes)
+    page = call.page(asked, descending=False)
+    ordered = items[::-1] if page.descending else items
+    shown = list(ordered[page.offset : page.offset + page.size])
+    counts = {f"{key}{suffix}": value for key, value in page.described(len(items)).items()}
+    return given({name: shown} | counts)

@@ -1,0 +1,229 @@
+"""Searches of the supplier: every invoice, or those that wait for something (§2.4)."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TypeVar
+
+from chorus_sandbox import paris
+from chorus_sandbox.integration import integration
+from chorus_sandbox.ledger.records import InvoiceFilter, InvoiceRecord
+from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, given, success
+
+_Moment = TypeVar("_Moment", date, datetime)
+
+_FOUND = "TRA_MSG_00.000"
+_MOST_RESULTS = 200
+
+_FILTERS = frozenset(
+    (
+        "numeroFluxDepot",
+        "numeroFacture",
+        "typeFacture",
+        "numeroBonCommande",
+        "numeroMarche",
+        "periodeDateDepotDu",
+        "periodeDateDepotAu",
+        "periodeDateFactureDu",
+        "periodeDateFactureAu",
+        "periodeDateHeureEtatCourantDu",
+        "periodeDateHeureEtatCourantAu",
+        "statutCourant",
+        "listeDestinataire",
+        "rechercheFactureParFournisseur",
+        "idUtilisateurCourant",
+        "recupererTaille",
+        "idFournisseur",
+        "rejetTraite",
+    )
+)
+_BUYER_FILTERS = frozenset(("idDestinataire",))
+_TREAT_FILTERS = frozenset(
+    (
+        "idStructure",
+        "masquerRejetee",
+        "rechercheFactureATraiterParFournisseur",
+        "idUtilisateurCourant",
+        "recupererTaille",
+    )
+)
+# Fields of the full line that the Swagger does not give to the other search.
+_FULL_ONLY = frozenset(
+    (
+        "idDestinataire",
+        "idServiceExecutant",
+        "numeroFluxDepot",
+        "numeroFactureOrigine",
+        "modeDepot",
+        "dateHeureEtatCourant",
+        "commentaireEtatCourant",
+        "rejetTraite",
+    )
+)
+_COLUMNS = {
+    "DateDepot": "deposited_on",
+    "DateFacture": "issued_on",
+    "NumeroFacture": "number",
+    "NumeroFluxDepot": "flux_number",
+    "CodeDestinataire": "buyer_siret",
+    "DesignationDestinataire": "buyer_name",
+    "Statut": "status",
+    "TypeFacture": "kind",
+}
+# §2.4: of the statuses the annex lists, those an invoice of the sandbox can have.
+_TO_TREAT = ("DEPOSEE", "EN_COURS_ACHEMINEMENT", "MISE_A_DISPOSITION", "A_RECYCLER", "SUSPENDUE")
+
+
+def search(call: Call) -> dict[str, object]:
+    """``factures/v1/rechercher/fournisseur``: integrated invoices only, newest deposit first."""
+    _refuse_unknown(call.body, _FILTERS)
+    wanted = _read_filter(call)
+    flux_number = wanted.flux_number
+    flux = None if flux_number is None else call.ledger.fluxes.numbered(flux_number)
+    integration.settle(call.ledger, call.directory, now=call.now, up_to=flux)
+    block = call.body.block("rechercheFactureParFournisseur")
+    return _listed(call, wanted, block, _line)
+
+
+def search_to_treat(call: Call) -> dict[str, object]:
+    """``factures/v1/rechercher/atraiter/fournisseur``: what the supplier may still act on.
+
+    A rejected invoice is listed until its rejection is acknowledged, unless ``masquerRejetee``:
+    the annex does not say how far that flag goes, this reading of it is ours.
+    """
+    body = call.body
+    _refuse_unknown(body, _TREAT_FILTERS)
+    integration.settle(call.ledger, call.directory, now=call.now)
+    seller = _siret(call, body.integer("idStructure"))
+    statuses = _TO_TREAT if body.flag("masquerRejetee") else (*_TO_TREAT, "REJETEE")
+    wanted = InvoiceFilter(
+        statuses=statuses, seller=seller, rejection_handled=False, indexed_by=call.now
+    )
+    block = body.block("rechercheFactureATraiterParFournisseur")
+    return _listed(call, wanted, block, _short_line)
+
+
+def _refuse_unknown(body: Body, known: frozenset[str]) -> None:
+    unknown = sorted(body.names() - known)
+    if unknown:
+        # Leaving a filter out would return invoices nobody asked for.
+        raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
+
+
+def _listed(
+    call: Call,
+    wanted: InvoiceFilter,
+    block: Body,
+    line: Callable[[Call, InvoiceRecord], dict[str, object]],
+) -> dict[str, object]:
+    page = call.page(block, descending=True)
+    maximum = block.integer("nbResultatsMaximum")
+    maximum = _MOST_RESULTS if maximum is None else max(0, maximum)
+    column = block.text("triColonne") or "DateDepot"
+    if column not in _COLUMNS:
+        raise Refusal(20000, f"SIMULE - Tri non simule : {column}")
+    found, total = call.ledger.invoices.search(
+        wanted,
+        order=_COLUMNS[column],
+        descending=page.descending,
+        limit=max(0, min(page.size, maximum - page.offset)),
+        offset=min(page.offset, maximum),
+    )
+    return success(
+        _FOUND,
+        listeFactures=[line(call, invoice) for invoice in found],
+        parametresRetour=page.described(min(total, maximum)),
+    )
+
+
+def _siret(call: Call, structure_id: int | None) -> str | None:
+    """The SIRET of an ``idStructureCPP``; one that nobody bears when it is unknown."""
+    if structure_id is None:
+        return None
+    structure = call.directory.by_id(structure_id)
+    return structure.siret if structure else ""
+
+
+def _read_filter(call: Call) -> InvoiceFilter:
+    body = call.body
+    buyers = body.blocks("listeDestinataire")
+    for buyer in buyers:
+        _refuse_unknown(buyer, _BUYER_FILTERS)
+    recipients = [buyer.integer("idDestinataire") for buyer in buyers]
+    structures = [call.directory.by_id(item) for item in recipients if item is not None]
+    return InvoiceFilter(
+        flux_number=body.text("numeroFluxDepot"),
+        number=body.text("numeroFacture"),
+        kind=body.text("typeFacture"),
+        engagement=body.text("numeroBonCommande"),
+        contract=body.text("numeroMarche"),
+        deposited_from=_moment(body, "periodeDateDepotDu", _read_day),
+        deposited_to=_moment(body, "periodeDateDepotAu", _read_day),
+        issued_from=_moment(body, "periodeDateFactureDu", _read_day),
+        issued_to=_moment(body, "periodeDateFactureAu", _read_day),
+        status_from=_moment(body, "periodeDateHeureEtatCourantDu", paris.read_instant),
+        status_to=_moment(body, "periodeDateHeureEtatCourantAu", _read_end),
+        statuses=body.texts("statutCourant"),
+        buyers=tuple(item.siret for item in structures if item) if structures else None,
+        seller=_siret(call, body.integer("idFournisseur")),
+        rejection_handled=body.flag("rejetTraite"),
+        indexed_by=call.now,
+    )
+
+
+def _moment(body: Body, name: str, read: Callable[[str], _Moment]) -> _Moment | None:
+    text = body.text(name)
+    try:
+        return None if text is None else read(text)
+    except (ValueError, OverflowError) as error:
+        raise MalformedBody(name) from error
+
+
+def _read_day(text: str) -> date:
+    return paris.day_of(paris.read_instant(text))
+
+
+def _read_end(text: str) -> datetime:
+    return paris.read_instant(text, end_of_day=True)
+
+
+def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    content = invoice.content
+    buyer = call.directory.by_siret(content.buyer_siret)
+    service = buyer.service(content.service_code) if buyer else None
+    # The portal's amounts are JSON numbers, doubles on its side as here: nothing is computed.
+    return given(
+        {
+            "identifiantFactureCPP": invoice.id,
+            "typeDemandePaiement": "FACTURE",
+            "codeFournisseur": content.seller_siret,
+            "typeIdentifiantFournisseur": "SIRET",
+            "designationFournisseur": content.seller_name,
+            "idDestinataire": buyer.id if buyer else None,
+            "codeDestinataire": content.buyer_siret,
+            "designationDestinataire": content.buyer_name,
+            "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
+            "codeServiceExecutant": content.service_code,
+            "nomServiceExecutant": content.service_name,
+            "typeFacture": content.kind,
+            "numeroFacture": content.number,
+            "dateFacture": content.issued_on.isoformat(),
+            "dateDepot": invoice.deposited_on.isoformat(),
+            "montantHT": float(content.net),
+            "montantTTC": float(content.gross),
+            "montantAPayer": float(content.due),
+            "devise": content.currency,
+            "statut": invoice.status,
+            "numeroMarche": content.contract,
+            "numeroBonCommande": content.engagement,
+            "numeroFluxDepot": invoice.flux_number,
+            "numeroFactureOrigine": content.preceding,
+            "modeDepot": "UPLOAD_API",
+            "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
+            "commentaireEtatCourant": invoice.comment,
+            "rejetTraite": invoice.rejection_handled,
+        }
+    )
+
+
+def _short_line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    return {name: value for name, value in _line(call, invoice).items() if name not in _FULL_ONLY}

@@ -1,0 +1,230 @@
+"""The HTTP server: one thread per connection, 127.0.0.1 only, and its clean end."""
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import socketserver
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox.directory import Directory, read_structures
+from chorus_sandbox.faults import read_faults
+from chorus_sandbox.integration import integration
+from chorus_sandbox.ledger.ledger import Ledger, prepare
+from chorus_sandbox.serving.gates import DEPOSIT_PATH, Desk, Reply, Request
+from chorus_sandbox.serving.injection import answer
+
+HOST: Final = "127.0.0.1"
+_LARGEST_BODY = 64 * 1024 * 1024
+_PIECE = 1024 * 1024
+
+
+def now() -> datetime:
+    """The present instant in UTC."""
+    return datetime.now(UTC)
+
+
+class SandboxServer(ThreadingHTTPServer):
+    """A bound server; `serve_forever` answers, `shutdown` and `server_close` end it."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, options: SandboxOptions, *, clock: Callable[[], datetime] = now) -> None:
+        """Opens the data and binds the port.
+
+        Args:
+            options: how to run.
+            clock: the present instant; the tests bring their own.
+
+        Raises:
+            DirectoryError: the structures file cannot be used.
+            FaultError: the faults file cannot be used.
+            LedgerError: the data file cannot be used.
+            OSError: the port cannot be bound.
+        """
+        added = read_structures(options.directory) if options.directory else ()
+        directory = Directory((*dataset.BUILT_IN, *added))
+        self.desk = Desk(options=options, directory=directory, clock=clock)
+        faults = read_faults(options.faults) if options.faults else ()
+        prepare(options.data)
+        super().__init__((HOST, options.port), _Handler)
+        # Held open: the last connection to close would fold the whole journal into the file.
+        self._keeper = Ledger(options.data)
+        if options.faults:
+            digest = hashlib.sha256(options.faults.read_bytes()).hexdigest()
+            self._keeper.faults.arm_file(digest, faults, now=clock())
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{HOST}:{self.server_port}"
+
+    def server_bind(self) -> None:
+        """Binds without asking the name service who 127.0.0.1 is."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def server_close(self) -> None:
+        """Gives port and file back."""
+        super().server_close()
+        self._keeper.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
+        """A caller that hangs up is no news; anything else goes to standard error."""
+        match sys.exception():
+            case ConnectionError() | TimeoutError():
+                pass
+            case sqlite3.Error() as error:
+                sys.stderr.write(
+                    f"{self.desk.options.data} : registre inutilisable ({error})."
+                    " Libérez le disque, ou relancez avec un autre --data.\n"
+                )
+            case _:
+                super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection: its requests one after the other, on one connection to the ledger."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "ChorusSandbox"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave in one packet
+    timeout = 120
+    server: SandboxServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.ledger = Ledger(self.server.desk.options.data)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.ledger.close()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: `_respond` writes the one line."""
+
+    def _respond(self) -> None:
+        started = time.perf_counter()
+        body = self._read_body()
+        if isinstance(body, Reply):
+            self.close_connection = True
+            self._send(body, started)
+            return
+        request = Request(method=self.command, path=self.path, headers=self.headers, body=body)
+        try:
+            reply = answer(request, self.server.desk, self.ledger)
+        except Exception:
+            self.close_connection = True
+            self._send(Reply(status=500), started)
+            raise
+        # Nobody is made to wait for a process that ends: its threads end with it.
+        time.sleep(reply.held.total_seconds())
+        self._send(reply, started)
+        if request.route == DEPOSIT_PATH:
+            self._judge()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - inherited names
+
+    def _judge(self) -> None:
+        """Give the verdicts that are due while the depositor does something else."""
+        desk = self.server.desk
+        # Whoever asks next meets the same trouble, and is answered.
+        with suppress(sqlite3.Error):
+            integration.settle(self.ledger, desk.directory, now=desk.clock())
+
+    def _read_body(self) -> bytes | Reply:
+        """The whole body, or the reply to a request whose body cannot be read."""
+        if "Transfer-Encoding" in self.headers:
+            return Reply(status=411)
+        announced = self.headers.get("Content-Length", "0")
+        if not (announced.isascii() and announced.isdigit()):
+            return Reply(status=400)
+        length = int(announced)
+        if length <= _LARGEST_BODY:
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise ConnectionAbortedError("The caller hung up in the middle of a request.")
+            return body
+        while length > 0 and (piece := self.rfile.read(min(length, _PIECE))):
+            length -= len(piece)
+        return Reply(status=413)
+
+    def _send(self, reply: Reply, started: float) -> None:
+        if reply.dropped:
+            self.close_connection = True
+            self._log("coupée", started)
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(reply.body)
+        self.wfile.flush()
+        self._log(str(reply.status), started)
+
+    def _log(self, outcome: str, started: float) -> None:
+        if self.server.desk.options.verbose:
+            spent = (time.perf_counter() - started) * 1000
+            path = self.path.partition("?")[0]
+            sys.stderr.write(f"{self.command} {path} {outcome} {spent:.1f} ms\n")
+
+
+def serve(options: SandboxOptions) -> None:
+    """Runs a sandbox until SIGTERM, SIGINT, or the end of standard input when asked.
+
+    Writes one line of JSON on standard output once ready: ``{"url": "http://127.0.0.1:PORT"}``.
+
+    Raises:
+        DirectoryError: the structures file cannot be used.
+        FaultError: the faults file cannot be used.
+        LedgerError: the data file cannot be used.
+        OSError: the port cannot be bound.
+    """
+    end = threading.Event()
+    if not options.verbose:
+        # The PDF reader comments on broken files: it has nowhere else to say it.
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    with SandboxServer(options) as server, _ending_on_signals(end):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        if options.exit_with_parent:
+            threading.Thread(target=_await_parent, args=(end,), daemon=True).start()
+        sys.stdout.write(json.dumps({"url": server.url}) + "\n")
+        sys.stdout.flush()
+        end.wait()
+        server.shutdown()
+
+
+@contextmanager
+def _ending_on_signals(end: threading.Event) -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = [signal.signal(number, lambda *_: end.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, previous, strict=True):
+            signal.signal(number, handler)
+
+
+def _await_parent(end: threading.Event) -> None:
+    # Not through sys.stdin: its lock, held by this thread, would spoil the end of the process.
+    while os.read(sys.stdin.fileno(), _PIECE):
+        pass
+    end.set()

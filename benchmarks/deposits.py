@@ -24,9 +24,9 @@ import sqlalchemy
 from sqlmodel import SQLModel
 
 from worker import logs
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.local_portal import STRUCTURES
-from worker.money import Money
 from worker.news import Newsroom, read_news
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
 from worker.portals.choruspro import ChorusPro

@@ -27,6 +27,8 @@ from saxonche import PySaxonProcessor
 
 from tests.golden.samples import MEMBER, gfu, invoice_of, line
 from tests.golden.test_oracle import business_terms
+from worker.billing.invoice import Invoice
+from worker.billing.statement import Statement
 from worker.formats import (
     ALWAYS,
     EN16931_UBL,
@@ -40,9 +42,7 @@ from worker.formats.facturx import assemble, print_invoice, statement_files
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.formats.typesetting import instant, needs_folding
-from worker.invoice import Invoice
 from worker.press import RULES, draw_up
-from worker.statement import Statement
 from worker.validation.checker import Checker
 from worker.validation.official import installed_folders
 from worker.validation.service import ValidationService

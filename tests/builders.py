@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from worker.consumption import MonthlyUse, ServiceUse, SourceRow, UsageRecord
-from worker.invoice import InvoiceDraft, Party, PaymentMeans, build_draft
-from worker.members import Address, BillingReferences, Member, Subscription
-from worker.money import Money
-from worker.period import Month
-from worker.rating import RatedLine, per_user_month
-from worker.tariff import NO_TIER, PerUserMonth, PriceComponent, ServiceTariff, TariffGrid
-from worker.vat import VatCategory, VatRegime
+from worker.billing.consumption import MonthlyUse, ServiceUse, SourceRow, UsageRecord
+from worker.billing.invoice import InvoiceDraft, Party, PaymentMeans, build_draft
+from worker.billing.members import Address, BillingReferences, Member, Subscription
+from worker.billing.money import Money
+from worker.billing.period import Month
+from worker.billing.rating import RatedLine, per_user_month
+from worker.billing.tariff import NO_TIER, PerUserMonth, PriceComponent, ServiceTariff, TariffGrid
+from worker.billing.vat import VatCategory, VatRegime
 
 YEAR = 2025
 SIRET = "99900001100018"

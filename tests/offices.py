@@ -18,26 +18,26 @@ from typing import Any
 from tests.stage_portal import StagePortal
 from tests.validation_service import service
 from worker import campaign
-from worker.audit import EventTag
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import Invoice
+from worker.billing.journal import EventTag
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
 from worker.demo import EXAMPLES, FILES, STORY, write_demo
 from worker.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
-from worker.document import Document, DocumentKind
 from worker.followup import follow_due
 from worker.formats import ALWAYS, Look
 from worker.holding import let_go
 from worker.imports import ImportKind
 from worker.intake import take_in
-from worker.invoice import Invoice
 from worker.issuing import Issuer
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, LotLimits
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
 from worker.resend import look_for, resend
-from worker.statement import Statement
 from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
 from worker.storage.documents import StoredDocument, documents_of

@@ -4,7 +4,7 @@ import re
 from datetime import date
 from decimal import Decimal
 
-from worker.money import Money
+from worker.billing.money import Money
 from worker.portals.memory_books import DepositedFacts
 
 SELLER = "33254021516357"

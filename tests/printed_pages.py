@@ -9,12 +9,12 @@ import pytest
 from tests.golden.samples import (
     two_lines,
 )
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import Invoice
+from worker.billing.statement import Statement
 from worker.formats import Look, render_all
 from worker.formats.facturx import print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
-from worker.invoice import Invoice
-from worker.statement import Statement
 
 Sample = Callable[[], tuple[Invoice, Statement]]
 

@@ -10,11 +10,11 @@ from io import BytesIO
 import pikepdf
 from lxml import etree
 
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.demo import SELLER, STORY
-from worker.document import DocumentKind
 from worker.errors import PortalAnswerError
 from worker.formats.embedding import XML_NAME
-from worker.money import Money
 from worker.portals import (
     DepositAnswer,
     DepositOutcome,

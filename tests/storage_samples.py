@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlmodel import Session
 
 from tests.golden.samples import MEMBER, two_lines
-from worker.audit import EventTag
+from worker.billing.invoice import Invoice
+from worker.billing.journal import EventTag
+from worker.billing.members import Member
+from worker.billing.statement import Statement
 from worker.imports import ImportKind
 from worker.intake import Intake, take_in
-from worker.invoice import Invoice
-from worker.members import Member
-from worker.statement import Statement
 from worker.storage import Store, invoices, journal, records
 from worker.storage.invoices import take_number
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.cli import app
 from worker.configuration import flatten
-from worker.lifecycle import InvoiceStatus
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[1]

@@ -4,16 +4,16 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from worker.consumption import MonthlyUse, SourceRow
+from worker.billing.consumption import MonthlyUse, SourceRow
+from worker.billing.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
+from worker.billing.members import Address, BillingReferences, Member
+from worker.billing.money import Money
+from worker.billing.period import months_of
+from worker.billing.rating import RatedLine
+from worker.billing.vat import VatCategory, VatRegime
 from worker.formats import Look, cii, ubl
 from worker.formats.facturx import EN16931_LEVEL, assemble, print_invoice
 from worker.formats.profiles import EN16931_UBL, FACTURX_DIRECT
-from worker.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
-from worker.members import Address, BillingReferences, Member
-from worker.money import Money
-from worker.period import months_of
-from worker.rating import RatedLine
-from worker.vat import VatCategory, VatRegime
 
 SELLER_SIRET = "99999900600011"
 SELLER_VAT = "FR42999999006"

@@ -21,12 +21,17 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from worker.asking import MOST_UNUSABLE
-from worker.audit import EventTag
+from worker.billing.invoice import Invoice, InvoiceDraft, issue
+from worker.billing.journal import EventTag
+from worker.billing.members import BillingReferences, Member
+from worker.billing.money import ZERO, Money
+from worker.billing.period import paris_day
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.directory_rules import UNREADABLE, unreadable
 from worker.errors import PortalAnswerError, WorkerError
 from worker.findings import Finding, has_blocking
 from worker.formats import statement_attachment
-from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import (
     Ahead,
     InvalidDocument,
@@ -37,12 +42,7 @@ from worker.issuing import (
     series,
     take_number,
 )
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
-from worker.members import BillingReferences, Member
-from worker.money import ZERO, Money
-from worker.period import paris_day
 from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
-from worker.statement import Statement
 from worker.storage import invoices, journal, records
 from worker.storage.grids import freeze_grid
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from worker.billing.tariff import TariffGrid, parse_grid
 from worker.configuration import Configuration, load
 from worker.errors import TariffError
 from worker.settings import Channel
 from worker.storage import Store, open_store
-from worker.tariff import TariffGrid, parse_grid
 
 Clock = Callable[[], datetime]
 

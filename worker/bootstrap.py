@@ -10,6 +10,9 @@ from itertools import chain
 from pathlib import Path
 
 from worker import logs
+from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
+from worker.billing.members import Address, BillingReferences
+from worker.billing.status import TrackedInvoice
 from worker.books import Books, Clock, open_books, utc_now
 from worker.completion import Completer
 from worker.credentials import load_secrets
@@ -22,12 +25,9 @@ from worker.followup import Follower
 from worker.formats import ALWAYS
 from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
-from worker.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.issuing import Issuer, Terms
-from worker.lifecycle import TrackedInvoice
 from worker.local_portal import local_portal
 from worker.lots import LotLimits
-from worker.members import Address, BillingReferences
 from worker.news import Newsroom
 from worker.portals import Portal
 from worker.portals.choruspro import ChorusPro

@@ -10,6 +10,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from worker.billing.members import Member
+from worker.billing.money import Money
+from worker.billing.period import Month, is_over, months_of, paris_day
+from worker.billing.status import TrackedInvoice
+from worker.billing.tariff import TariffGrid, grid_in_force
 from worker.bootstrap import Office
 from worker.directory import Directory, DirectoryAnswer
 from worker.errors import (
@@ -20,13 +25,8 @@ from worker.errors import (
     WorkerError,
 )
 from worker.findings import Finding, Severity, has_blocking
-from worker.lifecycle import TrackedInvoice
-from worker.members import Member
-from worker.money import Money
-from worker.period import Month, is_over, months_of, paris_day
 from worker.preparing import Prepared, preview_year, refuse_changed_grids
 from worker.storage import invoices
-from worker.tariff import TariffGrid, grid_in_force
 
 
 class Readiness(StrEnum):

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.text import hidden_in_french, hidden_sign
 from worker.errors import (
     PortalAccessRefused,
     PortalAnswerError,
@@ -18,10 +20,8 @@ from worker.errors import (
     WrongUse,
 )
 from worker.findings import Finding
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, ask_history
 from worker.portals import Portal, SupportingFile
-from worker.signs import hidden_in_french, hidden_sign
 from worker.storage import Store, invoices, journal
 from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 

@@ -15,9 +15,9 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from worker.billing.money import count
 from worker.errors import ConfigurationError
 from worker.findings import Finding
-from worker.money import count
 from worker.settings import ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
-from worker.credit import NothingToCredit, credit, credited_total, reissue
+from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
+from worker.billing.invoice import Invoice, InvoiceDraft, issue
+from worker.billing.journal import EventTag
+from worker.billing.members import BillingReferences
+from worker.billing.period import paris_day
+from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding, has_blocking
 from worker.formats.typesetting import unprintable_sign
 from worker.holding import HELD_BY_BUYER, held, hold_back
-from worker.invoice import Invoice, InvoiceDraft, issue
 from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
-from worker.lifecycle import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
-from worker.members import BillingReferences
 from worker.news import Newsroom, ask_history
-from worker.period import paris_day
 from worker.storage import invoices, journal
 from worker.taking_back import refuse_if_received
 from worker.validation.rules import check_draft

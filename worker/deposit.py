@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.journal import EventTag
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
-from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
 from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.reconcile import speaks_of_a_copy

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from worker.billing.members import BillingReferences
+from worker.billing.period import paris_day
 from worker.directory_rules import (
     DirectoryEntry,
     Seller,
@@ -19,8 +21,6 @@ from worker.directory_rules import (
 )
 from worker.errors import PortalAnswerError
 from worker.findings import Finding
-from worker.members import BillingReferences
-from worker.period import paris_day
 from worker.portals import Portal, StructureRecord
 from worker.storage import Store, deposits
 from worker.storage.snapshots import dump, load

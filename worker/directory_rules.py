@@ -25,11 +25,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from worker.billing.members import BillingReferences
+from worker.billing.money import count
+from worker.billing.period import french_date
 from worker.errors import PortalAnswerError
 from worker.findings import Finding, Severity
-from worker.members import BillingReferences
-from worker.money import count
-from worker.period import french_date
 from worker.portals import ServiceRecord, StructureRecord
 
 UNREADABLE = "DIR-UNREADABLE"

@@ -12,9 +12,9 @@ from itertools import groupby
 from sqlmodel import Session
 
 from worker.asking import in_turn
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAnswerError
-from worker.lifecycle import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.news import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 from worker.portals import (
     FluxState,

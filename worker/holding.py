@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.money import ZERO, Money
+from worker.billing.period import french_date, is_over, paris_day
+from worker.billing.status import InvoiceStatus
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
-from worker.lifecycle import InvoiceStatus
-from worker.money import ZERO, Money
-from worker.period import french_date, is_over, paris_day
 from worker.storage import holds, invoices, journal, records
 
 HELD_BY_BUYER = frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from worker import __version__
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
 from worker.books import current_actor, utc_now
 from worker.configuration import Configuration
 from worker.errors import StorageUnavailable

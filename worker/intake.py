@@ -12,15 +12,15 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
-from worker.consumption import UsageRecord, service_name
+from worker.billing.consumption import UsageRecord, service_name
+from worker.billing.journal import EventTag
+from worker.billing.members import BillingReferences, Subscription
+from worker.billing.money import count, french_integer
+from worker.billing.period import Month, paris_day
 from worker.errors import ImportRefused
 from worker.findings import Finding, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
-from worker.members import BillingReferences, Subscription
-from worker.money import count, french_integer
-from worker.period import Month, paris_day
 from worker.storage import Store, journal, records
 from worker.storage.records import Changes
 from worker.storage.usage_stage import UsageStage

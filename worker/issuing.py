@@ -11,22 +11,22 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from worker.document import Unprintable
+from worker.billing.document import Unprintable
+from worker.billing.invoice import Invoice, Note, Party, PaymentMeans
+from worker.billing.members import BillingReferences
+from worker.billing.statement import Statement
+from worker.billing.status import TrackedInvoice
+from worker.billing.tariff import TariffGrid
+from worker.billing.vat import VatMethod, VatPoint
 from worker.errors import WorkerError
 from worker.findings import Finding, has_blocking
-from worker.invoice import Invoice, Note, Party, PaymentMeans
-from worker.lifecycle import TrackedInvoice
-from worker.members import BillingReferences
 from worker.portals import FoundInvoice
 from worker.press import CheckedDocument, Press
-from worker.statement import Statement
 from worker.storage import Store, invoices
 from worker.storage.deposits import Attempt
 from worker.storage.documents import CheckedWith, add_documents
-from worker.tariff import TariffGrid
 from worker.validation import Report
 from worker.validation.rules import check_attachments, check_dates, check_number
-from worker.vat import VatMethod, VatPoint
 
 DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""

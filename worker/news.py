@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from worker.asking import in_turn
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.lifecycle import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import News

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from worker.billing.invoice import Invoice
+from worker.billing.money import Money
 from worker.findings import Finding
-from worker.invoice import Invoice
-from worker.money import Money
 from worker.portals import HeldInvoice
 
 

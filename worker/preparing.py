@@ -9,19 +9,19 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from worker.consumption import consume
+from worker.billing.consumption import consume
+from worker.billing.invoice import InvoiceDraft, build_draft
+from worker.billing.members import BillingReferences, Member
+from worker.billing.money import Money
+from worker.billing.period import is_over, paris_day
+from worker.billing.rating import RatedLine, rate
+from worker.billing.tariff import TariffGrid
 from worker.errors import Refused, TariffError
 from worker.findings import Finding
 from worker.holding import held
-from worker.invoice import InvoiceDraft, build_draft
 from worker.issuing import Terms
-from worker.members import BillingReferences, Member
-from worker.money import Money
-from worker.period import is_over, paris_day
-from worker.rating import RatedLine, rate
 from worker.storage import Store, records
 from worker.storage.grids import frozen_grids
-from worker.tariff import TariffGrid
 from worker.validation.rules import check_draft
 
 

@@ -11,12 +11,12 @@ from io import BytesIO
 
 import pikepdf
 
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import Invoice
+from worker.billing.statement import Statement
 from worker.findings import Finding
 from worker.formats import Look, Profile, render_all
 from worker.formats.embedding import XML_NAME
-from worker.invoice import Invoice
-from worker.statement import Statement
 from worker.validation import Report
 from worker.validation.amounts import wrong_amounts
 from worker.validation.claims import Rules

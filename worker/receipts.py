@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
 from worker.storage import Store, deposits, journal

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
+from worker.billing.invoice import Invoice
+from worker.billing.journal import EventTag
+from worker.billing.members import BillingReferences
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAnswerError, Refused
 from worker.findings import Finding, has_blocking
-from worker.invoice import Invoice
 from worker.issuing import Issuer, keep_documents
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
-from worker.members import BillingReferences
 from worker.portals import Portal
 from worker.reconcile import copy_at
 from worker.storage import Store, deposits, invoices, journal, records

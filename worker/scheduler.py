@@ -18,13 +18,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
 from worker import news
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.money import count
+from worker.billing.period import paris_day
+from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
 from worker.bootstrap import Office, open_portal
 from worker.campaign import Progress, move_forward, run_year
 from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
-from worker.lifecycle import ON_THEIR_WAY, InvoiceStatus
-from worker.money import count
-from worker.period import paris_day
 from worker.portals import Portal
 from worker.storage import agenda, invoices, journal, records
 from worker.todo import needs_person

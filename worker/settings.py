@@ -28,8 +28,8 @@ from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
-from worker.signs import hidden_in_french, hidden_sign
-from worker.vat import VatMethod, VatPoint
+from worker.billing.text import hidden_in_french, hidden_sign
+from worker.billing.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
 MIN_CONTRAST = 4.5

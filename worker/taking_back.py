@@ -5,9 +5,9 @@ after all, and what is refused is not followed. Billed again under another numbe
 pay twice: another number escapes the portal's control of uniqueness, the same one does not.
 """
 
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import Refused
 from worker.issuing import Issuer
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.portals import BuyerStatus
 from worker.storage import deposits
 

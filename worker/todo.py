@@ -2,9 +2,16 @@
 
 from datetime import datetime, timedelta
 
+from worker.billing.period import paris_day
+from worker.billing.status import (
+    INCIDENT,
+    UNKNOWN_WORD,
+    Effort,
+    InvoiceStatus,
+    TrackedInvoice,
+    effort,
+)
 from worker.findings import Severity
-from worker.lifecycle import INCIDENT, UNKNOWN_WORD, Effort, InvoiceStatus, TrackedInvoice, effort
-from worker.period import paris_day
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlmodel import Session
 
-from worker.audit import EventTag
-from worker.credit import credited_total
+from worker.billing.credit_note import credited_total
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import IntegrityError
 from worker.findings import Finding
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
 from worker.storage import Store, deposits, invoices, journal
 from worker.storage.documents import documents_of
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from tests.portal_documents import cii, read_cii
-from worker.document import DocumentKind
-from worker.money import Money
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.portals import (
     DepositAnswer,
     FoundInvoice,

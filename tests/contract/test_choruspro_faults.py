@@ -10,9 +10,9 @@ import pytest
 from tests.contract.sandbox import Sandbox, choruspro
 from tests.portal_client import StillClock
 from tests.portal_documents import cii
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.errors import PortalAnswerError, PortalDown
-from worker.money import Money
 from worker.portals import (
     BuyerStatus,
     DepositAnswer,

@@ -6,7 +6,7 @@ What these tests prove of the portal in memory makes every test that uses it wor
 import pytest
 
 from tests.contract.portals import CLOSED, ISSUED, PLAIN, UNKNOWN, Portals, deposit, facts
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused
 from worker.portals import (
     BuyerStatus,

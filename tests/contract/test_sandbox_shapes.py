@@ -9,7 +9,7 @@ from chorus_sandbox.faults import Shape
 from tests.portal_client import settings
 from tests.sandbox_documents import CII
 from tests.sandbox_portal import CREDENTIALS, Portal, started
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_settings import Secret

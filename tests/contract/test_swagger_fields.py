@@ -17,8 +17,8 @@ import pytest
 import responses
 
 from tests.portal_client import StillClock, client, settings
-from worker.document import DocumentKind
-from worker.money import Money
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.portals import (
     BuyerStatus,
     FluxState,

@@ -9,16 +9,24 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
-from worker.consumption import MonthlyUse, ServiceUse, SourceRow
-from worker.credit import credit
+from worker.billing.consumption import MonthlyUse, ServiceUse, SourceRow
+from worker.billing.credit_note import credit
+from worker.billing.invoice import (
+    ContactPoint,
+    Invoice,
+    Note,
+    Party,
+    PaymentMeans,
+    build_draft,
+    issue,
+)
+from worker.billing.members import Address, BillingReferences, Member
+from worker.billing.money import Money
+from worker.billing.period import Month
+from worker.billing.rating import RatedLine, per_user_month
+from worker.billing.statement import Statement
+from worker.billing.vat import VatCategory, VatMethod, VatPoint, VatRegime
 from worker.formats import statement_attachment
-from worker.invoice import ContactPoint, Invoice, Note, Party, PaymentMeans, build_draft, issue
-from worker.members import Address, BillingReferences, Member
-from worker.money import Money
-from worker.period import Month
-from worker.rating import RatedLine, per_user_month
-from worker.statement import Statement
-from worker.vat import VatCategory, VatMethod, VatPoint, VatRegime
 
 YEAR = 2025
 STANDARD = VatRegime(category=VatCategory.STANDARD, rate=Decimal(20))

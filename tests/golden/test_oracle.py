@@ -15,6 +15,8 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tests.golden.samples import ATTACHMENTS, SAMPLES
+from worker.billing.invoice import Invoice, InvoiceLine, Party
+from worker.billing.vat import VatCategory, VatPoint
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, Profile, invoice_xml
 from worker.formats.mapping import (
     PartyIdentifiers,
@@ -25,8 +27,6 @@ from worker.formats.mapping import (
     tax_identifiers,
 )
 from worker.formats.profiles import CTC_FR_FACTURX, CTC_FR_UBL, Syntax
-from worker.invoice import Invoice, InvoiceLine, Party
-from worker.vat import VatCategory, VatPoint
 
 VAT_POINTS = {VatPoint.COLLECTION: "payment", VatPoint.DEBITS: "invoice"}
 ADDED = "/UBLVersionID"

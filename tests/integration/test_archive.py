@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.conftest import Place
 from tests.storage_samples import add_members, issue_one
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.storage import Archive, Store, invoices
 from worker.storage.documents import CheckedWith, add_documents, documents_of

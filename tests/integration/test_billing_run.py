@@ -10,10 +10,12 @@ import pikepdf
 import pytest
 
 from tests.offices import PARKED, YEAR, Desk, counters, number, numbers, open_desk
-from worker.audit import EventTag
+from worker.billing.document import DocumentKind
+from worker.billing.journal import EventTag
+from worker.billing.money import Money
+from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import COMPLEMENT, STORY
-from worker.document import DocumentKind
 from worker.errors import (
     Refused,
     TariffError,
@@ -21,8 +23,6 @@ from worker.errors import (
 )
 from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
-from worker.lifecycle import InvoiceStatus
-from worker.money import Money
 from worker.preparing import preview_year
 from worker.storage import invoices
 

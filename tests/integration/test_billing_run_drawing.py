@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.offices import PARKED, YEAR, Desk, counters, light_render, number, numbers, open_desk
+from worker.billing.document import Document, DocumentKind, Unprintable
+from worker.billing.invoice import Invoice
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import STORY
-from worker.document import Document, DocumentKind, Unprintable
 from worker.findings import Finding
-from worker.invoice import Invoice
-from worker.lifecycle import InvoiceStatus
 from worker.press import CheckedDocument
-from worker.statement import Statement
 
 
 @pytest.fixture(name="desk")

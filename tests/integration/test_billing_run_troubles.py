@@ -10,10 +10,14 @@ import pytest
 
 from tests.offices import YEAR, Desk, counters, light_render, number, numbers, open_desk
 from worker import holding
-from worker.audit import EventTag
+from worker.billing.document import Document
+from worker.billing.invoice import Invoice
+from worker.billing.journal import EventTag
+from worker.billing.members import BillingReferences
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.demo import STORY
-from worker.document import Document
 from worker.errors import (
     PortalAnswerError,
     PortalDown,
@@ -21,11 +25,7 @@ from worker.errors import (
 )
 from worker.findings import Finding
 from worker.imports import ImportKind
-from worker.invoice import Invoice
-from worker.lifecycle import InvoiceStatus
-from worker.members import BillingReferences
 from worker.portals.memory import Condition
-from worker.statement import Statement
 from worker.storage import invoices
 
 

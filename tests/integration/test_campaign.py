@@ -9,7 +9,8 @@ import pytest
 
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from tests.stage_portal import OURSELVES
-from worker.audit import EventTag, JournalHead
+from worker.billing.journal import EventTag, JournalHead
+from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult
 from worker.bootstrap import Office
 from worker.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
@@ -21,7 +22,6 @@ from worker.errors import (
     Refused,
     SellerUnfit,
 )
-from worker.lifecycle import InvoiceStatus
 from worker.portals import Portal
 from worker.portals.memory import Condition, Mishap
 from worker.storage import journal

@@ -19,16 +19,16 @@ from hypothesis.stateful import (
 )
 
 from tests.offices import YEAR, Desk, light_render, number, open_desk
-from worker.audit import verify
+from worker.billing.document import Document, Unprintable
+from worker.billing.invoice import Invoice
+from worker.billing.journal import verify
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult, issue_year
 from worker.campaign import move_forward
-from worker.document import Document, Unprintable
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
-from worker.invoice import Invoice
-from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
 from worker.portals.memory import Condition, Mishap
-from worker.statement import Statement
 from worker.storage import journal
 from worker.verification import verify_books
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from chaos.killing import AtCall, AtPlace, arm
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
 from worker.storage import create_store, journal
 
 folder, kill, in_a_thread = Path(sys.argv[1]), sys.argv[2], len(sys.argv) > 3

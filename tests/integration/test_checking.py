@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
+from worker.billing.money import Money
+from worker.billing.period import Month
 from worker.billing_run import MemberOutcome, MemberResult
 from worker.bootstrap import open_directory, open_office
 from worker.checking import CheckedYear, Readiness, check_year
@@ -15,8 +17,6 @@ from worker.demo import COMPLEMENT, SELLER, STORY
 from worker.directory import Directory
 from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
 from worker.imports import ImportKind
-from worker.money import Money
-from worker.period import Month
 from worker.portals.memory import Condition
 from worker.storage import deposits, holds
 

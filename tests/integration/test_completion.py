@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.offices import Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.completion import complete
 from worker.errors import (
     PortalAccessRefused,
@@ -14,7 +15,6 @@ from worker.errors import (
     Refused,
     WrongUse,
 )
-from worker.lifecycle import InvoiceStatus
 from worker.portals import SupportingFile
 
 S = InvoiceStatus

@@ -10,15 +10,15 @@ from sqlalchemy import text
 
 from tests.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
 from tests.stage_portal import ANSWERS, report
-from worker.audit import EventTag
+from worker.billing.document import Document, Unprintable
+from worker.billing.journal import EventTag
+from worker.billing.money import Money
+from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
 from worker.demo import STORY
-from worker.document import Document, Unprintable
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.issuing import InvalidDocument
-from worker.lifecycle import InvoiceKind, InvoiceStatus
-from worker.money import Money
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.memory import Mishap
 from worker.press import CheckedDocument

@@ -7,11 +7,11 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from tests.stage_portal import ANSWERS
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.bootstrap import open_office
 from worker.deposit import deposit_one
 from worker.errors import IntegrityError
-from worker.lifecycle import InvoiceStatus
 from worker.lots import ALONE, LotLimits
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro_deposit import unfit

@@ -7,9 +7,9 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from tests.stage_portal import ANSWERS
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
-from worker.lifecycle import InvoiceStatus
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.memory import Condition, Mishap
 

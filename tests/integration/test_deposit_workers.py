@@ -10,9 +10,9 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from tests.stage_portal import ANSWERS
+from worker.billing.status import InvoiceStatus
 from worker.deposit import Depositor, deposit_due, recover_interrupted
 from worker.errors import PortalAccessRefused, PortalDown
-from worker.lifecycle import InvoiceStatus
 from worker.portals import DepositOutcome
 from worker.storage import deposits, invoices
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
+from worker.billing.members import BillingReferences
+from worker.billing.period import paris_day
+from worker.billing.status import InvoiceStatus
 from worker.demo import SELLER, STORY
 from worker.directory import Directory
 from worker.errors import PortalDown
 from worker.findings import Severity
-from worker.lifecycle import InvoiceStatus
-from worker.members import BillingReferences
-from worker.period import paris_day
 from worker.portals.memory import Condition, Mishap
 from worker.storage import deposits
 

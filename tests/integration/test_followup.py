@@ -8,9 +8,9 @@ import pytest
 
 from tests.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from tests.stage_portal import report
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.errors import PortalDown
-from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
 from worker.portals import FluxState
 from worker.portals.memory import Condition, Mishap

@@ -7,8 +7,8 @@ import pytest
 
 from tests.offices import Desk, number, open_desk, open_waiting_desk
 from tests.stage_portal import report
-from worker.audit import EventTag
-from worker.lifecycle import InvoiceStatus
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport
 from worker.portals.memory import Mishap
 from worker.storage import deposits

@@ -11,20 +11,20 @@ from sqlalchemy import text
 from stdnum import luhn
 
 from tests.scripted_server import reply, serving
+from worker.billing.consumption import consume
+from worker.billing.members import is_valid_siret
+from worker.billing.tariff import parse_grid
 from worker.bootstrap import open_office, open_portal
 from worker.configuration import load
-from worker.consumption import consume
 from worker.credentials import load_secrets
 from worker.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.installation import install
 from worker.intake import take_in
-from worker.members import is_valid_siret
 from worker.resources import shipped
 from worker.settings import Channel
 from worker.storage import Store, journal, open_store, records
-from worker.tariff import parse_grid
 
 YEAR = 2025
 CLOCK = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)

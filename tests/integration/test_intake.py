@@ -25,15 +25,15 @@ from tests.storage_samples import (
     issue_one,
     write_csv,
 )
-from worker.audit import verify
-from worker.consumption import SourceRow
+from worker.billing.consumption import SourceRow
+from worker.billing.journal import verify
+from worker.billing.members import BillingReferences, Subscription
+from worker.billing.period import Month
+from worker.billing.status import InvoiceStatus
 from worker.errors import ImportRefused, WrongUse
 from worker.findings import Finding, Severity
 from worker.imports import ImportKind
 from worker.intake import MOST_FINDINGS, take_in
-from worker.lifecycle import InvoiceStatus
-from worker.members import BillingReferences, Subscription
-from worker.period import Month
 from worker.storage import Store, invoices, journal, records
 from worker.storage.records import Changes
 

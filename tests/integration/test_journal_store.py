@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from tests.integration.conftest import Place
 from tests.storage_samples import NOW
-from worker.audit import EMPTY, EventTag, JournalEvent, verify
+from worker.billing.journal import EMPTY, EventTag, JournalEvent, verify
 from worker.storage import Store, journal
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.offices import Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.deposit import deposit_due
 from worker.errors import PortalDown
-from worker.lifecycle import InvoiceStatus
 from worker.lots import LotLimits
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
 from worker.portals.memory import Condition, Mishap

@@ -18,8 +18,8 @@ from sqlmodel import SQLModel
 import worker.storage.engine
 from tests.integration.conftest import Place
 from tests.postgresql_server import Server
+from worker.billing.status import InvoiceKind
 from worker.errors import ConfigurationError, IntegrityError
-from worker.lifecycle import InvoiceKind
 from worker.storage import Store, create_store, invoices, open_store
 from worker.storage.engine import SCHEMA
 from worker.storage.tables import UsageRow

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.offices import Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.demo import STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.lifecycle import InvoiceStatus
 from worker.news import MOST_TRIES, is_due
 from worker.portals import BuyerStatus, InvoiceHistory
 from worker.portals.choruspro_words import buyer_status

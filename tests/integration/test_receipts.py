@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk, open_waiting_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.export import export_year
-from worker.lifecycle import InvoiceStatus
 from worker.receipts import MOST_IN_VAIN
 from worker.verification import verify_books
 

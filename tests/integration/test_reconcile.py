@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.offices import Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
+from worker.billing.money import Money
+from worker.billing.status import InvoiceStatus
 from worker.demo import SELLER, STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
-from worker.lifecycle import InvoiceStatus
-from worker.money import Money
 from worker.portals import (
     FluxState,
     FoundInvoice,

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.document import DocumentKind
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.cli.correction import resend as typed_resend
-from worker.document import DocumentKind
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
-from worker.lifecycle import InvoiceStatus
 from worker.portals.memory import Condition, Mishap
 from worker.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
 from worker.storage import invoices, records

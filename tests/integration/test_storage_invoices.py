@@ -11,15 +11,15 @@ from sqlmodel import Session
 
 from tests.golden.samples import MEMBER
 from tests.storage_samples import NOW, OTHER, SIRET, add_members, issue_one, numbered
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.money import Money
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
+from worker.billing.tariff import TariffGrid
 from worker.findings import Finding, Severity
-from worker.lifecycle import MOVES, InvoiceStatus, TrackedInvoice
-from worker.money import Money
 from worker.storage import Store, agenda, invoices
 from worker.storage.documents import CheckedWith, add_documents, documents_of
 from worker.storage.grids import freeze_grid, frozen_grids
 from worker.storage.tables import InvoiceRow
-from worker.tariff import TariffGrid
 
 OTHER_MEMBER = replace(MEMBER, siret=OTHER, name="Commune fictive")
 S = InvoiceStatus

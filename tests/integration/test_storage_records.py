@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from tests.golden.samples import MEMBER
 from tests.storage_samples import NOW, OTHER, SIRET, add_members
-from worker.consumption import SourceRow, UsageRecord
-from worker.members import BillingReferences, Contact, Subscription
-from worker.period import Month
+from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.members import BillingReferences, Contact, Subscription
+from worker.billing.period import Month
 from worker.storage import Store, records
 from worker.storage.records import Changes
 from worker.storage.usage_stage import UsageStage

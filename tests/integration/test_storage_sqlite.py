@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.integration.conftest import Place
 from tests.storage_samples import NOW, add_members
-from worker.audit import EventTag, verify
+from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
 from worker.storage import Store, create_store, journal, records

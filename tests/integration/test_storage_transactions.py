@@ -13,7 +13,7 @@ from sqlalchemy.exc import StatementError
 from tests.integration.conftest import Place
 from tests.postgresql_server import Server
 from tests.storage_samples import NOW, add_members, issue_one, numbered
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, StorageUnavailable
 from worker.storage import Store, invoices, journal, open_store
 from worker.storage import deposits as kept

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.offices import Desk, number, open_desk
-from worker.audit import EventTag
+from worker.billing.journal import EventTag
 from worker.books import current_actor
 from worker.errors import IntegrityError
 from worker.storage import journal

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.audit import (
+from worker.billing.journal import (
     EMPTY,
     GENESIS,
     EventTag,

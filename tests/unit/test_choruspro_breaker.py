@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.portal_client import StillClock, client
 from tests.scripted_server import serving
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.errors import PortalDown
 from worker.portals import FluxState
 from worker.portals.choruspro_breaker import IN_VAIN, PAUSE, Breaker

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.portal_client import CLIENT_SECRET, PASSWORD, StillClock, client, settings
 from tests.scripted_server import Step, hang_up, raw, reply, serving
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_deposit import LARGEST_FILE, judge, unfit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.money import Money
+from worker.billing.money import Money
 from worker.portals import choruspro_json as read
 
 anything = st.recursive(

@@ -8,8 +8,8 @@ import responses
 
 from tests.portal_client import ROOT, TOKEN, StillClock, client, done, sent
 from tests.scripted_server import reply, serving
+from worker.billing.money import Money
 from worker.errors import PortalAnswerError, PortalDown
-from worker.money import Money
 from worker.portals import BuyerStatus, FluxState, HeldInvoice
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_http import MOST_BYTES

@@ -11,8 +11,8 @@ from tests.portal_client import (
     paged,
     sent,
 )
+from worker.billing.money import Money
 from worker.errors import PortalAnswerError
-from worker.money import Money
 from worker.portals import BuyerStatus
 from worker.portals.choruspro import ChorusPro
 from worker.portals.choruspro_pages import MOST_ROWS

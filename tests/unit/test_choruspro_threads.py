@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.portal_client import settings
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.choruspro import ChorusPro

@@ -18,14 +18,14 @@ from tests.golden.samples import (
     two_lines,
     two_rates,
 )
-from worker.credit import NothingToCredit, credit, credited_total, remainders
+from worker.billing.credit_note import NothingToCredit, credit, credited_total, remainders
+from worker.billing.invoice import CREDIT_NOTE, Invoice, issue, split_gross, totals_of
+from worker.billing.money import Money
+from worker.billing.vat import VatMethod, VatRegime
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, cii, ubl
-from worker.invoice import CREDIT_NOTE, Invoice, issue, split_gross, totals_of
-from worker.money import Money
 from worker.validation.amounts import wrong_amounts
 from worker.validation.rules import check_draft
 from worker.validation.xml import parse_xml
-from worker.vat import VatMethod, VatRegime
 
 
 def issued(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import directory_rules
+from worker.billing.members import BillingReferences
 from worker.directory_rules import (
     PUBLIC_ONLY,
     DirectoryEntry,
@@ -21,7 +22,6 @@ from worker.directory_rules import (
 )
 from worker.errors import PortalAnswerError
 from worker.findings import Finding, Severity, has_blocking
-from worker.members import BillingReferences
 from worker.portals import ServiceRecord, StructureRecord
 
 SIRET, OURS = "99900007800017", "99990000400014"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
 
 
 def document(content: bytes) -> Document:

@@ -27,13 +27,13 @@ from tests.golden.samples import (
     two_rates,
 )
 from tests.printed_pages import PDFS, invoice_pages, pages, plain, rendered
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.invoice import ContactPoint, Note
+from worker.billing.money import Money, french
 from worker.formats import Look
 from worker.formats.facturx import print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.formats.statement_pdf import print_statement
-from worker.invoice import ContactPoint, Note
-from worker.money import Money, french
 
 
 def test_page_says_all_a_finance_department_looks_for() -> None:

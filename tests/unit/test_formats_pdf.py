@@ -19,7 +19,7 @@ from tests.golden.samples import (
     two_lines,
 )
 from tests.printed_pages import PDFS, rendered
-from worker.document import DocumentKind, Unprintable
+from worker.billing.document import DocumentKind, Unprintable
 from worker.formats import Look, render_all
 from worker.formats.embedding import XML_NAME
 from worker.formats.facturx import assemble, print_invoice

@@ -14,10 +14,10 @@ from tests.golden.samples import (
     two_lines,
 )
 from tests.printed_pages import pages, plain, rendered
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.statement import Statement
 from worker.formats import Look, render_all
 from worker.formats.statement_pdf import print_statement
-from worker.statement import Statement
 
 
 def test_statement_computes_every_amount() -> None:

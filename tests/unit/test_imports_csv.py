@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.imports_workbooks import OTHER_SIRET, SIRET
-from worker.consumption import UsageRecord
+from worker.billing.consumption import UsageRecord
+from worker.billing.members import Member
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
-from worker.members import Member
 
 USAGE = "siret;service;palier;mois;utilisateurs\n"
 MEMBERS = "siret;nom;adresse;code_postal;ville;convention\n"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.imports_workbooks import OTHER_SIRET, SIRET, VAT_NUMBER
+from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.errors import ImportRefused, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint, read
 from worker.imports.source import MAX_BYTES, readable
-from worker.members import Address, BillingReferences, Contact, Member, Subscription
 
 MEMBERS = (
     "siret;nom;adresse;complement;code_postal;ville;tva_intracommunautaire;convention;"

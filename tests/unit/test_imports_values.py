@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.imports_workbooks import SIRET, VAT_NUMBER
+from worker.billing.period import Month
 from worker.findings import Finding
 from worker.imports import values
-from worker.period import Month
 
 
 @pytest.mark.parametrize(

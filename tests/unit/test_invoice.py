@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.builders import EXEMPT, MEMBER, SIRET, STANDARD, YEAR, draft, grid, priced
 from tests.builders import subscriptions as signed
 from tests.builders import usage as used
-from worker.consumption import consume
-from worker.invoice import (
+from worker.billing.consumption import consume
+from worker.billing.invoice import (
     InvoiceDraft,
     Party,
     PaymentMeans,
@@ -23,10 +23,10 @@ from worker.invoice import (
     split_gross,
     totals_of,
 )
-from worker.members import BillingReferences
-from worker.money import Money, round_half_up
-from worker.rating import rate
-from worker.vat import VatCategory, VatMethod, VatRegime
+from worker.billing.members import BillingReferences
+from worker.billing.money import Money, round_half_up
+from worker.billing.rating import rate
+from worker.billing.vat import VatCategory, VatMethod, VatRegime
 
 REGIMES = (
     *(

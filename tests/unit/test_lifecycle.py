@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.lifecycle import FRENCH, MOVES, Effort, InvoiceStatus, effort
+from worker.billing.status import FRENCH, MOVES, Effort, InvoiceStatus, effort
 
 S = InvoiceStatus
 FINAL = {S.SETTLED, S.CANCELLED}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import OTHER_SIRET, SIRET, subscriptions
-from worker.members import is_valid_siret
-from worker.period import Month
+from worker.billing.members import is_valid_siret
+from worker.billing.period import Month
 
 
 @pytest.mark.parametrize("siret", [SIRET, OTHER_SIRET, "35600000049837"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.money import (
+from worker.billing.money import (
     ZERO,
     Money,
     french,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.period import MONTH_NAMES, Month, Period, french_date, months_of, paris_day
+from worker.billing.period import MONTH_NAMES, Month, Period, french_date, months_of, paris_day
 
 
 @pytest.mark.parametrize("text", ["2025-03", "2025-3", "03/2025", "3/2025"])

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.golden.samples import credit_total, two_lines
-from worker.invoice import Invoice
-from worker.money import Money
+from worker.billing.invoice import Invoice
+from worker.billing.money import Money
 from worker.portal_copy import differences
 from worker.portals import BuyerStatus, HeldInvoice
 

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.lots import pack
-from worker.money import Money
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.memory import Condition, MemoryPortal, Mishap
 from worker.portals.memory_books import DepositedFacts

@@ -5,10 +5,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.golden.samples import two_lines
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.invoice import Invoice
+from worker.billing.money import Money
 from worker.formats import ALWAYS, Look
-from worker.invoice import Invoice
-from worker.money import Money
 from worker.press import draw_up
 from worker.validation import Report
 from worker.validation.claims import Rules

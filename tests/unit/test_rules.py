@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.validation_samples import IBAN, OUT_OF_SCOPE, REDUCED, STANDARD, draft, rated_line
-from worker.credit import credit
-from worker.document import Document, DocumentKind
-from worker.findings import Severity
-from worker.invoice import (
+from worker.billing.credit_note import credit
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import (
     Invoice,
     InvoiceDraft,
     Note,
@@ -23,8 +22,10 @@ from worker.invoice import (
     SupportingDocument,
     issue,
 )
-from worker.money import Money
-from worker.period import Period
+from worker.billing.money import Money
+from worker.billing.period import Period
+from worker.billing.vat import VatCategory, VatMethod, VatRegime
+from worker.findings import Severity
 from worker.validation.rules import (
     RULES,
     check_attachments,
@@ -34,7 +35,6 @@ from worker.validation.rules import (
     check_size,
     rule_set,
 )
-from worker.vat import VatCategory, VatMethod, VatRegime
 
 PAYMENT = PaymentMeans(iban=IBAN, account_name="Syndicat mixte fictif")
 Change = Callable[[InvoiceDraft], InvoiceDraft]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.billing.money import count
 from worker.configuration import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
@@ -15,7 +16,6 @@ from worker.configuration import (
 )
 from worker.errors import ConfigurationError
 from worker.findings import Finding
-from worker.money import count
 from worker.resources import shipped
 from worker.settings import Channel, Environment
 

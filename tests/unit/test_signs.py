@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.signs import hidden_in_french, hidden_sign
+from worker.billing.text import hidden_in_french, hidden_sign
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import MEMBER, SIRET, YEAR, draft, grid, priced, subscriptions, usage
-from worker.consumption import consume
-from worker.money import ZERO, Money
-from worker.rating import RatedLine, rate
-from worker.statement import Statement
+from worker.billing.consumption import consume
+from worker.billing.money import ZERO, Money
+from worker.billing.rating import RatedLine, rate
+from worker.billing.statement import Statement
 
 
 def statement(*lines: RatedLine) -> Statement:

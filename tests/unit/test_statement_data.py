@@ -15,6 +15,8 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from tests.golden.samples import MEMBER, hostile_names, invoice_of, line, sixty_lines, two_lines
+from worker.billing.invoice import Invoice
+from worker.billing.statement import Statement
 from worker.formats.statement_data import (
     IDENTITY,
     LINE,
@@ -23,8 +25,6 @@ from worker.formats.statement_data import (
     statement_csv,
     statement_xlsx,
 )
-from worker.invoice import Invoice
-from worker.statement import Statement
 
 Sample = Callable[[], tuple[Invoice, Statement]]
 HOSTILE = ("=cmd|'/C calc'!A0", "+33", "-1+2", "@x", "\t=1", "\r=1", "\n=1")

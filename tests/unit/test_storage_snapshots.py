@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from sqlalchemy import make_url
 
 from tests.golden.samples import SAMPLES, credit_of, invoice_of, line
+from worker.billing.invoice import Invoice
+from worker.billing.money import Money
+from worker.billing.statement import Statement
+from worker.billing.vat import VatCategory, VatMethod, VatRegime
 from worker.findings import Finding, Severity
-from worker.invoice import Invoice
-from worker.money import Money
-from worker.statement import Statement
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import UtcText, utc_text
 from worker.validation.rules import check_draft
-from worker.vat import VatCategory, VatMethod, VatRegime
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FINDINGS = st.lists(

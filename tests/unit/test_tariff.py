@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.builders import grid
+from worker.billing.money import Money
+from worker.billing.period import Month
+from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, parse_grid
+from worker.billing.vat import VatCategory
 from worker.errors import TariffError
-from worker.money import Money
-from worker.period import Month
-from worker.tariff import NO_TIER, TariffGrid, grid_in_force, parse_grid
-from worker.vat import VatCategory
 
 SHIPPED = Path(__file__).parents[2] / "config" / "tariffs" / "2023.toml"
 STORAGE = """

@@ -7,8 +7,8 @@ from typing import TypedDict, Unpack
 import pytest
 
 from tests.builders import MEMBER, SIRET, YEAR
-from worker.findings import Finding, Severity
-from worker.lifecycle import (
+from worker.billing.money import Money
+from worker.billing.status import (
     INCIDENT,
     UNKNOWN_WORD,
     Effort,
@@ -17,7 +17,7 @@ from worker.lifecycle import (
     TrackedInvoice,
     effort,
 )
-from worker.money import Money
+from worker.findings import Finding, Severity
 from worker.todo import needs_person, todo
 
 S = InvoiceStatus

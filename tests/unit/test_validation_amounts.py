@@ -10,8 +10,8 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tests.validation_service import service
+from worker.billing.invoice import AGREED_PRICE
 from worker.findings import Severity, has_blocking
-from worker.invoice import AGREED_PRICE
 from worker.validation.amounts import wrong_amounts
 from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.claims import read_claim

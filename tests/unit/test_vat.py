@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.vat import VatCategory, VatRegime
+from worker.billing.vat import VatCategory, VatRegime
 
 S, E, O = VatCategory.STANDARD, VatCategory.EXEMPT, VatCategory.OUT_OF_SCOPE  # noqa: E741 - code O
 

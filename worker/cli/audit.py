@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.billing.money import count
 from worker.cli.console import (
     TO_LOOK_AT,
     Config,
@@ -19,12 +20,11 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
-from worker.money import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.audit import JournalEvent
+    from worker.billing.journal import JournalEvent
 
 journal_app = typer.Typer(
     cls=FrenchGroup, rich_markup_mode=None, help="le journal, en ajout seul", no_args_is_help=True
@@ -116,7 +116,7 @@ def verify(
 
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
-    from worker.audit import verify as verify_chain
+    from worker.billing.journal import verify as verify_chain
     from worker.books import open_books
     from worker.configuration import find_config
     from worker.errors import WrongUse

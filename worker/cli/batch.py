@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from worker.billing.money import count
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -23,7 +24,6 @@ from worker.cli.console import (
     typed,
 )
 from worker.cli.french import FrenchCommand
-from worker.money import count
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -32,10 +32,10 @@ MOST_ACTS = 5
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.billing.status import TrackedInvoice
     from worker.books import Books
     from worker.bootstrap import Office
     from worker.campaign import Progress, Tell
-    from worker.lifecycle import TrackedInvoice
     from worker.portals import Portal
 
 
@@ -53,10 +53,10 @@ def register(app: typer.Typer) -> None:
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
+    from worker.billing.money import Money, french
     from worker.bootstrap import open_office
     from worker.configuration import find_config
     from worker.findings import has_blocking
-    from worker.money import Money, french
     from worker.preparing import preview_year
     from worker.storage import invoices
 
@@ -168,8 +168,8 @@ def reconcile(config: Config = None, as_json: Json = False) -> None:
 
 def teller() -> "Tell":
     """Prints each step as it happens."""
+    from worker.billing.money import french
     from worker.billing_run import MemberResult
-    from worker.money import french
 
     def tell(progress: "Progress") -> None:
         show_findings(progress.findings)
@@ -219,7 +219,7 @@ def show_invoices(
     books: "Books", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
-    from worker.money import Money, french
+    from worker.billing.money import Money, french
     from worker.todo import needs_person
 
     now = books.clock()
@@ -267,7 +267,7 @@ def show_invoices(
 
 def state(invoice: "TrackedInvoice", *, deposits: bool) -> str:
     """Where an invoice stands, in French; a credit note says that it is one."""
-    from worker.lifecycle import InvoiceStatus
+    from worker.billing.status import InvoiceStatus
 
     word = invoice.french_status
     if not deposits and invoice.status is InvoiceStatus.ISSUED:
@@ -280,10 +280,10 @@ def state(invoice: "TrackedInvoice", *, deposits: bool) -> str:
 def _one_step(
     step: "Callable[[Office, Portal, Tell], None]", config: "Path | None", *, as_json: bool
 ) -> None:
+    from worker.billing.period import french_time
+    from worker.billing.status import ON_THEIR_WAY
     from worker.bootstrap import open_office, open_portal
     from worker.configuration import find_config
-    from worker.lifecycle import ON_THEIR_WAY
-    from worker.period import french_time
     from worker.storage import agenda, invoices
 
     office = open_office(find_config(config))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.billing.money import count
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -24,7 +25,6 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.french import FrenchCommand
-from worker.money import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,8 +91,8 @@ def _progress() -> "Iterator[Callable[[int, int], None]]":
 
 
 def _show(office: "Office", checked: "CheckedYear") -> None:
+    from worker.billing.money import french
     from worker.checking import Readiness
-    from worker.money import french
 
     total = f"total TTC {checked.year}"
     rows = [
@@ -159,7 +159,7 @@ def _show_common(office: "Office", checked: "CheckedYear") -> None:
 
 
 def _seller(answer: "DirectoryAnswer") -> str:
-    from worker.period import french_date
+    from worker.billing.period import french_date
 
     if answer.entry is None:
         return "structure du syndicat non lue"
@@ -231,6 +231,6 @@ def _references(one: "CheckedMember") -> str:
 
 
 def _read_at(answer: "DirectoryAnswer | None") -> str:
-    from worker.period import french_time
+    from worker.billing.period import french_time
 
     return "—" if answer is None else french_time(answer.read_at)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.billing.money import count
 from worker.errors import WorkerError
 from worker.findings import Finding, Severity
-from worker.money import count
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from worker.lifecycle import TrackedInvoice
+    from worker.billing.status import TrackedInvoice
 
 Config = Annotated[
     Path | None,

@@ -62,10 +62,10 @@ def resend(
     incertaine après toutes les recherches, elle n'est renvoyée qu'avec « --absent ». Tout autre
     état est refusé, avec la raison et la marche à suivre.
     """
+    from worker.billing.status import InvoiceStatus
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward, vet_seller
     from worker.configuration import find_config
-    from worker.lifecycle import InvoiceStatus
     from worker.resend import (
         declare_absent,
         look_for,
@@ -182,11 +182,11 @@ def credit(
     """
     from contextlib import nullcontext
 
+    from worker.billing.status import InvoiceStatus
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import move_forward
     from worker.configuration import find_config
     from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
-    from worker.lifecycle import InvoiceStatus
     from worker.storage import invoices
 
     request = Request(
@@ -224,7 +224,7 @@ def credit(
 
 
 def _show_draft(drafted: "CreditDraft", *, as_json: bool) -> None:
-    from worker.money import french, french_integer
+    from worker.billing.money import french, french_integer
 
     draft, number = drafted.draft, drafted.invoice.number
     if as_json:
@@ -281,10 +281,10 @@ def unpark(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
+    from worker.billing.period import is_over, paris_day
     from worker.books import open_books
     from worker.configuration import find_config
     from worker.holding import let_go
-    from worker.period import is_over, paris_day
 
     books = open_books(find_config(config))
     with books.store.transaction() as session:
@@ -319,8 +319,8 @@ def _typed_again(option: str, number: str, again: str) -> None:
 
 
 def _reason(text: str) -> str:
+    from worker.billing.text import hidden_in_french, hidden_sign
     from worker.errors import WrongUse
-    from worker.signs import hidden_in_french, hidden_sign
 
     if not text.strip():
         raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from worker.billing.money import count
 from worker.cli.console import (
     Config,
     Json,
@@ -18,7 +19,6 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
-from worker.money import count
 
 tariff_app = typer.Typer(
     cls=FrenchGroup, rich_markup_mode=None, help="les grilles tarifaires", no_args_is_help=True
@@ -116,9 +116,9 @@ def import_file(
 @tariff_app.command("list", cls=FrenchCommand)
 def list_grids(config: Config = None, as_json: Json = False) -> None:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
+    from worker.billing.period import french_date
     from worker.books import open_books
     from worker.configuration import find_config
-    from worker.period import french_date
     from worker.storage.grids import frozen_grids
 
     books = open_books(find_config(config))
@@ -164,12 +164,12 @@ def list_grids(config: Config = None, as_json: Json = False) -> None:
 @tariff_app.command("show", cls=FrenchCommand)
 def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
+    from worker.billing.money import french
+    from worker.billing.period import Month, months_of
+    from worker.billing.tariff import TariffGrid, grid_in_force
     from worker.books import open_books
     from worker.configuration import find_config
     from worker.errors import TariffError
-    from worker.money import french
-    from worker.period import Month, months_of
-    from worker.tariff import TariffGrid, grid_in_force
 
     books = open_books(find_config(config))
     grids, _ = books.grids()
@@ -228,7 +228,7 @@ def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
 
 
 def _prices(grid: object) -> list[tuple[str, str, int | None, int, str]]:
-    from worker.tariff import NO_TIER, TariffGrid
+    from worker.billing.tariff import NO_TIER, TariffGrid
 
     if not isinstance(grid, TariffGrid):
         raise TypeError("a grid is expected")

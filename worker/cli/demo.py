@@ -47,6 +47,7 @@ def demo(
     Crée un dossier, y importe des fichiers fictifs, émet les factures et les dépose sur un
     Chorus Pro local lancé pour l'occasion. Toutes les autres commandes marchent ensuite dessus.
     """
+    from worker.billing.status import InvoiceStatus
     from worker.bootstrap import open_office, open_portal
     from worker.campaign import run_year
     from worker.cli.batch import show_invoices, teller
@@ -54,7 +55,6 @@ def demo(
     from worker.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
     from worker.imports import ImportKind
     from worker.intake import take_in
-    from worker.lifecycle import InvoiceStatus
     from worker.storage import invoices
 
     year = year or 2025

@@ -24,11 +24,11 @@ from worker.cli.french import FrenchCommand
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.audit import JournalEvent
-    from worker.credit import Remainder
-    from worker.invoice import Invoice
-    from worker.lifecycle import TrackedInvoice
-    from worker.statement import Statement
+    from worker.billing.credit_note import Remainder
+    from worker.billing.invoice import Invoice
+    from worker.billing.journal import JournalEvent
+    from worker.billing.statement import Statement
+    from worker.billing.status import TrackedInvoice
     from worker.storage.deposits import Attempt, Observation
     from worker.storage.documents import StoredDocument
 
@@ -92,11 +92,11 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
     import json
 
+    from worker.billing.credit_note import remainders
+    from worker.billing.money import french, french_integer
+    from worker.billing.period import french_date
     from worker.books import open_books
     from worker.configuration import find_config
-    from worker.credit import remainders
-    from worker.money import french, french_integer
-    from worker.period import french_date
     from worker.storage import deposits, invoices, journal
     from worker.storage.documents import documents_of
 
@@ -218,7 +218,7 @@ def _show_trace(
     """What was kept and what happened: documents, deposits, the portal's history, the journal."""
     from datetime import datetime
 
-    from worker.period import french_time
+    from worker.billing.period import french_time
 
     table(
         ("document", "version", "profil", "SHA-256", "contrôles passés"),
@@ -274,7 +274,7 @@ def _dated(seen: "Observation") -> str:
     """What the portal dates or names it by: a search gives an instant, others their own text."""
     from datetime import datetime
 
-    from worker.period import french_time
+    from worker.billing.period import french_time
 
     if seen.source == "search" and seen.portal_at:
         return french_time(datetime.fromisoformat(seen.portal_at))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from worker.billing.money import count
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -19,7 +20,6 @@ from worker.cli.console import (
     show_findings,
 )
 from worker.cli.french import FrenchCommand, FrenchGroup
-from worker.money import count
 
 UNREADABLE = 2
 documents_app = typer.Typer(

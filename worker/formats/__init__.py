@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import ParamSpec
 
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import Invoice, SupportingDocument
+from worker.billing.statement import Statement
 from worker.formats import cii, ubl
 from worker.formats.embedding import EmbeddedFile
 from worker.formats.facturx import (
@@ -22,8 +24,6 @@ from worker.formats.look import Look
 from worker.formats.profiles import ALWAYS, EN16931_UBL, FACTURX_DIRECT, Profile, Syntax
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
-from worker.invoice import Invoice, SupportingDocument
-from worker.statement import Statement
 
 __all__ = [
     "ALWAYS",

@@ -7,17 +7,7 @@ from datetime import date
 
 from lxml.etree import _Element
 
-from worker.formats.mapping import (
-    PartyIdentifiers,
-    buyer_identifiers,
-    notes,
-    printed_rate,
-    seller_identifiers,
-    tax_identifiers,
-)
-from worker.formats.markup import block, document, field, number, serialize
-from worker.formats.profiles import Profile
-from worker.invoice import (
+from worker.billing.invoice import (
     ContactPoint,
     Invoice,
     InvoiceLine,
@@ -28,9 +18,19 @@ from worker.invoice import (
     Totals,
     VatBreakdown,
 )
-from worker.members import Address
-from worker.period import Period
-from worker.vat import VatPoint
+from worker.billing.members import Address
+from worker.billing.period import Period
+from worker.billing.vat import VatPoint
+from worker.formats.mapping import (
+    PartyIdentifiers,
+    buyer_identifiers,
+    notes,
+    printed_rate,
+    seller_identifiers,
+    tax_identifiers,
+)
+from worker.formats.markup import block, document, field, number, serialize
+from worker.formats.profiles import Profile
 
 DUE_DATE_TYPES = {VatPoint.DEBITS: "5", VatPoint.COLLECTION: "72"}
 """BT-8 as UNTDID 2475: on the date of the invoice, on that of payment."""

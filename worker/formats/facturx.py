@@ -8,7 +8,11 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
-from worker.credit import REASON
+from worker.billing.credit_note import REASON
+from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
+from worker.billing.money import NO_BREAK, french, french_integer
+from worker.billing.period import french_date
+from worker.billing.vat import VatCategory, VatPoint
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
 from worker.formats.look import Look
 from worker.formats.mapping import invoice_note, tax_identifiers
@@ -26,10 +30,6 @@ from worker.formats.wording import (
     party,
     typographic,
 )
-from worker.invoice import Invoice, InvoiceLine, VatBreakdown
-from worker.money import NO_BREAK, french, french_integer
-from worker.period import french_date
-from worker.vat import VatCategory, VatPoint
 
 EN16931_LEVEL = "EN 16931"
 STATEMENT_PDF = "etat-detaille.pdf"

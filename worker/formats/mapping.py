@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from worker.billing.invoice import Invoice, Note, Party, SupportingDocument
+from worker.billing.members import siren
+from worker.billing.vat import VatCategory, VatRegime
 from worker.formats.markup import number
 from worker.formats.profiles import (
     ICD_CTC,
@@ -11,9 +14,6 @@ from worker.formats.profiles import (
     ICD_SIRET,
     Profile,
 )
-from worker.invoice import Invoice, Note, Party, SupportingDocument
-from worker.members import siren
-from worker.vat import VatCategory, VatRegime
 
 ANNEX = "DOCUMENT_ANNEXE"
 """BT-123 of an attachment where it must be a code (BR-FR-17)."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from lxml import etree
 
-from worker.document import Unprintable
+from worker.billing.document import Unprintable
 
 NAMESPACES = {
     "rsm": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",

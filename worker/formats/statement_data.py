@@ -17,12 +17,12 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from worker.billing.money import Money
+from worker.billing.period import Month, french_date
+from worker.billing.rating import RatedLine
+from worker.billing.statement import Statement
 from worker.formats.typesetting import instant
 from worker.formats.wording import french_rate, grouped_siret
-from worker.money import Money
-from worker.period import Month, french_date
-from worker.rating import RatedLine
-from worker.statement import Statement
 
 Cell = str | int | Money | date | Month | None
 Column = tuple[str, int]

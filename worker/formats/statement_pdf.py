@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+from worker.billing.invoice import Party
+from worker.billing.money import NO_BREAK, count, french, french_integer
+from worker.billing.period import MONTH_NAMES, french_date
+from worker.billing.rating import RatedLine
+from worker.billing.statement import Statement
 from worker.formats.look import Look
 from worker.formats.typesetting import typeset
 from worker.formats.wording import (
@@ -13,11 +18,6 @@ from worker.formats.wording import (
     party,
     typographic,
 )
-from worker.invoice import Party
-from worker.money import NO_BREAK, count, french, french_integer
-from worker.period import MONTH_NAMES, french_date
-from worker.rating import RatedLine
-from worker.statement import Statement
 
 MONTHS = (
     "janv.",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typst
 
-from worker.document import Unprintable
+from worker.billing.document import Unprintable
 
 COLUMN = 23
 """Letters of a word that fit in the narrowest column; the template folds longer ones."""

@@ -9,6 +9,20 @@ from collections.abc import Mapping
 
 from lxml.etree import _Element
 
+from worker.billing.invoice import (
+    Invoice,
+    InvoiceLine,
+    Note,
+    Party,
+    PaymentMeans,
+    PrecedingInvoice,
+    SupportingDocument,
+    VatBreakdown,
+)
+from worker.billing.members import Address
+from worker.billing.money import Money
+from worker.billing.period import Period
+from worker.billing.vat import VatPoint
 from worker.formats.mapping import (
     PartyIdentifiers,
     attachment_description,
@@ -20,20 +34,6 @@ from worker.formats.mapping import (
 )
 from worker.formats.markup import block, document, field, number, serialize
 from worker.formats.profiles import NATIVE_SIRET, Profile, Syntax
-from worker.invoice import (
-    Invoice,
-    InvoiceLine,
-    Note,
-    Party,
-    PaymentMeans,
-    PrecedingInvoice,
-    SupportingDocument,
-    VatBreakdown,
-)
-from worker.members import Address
-from worker.money import Money
-from worker.period import Period
-from worker.vat import VatPoint
 
 PUBLIC_CONTRACT = "Marché public"
 """What Chorus Pro's native dialect calls a contract reference."""

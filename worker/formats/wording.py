@@ -3,13 +3,13 @@
 import re
 from decimal import Decimal
 
+from worker.billing.invoice import Party
+from worker.billing.members import Address
+from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
+from worker.billing.period import Period, french_date
+from worker.billing.vat import VatCategory, VatRegime
 from worker.formats.look import Look
 from worker.formats.markup import number
-from worker.invoice import Party
-from worker.members import Address
-from worker.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
-from worker.period import Period, french_date
-from worker.vat import VatCategory, VatRegime
 
 EXACT = frozenset({"author", "contact", "hashes", "keywords", "look", "references"})
 """Parts of a page's data that are printed or kept letter for letter."""

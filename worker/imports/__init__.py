@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from worker.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.members import BillingReferences, Subscription
 from worker.errors import ImportRefused
 from worker.findings import Finding
 from worker.imports import csv_file, spreadsheet
@@ -19,7 +20,6 @@ from worker.imports.columns import COLUMNS, Column, ImportKind, Layout, known_he
 from worker.imports.records import Cells, MemberRow, Record, builder
 from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
 from worker.imports.wording import finding, french, quoted, refusal
-from worker.members import BillingReferences, Subscription
 
 __all__ = [
     "COLUMNS",

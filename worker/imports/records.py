@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from worker.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.period import french_date
 from worker.findings import Finding
 from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
-from worker.members import Address, BillingReferences, Contact, Member, Subscription
-from worker.period import french_date
 
 Cells = Mapping[str, Any]
 """Column name to parsed value: of the type the column's parser returns, or its blank."""

@@ -13,11 +13,11 @@ from functools import lru_cache
 from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
+from worker.billing.members import is_valid_siret
+from worker.billing.period import Month
+from worker.billing.text import hidden_in_french, hidden_sign
 from worker.findings import Finding
 from worker.imports.wording import finding, quoted
-from worker.members import is_valid_siret
-from worker.period import Month
-from worker.signs import hidden_in_french, hidden_sign
 
 MAX_USERS = 1_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100

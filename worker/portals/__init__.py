@@ -11,8 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from worker.document import DocumentKind
-from worker.money import Money
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 
 
 class DepositOutcome(StrEnum):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.portals import (
     DepositAnswer,
     FoundInvoice,

@@ -11,7 +11,7 @@ from math import ceil
 
 import structlog
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro_gateway import Gateway

@@ -1,7 +1,7 @@
 """The errors that the outcome of a call becomes for the caller, with what to do (§1.5, §4.1)."""
 
+from worker.billing.money import count
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, WorkerError
-from worker.money import count
 from worker.portals.choruspro_http import HttpAnswer, NoAnswer
 from worker.portals.choruspro_json import JsonObject, integer
 from worker.portals.choruspro_verdict import FAILED, Judgement, Outcome, Verdict, describe

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from worker.money import Money
+from worker.billing.money import Money
 
 JsonObject: TypeAlias = Mapping[str, object]
 

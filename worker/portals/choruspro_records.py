@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from worker.period import paris_day
+from worker.billing.period import paris_day
 from worker.portals import (
     BuyerStatus,
     FoundInvoice,

@@ -6,7 +6,7 @@ invoice statuses are those of its Swagger that a plain supplier meets (§3.3).
 
 from collections.abc import Mapping
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, FluxState
 
 SYNTAXES: Mapping[DocumentKind, str] = {

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     DepositAnswer,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from worker.document import DocumentKind
+from worker.billing.document import DocumentKind
+from worker.billing.money import Money
 from worker.lots import EXTENSION, unpack
-from worker.money import Money
 from worker.portals import FluxState, IntegrationReport, ReportError, StructureRecord
 
 

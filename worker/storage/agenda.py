@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy
 from sqlmodel import Session, col
 
-from worker.lifecycle import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.storage.invoices import LISTED, as_tracked
 from worker.storage.tables import InvoiceRow
 

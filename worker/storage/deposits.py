@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, SQLModel, col, func, select, update
 
-from worker.lifecycle import InvoiceStatus
+from worker.billing.status import InvoiceStatus
 from worker.storage.engine import affected
 from worker.storage.tables import (
     DepositAttemptRow,

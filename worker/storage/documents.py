@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.status import TrackedInvoice
 from worker.findings import Finding
-from worker.lifecycle import TrackedInvoice
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import DocumentRow, ValidationReportRow
 

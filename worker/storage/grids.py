@@ -5,8 +5,8 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session, select
 
+from worker.billing.tariff import TariffGrid
 from worker.storage.tables import TariffGridRow
-from worker.tariff import TariffGrid
 
 _IS_FROZEN = sqlalchemy.text("SELECT 1 FROM tariff_grid WHERE version = :version")
 

@@ -8,13 +8,13 @@ import sqlalchemy
 from sqlalchemy import Row
 from sqlmodel import Session, SQLModel, col, select
 
+from worker.billing.invoice import Invoice
+from worker.billing.members import Member
+from worker.billing.money import Money
+from worker.billing.statement import Statement
+from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
 from worker.errors import WrongUse
 from worker.findings import Finding
-from worker.invoice import Invoice
-from worker.lifecycle import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
-from worker.members import Member
-from worker.money import Money
-from worker.statement import Statement
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import InvoiceRow, StatementRow

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.audit import EventTag, JournalEvent, JournalHead, canonical_json, chain
+from worker.billing.journal import EventTag, JournalEvent, JournalHead, canonical_json, chain
 from worker.errors import IntegrityError
 from worker.storage.tables import JournalEventRow, JournalHeadRow, utc_text
 

@@ -8,10 +8,11 @@ import sqlalchemy
 from sqlalchemy import bindparam, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.consumption import SourceRow, UsageRecord
-from worker.lifecycle import InvoiceStatus
-from worker.members import Address, BillingReferences, Contact, Member, Subscription
-from worker.period import Month
+from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.period import Month
+from worker.billing.status import InvoiceStatus
+from worker.billing.tariff import NO_TIER
 from worker.storage.tables import (
     BillingReferenceRow,
     ContactRow,
@@ -21,7 +22,6 @@ from worker.storage.tables import (
     SubscriptionRow,
     UsageRow,
 )
-from worker.tariff import NO_TIER
 
 NOT_BILLED = (InvoiceStatus.DRAFT.value, InvoiceStatus.PARKED.value, InvoiceStatus.CANCELLED.value)
 

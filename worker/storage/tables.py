@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
-from worker.lifecycle import InvoiceKind, InvoiceStatus
+from worker.billing.status import InvoiceKind, InvoiceStatus
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlmodel import Session
 
-from worker.consumption import UsageRecord
-from worker.period import Month
+from worker.billing.consumption import UsageRecord
+from worker.billing.period import Month
+from worker.billing.tariff import NO_TIER
 from worker.storage.records import NOT_BILLED, Changes
 from worker.storage.tables import utc_text
-from worker.tariff import NO_TIER
 
 
 class UsageStage:

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from lxml.etree import _Element
 
+from worker.billing.money import count
 from worker.findings import Finding, Severity
-from worker.money import count
 from worker.validation.paths import where
 
 MAX_FINDINGS = 20

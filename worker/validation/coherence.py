@@ -10,11 +10,11 @@ from decimal import Decimal
 from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
+from worker.billing.invoice import InvoiceDraft, Party
+from worker.billing.money import Money, french, tax_on
+from worker.billing.period import Period, french_date
+from worker.billing.vat import VatCategory, VatMethod, VatRegime
 from worker.findings import Finding
-from worker.invoice import InvoiceDraft, Party
-from worker.money import Money, french, tax_on
-from worker.period import Period, french_date
-from worker.vat import VatCategory, VatMethod, VatRegime
 
 Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 
@@ -23,9 +23,9 @@ MAX_PRICE_DECIMALS = 6
 VAT_TOLERANCE = Decimal("0.01")
 CREDIT_CENTS = 2
 """Cents per line of a partial credit: its net is the difference of two rounded ones, which the
-tax, the rest of an agreed TTC amount, mirrors (worker/credit.py)."""
-"""VAT = TTC − HT is at most a cent away from base × rate (worker.invoice.split_gross). On a credit
-note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
+tax, the rest of an agreed TTC amount, mirrors (``billing.credit_note``)."""
+"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
+credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 FRENCH_RATES = frozenset(
     Decimal(rate)
     for rate in [

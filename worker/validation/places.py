@@ -11,7 +11,7 @@ from functools import cache
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.invoice import AGREED_PRICE
+from worker.billing.invoice import AGREED_PRICE
 from worker.validation.facts import NAMESPACES
 
 ZERO = Decimal(0)

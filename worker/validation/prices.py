@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
+from worker.billing.invoice import AGREED_PRICE
 from worker.findings import Finding
-from worker.invoice import AGREED_PRICE
 from worker.validation.bounds import Fault
 from worker.validation.paths import shorten
 from worker.validation.places import ZERO, Places, elements, number, rate_of, signed, text

@@ -38,10 +38,10 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 
-from worker.document import Document, DocumentKind
+from worker.billing.document import Document, DocumentKind
+from worker.billing.invoice import Invoice, InvoiceDraft
+from worker.billing.period import french_date
 from worker.findings import Finding
-from worker.invoice import Invoice, InvoiceDraft
-from worker.period import french_date
 from worker.validation import RuleSet, coherence, limits
 from worker.validation.coherence import Rule, parties
 from worker.validation.limits import broken

@@ -6,9 +6,9 @@ Convention C3: numbered, sent to the member, attached to the invoice, same total
 from dataclasses import dataclass
 from datetime import date
 
-from worker.members import Member
-from worker.money import Money
-from worker.rating import RatedLine
+from worker.billing.members import Member
+from worker.billing.money import Money
+from worker.billing.rating import RatedLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

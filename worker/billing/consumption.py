@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from worker.billing.members import Subscription
+from worker.billing.money import count
+from worker.billing.period import Month, months_of
 from worker.findings import Finding
-from worker.members import Subscription
-from worker.money import count
-from worker.period import Month, months_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

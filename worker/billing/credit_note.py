@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 
-from worker.invoice import (
+from worker.billing.invoice import (
     CREDIT_NOTE,
     Invoice,
     InvoiceDraft,
@@ -19,9 +19,9 @@ from worker.invoice import (
     VatBreakdown,
     totals_of,
 )
-from worker.money import Money, count, french, round_half_up, tax_on
-from worker.period import french_date
-from worker.vat import VatMethod
+from worker.billing.money import Money, count, french, round_half_up, tax_on
+from worker.billing.period import french_date
+from worker.billing.vat import VatMethod
 
 REASON = " Motif : "
 """In the first note of a credit note, between the invoice it takes back and the reason."""

@@ -9,7 +9,7 @@ from datetime import date
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siret as stdnum_siret
 
-from worker.period import Month
+from worker.billing.period import Month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

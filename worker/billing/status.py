@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from worker.billing.money import ZERO, Money
 from worker.findings import Finding
-from worker.money import ZERO, Money
 
 
 class InvoiceStatus(StrEnum):

@@ -13,11 +13,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from worker.billing.money import Money, count
+from worker.billing.period import Month, french_date
+from worker.billing.vat import VatCategory, VatRegime
 from worker.errors import TariffError
 from worker.findings import Finding
-from worker.money import Money, count
-from worker.period import Month, french_date
-from worker.vat import VatCategory, VatRegime
 
 NO_TIER = 0
 """Key of the prices of a service without tiers, in the file and in memory."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 
-from worker.members import Address, BillingReferences, Member
-from worker.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
-from worker.period import Period
-from worker.rating import RatedLine
-from worker.vat import VatCategory, VatMethod, VatPoint, VatRegime
+from worker.billing.members import Address, BillingReferences, Member
+from worker.billing.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
+from worker.billing.period import Period
+from worker.billing.rating import RatedLine
+from worker.billing.vat import VatCategory, VatMethod, VatPoint, VatRegime
 
 COMMERCIAL_INVOICE = "380"
 CREDIT_NOTE = "381"

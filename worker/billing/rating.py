@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from worker.consumption import MonthlyUse, ServiceUse, YearlyConsumption, service_name
+from worker.billing.consumption import MonthlyUse, ServiceUse, YearlyConsumption, service_name
+from worker.billing.money import Money, french, french_integer
+from worker.billing.period import MONTH_NAMES, Period
+from worker.billing.tariff import PerUserMonth, TariffGrid, grid_in_force
+from worker.billing.vat import VatRegime
 from worker.findings import Finding
-from worker.money import Money, french, french_integer
-from worker.period import MONTH_NAMES, Period
-from worker.tariff import PerUserMonth, TariffGrid, grid_in_force
-from worker.vat import VatRegime
 
 _ELIDED = re.compile(r"[aeiouàâäéèêëîïôöùûüæœ]|h(?:[eéèêiy]|ab|on)", re.IGNORECASE)
 """Beginnings of words before which ``de`` loses its vowel: ``d'hébergement``, ``de hotline``."""

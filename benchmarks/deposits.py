@@ -29,8 +29,8 @@ from worker.billing.money import Money
 from worker.local_portal import STRUCTURES
 from worker.news import Newsroom, read_news
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_settings import ChorusProSettings, Secret
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.settings import ChorusProSettings, Secret
 from worker.storage import create_store
 
 WORKER = [sys.executable, "-m", "worker"]

@@ -68,33 +68,37 @@ PLACES: Mapping[str, Place] = {
     "status moved": Place("worker.storage.invoices:move", Edge.LEFT, _ALL),
     "intent stored": Place("worker.storage.deposits:open_attempt", Edge.LEFT, _SENDING),
     "before the deposit": Place(
-        "worker.portals.choruspro:ChorusPro.deposit", Edge.ENTERED, _SENDING
+        "worker.portals.choruspro.portal:ChorusPro.deposit", Edge.ENTERED, _SENDING
     ),
     "before its bytes": Place(
-        "worker.portals.choruspro_http:Transport.attempt_alone", Edge.ENTERED, _SENDING
+        "worker.portals.http.attempt:Transport.attempt_alone", Edge.ENTERED, _SENDING
     ),
     "after its answer": Place(
-        "worker.portals.choruspro_http:Transport.attempt_alone", Edge.LEFT, _SENDING
+        "worker.portals.http.attempt:Transport.attempt_alone", Edge.LEFT, _SENDING
     ),
-    "after the deposit": Place("worker.portals.choruspro:ChorusPro.deposit", Edge.LEFT, _SENDING),
+    "after the deposit": Place(
+        "worker.portals.choruspro.portal:ChorusPro.deposit", Edge.LEFT, _SENDING
+    ),
     "answer stored": Place("worker.storage.deposits:answer_attempt", Edge.LEFT, _SENDING),
     "report read": Place(
-        "worker.portals.choruspro:ChorusPro.integration_report", Edge.LEFT, _ASKING
+        "worker.portals.choruspro.portal:ChorusPro.integration_report", Edge.LEFT, _ASKING
     ),
-    "portal searched": Place("worker.portals.choruspro:ChorusPro.search", Edge.LEFT, _LOOKING),
-    "news read": Place("worker.portals.choruspro:ChorusPro.changed", Edge.LEFT, _ASKING),
+    "portal searched": Place(
+        "worker.portals.choruspro.portal:ChorusPro.search", Edge.LEFT, _LOOKING
+    ),
+    "news read": Place("worker.portals.choruspro.portal:ChorusPro.changed", Edge.LEFT, _ASKING),
     "observation stored": Place("worker.storage.deposits:observe", Edge.LEFT, _ASKING),
     "attempts closed": Place(
         "worker.storage.deposits:close_attempts", Edge.LEFT, ("run", "serve", "reconcile")
     ),
     "before the completion": Place(
-        "worker.portals.choruspro:ChorusPro.complete", Edge.ENTERED, ("complete",)
+        "worker.portals.choruspro.portal:ChorusPro.complete", Edge.ENTERED, ("complete",)
     ),
     "file handed over": Place(
-        "worker.portals.choruspro_completion:_added", Edge.LEFT, ("complete",)
+        "worker.portals.choruspro.completion:_added", Edge.LEFT, ("complete",)
     ),
     "after the completion": Place(
-        "worker.portals.choruspro:ChorusPro.complete", Edge.LEFT, ("complete",)
+        "worker.portals.choruspro.portal:ChorusPro.complete", Edge.LEFT, ("complete",)
     ),
 }
 """The edges between two facts that must not come apart. docs/chaos.md says which."""

@@ -34,7 +34,7 @@ from worker.holding import let_go
 from worker.imports import ImportKind
 from worker.intake import take_in
 from worker.issuing import Issuer
-from worker.lots import ALONE, LotLimits
+from worker.portals.lots import ALONE, LotLimits
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
 from worker.resend import look_for, resend

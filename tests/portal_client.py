@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import responses
 from requests import PreparedRequest
 
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_settings import ChorusProSettings, Secret
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.settings import ChorusProSettings, Secret
 
 CLIENT_SECRET = "secret-de-l-application"
 PASSWORD = "mot-de-passe-technique"

@@ -26,8 +26,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory import Condition, MemoryPortal
-from worker.portals.memory_books import DepositedFacts
+from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.portal import Condition, MemoryPortal
 
 _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 _UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"

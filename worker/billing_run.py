@@ -20,7 +20,6 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from worker.asking import MOST_UNUSABLE
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences, Member
@@ -42,6 +41,7 @@ from worker.issuing import (
     series,
     take_number,
 )
+from worker.portals.in_turn import MOST_UNUSABLE
 from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.storage import invoices, journal, records
 from worker.storage.grids import freeze_grid

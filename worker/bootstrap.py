@@ -27,17 +27,17 @@ from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.issuing import Issuer, Terms
 from worker.local_portal import local_portal
-from worker.lots import LotLimits
 from worker.news import Newsroom
 from worker.portals import Portal
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_settings import (
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.settings import (
     PRODUCTION,
     QUALIFICATION,
     Addresses,
     ChorusProSettings,
     Secret,
 )
+from worker.portals.lots import LotLimits
 from worker.press import Press, draw_up
 from worker.reconcile import Reconciler, copy_at, is_alive
 from worker.settings import Environment, PortalSettings, Syndicat

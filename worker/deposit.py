@@ -20,8 +20,8 @@ from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
-from worker.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.portals import DepositAnswer, DepositOutcome, Portal
+from worker.portals.lots import ALONE, EXTENSION, LotLimits, pack, split
 from worker.reconcile import speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.documents import sealed

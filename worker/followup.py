@@ -11,7 +11,6 @@ from itertools import groupby
 
 from sqlmodel import Session
 
-from worker.asking import in_turn
 from worker.billing.journal import EventTag
 from worker.billing.status import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAnswerError
@@ -22,6 +21,7 @@ from worker.portals import (
     IntegrationReport,
     Portal,
 )
+from worker.portals.in_turn import in_turn
 from worker.receipts import keep_receipts
 from worker.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
 from worker.storage import Store, agenda, deposits, invoices, journal

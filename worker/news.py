@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from worker.asking import in_turn
 from worker.billing.journal import EventTag
 from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
+from worker.portals.in_turn import in_turn
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import News
 

@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
-from worker.asking import in_turn
 from worker.billing.journal import EventTag
 from worker.billing.money import french
 from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
+from worker.portals.in_turn import in_turn
 from worker.storage import Store, agenda, deposits, invoices, journal
 from worker.storage.deposits import Attempt
 

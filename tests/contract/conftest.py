@@ -7,8 +7,8 @@ import pytest
 from tests.contract.portals import Buyer, Portals, in_memory
 from tests.contract.sandbox import Sandbox, choruspro, running
 from worker.portals import Portal
-from worker.portals.choruspro_settings import Secret
-from worker.portals.memory import Condition
+from worker.portals.choruspro.settings import Secret
+from worker.portals.memory.portal import Condition
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory import MemoryPortal
-from worker.portals.memory_books import DepositedFacts
+from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.portal import MemoryPortal
 
 PLAIN = "12345678200051"
 """A recipient that demands nothing."""

@@ -21,8 +21,8 @@ from worker.portals import (
     FoundInvoice,
     SupportingFile,
 )
-from worker.portals.choruspro import ChorusPro
-from worker.portals.memory_books import DepositedFacts
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.memory.books import DepositedFacts
 
 PLAIN = "12345678200051"
 FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")

@@ -11,8 +11,8 @@ from tests.sandbox_documents import CII
 from tests.sandbox_portal import CREDENTIALS, Portal, started
 from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_settings import Secret
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.settings import Secret
 
 
 def client(portal: Portal) -> ChorusPro:

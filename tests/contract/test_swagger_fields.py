@@ -30,8 +30,8 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_words import (
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.words import (
     BUYER_STATUSES,
     FLUX_STATES,
     SYNTAXES,

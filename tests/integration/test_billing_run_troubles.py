@@ -25,7 +25,7 @@ from worker.errors import (
 )
 from worker.findings import Finding
 from worker.imports import ImportKind
-from worker.portals.memory import Condition
+from worker.portals.memory.portal import Condition
 from worker.storage import invoices
 
 

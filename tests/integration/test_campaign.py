@@ -23,7 +23,7 @@ from worker.errors import (
     SellerUnfit,
 )
 from worker.portals import Portal
-from worker.portals.memory import Condition, Mishap
+from worker.portals.memory.portal import Condition, Mishap
 from worker.storage import journal
 
 S = InvoiceStatus

@@ -27,8 +27,8 @@ from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult, issue_year
 from worker.campaign import move_forward
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
-from worker.lots import LotLimits
-from worker.portals.memory import Condition, Mishap
+from worker.portals.lots import LotLimits
+from worker.portals.memory.portal import Condition, Mishap
 from worker.storage import journal
 from worker.verification import verify_books
 

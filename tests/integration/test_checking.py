@@ -17,7 +17,7 @@ from worker.demo import COMPLEMENT, SELLER, STORY
 from worker.directory import Directory
 from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
 from worker.imports import ImportKind
-from worker.portals.memory import Condition
+from worker.portals.memory.portal import Condition
 from worker.storage import deposits, holds
 
 FIRST = STORY[0].siret

@@ -20,7 +20,7 @@ from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.issuing import InvalidDocument
 from worker.portals import DepositOutcome, FluxState
-from worker.portals.memory import Mishap
+from worker.portals.memory.portal import Mishap
 from worker.press import CheckedDocument
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow

@@ -12,10 +12,10 @@ from worker.billing.status import InvoiceStatus
 from worker.bootstrap import open_office
 from worker.deposit import deposit_one
 from worker.errors import IntegrityError
-from worker.lots import ALONE, LotLimits
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.choruspro_deposit import unfit
-from worker.portals.memory import Mishap
+from worker.portals.choruspro.deposit import unfit
+from worker.portals.lots import ALONE, LotLimits
+from worker.portals.memory.portal import Mishap
 
 S = InvoiceStatus
 ONE = number(1)

@@ -11,7 +11,7 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.memory import Condition, Mishap
+from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
 

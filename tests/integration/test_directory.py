@@ -15,7 +15,7 @@ from worker.demo import SELLER, STORY
 from worker.directory import Directory
 from worker.errors import PortalDown
 from worker.findings import Severity
-from worker.portals.memory import Condition, Mishap
+from worker.portals.memory.portal import Condition, Mishap
 from worker.storage import deposits
 
 SIRET = STORY[0].siret

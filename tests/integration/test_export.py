@@ -11,7 +11,7 @@ from worker.billing.document import DocumentKind
 from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.export import export_year
-from worker.portals.memory import Mishap
+from worker.portals.memory.portal import Mishap
 
 ONE = number(1)
 

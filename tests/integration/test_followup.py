@@ -11,9 +11,9 @@ from tests.stage_portal import report
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalDown
-from worker.lots import LotLimits
 from worker.portals import FluxState
-from worker.portals.memory import Condition, Mishap
+from worker.portals.lots import LotLimits
+from worker.portals.memory.portal import Condition, Mishap
 from worker.todo import is_stuck, needs_person, todo
 
 S = InvoiceStatus

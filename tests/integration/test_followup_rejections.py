@@ -10,7 +10,7 @@ from tests.stage_portal import report
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport
-from worker.portals.memory import Mishap
+from worker.portals.memory.portal import Mishap
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
 

@@ -10,9 +10,9 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.deposit import deposit_due
 from worker.errors import PortalDown
-from worker.lots import LotLimits
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
-from worker.portals.memory import Condition, Mishap
+from worker.portals.lots import LotLimits
+from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
 

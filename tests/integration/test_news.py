@@ -16,7 +16,7 @@ from worker.demo import STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.news import MOST_TRIES, is_due
 from worker.portals import BuyerStatus, InvoiceHistory
-from worker.portals.choruspro_words import buyer_status
+from worker.portals.choruspro.words import buyer_status
 from worker.todo import todo
 
 S = InvoiceStatus

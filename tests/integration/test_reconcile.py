@@ -19,7 +19,7 @@ from worker.portals import (
     IntegrationReport,
     ReportError,
 )
-from worker.portals.memory import Condition, Mishap
+from worker.portals.memory.portal import Condition, Mishap
 from worker.reconcile import speaks_of_a_copy
 from worker.resend import look_for
 from worker.storage import deposits

@@ -12,7 +12,7 @@ from worker.billing.status import InvoiceStatus
 from worker.cli.correction import resend as typed_resend
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
-from worker.portals.memory import Condition, Mishap
+from worker.portals.memory.portal import Condition, Mishap
 from worker.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow

@@ -25,7 +25,7 @@ from worker.demo import COMPLEMENT, SELLER
 from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
 from worker.local_portal import STRUCTURES
-from worker.portals.memory import Condition as PortalIs
+from worker.portals.memory.portal import Condition as PortalIs
 from worker.scheduler import Heart, anything_waiting, beat, due_year
 from worker.storage.tables import InvoiceRow
 

@@ -6,7 +6,7 @@ import pytest
 import responses
 
 from tests.portal_client import ROOT, TOKEN, StillClock, client
-from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro.portal import ChorusPro
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from worker.asking import MOST_UNUSABLE, in_turn
 from worker.errors import PortalAnswerError, PortalDown
+from worker.portals.in_turn import MOST_UNUSABLE, in_turn
 
 
 class Desk:

@@ -14,8 +14,8 @@ from tests.portal_client import (
 )
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import FluxState
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_patience import ATTEMPTS
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.http.retries import ATTEMPTS
 
 HEALTH = f"{ROOT}/cpro/transverses/v1/health-check"
 REPORT = f"{ROOT}/cpro/transverses/v1/consulterCRDetaille"

@@ -12,9 +12,11 @@ from tests.scripted_server import serving
 from worker.billing.document import DocumentKind
 from worker.errors import PortalDown
 from worker.portals import FluxState
-from worker.portals.choruspro_breaker import IN_VAIN, PAUSE, Breaker
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_verdict import Outcome
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.breaker import IN_VAIN, PAUSE, Breaker
+from worker.portals.http.outcome import (
+    Outcome,
+)
 
 LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
 FINE = HttpAnswer(status=200, headers={}, body=b"")

@@ -8,7 +8,7 @@ from tests.portal_client import PASSWORD, StillClock, client
 from tests.scripted_server import ScriptedServer, Step, hang_up, reply, serving
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import SupportingFile
-from worker.portals.choruspro_completion import LARGEST_ATTACHMENT
+from worker.portals.choruspro.completion import LARGEST_ATTACHMENT
 
 TOKEN = reply({"access_token": "jeton-opaque-0123456789", "expires_in": 3600})
 ORDER = SupportingFile(name="BL-2026-118.pdf", content=b"%PDF bon")

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.scripted_server import CERTIFICATE, ScriptedServer, hang_up, raw, reply, serving
-from worker.portals.choruspro_connection import new_session
-from worker.portals.choruspro_http import HttpAnswer, HttpRequest, NoAnswer, Transport
+from worker.portals.http.attempt import HttpAnswer, HttpRequest, NoAnswer, Transport
+from worker.portals.http.connection import new_session
 
 
 @pytest.fixture

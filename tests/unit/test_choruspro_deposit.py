@@ -14,10 +14,10 @@ from tests.portal_client import CLIENT_SECRET, PASSWORD, StillClock, client, set
 from tests.scripted_server import Step, hang_up, raw, reply, serving
 from worker.billing.document import DocumentKind
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_deposit import LARGEST_FILE, judge, unfit
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_settings import Secret
+from worker.portals.choruspro.deposit import LARGEST_FILE, judge, unfit
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.settings import Secret
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
 
 FLUX = "CPP0011117000000000425903"
 TAKEN = {

@@ -13,7 +13,7 @@ from tests.portal_client import (
 )
 from worker.errors import PortalAnswerError
 from worker.portals import StructureRecord
-from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro.portal import ChorusPro
 
 STRUCTURES = f"{ROOT}/cpro/structures/v1/rechercher"
 STRUCTURE = f"{ROOT}/cpro/structures/v1/consulter"

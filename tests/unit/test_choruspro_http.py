@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.scripted_server import hang_up, raw, reply, serving
-from worker.portals.choruspro_http import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
+from worker.portals.http.attempt import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
 
 
 @pytest.fixture

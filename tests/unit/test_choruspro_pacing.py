@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.portal_client import StillClock
-from worker.portals.pacing import paced
+from worker.portals.http.pacing import paced
 
 
 @dataclass

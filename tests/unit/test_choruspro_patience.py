@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from tests.portal_client import StillClock
 from worker.errors import PortalDown
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_patience import ATTEMPTS, DEADLINE, persist
-from worker.portals.choruspro_verdict import Outcome
+from worker.portals.choruspro.failures import answered
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.outcome import (
+    Outcome,
+)
+from worker.portals.http.retries import ATTEMPTS, DEADLINE, persist
 
 LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
 FINE = HttpAnswer(status=200, headers={}, body=b"{}")
@@ -39,8 +42,8 @@ def tried(*outcomes: Outcome) -> tuple[HttpAnswer | PortalDown, int, StillClock]
     clock = StillClock()
     attempt, given_out = scripted(*outcomes)
     try:
-        result: HttpAnswer | PortalDown = persist(
-            attempt, monotonic=clock.monotonic, sleep=clock.sleep
+        result: HttpAnswer | PortalDown = answered(
+            persist(attempt, monotonic=clock.monotonic, sleep=clock.sleep)
         )
     except PortalDown as error:
         result = error

@@ -11,8 +11,8 @@ from tests.scripted_server import reply, serving
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError, PortalDown
 from worker.portals import BuyerStatus, FluxState, HeldInvoice
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_http import MOST_BYTES
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.http.attempt import MOST_BYTES
 
 HELD = f"{ROOT}/cpro/factures/v1/consulter/fournisseur"
 DOWNLOAD = f"{ROOT}/cpro/factures/v1/telecharger/groupe"

@@ -14,9 +14,9 @@ from tests.portal_client import (
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
-from worker.portals.choruspro import ChorusPro
-from worker.portals.choruspro_pages import MOST_ROWS
-from worker.portals.choruspro_search import MOST_RESULTS
+from worker.portals.choruspro.pages import MOST_ROWS
+from worker.portals.choruspro.portal import ChorusPro
+from worker.portals.choruspro.search import MOST_RESULTS
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 FLUX = "CPP0011117000000000425903"

@@ -4,11 +4,13 @@ import pytest
 
 from tests.portal_client import PASSWORD, settings
 from worker.errors import ConfigurationError
-from worker.portals.choruspro_settings import (
+from worker.portals.choruspro.settings import (
     PRODUCTION,
     QUALIFICATION,
     ChorusProSettings,
     Secret,
+)
+from worker.portals.http.address import (
     is_loopback,
 )
 

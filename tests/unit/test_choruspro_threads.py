@@ -14,7 +14,7 @@ from tests.portal_client import settings
 from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused
 from worker.portals import DepositOutcome, FluxState
-from worker.portals.choruspro import ChorusPro
+from worker.portals.choruspro.portal import ChorusPro
 
 THREADS = 8
 

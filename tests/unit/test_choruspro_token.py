@@ -9,9 +9,9 @@ import responses
 
 from tests.portal_client import CLIENT_SECRET, PASSWORD, StillClock, settings
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
-from worker.portals.choruspro_breaker import Breaker
-from worker.portals.choruspro_http import Transport
-from worker.portals.choruspro_token import PisteToken
+from worker.portals.choruspro.token import PisteToken
+from worker.portals.http.attempt import Transport
+from worker.portals.http.breaker import Breaker
 
 URL = "https://api.exemple.invalid/api/oauth/token"
 

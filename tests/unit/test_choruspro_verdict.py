@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_verdict import Outcome, Verdict, judged, may_pass
+from worker.portals.choruspro.verdict import (
+    Verdict,
+    judged,
+)
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.outcome import (
+    Outcome,
+    may_pass,
+)
 
 DONE, NO = {"codeRetour": 0}, {"codeRetour": 20001, "libelle": "GDP_MSG_11.005"}
 NAMED = {"numeroFluxDepot": "CPP0011117000000000425903"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.lots import LotLimits, pack, split, unpack
+from worker.portals.lots import LotLimits, pack, split, unpack
 
 NAMES = st.lists(
     st.from_regex(r"[A-Z0-9_-]{1,30}\.pdf", fullmatch=True), min_size=1, max_size=8, unique=True

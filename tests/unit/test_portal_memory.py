@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
-from worker.lots import pack
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
-from worker.portals.memory import Condition, MemoryPortal, Mishap
-from worker.portals.memory_books import DepositedFacts
+from worker.portals.lots import pack
+from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.portal import Condition, MemoryPortal, Mishap
 
 TOWN, VILLAGE = "12345678200051", "12345678200036"
 NOW = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from worker.billing.period import PARIS
 from worker.portals import FoundInvoice
-from worker.portals.choruspro_failures import incoherent
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import PARIS
-from worker.portals.choruspro_pages import MOST_ROWS, PAGE_SIZE, all_rows
-from worker.portals.choruspro_records import found_invoice
+from worker.portals.choruspro.failures import incoherent
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.pages import MOST_ROWS, PAGE_SIZE, all_rows
+from worker.portals.choruspro.records import found_invoice
 
 MOST_RESULTS = 1000
 """``nbResultatsMaximum``. The portal does not count past it (§2, pagination), so a search that

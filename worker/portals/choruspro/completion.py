@@ -12,11 +12,11 @@ from pathlib import PurePath
 
 from worker.errors import PortalAnswerError, PortalDown
 from worker.portals import SupportingFile
-from worker.portals.choruspro_failures import failure, incoherent
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import JsonObject, integer, readable, text
-from worker.portals.choruspro_reading import held
-from worker.portals.choruspro_verdict import Verdict, judged
+from worker.portals.choruspro.answers import JsonObject, integer, readable, text
+from worker.portals.choruspro.failures import failure, incoherent
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.reading import held
+from worker.portals.choruspro.verdict import Verdict, judged
 
 LARGEST_ATTACHMENT = 10 * 1024 * 1024
 """Bytes (§5)."""

@@ -15,28 +15,24 @@ from typing import Literal
 from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
-from worker.portals.choruspro_breaker import Breaker
-from worker.portals.choruspro_failures import failed, failure
-from worker.portals.choruspro_http import (
-    MOST_BYTES,
-    HttpAnswer,
-    HttpRequest,
-    NoAnswer,
-    Transport,
-)
-from worker.portals.choruspro_json import JsonObject, integer
-from worker.portals.choruspro_patience import persist
-from worker.portals.choruspro_settings import ChorusProSettings
-from worker.portals.choruspro_token import PisteToken
-from worker.portals.choruspro_verdict import (
-    FAILED,
+from worker.portals.choruspro.answers import JsonObject, integer
+from worker.portals.choruspro.failures import answered, failed, failure
+from worker.portals.choruspro.settings import ChorusProSettings
+from worker.portals.choruspro.token import PisteToken
+from worker.portals.choruspro.verdict import (
     Judgement,
-    Outcome,
     Verdict,
     judged,
     refuses_token,
 )
-from worker.portals.pacing import paced
+from worker.portals.http.attempt import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
+from worker.portals.http.breaker import Breaker
+from worker.portals.http.outcome import (
+    FAILED,
+    Outcome,
+)
+from worker.portals.http.pacing import paced
+from worker.portals.http.retries import persist
 
 HEALTH = "/cpro/transverses/v1/health-check"
 _INVOICES = "/cpro/factures/"
@@ -172,14 +168,16 @@ class Gateway:
         """The answer that the gateway let through, its verdict, and the token that opened it."""
 
         def with_token(token: str) -> HttpAnswer:
-            return persist(
-                lambda: self._breaker.guard(
-                    lambda: self._attempt(
-                        self._transport.attempt, method, route, body, token, most_bytes
-                    )
-                ),
-                monotonic=self._monotonic,
-                sleep=self._sleep,
+            return answered(
+                persist(
+                    lambda: self._breaker.guard(
+                        lambda: self._attempt(
+                            self._transport.attempt, method, route, body, token, most_bytes
+                        )
+                    ),
+                    monotonic=self._monotonic,
+                    sleep=self._sleep,
+                )
             )
 
         token = self._token.get()

@@ -3,12 +3,6 @@
 Two layers of identity: the PISTE application (a bearer token) and the *compte technique* (the
 ``cpro-account`` header). HTTP says whether the gateway let us in, ``codeRetour`` whether the
 operation worked. Reads are repeated within bounds; what changes something is sent once.
-
-Operations: choruspro_deposit, choruspro_search, choruspro_reading, choruspro_completion,
-choruspro_directory. Below them: choruspro_pages (lists), choruspro_gateway (both identities),
-choruspro_token, choruspro_breaker and choruspro_patience (repeated reads), choruspro_failures
-(errors), choruspro_verdict (what an outcome proves), choruspro_http (one attempt), pacing. Beside
-them: choruspro_records (answers as values), choruspro_json (lenient reading), choruspro_words.
 """
 
 import time
@@ -26,13 +20,11 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals import choruspro_completion as completion
-from worker.portals import choruspro_deposit as depositing
-from worker.portals import choruspro_directory as directory
-from worker.portals import choruspro_reading as reading
-from worker.portals import choruspro_search as searching
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_settings import ChorusProSettings
+from worker.portals.choruspro import completion, directory, reading
+from worker.portals.choruspro import deposit as depositing
+from worker.portals.choruspro import search as searching
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.settings import ChorusProSettings
 
 
 class ChorusPro:

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 from worker.billing.money import Money
+from worker.billing.period import PARIS
 
 JsonObject: TypeAlias = Mapping[str, object]
 
-PARIS = ZoneInfo("Europe/Paris")
 _INT64 = 2**63
 _MOST_DIGITS = 25
 """Positions of an amount at Chorus Pro: decimal(19,6), and some room (§5)."""

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
+from worker.billing.period import PARIS
 from worker.errors import PortalDown
-from worker.portals.choruspro_http import HttpAnswer
-from worker.portals.choruspro_json import PARIS
-from worker.portals.choruspro_patience import ATTEMPTS, asked_to_wait
-from worker.portals.choruspro_verdict import FAILED, Outcome, may_pass
+from worker.portals.http.outcome import Outcome, asked_to_wait, leads_nowhere
+from worker.portals.http.retries import ATTEMPTS
 
 IN_VAIN = 2 * ATTEMPTS
 """Answers in a row that open the circuit: two reads, each repeated to the end."""
@@ -51,7 +50,7 @@ class Breaker:
 
     def heed(self, outcome: Outcome) -> None:
         """Remember how long the server asks to be left alone, if it does."""
-        if _leads_nowhere(outcome) and (asked := asked_to_wait(outcome)):
+        if leads_nowhere(outcome) and (asked := asked_to_wait(outcome)):
             with self._lock:
                 self._not_before = max(self._not_before, self._monotonic() + asked)
 
@@ -100,7 +99,7 @@ class Breaker:
     def _learn(self, outcome: Outcome, *, trial: bool) -> None:
         self._end_trial(trial=trial)
         with self._lock:
-            if not _leads_nowhere(outcome):
+            if not leads_nowhere(outcome):
                 self._in_vain, self._since, self._open_until = 0, None, None
                 return
             self._in_vain += 1
@@ -124,11 +123,6 @@ class Breaker:
             f"aucun appel avant le {_moment(until)}.",
             _RESUMES,
         )
-
-
-def _leads_nowhere(outcome: Outcome) -> bool:
-    failed = isinstance(outcome, HttpAnswer) and outcome.status == FAILED
-    return may_pass(outcome) and not failed
 
 
 def _moment(instant: datetime) -> str:

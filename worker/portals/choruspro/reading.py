@@ -1,11 +1,11 @@
 """What became of a flux and of its invoices (reference §2.2, §2.3, §2.5, §2.6, §2.7)."""
 
 from worker.portals import FluxState, HeldInvoice, IntegrationReport, InvoiceHistory
-from worker.portals.choruspro_failures import incoherent, succeeded
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import child, content, integer, text
-from worker.portals.choruspro_pages import PAGE_SIZE
-from worker.portals.choruspro_records import (
+from worker.portals.choruspro.answers import child, content, integer, text
+from worker.portals.choruspro.failures import incoherent, succeeded
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.pages import PAGE_SIZE
+from worker.portals.choruspro.records import (
     held_invoice,
     integration_report,
     invoice_history,

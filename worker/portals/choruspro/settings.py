@@ -3,15 +3,13 @@
 Reference §1.1 (hosts), §1.4 (headers), §1.6 (the technical account).
 """
 
-import ipaddress
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from worker.errors import ConfigurationError
-
-MOST_PARALLEL = 16
-"""Calls at once: far past what a campaign needs, and few enough to stay a polite caller."""
+from worker.portals.http.address import is_loopback
+from worker.portals.http.pacing import MOST_PARALLEL
 
 
 class Addresses(NamedTuple):
@@ -126,12 +124,3 @@ def _check_address(name: str, address: str) -> None:
             f"Chorus Pro : {name} ne doit porter ni identifiant, ni paramètre.",
             "Donnez l'adresse seule, comme https://api.piste.gouv.fr.",
         )
-
-
-def is_loopback(address: str) -> bool:
-    """Whether a URL stays on this machine."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,9 +5,9 @@ A short or repeated list must never read as "absent": what does not add up is an
 
 from collections.abc import Callable, Collection, Mapping
 
-from worker.portals.choruspro_failures import incoherent
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import JsonObject, child, integer, objects
+from worker.portals.choruspro.answers import JsonObject, child, integer, objects
+from worker.portals.choruspro.failures import incoherent
+from worker.portals.choruspro.gateway import Gateway
 
 PAGE_SIZE = 100
 MOST_ROWS = 20_000

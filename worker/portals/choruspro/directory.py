@@ -1,11 +1,11 @@
 """The directory of Chorus Pro: structures and their services (reference §2.9, §6.1)."""
 
 from worker.portals import ServiceRecord, StructureRecord
-from worker.portals.choruspro_failures import incoherent
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_json import JsonObject, child, integer, objects
-from worker.portals.choruspro_pages import PAGE_SIZE, all_rows
-from worker.portals.choruspro_records import (
+from worker.portals.choruspro.answers import JsonObject, child, integer, objects
+from worker.portals.choruspro.failures import incoherent
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.pages import PAGE_SIZE, all_rows
+from worker.portals.choruspro.records import (
     is_active,
     service_record,
     service_with,

@@ -19,9 +19,9 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals import choruspro_json as read
-from worker.portals.choruspro_json import JsonObject
-from worker.portals.choruspro_words import buyer_status, flux_state
+from worker.portals.choruspro import answers as read
+from worker.portals.choruspro.answers import JsonObject
+from worker.portals.choruspro.words import buyer_status, flux_state
 
 LONGEST_REPORT = 16_000
 _UNKNOWN_FLUX = 20001

@@ -4,7 +4,7 @@ Redirects are never followed, TLS is always verified, no answer is read past the
 request (10 MB unless it says more), nothing is retried here or below. From the environment, and
 only there: the proxies (``HTTPS_PROXY``, ``NO_PROXY``…; never for this machine itself) and the
 certificate authorities (``REQUESTS_CA_BUNDLE``). ``.netrc`` is ignored: it would replace our own
-authorisation. Which failures prove that nothing was sent: see choruspro_connection.
+authorisation. Which failures prove that nothing was sent: see ``connection``.
 """
 
 import ssl
@@ -19,12 +19,8 @@ import requests
 import structlog
 from urllib3 import exceptions as urllib3_errors
 
-from worker.portals.choruspro_connection import (
-    NeverConnected,
-    UnreadableAuthorities,
-    new_session,
-)
-from worker.portals.choruspro_settings import is_loopback
+from worker.portals.http.address import is_loopback
+from worker.portals.http.connection import NeverConnected, UnreadableAuthorities, new_session
 
 MOST_BYTES = 10 * 1024 * 1024
 """Of an ordinary answer, once decompressed."""
@@ -32,7 +28,7 @@ _CHUNK = 64 * 1024
 _LONGEST_WAIT = 24 * 3600
 _DIRECT = {"http": "", "https": ""}
 
-_log = structlog.get_logger("worker.portals.choruspro")
+_log = structlog.get_logger("worker.portals.choruspro.portal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

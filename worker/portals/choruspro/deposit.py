@@ -1,7 +1,7 @@
 """The deposit of a flux (reference §2.1), and what the verdict on its call means for it.
 
 Accepted takes both: an operation that worked, and the flux number that is the only proof of it.
-Everything else is as choruspro_verdict says; a doubt of any kind is UNKNOWN, and the invoice is
+Everything else is as ``verdict`` says; a doubt of any kind is UNKNOWN, and the invoice is
 looked for on the portal before it may be sent again.
 """
 
@@ -14,11 +14,19 @@ import structlog
 from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.choruspro_gateway import Gateway
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_json import day
-from worker.portals.choruspro_verdict import Judgement, Outcome, Verdict, describe, judged
-from worker.portals.choruspro_words import SYNTAXES
+from worker.portals.choruspro.answers import day
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.verdict import (
+    Judgement,
+    Verdict,
+    describe,
+    judged,
+)
+from worker.portals.choruspro.words import SYNTAXES
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.outcome import (
+    Outcome,
+)
 
 LARGEST_FILE = 20 * 1024 * 1024
 """Bytes. The portal takes 30 MB, and does not say whether before or after base64 (§5)."""

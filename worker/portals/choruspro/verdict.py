@@ -30,15 +30,12 @@ never is: there, UNAVAILABLE and UNKNOWN are the same doubt.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_json import JsonObject, integer, read_object, text
+from worker.portals.choruspro.answers import JsonObject, integer, read_object, text
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.outcome import Outcome
 
-Outcome: TypeAlias = HttpAnswer | NoAnswer
-
-FAILED = 500
-"""An operation that failed, on one record perhaps; a server that is away answers 502, 503, 504."""
 _LONGEST_LABEL = 300
 
 
@@ -64,7 +61,6 @@ _BY_STATUS: Mapping[int, Verdict] = {
     415: Verdict.REFUSED,
     429: Verdict.THROTTLED,
 }
-_MAY_PASS = (Verdict.THROTTLED, Verdict.UNAVAILABLE)
 
 
 class Judgement(NamedTuple):
@@ -89,11 +85,6 @@ def judged(outcome: Outcome) -> Judgement:
         case HttpAnswer(body=body):
             said = Judgement(_by_status(outcome), read_object(body))
             return said._replace(verdict=_with_content(said))
-
-
-def may_pass(outcome: Outcome) -> bool:
-    """Whether asking again may help, for what may be asked again. The body is not looked at."""
-    return isinstance(outcome, NoAnswer) or _by_status(outcome) in _MAY_PASS
 
 
 def refuses_token(outcome: Outcome) -> bool:

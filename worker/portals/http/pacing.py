@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import BoundedSemaphore, Lock
 
+MOST_PARALLEL = 16
+"""Calls at once: far past what a campaign needs, and few enough to stay a polite caller."""
+
 
 def paced(
     per_second: float,

@@ -10,8 +10,8 @@ from datetime import date, datetime
 
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
-from worker.lots import EXTENSION, unpack
 from worker.portals import FluxState, IntegrationReport, ReportError, StructureRecord
+from worker.portals.lots import EXTENSION, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

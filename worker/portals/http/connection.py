@@ -24,7 +24,7 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.util import Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
-from worker.portals.choruspro_settings import MOST_PARALLEL
+from worker.portals.http.pacing import MOST_PARALLEL
 
 
 class NeverConnected(urllib3_errors.NewConnectionError):

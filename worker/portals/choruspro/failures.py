@@ -2,9 +2,14 @@
 
 from worker.billing.money import count
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, WorkerError
-from worker.portals.choruspro_http import HttpAnswer, NoAnswer
-from worker.portals.choruspro_json import JsonObject, integer
-from worker.portals.choruspro_verdict import FAILED, Judgement, Outcome, Verdict, describe
+from worker.portals.choruspro.answers import JsonObject, integer
+from worker.portals.choruspro.verdict import (
+    Judgement,
+    Verdict,
+    describe,
+)
+from worker.portals.http.attempt import HttpAnswer, NoAnswer
+from worker.portals.http.outcome import FAILED, Outcome, leads_nowhere
 
 _IN_VAIN = "Recommencer ne servirait à rien : voyez sur le portail, et signalez ce message."
 
@@ -42,6 +47,19 @@ def succeeded(route: str, answer: JsonObject) -> JsonObject:
     if integer(answer, "codeRetour") != 0:
         raise _refused(route, describe(answer))
     return answer
+
+
+def answered(outcome: Outcome) -> HttpAnswer:
+    """The answer that the retries ended at.
+
+    An operation that fails (HTTP 500) to the last attempt is one: the others may work.
+
+    Raises:
+        PortalDown: no answer, a server that is away or a request to slow down, to the last attempt.
+    """
+    if isinstance(outcome, NoAnswer) or leads_nowhere(outcome):
+        raise down(outcome)
+    return outcome
 
 
 def down(outcome: Outcome) -> PortalDown:

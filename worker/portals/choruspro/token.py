@@ -10,13 +10,15 @@ from threading import Lock
 from urllib.parse import urlencode
 
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.portals.choruspro_breaker import Breaker
-from worker.portals.choruspro_failures import down
-from worker.portals.choruspro_http import HttpAnswer, HttpRequest, Transport
-from worker.portals.choruspro_json import integer, read_object, text
-from worker.portals.choruspro_patience import persist
-from worker.portals.choruspro_settings import ChorusProSettings
-from worker.portals.choruspro_verdict import FAILED
+from worker.portals.choruspro.answers import integer, read_object, text
+from worker.portals.choruspro.failures import answered, down
+from worker.portals.choruspro.settings import ChorusProSettings
+from worker.portals.http.attempt import HttpAnswer, HttpRequest, Transport
+from worker.portals.http.breaker import Breaker
+from worker.portals.http.outcome import (
+    FAILED,
+)
+from worker.portals.http.retries import persist
 
 MARGIN = 60.0
 """Seconds before its end when a token is replaced; a tenth of its life when that is less."""
@@ -84,10 +86,12 @@ class PisteToken:
             },
             body=urlencode(form).encode(),
         )
-        answer = persist(
-            lambda: self._breaker.guard(lambda: self._transport.attempt(request)),
-            monotonic=self._monotonic,
-            sleep=self._sleep,
+        answer = answered(
+            persist(
+                lambda: self._breaker.guard(lambda: self._transport.attempt(request)),
+                monotonic=self._monotonic,
+                sleep=self._sleep,
+            )
         )
         if answer.status == FAILED:
             raise down(answer)  # never about one record: nobody has a token

@@ -26,8 +26,8 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro_words import SYNTAXES, buyer_status
-from worker.portals.memory_books import Books, DepositedFacts, Integrated
+from worker.portals.choruspro.words import SYNTAXES, buyer_status
+from worker.portals.memory.books import Books, DepositedFacts, Integrated
 
 _PARIS = ZoneInfo("Europe/Paris")
 

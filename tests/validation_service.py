@@ -3,7 +3,7 @@
 import atexit
 from functools import cache
 
-from worker.validation.service import ValidationService
+from worker.validation.official.service import ValidationService
 
 
 @cache

@@ -42,8 +42,8 @@ from worker.press import Press, draw_up
 from worker.reconcile import Reconciler, copy_at, is_alive
 from worker.settings import Environment, PortalSettings, Syndicat
 from worker.storage.deposits import Attempt
-from worker.validation.official import verify_artefacts
-from worker.validation.service import ValidationService
+from worker.validation.official.artefacts import verify_artefacts
+from worker.validation.official.service import ValidationService
 
 PAGES_AT_ONCE = 2
 """An invoice has two pages to set, its own and its statement's."""

@@ -18,11 +18,10 @@ from worker.findings import Finding
 from worker.formats import Look, Profile, render_all
 from worker.formats.embedding import XML_NAME
 from worker.validation import Report
-from worker.validation.amounts import wrong_amounts
-from worker.validation.claims import Rules
+from worker.validation.files.amounts import wrong_amounts
+from worker.validation.official.schemas import Schema
+from worker.validation.official.schematron import Rules, Sheet
 from worker.validation.rules import check_size
-from worker.validation.schemas import Schema
-from worker.validation.sheets import Sheet
 from worker.validation.xml import parse_xml
 
 Check = Callable[[bytes, Sequence[Rules]], Future[tuple[Report, ...]]]

@@ -21,11 +21,15 @@ from tests.validation_samples import changed, cii_xml, ubl_xml
 from tests.validation_service import service
 from worker.errors import IntegrityError
 from worker.findings import Severity
-from worker.validation.claims import FACTURX_RULES, UBL_RULES, Rules, read_claim
-from worker.validation.official import SchemaFolders, installed_folders, official_sets
-from worker.validation.schemas import Schema
-from worker.validation.service import ValidationService, ValidatorStopped
-from worker.validation.sheets import Sheet
+from worker.validation.files.profiles import (
+    FACTURX_RULES,
+    UBL_RULES,
+    read_claim,
+)
+from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
+from worker.validation.official.schemas import Schema
+from worker.validation.official.schematron import Rules, Sheet
+from worker.validation.official.service import ValidationService, ValidatorStopped
 from worker.validation.xml import parse_xml
 
 UBL = ubl_xml()
@@ -168,7 +172,7 @@ FAKE = """
 import os, sys, time
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
-from worker.validation.frames import READY, encode_answer, read_frame, write_frame
+from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
 source, target = sys.stdin.buffer, sys.stdout.buffer
 write_frame(target, READY)
 while (rules := read_frame(source)) is not None:
@@ -235,8 +239,8 @@ PARENT = """
 import os, sys, time
 from pathlib import Path
 from tests.validation_samples import ubl_xml
-from worker.validation.claims import UBL_RULES
-from worker.validation.service import ValidationService
+from worker.validation.files.profiles import UBL_RULES
+from worker.validation.official.service import ValidationService
 own = ValidationService()
 own.check(ubl_xml(), UBL_RULES)
 tasks = Path("/proc/self/task").iterdir()
@@ -320,8 +324,8 @@ class _Visited(BaseHTTPRequestHandler):
 FETCHING = """
 import sys
 from saxonche import PySaxonApiError
-from worker.validation.official import installed_folders
-from worker.validation.sheets import Sheets
+from worker.validation.official.artefacts import installed_folders
+from worker.validation.official.schematron import Sheets
 saxon = Sheets(installed_folders())._saxon
 sheet = '''<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="3.0">
 <xsl:template match="/"><xsl:copy-of select="%s"/></xsl:template></xsl:stylesheet>'''

@@ -23,7 +23,7 @@ from worker.billing.invoice import CREDIT_NOTE, Invoice, issue, split_gross, tot
 from worker.billing.money import Money
 from worker.billing.vat import VatMethod, VatRegime
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, cii, ubl
-from worker.validation.amounts import wrong_amounts
+from worker.validation.files.amounts import wrong_amounts
 from worker.validation.rules import check_draft
 from worker.validation.xml import parse_xml
 

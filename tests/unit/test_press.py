@@ -11,7 +11,7 @@ from worker.billing.money import Money
 from worker.formats import ALWAYS, Look
 from worker.press import draw_up
 from worker.validation import Report
-from worker.validation.claims import Rules
+from worker.validation.official.schematron import Rules
 
 
 def official(_content: bytes, _rules: Sequence[Rules]) -> Future[tuple[Report, ...]]:

@@ -12,11 +12,11 @@ from lxml.etree import _Element
 from tests.validation_service import service
 from worker.billing.invoice import AGREED_PRICE
 from worker.findings import Severity, has_blocking
-from worker.validation.amounts import wrong_amounts
 from worker.validation.bounds import MAX_FINDINGS
-from worker.validation.claims import read_claim
-from worker.validation.facts import NAMESPACES
-from worker.validation.files import FileVerdict, Verdict, is_tolerant, validate_file
+from worker.validation.files.amounts import wrong_amounts
+from worker.validation.files.chorus import NAMESPACES
+from worker.validation.files.profiles import read_claim
+from worker.validation.files.verdict import FileVerdict, Verdict, is_tolerant, validate_file
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "files"
 NAMES = sorted(path.name for path in GOLDEN.iterdir())

@@ -6,8 +6,8 @@ from lxml.etree import _Element
 from tests.validation_samples import changed, cii_xml, ubl_xml
 from worker.findings import Finding, Severity
 from worker.validation.bounds import MAX_FINDINGS, bounded, placed
-from worker.validation.dates import wrong_dates
-from worker.validation.facts import check_facts
+from worker.validation.files.chorus import check_facts
+from worker.validation.files.dates import wrong_dates
 from worker.validation.paths import where
 
 MANY = 500

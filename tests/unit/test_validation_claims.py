@@ -5,9 +5,13 @@ from lxml import etree
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
 from worker.findings import Severity
-from worker.validation.claims import EN16931, EXTENDED_CTC_FR, Rules, read_claim
-from worker.validation.schemas import Schema
-from worker.validation.sheets import Sheet
+from worker.validation.files.profiles import (
+    EN16931,
+    EXTENDED_CTC_FR,
+    read_claim,
+)
+from worker.validation.official.schemas import Schema
+from worker.validation.official.schematron import Rules, Sheet
 from worker.validation.xml import parse_xml
 
 UBL = ubl_xml()

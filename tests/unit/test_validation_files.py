@@ -14,7 +14,7 @@ from tests.validation_service import service
 from worker.errors import WrongUse
 from worker.findings import Severity
 from worker.validation.bounds import MAX_FINDINGS
-from worker.validation.files import FileKind, FileVerdict, Verdict, validate_file
+from worker.validation.files.verdict import FileKind, FileVerdict, Verdict, validate_file
 
 UBL = ubl_xml()
 CII = cii_xml()

@@ -5,10 +5,10 @@ import re
 import pytest
 from lxml import etree
 
-from worker.validation.french_rules import in_french
-from worker.validation.official import installed_folders, read_official
-from worker.validation.sheets import Sheet
-from worker.validation.svrl import rule_code
+from worker.validation.official.artefacts import installed_folders, read_official
+from worker.validation.official.french import in_french
+from worker.validation.official.schematron import Sheet
+from worker.validation.official.svrl import rule_code
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 

@@ -12,8 +12,8 @@ import xmlschema
 from tests.validation_samples import ubl_xml
 from worker.errors import IntegrityError
 from worker.resources import shipped
-from worker.validation.official import SchemaFolders, installed_folders, official_sets
-from worker.validation.schemas import Schema, check_xsd
+from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
+from worker.validation.official.schemas import Schema, check_xsd
 
 FOLDERS = installed_folders()
 SETS = official_sets(FOLDERS)

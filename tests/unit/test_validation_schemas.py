@@ -9,7 +9,7 @@ import pytest
 from tests.validation_samples import changed, cii_xml, ubl_xml
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
-from worker.validation.schemas import MAX_EXPLAINED_BYTES, Schema, check_xsd, rule_set
+from worker.validation.official.schemas import MAX_EXPLAINED_BYTES, Schema, check_xsd, rule_set
 
 UBL = ubl_xml()
 CII = cii_xml()
@@ -215,7 +215,7 @@ def test_a_valid_document_never_loads_the_explanation() -> None:
     """Xmlschema and factur-x are slow to import: only a refusal may pay for the first."""
     code = (
         "import sys; from tests.validation_samples import ubl_xml;"
-        "from worker.validation.schemas import Schema, check_xsd;"
+        "from worker.validation.official.schemas import Schema, check_xsd;"
         "assert check_xsd(Schema.UBL_INVOICE, ubl_xml()).valid;"
         "sys.exit('xmlschema' in sys.modules or 'facturx' in sys.modules)"
     )

@@ -6,7 +6,7 @@ from tests.validation_samples import ubl_xml
 from worker.findings import Severity
 from worker.validation import Report, RuleSet
 from worker.validation.bounds import MAX_FINDINGS
-from worker.validation.svrl import report_of
+from worker.validation.official.svrl import report_of
 from worker.validation.xml import parse_xml
 
 RULES = RuleSet(name="essai", version="1", sha256="0")

@@ -11,7 +11,7 @@ from pikepdf import Array, Dictionary, Name, String
 
 from tests.validation_samples import changed, cii_xml, facturx_pdf
 from tests.validation_service import service
-from worker.validation.files import FileKind, Unchecked, Verdict, validate_file
+from worker.validation.files.verdict import FileKind, Unchecked, Verdict, validate_file
 
 CII = cii_xml()
 OURS = facturx_pdf(CII)

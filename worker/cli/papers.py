@@ -145,8 +145,8 @@ def validate(
     """
     from dataclasses import replace
 
-    from worker.validation.files import Verdict, validate_file
-    from worker.validation.service import ValidationService
+    from worker.validation.files.verdict import Verdict, validate_file
+    from worker.validation.official.service import ValidationService
 
     codes = {
         Verdict.VALID: DONE,

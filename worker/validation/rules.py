@@ -42,8 +42,8 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, InvoiceDraft
 from worker.billing.period import french_date
 from worker.findings import Finding
-from worker.validation import RuleSet, coherence, limits
-from worker.validation.coherence import Rule, parties
+from worker.validation import RuleSet, arithmetic, limits
+from worker.validation.arithmetic import Rule, parties
 from worker.validation.limits import broken
 
 RULES_VERSION = "1.0"
@@ -125,7 +125,7 @@ def check_size(document: Document) -> tuple[Finding, ...]:
 def rule_set() -> RuleSet:
     """These rules, as recorded beside an invoice."""
     return RuleSet.of_sources(
-        "Règles de Chorus Pro", RULES_VERSION, __file__, coherence.__file__, limits.__file__
+        "Règles de Chorus Pro", RULES_VERSION, __file__, arithmetic.__file__, limits.__file__
     )
 
 
@@ -247,7 +247,7 @@ RULES: tuple[Rule, ...] = (
     _header,
     _texts,
     _characters,
-    *coherence.RULES,
+    *arithmetic.RULES,
 )
 
 

@@ -20,11 +20,10 @@ import structlog
 from worker.errors import WorkerError
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
-from worker.validation.claims import Rules
-from worker.validation.frames import READY, decode_answer, read_frame, write_frame
-from worker.validation.official import SchemaFolders, installed_folders, verify_artefacts
-from worker.validation.schemas import Schema, rule_set
-from worker.validation.sheets import Sheet, sheet_rule_set, suits
+from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
+from worker.validation.official.frames import READY, decode_answer, read_frame, write_frame
+from worker.validation.official.schemas import Schema, rule_set
+from worker.validation.official.schematron import Rules, Sheet, sheet_rule_set, suits
 
 MAX_SECONDS = 60
 """For one rule set on one document; a usual one takes 10 ms, a first one compiles for 1 s."""
@@ -65,7 +64,7 @@ class ValidationService:
         self._seconds = seconds
         # -P: never import a module from the current folder.
         self._command = list(command) or [
-            *(sys.executable, "-P", "-m", "worker.validation.checker"),
+            *(sys.executable, "-P", "-m", "worker.validation.official.process"),
             *(str(self._folders.ours), str(self._folders.official), str(seconds)),
         ]
         self._requests: SimpleQueue[_Request | None] = SimpleQueue()

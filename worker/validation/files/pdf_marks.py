@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from worker.findings import Finding
-from worker.validation.claims import EN16931, FACTURX_EXTENDED
+from worker.validation.files.profiles import EN16931, FACTURX_EXTENDED
 from worker.validation.paths import shorten
 
 XML_NAME = "factur-x.xml"

@@ -18,7 +18,7 @@ from typing import Any
 
 from worker.errors import WrongUse
 from worker.findings import Finding
-from worker.validation.wrapping import Wrapping, read_wrapping
+from worker.validation.files.pdf_marks import Wrapping, read_wrapping
 
 XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
 """Embedded files that hold an invoice; order-x.xml is an order."""
@@ -91,7 +91,7 @@ def read_hybrid(pdf: bytes) -> Hybrid:
     environment = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
     try:
         child = subprocess.run(
-            [sys.executable, "-P", "-m", "worker.validation.embedded"],
+            [sys.executable, "-P", "-m", "worker.validation.files.pdf"],
             input=pdf,
             capture_output=True,
             timeout=MAX_SECONDS + 10,

@@ -14,9 +14,9 @@ from lxml import etree
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
-from worker.validation.official import SchemaFolders, official_sets, read_official
-from worker.validation.schemas import Schema
-from worker.validation.svrl import report_of
+from worker.validation.official.artefacts import SchemaFolders, official_sets, read_official
+from worker.validation.official.schemas import Schema
+from worker.validation.official.svrl import report_of
 
 if TYPE_CHECKING:
     from saxonche import PyXsltExecutable
@@ -43,6 +43,10 @@ class Sheet(StrEnum):
     FACTURX_EXTENDED = "facturx-extended-rules"
     EXTENDED_CTC_FR_CII = "extended-ctc-fr-cii"
     BR_FR_CII = "br-fr-cii"
+
+
+Rules = Schema | Sheet
+"""Any official rule set."""
 
 
 _UBL_SHEETS = {Sheet.EN16931_UBL, Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL}

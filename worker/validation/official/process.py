@@ -15,10 +15,10 @@ from lxml import etree
 
 from worker.errors import WorkerError, WrongUse
 from worker.validation import Report
-from worker.validation.frames import READY, encode_answer, read_frame, write_frame
-from worker.validation.official import SchemaFolders
-from worker.validation.schemas import Schema, check_xsd
-from worker.validation.sheets import Sheet, Sheets
+from worker.validation.official.artefacts import SchemaFolders
+from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
+from worker.validation.official.schemas import Schema, check_xsd
+from worker.validation.official.schematron import Sheet, Sheets
 from worker.validation.xml import parse_xml
 
 MAX_DATA = 1_200_000_000

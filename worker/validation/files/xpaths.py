@@ -12,7 +12,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.billing.invoice import AGREED_PRICE
-from worker.validation.facts import NAMESPACES
+from worker.validation.files.chorus import NAMESPACES
 
 ZERO = Decimal(0)
 MAX_DIGITS = 24

@@ -14,8 +14,8 @@ from lxml.etree import _Element
 from worker.billing.invoice import AGREED_PRICE
 from worker.findings import Finding
 from worker.validation.bounds import Fault
+from worker.validation.files.xpaths import ZERO, Places, elements, number, rate_of, signed, text
 from worker.validation.paths import shorten
-from worker.validation.places import ZERO, Places, elements, number, rate_of, signed, text
 
 PRICE_SLACK = Decimal("0.02")
 HALF_DECIMAL = Decimal("0.0000005")

@@ -9,12 +9,9 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from worker.findings import Finding, Severity
-from worker.validation.facts import NAMESPACES
-from worker.validation.schemas import Schema
-from worker.validation.sheets import Sheet
-
-Rules = Schema | Sheet
-"""Any official rule set."""
+from worker.validation.files.chorus import NAMESPACES
+from worker.validation.official.schemas import Schema
+from worker.validation.official.schematron import Rules, Sheet
 
 EN16931 = "urn:cen.eu:en16931:2017"
 EXTENDED_CTC_FR = f"{EN16931}#conformant#urn.cpro.gouv.fr:1p0:extended-ctc-fr"

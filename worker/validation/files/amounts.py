@@ -14,11 +14,11 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.findings import Finding, Severity
+from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.bounds import Fault, placed
-from worker.validation.coherence import CREDIT_CENTS, VAT_TOLERANCE
-from worker.validation.facts import is_credit_note
-from worker.validation.paths import shorten
-from worker.validation.places import (
+from worker.validation.files.chorus import is_credit_note
+from worker.validation.files.prices import HUNDRED, are_ours, wrong_prices
+from worker.validation.files.xpaths import (
     MAX_DIGITS,
     ZERO,
     Change,
@@ -33,7 +33,7 @@ from worker.validation.places import (
     signed,
     text,
 )
-from worker.validation.prices import HUNDRED, are_ours, wrong_prices
+from worker.validation.paths import shorten
 
 FOREIGN_VAT = Decimal(1)
 """The gap that BR-CO-17 leaves to a VAT, as its publisher runs it."""

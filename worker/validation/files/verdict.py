@@ -12,15 +12,19 @@ from lxml import etree
 from worker.errors import WrongUse
 from worker.findings import Finding, has_blocking
 from worker.validation import Report
-from worker.validation.amounts import wrong_amounts
-from worker.validation.claims import EN16931, Claim, Rules, read_claim
-from worker.validation.dates import wrong_dates
-from worker.validation.embedded import Hybrid, read_hybrid
-from worker.validation.facts import NAMESPACES, check_facts, is_credit_note
-from worker.validation.schemas import Schema
-from worker.validation.service import ValidationService
-from worker.validation.sheets import Sheet
-from worker.validation.wrapping import wrong_wrapping
+from worker.validation.files.amounts import wrong_amounts
+from worker.validation.files.chorus import NAMESPACES, check_facts, is_credit_note
+from worker.validation.files.dates import wrong_dates
+from worker.validation.files.pdf import Hybrid, read_hybrid
+from worker.validation.files.pdf_marks import wrong_wrapping
+from worker.validation.files.profiles import (
+    EN16931,
+    Claim,
+    read_claim,
+)
+from worker.validation.official.schemas import Schema
+from worker.validation.official.schematron import Rules, Sheet
+from worker.validation.official.service import ValidationService
 from worker.validation.xml import MAX_BYTES, parse_xml
 
 TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})

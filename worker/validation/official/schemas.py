@@ -12,7 +12,7 @@ from lxml import etree
 from worker.errors import IntegrityError, WrongUse
 from worker.findings import Finding
 from worker.validation import Report, RuleSet
-from worker.validation.official import (
+from worker.validation.official.artefacts import (
     SchemaFiles,
     SchemaFolders,
     installed_folders,
@@ -116,7 +116,7 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         findings = [_other_root(tree)]
     elif len(content) <= MAX_EXPLAINED_BYTES:
         # Its import and its schemas cost up to three seconds: only a refusal pays for them.
-        from worker.validation.explanation import explain  # noqa: PLC0415
+        from worker.validation.official.explanation import explain  # noqa: PLC0415
 
         findings = explain(compiled.entry, tree, limit=MAX_FINDINGS) or findings
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))

@@ -9,7 +9,7 @@ from lxml.etree import _Element
 from worker.findings import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet
 from worker.validation.bounds import bounded
-from worker.validation.french_rules import in_french
+from worker.validation.official.french import in_french
 from worker.validation.paths import shorten, where
 
 MAX_WHERE = 200

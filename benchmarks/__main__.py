@@ -82,7 +82,7 @@ def median_wall(command: Sequence[str | Path], runs: int = 7) -> float:
 
 def ready(folder: Path, members: int) -> Path:
     """A demonstration folder with everything imported and nothing billed."""
-    from worker.demo import EXAMPLES, FILES, write_demo  # noqa: PLC0415 - not in the baseline
+    from worker.service.demo import EXAMPLES, FILES, write_demo  # noqa: PLC0415 - not in the baseline
 
     config = write_demo(folder, 2025, members, 2025)
     for kind in FILES:

@@ -23,14 +23,14 @@ import requests
 import sqlalchemy
 from sqlmodel import SQLModel
 
-from worker import logs
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
-from worker.local_portal import STRUCTURES
 from worker.news import Newsroom, read_news
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
 from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.choruspro.settings import ChorusProSettings, Secret
+from worker.service import logs
+from worker.service.local_portal import STRUCTURES
 from worker.storage import create_store
 
 WORKER = [sys.executable, "-m", "worker"]

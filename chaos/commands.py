@@ -31,8 +31,8 @@ LONGEST = 120.0
 """Seconds a command may take: one that takes longer hangs."""
 _LAZY = (
     "pypdf",
-    "worker.bootstrap",
-    "worker.campaign",
+    "worker.service.bootstrap",
+    "worker.service.campaign",
     "worker.crediting",
     "worker.intake",
     "worker.resend",

@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.demo import EXAMPLES, STORY, Case, write_demo
-from worker.local_portal import STRUCTURES
+from worker.service.demo import EXAMPLES, STORY, Case, write_demo
+from worker.service.local_portal import STRUCTURES
 
 DEMANDING = STORY[1]
 """The member whose structure begins to demand an engagement: it had no demand before."""

@@ -17,16 +17,13 @@ from typing import Any
 
 from tests.stage_portal import StagePortal
 from tests.validation_service import service
-from worker import campaign
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.bootstrap import Office, open_office
 from worker.crediting import Request, issue_credit_note
-from worker.demo import EXAMPLES, FILES, STORY, write_demo
 from worker.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
 from worker.followup import follow_due
 from worker.formats import ALWAYS, Look
@@ -38,6 +35,9 @@ from worker.portals.lots import ALONE, LotLimits
 from worker.press import CheckedDocument, Press, draw_up
 from worker.reconcile import reconcile_due
 from worker.resend import look_for, resend
+from worker.service import campaign
+from worker.service.bootstrap import Office, open_office
+from worker.service.demo import EXAMPLES, FILES, STORY, write_demo
 from worker.storage import deposits, invoices, journal
 from worker.storage.deposits import Attempt, Observation
 from worker.storage.documents import StoredDocument, documents_of

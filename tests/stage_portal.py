@@ -12,7 +12,6 @@ from lxml import etree
 
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
-from worker.demo import SELLER, STORY
 from worker.errors import PortalAnswerError
 from worker.formats.embedding import XML_NAME
 from worker.portals import (
@@ -28,6 +27,7 @@ from worker.portals import (
 )
 from worker.portals.memory.books import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal
+from worker.service.demo import SELLER, STORY
 
 _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 _UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"

@@ -11,8 +11,8 @@ import pytest
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.cli import app
-from worker.configuration import flatten
 from worker.settings import Settings
+from worker.settings.loading import flatten
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -15,7 +15,6 @@ from worker.billing.money import Money
 from worker.billing.period import Month, is_over, months_of, paris_day
 from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid, grid_in_force
-from worker.bootstrap import Office
 from worker.directory import Directory, DirectoryAnswer
 from worker.errors import (
     ConfigurationError,
@@ -26,6 +25,7 @@ from worker.errors import (
 )
 from worker.findings import Finding, Severity, has_blocking
 from worker.preparing import Prepared, preview_year, refuse_changed_grids
+from worker.service.bootstrap import Office
 from worker.storage import invoices
 
 

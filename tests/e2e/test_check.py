@@ -12,8 +12,8 @@ import pytest
 
 from tests.e2e.program import command, environment, run
 from worker.billing.period import french_date, paris_day
-from worker.demo import COMPLEMENT, EXAMPLES, SELLER
-from worker.local_portal import STRUCTURES
+from worker.service.demo import COMPLEMENT, EXAMPLES, SELLER
+from worker.service.local_portal import STRUCTURES
 
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
 OWING = "99980908000016"

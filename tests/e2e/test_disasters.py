@@ -12,7 +12,7 @@ from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
 from tests.e2e.program import command, environment, run
 from worker.billing.period import french_time
-from worker.demo import EXAMPLES, FILES, write_demo
+from worker.service.demo import EXAMPLES, FILES, write_demo
 
 YEAR = "2024"
 QUARTER = timedelta(minutes=15)

@@ -20,8 +20,8 @@ import worker
 LONGEST = 120
 """Seconds a command may take."""
 _LAZY = (
-    "worker.bootstrap",
-    "worker.campaign",
+    "worker.service.bootstrap",
+    "worker.service.campaign",
     "worker.checking",
     "worker.crediting",
     "worker.intake",

@@ -15,7 +15,6 @@ from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.demo import COMPLEMENT, STORY
 from worker.errors import (
     Refused,
     TariffError,
@@ -24,6 +23,7 @@ from worker.errors import (
 from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
 from worker.preparing import preview_year
+from worker.service.demo import COMPLEMENT, STORY
 from worker.storage import invoices
 
 ISSUES = (EventTag.INVOICE_ISSUED, EventTag.INVOICE_PARKED, EventTag.TARIFF_USED)

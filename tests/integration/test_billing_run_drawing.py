@@ -12,9 +12,9 @@ from worker.billing.invoice import Invoice
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.demo import STORY
 from worker.findings import Finding
 from worker.press import CheckedDocument
+from worker.service.demo import STORY
 
 
 @pytest.fixture(name="desk")

@@ -17,7 +17,6 @@ from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.demo import STORY
 from worker.errors import (
     PortalAnswerError,
     PortalDown,
@@ -26,6 +25,7 @@ from worker.errors import (
 from worker.findings import Finding
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition
+from worker.service.demo import STORY
 from worker.storage import invoices
 
 

@@ -12,9 +12,6 @@ from tests.stage_portal import OURSELVES
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult
-from worker.bootstrap import Office
-from worker.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
-from worker.demo import SELLER
 from worker.errors import (
     PortalAccessRefused,
     PortalAnswerError,
@@ -24,6 +21,9 @@ from worker.errors import (
 )
 from worker.portals import Portal
 from worker.portals.memory.portal import Condition, Mishap
+from worker.service.bootstrap import Office
+from worker.service.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
+from worker.service.demo import SELLER
 from worker.storage import journal
 
 S = InvoiceStatus

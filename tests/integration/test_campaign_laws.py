@@ -25,10 +25,10 @@ from worker.billing.journal import verify
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult, issue_year
-from worker.campaign import move_forward
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
 from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
+from worker.service.campaign import move_forward
 from worker.storage import journal
 from worker.verification import verify_books
 

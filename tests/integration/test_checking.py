@@ -11,13 +11,13 @@ from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.billing.money import Money
 from worker.billing.period import Month
 from worker.billing_run import MemberOutcome, MemberResult
-from worker.bootstrap import open_directory, open_office
 from worker.checking import CheckedYear, Readiness, check_year
-from worker.demo import COMPLEMENT, SELLER, STORY
 from worker.directory import Directory
 from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition
+from worker.service.bootstrap import open_directory, open_office
+from worker.service.demo import COMPLEMENT, SELLER, STORY
 from worker.storage import deposits, holds
 
 FIRST = STORY[0].siret

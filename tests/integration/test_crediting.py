@@ -15,13 +15,13 @@ from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
-from worker.demo import STORY
 from worker.errors import Refused, WrongUse
 from worker.findings import Finding
 from worker.issuing import InvalidDocument
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.memory.portal import Mishap
 from worker.press import CheckedDocument
+from worker.service.demo import STORY
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
 from worker.todo import todo

@@ -11,11 +11,11 @@ from tests.offices import YEAR, Desk, number, open_desk
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import InvoiceStatus
-from worker.demo import SELLER, STORY
 from worker.directory import Directory
 from worker.errors import PortalDown
 from worker.findings import Severity
 from worker.portals.memory.portal import Condition, Mishap
+from worker.service.demo import SELLER, STORY
 from worker.storage import deposits
 
 SIRET = STORY[0].siret

@@ -7,7 +7,7 @@ import pytest
 from tests.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import UNKNOWN_WORD, InvoiceStatus
-from worker.demo import STORY
+from worker.service.demo import STORY
 from worker.todo import needs_person
 
 S = InvoiceStatus

@@ -7,10 +7,10 @@ import pytest
 from tests.offices import YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.billing.status import InvoiceStatus
 from worker.billing_run import MemberResult
-from worker.demo import STORY
 from worker.errors import Refused, WrongUse
 from worker.holding import held, hold_back
 from worker.imports import ImportKind
+from worker.service.demo import STORY
 from worker.storage import holds, records
 from worker.todo import todo
 

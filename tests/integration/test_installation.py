@@ -14,16 +14,16 @@ from tests.scripted_server import reply, serving
 from worker.billing.consumption import consume
 from worker.billing.members import is_valid_siret
 from worker.billing.tariff import parse_grid
-from worker.bootstrap import open_office, open_portal
-from worker.configuration import load
-from worker.credentials import load_secrets
-from worker.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
-from worker.installation import install
 from worker.intake import take_in
-from worker.resources import shipped
+from worker.service.bootstrap import open_office, open_portal
+from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
+from worker.service.installation import install
 from worker.settings import Channel
+from worker.settings.loading import load
+from worker.settings.secrets import load_secrets
+from worker.settings.shipped import shipped
 from worker.storage import Store, journal, open_store, records
 
 YEAR = 2025

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.e2e.program import Said, run
 from tests.integration.conftest import Place
-from worker.demo import STORY, write_demo
+from worker.service.demo import STORY, write_demo
 
 
 def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus
-from worker.demo import SELLER, STORY
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     FluxState,
@@ -22,6 +21,7 @@ from worker.portals import (
 from worker.portals.memory.portal import Condition, Mishap
 from worker.reconcile import speaks_of_a_copy
 from worker.resend import look_for
+from worker.service.demo import SELLER, STORY
 from worker.storage import deposits
 from worker.storage.deposits import LONG_AGO
 from worker.todo import todo

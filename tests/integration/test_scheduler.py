@@ -19,14 +19,14 @@ from tests.offices import YEAR, Desk, number, open_desk
 from tests.scripted_server import reply, serving
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.bootstrap import open_office
-from worker.campaign import run_year
-from worker.demo import COMPLEMENT, SELLER
 from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
-from worker.local_portal import STRUCTURES
 from worker.portals.memory.portal import Condition as PortalIs
-from worker.scheduler import Heart, anything_waiting, beat, due_year
+from worker.service.bootstrap import open_office
+from worker.service.campaign import run_year
+from worker.service.demo import COMPLEMENT, SELLER
+from worker.service.heartbeat import Heart, anything_waiting, beat, due_year
+from worker.service.local_portal import STRUCTURES
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus

@@ -9,8 +9,8 @@ import pytest
 
 from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
-from worker.books import current_actor
 from worker.errors import IntegrityError
+from worker.service.app import current_actor
 from worker.storage import journal
 from worker.verification import verify_books
 

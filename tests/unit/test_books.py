@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.books import load_grids
 from worker.errors import TariffError
+from worker.settings.tariffs import load_grids
 
 GRID = """
 version = "{version}"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from worker.configuration import Configuration, load
-from worker.credentials import Secrets, load_secrets, secret_origins
 from worker.errors import ConfigurationError
-from worker.resources import shipped
+from worker.settings.loading import Configuration, load
+from worker.settings.secrets import Secrets, load_secrets, secret_origins
+from worker.settings.shipped import shipped
 
 NAMES = ("client_id", "client_secret", "technical_login", "technical_password")
 

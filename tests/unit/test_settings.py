@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from worker.billing.money import count
-from worker.configuration import (
+from worker.errors import ConfigurationError
+from worker.findings import Finding
+from worker.settings import Channel, Environment
+from worker.settings.loading import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
     Configuration,
@@ -14,10 +17,7 @@ from worker.configuration import (
     load,
     masked_url,
 )
-from worker.errors import ConfigurationError
-from worker.findings import Finding
-from worker.resources import shipped
-from worker.settings import Channel, Environment
+from worker.settings.shipped import shipped
 
 COMPLETE = (
     shipped("config/worker.toml")

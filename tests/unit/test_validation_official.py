@@ -11,7 +11,7 @@ import xmlschema
 
 from tests.validation_samples import ubl_xml
 from worker.errors import IntegrityError
-from worker.resources import shipped
+from worker.settings.shipped import shipped
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
 from worker.validation.official.schemas import Schema, check_xsd
 

@@ -56,12 +56,12 @@ def show(
     """Affiche les derniers événements."""
     import json
 
-    from worker.books import open_books
     from worker.cli.console import flat
-    from worker.configuration import find_config
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage import journal
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         events = list(journal.events(session, subject=subject, after=after))[-last:]
@@ -117,10 +117,10 @@ def verify(
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
     from worker.billing.journal import verify as verify_chain
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.errors import WrongUse
     from worker.findings import Finding
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage import journal
     from worker.verification import verify_books
 
@@ -129,7 +129,7 @@ def verify(
             "L'empreinte donnée à --head ne convient pas.",
             "Recopiez au moins ses 16 premiers caractères (chiffres et lettres de a à f).",
         )
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     known = head is None
     with books.store.reading() as session:
         end = journal.head(session)
@@ -180,12 +180,12 @@ def export(
     import json
     from dataclasses import asdict
 
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.errors import StorageUnavailable
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage import journal
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.reading() as session:
         lines = (
             json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.billing.status import TrackedInvoice
-    from worker.books import Books
-    from worker.bootstrap import Office
-    from worker.campaign import Progress, Tell
     from worker.portals import Portal
+    from worker.service.app import App
+    from worker.service.bootstrap import Office
+    from worker.service.campaign import Progress, Tell
 
 
 def register(app: typer.Typer) -> None:
@@ -54,10 +54,10 @@ def register(app: typer.Typer) -> None:
 def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
     from worker.billing.money import Money, french
-    from worker.bootstrap import open_office
-    from worker.configuration import find_config
     from worker.findings import has_blocking
     from worker.preparing import preview_year
+    from worker.service.bootstrap import open_office
+    from worker.settings.loading import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))
@@ -132,9 +132,9 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> None:
     """
     from contextlib import nullcontext
 
-    from worker.bootstrap import open_office, open_portal
-    from worker.campaign import run_year
-    from worker.configuration import find_config
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.campaign import run_year
+    from worker.settings.loading import find_config
 
     office = open_office(find_config(config))
     with open_portal(office) if office.deposits else nullcontext() as portal:
@@ -147,21 +147,21 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> None:
 
 def deposit(config: Config = None, as_json: Json = False) -> None:
     """Dépose les factures émises qui attendent."""
-    from worker.campaign import deposit as step
+    from worker.service.campaign import deposit as step
 
     _one_step(step, config, as_json=as_json)
 
 
 def follow(config: Config = None, as_json: Json = False) -> None:
     """Demande au portail ce que deviennent les factures déposées."""
-    from worker.campaign import follow as step
+    from worker.service.campaign import follow as step
 
     _one_step(step, config, as_json=as_json)
 
 
 def reconcile(config: Config = None, as_json: Json = False) -> None:
     """Cherche sur le portail les factures dont le dépôt est incertain."""
-    from worker.campaign import reconcile as step
+    from worker.service.campaign import reconcile as step
 
     _one_step(step, config, as_json=as_json)
 
@@ -193,7 +193,7 @@ def teller() -> "Tell":
     return tell
 
 
-def show_year(office: "Books", year: int, *, as_json: bool) -> int:
+def show_year(office: "App", year: int, *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
     from worker.storage import invoices
     from worker.todo import todo
@@ -216,7 +216,7 @@ def show_year(office: "Books", year: int, *, as_json: bool) -> int:
 
 
 def show_invoices(
-    books: "Books", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
+    books: "App", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     from worker.billing.money import Money, french
@@ -282,8 +282,8 @@ def _one_step(
 ) -> None:
     from worker.billing.period import french_time
     from worker.billing.status import ON_THEIR_WAY
-    from worker.bootstrap import open_office, open_portal
-    from worker.configuration import find_config
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.settings.loading import find_config
     from worker.storage import agenda, invoices
 
     office = open_office(find_config(config))

@@ -29,9 +29,9 @@ from worker.cli.french import FrenchCommand
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.bootstrap import Office
     from worker.checking import CheckedMember, CheckedYear, Readiness
     from worker.directory import DirectoryAnswer
+    from worker.service.bootstrap import Office
 
 
 def register(app: typer.Typer) -> None:
@@ -55,9 +55,9 @@ def check(
     Données, tarifs, références, règles de Chorus Pro, annuaire, structure du syndicat et mot de
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
-    from worker.bootstrap import open_directory, open_office
     from worker.checking import check_year
-    from worker.configuration import find_config
+    from worker.service.bootstrap import open_directory, open_office
+    from worker.settings.loading import find_config
 
     office = open_office(find_config(config))
     office.look()  # in December, a logo that cannot be printed is still easily changed

@@ -63,9 +63,6 @@ def resend(
     état est refusé, avec la raison et la marche à suivre.
     """
     from worker.billing.status import InvoiceStatus
-    from worker.bootstrap import open_office, open_portal
-    from worker.campaign import move_forward, vet_seller
-    from worker.configuration import find_config
     from worker.resend import (
         declare_absent,
         look_for,
@@ -74,6 +71,9 @@ def resend(
         refuse_unless,
     )
     from worker.resend import resend as prepare
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.campaign import move_forward, vet_seller
+    from worker.settings.loading import find_config
     from worker.storage import invoices
     from worker.todo import is_stuck
 
@@ -127,9 +127,9 @@ def complete(
     as_json: Json = False,
 ) -> None:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
-    from worker.bootstrap import open_office, open_portal
     from worker.completion import complete as answer
-    from worker.configuration import find_config
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.settings.loading import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))
@@ -183,10 +183,10 @@ def credit(
     from contextlib import nullcontext
 
     from worker.billing.status import InvoiceStatus
-    from worker.bootstrap import open_office, open_portal
-    from worker.campaign import move_forward
-    from worker.configuration import find_config
     from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.campaign import move_forward
+    from worker.settings.loading import find_config
     from worker.storage import invoices
 
     request = Request(
@@ -264,11 +264,11 @@ def park(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.holding import hold_back
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.transaction() as session:
         hold_back(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
     if as_json:
@@ -282,11 +282,11 @@ def unpark(
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     from worker.billing.period import is_over, paris_day
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.holding import let_go
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.transaction() as session:
         let_go(
             session,

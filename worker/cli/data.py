@@ -69,12 +69,12 @@ def import_file(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien.
     """
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.imports import ImportKind
     from worker.intake import take_in
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     intake = take_in(
         books.store,
         file,
@@ -117,11 +117,11 @@ def import_file(
 def list_grids(config: Config = None, as_json: Json = False) -> None:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
     from worker.billing.period import french_date
-    from worker.books import open_books
-    from worker.configuration import find_config
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage.grids import frozen_grids
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     grids, _ = books.grids()
     with books.store.reading() as session:
         used = frozen_grids(session)
@@ -167,11 +167,11 @@ def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     from worker.billing.money import french
     from worker.billing.period import Month, months_of
     from worker.billing.tariff import TariffGrid, grid_in_force
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.errors import TariffError
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     grids, _ = books.grids()
     months: dict[str, list[Month]] = {}
     by_version: dict[str, TariffGrid] = {}

@@ -48,13 +48,13 @@ def demo(
     Chorus Pro local lancé pour l'occasion. Toutes les autres commandes marchent ensuite dessus.
     """
     from worker.billing.status import InvoiceStatus
-    from worker.bootstrap import open_office, open_portal
-    from worker.campaign import run_year
     from worker.cli.batch import show_invoices, teller
     from worker.cli.data import FRENCH_KINDS, Kind
-    from worker.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
     from worker.imports import ImportKind
     from worker.intake import take_in
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.campaign import run_year
+    from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
     from worker.storage import invoices
 
     year = year or 2025

@@ -58,13 +58,13 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Affiche chaque facture et son état."""
-    from worker.books import open_books
-    from worker.configuration import find_config
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage import invoices
     from worker.todo import needs_person
     from worker.todo import todo as what
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.reading() as session:
         found = invoices.tracked(session, year=year)
     now = books.clock()
@@ -95,12 +95,12 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from worker.billing.credit_note import remainders
     from worker.billing.money import french, french_integer
     from worker.billing.period import french_date
-    from worker.books import open_books
-    from worker.configuration import find_config
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
     from worker.storage import deposits, invoices, journal
     from worker.storage.documents import documents_of
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     with books.store.reading() as session:
         tracked = invoices.named(session, number)
         invoice = invoices.content(session, tracked.id)

@@ -43,11 +43,11 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
-    from worker.books import open_books
-    from worker.configuration import find_config
     from worker.export import export_year
+    from worker.service.app import open_app
+    from worker.settings.loading import find_config
 
-    books = open_books(find_config(config))
+    books = open_app(find_config(config))
     exported = export_year(books.store, year, to)
     if as_json:
         put_json(folder=str(to), invoices=exported)
@@ -72,11 +72,11 @@ def portal(
 
     Code de sortie : 0 tout concorde, 1 quelque chose diffère.
     """
-    from worker.bootstrap import open_office, open_portal
-    from worker.configuration import find_config
     from worker.errors import Refused
     from worker.export import write_file
     from worker.portal_copy import differences
+    from worker.service.bootstrap import open_office, open_portal
+    from worker.settings.loading import find_config
     from worker.storage import invoices
 
     office = open_office(find_config(config))

@@ -31,10 +31,10 @@ def serve(
     En janvier, facture l'année écoulée ; toute l'année, dépose et suit. S'arrête proprement sur
     SIGTERM, après l'opération en cours.
     """
-    from worker import logs
-    from worker.bootstrap import open_office
-    from worker.configuration import find_config
-    from worker.scheduler import serve as work
+    from worker.service import logs
+    from worker.service.bootstrap import open_office
+    from worker.service.heartbeat import serve as work
+    from worker.settings.loading import find_config
 
     logs.configure(verbose=True)
     work(open_office(find_config(config)), once=once)

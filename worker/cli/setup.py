@@ -29,8 +29,8 @@ def init(
 
     Sans DOSSIER, crée la base de données vide que la configuration nomme.
     """
-    from worker.configuration import find_config, load
-    from worker.installation import create_data, install
+    from worker.service.installation import create_data, install
+    from worker.settings.loading import find_config, load
 
     if folder is None:
         configuration = load(find_config(config))
@@ -48,10 +48,10 @@ def init(
 @config_app.command("show", cls=FrenchCommand)
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
-    from worker.configuration import find_config, flatten, load, masked_url
-    from worker.credentials import secret_origins
     from worker.errors import ConfigurationError
     from worker.formats.look import read_look
+    from worker.settings.loading import find_config, flatten, load, masked_url
+    from worker.settings.secrets import secret_origins
 
     configuration = load(find_config(config))
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import IntegrityError
-from worker.resources import shipped
+from worker.settings.shipped import shipped
 from worker.validation import RuleSet
 
 MANIFEST = "official.toml"

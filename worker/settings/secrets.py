@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from worker.configuration import Configuration
 from worker.errors import ConfigurationError
 from worker.settings import ENV_PREFIX
+from worker.settings.loading import Configuration
 
 
 class Secrets(BaseModel):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from worker.errors import IntegrityError
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped(relative: str, *, package: Path = PACKAGE) -> Path:

@@ -9,13 +9,10 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from worker import logs
 from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.billing.members import Address, BillingReferences
 from worker.billing.status import TrackedInvoice
-from worker.books import Books, Clock, open_books, utc_now
 from worker.completion import Completer
-from worker.credentials import load_secrets
 from worker.deposit import Depositor
 from worker.directory import Directory
 from worker.directory_rules import Seller
@@ -26,7 +23,6 @@ from worker.formats import ALWAYS
 from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.issuing import Issuer, Terms
-from worker.local_portal import local_portal
 from worker.news import Newsroom
 from worker.portals import Portal
 from worker.portals.choruspro.portal import ChorusPro
@@ -40,7 +36,11 @@ from worker.portals.choruspro.settings import (
 from worker.portals.lots import LotLimits
 from worker.press import Press, draw_up
 from worker.reconcile import Reconciler, copy_at, is_alive
+from worker.service import logs
+from worker.service.app import App, Clock, open_app, utc_now
+from worker.service.local_portal import local_portal
 from worker.settings import Environment, PortalSettings, Syndicat
+from worker.settings.secrets import load_secrets
 from worker.storage.deposits import Attempt
 from worker.validation.official.artefacts import verify_artefacts
 from worker.validation.official.service import ValidationService
@@ -50,7 +50,7 @@ PAGES_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office(Books):
+class Office(App):
     """The books, and how each collaborator is built from them."""
 
     def terms(self) -> Terms:
@@ -218,11 +218,11 @@ def open_office(config: Path, clock: Clock = utc_now) -> Office:
     """Open what the configuration names.
 
     Raises:
-        ConfigurationError, StorageUnavailable: see ``open_books``.
+        ConfigurationError, StorageUnavailable: see ``open_app``.
         IntegrityError: an official schema or rule set was altered: nothing may be issued then.
     """
     logs.configure_once()
-    books = open_books(config, clock)
+    books = open_app(config, clock)
     verify_artefacts()
     return Office(
         configuration=books.configuration, store=books.store, clock=clock, actor=books.actor

@@ -5,9 +5,7 @@ up at the next heartbeat. One job at a time, in this process's only working thre
 """
 
 import json
-import os
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
@@ -22,10 +20,11 @@ from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
-from worker.bootstrap import Office, open_portal
-from worker.campaign import Progress, move_forward, run_year
 from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
 from worker.portals import Portal
+from worker.service.bootstrap import Office, open_portal
+from worker.service.campaign import Progress, move_forward, run_year
+from worker.service.systemd import tell_systemd
 from worker.storage import agenda, invoices, journal, records
 from worker.todo import needs_person
 
@@ -178,24 +177,6 @@ def anything_waiting(office: Office) -> bool:
         return bool(agenda.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or news.is_due(
             session, now, status_after
         )
-
-
-def tell_systemd(state: str) -> None:
-    """One datagram to the service manager, when there is one (sd_notify's protocol).
-
-    A manager that does not listen stops nobody from working.
-    """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    path = f"\0{address[1:]}" if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
-            datagram.settimeout(1)
-            datagram.connect(path)
-            datagram.sendall(state.encode())
-    except OSError as error:
-        _log.warning("systemd.unreachable", error=type(error).__name__)
 
 
 def _note(progress: Progress) -> None:

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from worker import __version__
 from worker.billing.journal import EventTag
-from worker.books import current_actor, utc_now
-from worker.configuration import Configuration
 from worker.errors import StorageUnavailable
-from worker.resources import shipped
+from worker.service.app import current_actor, utc_now
+from worker.settings.loading import Configuration
+from worker.settings.shipped import shipped
 from worker.storage import Store, create_store, journal
 from worker.storage.engine import SCHEMA
 

@@ -19,9 +19,9 @@ from stdnum import luhn
 
 from chorus_sandbox import SandboxCredentials
 from worker.errors import Refused, StorageUnavailable
-from worker.installation import DATA, install
-from worker.local_portal import STRUCTURES
-from worker.resources import shipped
+from worker.service.installation import DATA, install
+from worker.service.local_portal import STRUCTURES
+from worker.settings.shipped import shipped
 
 MARKER = ".demonstration"
 EXAMPLES = "exemples"

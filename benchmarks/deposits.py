@@ -25,13 +25,13 @@ from sqlmodel import SQLModel
 
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
-from worker.news import Newsroom, read_news
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
 from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.choruspro.settings import ChorusProSettings, Secret
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
 from worker.storage import create_store
+from worker.transmission.statuses import Newsroom, read_news
 
 WORKER = [sys.executable, "-m", "worker"]
 FILE = os.urandom(120_000)

@@ -42,7 +42,7 @@ from worker.formats.facturx import assemble, print_invoice, statement_files
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.formats.typesetting import instant, needs_folding
-from worker.press import RULES, draw_up
+from worker.issuing.render import RULES, draw_up
 from worker.validation.official.artefacts import installed_folders
 from worker.validation.official.process import Checker
 from worker.validation.official.service import ValidationService

@@ -33,11 +33,11 @@ _LAZY = (
     "pypdf",
     "worker.service.bootstrap",
     "worker.service.campaign",
-    "worker.crediting",
-    "worker.intake",
-    "worker.resend",
-    "worker.todo",
-    "worker.verification",
+    "worker.corrections.credit",
+    "worker.imports.intake",
+    "worker.corrections.resend",
+    "worker.corrections.todo",
+    "worker.audit.verification",
     "rich.table",
 )
 """What the commands import when they need it, and would import again in each process."""

@@ -21,9 +21,9 @@ from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices, read_joined
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+from worker.audit.verification import verify_books
 from worker.billing.journal import verify
 from worker.storage import Store, journal, open_store
-from worker.verification import verify_books
 
 PORTAL_KINDS = {"invoice": "FACTURE", "credit_note": "AVOIR"}
 """What the portal calls them."""

@@ -66,7 +66,7 @@ PLACES: Mapping[str, Place] = {
     "before a commit": Place("sqlalchemy.orm:Session.commit", Edge.ENTERED, _ALL),
     "after a commit": Place("sqlalchemy.orm:Session.commit", Edge.LEFT, _ALL),
     "status moved": Place("worker.storage.invoices:move", Edge.LEFT, _ALL),
-    "intent stored": Place("worker.storage.deposits:open_attempt", Edge.LEFT, _SENDING),
+    "intent stored": Place("worker.storage.attempts:open_attempt", Edge.LEFT, _SENDING),
     "before the deposit": Place(
         "worker.portals.choruspro.portal:ChorusPro.deposit", Edge.ENTERED, _SENDING
     ),
@@ -79,7 +79,7 @@ PLACES: Mapping[str, Place] = {
     "after the deposit": Place(
         "worker.portals.choruspro.portal:ChorusPro.deposit", Edge.LEFT, _SENDING
     ),
-    "answer stored": Place("worker.storage.deposits:answer_attempt", Edge.LEFT, _SENDING),
+    "answer stored": Place("worker.storage.attempts:answer_attempt", Edge.LEFT, _SENDING),
     "report read": Place(
         "worker.portals.choruspro.portal:ChorusPro.integration_report", Edge.LEFT, _ASKING
     ),
@@ -87,9 +87,9 @@ PLACES: Mapping[str, Place] = {
         "worker.portals.choruspro.portal:ChorusPro.search", Edge.LEFT, _LOOKING
     ),
     "news read": Place("worker.portals.choruspro.portal:ChorusPro.changed", Edge.LEFT, _ASKING),
-    "observation stored": Place("worker.storage.deposits:observe", Edge.LEFT, _ASKING),
+    "observation stored": Place("worker.storage.observations:observe", Edge.LEFT, _ASKING),
     "attempts closed": Place(
-        "worker.storage.deposits:close_attempts", Edge.LEFT, ("run", "serve", "reconcile")
+        "worker.storage.attempts:close_attempts", Edge.LEFT, ("run", "serve", "reconcile")
     ),
     "before the completion": Place(
         "worker.portals.choruspro.portal:ChorusPro.complete", Edge.ENTERED, ("complete",)

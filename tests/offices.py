@@ -17,32 +17,44 @@ from typing import Any
 
 from tests.stage_portal import StagePortal
 from tests.validation_service import service
+from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.crediting import Request, issue_credit_note
-from worker.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
-from worker.followup import follow_due
+from worker.corrections.credit import Request, issue_credit_note
+from worker.corrections.resend import look_for, resend
 from worker.formats import ALWAYS, Look
-from worker.holding import let_go
 from worker.imports import ImportKind
-from worker.intake import take_in
-from worker.issuing import Issuer
+from worker.imports.intake import take_in
+from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
+from worker.issuing.documents import (
+    Issuer,
+)
+from worker.issuing.holds import let_go
+from worker.issuing.render import CheckedDocument, Press, draw_up
 from worker.portals.lots import ALONE, LotLimits
-from worker.press import CheckedDocument, Press, draw_up
-from worker.reconcile import reconcile_due
-from worker.resend import look_for, resend
 from worker.service import campaign
 from worker.service.bootstrap import Office, open_office
 from worker.service.demo import EXAMPLES, FILES, STORY, write_demo
-from worker.storage import deposits, invoices, journal
-from worker.storage.deposits import Attempt, Observation
+from worker.storage import (
+    attempts,
+    invoices,
+    journal,
+    observations,
+)
+from worker.storage.attempts import (
+    Attempt,
+)
 from worker.storage.documents import StoredDocument, documents_of
+from worker.storage.observations import (
+    Observation,
+)
+from worker.transmission.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
+from worker.transmission.integration import follow_due
+from worker.transmission.reconcile import reconcile_due
 from worker.validation import Report, RuleSet
-from worker.verification import verify_books
 
 YEAR = 2025
 CAMPAIGN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -196,7 +208,7 @@ class Desk:
 
     def resend(self, number: str, **references: str) -> TrackedInvoice:
         """Send again, for the reason of the test."""
-        return resend(self.issuer(), number, "essai", **references)
+        return resend(self.issuer(), self.portal, number, "essai", **references)
 
     def give_up(self, number: str) -> None:
         """Have a stuck deposit looked for, in vain, until nothing more is expected of it."""
@@ -210,7 +222,7 @@ class Desk:
     def credit(self, number: str, *, deposits: bool = True, **asked: Any) -> TrackedInvoice:  # noqa: ANN401 - fields of the request
         """A credit note, for the reason of the test."""
         request = Request(number=number, reason="essai", **asked)
-        return issue_credit_note(self.issuer(), request, deposits=deposits)
+        return issue_credit_note(self.issuer(), self.portal if deposits else None, request)
 
     def let_go(self, siret: str, year: int = YEAR) -> None:
         """A person lets a member be billed again (``unpark``)."""
@@ -244,12 +256,12 @@ class Desk:
     def attempts(self, number: str) -> tuple[Attempt, ...]:
         """Every deposit call of an invoice."""
         with self.office.store.reading() as session:
-            return deposits.attempts(session, self.one(number).id)
+            return attempts.attempts(session, self.one(number).id)
 
     def observations(self, number: str) -> tuple[Observation, ...]:
         """Everything the portal said of an invoice."""
         with self.office.store.reading() as session:
-            return deposits.observations(session, self.one(number).id)
+            return observations.observations(session, self.one(number).id)
 
     def documents(self, number: str, version: int | None = None) -> tuple[StoredDocument, ...]:
         """What is kept of an invoice."""

@@ -13,7 +13,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import Member
 from worker.billing.statement import Statement
 from worker.imports import ImportKind
-from worker.intake import Intake, take_in
+from worker.imports.intake import Intake, take_in
 from worker.storage import Store, invoices, journal, records
 from worker.storage.invoices import take_number
 

@@ -14,15 +14,51 @@
     │   └── DepositsRefused           one deposit after the other, for a reason common to all
     ├── StorageUnavailable       (3)  database locked or disk full: nothing half done
     ├── Refused                  (4)  the command would break a rule
+    ├── InvalidDocument          (4)  a rendered document breaks a rule: nothing of it is kept
     └── IntegrityError          (70)  something kept was altered: stop and look
 
 The number is the exit code of the command line (docs/commands.md).
-Data errors that concern one record of many are findings (findings.py), not exceptions.
+Data errors that concern one record of many are findings: values, which stop nothing by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from worker.findings import Finding
+
+class Severity(StrEnum):
+    """How much a finding weighs."""
+
+    BLOCKING = "blocking"
+    """The record cannot go on: a person must correct something first."""
+    WARNING = "warning"
+    """The record goes on; a person should know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One result of a check.
+
+    Attributes:
+        code: stable identifier, upper case, such as ``REF-ENGAGEMENT``.
+        message: what is wrong, in French, naming the record.
+        remedy: what to do about it, in French; empty when nothing can be done.
+        severity: whether it stops the record.
+        where: the place, for people: a file, line and column, or a path in a document.
+        value: the offending value as it was read, shortened.
+    """
+
+    code: str
+    message: str
+    remedy: str = ""
+    severity: Severity = Severity.BLOCKING
+    where: str = ""
+    value: str = ""
+
+
+def has_blocking(findings: Iterable[Finding]) -> bool:
+    """Whether at least one finding stops the record."""
+    return any(finding.severity is Severity.BLOCKING for finding in findings)
 
 
 class WorkerError(Exception):
@@ -94,6 +130,12 @@ class StorageUnavailable(WorkerError):
 
 class Refused(WorkerError):
     """The command would break a rule; it says which and what to do instead."""
+
+    exit_code = 4
+
+
+class InvalidDocument(WorkerError):
+    """A rendered document breaks a rule: nothing of it is kept."""
 
     exit_code = 4
 

@@ -2,7 +2,7 @@
 
 from tests.validation_service import service
 from worker.formats import Profile
-from worker.press import CREDIT_NOTE_RULES, RULES
+from worker.issuing.render import CREDIT_NOTE_RULES, RULES
 
 
 def faults(xml: bytes, profile: Profile, *, credit_note: bool) -> list[str]:

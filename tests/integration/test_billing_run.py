@@ -14,7 +14,6 @@ from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.errors import (
     Refused,
     TariffError,
@@ -22,7 +21,8 @@ from worker.errors import (
 )
 from worker.formats.embedding import XML_NAME
 from worker.imports import ImportKind
-from worker.preparing import preview_year
+from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
+from worker.issuing.prepare import preview_year
 from worker.service.demo import COMPLEMENT, STORY
 from worker.storage import invoices
 

@@ -11,9 +11,9 @@ from worker.billing.document import Document, DocumentKind, Unprintable
 from worker.billing.invoice import Invoice
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberOutcome, MemberResult, issue_year
-from worker.findings import Finding
-from worker.press import CheckedDocument
+from worker.errors import Finding
+from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
+from worker.issuing.render import CheckedDocument
 from worker.service.demo import STORY
 
 

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, counters, light_render, number, numbers, open_desk
-from worker import holding
 from worker.billing.document import Document
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberOutcome, MemberResult, issue_year
 from worker.errors import (
+    Finding,
     PortalAnswerError,
     PortalDown,
     StorageUnavailable,
 )
-from worker.findings import Finding
 from worker.imports import ImportKind
+from worker.issuing import holds
+from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
 from worker.portals.memory.portal import Condition
 from worker.service.demo import STORY
 from worker.storage import invoices
@@ -89,7 +89,7 @@ def test_an_unreadable_directory_entry_holds_one_member_back(desk: Desk) -> None
     def directory(references: BillingReferences) -> tuple[Finding, ...]:
         if references.siret == victim:
             raise PortalAnswerError("Réponse incomplète.")
-        return issuer.directory(references)
+        return issuer.ask_directory(references)
 
     outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
 
@@ -140,7 +140,7 @@ def test_data_that_changes_between_check_and_issue_is_not_billed(
     issuer = desk.issuer()
 
     def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.directory(references)
+        found = issuer.ask_directory(references)
         if references.siret == STORY[0].siret and not desk.events(EventTag.INVOICE_ISSUED):
             desk.write(kind, header, row)
         return found
@@ -162,10 +162,10 @@ def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
     issuer, first = desk.issuer(), STORY[0].siret
 
     def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.directory(references)
+        found = issuer.ask_directory(references)
         with desk.office.store.transaction() as session:
-            if references.siret == first and not holding.held(session, first, YEAR):
-                holding.hold_back(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
+            if references.siret == first and not holds.held(session, first, YEAR):
+                holds.hold_back(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
         return found
 
     outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))

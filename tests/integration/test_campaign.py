@@ -11,7 +11,6 @@ from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from tests.stage_portal import OURSELVES
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberResult
 from worker.errors import (
     PortalAccessRefused,
     PortalAnswerError,
@@ -19,6 +18,7 @@ from worker.errors import (
     Refused,
     SellerUnfit,
 )
+from worker.issuing.batch import MemberResult
 from worker.portals import Portal
 from worker.portals.memory.portal import Condition, Mishap
 from worker.service.bootstrap import Office

@@ -19,18 +19,18 @@ from hypothesis.stateful import (
 )
 
 from tests.offices import YEAR, Desk, light_render, number, open_desk
+from worker.audit.verification import verify_books
 from worker.billing.document import Document, Unprintable
 from worker.billing.invoice import Invoice
 from worker.billing.journal import verify
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberResult, issue_year
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
+from worker.issuing.batch import MemberResult, issue_year
 from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
 from worker.service.campaign import move_forward
 from worker.storage import journal
-from worker.verification import verify_books
 
 S = InvoiceStatus
 MEMBERS = 4

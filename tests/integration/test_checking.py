@@ -1,7 +1,7 @@
 """A year looked at before it is billed: what the batch would say, and nothing kept of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -10,15 +10,18 @@ import pytest
 from tests.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.billing.money import Money
 from worker.billing.period import Month
-from worker.billing_run import MemberOutcome, MemberResult
-from worker.checking import CheckedYear, Readiness, check_year
-from worker.directory import Directory
 from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
 from worker.imports import ImportKind
+from worker.issuing.batch import MemberOutcome, MemberResult
+from worker.issuing.check import CheckedYear, Readiness, check_year, silent
+from worker.issuing.directory import Directory
 from worker.portals.memory.portal import Condition
 from worker.service.bootstrap import open_directory, open_office
 from worker.service.demo import COMPLEMENT, SELLER, STORY
-from worker.storage import deposits, holds
+from worker.storage import (
+    directory,
+    holds,
+)
 
 FIRST = STORY[0].siret
 
@@ -35,9 +38,22 @@ def directory_of(desk: Desk, *, refresh: bool = False) -> Iterator[Directory]:
     yield desk.office.directory(desk.portal, refresh=refresh)
 
 
+def checked_year(
+    desk: Desk,
+    year: int,
+    directory: AbstractContextManager[Directory] | None,
+    tell: Callable[[int, int], None] = silent,
+) -> CheckedYear:
+    """What is known of the year of a desk."""
+    office = desk.office
+    return check_year(
+        office.store, office.clock(), year, office.terms(), office.grids()[0], directory, tell
+    )
+
+
 def check(desk: Desk, year: int = YEAR) -> CheckedYear:
     """The command's work."""
-    return check_year(desk.office, year, directory_of(desk))
+    return checked_year(desk, year, directory_of(desk))
 
 
 def states(checked: CheckedYear) -> dict[str, Readiness]:
@@ -122,7 +138,7 @@ def test_the_questions_are_counted_for_whoever_waits(desk: Desk) -> None:
     """One by one to their number: the members that the directory is asked about, no other."""
     make_trouble(desk)
     told: list[tuple[int, int]] = []
-    check_year(desk.office, YEAR, directory_of(desk), lambda *count: told.append(count))
+    checked_year(desk, YEAR, directory_of(desk), lambda *count: told.append(count))
     assert told == [(rank, 11) for rank in range(1, 12)]
 
 
@@ -150,8 +166,8 @@ def test_nothing_is_kept_but_the_directorys_answers(desk: Desk) -> None:
     desk.portal.asked.clear()
     check(desk)
     with desk.office.store.reading() as session:
-        kept = [c.siret for c in STORY if deposits.cached_entry(session, c.siret)]
-        assert deposits.cached_entry(session, SELLER) is not None
+        kept = [c.siret for c in STORY if directory.cached_entry(session, c.siret)]
+        assert directory.cached_entry(session, SELLER) is not None
     assert len(kept) == 11  # one used nothing, and is not asked about
     # Those that object, and the one that had not answered, are asked again; nobody else.
     again = {STORY[2].siret, STORY[3].siret, STORY[4].siret, PARKED}
@@ -206,7 +222,7 @@ def test_credentials_to_correct_are_in_the_answer(desk: Desk) -> None:
     desk.portal.condition = Condition.CLOSED_TO_US
     refused = check(desk)
     (desk.folder / "secrets.toml").unlink()
-    lost = check_year(desk.office, YEAR, open_directory(desk.office, refresh=False))
+    lost = checked_year(desk, YEAR, open_directory(desk.office, refresh=False))
     assert isinstance(refused.unreachable, PortalAccessRefused)
     assert isinstance(lost.unreachable, ConfigurationError)
     for checked in (refused, lost):
@@ -224,7 +240,7 @@ def test_a_year_without_anybody_is_something_to_look_at(desk: Desk) -> None:
 
 def test_the_helios_channel_has_no_directory(desk: Desk) -> None:
     """Nobody is asked, and everybody is ready: the title software knows the references."""
-    checked = check_year(desk.office, YEAR, None)
+    checked = checked_year(desk, YEAR, None)
     assert set(states(checked).values()) == {Readiness.READY}
     assert (checked.seller, checked.unreachable, checked.is_clear) == (None, None, True)
     assert desk.portal.asked == []
@@ -236,7 +252,7 @@ def test_refresh_believes_nothing_that_was_read_before(desk: Desk) -> None:
     desk.clock.advance(hours=1)
     desk.portal.change(FIRST, active=False)
     assert states(check(desk))[FIRST] is Readiness.READY
-    fresh = check_year(desk.office, YEAR, directory_of(desk, refresh=True))
+    fresh = checked_year(desk, YEAR, directory_of(desk, refresh=True))
     assert states(fresh)[FIRST] is Readiness.BLOCKED
     assert {one.directory.read_at for one in fresh.members if one.directory} == {desk.clock.now}
 

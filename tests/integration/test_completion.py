@@ -7,7 +7,7 @@ import pytest
 from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.completion import complete
+from worker.corrections.completion import complete
 from worker.errors import (
     PortalAccessRefused,
     PortalAnswerError,

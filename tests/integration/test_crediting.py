@@ -10,22 +10,25 @@ from sqlalchemy import text
 
 from tests.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
 from tests.stage_portal import ANSWERS, report
+from worker.audit.verification import verify_books
 from worker.billing.document import Document, Unprintable
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus
-from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
-from worker.errors import Refused, WrongUse
-from worker.findings import Finding
-from worker.issuing import InvalidDocument
+from worker.corrections.credit import Request, draft_credit_note, hear_buyer, issue_credit_note
+from worker.corrections.todo import todo
+from worker.errors import (
+    Finding,
+    InvalidDocument,
+    Refused,
+    WrongUse,
+)
+from worker.issuing.render import CheckedDocument
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.memory.portal import Mishap
-from worker.press import CheckedDocument
 from worker.service.demo import STORY
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
-from worker.todo import todo
-from worker.verification import verify_books
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -284,7 +287,7 @@ def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
     """What ``--dry-run`` shows is the credit note that would be issued, and the books stay."""
     desk = held_by_buyer
     request = Request(number=ONE, reason="essai")
-    drafted = draft_credit_note(desk.issuer(), request, deposits=True)
+    drafted = draft_credit_note(desk.issuer(), desk.portal, request)
     assert drafted.covers_the_invoice
     assert [i.number for i in desk.invoices() if i.is_credit_note] == []
     note = desk.credit(ONE)
@@ -307,7 +310,7 @@ def test_a_text_that_cannot_be_printed_is_refused_before_anything(
     before = (desk.invoices(), desk.archived(), desk.events())
     for act in (draft_credit_note, issue_credit_note):
         with pytest.raises(WrongUse) as caught:
-            act(desk.issuer(), asked, deposits=True)
+            act(desk.issuer(), desk.portal, asked)
         assert words in caught.value.message
         assert "--" in caught.value.remedy
     assert (desk.invoices(), desk.archived(), desk.events()) == before
@@ -429,7 +432,7 @@ def test_two_people_do_not_credit_the_same_invoice_twice(desk: Desk) -> None:
     object.__setattr__(issuer, "directory", late)
     request = Request(number=ONE, reason="essai")
     with pytest.raises(Refused, match="vient de changer"):
-        issue_credit_note(issuer, request, deposits=False)
+        issue_credit_note(issuer, None, request)
     assert [i.number for i in desk.invoices() if i.is_credit_note] == [NOTE]
 
 

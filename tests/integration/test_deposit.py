@@ -9,13 +9,13 @@ from tests.offices import Desk, number, open_desk
 from tests.stage_portal import ANSWERS
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.deposit import deposit_one
 from worker.errors import IntegrityError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.deposit import unfit
 from worker.portals.lots import ALONE, LotLimits
 from worker.portals.memory.portal import Mishap
 from worker.service.bootstrap import open_office
+from worker.transmission.deposit import deposit_one
 
 S = InvoiceStatus
 ONE = number(1)

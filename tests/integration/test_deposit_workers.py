@@ -11,10 +11,13 @@ import pytest
 from tests.offices import Desk, number, open_desk
 from tests.stage_portal import ANSWERS
 from worker.billing.status import InvoiceStatus
-from worker.deposit import Depositor, deposit_due, recover_interrupted
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.portals import DepositOutcome
-from worker.storage import deposits, invoices
+from worker.storage import (
+    attempts,
+    invoices,
+)
+from worker.transmission.deposit import Depositor, deposit_due, recover_interrupted
 
 S = InvoiceStatus
 ONE = number(1)
@@ -59,7 +62,7 @@ def open_attempt_of(desk: Desk, actor: str) -> None:
     with desk.office.store.transaction() as session:
         invoice = invoices.by_id(session, desk.one(ONE).id)
         invoices.move(session, invoice, S.SENDING, desk.clock.now)
-        deposits.open_attempt(
+        attempts.open_attempt(
             session,
             invoice_id=invoice.id,
             document_sha256="0" * 64,

@@ -11,12 +11,11 @@ from tests.offices import YEAR, Desk, number, open_desk
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import InvoiceStatus
-from worker.directory import Directory
-from worker.errors import PortalDown
-from worker.findings import Severity
+from worker.errors import PortalDown, Severity
+from worker.issuing.directory import Directory
 from worker.portals.memory.portal import Condition, Mishap
 from worker.service.demo import SELLER, STORY
-from worker.storage import deposits
+from worker.storage import directory as entries
 
 SIRET = STORY[0].siret
 
@@ -150,11 +149,11 @@ def test_what_was_kept_before_the_seller_was_known_is_still_read(
     """An entry of an older version, without the newer facts, is a public structure."""
     directory.check(FULL)
     with desk.office.store.transaction() as session:
-        kept = deposits.cached_entry(session, SIRET)
+        kept = entries.cached_entry(session, SIRET)
         assert kept is not None
         old = json.loads(kept[1])
         del old["structure"]["public"], old["structure"]["password_expires"]
-        deposits.cache_entry(session, SIRET, json.dumps(old), kept[0])
+        entries.cache_entry(session, SIRET, json.dumps(old), kept[0])
     structure = directory.buyer(FULL).structure
     assert structure is not None
     assert (structure.public, structure.password_expires) == (True, None)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk
+from worker.audit.documents import export_year
 from worker.billing.document import DocumentKind
 from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError, StorageUnavailable
-from worker.export import export_year
 from worker.portals.memory.portal import Mishap
 
 ONE = number(1)

@@ -10,11 +10,11 @@ from tests.offices import Desk, in_the_buyers_hands, number, open_desk, open_wai
 from tests.stage_portal import report
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
+from worker.corrections.todo import is_stuck, needs_person, todo
 from worker.errors import PortalDown
 from worker.portals import FluxState
 from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
-from worker.todo import is_stuck, needs_person, todo
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

@@ -11,8 +11,12 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.portals import FluxState, IntegrationReport
 from worker.portals.memory.portal import Mishap
-from worker.storage import deposits
-from worker.storage.deposits import LONG_AGO
+from worker.storage import (
+    directory,
+)
+from worker.storage.directory import (
+    LONG_AGO,
+)
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -43,7 +47,7 @@ def test_a_rejected_flux_is_refused_with_the_portals_words(
     assert (refused.status, refused.next_check_at) == (S.REFUSED, None)
     assert refused.detail == "service inconnu | engagement absent"
     with desk.office.store.reading() as session:
-        ages = [deposits.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
+        ages = [directory.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
     assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
     (event,) = desk.events(EventTag.REPORT_RECEIVED)
     assert event[1]["errors"] == refused.detail

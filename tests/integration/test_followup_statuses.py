@@ -7,8 +7,8 @@ import pytest
 from tests.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import UNKNOWN_WORD, InvoiceStatus
+from worker.corrections.todo import needs_person
 from worker.service.demo import STORY
-from worker.todo import needs_person
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

@@ -6,13 +6,13 @@ import pytest
 
 from tests.offices import YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.billing.status import InvoiceStatus
-from worker.billing_run import MemberResult
+from worker.corrections.todo import todo
 from worker.errors import Refused, WrongUse
-from worker.holding import held, hold_back
 from worker.imports import ImportKind
+from worker.issuing.batch import MemberResult
+from worker.issuing.holds import held, hold_back
 from worker.service.demo import STORY
 from worker.storage import holds, records
-from worker.todo import todo
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

@@ -16,7 +16,7 @@ from worker.billing.members import is_valid_siret
 from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
-from worker.intake import take_in
+from worker.imports.intake import take_in
 from worker.service.bootstrap import open_office, open_portal
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install

@@ -30,10 +30,9 @@ from worker.billing.journal import verify
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
-from worker.errors import ImportRefused, WrongUse
-from worker.findings import Finding, Severity
+from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import ImportKind
-from worker.intake import MOST_FINDINGS, take_in
+from worker.imports.intake import MOST_FINDINGS, take_in
 from worker.storage import Store, invoices, journal, records
 from worker.storage.records import Changes
 

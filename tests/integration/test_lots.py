@@ -8,11 +8,11 @@ import pytest
 from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.deposit import deposit_due
 from worker.errors import PortalDown
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
 from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
+from worker.transmission.deposit import deposit_due
 
 S = InvoiceStatus
 

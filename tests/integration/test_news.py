@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
+from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.news import MOST_TRIES, is_due
 from worker.portals import BuyerStatus, InvoiceHistory
 from worker.portals.choruspro.words import buyer_status
 from worker.service.demo import STORY
-from worker.todo import todo
+from worker.transmission.statuses import MOST_TRIES, is_due
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

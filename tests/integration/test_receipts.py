@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.offices import YEAR, Desk, number, open_desk, open_waiting_desk
+from worker.audit.documents import export_year
+from worker.audit.verification import verify_books
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.export import export_year
-from worker.receipts import MOST_IN_VAIN
-from worker.verification import verify_books
+from worker.transmission.evidence import MOST_IN_VAIN
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

@@ -11,6 +11,8 @@ from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus
+from worker.corrections.resend import look_for
+from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     FluxState,
@@ -19,12 +21,14 @@ from worker.portals import (
     ReportError,
 )
 from worker.portals.memory.portal import Condition, Mishap
-from worker.reconcile import speaks_of_a_copy
-from worker.resend import look_for
 from worker.service.demo import SELLER, STORY
-from worker.storage import deposits
-from worker.storage.deposits import LONG_AGO
-from worker.todo import todo
+from worker.storage import (
+    directory,
+)
+from worker.storage.directory import (
+    LONG_AGO,
+)
+from worker.transmission.reconcile import speaks_of_a_copy
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -337,7 +341,7 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
     with pair.office.store.reading() as session:
-        entries = [deposits.cached_entry(session, i.siret) for i in pair.invoices()]
+        entries = [directory.cached_entry(session, i.siret) for i in pair.invoices()]
     # What refused the first may be what its directory demands.
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
 

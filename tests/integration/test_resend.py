@@ -10,13 +10,13 @@ from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.cli.correction import resend as typed_resend
+from worker.corrections.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
+from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition, Mishap
-from worker.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
 from worker.storage import invoices, records
 from worker.storage.tables import InvoiceRow
-from worker.todo import todo
 
 S = InvoiceStatus
 ONE = number(1)
@@ -216,7 +216,7 @@ def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
 
     object.__setattr__(issuer, "directory", late)
     with pytest.raises(Refused, match="vient de changer"):
-        resend(issuer, ONE, "essai", engagement="SECOND-2")
+        resend(issuer, desk.portal, ONE, "essai", engagement="SECOND-2")
     assert desk.one(ONE).version == 2
     desk.deposit()
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"

@@ -6,8 +6,15 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tests.storage_samples import NOW, SIRET, add_members, issue_one
-from worker.storage import Store, deposits
-from worker.storage.deposits import LONG_AGO
+from worker.storage import (
+    Store,
+    attempts,
+    directory,
+    observations,
+)
+from worker.storage.directory import (
+    LONG_AGO,
+)
 
 OTHER = "99980901500012"
 LATER = NOW + timedelta(minutes=5)
@@ -23,7 +30,7 @@ def invoice_id(store: Store) -> int:
 
 def _open(store: Store, invoice_id: int) -> int:
     with store.transaction() as session:
-        return deposits.open_attempt(
+        return attempts.open_attempt(
             session,
             invoice_id=invoice_id,
             document_sha256="d" * 64,
@@ -35,14 +42,14 @@ def _open(store: Store, invoice_id: int) -> int:
 
 def _answer(store: Store, attempt: int, *, closed: bool, **values: object) -> None:
     with store.transaction() as session:
-        deposits.answer_attempt(session, attempt, at=LATER, closed=closed, **values)
+        attempts.answer_attempt(session, attempt, at=LATER, closed=closed, **values)
 
 
 def test_an_intent_is_readable_before_its_answer(store: Store, invoice_id: int) -> None:
     """A crash right after the intent leaves an open attempt with everything to look for it."""
     number = _open(store, invoice_id)
     with store.reading() as session:
-        (attempt,) = deposits.attempts(session, invoice_id)
+        (attempt,) = attempts.attempts(session, invoice_id)
     assert (attempt.id, attempt.invoice_id) == (number, invoice_id)
     assert (attempt.started_at, attempt.answered_at, attempt.closed_at) == (NOW, None, None)
     assert attempt.file_name == "BSN-2026-00001_dddddddd.xml"
@@ -59,7 +66,7 @@ def test_there_is_one_open_attempt_at_most(store: Store, invoice_id: int) -> Non
     _answer(store, first, closed=True, outcome="deposited", flux_number="CPP0001")
     second = _open(store, invoice_id)
     with store.reading() as session:
-        closed, still_open = deposits.attempts(session, invoice_id)
+        closed, still_open = attempts.attempts(session, invoice_id)
     assert (closed.closed_at, closed.outcome, closed.flux_number) == (LATER, "deposited", "CPP0001")
     assert (closed.answered_at, closed.http_status) == (LATER, 504)
     assert (still_open.id, still_open.closed_at) == (second, None)
@@ -72,9 +79,9 @@ def test_reconciling_closes_only_what_is_open(store: Store, invoice_id: int) -> 
     _open(store, invoice_id)
     much_later = LATER + timedelta(hours=1)
     with store.transaction() as session:
-        deposits.close_attempts(session, invoice_id, at=much_later, detail="retrouvée")
+        attempts.close_attempts(session, invoice_id, at=much_later, detail="retrouvée")
     with store.reading() as session:
-        old, new = deposits.attempts(session, invoice_id)
+        old, new = attempts.attempts(session, invoice_id)
     assert (old.closed_at, old.detail) == (LATER, "pas de réseau")
     assert (new.closed_at, new.detail) == (much_later, "retrouvée")
 
@@ -84,7 +91,7 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
 
     def hear(status: str, portal_at: str) -> bool:
         with store.transaction() as session:
-            return deposits.observe(
+            return observations.observe(
                 session,
                 invoice_id,
                 source="history",
@@ -100,7 +107,7 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
     assert not hear("SUSPENDUE", "2026-01-06")
     assert hear("SUSPENDUE", "2026-01-08")
     with store.reading() as session:
-        seen = [(o.raw_status, o.portal_at) for o in deposits.observations(session, invoice_id)]
+        seen = [(o.raw_status, o.portal_at) for o in observations.observations(session, invoice_id)]
     assert seen == [
         ("SUSPENDUE", "2026-01-06"),
         ("DEPOSEE", "2026-01-05"),
@@ -111,12 +118,12 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
 def test_the_directory_is_remembered_replaced_and_no_longer_believed(store: Store) -> None:
     """One entry for each structure, the last one read; once doubted, kept with another age."""
     with store.transaction() as session:
-        deposits.cache_entry(session, SIRET, '{"active": true}', NOW)
-        deposits.cache_entry(session, SIRET, '{"active": false}', LATER)
+        directory.cache_entry(session, SIRET, '{"active": true}', NOW)
+        directory.cache_entry(session, SIRET, '{"active": false}', LATER)
     with store.transaction() as session:
-        assert deposits.cached_entry(session, SIRET) == (LATER, '{"active": false}')
-        deposits.expire_entry(session, SIRET)
-        deposits.expire_entry(session, OTHER)
+        assert directory.cached_entry(session, SIRET) == (LATER, '{"active": false}')
+        directory.expire_entry(session, SIRET)
+        directory.expire_entry(session, OTHER)
     with store.reading() as session:
-        assert deposits.cached_entry(session, SIRET) == (LONG_AGO, '{"active": false}')
-        assert deposits.cached_entry(session, OTHER) is None
+        assert directory.cached_entry(session, SIRET) == (LONG_AGO, '{"active": false}')
+        assert directory.cached_entry(session, OTHER) is None

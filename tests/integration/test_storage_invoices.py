@@ -15,7 +15,7 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.money import Money
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.storage import Store, agenda, invoices
 from worker.storage.documents import CheckedWith, add_documents, documents_of
 from worker.storage.grids import freeze_grid, frozen_grids

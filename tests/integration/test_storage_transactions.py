@@ -15,8 +15,15 @@ from tests.postgresql_server import Server
 from tests.storage_samples import NOW, add_members, issue_one, numbered
 from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, StorageUnavailable
-from worker.storage import Store, invoices, journal, open_store
-from worker.storage import deposits as kept
+from worker.storage import (
+    Store,
+    invoices,
+    journal,
+    open_store,
+)
+from worker.storage import (
+    directory as kept,
+)
 
 
 class Stop(Exception):

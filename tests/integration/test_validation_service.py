@@ -19,8 +19,7 @@ import pytest
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
 from tests.validation_service import service
-from worker.errors import IntegrityError
-from worker.findings import Severity
+from worker.errors import IntegrityError, Severity
 from worker.validation.files.profiles import (
     FACTURX_RULES,
     UBL_RULES,
@@ -170,7 +169,7 @@ def test_a_killed_process_is_replaced() -> None:
 
 FAKE = """
 import os, sys, time
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation import Report, RuleSet
 from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
 source, target = sys.stdin.buffer, sys.stdout.buffer

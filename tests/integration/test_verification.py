@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.offices import Desk, number, open_desk
+from worker.audit.verification import verify_books
 from worker.billing.journal import EventTag
 from worker.errors import IntegrityError
 from worker.service.app import current_actor
 from worker.storage import journal
-from worker.verification import verify_books
 
 
 @pytest.fixture(name="issued")

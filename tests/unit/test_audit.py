@@ -17,7 +17,7 @@ from worker.billing.journal import (
     chain,
     verify,
 )
-from worker.findings import Severity
+from worker.errors import Severity
 
 Events = list[JournalEvent]
 

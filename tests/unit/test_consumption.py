@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.builders import OTHER_SIRET, SIRET, YEAR, subscriptions, usage
 from worker.billing.consumption import YearlyConsumption, consume
 from worker.billing.members import Subscription
-from worker.findings import Severity
+from worker.errors import Severity
 
 
 def consumed(signed: str, used: str) -> YearlyConsumption:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import directory_rules
 from worker.billing.members import BillingReferences
-from worker.directory_rules import (
+from worker.errors import Finding, PortalAnswerError, Severity, has_blocking
+from worker.issuing import directory_rules
+from worker.issuing.directory_rules import (
     PUBLIC_ONLY,
     DirectoryEntry,
     Seller,
@@ -20,8 +21,6 @@ from worker.directory_rules import (
     unreadable,
     unreadable_seller,
 )
-from worker.errors import PortalAnswerError
-from worker.findings import Finding, Severity, has_blocking
 from worker.portals import ServiceRecord, StructureRecord
 
 SIRET, OURS = "99900007800017", "99990000400014"

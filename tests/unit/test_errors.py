@@ -7,6 +7,7 @@ import pytest
 from worker import errors
 from worker.errors import (
     ConfigurationError,
+    Finding,
     ImportRefused,
     IntegrityError,
     PortalAccessRefused,
@@ -14,12 +15,13 @@ from worker.errors import (
     PortalDown,
     Refused,
     SellerUnfit,
+    Severity,
     StorageUnavailable,
     TariffError,
     WorkerError,
     WrongUse,
+    has_blocking,
 )
-from worker.findings import Finding, Severity, has_blocking
 
 WARNING = Finding(code="W", message="à savoir", severity=Severity.WARNING)
 BLOCKING = Finding(code="B", message="à corriger")

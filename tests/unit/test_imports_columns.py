@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.imports.columns import COLUMNS, ImportKind, Layout, header_key, known_headers, lay_out
 
 PLACE = "usage.csv, ligne 1"

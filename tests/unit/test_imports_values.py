@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.imports_workbooks import SIRET, VAT_NUMBER
 from worker.billing.period import Month
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.imports import values
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.golden.samples import credit_total, two_lines
+from worker.audit.portal_copy import differences
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
-from worker.portal_copy import differences
 from worker.portals import BuyerStatus, HeldInvoice
 
 

@@ -9,7 +9,7 @@ from worker.billing.document import DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
 from worker.formats import ALWAYS, Look
-from worker.press import draw_up
+from worker.issuing.render import draw_up
 from worker.validation import Report
 from worker.validation.official.schematron import Rules
 

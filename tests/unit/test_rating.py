@@ -12,7 +12,7 @@ from worker.billing.consumption import ServiceUse, consume
 from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money
 from worker.billing.rating import Rating, per_user_month, rate
 from worker.billing.tariff import TariffGrid, parse_grid
-from worker.findings import has_blocking
+from worker.errors import has_blocking
 
 SHIPPED = Path(__file__).parents[2] / "config" / "tariffs" / "2023.toml"
 ONE = grid("A", "2025-01-01..2025-12-31", "gfu: 9.60+1.80 9.12+1.80", "stockage 1 To: 10.80")

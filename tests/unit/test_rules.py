@@ -25,7 +25,7 @@ from worker.billing.invoice import (
 from worker.billing.money import Money
 from worker.billing.period import Period
 from worker.billing.vat import VatCategory, VatMethod, VatRegime
-from worker.findings import Severity
+from worker.errors import Severity
 from worker.validation.rules import (
     RULES,
     check_attachments,

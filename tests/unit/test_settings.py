@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from worker.billing.money import count
-from worker.errors import ConfigurationError
-from worker.findings import Finding
+from worker.errors import ConfigurationError, Finding
 from worker.settings import Channel, Environment
 from worker.settings.loading import (
     CONFIG_VARIABLE,

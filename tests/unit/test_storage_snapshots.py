@@ -18,7 +18,7 @@ from worker.billing.invoice import Invoice
 from worker.billing.money import Money
 from worker.billing.statement import Statement
 from worker.billing.vat import VatCategory, VatMethod, VatRegime
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import UtcText, utc_text
 from worker.validation.rules import check_draft

@@ -17,8 +17,8 @@ from worker.billing.status import (
     TrackedInvoice,
     effort,
 )
-from worker.findings import Finding, Severity
-from worker.todo import needs_person, todo
+from worker.corrections.todo import needs_person, todo
+from worker.errors import Finding, Severity
 
 S = InvoiceStatus
 SINCE = datetime(2026, 1, 12, 8, tzinfo=UTC)

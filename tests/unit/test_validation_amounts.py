@@ -11,7 +11,7 @@ from lxml.etree import _Element
 
 from tests.validation_service import service
 from worker.billing.invoice import AGREED_PRICE
-from worker.findings import Severity, has_blocking
+from worker.errors import Severity, has_blocking
 from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import NAMESPACES

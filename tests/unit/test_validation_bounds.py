@@ -4,7 +4,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.validation.bounds import MAX_FINDINGS, bounded, placed
 from worker.validation.files.chorus import check_facts
 from worker.validation.files.dates import wrong_dates

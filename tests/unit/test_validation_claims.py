@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
-from worker.findings import Severity
+from worker.errors import Severity
 from worker.validation.files.profiles import (
     EN16931,
     EXTENDED_CTC_FR,

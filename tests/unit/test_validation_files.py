@@ -11,8 +11,7 @@ import pytest
 
 from tests.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.validation_service import service
-from worker.errors import WrongUse
-from worker.findings import Severity
+from worker.errors import Severity, WrongUse
 from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files.verdict import FileKind, FileVerdict, Verdict, validate_file
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.validation_samples import changed, cii_xml, ubl_xml
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation import Report, RuleSet
 from worker.validation.official.schemas import MAX_EXPLAINED_BYTES, Schema, check_xsd, rule_set
 

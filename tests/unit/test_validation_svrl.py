@@ -3,7 +3,7 @@
 import pytest
 
 from tests.validation_samples import ubl_xml
-from worker.findings import Severity
+from worker.errors import Severity
 from worker.validation import Report, RuleSet
 from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.official.svrl import report_of

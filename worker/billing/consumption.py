@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from worker.billing.members import Subscription
 from worker.billing.money import count
 from worker.billing.period import Month, months_of
-from worker.findings import Finding
+from worker.errors import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worker.findings import Finding
+from worker.errors import Finding
 
 GENESIS = "0" * 64
 """What the first event has in place of a previous hash."""

@@ -13,7 +13,7 @@ from worker.billing.money import Money, french, french_integer
 from worker.billing.period import MONTH_NAMES, Period
 from worker.billing.tariff import PerUserMonth, TariffGrid, grid_in_force
 from worker.billing.vat import VatRegime
-from worker.findings import Finding
+from worker.errors import Finding
 
 _ELIDED = re.compile(r"[aeiouàâäéèêëîïôöùûüæœ]|h(?:[eéèêiy]|ab|on)", re.IGNORECASE)
 """Beginnings of words before which ``de`` loses its vowel: ``d'hébergement``, ``de hotline``."""

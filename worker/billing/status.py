@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from worker.billing.money import ZERO, Money
-from worker.findings import Finding
+from worker.errors import Finding
 
 
 class InvoiceStatus(StrEnum):

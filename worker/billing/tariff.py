@@ -16,8 +16,7 @@ from typing import Any
 from worker.billing.money import Money, count
 from worker.billing.period import Month, french_date
 from worker.billing.vat import VatCategory, VatRegime
-from worker.errors import TariffError
-from worker.findings import Finding
+from worker.errors import Finding, TariffError
 
 NO_TIER = 0
 """Key of the prices of a service without tiers, in the file and in memory."""

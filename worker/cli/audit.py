@@ -116,13 +116,12 @@ def verify(
 
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
+    from worker.audit.verification import verify_books
     from worker.billing.journal import verify as verify_chain
-    from worker.errors import WrongUse
-    from worker.findings import Finding
+    from worker.errors import Finding, WrongUse
     from worker.service.app import open_app
     from worker.settings.loading import find_config
     from worker.storage import journal
-    from worker.verification import verify_books
 
     if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}…?", head.strip().lower()):
         raise WrongUse(

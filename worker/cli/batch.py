@@ -54,8 +54,8 @@ def register(app: typer.Typer) -> None:
 def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
     from worker.billing.money import Money, french
-    from worker.findings import has_blocking
-    from worker.preparing import preview_year
+    from worker.errors import has_blocking
+    from worker.issuing.prepare import preview_year
     from worker.service.bootstrap import open_office
     from worker.settings.loading import find_config
     from worker.storage import invoices
@@ -169,7 +169,7 @@ def reconcile(config: Config = None, as_json: Json = False) -> None:
 def teller() -> "Tell":
     """Prints each step as it happens."""
     from worker.billing.money import french
-    from worker.billing_run import MemberResult
+    from worker.issuing.batch import MemberResult
 
     def tell(progress: "Progress") -> None:
         show_findings(progress.findings)
@@ -195,8 +195,8 @@ def teller() -> "Tell":
 
 def show_year(office: "App", year: int, *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
+    from worker.corrections.todo import todo
     from worker.storage import invoices
-    from worker.todo import todo
 
     with office.store.reading() as session:
         found = invoices.tracked(session, year=year)
@@ -220,7 +220,7 @@ def show_invoices(
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     from worker.billing.money import Money, french
-    from worker.todo import needs_person
+    from worker.corrections.todo import needs_person
 
     now = books.clock()
     deposits = books.deposits

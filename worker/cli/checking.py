@@ -29,8 +29,8 @@ from worker.cli.french import FrenchCommand
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.checking import CheckedMember, CheckedYear, Readiness
-    from worker.directory import DirectoryAnswer
+    from worker.issuing.check import CheckedMember, CheckedYear, Readiness
+    from worker.issuing.directory import DirectoryAnswer
     from worker.service.bootstrap import Office
 
 
@@ -55,7 +55,7 @@ def check(
     Données, tarifs, références, règles de Chorus Pro, annuaire, structure du syndicat et mot de
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
-    from worker.checking import check_year
+    from worker.issuing.check import check_year
     from worker.service.bootstrap import open_directory, open_office
     from worker.settings.loading import find_config
 
@@ -63,7 +63,9 @@ def check(
     office.look()  # in December, a logo that cannot be printed is still easily changed
     directory = open_directory(office, refresh=refresh) if office.deposits else None
     with _progress() as tell:
-        checked = check_year(office, year, directory, tell)
+        checked = check_year(
+            office.store, office.clock(), year, office.terms(), office.grids()[0], directory, tell
+        )
     if as_json:
         put_json(**_json(office, checked))
     else:
@@ -77,7 +79,7 @@ def check(
 @contextmanager
 def _progress() -> "Iterator[Callable[[int, int], None]]":
     """Shows a person how far the questions are; only on a terminal, and gone at the end."""
-    from worker.checking import silent
+    from worker.issuing.check import silent
 
     if not sys.stderr.isatty():
         yield silent
@@ -92,7 +94,7 @@ def _progress() -> "Iterator[Callable[[int, int], None]]":
 
 def _show(office: "Office", checked: "CheckedYear") -> None:
     from worker.billing.money import french
-    from worker.checking import Readiness
+    from worker.issuing.check import Readiness
 
     total = f"total TTC {checked.year}"
     rows = [
@@ -126,7 +128,7 @@ def _show(office: "Office", checked: "CheckedYear") -> None:
 
 
 def _counted(readiness: "Readiness", number: int) -> str:
-    from worker.checking import Readiness
+    from worker.issuing.check import Readiness
 
     if not number:
         return ""

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.billing.money import count
-from worker.errors import WorkerError
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity, WorkerError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -189,7 +188,7 @@ def finding_json(finding: Finding) -> dict[str, str]:
 
 def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) -> dict[str, Any]:
     """An invoice with the stable keys of the command line's contract; ``deposits`` as for todo."""
-    from worker.todo import todo
+    from worker.corrections.todo import todo
 
     return {
         "number": invoice.number or None,

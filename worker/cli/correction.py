@@ -11,7 +11,7 @@ from worker.cli.console import Config, Json, Number, Year, command, put, put_jso
 from worker.cli.french import FrenchCommand
 
 if TYPE_CHECKING:
-    from worker.crediting import CreditDraft
+    from worker.corrections.credit import CreditDraft
 
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXTE", help="pourquoi ; gardé au journal")
@@ -63,19 +63,19 @@ def resend(
     état est refusé, avec la raison et la marche à suivre.
     """
     from worker.billing.status import InvoiceStatus
-    from worker.resend import (
+    from worker.corrections.resend import (
         declare_absent,
         look_for,
         refuse_correction,
         refuse_if_found,
         refuse_unless,
     )
-    from worker.resend import resend as prepare
+    from worker.corrections.resend import resend as prepare
+    from worker.corrections.todo import is_stuck
     from worker.service.bootstrap import open_office, open_portal
     from worker.service.campaign import move_forward, vet_seller
     from worker.settings.loading import find_config
     from worker.storage import invoices
-    from worker.todo import is_stuck
 
     why = _reason(reason)
     office = open_office(find_config(config))
@@ -102,6 +102,7 @@ def resend(
             with office.press() as press:
                 prepare(
                     office.issuer(portal, press),
+                    portal,
                     number,
                     why,
                     service_code=service_code,
@@ -127,7 +128,7 @@ def complete(
     as_json: Json = False,
 ) -> None:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
-    from worker.completion import complete as answer
+    from worker.corrections.completion import complete as answer
     from worker.service.bootstrap import open_office, open_portal
     from worker.settings.loading import find_config
     from worker.storage import invoices
@@ -183,7 +184,7 @@ def credit(
     from contextlib import nullcontext
 
     from worker.billing.status import InvoiceStatus
-    from worker.crediting import Request, draft_credit_note, hear_buyer, issue_credit_note
+    from worker.corrections.credit import Request, draft_credit_note, hear_buyer, issue_credit_note
     from worker.service.bootstrap import open_office, open_portal
     from worker.service.campaign import move_forward
     from worker.settings.loading import find_config
@@ -207,10 +208,10 @@ def credit(
         with office.press() as press:
             issuer = office.issuer(portal, press)
             if dry_run:
-                drafted = draft_credit_note(issuer, request, deposits=office.deposits)
+                drafted = draft_credit_note(issuer, portal, request)
                 _show_draft(drafted, as_json=as_json)
                 return
-            note = issue_credit_note(issuer, request, deposits=office.deposits)
+            note = issue_credit_note(issuer, portal, request)
         if portal is not None:
             move_forward(office, portal, teller())
     with office.store.reading() as session:
@@ -264,7 +265,7 @@ def park(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
-    from worker.holding import hold_back
+    from worker.issuing.holds import hold_back
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
@@ -282,7 +283,7 @@ def unpark(
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     from worker.billing.period import is_over, paris_day
-    from worker.holding import let_go
+    from worker.issuing.holds import let_go
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 

@@ -70,7 +70,7 @@ def import_file(
     ne change rien.
     """
     from worker.imports import ImportKind
-    from worker.intake import take_in
+    from worker.imports.intake import take_in
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 

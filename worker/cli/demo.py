@@ -51,7 +51,7 @@ def demo(
     from worker.cli.batch import show_invoices, teller
     from worker.cli.data import FRENCH_KINDS, Kind
     from worker.imports import ImportKind
-    from worker.intake import take_in
+    from worker.imports.intake import take_in
     from worker.service.bootstrap import open_office, open_portal
     from worker.service.campaign import run_year
     from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo

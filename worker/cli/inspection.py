@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from worker.billing.journal import JournalEvent
     from worker.billing.statement import Statement
     from worker.billing.status import TrackedInvoice
-    from worker.storage.deposits import Attempt, Observation
+    from worker.storage.attempts import (
+        Attempt,
+    )
     from worker.storage.documents import StoredDocument
+    from worker.storage.observations import (
+        Observation,
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -58,11 +63,13 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Affiche chaque facture et son état."""
+    from worker.corrections.todo import needs_person
+    from worker.corrections.todo import todo as what
     from worker.service.app import open_app
     from worker.settings.loading import find_config
-    from worker.storage import invoices
-    from worker.todo import needs_person
-    from worker.todo import todo as what
+    from worker.storage import (
+        invoices,
+    )
 
     books = open_app(find_config(config))
     with books.store.reading() as session:
@@ -97,7 +104,12 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from worker.billing.period import french_date
     from worker.service.app import open_app
     from worker.settings.loading import find_config
-    from worker.storage import deposits, invoices, journal
+    from worker.storage import (
+        attempts,
+        invoices,
+        journal,
+        observations,
+    )
     from worker.storage.documents import documents_of
 
     books = open_app(find_config(config))
@@ -108,8 +120,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         corrections = invoices.notes_of(session, tracked.id)
         left = remainders(invoice, invoices.credit_notes(session, tracked.id))
         documents = documents_of(session, tracked.id)
-        attempts = deposits.attempts(session, tracked.id)
-        observations = deposits.observations(session, tracked.id)
+        made = attempts.attempts(session, tracked.id)
+        seen = observations.observations(session, tracked.id)
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
@@ -145,18 +157,18 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
                     "flux_number": attempt.flux_number or None,
                     "detail": attempt.detail or None,
                 }
-                for attempt in attempts
+                for attempt in made
             ],
             portal_history=[
                 {
-                    "source": seen.source,
-                    "status": seen.raw_status,
-                    "at": seen.portal_at,
-                    "comment": seen.comment or None,
-                    "evidence_sha256": seen.evidence or None,
-                    "observed_at": seen.observed_at.isoformat(),
+                    "source": one.source,
+                    "status": one.raw_status,
+                    "at": one.portal_at,
+                    "comment": one.comment or None,
+                    "evidence_sha256": one.evidence or None,
+                    "observed_at": one.observed_at.isoformat(),
                 }
-                for seen in observations
+                for one in seen
             ],
             journal=[
                 {
@@ -206,7 +218,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}{rounding}"
     )
     show_findings(tracked.findings)
-    _show_trace(documents, attempts, observations, events)
+    _show_trace(documents, made, seen, events)
 
 
 def _show_trace(

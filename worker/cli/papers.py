@@ -43,7 +43,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
-    from worker.export import export_year
+    from worker.audit.documents import export_year
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
@@ -72,9 +72,9 @@ def portal(
 
     Code de sortie : 0 tout concorde, 1 quelque chose diffère.
     """
+    from worker.audit.documents import write_file
+    from worker.audit.portal_copy import differences
     from worker.errors import Refused
-    from worker.export import write_file
-    from worker.portal_copy import differences
     from worker.service.bootstrap import open_office, open_portal
     from worker.settings.loading import find_config
     from worker.storage import invoices

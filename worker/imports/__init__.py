@@ -13,8 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Subscription
-from worker.errors import ImportRefused
-from worker.findings import Finding
+from worker.errors import Finding, ImportRefused
 from worker.imports import csv_file, spreadsheet
 from worker.imports.columns import COLUMNS, Column, ImportKind, Layout, known_headers, lay_out
 from worker.imports.records import Cells, MemberRow, Record, builder

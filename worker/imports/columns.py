@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.imports import values
 from worker.imports.wording import finding, quoted
 

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import french_date
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
 

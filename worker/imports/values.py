@@ -16,7 +16,7 @@ from stdnum.fr import tva
 from worker.billing.members import is_valid_siret
 from worker.billing.period import Month
 from worker.billing.text import hidden_in_french, hidden_sign
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
 MAX_USERS = 1_000_000

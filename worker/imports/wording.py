@@ -5,8 +5,7 @@ Sources are written with plain spaces; the no-break spaces of French typography 
 
 import re
 
-from worker.errors import ImportRefused
-from worker.findings import Finding
+from worker.errors import Finding, ImportRefused
 
 QUOTED_LENGTH = 40
 """Characters of an offending value that a message shows."""

@@ -10,20 +10,21 @@ from itertools import chain
 from pathlib import Path
 
 from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
-from worker.billing.members import Address, BillingReferences
-from worker.billing.status import TrackedInvoice
-from worker.completion import Completer
-from worker.deposit import Depositor
-from worker.directory import Directory
-from worker.directory_rules import Seller
+from worker.billing.members import Address
+from worker.corrections.completion import Completer
 from worker.errors import ConfigurationError
-from worker.findings import Finding
-from worker.followup import Follower
 from worker.formats import ALWAYS
 from worker.formats.look import Look, read_look
 from worker.formats.profiles import ON_DEMAND
-from worker.issuing import Issuer, Terms
-from worker.news import Newsroom
+from worker.issuing.directory import Directory
+from worker.issuing.directory_rules import Seller
+from worker.issuing.documents import (
+    Issuer,
+)
+from worker.issuing.render import Press, draw_up
+from worker.issuing.terms import (
+    Terms,
+)
 from worker.portals import Portal
 from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.choruspro.settings import (
@@ -34,14 +35,15 @@ from worker.portals.choruspro.settings import (
     Secret,
 )
 from worker.portals.lots import LotLimits
-from worker.press import Press, draw_up
-from worker.reconcile import Reconciler, copy_at, is_alive
 from worker.service import logs
 from worker.service.app import App, Clock, open_app, utc_now
 from worker.service.local_portal import local_portal
 from worker.settings import Environment, PortalSettings, Syndicat
 from worker.settings.secrets import load_secrets
-from worker.storage.deposits import Attempt
+from worker.transmission.deposit import Depositor
+from worker.transmission.integration import Follower
+from worker.transmission.reconcile import Reconciler
+from worker.transmission.statuses import Newsroom
 from worker.validation.official.artefacts import verify_artefacts
 from worker.validation.official.service import ValidationService
 
@@ -92,7 +94,6 @@ class Office(App):
     def issuer(self, portal: Portal | None, press: Press, drawer: Executor | None = None) -> Issuer:
         """Whatever issues; without a portal (Hélios channel) no directory can be asked."""
         grids, texts = self.grids()
-        check = no_directory if portal is None else self.directory(portal).check
         return Issuer(
             store=self.store,
             clock=self.clock,
@@ -100,9 +101,7 @@ class Office(App):
             terms=self.terms(),
             grids=grids,
             grid_texts=texts,
-            directory=check,
-            at_portal=no_copy if portal is None else partial(copy_at, portal),
-            is_alive=no_file if portal is None else partial(is_alive, portal),
+            directory=None if portal is None else self.directory(portal).check,
             press=press,
             drawer=drawer,
         )
@@ -277,20 +276,6 @@ def open_directory(office: Office, *, refresh: bool) -> Iterator[Directory]:
     with open_portal(office) as portal:
         portal.sign_in()
         yield office.directory(portal, refresh=refresh)
-
-
-def no_directory(_references: BillingReferences) -> tuple[Finding, ...]:
-    """The Hélios channel has no directory to ask: the title software will."""
-    return ()
-
-
-def no_copy(_invoice: TrackedInvoice) -> None:
-    """On the Hélios channel nothing of ours is at the portal by our doing."""
-
-
-def no_file(_invoice: TrackedInvoice, _attempt: Attempt) -> bool:
-    """On the Hélios channel no file of ours waits at the portal."""
-    return False
 
 
 def _contact_point(syndicat: Syndicat) -> ContactPoint | None:

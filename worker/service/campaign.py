@@ -10,15 +10,14 @@ from enum import StrEnum
 
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import TrackedInvoice
-from worker.billing_run import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
-from worker.deposit import deposit_due, recover_interrupted
-from worker.errors import DepositsRefused, PortalAnswerError, SellerUnfit
-from worker.findings import Finding, has_blocking
-from worker.followup import follow_due
+from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
+from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.portals import Portal
-from worker.reconcile import reconcile_due
 from worker.service.bootstrap import Office
 from worker.storage import journal
+from worker.transmission.deposit import deposit_due, recover_interrupted
+from worker.transmission.integration import follow_due
+from worker.transmission.reconcile import reconcile_due
 
 
 class Step(StrEnum):

@@ -15,18 +15,18 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
-from worker import news
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
+from worker.corrections.todo import needs_person
 from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
 from worker.portals import Portal
 from worker.service.bootstrap import Office, open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.systemd import tell_systemd
 from worker.storage import agenda, invoices, journal, records
-from worker.todo import needs_person
+from worker.transmission import statuses
 
 _log = structlog.get_logger()
 REST = timedelta(hours=12)
@@ -174,7 +174,7 @@ def anything_waiting(office: Office) -> bool:
     longest = timedelta(minutes=max(*portal.reconcile_minutes, *portal.report_minutes))
     status_after = timedelta(hours=portal.status_hours)
     with office.store.reading() as session:
-        return bool(agenda.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or news.is_due(
+        return bool(agenda.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or statuses.is_due(
             session, now, status_after
         )
 

@@ -16,8 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from worker.billing.money import count
-from worker.errors import ConfigurationError
-from worker.findings import Finding
+from worker.errors import ConfigurationError, Finding
 from worker.settings import ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"

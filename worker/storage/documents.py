@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.document import Document, DocumentKind
 from worker.billing.status import TrackedInvoice
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import DocumentRow, ValidationReportRow
 

@@ -13,8 +13,7 @@ from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.statement import Statement
 from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
-from worker.errors import WrongUse
-from worker.findings import Finding
+from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import InvoiceRow, StatementRow

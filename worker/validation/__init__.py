@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from worker.findings import Finding
+from worker.errors import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from worker.billing.invoice import InvoiceDraft, Party
 from worker.billing.money import Money, french, tax_on
 from worker.billing.period import Period, french_date
 from worker.billing.vat import VatCategory, VatMethod, VatRegime
-from worker.findings import Finding
+from worker.errors import Finding
 
 Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 

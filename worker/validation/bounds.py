@@ -11,7 +11,7 @@ from dataclasses import replace
 from lxml.etree import _Element
 
 from worker.billing.money import count
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.validation.paths import where
 
 MAX_FINDINGS = 20

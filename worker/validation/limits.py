@@ -14,7 +14,7 @@ from schwifty.exceptions import SchwiftyException
 
 from worker.billing.members import is_valid_siret
 from worker.billing.text import hidden_sign
-from worker.findings import Finding
+from worker.errors import Finding
 
 PAYMENT_CODES = frozenset({"01", "10", "20", "30", "31", "42", "48", "49", "58", "59", "97"})
 """BT-81, list S2.05."""

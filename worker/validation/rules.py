@@ -41,7 +41,7 @@ from functools import cache
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, InvoiceDraft
 from worker.billing.period import french_date
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation import RuleSet, arithmetic, limits
 from worker.validation.arithmetic import Rule, parties
 from worker.validation.limits import broken

@@ -4,8 +4,7 @@ import re
 
 from lxml import etree
 
-from worker.errors import WrongUse
-from worker.findings import Finding
+from worker.errors import Finding, WrongUse
 
 MAX_BYTES = 50_000_000
 """Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE, §5.4.1)."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.bounds import Fault, placed
 from worker.validation.files.chorus import is_credit_note

@@ -11,7 +11,7 @@ from functools import cache
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.findings import Finding, Severity, has_blocking
+from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet, limits
 from worker.validation.bounds import Fault, placed
 from worker.validation.limits import TRANSFER_CODES, Limit, broken

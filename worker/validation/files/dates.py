@@ -6,7 +6,7 @@ from datetime import date
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation.bounds import Fault, placed
 from worker.validation.paths import shorten
 

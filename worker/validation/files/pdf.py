@@ -16,8 +16,7 @@ from enum import IntEnum
 from io import BytesIO
 from typing import Any
 
-from worker.errors import WrongUse
-from worker.findings import Finding
+from worker.errors import Finding, WrongUse
 from worker.validation.files.pdf_marks import Wrapping, read_wrapping
 
 XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")

@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation.files.profiles import EN16931, FACTURX_EXTENDED
 from worker.validation.paths import shorten
 

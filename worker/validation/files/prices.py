@@ -12,7 +12,7 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from worker.billing.invoice import AGREED_PRICE
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation.bounds import Fault
 from worker.validation.files.xpaths import ZERO, Places, elements, number, rate_of, signed, text
 from worker.validation.paths import shorten

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from worker.findings import Finding, Severity
+from worker.errors import Finding, Severity
 from worker.validation.files.chorus import NAMESPACES
 from worker.validation.official.schemas import Schema
 from worker.validation.official.schematron import Rules, Sheet

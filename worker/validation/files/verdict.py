@@ -9,8 +9,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from worker.errors import WrongUse
-from worker.findings import Finding, has_blocking
+from worker.errors import Finding, WrongUse, has_blocking
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import NAMESPACES, check_facts, is_credit_note

@@ -15,7 +15,7 @@ from lxml.etree import _Element
 from xmlschema import XMLSchema, XMLSchemaException, XMLSchemaValidationError
 from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, facets
 
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.validation.paths import short, shorten, where
 
 MAX_EXPECTED = 5

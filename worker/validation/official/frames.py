@@ -8,8 +8,7 @@ import json
 from dataclasses import asdict
 from typing import BinaryIO
 
-from worker.errors import IntegrityError, StorageUnavailable, WorkerError
-from worker.findings import Finding, Severity
+from worker.errors import Finding, IntegrityError, Severity, StorageUnavailable, WorkerError
 from worker.validation import Report, RuleSet
 
 _ERRORS = {kind.__name__: kind for kind in (IntegrityError, StorageUnavailable)}

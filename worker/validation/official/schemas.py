@@ -9,8 +9,7 @@ from threading import Lock
 
 from lxml import etree
 
-from worker.errors import IntegrityError, WrongUse
-from worker.findings import Finding
+from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import (
     SchemaFiles,

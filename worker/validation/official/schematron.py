@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from worker.errors import IntegrityError, StorageUnavailable
-from worker.findings import Finding
+from worker.errors import Finding, IntegrityError, StorageUnavailable
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import SchemaFolders, official_sets, read_official
 from worker.validation.official.schemas import Schema

@@ -17,8 +17,7 @@ from typing import IO, BinaryIO, Self
 
 import structlog
 
-from worker.errors import WorkerError
-from worker.findings import Finding
+from worker.errors import Finding, WorkerError
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.official.frames import READY, decode_answer, read_frame, write_frame

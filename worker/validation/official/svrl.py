@@ -6,7 +6,7 @@ from dataclasses import replace
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.findings import Finding, Severity, has_blocking
+from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet
 from worker.validation.bounds import bounded
 from worker.validation.official.french import in_french

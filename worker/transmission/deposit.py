@@ -22,9 +22,16 @@ from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import ALONE, EXTENSION, LotLimits, pack, split
-from worker.reconcile import speaks_of_a_copy
-from worker.storage import Store, agenda, deposits, invoices, journal
+from worker.storage import (
+    Store,
+    agenda,
+    attempts,
+    directory,
+    invoices,
+    journal,
+)
 from worker.storage.documents import sealed
+from worker.transmission.reconcile import speaks_of_a_copy
 
 LIMIT = 1_000_000
 DEPOSITED = DocumentKind.FACTURX
@@ -150,7 +157,7 @@ def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
             session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT, longest=LONGEST_REST
         )
         if depositor.lots.invoices > 1:
-            alone = deposits.tried_in_a_lot(session, REACHED)
+            alone = attempts.tried_in_a_lot(session, REACHED)
             together = [invoice for invoice in due if invoice.id not in alone]
             sizes = [sealed(session, invoice, DEPOSITED)[1] for invoice in together]
         else:
@@ -242,7 +249,7 @@ def _open(
     lot: str,
     started: datetime,
 ) -> int:
-    attempt = deposits.open_attempt(
+    attempt = attempts.open_attempt(
         session,
         invoice_id=one.invoice.id,
         document_sha256=one.sha256,
@@ -274,7 +281,7 @@ def recover_interrupted(depositor: Depositor) -> int:
     with depositor.store.reading() as session:
         sending = invoices.tracked(session, statuses=(InvoiceStatus.SENDING,))
         open_ones = {
-            invoice.id: [a for a in deposits.attempts(session, invoice.id) if a.closed_at is None]
+            invoice.id: [a for a in attempts.attempts(session, invoice.id) if a.closed_at is None]
             for invoice in sending
         }
     for invoice in sending:
@@ -307,7 +314,7 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
             # Another process may have taken us for dead: once it has settled our attempt, what
             # we heard is kept as evidence and decides nothing any more.
             present = invoices.by_id(session, invoice.id)
-            ours = next(a for a in deposits.attempts(session, invoice.id) if a.id == attempt)
+            ours = next(a for a in attempts.attempts(session, invoice.id) if a.id == attempt)
             settled = ours.closed_at is not None
             if not settled and to in MOVES[present.status]:
                 invoices.move(
@@ -322,8 +329,8 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
                 )
             if answer.outcome is DepositOutcome.REFUSED:
                 # It may speak of what the directory demands, as a report may (followup.py).
-                deposits.expire_entry(session, invoice.siret)
-            deposits.answer_attempt(
+                directory.expire_entry(session, invoice.siret)
+            attempts.answer_attempt(
                 session,
                 attempt,
                 at=now,

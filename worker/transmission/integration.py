@@ -14,7 +14,6 @@ from sqlmodel import Session
 from worker.billing.journal import EventTag
 from worker.billing.status import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
 from worker.errors import PortalAnswerError
-from worker.news import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 from worker.portals import (
     FluxState,
     FoundInvoice,
@@ -22,9 +21,18 @@ from worker.portals import (
     Portal,
 )
 from worker.portals.in_turn import in_turn
-from worker.receipts import keep_receipts
-from worker.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
-from worker.storage import Store, agenda, deposits, invoices, journal
+from worker.storage import (
+    Store,
+    agenda,
+    attempts,
+    directory,
+    invoices,
+    journal,
+    observations,
+)
+from worker.transmission.evidence import keep_receipts
+from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
+from worker.transmission.statuses import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
 
 LIMIT = 1_000_000
 NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
@@ -183,14 +191,14 @@ def _may_be_a_second_copy(
     if speaks_of_a_copy(said):
         return True
     with follower.store.reading() as session:
-        earlier = deposits.attempts(session, invoice.id)[:-1]
+        earlier = attempts.attempts(session, invoice.id)[:-1]
     return any(may_live(follower.portal, invoice, attempt) for attempt in earlier)
 
 
 def _was_in_a_lot(follower: Follower, invoice: TrackedInvoice) -> bool:
     with follower.store.reading() as session:
-        attempts = deposits.attempts(session, invoice.id)
-    return bool(attempts and attempts[-1].lot_sha256)
+        made = attempts.attempts(session, invoice.id)
+    return bool(made and made[-1].lot_sha256)
 
 
 def _integrate(
@@ -283,7 +291,7 @@ def _give_up(
             invoices.move(session, refused, InvoiceStatus.ISSUED, now, flux_number="")
         if to is InvoiceStatus.REFUSED:
             # The refusal may speak of what the directory demands: it is asked again next time.
-            deposits.expire_entry(session, invoice.siret)
+            directory.expire_entry(session, invoice.siret)
         journal.append(
             session,
             at=now,
@@ -356,7 +364,7 @@ def _observe(
 ) -> None:
     if not answer.raw_state:
         return
-    deposits.observe(
+    observations.observe(
         session,
         invoice.id,
         source="report",

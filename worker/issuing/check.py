@@ -8,6 +8,7 @@ the seller's own structure, the credentials.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from worker.billing.members import Member
@@ -15,18 +16,20 @@ from worker.billing.money import Money
 from worker.billing.period import Month, is_over, months_of, paris_day
 from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid, grid_in_force
-from worker.directory import Directory, DirectoryAnswer
 from worker.errors import (
     ConfigurationError,
+    Finding,
     PortalAccessRefused,
     PortalDown,
+    Severity,
     TariffError,
     WorkerError,
+    has_blocking,
 )
-from worker.findings import Finding, Severity, has_blocking
-from worker.preparing import Prepared, preview_year, refuse_changed_grids
-from worker.service.bootstrap import Office
-from worker.storage import invoices
+from worker.issuing.directory import Directory, DirectoryAnswer
+from worker.issuing.prepare import Prepared, preview_year, refuse_changed_grids
+from worker.issuing.terms import Terms
+from worker.storage import Store, invoices
 
 
 class Readiness(StrEnum):
@@ -141,8 +144,11 @@ def silent(_asked: int, _to_ask: int) -> None:
 
 
 def check_year(
-    office: Office,
+    store: Store,
+    now: datetime,
     year: int,
+    terms: Terms,
+    grids: Sequence[TariffGrid],
     directory: AbstractContextManager[Directory] | None,
     tell: Callable[[int, int], None] = silent,
 ) -> CheckedYear:
@@ -152,34 +158,36 @@ def check_year(
     same.
 
     Args:
-        office: whose year.
+        store: what was imported and issued.
+        now: the present instant.
         year: of the services.
+        terms: what the seller puts on every invoice.
+        grids: every grid of the tariff folder.
         directory: None where there is none (Hélios channel).
         tell: how many members the directory was asked about, of how many; a cold cache takes
             several calls for each.
     """
-    grids, _ = office.grids()
     months: dict[str, tuple[Month, ...]] = {}
     for month in months_of(year):
         grid = grid_in_force(grids, month)
         version = "" if grid is None else grid.version
         months[version] = (*months.get(version, ()), month)
     members = [
-        _member(office, prepared, asks=directory is not None)
-        for prepared in preview_year(office.store, year, office.terms(), grids)
+        _member(store, prepared, asks=directory is not None)
+        for prepared in preview_year(store, year, terms, grids)
     ]
     checked = CheckedYear(
         year=year,
-        finished=is_over(year, paris_day(office.clock())),
+        finished=is_over(year, paris_day(now)),
         grids=months,
         members=tuple(members),
-        findings=_empty(year, members) + _changed_grids(office, grids),
+        findings=_empty(year, members) + _changed_grids(store, grids),
     )
     return checked if directory is None else _asked(checked, directory, tell)
 
 
-def _member(office: Office, prepared: Prepared, *, asks: bool) -> CheckedMember:
-    with office.store.reading() as session:
+def _member(store: Store, prepared: Prepared, *, asks: bool) -> CheckedMember:
+    with store.reading() as session:
         current = invoices.current(session, prepared.member.siret, prepared.references.year)
     if current is not None and current.number:
         return CheckedMember(prepared=prepared, issued=current)
@@ -200,9 +208,9 @@ def _empty(year: int, members: Sequence[CheckedMember]) -> tuple[Finding, ...]:
     return (finding,)
 
 
-def _changed_grids(office: Office, grids: Sequence[TariffGrid]) -> tuple[Finding, ...]:
+def _changed_grids(store: Store, grids: Sequence[TariffGrid]) -> tuple[Finding, ...]:
     try:
-        refuse_changed_grids(office.store, grids)
+        refuse_changed_grids(store, grids)
     except TariffError as error:
         return (Finding(code="TARIFF-CHANGED", message=error.message, remedy=error.remedy),)
     return ()

@@ -27,22 +27,28 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.directory_rules import UNREADABLE, unreadable
-from worker.errors import PortalAnswerError, WorkerError
-from worker.findings import Finding, has_blocking
-from worker.formats import statement_attachment
-from worker.issuing import (
-    Ahead,
+from worker.errors import (
+    Finding,
     InvalidDocument,
+    PortalAnswerError,
+    WorkerError,
+    has_blocking,
+)
+from worker.formats import statement_attachment
+from worker.issuing.directory_rules import UNREADABLE, unreadable
+from worker.issuing.documents import (
+    Ahead,
     Issuer,
-    Terms,
     keep_documents,
     refuse_unfit,
+)
+from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
+from worker.issuing.terms import (
+    Terms,
     series,
     take_number,
 )
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.preparing import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.storage import invoices, journal, records
 from worker.storage.grids import freeze_grid
 
@@ -225,7 +231,7 @@ def _conclude(issuer: Issuer, checked: _Checked, year: int) -> MemberOutcome:
 
 def _objections(issuer: Issuer, references: BillingReferences) -> tuple[Finding, ...]:
     try:
-        return issuer.directory(references)
+        return issuer.ask_directory(references)
     except PortalAnswerError as error:
         # The portal answers, but not about this member: the others must not wait behind it.
         return (unreadable(references, error),)

@@ -11,8 +11,7 @@ from worker.billing.journal import EventTag
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
-from worker.errors import Refused, WrongUse
-from worker.findings import Finding
+from worker.errors import Finding, Refused, WrongUse
 from worker.storage import holds, invoices, journal, records
 
 HELD_BY_BUYER = frozenset(

@@ -16,8 +16,17 @@ from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInv
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import Store, agenda, deposits, invoices, journal
-from worker.storage.deposits import News
+from worker.storage import (
+    Store,
+    agenda,
+    directory,
+    invoices,
+    journal,
+    observations,
+)
+from worker.storage.observations import (
+    News,
+)
 
 AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 OVERLAP = timedelta(hours=24)
@@ -57,7 +66,7 @@ def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     if agenda.awaited(session, _LOOKED_AT, now):
         return True
     first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
-    return first is not None and _is_stale(deposits.news(session), now, status_after)
+    return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
 def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
@@ -73,7 +82,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
     now = newsroom.clock()
     with newsroom.store.reading() as session:
         first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
-        read = deposits.news(session)
+        read = observations.news(session)
         if first is None or not _is_stale(read, now, newsroom.status_after):
             return
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
@@ -118,7 +127,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         return
     with newsroom.store.transaction() as session:
         read_whole_at = now if whole or read is None else read.read_whole_at
-        deposits.note_news(session, News(read_until=now, read_whole_at=read_whole_at))
+        observations.note_news(session, News(read_until=now, read_whole_at=read_whole_at))
 
 
 def ask_about_put_off(newsroom: Newsroom, report: Report, stop: Stop) -> None:
@@ -145,7 +154,7 @@ def learn(
 
 
 def _observe(session: Session, invoice: TrackedInvoice, found: FoundInvoice, now: datetime) -> None:
-    deposits.observe(
+    observations.observe(
         session,
         invoice.id,
         source="search",
@@ -165,7 +174,7 @@ def _is_stale(read: News | None, now: datetime, status_after: timedelta) -> bool
 def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> bool:
     # A word seen before is new again when we show another: the history may have lagged behind the
     # search, or said something else, and a status may come back without a date.
-    return found.raw_status != invoice.portal_status or not deposits.is_observed(
+    return found.raw_status != invoice.portal_status or not observations.is_observed(
         session, invoice.id, source="search", raw_status=found.raw_status, at=_when(found)
     )
 
@@ -229,7 +238,7 @@ def ask_history(
     with newsroom.store.transaction() as session:
         comment = ""
         for entry in history.entries:
-            deposits.observe(
+            observations.observe(
                 session,
                 invoice.id,
                 source="history",
@@ -304,7 +313,7 @@ def _move(
     elif invoices.move(session, invoice, to, now, portal_status=raw_status, detail=detail):
         if to is InvoiceStatus.REJECTED:
             # Often for a service or an engagement: the directory is asked again before the next.
-            deposits.expire_entry(session, invoice.siret)
+            directory.expire_entry(session, invoice.siret)
         journal.append(
             session,
             at=now,

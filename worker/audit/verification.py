@@ -13,9 +13,13 @@ from sqlmodel import Session
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.errors import IntegrityError
-from worker.findings import Finding
-from worker.storage import Store, deposits, invoices, journal
+from worker.errors import Finding, IntegrityError
+from worker.storage import (
+    Store,
+    invoices,
+    journal,
+    observations,
+)
 from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
@@ -68,7 +72,7 @@ def _compare(
     }
     if kept != recorded:
         yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")
-    evidence = (seen.evidence for seen in deposits.observations(session, invoice.id))
+    evidence = (seen.evidence for seen in observations.observations(session, invoice.id))
     for sha256 in (*kept.values(), *filter(None, evidence)):
         try:
             store.archive.get(sha256)

@@ -19,14 +19,24 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
-from worker.errors import Refused, WrongUse
-from worker.findings import Finding, has_blocking
+from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_sign
-from worker.holding import HELD_BY_BUYER, held, hold_back
-from worker.issuing import Issuer, cannot_be_printed, keep_documents, refuse_unfit, take_number
-from worker.news import Newsroom, ask_history
-from worker.storage import invoices, journal
-from worker.taking_back import refuse_if_received
+from worker.issuing.documents import (
+    Issuer,
+    keep_documents,
+    refuse_unfit,
+)
+from worker.issuing.holds import HELD_BY_BUYER, held, hold_back
+from worker.issuing.terms import (
+    take_number,
+)
+from worker.issuing.unprintable import (
+    cannot_be_printed,
+)
+from worker.portals import BuyerStatus, Portal
+from worker.storage import Store, attempts, invoices, journal
+from worker.transmission.reconcile import copy_at, is_alive
+from worker.transmission.statuses import Newsroom, ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -92,13 +102,13 @@ class CreditDraft:
         return given == self.content.totals.payable
 
 
-def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> CreditDraft:
+def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -> CreditDraft:
     """Work out the credit note asked for, and check it; nothing is written.
 
     Args:
         issuer: the collaborators.
+        portal: where this installation deposits; None: all is exported (Hélios).
         request: what is asked: about an invoice, or a credit note that its buyer rejected.
-        deposits: whether this installation deposits by itself; else all is exported (Hélios).
 
     Raises:
         WrongUse: no such invoice, not so many units, or a text that cannot be printed.
@@ -111,11 +121,11 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
         drafted = (
             _again(session, asked, request)
             if asked.is_credit_note
-            else _first(session, asked, request, deposits=deposits)
+            else _first(session, asked, request, deposits=portal is not None)
         )
-    if drafted.internal:
+    if drafted.internal and portal is not None:
         taken_back = drafted.replaces or drafted.invoice
-        refuse_if_received(issuer, taken_back, nothing_comes=request.internal)
+        _refuse_if_received(issuer.store, portal, taken_back, nothing_comes=request.internal)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -123,7 +133,7 @@ def draft_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Cr
     )
     findings = check_draft(draft)
     if not drafted.internal:
-        findings += issuer.directory(_references(draft, drafted.invoice))
+        findings += issuer.ask_directory(_references(draft, drafted.invoice))
     if has_blocking(findings):
         raise Refused(
             f"L'avoir sur la facture {drafted.invoice.number} serait refusé.",
@@ -157,7 +167,7 @@ def hear_buyer(newsroom: Newsroom, number: str) -> None:
         )
 
 
-def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> TrackedInvoice:
+def issue_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -> TrackedInvoice:
     """Issue the credit note asked for, and cancel the invoice it covers.
 
     Returns:
@@ -167,7 +177,7 @@ def issue_credit_note(issuer: Issuer, request: Request, *, deposits: bool) -> Tr
         WrongUse, Refused: as ``draft_credit_note`` does; Refused too when somebody was quicker.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
-    drafted = draft_credit_note(issuer, request, deposits=deposits)
+    drafted = draft_credit_note(issuer, portal, request)
     store, now, invoice = issuer.store, issuer.clock(), drafted.invoice
     with store.transaction() as session:
         _refuse_if_changed(session, drafted)
@@ -313,6 +323,62 @@ def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -
             "Retapez la commande sans --line ; une nouvelle facture, juste, la remplacera.",
         )
     return True
+
+
+def _refuse_if_received(
+    store: Store, portal: Portal, taken_back: TrackedInvoice, *, nothing_comes: bool
+) -> None:
+    """Raise Refused when the buyer holds what we take for never received, or may hold it soon.
+
+    A file that was given up, or refused as the copy of one that no search showed, may be integrated
+    after all, and what is refused is not followed. Billed again under another number, its buyer
+    would pay twice: another number escapes the portal's control of uniqueness, the same does not.
+
+    Args:
+        store: our books.
+        portal: asked what it holds.
+        taken_back: an invoice, or a credit note to be kept in our books.
+        nothing_comes: a person has made sure that no file of it can be integrated any more.
+
+    Raises:
+        Refused: with the way to have it integrated, or to say that it cannot be.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    if taken_back.status is S.REJECTED:
+        return
+    number = taken_back.number
+    named = f"{number} ({taken_back.french_status})"
+    issued = taken_back.status is S.ISSUED
+    again = "deposit" if issued else f'resend {number} --reason "…"'
+    remedy = (
+        f"Tapez : chorus-worker {again} ; le même numéro n'est jamais intégré deux fois. Une fois "
+        "retrouvé sur le portail par « follow », « credit » fera ce qu'il faut."
+    )
+    copy = copy_at(portal, taken_back)
+    if copy is not None:
+        if copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
+            return
+        raise Refused(
+            f"Pas d'avoir interne pour {named} : Chorus Pro l'a malgré tout, à l'état "
+            f"{copy.raw_status}, et le membre aurait les deux.",
+            remedy,
+        )
+    if not nothing_comes and (flux := _flux_alive(store, portal, taken_back)):
+        raise Refused(
+            f"Pas d'avoir interne pour {named} : le portail n'a pas refusé son fichier (flux "
+            f"{flux}), qui peut encore aboutir, et le membre aurait les deux.",
+            f"{remedy} S'il est certain que ce fichier n'aboutira plus, tapez : chorus-worker "
+            f'credit {number} --reason "…" --internal {number}',
+        )
+
+
+def _flux_alive(store: Store, portal: Portal, invoice: TrackedInvoice) -> str:
+    """The flux of it that the portal took and has not refused; empty when there is none."""
+    if invoice.number_is_taken:
+        return ""  # what has its number keeps it from being integrated
+    with store.reading() as session:
+        made = attempts.attempts(session, invoice.id)
+    return next((one.flux_number for one in made if is_alive(portal, invoice, one)), "")
 
 
 def _given(option: str | None, kept: str) -> str:

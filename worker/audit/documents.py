@@ -5,7 +5,11 @@ import os
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
-from worker.storage import Store, deposits, invoices
+from worker.storage import (
+    Store,
+    invoices,
+    observations,
+)
 from worker.storage.documents import documents_of
 
 
@@ -65,7 +69,7 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
                     for document in documents
                 ],
             }
-            for seen in deposits.observations(session, invoice.id):
+            for seen in observations.observations(session, invoice.id):
                 if seen.evidence:
                     name = f"compte-rendu-{seen.portal_at}.pdf"
                     files[name] = store.archive.get(seen.evidence)

@@ -12,7 +12,11 @@ import structlog
 from worker.billing.journal import EventTag
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
-from worker.storage import Store, deposits, journal
+from worker.storage import (
+    Store,
+    journal,
+    observations,
+)
 
 PATIENCE = timedelta(days=7)
 MOST_IN_VAIN = 3
@@ -30,7 +34,7 @@ def keep_receipts(
 ) -> None:
     """Archive the reports of the files that came to their verdict lately."""
     with store.reading() as session:
-        wanted = deposits.reports_without_evidence(session, clock() - PATIENCE)
+        wanted = observations.reports_without_evidence(session, clock() - PATIENCE)
     in_vain = 0
     for flux_number, reported in reversed(wanted.items()):
         if stop() or in_vain >= MOST_IN_VAIN:
@@ -49,7 +53,7 @@ def keep_receipts(
         with store.transaction() as session:
             sha256 = store.archive.put(receipt)
             for observation, _ in reported:
-                deposits.attach_evidence(session, observation, sha256)
+                observations.attach_evidence(session, observation, sha256)
             journal.append(
                 session,
                 at=clock(),

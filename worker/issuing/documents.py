@@ -6,56 +6,27 @@ caller's transaction: undone, the number was never taken.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from worker.billing.document import Unprintable
-from worker.billing.invoice import Invoice, Note, Party, PaymentMeans
+from worker.billing.invoice import Invoice
 from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
-from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.billing.vat import VatMethod, VatPoint
-from worker.errors import WorkerError
-from worker.findings import Finding, has_blocking
-from worker.portals import FoundInvoice
-from worker.press import CheckedDocument, Press
-from worker.storage import Store, invoices
-from worker.storage.deposits import Attempt
+from worker.errors import Finding, InvalidDocument, has_blocking
+from worker.issuing.render import CheckedDocument, Press
+from worker.issuing.terms import Terms
+from worker.issuing.unprintable import cannot_be_printed, holder_of
+from worker.storage import Store
 from worker.storage.documents import CheckedWith, add_documents
 from worker.validation import Report
 from worker.validation.rules import check_attachments, check_dates, check_number
 
 DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
 """Asks the portal's directory; raises PortalDown when it cannot be asked."""
-CopyAtPortal = Callable[[TrackedInvoice], FoundInvoice | None]
-"""An invoice as the portal holds it, None when it shows none; raises PortalDown."""
-
-IsAlive = Callable[[TrackedInvoice, Attempt], bool]
-"""Whether the portal may still integrate the file of an attempt; raises PortalDown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the seller puts on every invoice."""
-
-    seller: Party
-    payment: PaymentMeans
-    payment_terms: str
-    notes: tuple[Note, ...]
-    vat_method: VatMethod
-    vat_point: VatPoint | None
-    due_days: int
-    invoice_prefix: str
-    statement_prefix: str
-    credit_note_prefix: str
-    number_width: int
-
-    def number(self, prefix: str, year: int, value: int) -> str:
-        """A number of a series, such as ``BSN-2026-00012``."""
-        return f"{series(prefix, year)}{value:0{self.number_width}d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +40,15 @@ class Issuer:
     grids: Sequence[TariffGrid]
     grid_texts: dict[str, str]
     """Version to file text, kept with the first invoice a grid prices."""
-    directory: DirectoryCheck
-    at_portal: CopyAtPortal
-    is_alive: IsAlive
+    directory: DirectoryCheck | None
+    """None on the Hélios channel: the title software will ask."""
     press: Press
     drawer: Executor | None = None
     """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""
+
+    def ask_directory(self, references: BillingReferences) -> tuple[Finding, ...]:
+        """What the portal's directory finds wrong; nothing where there is none."""
+        return () if self.directory is None else self.directory(references)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +58,6 @@ class Ahead:
     invoice: Invoice
     statement: Statement
     documents: Future[tuple[CheckedDocument, ...]]
-
-
-class InvalidDocument(WorkerError):
-    """A rendered document breaks its schema: nothing of it is kept."""
-
-    exit_code = 4
-
-
-def series(prefix: str, year: int) -> str:
-    """The series a number belongs to: its prefix, with the year of issue."""
-    return prefix.replace("{annee}", str(year))
-
-
-def take_number(session: Session, terms: Terms, prefix: str, year: int) -> str:
-    """The next number of a series, given back if the transaction is undone."""
-    value = invoices.take_number(session, series(prefix, year))
-    return terms.number(prefix, year, value)
 
 
 def refuse_unfit(invoice: Invoice) -> None:
@@ -153,47 +110,9 @@ def _checked_with(report: Report) -> CheckedWith:
     )
 
 
-def cannot_be_printed(sign: str) -> str:
-    """The end of a sentence, in French, about a text that holds a sign no font has."""
-    if not sign:
-        return "ne peut pas être imprimé"
-    seen = f"« {sign} », " if sign.isprintable() else ""
-    codes = " ".join(f"U+{ord(one):04X}" for one in sign)
-    return f"contient un signe qui ne peut pas être imprimé ({seen}{codes})"
-
-
 def _of(invoice: Invoice) -> str:
     kind = "de l'avoir" if invoice.is_credit_note else "de la facture"
     return f"{kind} {invoice.number}"
-
-
-def _holder(invoice: Invoice, sign: str) -> tuple[str, str]:
-    """Which text of an invoice holds a sign, in French, and where a person corrects it."""
-    buyer, seller = invoice.buyer, invoice.seller
-    notes = [note.text for note in invoice.notes]
-    reason = notes[:1] if invoice.is_credit_note else []
-    members = "Corrigez-le dans le fichier des membres, puis réimportez."
-    configuration = "Corrigez-le dans la configuration (syndicat, billing)."
-    tariff = "Corrigez-le dans la grille tarifaire."
-    for field, remedy, texts in (
-        ("le nom du membre", members, [buyer.name]),
-        ("l'adresse du membre", members, astuple(buyer.address)),
-        ("la référence de la convention", members, [invoice.contract]),
-        (
-            "le code service ou l'engagement",
-            "Corrigez-le dans le fichier des références, puis réimportez.",
-            [invoice.service_code, invoice.engagement],
-        ),
-        ("le motif", "Retapez la commande avec un autre motif (--reason).", reason),
-        ("le nom du syndicat", configuration, [seller.name, seller.legal_form]),
-        ("l'adresse du syndicat", configuration, astuple(seller.address)),
-        ("une mention de règlement", configuration, [invoice.payment_terms, *notes]),
-        ("le libellé d'un service", tariff, [line.name for line in invoice.lines]),
-        ("le motif d'exonération", tariff, [line.vat.reason for line in invoice.lines]),
-    ):
-        if sign and any(sign in text for text in texts):
-            return field, remedy
-    return "un texte", "Retirez les caractères inhabituels des données, puis recommencez."
 
 
 def _draw_up(
@@ -202,7 +121,7 @@ def _draw_up(
     try:
         checked = issuer.press(invoice, statement) if ahead is None else ahead.documents.result()
     except Unprintable as error:
-        field, remedy = _holder(invoice, error.sign)
+        field, remedy = holder_of(invoice, error.sign)
         finding = Finding(
             code="DOC-UNPRINTABLE",
             message=f"{field} {cannot_be_printed(error.sign)}",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.portals import HeldInvoice
 
 

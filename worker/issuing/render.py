@@ -14,7 +14,7 @@ import pikepdf
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.statement import Statement
-from worker.findings import Finding
+from worker.errors import Finding
 from worker.formats import Look, Profile, render_all
 from worker.formats.embedding import XML_NAME
 from worker.validation import Report

@@ -28,8 +28,7 @@ from datetime import date, timedelta
 from worker.billing.members import BillingReferences
 from worker.billing.money import count
 from worker.billing.period import french_date
-from worker.errors import PortalAnswerError
-from worker.findings import Finding, Severity
+from worker.errors import Finding, PortalAnswerError, Severity
 from worker.portals import ServiceRecord, StructureRecord
 
 UNREADABLE = "DIR-UNREADABLE"

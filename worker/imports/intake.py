@@ -17,8 +17,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.money import count, french_integer
 from worker.billing.period import Month, paris_day
-from worker.errors import ImportRefused
-from worker.findings import Finding, Severity
+from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
 from worker.storage import Store, journal, records

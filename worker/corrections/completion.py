@@ -13,16 +13,16 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing.text import hidden_in_french, hidden_sign
 from worker.errors import (
+    Finding,
     PortalAccessRefused,
     PortalAnswerError,
     PortalDown,
     Refused,
     WrongUse,
 )
-from worker.findings import Finding
-from worker.news import Newsroom, ask_history
 from worker.portals import Portal, SupportingFile
 from worker.storage import Store, invoices, journal
+from worker.transmission.statuses import Newsroom, ask_history
 from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 
 LONGEST_COMMENT = 2000

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
-from worker.directory_rules import (
+from worker.errors import Finding, PortalAnswerError
+from worker.issuing.directory_rules import (
     DirectoryEntry,
     Seller,
     object_to,
@@ -19,10 +20,11 @@ from worker.directory_rules import (
     unreadable,
     unreadable_seller,
 )
-from worker.errors import PortalAnswerError
-from worker.findings import Finding
 from worker.portals import Portal, StructureRecord
-from worker.storage import Store, deposits
+from worker.storage import (
+    Store,
+    directory,
+)
 from worker.storage.snapshots import dump, load
 
 
@@ -90,7 +92,7 @@ class Directory:
     def payment_reported(self, siret: str) -> bool:
         """Whether this buyer tells Chorus Pro that it paid; True when we never asked."""
         with self.store.reading() as session:
-            stored = deposits.cached_entry(session, siret)
+            stored = directory.cached_entry(session, siret)
         if stored is None:
             return True
         structure = load(DirectoryEntry, stored[1]).structure
@@ -121,7 +123,7 @@ class Directory:
 
     def _cached(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry] | None:
         with self.store.reading() as session:
-            stored = deposits.cached_entry(session, siret)
+            stored = directory.cached_entry(session, siret)
         # An entry of the future was read before the clock was set back: nobody knows its age.
         if stored is None or not timedelta(0) <= self.clock() - stored[0] <= self.cache:
             return None
@@ -136,5 +138,5 @@ class Directory:
         entry = DirectoryEntry(structure=structure, service_code=service_code, service=service)
         now = self.clock()
         with self.store.transaction() as session:
-            deposits.cache_entry(session, siret, dump(DirectoryEntry, entry), now)
+            directory.cache_entry(session, siret, dump(DirectoryEntry, entry), now)
         return now, entry

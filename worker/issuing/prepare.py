@@ -16,10 +16,11 @@ from worker.billing.money import Money
 from worker.billing.period import is_over, paris_day
 from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
-from worker.errors import Refused, TariffError
-from worker.findings import Finding
-from worker.holding import held
-from worker.issuing import Terms
+from worker.errors import Finding, Refused, TariffError
+from worker.issuing.holds import held
+from worker.issuing.terms import (
+    Terms,
+)
 from worker.storage import Store, records
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft

@@ -11,7 +11,7 @@ from worker.billing.status import (
     TrackedInvoice,
     effort,
 )
-from worker.findings import Severity
+from worker.errors import Severity
 
 TOO_LONG = timedelta(hours=24)
 """A deposit without a verdict for a day is stuck: someone must look at « Suivi des flux »."""

@@ -17,8 +17,17 @@ from worker.billing.money import french
 from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import Store, agenda, deposits, invoices, journal
-from worker.storage.deposits import Attempt
+from worker.storage import (
+    Store,
+    agenda,
+    attempts,
+    directory,
+    invoices,
+    journal,
+)
+from worker.storage.attempts import (
+    Attempt,
+)
 
 LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
@@ -173,8 +182,8 @@ def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
 def _adopt(reconciler: Reconciler, invoice: TrackedInvoice, found: FoundInvoice) -> None:
     now = reconciler.clock()
     with reconciler.store.transaction() as session:
-        attempts = deposits.attempts(session, invoice.id)
-        deposited_at = attempts[-1].started_at if attempts else now
+        made = attempts.attempts(session, invoice.id)
+        deposited_at = made[-1].started_at if made else now
         if not invoices.move(
             session,
             invoice,
@@ -185,7 +194,7 @@ def _adopt(reconciler: Reconciler, invoice: TrackedInvoice, found: FoundInvoice)
             detail="",
         ):
             return
-        deposits.close_attempts(
+        attempts.close_attempts(
             session, invoice.id, at=now, detail=f"retrouvée sur le portail : {found.flux_number}"
         )
         _journal(reconciler, session, invoice, "found", found.flux_number, now)
@@ -203,9 +212,9 @@ def _conclude(
         if invoices.move(session, invoice, to, now, flux_number="", detail=detail):
             if verdict == "refused":
                 # It may speak of what the directory demands, as a report may (followup.py).
-                deposits.expire_entry(session, invoice.siret)
+                directory.expire_entry(session, invoice.siret)
             text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
-            deposits.close_attempts(session, invoice.id, at=now, detail=text)
+            attempts.close_attempts(session, invoice.id, at=now, detail=text)
             _journal(reconciler, session, invoice, verdict, "", now)
 
 
@@ -213,7 +222,7 @@ def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) ->
     now = reconciler.clock()
     step = min(checks, len(reconciler.reconcile_after) - 1)
     with reconciler.store.transaction() as session:
-        since = _uncertain_since(deposits.attempts(session, invoice.id), invoice)
+        since = _uncertain_since(attempts.attempts(session, invoice.id), invoice)
         since = min(since, now)  # written by a clock that was ahead
         due = max(since + reconciler.reconcile_after[step], now + timedelta(minutes=1))
         invoices.note(session, invoice, checks=checks, next_check_at=due)
@@ -247,8 +256,8 @@ def _control_passes(reconciler: Reconciler) -> bool:
 def _was_known(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
     """Whether the last deposit was answered or found: uncertain by a refusal or a person since."""
     with reconciler.store.reading() as session:
-        attempts = deposits.attempts(session, invoice.id)
-    return bool(attempts) and attempts[-1].closed_at is not None
+        made = attempts.attempts(session, invoice.id)
+    return bool(made) and made[-1].closed_at is not None
 
 
 def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:

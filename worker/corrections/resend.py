@@ -16,13 +16,21 @@ from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.errors import PortalAnswerError, Refused
-from worker.findings import Finding, has_blocking
-from worker.issuing import Issuer, keep_documents
+from worker.corrections.todo import is_long_uncertain, is_stuck
+from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
+from worker.issuing.documents import (
+    Issuer,
+    keep_documents,
+)
 from worker.portals import Portal
-from worker.reconcile import copy_at
-from worker.storage import Store, deposits, invoices, journal, records
-from worker.todo import is_long_uncertain, is_stuck
+from worker.storage import (
+    Store,
+    attempts,
+    invoices,
+    journal,
+    records,
+)
+from worker.transmission.reconcile import copy_at
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -30,6 +38,7 @@ S = InvoiceStatus
 
 def resend(
     issuer: Issuer,
+    portal: Portal,
     number: str,
     reason: str,
     *,
@@ -52,7 +61,7 @@ def resend(
     refuse_unless(invoice, invoice.status is S.REFUSED)
     with issuer.store.reading() as session:
         content = invoices.content(session, invoice.id)
-    if issuer.at_portal(invoice) is None:
+    if copy_at(portal, invoice) is None:
         _correct(issuer, invoice, content, reason, service_code, engagement)
     else:
         # It lives there after all: another version would not be what its buyer has.
@@ -83,7 +92,7 @@ def _correct(
     corrected = replace(
         content, service_code=references.service_code, engagement=references.engagement
     )
-    findings = check_draft(corrected) + issuer.directory(references)
+    findings = check_draft(corrected) + issuer.ask_directory(references)
     if has_blocking(findings):
         raise Refused(
             f"La facture {invoice.number} serait refusée à nouveau.",
@@ -212,7 +221,7 @@ def declare_absent(
         in_vain = invoice.status is S.UNKNOWN and invoice.checks >= searches
         refuse_unless(invoice, in_vain or is_long_uncertain(invoice, at))
         invoices.move(session, invoice, S.ISSUED, at, flux_number="", detail="")
-        deposits.close_attempts(
+        attempts.close_attempts(
             session, invoice.id, at=at, detail=f"déclarée absente du portail : {reason}"
         )
         _request(session, invoice, reason, actor=actor, at=at)

@@ -1,0 +1,116 @@
+"""Our deposit attempts: each intent, its answer, and whether its outcome is certain."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy
+from sqlalchemy import bindparam
+from sqlmodel import Session, SQLModel, col, select, update
+
+from worker.storage.tables import DepositAttemptRow
+
+# Plain statements, made once: these run several times for each invoice of a lot.
+_ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
+_OPEN = sqlalchemy.insert(_ATTEMPT).returning(_ATTEMPT.columns["id"])
+_ANSWER = sqlalchemy.update(_ATTEMPT).where(_ATTEMPT.columns["id"] == bindparam("attempt"))
+_ATTEMPTS = (
+    sqlalchemy.select(_ATTEMPT)
+    .where(_ATTEMPT.columns["invoice_id"] == bindparam("invoice"))
+    .order_by(_ATTEMPT.columns["id"])
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One deposit call. It is open until its outcome is certain."""
+
+    id: int
+    invoice_id: int
+    document_sha256: str
+    lot_sha256: str
+    file_name: str
+    actor: str
+    started_at: datetime
+    answered_at: datetime | None
+    closed_at: datetime | None
+    outcome: str
+    flux_number: str
+    http_status: int | None
+    detail: str
+
+
+def open_attempt(
+    session: Session,
+    *,
+    invoice_id: int,
+    document_sha256: str,
+    file_name: str,
+    actor: str,
+    at: datetime,
+    lot_sha256: str = "",
+) -> int:
+    """Record the intent of a deposit; the database refuses a second open one."""
+    intent = {
+        "invoice_id": invoice_id,
+        "document_sha256": document_sha256,
+        "lot_sha256": lot_sha256,
+        "file_name": file_name,
+        "actor": actor,
+        "started_at": at,
+    }
+    no_answer_yet = dict.fromkeys(("outcome", "flux_number", "detail", "raw"), "")
+    return int(session.execute(_OPEN, intent | no_answer_yet).scalar_one())
+
+
+def answer_attempt(
+    session: Session, attempt_id: int, *, at: datetime, closed: bool, **values: object
+) -> None:
+    """Write the answer of an attempt; ``closed`` when its outcome is certain."""
+    written = values | {"answered_at": at, "closed_at": at if closed else None}
+    session.execute(_ANSWER, {"attempt": attempt_id, **written})
+
+
+def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: str) -> None:
+    """Close the open attempt of an invoice once reconciled."""
+    session.exec(
+        update(DepositAttemptRow)
+        .where(
+            col(DepositAttemptRow.invoice_id) == invoice_id,
+            col(DepositAttemptRow.closed_at).is_(None),
+        )
+        .values(closed_at=at, detail=detail)
+    )
+
+
+def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
+    """Every attempt of an invoice, oldest first."""
+    return tuple(
+        Attempt(
+            id=row.id,
+            invoice_id=row.invoice_id,
+            document_sha256=row.document_sha256,
+            lot_sha256=row.lot_sha256,
+            file_name=row.file_name,
+            actor=row.actor,
+            started_at=row.started_at,
+            answered_at=row.answered_at,
+            closed_at=row.closed_at,
+            outcome=row.outcome,
+            flux_number=row.flux_number,
+            http_status=row.http_status,
+            detail=row.detail,
+        )
+        for row in session.execute(_ATTEMPTS, {"invoice": invoice_id})
+    )
+
+
+def tried_in_a_lot(session: Session, outcomes: Collection[str]) -> frozenset[int]:
+    """Invoices that went in a lot which came to one of these outcomes, or to none yet."""
+    rows = session.exec(
+        select(DepositAttemptRow.invoice_id)
+        .where(DepositAttemptRow.lot_sha256 != "")
+        .where(col(DepositAttemptRow.outcome).in_(["", *outcomes]))
+        .distinct()
+    )
+    return frozenset(rows)

@@ -1,0 +1,31 @@
+"""The cache of the portal's directory."""
+
+from datetime import UTC, datetime
+
+from sqlmodel import Session
+
+from worker.storage.tables import DirectoryEntryRow
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When an entry of the directory was read, once nobody believes it any more."""
+
+
+def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:
+    """When a structure was read in the portal's directory, and what it said."""
+    row = session.get(DirectoryEntryRow, siret)
+    return None if row is None else (row.fetched_at, row.payload)
+
+
+def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> None:
+    """Remember what the directory says of a structure."""
+    session.merge(DirectoryEntryRow(siret=siret, payload=payload, fetched_at=at))
+
+
+def expire_entry(session: Session, siret: str) -> None:
+    """Have the directory read again next time: a refusal may speak of what it says.
+
+    The entry stays, too old to be believed: whether its buyer reports payments is still known.
+    """
+    if (row := session.get(DirectoryEntryRow, siret)) is not None:
+        row.fetched_at = LONG_AGO
+        session.add(row)

@@ -1,0 +1,144 @@
+"""What the portal said of our invoices, in its own words, and how far its news were read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy
+from sqlmodel import Session, col, func, select, update
+
+from worker.billing.status import InvoiceStatus
+from worker.storage.engine import affected
+from worker.storage.tables import InvoiceRow, PortalNewsRow, PortalObservationRow, utc_text
+
+_NEWS = 1
+"""The only row of its table."""
+_OBSERVE = sqlalchemy.text(
+    "INSERT INTO portal_observation"
+    " (invoice_id, source, raw_status, portal_at, comment, raw, observed_at, evidence)"
+    " VALUES (:invoice, :source, :raw_status, :portal_at, :comment, :raw, :observed_at, '')"
+    " ON CONFLICT (invoice_id, source, raw_status, portal_at) DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Something the portal said about an invoice, in its own words."""
+
+    source: str
+    raw_status: str
+    portal_at: str
+    comment: str
+    observed_at: datetime
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """How far the portal's news were read: up to when, and when last from the beginning."""
+
+    read_until: datetime
+    read_whole_at: datetime
+
+
+def observe(
+    session: Session,
+    invoice_id: int,
+    *,
+    source: str,
+    raw_status: str,
+    portal_at: str,
+    comment: str,
+    raw: str,
+    at: datetime,
+) -> bool:
+    """Keep something the portal said; False when it had already said it."""
+    said = {"source": source, "raw_status": raw_status, "portal_at": portal_at}
+    said |= {"comment": comment, "raw": raw, "observed_at": utc_text(at)}
+    return bool(affected(session, _OBSERVE, {"invoice": invoice_id, **said}))
+
+
+def is_observed(
+    session: Session, invoice_id: int, *, source: str, raw_status: str, at: str
+) -> bool:
+    """Whether the portal had already said this."""
+    return (
+        session.exec(
+            select(PortalObservationRow.id).where(
+                PortalObservationRow.invoice_id == invoice_id,
+                PortalObservationRow.source == source,
+                PortalObservationRow.raw_status == raw_status,
+                PortalObservationRow.portal_at == at,
+            )
+        ).first()
+        is not None
+    )
+
+
+def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
+    """What the portal said of an invoice, in the order we heard it."""
+    rows = session.exec(
+        select(PortalObservationRow)
+        .where(PortalObservationRow.invoice_id == invoice_id)
+        .order_by(col(PortalObservationRow.id))
+    )
+    return tuple(
+        Observation(
+            source=row.source,
+            raw_status=row.raw_status,
+            portal_at=row.portal_at,
+            comment=row.comment,
+            observed_at=row.observed_at,
+            evidence=row.evidence,
+        )
+        for row in rows
+    )
+
+
+def reports_without_evidence(session: Session, since: datetime) -> dict[str, list[tuple[int, str]]]:
+    """Files that came to a verdict, whose report as a PDF is not kept.
+
+    Returns:
+        By flux number, the last report observed of each of its invoices: its id, their number.
+    """
+    last = (
+        select(func.max(PortalObservationRow.id))
+        .where(PortalObservationRow.source == "report")
+        .where(col(PortalObservationRow.observed_at) >= since)
+        .group_by(col(PortalObservationRow.invoice_id), PortalObservationRow.portal_at)
+        .having(func.max(PortalObservationRow.evidence) == "")
+    )
+    rows = session.exec(
+        select(PortalObservationRow.id, PortalObservationRow.portal_at, InvoiceRow.number)
+        .join(InvoiceRow, col(InvoiceRow.id) == col(PortalObservationRow.invoice_id))
+        .where(col(PortalObservationRow.id).in_(last))
+        .where(InvoiceRow.status != InvoiceStatus.DEPOSITED.value)
+        .order_by(col(PortalObservationRow.id))
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row_id, flux, number in rows:
+        found.setdefault(flux, []).append((row_id or 0, number or ""))
+    return found
+
+
+def attach_evidence(session: Session, observation: int, sha256: str) -> None:
+    """Name the archived file behind something the portal said."""
+    session.exec(
+        update(PortalObservationRow)
+        .where(col(PortalObservationRow.id) == observation)
+        .values(evidence=sha256)
+    )
+
+
+def news(session: Session) -> News | None:
+    """How far the portal's news were read; None before the first time."""
+    row = session.get(PortalNewsRow, _NEWS)
+    if row is None:
+        return None
+    return News(read_until=row.read_until, read_whole_at=row.read_whole_at)
+
+
+def note_news(session: Session, read: News) -> None:
+    """Remember how far the portal's news were read."""
+    session.merge(
+        PortalNewsRow(id=_NEWS, read_until=read.read_until, read_whole_at=read.read_whole_at)
+    )

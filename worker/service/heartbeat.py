@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
+from queue import SimpleQueue
 from threading import Event
 
 import structlog
@@ -44,8 +45,10 @@ def serve(office: Office, *, once: bool = False) -> None:
         if (error := beat(office, stopping.is_set)) is not None:
             raise error
         return
+    # Not the event itself: its lock may be held by the very thread that the signal interrupts.
+    asked: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda received, _: asked.put(received))
     minutes = office.configuration.settings.worker.heartbeat_minutes
     scheduler = BackgroundScheduler(
         timezone="UTC",
@@ -63,7 +66,8 @@ def serve(office: Office, *, once: bool = False) -> None:
     scheduler.start()
     tell_systemd("READY=1")
     _log.info("worker.started", heartbeat_minutes=minutes)
-    stopping.wait()
+    asked.get()
+    stopping.set()
     tell_systemd("STOPPING=1")
     scheduler.shutdown(wait=True)
     _log.info("worker.stopped")

@@ -14,7 +14,7 @@ from worker.billing.members import Member
 from worker.billing.statement import Statement
 from worker.imports import ImportKind
 from worker.imports.intake import Intake, take_in
-from worker.storage import Store, invoices, journal, records
+from worker.storage import Store, imported, invoices, journal
 from worker.storage.invoices import take_number
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
@@ -51,11 +51,11 @@ def bring_rows(store: Store, folder: Path, kind: ImportKind, *rows: str, name: s
 def add_members(store: Store, members: Sequence[Member] = (MEMBER,)) -> int:
     """Put members in without a file to read; returns the id of the file they claim to be from."""
     with store.transaction() as session:
-        file_id = records.add_file(
+        file_id = imported.add_file(
             session, kind="members", name="membres.csv", sha256="0" * 64, size=1, at=NOW
         )
         for row, member in enumerate(members, start=2):
-            records.put_member(session, member, file_id, row)
+            imported.put_member(session, member, file_id, row)
     return file_id
 
 

@@ -12,8 +12,8 @@ from tests.golden.official import faults
 from tests.golden.samples import ATTACHMENTS, SAMPLES
 from worker.billing.invoice import Invoice
 from worker.formats import Profile, invoice_xml
-from worker.formats.markup import NAMESPACES
 from worker.formats.profiles import ALWAYS, ON_DEMAND, Syntax
+from worker.formats.xml import NAMESPACES
 
 FILES = Path(__file__).parent / "files"
 PROFILES = [*ALWAYS, *(profile for group in ON_DEMAND.values() for profile in group)]

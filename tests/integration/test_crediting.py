@@ -27,7 +27,8 @@ from worker.issuing.render import CheckedDocument
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.memory.portal import Mishap
 from worker.service.demo import STORY
-from worker.storage import invoices, records
+from worker.storage import imported as records
+from worker.storage import invoices
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus

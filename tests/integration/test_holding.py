@@ -12,7 +12,7 @@ from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult
 from worker.issuing.holds import held, hold_back
 from worker.service.demo import STORY
-from worker.storage import holds, records
+from worker.storage import holds, imported
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)
@@ -57,7 +57,7 @@ def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -
     assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
     assert "unpark" not in todo(waiting, desk.clock())
     with desk.office.store.reading() as session:
-        usage = next(iter(records.usage_of(session, SIRET, YEAR)))
+        usage = next(iter(imported.usage_of(session, SIRET, YEAR)))
     desk.write(
         ImportKind.USAGE,
         "siret;service;palier;mois;utilisateurs",

@@ -24,7 +24,7 @@ from worker.settings import Channel
 from worker.settings.loading import load
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped
-from worker.storage import Store, journal, open_store, records
+from worker.storage import Store, imported, journal, open_store
 
 YEAR = 2025
 CLOCK = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
@@ -179,11 +179,11 @@ def test_the_example_files_go_in_clean(tmp_path: Path) -> None:
     write_demo(tmp_path, YEAR, 40, 7)
     store = _import_all(tmp_path)
     with store.reading() as session:
-        members = records.members_of_year(session, YEAR)
+        members = imported.members_of_year(session, YEAR)
         assert len(members) == 40
         for member in members:
-            subscriptions = records.subscriptions_of(session, member.siret)
-            usage = records.usage_of(session, member.siret, YEAR)
+            subscriptions = imported.subscriptions_of(session, member.siret)
+            usage = imported.usage_of(session, member.siret, YEAR)
             consumption = consume(member.siret, YEAR, subscriptions, usage)
             assert consumption.findings == ()
             assert consumption.uses
@@ -196,10 +196,10 @@ def test_the_complement_gives_what_was_missing(tmp_path: Path) -> None:
     (late,) = (member for member in STORY if member.owed)
     path = tmp_path / EXAMPLES / COMPLEMENT
     with store.reading() as session:
-        assert records.references_of(session, late.siret, YEAR).engagement == ""
+        assert imported.references_of(session, late.siret, YEAR).engagement == ""
     take_in(store, path, ImportKind.REFERENCES, clock=lambda: CLOCK, actor="demo")
     with store.reading() as session:
-        assert records.references_of(session, late.siret, YEAR).engagement == late.owed
+        assert imported.references_of(session, late.siret, YEAR).engagement == late.owed
         assert session.execute(text("SELECT COUNT(*) FROM contact")).scalar() == 0
 
 

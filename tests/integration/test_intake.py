@@ -33,8 +33,8 @@ from worker.billing.status import InvoiceStatus
 from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import ImportKind
 from worker.imports.intake import MOST_FINDINGS, take_in
-from worker.storage import Store, invoices, journal, records
-from worker.storage.records import Changes
+from worker.storage import Store, imported, invoices, journal
+from worker.storage.imported import Changes
 
 MEMBERS = (
     f"{SIRET};Communauté de Communes du Val-Fictif;2 rue du Moulin;82400;Val-d'Amont;C-1;",
@@ -91,7 +91,7 @@ def _usage_refused(store: Store, folder: Path, *rows: str) -> tuple[Finding, ...
 
 def _users(store: Store, siret: str = SIRET) -> dict[Month, int]:
     with store.reading() as session:
-        return {record.month: record.users for record in records.usage_of(session, siret, 2025)}
+        return {record.month: record.users for record in imported.usage_of(session, siret, 2025)}
 
 
 def test_each_kind_of_file_goes_in(known: Store, tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_each_kind_of_file_goes_in(known: Store, tmp_path: Path) -> None:
         assert (done.rows, done.changes, done.findings) == (2, Changes(added=2), ())
         assert not done.already
     with known.reading() as session:
-        assert records.known_sirets(session) == {SIRET, OTHER}
-        assert set(records.subscriptions_of(session, SIRET)) == {
+        assert imported.known_sirets(session) == {SIRET, OTHER}
+        assert set(imported.subscriptions_of(session, SIRET)) == {
             Subscription(
                 siret=SIRET, service="stockage", tier=2, category=4, start=date(2025, 5, 17)
             ),
@@ -115,7 +115,7 @@ def test_each_kind_of_file_goes_in(known: Store, tmp_path: Path) -> None:
                 end=date(2025, 9, 30),
             ),
         }
-        assert records.references_of(session, SIRET, 2025) == BillingReferences(
+        assert imported.references_of(session, SIRET, 2025) == BillingReferences(
             siret=SIRET, year=2025, service_code="SERV-NUM", engagement="EJ-1"
         )
         contacts = session.execute(text("SELECT siret, email FROM contact")).all()
@@ -403,7 +403,7 @@ def test_new_references_replace_the_old_ones(known: Store, tmp_path: Path) -> No
     done = bring_rows(known, tmp_path, ImportKind.REFERENCES, f"{SIRET};2025;SERV;EJ-2")
     assert done.changes == Changes(changed=1)
     with known.reading() as session:
-        assert records.references_of(session, SIRET, 2025).engagement == "EJ-2"
+        assert imported.references_of(session, SIRET, 2025).engagement == "EJ-2"
     assert _state(known)["billing_reference"] == 2
 
 
@@ -419,7 +419,7 @@ def test_every_figure_knows_its_file_and_row(known: Store, tmp_path: Path) -> No
     bring(known, path, ImportKind.USAGE)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     with known.reading() as session:
-        sources = {r.month.number: r.source for r in records.usage_of(session, SIRET, 2025)}
+        sources = {r.month.number: r.source for r in imported.usage_of(session, SIRET, 2025)}
     assert sources == {
         1: SourceRow(file_sha256=sha256, row=2),
         2: SourceRow(file_sha256=sha256, row=4),

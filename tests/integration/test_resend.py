@@ -9,13 +9,13 @@ from tests.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.cli.correction import resend as typed_resend
+from worker.cli.corrections import resend as typed_resend
 from worker.corrections.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
 from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition, Mishap
-from worker.storage import invoices, records
+from worker.storage import imported, invoices
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
@@ -81,7 +81,7 @@ def test_the_correction_is_kept_as_the_members_references(desk: Desk) -> None:
         issued = invoices.content(session, desk.one(ONE).id)
     desk.resend(ONE, engagement="2025-NUM-0099")
     with desk.office.store.reading() as session:
-        stored = records.references_of(session, desk.one(ONE).siret, YEAR)
+        stored = imported.references_of(session, desk.one(ONE).siret, YEAR)
         content = invoices.content(session, desk.one(ONE).id)
     assert (stored.service_code, stored.engagement) == ("NUMERIQUE", "2025-NUM-0099")
     assert content.totals == issued.totals
@@ -333,7 +333,7 @@ def test_what_lives_at_the_portal_after_all_goes_again_as_it_is_and_is_found(des
     desk.follow()
     assert (desk.one(ONE).status, len(desk.portal.integrated())) == (S.INTEGRATED, 1)
     with desk.office.store.reading() as session:
-        assert records.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
+        assert imported.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
 
 
 def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(

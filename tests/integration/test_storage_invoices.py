@@ -16,7 +16,8 @@ from worker.billing.money import Money
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Severity
-from worker.storage import Store, agenda, invoices
+from worker.storage import Store, invoices
+from worker.storage import due as agenda
 from worker.storage.documents import CheckedWith, add_documents, documents_of
 from worker.storage.grids import freeze_grid, frozen_grids
 from worker.storage.tables import InvoiceRow

@@ -11,8 +11,8 @@ from tests.storage_samples import NOW, OTHER, SIRET, add_members
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Contact, Subscription
 from worker.billing.period import Month
-from worker.storage import Store, records
-from worker.storage.records import Changes
+from worker.storage import Store, imported
+from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
 
 NEIGHBOUR = replace(MEMBER, siret=OTHER, name="Commune fictive")
@@ -26,13 +26,13 @@ def test_a_member_is_brought_up_to_date(store: Store) -> None:
     file_id = add_members(store)
     moved = replace(MEMBER, address=replace(MEMBER.address, city="Villefictive"))
     with store.transaction() as session:
-        assert records.put_member(session, MEMBER, file_id, 2) == Changes(unchanged=1)
-        assert records.put_member(session, moved, file_id, 3) == Changes(changed=1)
-        assert records.put_member(session, NEIGHBOUR, file_id, 4) == Changes(added=1)
-        records.put_subscription(session, STORAGE, file_id, 2)
+        assert imported.put_member(session, MEMBER, file_id, 2) == Changes(unchanged=1)
+        assert imported.put_member(session, moved, file_id, 3) == Changes(changed=1)
+        assert imported.put_member(session, NEIGHBOUR, file_id, 4) == Changes(added=1)
+        imported.put_subscription(session, STORAGE, file_id, 2)
     with store.reading() as session:
-        assert records.known_sirets(session) == {SIRET, OTHER}
-        assert records.members_of_year(session, 2025) == (moved,)
+        assert imported.known_sirets(session) == {SIRET, OTHER}
+        assert imported.members_of_year(session, 2025) == (moved,)
 
 
 def test_contacts_stand_apart(store: Store) -> None:
@@ -41,12 +41,12 @@ def test_contacts_stand_apart(store: Store) -> None:
     for name in ("Camille", "Dominique"):
         with store.transaction() as session:
             contact = Contact(siret=SIRET, name=name, email="referent@exemple.invalid")
-            records.put_contact(session, contact, NOW)
+            imported.put_contact(session, contact, NOW)
     with store.transaction() as session:
         assert session.execute(text("SELECT name FROM contact")).scalars().all() == ["Dominique"]
         session.execute(text("DELETE FROM contact"))
     with store.reading() as session:
-        assert records.known_sirets(session) == {SIRET}
+        assert imported.known_sirets(session) == {SIRET}
 
 
 def test_subscriptions_keep_their_tier_or_have_none(store: Store) -> None:
@@ -54,14 +54,14 @@ def test_subscriptions_keep_their_tier_or_have_none(store: Store) -> None:
     file_id = add_members(store)
     ended = replace(STORAGE, end=date(2025, 12, 31), category=5)
     with store.transaction() as session:
-        assert records.put_subscription(session, STORAGE, file_id, 2) == Changes(added=1)
-        assert records.put_subscription(session, GFU, file_id, 3) == Changes(added=1)
+        assert imported.put_subscription(session, STORAGE, file_id, 2) == Changes(added=1)
+        assert imported.put_subscription(session, GFU, file_id, 3) == Changes(added=1)
     with store.transaction() as session:
-        assert records.put_subscription(session, GFU, file_id, 9) == Changes(unchanged=1)
-        assert records.put_subscription(session, ended, file_id, 9) == Changes(changed=1)
+        assert imported.put_subscription(session, GFU, file_id, 9) == Changes(unchanged=1)
+        assert imported.put_subscription(session, ended, file_id, 9) == Changes(changed=1)
     with store.reading() as session:
-        assert set(records.subscriptions_of(session, SIRET)) == {ended, GFU}
-        assert records.subscriptions_of(session, OTHER) == ()
+        assert set(imported.subscriptions_of(session, SIRET)) == {ended, GFU}
+        assert imported.subscriptions_of(session, OTHER) == ()
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_year_concerns_who_subscribed_a_day_of_it(
     """First and last days of the year included."""
     file_id = add_members(store)
     with store.transaction() as session:
-        records.put_subscription(session, replace(STORAGE, start=start, end=end), file_id, 2)
+        imported.put_subscription(session, replace(STORAGE, start=start, end=end), file_id, 2)
     with store.reading() as session:
-        assert records.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
+        assert imported.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
 
 
 def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
@@ -90,15 +90,15 @@ def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
     file_id = add_members(store)
     corrected = replace(REFERENCES, engagement="EJ-2")
     with store.transaction() as session:
-        assert records.put_references(session, REFERENCES, NOW, (file_id, 2)) == Changes(added=1)
+        assert imported.put_references(session, REFERENCES, NOW, (file_id, 2)) == Changes(added=1)
     later = NOW + timedelta(days=1)
     with store.transaction() as session:
-        again = records.put_references(session, REFERENCES, later, (file_id, 3))
+        again = imported.put_references(session, REFERENCES, later, (file_id, 3))
         assert again == Changes(unchanged=1)
-        assert records.put_references(session, corrected, later, None) == Changes(changed=1)
+        assert imported.put_references(session, corrected, later, None) == Changes(changed=1)
     with store.reading() as session:
-        assert records.references_of(session, SIRET, 2025) == corrected
-        assert records.references_of(session, SIRET, 2026) == BillingReferences(
+        assert imported.references_of(session, SIRET, 2025) == corrected
+        assert imported.references_of(session, SIRET, 2026) == BillingReferences(
             siret=SIRET, year=2026
         )
         rows = session.execute(
@@ -135,16 +135,16 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
             changes.append(stage.apply(file_id, NOW))
     assert changes == [Changes(added=3), Changes(unchanged=3), Changes(changed=2, unchanged=1)]
     with store.reading() as session:
-        found = sorted(records.usage_of(session, SIRET, 2025), key=lambda record: record.month)
+        found = sorted(imported.usage_of(session, SIRET, 2025), key=lambda record: record.month)
         assert found == [_usage(1, 6, 2), _usage(2, 6, 3), _usage(3, 5, 4)]
-        assert records.counts(session) == {
+        assert imported.counts(session) == {
             "members": 1,
             "subscriptions": 0,
             "invoices": 0,
             "usage": 3,
         }
         assert session.execute(text("SELECT COUNT(*) FROM usage_record")).scalar() == 5
-        assert records.members_of_year(session, 2025) == (MEMBER,)
+        assert imported.members_of_year(session, 2025) == (MEMBER,)
 
 
 def test_december_and_january_are_neighbours(store: Store) -> None:

@@ -17,7 +17,7 @@ from tests.storage_samples import NOW, add_members
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
-from worker.storage import Store, create_store, journal, records
+from worker.storage import Store, create_store, imported, journal
 
 
 def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
@@ -197,9 +197,9 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
     assert [path for path in store.archive.folder.rglob("*") if path.is_file()] == []
     with store.reading() as session:
         assert verify(journal.events(session), journal.head(session)) == ()
-        assert not records.file_known(session, ImportKind.USAGE.value, "0" * 64)
+        assert not imported.file_known(session, ImportKind.USAGE.value, "0" * 64)
 
 
 def _state(store: Store) -> dict[str, int]:
     with store.reading() as session:
-        return {**records.counts(session), "journal": journal.head(session).seq}
+        return {**imported.counts(session), "journal": journal.head(session).seq}

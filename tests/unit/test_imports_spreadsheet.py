@@ -25,8 +25,8 @@ from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
-from worker.imports.package import checked_copy
 from worker.imports.spreadsheet import Cell, cell_text
+from worker.imports.workbook import checked_copy
 
 HEADER = ("SIRET *", "Service", "Palier", "Mois", "Utilisateurs")
 ODS_HEADER = ods_row(*map(ods_text, HEADER))

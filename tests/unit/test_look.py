@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from worker.errors import ConfigurationError
-from worker.formats.look import MAX_LOGO_BYTES, Look, read_look
+from worker.formats.branding import MAX_LOGO_BYTES, Look, read_look
 from worker.settings import contrast_on_white
 
 ACCENT = "#1d4f7c"

@@ -16,19 +16,19 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from worker import __version__
 from worker.cli import (
-    audit,
-    batch,
-    checking,
-    correction,
-    data,
+    check,
+    corrections,
     demo,
-    inspection,
-    papers,
+    documents,
+    imports,
+    journal,
+    run,
     service,
     setup,
+    status,
 )
 from worker.cli.console import remember_config, report_error, say
-from worker.cli.french import FrenchGroup, explain
+from worker.cli.typer_french import FrenchGroup, explain
 from worker.errors import WorkerError
 
 WRONG_USE = 2
@@ -48,13 +48,13 @@ app = typer.Typer(
 for module in (
     demo,
     setup,
-    data,
-    checking,
-    batch,
-    correction,
-    inspection,
-    papers,
-    audit,
+    imports,
+    check,
+    run,
+    corrections,
+    status,
+    documents,
+    journal,
     service,
 ):
     module.register(app)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.console import command, put, remember_config, say
-from worker.cli.french import FrenchCommand
+from worker.cli.typer_french import FrenchCommand
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +48,8 @@ def demo(
     Chorus Pro local lancé pour l'occasion. Toutes les autres commandes marchent ensuite dessus.
     """
     from worker.billing.status import InvoiceStatus
-    from worker.cli.batch import show_invoices, teller
-    from worker.cli.data import FRENCH_KINDS, Kind
+    from worker.cli.imports import FRENCH_KINDS, Kind
+    from worker.cli.run import show_invoices, teller
     from worker.imports import ImportKind
     from worker.imports.intake import take_in
     from worker.service.bootstrap import open_office, open_portal

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.console import Config
-from worker.cli.french import FrenchCommand
+from worker.cli.typer_french import FrenchCommand
 
 
 def register(app: typer.Typer) -> None:

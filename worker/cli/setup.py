@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.console import Config, Json, put, put_json, say, table
-from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.cli.typer_french import FrenchCommand, FrenchGroup
 
 config_app = typer.Typer(
     cls=FrenchGroup, rich_markup_mode=None, help="la configuration", no_args_is_help=True
@@ -49,7 +49,7 @@ def init(
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
     from worker.errors import ConfigurationError
-    from worker.formats.look import read_look
+    from worker.formats.branding import read_look
     from worker.settings.loading import find_config, flatten, load, masked_url
     from worker.settings.secrets import secret_origins
 

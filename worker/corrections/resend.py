@@ -23,13 +23,7 @@ from worker.issuing.documents import (
     keep_documents,
 )
 from worker.portals import Portal
-from worker.storage import (
-    Store,
-    attempts,
-    invoices,
-    journal,
-    records,
-)
+from worker.storage import Store, attempts, imported, invoices, journal
 from worker.transmission.reconcile import copy_at
 from worker.validation.rules import check_draft
 
@@ -80,7 +74,7 @@ def _correct(
     engagement: str | None,
 ) -> None:
     with issuer.store.reading() as session:
-        stored = records.references_of(session, invoice.siret, invoice.year)
+        stored = imported.references_of(session, invoice.siret, invoice.year)
     if invoice.is_credit_note:
         # Its own: what was imported for the year bills the member again, and stays as it is.
         stored = replace(stored, service_code=content.service_code, engagement=content.engagement)
@@ -265,7 +259,7 @@ def _apply(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
         if references is not None and not invoice.is_credit_note:
-            records.put_references(session, references, now, None)
+            imported.put_references(session, references, now, None)
         if corrected == content:
             invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")
             return

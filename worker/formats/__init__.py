@@ -12,6 +12,7 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, SupportingDocument
 from worker.billing.statement import Statement
 from worker.formats import cii, ubl
+from worker.formats.branding import Look
 from worker.formats.embedding import EmbeddedFile
 from worker.formats.facturx import (
     STATEMENT_PDF,
@@ -20,7 +21,6 @@ from worker.formats.facturx import (
     print_invoice,
     statement_files,
 )
-from worker.formats.look import Look
 from worker.formats.profiles import ALWAYS, EN16931_UBL, FACTURX_DIRECT, Profile, Syntax
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement

@@ -29,8 +29,8 @@ from worker.formats.mapping import (
     seller_identifiers,
     tax_identifiers,
 )
-from worker.formats.markup import block, document, field, number, serialize
 from worker.formats.profiles import Profile
+from worker.formats.xml import block, document, field, number, serialize
 
 DUE_DATE_TYPES = {VatPoint.DEBITS: "5", VatPoint.COLLECTION: "72"}
 """BT-8 as UNTDID 2475: on the date of the invoice, on that of payment."""

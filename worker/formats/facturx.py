@@ -13,12 +13,9 @@ from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.billing.money import NO_BREAK, french, french_integer
 from worker.billing.period import french_date
 from worker.billing.vat import VatCategory, VatPoint
+from worker.formats.branding import Look
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
-from worker.formats.look import Look
-from worker.formats.mapping import invoice_note, tax_identifiers
-from worker.formats.profiles import Profile
-from worker.formats.typesetting import typeset
-from worker.formats.wording import (
+from worker.formats.french import (
     computation,
     french_decimal,
     french_period,
@@ -30,6 +27,9 @@ from worker.formats.wording import (
     party,
     typographic,
 )
+from worker.formats.mapping import invoice_note, tax_identifiers
+from worker.formats.profiles import Profile
+from worker.formats.typesetting import typeset
 
 EN16931_LEVEL = "EN 16931"
 STATEMENT_PDF = "etat-detaille.pdf"

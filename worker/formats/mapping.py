@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from worker.billing.invoice import Invoice, Note, Party, SupportingDocument
 from worker.billing.members import siren
 from worker.billing.vat import VatCategory, VatRegime
-from worker.formats.markup import number
 from worker.formats.profiles import (
     ICD_CTC,
     ICD_ROUTING,
@@ -14,6 +13,7 @@ from worker.formats.profiles import (
     ICD_SIRET,
     Profile,
 )
+from worker.formats.xml import number
 
 ANNEX = "DOCUMENT_ANNEXE"
 """BT-123 of an attachment where it must be a code (BR-FR-17)."""

@@ -21,8 +21,8 @@ from worker.billing.money import Money
 from worker.billing.period import Month, french_date
 from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
+from worker.formats.french import french_rate, grouped_siret
 from worker.formats.typesetting import instant
-from worker.formats.wording import french_rate, grouped_siret
 
 Cell = str | int | Money | date | Month | None
 Column = tuple[str, int]

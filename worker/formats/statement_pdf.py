@@ -8,9 +8,8 @@ from worker.billing.money import NO_BREAK, count, french, french_integer
 from worker.billing.period import MONTH_NAMES, french_date
 from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
-from worker.formats.look import Look
-from worker.formats.typesetting import typeset
-from worker.formats.wording import (
+from worker.formats.branding import Look
+from worker.formats.french import (
     computation,
     french_period,
     grouped_siret,
@@ -18,6 +17,7 @@ from worker.formats.wording import (
     party,
     typographic,
 )
+from worker.formats.typesetting import typeset
 
 MONTHS = (
     "janv.",

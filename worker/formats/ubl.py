@@ -32,8 +32,8 @@ from worker.formats.mapping import (
     seller_identifiers,
     tax_identifiers,
 )
-from worker.formats.markup import block, document, field, number, serialize
 from worker.formats.profiles import NATIVE_SIRET, Profile, Syntax
+from worker.formats.xml import block, document, field, number, serialize
 
 PUBLIC_CONTRACT = "Marché public"
 """What Chorus Pro's native dialect calls a contract reference."""

@@ -20,8 +20,8 @@ from worker.billing.period import Month, paris_day
 from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
-from worker.storage import Store, journal, records
-from worker.storage.records import Changes
+from worker.storage import Store, imported, journal
+from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def take_in(
     """
     file = fingerprint(path)
     with store.transaction(commit=not dry_run) as session:
-        if records.file_known(session, kind.value, file.sha256):
+        if imported.file_known(session, kind.value, file.sha256):
             return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
         return _import(session, file, kind, clock(), actor)
 
@@ -73,7 +73,7 @@ def take_in(
 def _import(
     session: Session, file: SourceFile, kind: ImportKind, now: datetime, actor: str
 ) -> Intake:
-    file_id = records.add_file(
+    file_id = imported.add_file(
         session, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=now
     )
     refusals = _Refusals(file)
@@ -88,7 +88,7 @@ def _import(
         case ImportKind.REFERENCES:
             rows, changes = _references(session, file, file_id, now, refusals)
     refusals.raise_if_any()
-    records.close_file(session, file_id, rows)
+    imported.close_file(session, file_id, rows)
     journal.append(
         session,
         at=now,
@@ -150,33 +150,33 @@ def _members(
     for row, (member, contact) in _good(read_rows(file, ImportKind.MEMBERS), refusals):
         if seen.before(row, member.siret):
             continue
-        tally.add(records.put_member(session, member, file_id, row))
+        tally.add(imported.put_member(session, member, file_id, row))
         if contact is not None:
-            records.put_contact(session, contact, now)
+            imported.put_contact(session, contact, now)
     return tally.rows, tally.changes
 
 
 def _subscriptions(
     session: Session, file: SourceFile, file_id: int, refusals: _Refusals
 ) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), records.known_sirets(session), _Seen(refusals, "debut")
+    tally, known, seen = _Tally(), imported.known_sirets(session), _Seen(refusals, "debut")
     for row, value in _good(read_rows(file, ImportKind.SUBSCRIPTIONS), refusals):
         if _unknown(value, known, row, refusals):
             continue
         if not seen.before(row, (value.siret, value.service, value.tier, value.start)):
-            tally.add(records.put_subscription(session, value, file_id, row))
+            tally.add(imported.put_subscription(session, value, file_id, row))
     return tally.rows, tally.changes
 
 
 def _references(
     session: Session, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
 ) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), records.known_sirets(session), _Seen(refusals, "annee")
+    tally, known, seen = _Tally(), imported.known_sirets(session), _Seen(refusals, "annee")
     for row, value in _good(read_rows(file, ImportKind.REFERENCES), refusals):
         if _unknown(value, known, row, refusals):
             continue
         if not seen.before(row, (value.siret, value.year)):
-            tally.add(records.put_references(session, value, now, (file_id, row)))
+            tally.add(imported.put_references(session, value, now, (file_id, row)))
     return tally.rows, tally.changes
 
 

@@ -11,10 +11,10 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from worker.imports.cell_scan import Place
-from worker.imports.package import checked_copy
 from worker.imports.source import SourceFile, Table
 from worker.imports.wording import refusal
+from worker.imports.workbook import checked_copy
+from worker.imports.workbook_scan import Place
 
 MAX_SHEETS = 100
 

@@ -49,7 +49,7 @@ from worker.issuing.terms import (
     take_number,
 )
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import invoices, journal, records
+from worker.storage import imported, invoices, journal
 from worker.storage.grids import freeze_grid
 
 LOOK_AHEAD = 2
@@ -124,7 +124,7 @@ def issue_year(
 def _in_order(issuer: Issuer, year: int) -> Sequence[Member]:
     """The members of a year; last, those about whom the directory last said nothing of use."""
     with issuer.store.reading() as session:
-        members = records.members_of_year(session, year)
+        members = imported.members_of_year(session, year)
         unread = {
             invoice.siret
             for invoice in invoices.tracked(session, year=year)
@@ -153,7 +153,7 @@ def _check(issuer: Issuer, member: Member, year: int, *, rank: int) -> _Checked:
         if existing is not None and _is_issued(existing):
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        member = records.member(session, member.siret)
+        member = imported.member(session, member.siret)
         prepared = prepare(session, member, year, issuer.terms, issuer.grids)
         numbers = _likely_numbers(issuer, session, rank)
     if prepared.draft is None and not prepared.findings:
@@ -244,7 +244,7 @@ def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) ->
         existing = invoices.current(session, checked.member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(checked.member, existing)
-        member = records.member(session, checked.member.siret)
+        member = imported.member(session, checked.member.siret)
         again = prepare(session, member, year, terms, issuer.grids)
         draft = again.draft
         held_meanwhile = has_blocking(again.findings)

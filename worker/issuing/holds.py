@@ -12,7 +12,7 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
 from worker.errors import Finding, Refused, WrongUse
-from worker.storage import holds, invoices, journal, records
+from worker.storage import holds, imported, invoices, journal
 
 HELD_BY_BUYER = frozenset(
     {InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.SETTLED}
@@ -72,7 +72,7 @@ def hold_back(
         subject=f"{siret}/{year}",
         payload={"reason": reason},
     )
-    member = records.member(session, siret)
+    member = imported.member(session, siret)
     known = total if current is None else current.total
     invoices.park(session, member, year, known, held(session, siret, year), at)
 
@@ -125,7 +125,7 @@ def let_go(
             message="n'est plus retenu, et n'est pas encore facturé",
             remedy=f"Tapez : chorus-worker run {year}",
         )
-        member = records.member(session, siret)
+        member = imported.member(session, siret)
         invoices.park(session, member, year, current.total, (free,), at)
 
 
@@ -140,7 +140,7 @@ def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> N
 
 
 def _known(session: Session, siret: str) -> None:
-    if siret not in records.known_sirets(session):
+    if siret not in imported.known_sirets(session):
         raise WrongUse(
             f"Aucun membre n'a le SIRET {siret}.",
             "Tapez « preview ANNÉE » : il donne le SIRET de chaque membre.",

@@ -21,7 +21,7 @@ from worker.issuing.holds import held
 from worker.issuing.terms import (
     Terms,
 )
-from worker.storage import Store, records
+from worker.storage import Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
 
@@ -70,12 +70,12 @@ def prepare(
     session: Session, member: Member, year: int, terms: Terms, grids: Sequence[TariffGrid]
 ) -> Prepared:
     """Compute and check a member's year from what is stored; nothing is written."""
-    references = records.references_of(session, member.siret, year)
+    references = imported.references_of(session, member.siret, year)
     consumption = consume(
         member.siret,
         year,
-        records.subscriptions_of(session, member.siret),
-        records.usage_of(session, member.siret, year),
+        imported.subscriptions_of(session, member.siret),
+        imported.usage_of(session, member.siret, year),
     )
     rating = rate(consumption, grids)
     draft = None
@@ -108,7 +108,7 @@ def preview_year(
 ) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
     with store.reading() as session:
-        members = records.members_of_year(session, year)
+        members = imported.members_of_year(session, year)
     for member in members:
         with store.reading() as session:
             yield prepare(session, member, year, terms, grids)

@@ -14,7 +14,7 @@ from worker.billing.members import Address
 from worker.corrections.completion import Completer
 from worker.errors import ConfigurationError
 from worker.formats import ALWAYS
-from worker.formats.look import Look, read_look
+from worker.formats.branding import Look, read_look
 from worker.formats.profiles import ON_DEMAND
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import Seller

@@ -26,7 +26,7 @@ from worker.portals import Portal
 from worker.service.bootstrap import Office, open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.systemd import tell_systemd
-from worker.storage import agenda, invoices, journal, records
+from worker.storage import due, imported, invoices, journal
 from worker.transmission import statuses
 
 _log = structlog.get_logger()
@@ -149,7 +149,7 @@ def due_year(office: Office) -> int | None:
         return None
     year = today.year - 1
     with office.store.reading() as session:
-        members = {member.siret for member in records.members_of_year(session, year)}
+        members = {member.siret for member in imported.members_of_year(session, year)}
         issued = {
             invoice.siret
             for invoice in invoices.tracked(session, year=year)
@@ -178,7 +178,7 @@ def anything_waiting(office: Office) -> bool:
     longest = timedelta(minutes=max(*portal.reconcile_minutes, *portal.report_minutes))
     status_after = timedelta(hours=portal.status_hours)
     with office.store.reading() as session:
-        return bool(agenda.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or statuses.is_due(
+        return bool(due.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or statuses.is_due(
             session, now, status_after
         )
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.billing.tariff import NO_TIER
-from worker.storage.records import NOT_BILLED, Changes
+from worker.storage.imported import NOT_BILLED, Changes
 from worker.storage.tables import utc_text
 
 

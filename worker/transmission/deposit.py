@@ -22,14 +22,8 @@ from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import ALONE, EXTENSION, LotLimits, pack, split
-from worker.storage import (
-    Store,
-    agenda,
-    attempts,
-    directory,
-    invoices,
-    journal,
-)
+from worker.storage import Store, attempts, directory, invoices, journal
+from worker.storage import due as agenda
 from worker.storage.documents import sealed
 from worker.transmission.reconcile import speaks_of_a_copy
 

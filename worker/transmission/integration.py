@@ -23,12 +23,14 @@ from worker.portals import (
 from worker.portals.in_turn import in_turn
 from worker.storage import (
     Store,
-    agenda,
     attempts,
     directory,
     invoices,
     journal,
     observations,
+)
+from worker.storage import (
+    due as agenda,
 )
 from worker.transmission.evidence import keep_receipts
 from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy

@@ -17,14 +17,8 @@ from worker.billing.money import french
 from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import (
-    Store,
-    agenda,
-    attempts,
-    directory,
-    invoices,
-    journal,
-)
+from worker.storage import Store, attempts, directory, invoices, journal
+from worker.storage import due as agenda
 from worker.storage.attempts import (
     Attempt,
 )

@@ -16,14 +16,8 @@ from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInv
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import (
-    Store,
-    agenda,
-    directory,
-    invoices,
-    journal,
-    observations,
-)
+from worker.storage import Store, directory, invoices, journal, observations
+from worker.storage import due as agenda
 from worker.storage.observations import (
     News,
 )

@@ -18,7 +18,7 @@ from worker.cli.console import (
     show_findings,
     table,
 )
-from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.cli.typer_french import FrenchCommand, FrenchGroup
 
 tariff_app = typer.Typer(
     cls=FrenchGroup, rich_markup_mode=None, help="les grilles tarifaires", no_args_is_help=True

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.batch import show_invoices, state
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -19,7 +18,8 @@ from worker.cli.console import (
     table,
     typed,
 )
-from worker.cli.french import FrenchCommand
+from worker.cli.run import show_invoices, state
+from worker.cli.typer_french import FrenchCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

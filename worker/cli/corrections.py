@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.batch import show_invoices, teller
 from worker.cli.console import Config, Json, Number, Year, command, put, put_json, table
-from worker.cli.french import FrenchCommand
+from worker.cli.run import show_invoices, teller
+from worker.cli.typer_french import FrenchCommand
 
 if TYPE_CHECKING:
     from worker.corrections.credit import CreditDraft

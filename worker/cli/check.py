@@ -24,7 +24,7 @@ from worker.cli.console import (
     show_findings,
     table,
 )
-from worker.cli.french import FrenchCommand
+from worker.cli.typer_french import FrenchCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

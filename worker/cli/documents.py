@@ -19,7 +19,7 @@ from worker.cli.console import (
     put_json,
     show_findings,
 )
-from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.cli.typer_french import FrenchCommand, FrenchGroup
 
 UNREADABLE = 2
 documents_app = typer.Typer(

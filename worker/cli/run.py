@@ -23,7 +23,7 @@ from worker.cli.console import (
     table,
     typed,
 )
-from worker.cli.french import FrenchCommand
+from worker.cli.typer_french import FrenchCommand
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -284,7 +284,7 @@ def _one_step(
     from worker.billing.status import ON_THEIR_WAY
     from worker.service.bootstrap import open_office, open_portal
     from worker.settings.loading import find_config
-    from worker.storage import agenda, invoices
+    from worker.storage import due, invoices
 
     office = open_office(find_config(config))
     moved: dict[int, None] = {}
@@ -300,7 +300,7 @@ def _one_step(
         step(office, portal, note)
     with office.store.reading() as session:
         found = [invoices.by_id(session, invoice_id) for invoice_id in moved]
-        next_look = agenda.next_look(session, ON_THEIR_WAY)
+        next_look = due.next_look(session, ON_THEIR_WAY)
     if not found and not as_json:
         when = f" ; prochaine échéance le {french_time(next_look)}" if next_look else ""
         put(f"Rien n'était à faire maintenant{when}.")

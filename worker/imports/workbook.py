@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 from xml.parsers.expat import ExpatError
 
-from worker.imports.cell_scan import Load, OdsScan, Place, XlsxScan
 from worker.imports.source import CHUNK, SourceFile, readable
 from worker.imports.wording import refusal
+from worker.imports.workbook_scan import Load, OdsScan, Place, XlsxScan
 
 MAX_PACKAGE = 128 * 2**20
 MAX_DIRECTORY = 2**20

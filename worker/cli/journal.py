@@ -19,7 +19,7 @@ from worker.cli.console import (
     show_findings,
     table,
 )
-from worker.cli.french import FrenchCommand, FrenchGroup
+from worker.cli.typer_french import FrenchCommand, FrenchGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

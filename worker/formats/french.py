@@ -8,8 +8,8 @@ from worker.billing.members import Address
 from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
 from worker.billing.period import Period, french_date
 from worker.billing.vat import VatCategory, VatRegime
-from worker.formats.look import Look
-from worker.formats.markup import number
+from worker.formats.branding import Look
+from worker.formats.xml import number
 
 EXACT = frozenset({"author", "contact", "hashes", "keywords", "look", "references"})
 """Parts of a page's data that are printed or kept letter for letter."""

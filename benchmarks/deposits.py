@@ -31,7 +31,7 @@ from worker.portals.choruspro.settings import ChorusProSettings, Secret
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
 from worker.storage import create_store
-from worker.transmission.statuses import Newsroom, read_news
+from worker.transmission.statuses import StatusReader, read_statuses
 
 WORKER = [sys.executable, "-m", "worker"]
 FILE = os.urandom(120_000)
@@ -234,7 +234,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
             )
         )
     portal = _Counting(changed)
-    newsroom = Newsroom(
+    status_reader = StatusReader(
         store=store,
         portal=portal,  # type: ignore[arg-type] # the two questions of this measure
         clock=lambda: START + timedelta(days=1),
@@ -243,7 +243,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
         payment_reported=lambda _: True,
     )
     before = time.perf_counter()
-    read_news(newsroom, lambda _: None, lambda: False)
+    read_statuses(status_reader, lambda _: None, lambda: False)
     return time.perf_counter() - before, portal.calls
 
 

@@ -33,7 +33,7 @@ from worker.formats import (
     ALWAYS,
     EN16931_UBL,
     FACTURX_DIRECT,
-    Look,
+    Branding,
     invoice_xml,
     statement_pdf,
 )
@@ -42,7 +42,7 @@ from worker.formats.facturx import assemble, print_invoice, statement_files
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.formats.typesetting import instant, needs_folding
-from worker.issuing.render import RULES, draw_up
+from worker.issuing.render import RULES, render_checked
 from worker.validation.official.artefacts import installed_folders
 from worker.validation.official.process import Checker
 from worker.validation.official.service import ValidationService
@@ -53,7 +53,7 @@ SHEETS = {
     "ubl": RULES_FOLDER / "ubl-2.1" / "EN16931-UBL-validation.xslt",
 }
 TEMPLATES = Path(pages.__file__).parent / "templates"
-LOOK = Look()
+LOOK = Branding()
 WARM_UP = 5
 """Documents made before a step is timed."""
 
@@ -68,7 +68,7 @@ def sample(index: int) -> tuple[Invoice, Statement]:
 def press(count: int) -> None:
     """As the program does it."""
     with ValidationService() as service, ThreadPoolExecutor(2) as pool:
-        draw = partial(draw_up, look=LOOK, profiles=ALWAYS, pages=pool, check=service.submit)
+        draw = partial(render_checked, look=LOOK, profiles=ALWAYS, pages=pool, check=service.submit)
         with ThreadPoolExecutor(2) as drawers:
             pairs = map(sample, range(count))
             for documents in drawers.map(lambda pair: draw(*pair), pairs):

@@ -8,7 +8,7 @@ import pikepdf
 
 from conformance import Standard
 from tests.golden.samples import SAMPLES
-from worker.formats import PDF, Look, render_all
+from worker.formats import PDF, Branding, render_all
 from worker.formats.embedding import XML_NAME
 from worker.formats.profiles import ALWAYS, ON_DEMAND
 
@@ -38,7 +38,7 @@ class Control:
 def golden_papers() -> Iterator[Paper]:
     """Every PDF of every sample in every dialect, then the PDFs attached inside."""
     for sample, build in SAMPLES.items():
-        for document in render_all(*build(), Look(), PROFILES):
+        for document in render_all(*build(), Branding(), PROFILES):
             if document.media_type != PDF:
                 continue
             paper = Paper(

@@ -24,16 +24,16 @@ from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, issue_credit_note
-from worker.corrections.resend import look_for, resend
-from worker.formats import ALWAYS, Look
+from worker.corrections.resend import mark_uncertain, resend
+from worker.formats import ALWAYS, Branding
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
 from worker.issuing.documents import (
     Issuer,
 )
-from worker.issuing.holds import let_go
-from worker.issuing.render import CheckedDocument, Press, draw_up
+from worker.issuing.holds import lift_hold
+from worker.issuing.render import CheckedDocument, RenderChecked, render_checked
 from worker.portals.lots import ALONE, LotLimits
 from worker.service import campaign
 from worker.service.bootstrap import Office, open_office
@@ -113,11 +113,11 @@ def light_check(document: Document) -> CheckedDocument:
 
 
 @cache
-def real_press() -> Press:
+def real_render_checked() -> RenderChecked:
     """The true documents, with one validation process for all tests."""
     return partial(
-        draw_up,
-        look=Look(),
+        render_checked,
+        look=Branding(),
         profiles=ALWAYS,
         pages=ThreadPoolExecutor(2),
         check=service().submit,
@@ -135,7 +135,7 @@ class Desk:
     real: bool = False
     render: Callable[[Invoice, Statement | None], Sequence[Document]] = field(default=light_render)
     check: Callable[[Document], CheckedDocument] = field(default=light_check)
-    drawer: Executor | None = None
+    executor: Executor | None = None
     lots: LotLimits = ALONE
 
     @property
@@ -150,10 +150,10 @@ class Desk:
 
     def issuer(self) -> Issuer:
         """The batch, with light documents unless the desk is ``real``."""
-        press = real_press() if self.real else self.light_press
-        return self.office.issuer(self.portal, press, self.drawer)
+        render = real_render_checked() if self.real else self.light_render_checked
+        return self.office.issuer(self.portal, render, self.executor)
 
-    def light_press(
+    def light_render_checked(
         self, invoice: Invoice, statement: Statement | None
     ) -> tuple[CheckedDocument, ...]:
         """Light documents, found valid unless the test says otherwise."""
@@ -212,7 +212,7 @@ class Desk:
 
     def give_up(self, number: str) -> None:
         """Have a stuck deposit looked for, in vain, until nothing more is expected of it."""
-        look_for(
+        mark_uncertain(
             self.office.store, number, "sans suite", actor=self.office.actor, at=self.clock.now
         )
         for _ in range(4):
@@ -224,10 +224,10 @@ class Desk:
         request = Request(number=number, reason="essai", **asked)
         return issue_credit_note(self.issuer(), self.portal if deposits else None, request)
 
-    def let_go(self, siret: str, year: int = YEAR) -> None:
+    def lift_hold(self, siret: str, year: int = YEAR) -> None:
         """A person lets a member be billed again (``unpark``)."""
         with self.office.store.transaction() as session:
-            let_go(
+            lift_hold(
                 session,
                 siret,
                 year,

@@ -12,7 +12,7 @@ from tests.golden.samples import (
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.statement import Statement
-from worker.formats import Look, render_all
+from worker.formats import Branding, render_all
 from worker.formats.facturx import print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 
@@ -22,9 +22,11 @@ Sample = Callable[[], tuple[Invoice, Statement]]
 PDFS = pytest.mark.parametrize("kind", [DocumentKind.FACTURX, DocumentKind.STATEMENT])
 
 
-def rendered(sample: Sample = two_lines, look: Look | None = None) -> dict[DocumentKind, Document]:
+def rendered(
+    sample: Sample = two_lines, look: Branding | None = None
+) -> dict[DocumentKind, Document]:
     """The documents of a sample by kind."""
-    return {document.kind: document for document in render_all(*sample(), look or Look())}
+    return {document.kind: document for document in render_all(*sample(), look or Branding())}
 
 
 def pages(document: Document | bytes) -> list[str]:
@@ -41,4 +43,4 @@ def plain(text: str) -> str:
 
 def invoice_pages(invoice: Invoice) -> list[str]:
     """The text of the pages of an invoice."""
-    return pages(print_invoice(invoice, FACTURX_DIRECT, Look()))
+    return pages(print_invoice(invoice, FACTURX_DIRECT, Branding()))

@@ -11,7 +11,7 @@ from worker.billing.money import Money
 from worker.billing.period import months_of
 from worker.billing.rating import RatedLine
 from worker.billing.vat import VatCategory, VatRegime
-from worker.formats import Look, cii, ubl
+from worker.formats import Branding, cii, ubl
 from worker.formats.facturx import EN16931_LEVEL, assemble, print_invoice
 from worker.formats.profiles import EN16931_UBL, FACTURX_DIRECT
 
@@ -95,7 +95,7 @@ def cii_xml() -> bytes:
 
 @cache
 def _page() -> bytes:
-    return print_invoice(invoice(), FACTURX_DIRECT, Look())
+    return print_invoice(invoice(), FACTURX_DIRECT, Branding())
 
 
 def facturx_pdf(xml: bytes, level: str = EN16931_LEVEL) -> bytes:

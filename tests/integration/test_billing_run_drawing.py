@@ -28,8 +28,8 @@ def _ahead(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator
     folder = tmp_path / "ahead"
     folder.mkdir()
     desk = open_desk(tmp_path_factory.getbasetemp(), folder)
-    with ThreadPoolExecutor(2) as drawer:
-        desk.drawer = drawer
+    with ThreadPoolExecutor(2) as executor:
+        desk.executor = executor
         yield desk
 
 

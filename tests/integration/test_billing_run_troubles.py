@@ -165,7 +165,7 @@ def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
         found = issuer.ask_directory(references)
         with desk.office.store.transaction() as session:
             if references.siret == first and not holds.held(session, first, YEAR):
-                holds.hold_back(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
+                holds.place_hold(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
         return found
 
     outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))

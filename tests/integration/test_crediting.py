@@ -15,7 +15,12 @@ from worker.billing.document import Document, Unprintable
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus
-from worker.corrections.credit import Request, draft_credit_note, hear_buyer, issue_credit_note
+from worker.corrections.credit import (
+    Request,
+    confirm_rejection,
+    draft_credit_note,
+    issue_credit_note,
+)
 from worker.corrections.todo import todo
 from worker.errors import (
     Finding,
@@ -82,15 +87,15 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
 def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: Desk) -> None:
     """Cancelled internally, it would stay to be paid at its buyer's: it is heard first."""
     desk = held_by_buyer
-    newsroom = desk.office.newsroom(desk.portal)
+    status_reader = desk.office.status_reader(desk.portal)
     desk.portal.decide(ONE, "REJETEE", "mauvais service")
     desk.follow()
-    hear_buyer(newsroom, ONE)
+    confirm_rejection(status_reader, ONE)
     assert desk.one(ONE).status is S.REJECTED
     desk.portal.decide(ONE, "SERVICE_FAIT")
     with pytest.raises(Refused, match="SERVICE_FAIT"):
-        hear_buyer(newsroom, ONE)
-    hear_buyer(newsroom, ONE)
+        confirm_rejection(status_reader, ONE)
+    confirm_rejection(status_reader, ONE)
     assert not desk.credit(ONE).is_internal
 
 
@@ -186,7 +191,7 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     assert again.total == desk.one(ONE).total
     assert desk.one(NOTE).status is S.CANCELLED
     assert desk.deposit() == []
-    desk.let_go(SIRET)
+    desk.lift_hold(SIRET)
     assert any(o.number == number(12) for o in desk.issue())
     assert desk.is_sound()
 
@@ -259,7 +264,7 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     with pytest.raises(Refused, match="tout entier"):
         desk.credit(NOTE, quantities={"1": 1})
     with pytest.raises(Refused, match="deux fois"):
-        desk.let_go(SIRET)
+        desk.lift_hold(SIRET)
 
     again = desk.credit(NOTE, engagement="JUSTE-1")
     assert (again.number, again.status, again.total) == ("AVOIR-2026-00002", S.ISSUED, first.total)
@@ -279,7 +284,7 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
-    desk.let_go(SIRET)
+    desk.lift_hold(SIRET)
     assert any(outcome.number == number(12) for outcome in desk.issue())
     assert desk.is_sound()
 

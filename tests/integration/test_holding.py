@@ -10,7 +10,7 @@ from worker.corrections.todo import todo
 from worker.errors import Refused, WrongUse
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult
-from worker.issuing.holds import held, hold_back
+from worker.issuing.holds import held, place_hold
 from worker.service.demo import STORY
 from worker.storage import holds, imported
 
@@ -42,7 +42,7 @@ def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
     assert outcome.findings[0].code == "HELD"
     assert f"la facture {ONE} a été annulée par l'avoir {NOTE}" in outcome.findings[0].message
     assert f"chorus-worker unpark {SIRET} {YEAR}" in outcome.findings[0].remedy
-    desk.let_go(SIRET)
+    desk.lift_hold(SIRET)
     again = next(o for o in desk.issue() if o.member.siret == SIRET)
     assert (again.result, again.number) == (MemberResult.ISSUED, number(12))
     assert desk.is_sound()
@@ -52,7 +52,7 @@ def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -
     """Credit, unpark, import, run: the credit note bills nothing, and stops no import."""
     before = desk.one(ONE).total
     desk.credit(ONE)
-    desk.let_go(SIRET)
+    desk.lift_hold(SIRET)
     (waiting,) = [i for i in desk.invoices() if i.siret == SIRET and i.status is S.PARKED]
     assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
     assert "unpark" not in todo(waiting, desk.clock())
@@ -74,13 +74,13 @@ def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buy
     desk = held_by_buyer
     desk.credit(ONE)
     with pytest.raises(Refused, match="deux fois") as caught:
-        desk.let_go(SIRET)
+        desk.lift_hold(SIRET)
     assert NOTE in caught.value.message
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
     assert desk.one(NOTE).status is S.INTEGRATED
-    desk.let_go(SIRET)
+    desk.lift_hold(SIRET)
     assert any(o.number == number(12) for o in desk.issue())
 
 
@@ -88,9 +88,9 @@ def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) ->
     """Nobody can bill 2026 in 2026: nothing may be left for a person to do."""
     year = desk.clock().year
     with desk.office.store.transaction() as session:
-        hold_back(session, SIRET, year, "litige", actor="a@b:1", at=desk.clock())
+        place_hold(session, SIRET, year, "litige", actor="a@b:1", at=desk.clock())
     assert [i.status for i in desk.invoices() if i.year == year] == [S.PARKED]
-    desk.let_go(SIRET, year)
+    desk.lift_hold(SIRET, year)
     assert [i for i in desk.invoices() if i.year == year] == []
     assert desk.is_sound()
 
@@ -109,23 +109,23 @@ def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
     """A held member is parked at once, whatever is imported; unheld, it is billed."""
     store, third = desk.office.store, STORY[2].siret
     with store.transaction() as session:
-        hold_back(session, third, YEAR, "litige", actor="a@b:1", at=desk.clock())
+        place_hold(session, third, YEAR, "litige", actor="a@b:1", at=desk.clock())
     (parked,) = [i for i in desk.invoices() if i.siret == third]
     assert parked.status is S.PARKED
     assert "litige" in parked.findings[0].message
     assert third not in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
     with pytest.raises(Refused, match="déjà retenu"), store.transaction() as session:
-        hold_back(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
-    desk.let_go(third)
+        place_hold(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
+    desk.lift_hold(third)
     assert third in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
     with pytest.raises(Refused, match="n'est pas retenu"):
-        desk.let_go(third)
+        desk.lift_hold(third)
 
 
 def test_an_issued_member_is_not_held_back_but_credited(desk: Desk) -> None:
     """Holding comes too late once a number is spent: the command to type is given."""
     with pytest.raises(Refused, match=ONE) as caught, desk.office.store.transaction() as session:
-        hold_back(session, SIRET, YEAR, "trop tard", actor="a@b:1", at=desk.clock())
+        place_hold(session, SIRET, YEAR, "trop tard", actor="a@b:1", at=desk.clock())
     assert f"credit {ONE}" in caught.value.remedy
     with pytest.raises(WrongUse), desk.office.store.transaction() as session:
-        hold_back(session, "00000000000000", YEAR, "qui ?", actor="a@b:1", at=desk.clock())
+        place_hold(session, "00000000000000", YEAR, "qui ?", actor="a@b:1", at=desk.clock())

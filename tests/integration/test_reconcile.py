@@ -11,7 +11,7 @@ from tests.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus
-from worker.corrections.resend import look_for
+from worker.corrections.resend import mark_uncertain
 from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
@@ -369,7 +369,7 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.deposit()
     desk.clock.advance(hours=48)
     office = desk.office
-    look_for(office.store, ONE, "sans suite", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(office.store, ONE, "sans suite", actor=office.actor, at=desk.clock.now)
     for _ in range(5):
         desk.reconcile()
         desk.clock.advance(minutes=5)
@@ -404,7 +404,7 @@ def test_what_was_found_once_and_given_up_is_looked_for_as_long_and_never_sent_b
     assert verdicts(desk) == ["found"]
     desk.clock.advance(hours=25)
     desk.portal.not_indexed.add(ONE)
-    look_for(desk.office.store, ONE, "sans suite", actor="a@b:1", at=desk.clock.now)
+    mark_uncertain(desk.office.store, ONE, "sans suite", actor="a@b:1", at=desk.clock.now)
     assert [i.number for i in desk.reconcile()] == [ONE]
     for minutes in (59, 179):
         desk.clock.advance(minutes=minutes)

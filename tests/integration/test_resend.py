@@ -10,7 +10,13 @@ from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.cli.corrections import resend as typed_resend
-from worker.corrections.resend import REASONS, declare_absent, look_for, refuse_if_found, resend
+from worker.corrections.resend import (
+    REASONS,
+    declare_absent,
+    mark_uncertain,
+    refuse_if_found,
+    resend,
+)
 from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
@@ -392,7 +398,7 @@ def test_the_command_searches_before_it_believes(
 def abandon(desk: Desk) -> None:
     """A person gives up waiting for a verdict."""
     office = desk.office
-    look_for(office.store, ONE, "incident clos", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(office.store, ONE, "incident clos", actor=office.actor, at=desk.clock.now)
 
 
 def absent(desk: Desk) -> None:

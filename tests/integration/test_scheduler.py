@@ -25,7 +25,7 @@ from worker.portals.memory.portal import Condition as PortalIs
 from worker.service.bootstrap import open_office
 from worker.service.campaign import run_year
 from worker.service.demo import COMPLEMENT, SELLER
-from worker.service.heartbeat import Heart, anything_waiting, beat, due_year
+from worker.service.heartbeat import Heartbeat, anything_waiting, beat, due_year
 from worker.service.local_portal import STRUCTURES
 from worker.storage.tables import InvoiceRow
 
@@ -272,7 +272,7 @@ def test_a_heart_that_began_under_a_clock_that_was_ahead_beats_at_once(desk: Des
     """The machine woke up a month ahead, and its clock was set right: nobody waits for a month."""
     configured(desk, 'channel = "api"', 'channel = "helios"')
     desk.clock.advance(days=30)
-    heart = Heart(desk.office, lambda: True)
+    heart = Heartbeat(desk.office, lambda: True)
     desk.clock.advance(days=-30)
     heart.beat()
     assert len(desk.events(EventTag.RUN_ENDED)) == 1
@@ -284,7 +284,7 @@ def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
     """Our credentials are refused: half a day without a call, by a clock that is right."""
     secrets = desk.folder / "secrets.toml"
     secrets.write_text(re.sub(r"(client_secret = ).*", r'\1"un-autre-secret"', secrets.read_text()))
-    heart = Heart(desk.office, never)
+    heart = Heartbeat(desk.office, never)
     for hours in (720, 11, 2, -700):
         desk.clock.advance(hours=hours)
         heart.beat()
@@ -299,7 +299,7 @@ def test_a_heart_rests_as_long_as_the_portal_asks_for(desk: Desk, asked: int, ho
     step = reply(b"", 429, f"Retry-After: {asked}\r\n")
     with serving(step, step) as server:
         where = f'environment = "local"\nlocal_url = "{server.url}"'
-        heart = Heart(configured(desk, 'environment = "local"', where).office, never)
+        heart = Heartbeat(configured(desk, 'environment = "local"', where).office, never)
         calls = []
         for minutes in (0, hours * 60 - 1, 1):
             desk.clock.advance(minutes=minutes)

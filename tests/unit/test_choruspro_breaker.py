@@ -73,23 +73,23 @@ def test_no_call_is_made_before_the_server_wants_one(asked: int, later: float) -
     """However short the wait it asked for, and whoever heard it; the person knows how long."""
     clock = StillClock(now=0)
     guarded = breaker(clock)
-    guarded.heed(busy(asked))
+    guarded.note_wait(busy(asked))
     clock.now = later
     assert let_through(guarded, FINE) is (later >= asked)
     if later < asked:
         with pytest.raises(PortalDown, match="demande d'attendre") as caught:
-            guarded.obey()
+            guarded.raise_if_waiting()
         assert caught.value.wait == pytest.approx(asked - later)
         clock.now = asked
-    guarded.obey()
+    guarded.raise_if_waiting()
 
 
 def test_only_who_is_busy_is_waited_for() -> None:
     """A header on an answer that worked, or that refused, asks for nothing."""
     guarded = breaker(StillClock())
     for status in (200, 403):
-        guarded.heed(HttpAnswer(status=status, headers={"Retry-After": "60"}, body=b""))
-        guarded.obey()
+        guarded.note_wait(HttpAnswer(status=status, headers={"Retry-After": "60"}, body=b""))
+        guarded.raise_if_waiting()
 
 
 @pytest.mark.parametrize("answer", [FINE, REFUSED, FAILED])

@@ -30,7 +30,7 @@ from tests.printed_pages import PDFS, invoice_pages, pages, plain, rendered
 from worker.billing.document import DocumentKind
 from worker.billing.invoice import ContactPoint, Note
 from worker.billing.money import Money, french
-from worker.formats import Look
+from worker.formats import Branding
 from worker.formats.facturx import print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.formats.statement_pdf import print_statement
@@ -175,7 +175,9 @@ def test_the_carried_total_read_aloud_is_the_last_one() -> None:
 
     In the tags of the PDF the table has one header row of seven cells and one footer row.
     """
-    with pikepdf.open(io.BytesIO(print_invoice(sixty_lines()[0], FACTURX_DIRECT, Look()))) as pdf:
+    with pikepdf.open(
+        io.BytesIO(print_invoice(sixty_lines()[0], FACTURX_DIRECT, Branding()))
+    ) as pdf:
         tags = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/S" in o]
         (foot,) = [tag for tag in tags if str(tag.S) == "/TFoot"]
         (row,) = foot.K
@@ -204,7 +206,7 @@ def test_credit_note_says_what_it_corrects_and_asks_for_nothing() -> None:
     assert text.count("Motif") == text.count("facture n°") == 1
     for absent in ("Facture n°", "Net à payer", "IBAN", "échéance", "Règlement", "retard"):
         assert absent not in text
-    with pikepdf.open(io.BytesIO(print_invoice(invoice, FACTURX_DIRECT, Look()))) as pdf:
+    with pikepdf.open(io.BytesIO(print_invoice(invoice, FACTURX_DIRECT, Branding()))) as pdf:
         assert str(pdf.open_metadata()["dc:title"]) == f"Avoir n°\u00a0{invoice.number}"
 
 
@@ -233,7 +235,7 @@ def test_one_word_has_one_value_on_an_invoice_and_its_statement() -> None:
     """With rounding too, TTC is the agreed amount everywhere, which is the net to be paid."""
     invoice, statement = rounding()
     (bill,) = invoice_pages(invoice)
-    (basis,) = pages(print_statement(statement, invoice.seller, Look()))
+    (basis,) = pages(print_statement(statement, invoice.seller, Branding()))
     assert "Total des prestations 8,78 € 10,53 €" in bill
     assert "Total TTC" not in bill
     assert "Total TTC 10,53 €" in basis
@@ -272,7 +274,7 @@ def test_a_logo_is_printed_with_a_text_for_those_who_do_not_see_it() -> None:
     logo = (
         b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
     )
-    content = rendered(look=Look(logo=logo))[DocumentKind.FACTURX].content
+    content = rendered(look=Branding(logo=logo))[DocumentKind.FACTURX].content
     with pikepdf.open(io.BytesIO(content)) as pdf:
         texts = [
             str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
@@ -306,7 +308,7 @@ def test_a_logo_is_whole_whatever_its_shape(
     kind: str, size: tuple[int, int], printed: tuple[float, float]
 ) -> None:
     """A logo fills a box of 80 mm by 16 mm in one direction, and is neither cut nor stretched."""
-    page = print_invoice(two_lines()[0], FACTURX_DIRECT, Look(logo=picture(kind, size)))
+    page = print_invoice(two_lines()[0], FACTURX_DIRECT, Branding(logo=picture(kind, size)))
     with pikepdf.open(io.BytesIO(page)) as pdf:
         (figure,) = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o]
         left, bottom, right, top = (float(edge) * 25.4 / 72 for edge in figure.A[0].BBox)
@@ -317,7 +319,7 @@ def test_usual_documents_with_a_logo_hold_on_one_page() -> None:
     """Two services, one with components and another number of users each month, and a logo."""
     rated = (gfu(users=tuple(range(20, 29))), line(users=(41,) * 12))
     invoice, statement = invoice_of(*rated)
-    look = Look(logo=picture("PNG", (100, 100)))
+    look = Branding(logo=picture("PNG", (100, 100)))
     assert len(pages(print_invoice(invoice, FACTURX_DIRECT, look))) == 1
     (text,) = pages(print_statement(statement, invoice.seller, look))
     assert "Sources Grilles tarifaires 2023" in text

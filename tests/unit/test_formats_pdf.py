@@ -20,17 +20,17 @@ from tests.golden.samples import (
 )
 from tests.printed_pages import PDFS, rendered
 from worker.billing.document import DocumentKind, Unprintable
-from worker.formats import Look, render_all
+from worker.formats import Branding, render_all
 from worker.formats.embedding import XML_NAME
 from worker.formats.facturx import assemble, print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.formats.statement_data import statement_xlsx
-from worker.formats.typesetting import unprintable_sign
+from worker.formats.typesetting import unprintable_character
 
 
 def test_each_document_says_what_it_is() -> None:
     """Each document carries its kind, its profile and the media type it is sent with."""
-    documents = render_all(*two_lines(), Look())
+    documents = render_all(*two_lines(), Branding())
     assert {
         ("FACTURX", "facturx-direct", "application/pdf"),
         ("CII", "facturx-direct", "application/xml"),
@@ -105,16 +105,16 @@ def test_two_threads_print_what_one_does() -> None:
     samples = [two_lines()[0], sixty_lines()[0], exempt()[0]] * 2
     with ThreadPoolExecutor(2) as threads:
         together = list(
-            threads.map(lambda invoice: print_invoice(invoice, FACTURX_DIRECT, Look()), samples)
+            threads.map(lambda invoice: print_invoice(invoice, FACTURX_DIRECT, Branding()), samples)
         )
-    alone = [print_invoice(invoice, FACTURX_DIRECT, Look()) for invoice in samples]
+    alone = [print_invoice(invoice, FACTURX_DIRECT, Branding()) for invoice in samples]
     assert together == alone
 
 
 def test_conformance_level_is_the_one_given() -> None:
     """A Factur-X of another dialect declares its own level, and keeps the claims of its page."""
     invoice, _ = two_lines()
-    page = print_invoice(invoice, FACTURX_DIRECT, Look())
+    page = print_invoice(invoice, FACTURX_DIRECT, Branding())
     with pikepdf.open(io.BytesIO(assemble(page, invoice, b"<x/>", level="EXTENDED"))) as pdf:
         metadata = pdf.open_metadata()
         level = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}ConformanceLevel"
@@ -126,8 +126,8 @@ def test_same_invoice_gives_the_same_bytes_in_another_process() -> None:
     """The documents depend on the invoice alone: not on the clock, the process or its hash seed."""
     code = (
         "from tests.golden.samples import two_lines\n"
-        "from worker.formats import Look, render_all\n"
-        "print(*(document.sha256 for document in render_all(*two_lines(), Look())))"
+        "from worker.formats import Branding, render_all\n"
+        "print(*(document.sha256 for document in render_all(*two_lines(), Branding())))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.split() == [document.sha256 for document in rendered().values()]
@@ -138,7 +138,7 @@ def test_another_invoice_gives_another_pdf() -> None:
     one = rendered()[DocumentKind.FACTURX]
     member = replace(MEMBER, name="Commune fictive de Test")
     other = rendered(lambda: invoice_of(line(), member=member))[DocumentKind.FACTURX]
-    red = rendered(look=Look(accent="#7a1020"))[DocumentKind.FACTURX]
+    red = rendered(look=Branding(accent="#7a1020"))[DocumentKind.FACTURX]
     assert len({one.sha256, other.sha256, red.sha256}) == 3
 
 
@@ -146,11 +146,11 @@ def test_a_sign_without_font_is_refused() -> None:
     """A name no embedded font can print stops the document rather than show an empty box."""
     member = replace(MEMBER, name="Mairie 日本")
     with pytest.raises(Unprintable, match="could not be displayed") as refused:
-        render_all(*invoice_of(line(), member=member), Look())
-    assert refused.value.sign == "日"
+        render_all(*invoice_of(line(), member=member), Branding())
+    assert refused.value.character == "日"
 
 
 def test_a_text_is_tried_on_the_fonts() -> None:
     """The first sign that no font has is found without any invoice; French has them all."""
-    assert unprintable_sign("erreur 日本 🙂") == "日"
-    assert unprintable_sign("Œuvre d’été n° 3 : 1\u202f296,80\u00a0€ – « révisée »") == ""
+    assert unprintable_character("erreur 日本 🙂") == "日"
+    assert unprintable_character("Œuvre d’été n° 3 : 1\u202f296,80\u00a0€ – « révisée »") == ""

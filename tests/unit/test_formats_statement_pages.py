@@ -16,7 +16,7 @@ from tests.golden.samples import (
 from tests.printed_pages import pages, plain, rendered
 from worker.billing.document import DocumentKind
 from worker.billing.statement import Statement
-from worker.formats import Look, render_all
+from worker.formats import Branding, render_all
 from worker.formats.statement_pdf import print_statement
 
 
@@ -45,7 +45,7 @@ def test_statement_says_the_months_once() -> None:
     """Users that change each month stand in the table, and not in words below it again."""
     users = tuple(range(20, 32))
     invoice, statement = invoice_of(line(users=users))
-    (text,) = pages(print_statement(statement, invoice.seller, Look()))
+    (text,) = pages(print_statement(statement, invoice.seller, Branding()))
     assert f"Utilisateurs {' '.join(map(str, users))} 306" in text
     assert "306 utilisateurs × mois à 10,80 € TTC, soit 3 304,80 €" in text
     assert "21 en février" in plain(invoice.lines[0].description)
@@ -60,7 +60,7 @@ def test_months_without_subscription_are_dashes() -> None:
 
 def chart_text(statement: Statement) -> str:
     """What the chart says to those who do not see it."""
-    page = print_statement(statement, two_lines()[0].seller, Look())
+    page = print_statement(statement, two_lines()[0].seller, Branding())
     with pikepdf.open(io.BytesIO(page)) as pdf:
         (text,) = [
             str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
@@ -71,7 +71,7 @@ def chart_text(statement: Statement) -> str:
 def test_statement_draws_the_users_of_each_month() -> None:
     """The chart of one service has its users above each month, and says them in words."""
     _, statement = invoice_of(line(users=(4, 0, 3)))
-    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
+    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
     assert "Utilisateurs par mois en 2025 4 0 3" in text
     assert "bonnement" not in text
     assert chart_text(statement) == "Utilisateurs par mois en 2025 : janvier 4, février 0, mars 3."
@@ -80,7 +80,7 @@ def test_statement_draws_the_users_of_each_month() -> None:
 def test_a_sum_over_services_is_not_called_users() -> None:
     """Twelve people with two services are 24 subscriptions, which the chart says in both ways."""
     _, statement = partial_year()
-    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
+    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
     said_once = "Une personne qui utilise deux services compte pour deux abonnements."
     assert "Abonnements par mois en 2025, tous services confondus" in text
     assert f"Stockage et sauvegarde Groupement fermé d’utilisateurs {said_once}" in text
@@ -98,7 +98,7 @@ def test_statement_shades_few_services_only(services: int) -> None:
     _, statement = invoice_of(
         *(line(f"Service {n}, 1 To", service=f"s{n}", users=(n,) * 12) for n in range(services))
     )
-    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Look()))
+    (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
     legend = " ".join(f"Service {n}" for n in range(services)) + " Une personne"
     assert (legend in text) == (services == 3)
 
@@ -114,6 +114,6 @@ def test_statement_of_another_amount_or_number_is_refused() -> None:
     """An invoice is never printed with a statement it does not quote or agree with (C3)."""
     invoice, statement = two_lines()
     with pytest.raises(ValueError, match="disagree"):
-        render_all(invoice, replace(statement, lines=statement.lines[:1]), Look())
+        render_all(invoice, replace(statement, lines=statement.lines[:1]), Branding())
     with pytest.raises(ValueError, match="disagree"):
-        render_all(invoice, replace(statement, number="E2025-00002"), Look())
+        render_all(invoice, replace(statement, number="E2025-00002"), Branding())

@@ -252,7 +252,7 @@ def test_forbidden_characters_are_refused_by_name(sign: str, profile: Profile) -
         Unprintable, match=r"(ram:Name|cbc:RegistrationName) cannot hold"
     ) as refused:
         invoice_xml(invoice, profile, ATTACHMENTS)
-    assert refused.value.sign == sign
+    assert refused.value.character == sign
 
 
 @PROFILES

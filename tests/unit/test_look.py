@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from worker.errors import ConfigurationError
-from worker.formats.branding import MAX_LOGO_BYTES, Look, read_look
+from worker.formats.branding import MAX_LOGO_BYTES, Branding, read_branding
 from worker.settings import contrast_on_white
 
 ACCENT = "#1d4f7c"
@@ -35,7 +35,7 @@ def refusal(folder: Path, content: bytes | None) -> str:
     if content is not None:
         logo.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
-        read_look(ACCENT, logo)
+        read_branding(ACCENT, logo)
     assert caught.value.remedy
     return caught.value.message
 
@@ -52,7 +52,7 @@ def test_contrast_is_that_of_the_web_guidelines(colour: str, ratio: float) -> No
 def test_a_colour_that_is_none_or_too_pale_is_refused(colour: str) -> None:
     """Titles are never printed in a colour that nobody can read."""
     with pytest.raises(ValueError, match="colour"):
-        Look(accent=colour)
+        Branding(accent=colour)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_images_are_taken_whatever_their_name(tmp_path: Path, content: bytes) ->
     """A PNG, JPEG or plain SVG becomes the logo, byte for byte."""
     logo = tmp_path / "logo"
     logo.write_bytes(content)
-    assert read_look(ACCENT, logo) == Look(accent=ACCENT, logo=content)
+    assert read_branding(ACCENT, logo) == Branding(accent=ACCENT, logo=content)
 
 
 def test_no_logo_is_a_look_too() -> None:
     """Without a logo only the colour is set."""
-    assert read_look(ACCENT, None) == Look(accent=ACCENT)
+    assert read_branding(ACCENT, None) == Branding(accent=ACCENT)
 
 
 def test_a_missing_logo_is_said_with_its_path(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_small_image_inside_a_drawing_is_taken(tmp_path: Path) -> None:
     address = f"data:image/png;base64,{b64encode(image('PNG')).decode()}"
     content = svg(f'<image xlink:href="{address}" width="9" height="9"/>')
     (tmp_path / "logo").write_bytes(content)
-    assert read_look(ACCENT, tmp_path / "logo").logo == content
+    assert read_branding(ACCENT, tmp_path / "logo").logo == content
 
 
 def test_a_pipe_or_a_device_is_no_logo(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_pipe_or_a_device_is_no_logo(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "logo.svg")
     assert "ce n'est pas un fichier" in refusal(tmp_path, None)
     with pytest.raises(ConfigurationError, match="ce n'est pas un fichier"):
-        read_look(ACCENT, Path("/dev/zero"))
+        read_branding(ACCENT, Path("/dev/zero"))
 
 
 def test_entities_are_refused(tmp_path: Path) -> None:

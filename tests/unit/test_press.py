@@ -8,8 +8,8 @@ from tests.golden.samples import two_lines
 from worker.billing.document import DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
-from worker.formats import ALWAYS, Look
-from worker.issuing.render import draw_up
+from worker.formats import ALWAYS, Branding
+from worker.issuing.render import render_checked
 from worker.validation import Report
 from worker.validation.official.schematron import Rules
 
@@ -24,8 +24,8 @@ def official(_content: bytes, _rules: Sequence[Rules]) -> Future[tuple[Report, .
 def found(invoice: Invoice) -> dict[DocumentKind, set[str]]:
     """What the press finds by itself, by kind of document."""
     with ThreadPoolExecutor(2) as pages:
-        checked = draw_up(
-            invoice, two_lines()[1], look=Look(), profiles=ALWAYS, pages=pages, check=official
+        checked = render_checked(
+            invoice, two_lines()[1], look=Branding(), profiles=ALWAYS, pages=pages, check=official
         )
     return {one.document.kind: {finding.code for finding in one.findings} for one in checked}
 

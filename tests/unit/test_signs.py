@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.billing.text import hidden_in_french, hidden_sign
+from worker.billing.text import hidden_character, hidden_in_french
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ from worker.billing.text import hidden_in_french, hidden_sign
 )
 def test_a_sign_that_nobody_sees_is_found(text: str, sign: str, said: str) -> None:
     """Directions, spaces without width, line ends, controls and bytes that are no text."""
-    assert hidden_sign(text) == sign
+    assert hidden_character(text) == sign
     assert hidden_in_french(sign) == said
 
 
 @pytest.mark.parametrize("text", ["", "Œuvre d'été", "3\u202f196,80\xa0€ « n° 1 » – l’avoir…"])
 def test_french_is_seen(text: str) -> None:
     """Accents, quotation marks and the spaces of French typography hide nothing."""
-    assert hidden_sign(text) == ""
+    assert hidden_character(text) == ""

@@ -22,15 +22,15 @@ class DocumentKind(StrEnum):
 
 
 class Unprintable(ValueError):
-    """A text of an invoice holds a sign that a document cannot: no font has it, or XML forbids it.
+    """A text of an invoice holds a character that no font has, or that XML forbids.
 
     Attributes:
-        sign: the sign, or nothing when the page could not be set for another reason.
+        character: the character, or nothing when the page could not be set for another reason.
     """
 
-    def __init__(self, message: str, sign: str = "") -> None:
+    def __init__(self, message: str, character: str = "") -> None:
         super().__init__(message)
-        self.sign = sign
+        self.character = character
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,25 @@ C*, Zl and Zp: controls, formats such as U+202E, surrogates of bytes that are no
 import unicodedata
 
 
-def hidden_sign(text: str) -> str:
-    """The first sign that cannot be seen in a text of one line, or nothing.
+def hidden_character(text: str) -> str:
+    """The first character that cannot be seen in a text of one line, or nothing.
 
-    Spaces of any kind are no such sign: French typography has several.
+    Spaces of any kind are no such character: French typography has several.
     """
     return next(
-        (sign for sign in text if not sign.isprintable() and unicodedata.category(sign) != "Zs"),
+        (
+            character
+            for character in text
+            if not character.isprintable() and unicodedata.category(character) != "Zs"
+        ),
         "",
     )
 
 
-def hidden_in_french(sign: str) -> str:
-    """What such a sign is, in the words of a message: « un saut de ligne »."""
-    return "un saut de ligne" if sign in "\r\n" else f"un caractère invisible (U+{ord(sign):04X})"
+def hidden_in_french(character: str) -> str:
+    """What such a character is, in the words of a message: « un saut de ligne »."""
+    return (
+        "un saut de ligne"
+        if character in "\r\n"
+        else f"un caractère invisible (U+{ord(character):04X})"
+    )

@@ -65,7 +65,7 @@ def resend(
     from worker.billing.status import InvoiceStatus
     from worker.corrections.resend import (
         declare_absent,
-        look_for,
+        mark_uncertain,
         refuse_correction,
         refuse_if_found,
         refuse_unless,
@@ -92,16 +92,16 @@ def resend(
         declare_absent(office.store, number, why, searches=searches, actor=actor, at=now)
     elif is_stuck(invoice, now):
         refuse_correction(invoice, service_code, engagement)
-        look_for(office.store, number, why, actor=actor, at=now)
+        mark_uncertain(office.store, number, why, actor=actor, at=now)
     else:
         refuse_unless(invoice, invoice.status is InvoiceStatus.REFUSED)
     with open_portal(office) as portal:
         portal.sign_in()
         if invoice.status is InvoiceStatus.REFUSED:
             vet_seller(office, portal, teller())
-            with office.press() as press:
+            with office.render() as render:
                 prepare(
-                    office.issuer(portal, press),
+                    office.issuer(portal, render),
                     portal,
                     number,
                     why,
@@ -184,7 +184,12 @@ def credit(
     from contextlib import nullcontext
 
     from worker.billing.status import InvoiceStatus
-    from worker.corrections.credit import Request, draft_credit_note, hear_buyer, issue_credit_note
+    from worker.corrections.credit import (
+        Request,
+        confirm_rejection,
+        draft_credit_note,
+        issue_credit_note,
+    )
     from worker.service.bootstrap import open_office, open_portal
     from worker.service.campaign import move_forward
     from worker.settings.loading import find_config
@@ -204,9 +209,9 @@ def credit(
     with open_portal(office) if office.deposits else nullcontext() as portal:
         if portal is not None:
             portal.sign_in()
-            hear_buyer(office.newsroom(portal), number)
-        with office.press() as press:
-            issuer = office.issuer(portal, press)
+            confirm_rejection(office.status_reader(portal), number)
+        with office.render() as render:
+            issuer = office.issuer(portal, render)
             if dry_run:
                 drafted = draft_credit_note(issuer, portal, request)
                 _show_draft(drafted, as_json=as_json)
@@ -265,13 +270,13 @@ def park(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
-    from worker.issuing.holds import hold_back
+    from worker.issuing.holds import place_hold
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
     books = open_app(find_config(config))
     with books.store.transaction() as session:
-        hold_back(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
+        place_hold(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
     if as_json:
         put_json(member_siret=siret, year=year, held=True)
         return
@@ -283,13 +288,13 @@ def unpark(
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     from worker.billing.period import is_over, paris_day
-    from worker.issuing.holds import let_go
+    from worker.issuing.holds import lift_hold
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
     books = open_app(find_config(config))
     with books.store.transaction() as session:
-        let_go(
+        lift_hold(
             session,
             siret,
             year,
@@ -320,14 +325,14 @@ def _typed_again(option: str, number: str, again: str) -> None:
 
 
 def _reason(text: str) -> str:
-    from worker.billing.text import hidden_in_french, hidden_sign
+    from worker.billing.text import hidden_character, hidden_in_french
     from worker.errors import WrongUse
 
     if not text.strip():
         raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')
-    if sign := hidden_sign(text.strip()):
+    if character := hidden_character(text.strip()):
         raise WrongUse(
-            f"Le motif contient {hidden_in_french(sign)}.",
+            f"Le motif contient {hidden_in_french(character)}.",
             "Retapez-le à la main, sur une seule ligne.",
         )
     return text.strip()

@@ -49,7 +49,7 @@ def init(
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
     from worker.errors import ConfigurationError
-    from worker.formats.branding import read_look
+    from worker.formats.branding import read_branding
     from worker.settings.loading import find_config, flatten, load, masked_url
     from worker.settings.secrets import secret_origins
 
@@ -61,7 +61,7 @@ def show(config: Config = None, as_json: Json = False) -> None:
         say(f"Secrets : {error.message} {error.remedy}")
         secrets = {}
     try:
-        read_look(configuration.settings.look.accent, configuration.logo)
+        read_branding(configuration.settings.look.accent, configuration.logo)
     except ConfigurationError as error:
         say(f"Logo : {error.message} {error.remedy}")
     values = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.billing.text import hidden_in_french, hidden_sign
+from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import (
     Finding,
     PortalAccessRefused,
@@ -22,7 +22,7 @@ from worker.errors import (
 )
 from worker.portals import Portal, SupportingFile
 from worker.storage import Store, invoices, journal
-from worker.transmission.statuses import Newsroom, ask_history
+from worker.transmission.statuses import StatusReader, ask_history
 from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 
 LONGEST_COMMENT = 2000
@@ -39,7 +39,7 @@ class Completer:
     portal: Portal
     clock: Callable[[], datetime]
     actor: str
-    newsroom: Newsroom
+    status_reader: StatusReader
 
 
 def complete(completer: Completer, number: str, comment: str, paths: Sequence[Path]) -> None:
@@ -83,10 +83,10 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
             {"outcome": outcome, "detail": error.message},
         )
         if answered:
-            ask_history(completer.newsroom, invoice)
+            ask_history(completer.status_reader, invoice)
         raise
     _journal(completer, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
-    ask_history(completer.newsroom, invoice)
+    ask_history(completer.status_reader, invoice)
 
 
 def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
@@ -129,9 +129,9 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
 def _of_comment(comment: str) -> Iterator[Finding]:
     if not comment.strip():
         yield _finding("le commentaire est vide", 'Dites au membre ce que c\'est : --comment "…".')
-    if sign := hidden_sign(comment.strip()):
+    if character := hidden_character(comment.strip()):
         yield _finding(
-            f"le commentaire contient {hidden_in_french(sign)}",
+            f"le commentaire contient {hidden_in_french(character)}",
             "Retapez-le à la main, sur une seule ligne.",
         )
     if len(comment.strip()) > LONGEST_COMMENT:

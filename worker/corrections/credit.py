@@ -20,13 +20,13 @@ from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
 from worker.errors import Finding, Refused, WrongUse, has_blocking
-from worker.formats.typesetting import unprintable_sign
+from worker.formats.typesetting import unprintable_character
 from worker.issuing.documents import (
     Issuer,
+    check_number_and_dates,
     keep_documents,
-    refuse_unfit,
 )
-from worker.issuing.holds import HELD_BY_BUYER, held, hold_back
+from worker.issuing.holds import HELD_BY_BUYER, held, place_hold
 from worker.issuing.terms import (
     take_number,
 )
@@ -36,7 +36,7 @@ from worker.issuing.unprintable import (
 from worker.portals import BuyerStatus, Portal
 from worker.storage import Store, attempts, invoices, journal
 from worker.transmission.reconcile import copy_at, is_alive
-from worker.transmission.statuses import Newsroom, ask_history
+from worker.transmission.statuses import StatusReader, ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -144,7 +144,7 @@ def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
     return replace(drafted, draft=draft, findings=findings)
 
 
-def hear_buyer(newsroom: Newsroom, number: str) -> None:
+def confirm_rejection(status_reader: StatusReader, number: str) -> None:
     """Learn whether a rejection still stands: an internal credit note cannot be taken back.
 
     Raises:
@@ -152,12 +152,12 @@ def hear_buyer(newsroom: Newsroom, number: str) -> None:
         Refused: its buyer changed its mind since we last heard; the command may be typed again.
         PortalDown, PortalAccessRefused: the portal cannot be asked.
     """
-    with newsroom.store.reading() as session:
+    with status_reader.store.reading() as session:
         before = invoices.named(session, number)
     if before.status is not S.REJECTED:
         return
-    ask_history(newsroom, before)
-    with newsroom.store.reading() as session:
+    ask_history(status_reader, before)
+    with status_reader.store.reading() as session:
         now = invoices.by_id(session, before.id)
     if now.status is not S.REJECTED:
         raise Refused(
@@ -207,7 +207,7 @@ def issue_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
             _cancel(issuer, session, drafted.replaces, note)
         elif drafted.covers_the_invoice:
             _cancel(issuer, session, invoice, note)
-            _hold_back(issuer, session, invoice, note)
+            _place_hold(issuer, session, invoice, note)
     with store.reading() as session:
         return invoices.by_id(session, note_id)
 
@@ -218,9 +218,9 @@ def _refuse_unprintable(request: Request) -> None:
         ("Le motif", request.reason, "--reason"),
         ("L'engagement", request.engagement or "", "--engagement"),
     ):
-        if sign := unprintable_sign(text):
+        if character := unprintable_character(text):
             raise WrongUse(
-                f"{label} de l'avoir {cannot_be_printed(sign)}.",
+                f"{label} de l'avoir {cannot_be_printed(character)}.",
                 f"Retapez {option} sans ce signe.",
             )
 
@@ -403,7 +403,7 @@ def _issue(issuer: Issuer, session: Session, draft: InvoiceDraft, content: Invoi
         due_date=None,
         statement_number=content.statement_number,
     )
-    refuse_unfit(note)
+    check_number_and_dates(note)
     return note
 
 
@@ -424,10 +424,10 @@ def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Inv
     )
 
 
-def _hold_back(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
+def _place_hold(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
     if held(session, invoice.siret, invoice.year):
         return  # a person did it first
-    hold_back(
+    place_hold(
         session,
         invoice.siret,
         invoice.year,

@@ -160,7 +160,9 @@ def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
         )
 
 
-def look_for(store: Store, number: str, reason: str, *, actor: str, at: datetime) -> TrackedInvoice:
+def mark_uncertain(
+    store: Store, number: str, reason: str, *, actor: str, at: datetime
+) -> TrackedInvoice:
     """Have a deposited invoice without verdict looked for at the portal: it becomes uncertain.
 
     Found, it is adopted; not found after every search, it becomes refused, and may be sent again.

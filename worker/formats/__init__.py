@@ -12,7 +12,7 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, SupportingDocument
 from worker.billing.statement import Statement
 from worker.formats import cii, ubl
-from worker.formats.branding import Look
+from worker.formats.branding import Branding
 from worker.formats.embedding import EmbeddedFile
 from worker.formats.facturx import (
     STATEMENT_PDF,
@@ -29,7 +29,7 @@ __all__ = [
     "ALWAYS",
     "EN16931_UBL",
     "FACTURX_DIRECT",
-    "Look",
+    "Branding",
     "Profile",
     "invoice_xml",
     "render_all",
@@ -76,7 +76,7 @@ def statement_attachment(statement_number: str) -> SupportingDocument:
 def render_all(
     invoice: Invoice,
     statement: Statement | None,
-    look: Look,
+    look: Branding,
     profiles: Sequence[Profile] = ALWAYS,
     *,
     pages: Executor | None = None,

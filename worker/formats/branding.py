@@ -16,7 +16,7 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Branding:
     """The seller's graphic identity.
 
     Attributes:
@@ -36,14 +36,14 @@ class Look:
             raise ValueError(f"the logo has more than {MAX_LOGO_BYTES} bytes")
 
 
-def read_look(accent: str, logo: Path | None) -> Look:
+def read_branding(accent: str, logo: Path | None) -> Branding:
     """Make the look that the configuration asks for; a logo is tried on a page first.
 
     Raises:
         ConfigurationError: the logo is missing, too big, or no image that can be printed.
     """
     if logo is None:
-        return Look(accent=accent)
+        return Branding(accent=accent)
     try:
         content = _read(logo)
     except OSError as error:
@@ -60,7 +60,7 @@ def read_look(accent: str, logo: Path | None) -> Look:
             problem,
             "Donnez une image PNG, JPEG ou SVG, en couleurs RVB et sans lien vers ailleurs.",
         )
-    return Look(accent=accent, logo=content)
+    return Branding(accent=accent, logo=content)
 
 
 def _read(logo: Path) -> bytes:

@@ -13,7 +13,7 @@ from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.billing.money import NO_BREAK, french, french_integer
 from worker.billing.period import french_date
 from worker.billing.vat import VatCategory, VatPoint
-from worker.formats.branding import Look
+from worker.formats.branding import Branding
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
 from worker.formats.french import (
     computation,
@@ -48,7 +48,7 @@ ROOM = 110
 """What BT-23 means, for people."""
 
 
-def print_invoice(invoice: Invoice, profile: Profile, look: Look) -> bytes:
+def print_invoice(invoice: Invoice, profile: Profile, look: Branding) -> bytes:
     """Print the page of an invoice or a credit note: a PDF with nothing inside yet.
 
     Raises:
@@ -109,7 +109,7 @@ def _kind(invoice: Invoice) -> str:
     return "Avoir" if invoice.is_credit_note else "Facture"
 
 
-def page_data(invoice: Invoice, profile: Profile, look: Look) -> dict[str, object]:
+def page_data(invoice: Invoice, profile: Profile, look: Branding) -> dict[str, object]:
     """What the template of an invoice is given: texts only, in French, ready to be placed."""
     tax = tax_identifiers(invoice)
     seller, buyer, totals = invoice.seller, invoice.buyer, invoice.totals

@@ -8,7 +8,7 @@ from worker.billing.members import Address
 from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
 from worker.billing.period import Period, french_date
 from worker.billing.vat import VatCategory, VatRegime
-from worker.formats.branding import Look
+from worker.formats.branding import Branding
 from worker.formats.xml import number
 
 EXACT = frozenset({"author", "contact", "hashes", "keywords", "look", "references"})
@@ -59,7 +59,7 @@ def address_lines(address: Address) -> list[str]:
     return [line for line in (address.line1, address.line2, town, country) if line]
 
 
-def look_data(look: Look, seller_name: str) -> dict[str, object]:
+def look_data(look: Branding, seller_name: str) -> dict[str, object]:
     """The look for the page; an image needs a text for those who do not see it (PDF/UA)."""
     return {"accent": look.accent, "logo": list(look.logo), "alt": f"Logo de {seller_name}"}
 

@@ -8,7 +8,7 @@ from worker.billing.money import NO_BREAK, count, french, french_integer
 from worker.billing.period import MONTH_NAMES, french_date
 from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
-from worker.formats.branding import Look
+from worker.formats.branding import Branding
 from worker.formats.french import (
     computation,
     french_period,
@@ -39,7 +39,7 @@ CHART_SERVICES = 3
 """More shades than that cannot be told apart on paper: the bars are then undivided."""
 
 
-def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
+def print_statement(statement: Statement, seller: Party, look: Branding) -> bytes:
     """Print the statement that ``seller`` sends to a member.
 
     Raises:
@@ -50,7 +50,7 @@ def print_statement(statement: Statement, seller: Party, look: Look) -> bytes:
     )
 
 
-def page_data(statement: Statement, seller: Party, look: Look) -> dict[str, object]:
+def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, object]:
     """What the template of a statement is given: texts only, in French, ready to be placed."""
     member = statement.member
     title = f"État détaillé des prestations n°{NO_BREAK}{statement.number}"

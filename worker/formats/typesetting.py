@@ -33,7 +33,7 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
     of an invoice is ever read as typst code.
 
     Raises:
-        Unprintable: when a text cannot be printed, for instance a sign no embedded font has.
+        Unprintable: when a text cannot be printed, for instance a character no embedded font has.
     """
     text = json.dumps(data | {"folds": needs_folding(data)})
     try:
@@ -45,26 +45,27 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
             timestamp=instant(day),
         )
     except typst.TypstError as error:
-        sign = _MISSING.search(error.message)
+        character = _MISSING.search(error.message)
         raise Unprintable(
-            f"{template} cannot be printed: {error.message}", _written(sign[1]) if sign else ""
+            f"{template} cannot be printed: {error.message}",
+            _written(character[1]) if character else "",
         ) from error
     if not isinstance(pdf, bytes):
         raise TypeError("typst gives one PDF as bytes")
     return pdf
 
 
-def unprintable_sign(text: str) -> str:
-    """The first sign of a text that no embedded font can print, or nothing; costs a small page."""
+def unprintable_character(text: str) -> str:
+    """The first character of a text that no embedded font has, or nothing; costs a small page."""
     try:
         typeset("text", {"text": text}, date(2000, 1, 1))
     except Unprintable as error:
-        return error.sign
+        return error.character
     return ""
 
 
 def _written(text: str) -> str:
-    r"""The text that typst shows with escapes, ``\u{7}`` for the sign U+0007."""
+    r"""The text that typst shows with escapes, ``\u{7}`` for the character U+0007."""
     return re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), text)
 
 

@@ -98,7 +98,7 @@ class Layout:
 def header_key(header: str) -> str:
     """A header without case, accents, spaces, ``_``, ``-``, ``*`` and byte order mark."""
     plain = unicodedata.normalize("NFKD", header.casefold())
-    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    letters = "".join(character for character in plain if not unicodedata.combining(character))
     return "".join(letters.translate(_IGNORED).split())
 
 

@@ -15,7 +15,7 @@ from stdnum.fr import tva
 
 from worker.billing.members import is_valid_siret
 from worker.billing.period import Month
-from worker.billing.text import hidden_in_french, hidden_sign
+from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
@@ -216,8 +216,10 @@ def plain_text(text: str, *, maximum: int, code: str = "IMPORT-TEXT") -> str | F
             "Corrigez la formule, ou remplacez-la par sa valeur.",
             value=text,
         )
-    line = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in composed).strip()
-    if stray := hidden_sign(line):
+    line = "".join(
+        " " if unicodedata.category(character) == "Zs" else character for character in composed
+    ).strip()
+    if stray := hidden_character(line):
         return finding(
             code,
             f"{quoted(text)} contient {hidden_in_french(stray)}",
@@ -239,7 +241,9 @@ def service_code(text: str) -> str | Finding:
     code = plain_text(text, maximum=100, code="IMPORT-SERVICE-CODE")
     if isinstance(code, Finding):
         return code
-    stray = next((sign for sign in code if not (sign.isalnum() or sign in " _-")), None)
+    stray = next(
+        (character for character in code if not (character.isalnum() or character in " _-")), None
+    )
     if stray is None:
         return code
     return finding(

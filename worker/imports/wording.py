@@ -21,7 +21,9 @@ def french(text: str) -> str:
 def shortened(text: str) -> str:
     """A value fit for a terminal: at most 40 characters, none of them a control character."""
     shown = text if len(text) <= QUOTED_LENGTH else text[: QUOTED_LENGTH - 1] + "…"
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(shown.split()))
+    return "".join(
+        character if character.isprintable() else "\ufffd" for character in " ".join(shown.split())
+    )
 
 
 def quoted(text: str) -> str:

@@ -39,8 +39,8 @@ from worker.issuing.directory_rules import UNREADABLE, unreadable
 from worker.issuing.documents import (
     Ahead,
     Issuer,
+    check_number_and_dates,
     keep_documents,
-    refuse_unfit,
 )
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.terms import (
@@ -99,7 +99,7 @@ def issue_year(
     refuse_unfinished_year(year, issuer.clock())
     refuse_changed_grids(issuer.store, issuer.grids)
     left, waiting = iter(_in_order(issuer, year)), deque[_Checked]()
-    depth = 0 if issuer.drawer is None else LOOK_AHEAD
+    depth = 0 if issuer.executor is None else LOOK_AHEAD
     unusable = 0
     while not stop():
         while len(waiting) <= depth and (member := next(left, None)) is not None:
@@ -177,14 +177,14 @@ def _likely_numbers(issuer: Issuer, session: Session, rank: int) -> tuple[str, s
 def _draw_ahead(
     issuer: Issuer, prepared: Prepared, year: int, numbers: tuple[str, str]
 ) -> Ahead | None:
-    if issuer.drawer is None or prepared.draft is None:
+    if issuer.executor is None or prepared.draft is None:
         return None
     today = paris_day(issuer.clock())
     invoice, statement = _numbered(issuer.terms, prepared, prepared.draft, year, numbers, today)
     return Ahead(
         invoice=invoice,
         statement=statement,
-        documents=issuer.drawer.submit(issuer.press, invoice, statement),
+        documents=issuer.executor.submit(issuer.render, invoice, statement),
     )
 
 
@@ -259,7 +259,7 @@ def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) ->
             take_number(session, terms, terms.statement_prefix, today.year),
         )
         invoice, statement = _numbered(terms, checked, draft, year, numbers, today)
-        refuse_unfit(invoice)
+        check_number_and_dates(invoice)
         invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
         hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement, ahead)
         _freeze_grids(issuer, session, invoice, now)

@@ -17,7 +17,7 @@ from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, InvalidDocument, has_blocking
-from worker.issuing.render import CheckedDocument, Press
+from worker.issuing.render import CheckedDocument, RenderChecked
 from worker.issuing.terms import Terms
 from worker.issuing.unprintable import cannot_be_printed, holder_of
 from worker.storage import Store
@@ -42,8 +42,8 @@ class Issuer:
     """Version to file text, kept with the first invoice a grid prices."""
     directory: DirectoryCheck | None
     """None on the Hélios channel: the title software will ask."""
-    press: Press
-    drawer: Executor | None = None
+    render: RenderChecked
+    executor: Executor | None = None
     """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""
 
     def ask_directory(self, references: BillingReferences) -> tuple[Finding, ...]:
@@ -60,7 +60,7 @@ class Ahead:
     documents: Future[tuple[CheckedDocument, ...]]
 
 
-def refuse_unfit(invoice: Invoice) -> None:
+def check_number_and_dates(invoice: Invoice) -> None:
     """Raise InvalidDocument when the number, dates or attachments would be refused."""
     findings = (
         check_number(invoice.number)
@@ -94,7 +94,7 @@ def keep_documents(
     """
     if ahead is not None and (ahead.invoice, ahead.statement) != (invoice, statement):
         ahead = None
-    checked = _draw_up(issuer, invoice, statement, ahead)
+    checked = _rendered(issuer, invoice, statement, ahead)
     hashes = issuer.store.archive.put_all([one.document.content for one in checked])
     passed = [(one.document, [_checked_with(report) for report in one.reports]) for one in checked]
     add_documents(session, invoice_id, version, passed)
@@ -115,16 +115,16 @@ def _of(invoice: Invoice) -> str:
     return f"{kind} {invoice.number}"
 
 
-def _draw_up(
+def _rendered(
     issuer: Issuer, invoice: Invoice, statement: Statement | None, ahead: Ahead | None
 ) -> tuple[CheckedDocument, ...]:
     try:
-        checked = issuer.press(invoice, statement) if ahead is None else ahead.documents.result()
+        checked = issuer.render(invoice, statement) if ahead is None else ahead.documents.result()
     except Unprintable as error:
-        field, remedy = holder_of(invoice, error.sign)
+        field, remedy = holder_of(invoice, error.character)
         finding = Finding(
             code="DOC-UNPRINTABLE",
-            message=f"{field} {cannot_be_printed(error.sign)}",
+            message=f"{field} {cannot_be_printed(error.character)}",
             remedy=remedy,
         )
         what = "L'avoir" if invoice.is_credit_note else "La facture"

@@ -36,7 +36,7 @@ def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
     return (finding,)
 
 
-def hold_back(
+def place_hold(
     session: Session,
     siret: str,
     year: int,
@@ -77,7 +77,7 @@ def hold_back(
     invoices.park(session, member, year, known, held(session, siret, year), at)
 
 
-def let_go(
+def lift_hold(
     session: Session,
     siret: str,
     year: int,

@@ -15,7 +15,7 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.statement import Statement
 from worker.errors import Finding
-from worker.formats import Look, Profile, render_all
+from worker.formats import Branding, Profile, render_all
 from worker.formats.embedding import XML_NAME
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
@@ -67,16 +67,16 @@ class CheckedDocument:
     """Of the reports and of our own checks; a blocking one forbids to keep the document."""
 
 
-Press = Callable[[Invoice, Statement | None], tuple[CheckedDocument, ...]]
+RenderChecked = Callable[[Invoice, Statement | None], tuple[CheckedDocument, ...]]
 """From an issued invoice and its statement to its checked documents. Raises Unprintable when a
 text cannot be printed."""
 
 
-def draw_up(
+def render_checked(
     invoice: Invoice,
     statement: Statement | None,
     *,
-    look: Look,
+    look: Branding,
     profiles: Sequence[Profile],
     pages: Executor,
     check: Check,

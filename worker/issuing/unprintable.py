@@ -5,17 +5,17 @@ from dataclasses import astuple
 from worker.billing.invoice import Invoice
 
 
-def cannot_be_printed(sign: str) -> str:
-    """The end of a sentence, in French, about a text that holds a sign no font has."""
-    if not sign:
+def cannot_be_printed(character: str) -> str:
+    """The end of a sentence, in French, about a text that holds a character no font has."""
+    if not character:
         return "ne peut pas être imprimé"
-    seen = f"« {sign} », " if sign.isprintable() else ""
-    codes = " ".join(f"U+{ord(one):04X}" for one in sign)
+    seen = f"« {character} », " if character.isprintable() else ""
+    codes = " ".join(f"U+{ord(one):04X}" for one in character)
     return f"contient un signe qui ne peut pas être imprimé ({seen}{codes})"
 
 
-def holder_of(invoice: Invoice, sign: str) -> tuple[str, str]:
-    """Which text of an invoice holds a sign, in French, and where a person corrects it."""
+def holder_of(invoice: Invoice, character: str) -> tuple[str, str]:
+    """Which text of an invoice holds a character, in French, and where a person corrects it."""
     buyer, seller = invoice.buyer, invoice.seller
     notes = [note.text for note in invoice.notes]
     reason = notes[:1] if invoice.is_credit_note else []
@@ -38,6 +38,6 @@ def holder_of(invoice: Invoice, sign: str) -> tuple[str, str]:
         ("le libellé d'un service", tariff, [line.name for line in invoice.lines]),
         ("le motif d'exonération", tariff, [line.vat.reason for line in invoice.lines]),
     ):
-        if sign and any(sign in text for text in texts):
+        if character and any(character in text for text in texts):
             return field, remedy
     return "un texte", "Retirez les caractères inhabituels des données, puis recommencez."

@@ -14,14 +14,14 @@ from worker.billing.members import Address
 from worker.corrections.completion import Completer
 from worker.errors import ConfigurationError
 from worker.formats import ALWAYS
-from worker.formats.branding import Look, read_look
+from worker.formats.branding import Branding, read_branding
 from worker.formats.profiles import ON_DEMAND
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import Seller
 from worker.issuing.documents import (
     Issuer,
 )
-from worker.issuing.render import Press, draw_up
+from worker.issuing.render import RenderChecked, render_checked
 from worker.issuing.terms import (
     Terms,
 )
@@ -43,7 +43,7 @@ from worker.settings.secrets import load_secrets
 from worker.transmission.deposit import Depositor
 from worker.transmission.integration import Follower
 from worker.transmission.reconcile import Reconciler
-from worker.transmission.statuses import Newsroom
+from worker.transmission.statuses import StatusReader
 from worker.validation.official.artefacts import verify_artefacts
 from worker.validation.official.service import ValidationService
 
@@ -91,7 +91,9 @@ class Office(App):
             number_width=settings.numbering.width,
         )
 
-    def issuer(self, portal: Portal | None, press: Press, drawer: Executor | None = None) -> Issuer:
+    def issuer(
+        self, portal: Portal | None, render: RenderChecked, executor: Executor | None = None
+    ) -> Issuer:
         """Whatever issues; without a portal (Hélios channel) no directory can be asked."""
         grids, texts = self.grids()
         return Issuer(
@@ -102,16 +104,16 @@ class Office(App):
             grids=grids,
             grid_texts=texts,
             directory=None if portal is None else self.directory(portal).check,
-            press=press,
-            drawer=drawer,
+            render=render,
+            executor=executor,
         )
 
-    def look(self) -> Look:
+    def look(self) -> Branding:
         """Colours and logo. Raises ConfigurationError when the logo cannot be used."""
-        return read_look(self.configuration.settings.look.accent, self.configuration.logo)
+        return read_branding(self.configuration.settings.look.accent, self.configuration.logo)
 
     @contextmanager
-    def press(self) -> Iterator[Press]:
+    def render(self) -> Iterator[RenderChecked]:
         """What draws up documents; its threads and validation process last as long as the block.
 
         Raises:
@@ -126,7 +128,7 @@ class Office(App):
             ThreadPoolExecutor(PAGES_AT_ONCE, "pages") as pages,
         ):
             yield partial(
-                draw_up,
+                render_checked,
                 look=look,
                 profiles=(*ALWAYS, *chain.from_iterable(extra)),
                 pages=pages,
@@ -187,7 +189,7 @@ class Office(App):
             clock=self.clock,
             actor=self.actor,
             report_after=_minutes(settings.report_minutes),
-            newsroom=self.newsroom(portal),
+            status_reader=self.status_reader(portal),
         )
 
     def completer(self, portal: Portal) -> Completer:
@@ -197,13 +199,13 @@ class Office(App):
             portal=portal,
             clock=self.clock,
             actor=self.actor,
-            newsroom=self.newsroom(portal),
+            status_reader=self.status_reader(portal),
         )
 
-    def newsroom(self, portal: Portal) -> Newsroom:
+    def status_reader(self, portal: Portal) -> StatusReader:
         """What follows invoices at their buyers'."""
         hours = self.configuration.settings.portal.status_hours
-        return Newsroom(
+        return StatusReader(
             store=self.store,
             portal=portal,
             clock=self.clock,

@@ -65,8 +65,8 @@ def run_year(
     _journal(office, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
-        with office.press() as press, ThreadPoolExecutor(LOOK_AHEAD, "drawer") as drawer:
-            for outcome in issue_year(office.issuer(portal, press, drawer), year, stop):
+        with office.render() as render, ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor:
+            for outcome in issue_year(office.issuer(portal, render, executor), year, stop):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
         if portal is not None:

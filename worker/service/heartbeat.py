@@ -55,9 +55,9 @@ def serve(office: Office, *, once: bool = False) -> None:
         # A late beat is run, not dropped; several missed ones are one; never two at a time.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    heart = Heart(office, stopping.is_set)
+    heartbeat = Heartbeat(office, stopping.is_set)
     scheduler.add_job(
-        heart.beat,
+        heartbeat.beat,
         "interval",
         minutes=minutes,
         next_run_time=datetime.now(scheduler.timezone),
@@ -73,7 +73,7 @@ def serve(office: Office, *, once: bool = False) -> None:
     _log.info("worker.stopped")
 
 
-class Heart:
+class Heartbeat:
     """The heartbeats of a process, and the rest it takes when the portal refuses us or asks so."""
 
     def __init__(self, office: Office, stop: Callable[[], bool]) -> None:

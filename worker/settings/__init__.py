@@ -28,7 +28,7 @@ from stdnum import iban
 from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
-from worker.billing.text import hidden_in_french, hidden_sign
+from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
@@ -40,13 +40,13 @@ NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def _legible(value: str) -> str:
-    if sign := hidden_sign(value):
-        raise ValueError(f"ce texte contient {hidden_in_french(sign)} ; retapez-le à la main")
+    if character := hidden_character(value):
+        raise ValueError(f"ce texte contient {hidden_in_french(character)} ; retapez-le à la main")
     return value
 
 
 Legible = AfterValidator(_legible)
-"""One line of which every sign is seen: it is printed, or stands in the XML."""
+"""One line of which every character is seen: it is printed, or stands in the XML."""
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99), Legible
 ]

@@ -25,7 +25,7 @@ MOST_IN_VAIN = 3
 _log = structlog.get_logger(__name__)
 
 
-def keep_receipts(
+def keep_reports(
     store: Store,
     portal: Portal,
     clock: Callable[[], datetime],

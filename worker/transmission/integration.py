@@ -32,9 +32,16 @@ from worker.storage import (
 from worker.storage import (
     due as agenda,
 )
-from worker.transmission.evidence import keep_receipts
+from worker.transmission.evidence import keep_reports
 from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
-from worker.transmission.statuses import Newsroom, Report, Stop, ask_about_put_off, learn, read_news
+from worker.transmission.statuses import (
+    Report,
+    StatusReader,
+    Stop,
+    ask_about_put_off,
+    learn,
+    read_statuses,
+)
 
 LIMIT = 1_000_000
 NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
@@ -46,7 +53,7 @@ class Follower:
 
     Attributes:
         report_after: waits between two looks at a report; the last one repeats.
-        newsroom: what follows invoices at their buyers'.
+        status_reader: what follows invoices at their buyers'.
     """
 
     store: Store
@@ -54,7 +61,7 @@ class Follower:
     clock: Callable[[], datetime]
     actor: str
     report_after: Sequence[timedelta]
-    newsroom: Newsroom
+    status_reader: StatusReader
 
 
 def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -> None:
@@ -66,11 +73,11 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
     """
     _ask_reports(follower, report, stop)
     if not stop():
-        ask_about_put_off(follower.newsroom, report, stop)
+        ask_about_put_off(follower.status_reader, report, stop)
     if not stop():
-        read_news(follower.newsroom, report, stop)
+        read_statuses(follower.status_reader, report, stop)
     # Last, for nothing waits for them.
-    keep_receipts(follower.store, follower.portal, follower.clock, follower.actor, stop)
+    keep_reports(follower.store, follower.portal, follower.clock, follower.actor, stop)
 
 
 def _ask_reports(follower: Follower, report: Report, stop: Stop) -> None:
@@ -238,7 +245,7 @@ def _integrate(
                     "cpp": found.cpp_id,
                 },
             )
-            learn(follower.newsroom, session, invoices.by_id(session, invoice.id), found, now)
+            learn(follower.status_reader, session, invoices.by_id(session, invoice.id), found, now)
 
 
 def _doubt(follower: Follower, invoice: TrackedInvoice, answer: IntegrationReport) -> None:

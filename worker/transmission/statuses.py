@@ -39,7 +39,7 @@ Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Newsroom:
+class StatusReader:
     """The collaborators.
 
     Attributes:
@@ -63,7 +63,7 @@ def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
-def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
+def read_statuses(status_reader: StatusReader, report: Report, stop: Stop) -> None:
     """Ask what changed since the last time, when that is due; tell each invoice that did.
 
     Read from the beginning, the news also tell which invoices the portal no longer shows: each is
@@ -73,17 +73,17 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
             the same period is asked again.
     """
-    now = newsroom.clock()
-    with newsroom.store.reading() as session:
+    now = status_reader.clock()
+    with status_reader.store.reading() as session:
         first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
         read = observations.news(session)
-        if first is None or not _is_stale(read, now, newsroom.status_after):
+        if first is None or not _is_stale(read, now, status_reader.status_after):
             return
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
     since = first if whole or read is None else read.read_until
     since = min(since, now)  # written by a clock that was ahead, it would hide what changed
-    changed = newsroom.portal.changed(since - OVERLAP, now)
-    with newsroom.store.reading() as session:
+    changed = status_reader.portal.changed(since - OVERLAP, now)
+    with status_reader.store.reading() as session:
         shown = {found.cpp_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
@@ -93,7 +93,7 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
             invoice.cpp_id: invoice
             for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
             # Payment is final; approval is not, and may be followed by a rejection.
-            if not newsroom.payment_reported(invoice.siret)
+            if not status_reader.payment_reported(invoice.siret)
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
             (known[found.cpp_id], found)
@@ -116,27 +116,27 @@ def read_news(newsroom: Newsroom, report: Report, stop: Stop) -> None:
         if not _is_put_off(invoice, now)
         or (found is not None and found.status is not BuyerStatus.UNRECOGNISED)
     ]
-    _ask_each(newsroom, asked, report, stop)
+    _ask_each(status_reader, asked, report, stop)
     if stop():
         return
-    with newsroom.store.transaction() as session:
+    with status_reader.store.transaction() as session:
         read_whole_at = now if whole or read is None else read.read_whole_at
         observations.note_news(session, News(read_until=now, read_whole_at=read_whole_at))
 
 
-def ask_about_put_off(newsroom: Newsroom, report: Report, stop: Stop) -> None:
+def ask_about_put_off(status_reader: StatusReader, report: Report, stop: Stop) -> None:
     """Ask again about the invoices that were put off, and acknowledge rejections dealt with.
 
     Raises:
-        PortalDown, PortalAccessRefused: as ``read_news``.
+        PortalDown, PortalAccessRefused: as ``read_statuses``.
     """
-    with newsroom.store.reading() as session:
-        put_off = agenda.awaited(session, _LOOKED_AT, newsroom.clock())
-    _ask_each(newsroom, ((invoice, None) for invoice in put_off), report, stop)
+    with status_reader.store.reading() as session:
+        put_off = agenda.awaited(session, _LOOKED_AT, status_reader.clock())
+    _ask_each(status_reader, ((invoice, None) for invoice in put_off), report, stop)
 
 
 def learn(
-    newsroom: Newsroom,
+    status_reader: StatusReader,
     session: Session,
     invoice: TrackedInvoice,
     found: FoundInvoice,
@@ -144,7 +144,7 @@ def learn(
 ) -> None:
     """Write what a search says of an integrated invoice, and move it where that leads."""
     _observe(session, invoice, found, now)
-    _move(newsroom, session, invoice, found.status, found.raw_status, found.comment, now)
+    _move(status_reader, session, invoice, found.status, found.raw_status, found.comment, now)
 
 
 def _observe(session: Session, invoice: TrackedInvoice, found: FoundInvoice, now: datetime) -> None:
@@ -184,37 +184,39 @@ def _when(found: FoundInvoice) -> str:
 
 
 def _ask_each(
-    newsroom: Newsroom,
+    status_reader: StatusReader,
     asked: Iterable[tuple[TrackedInvoice, FoundInvoice | None]],
     report: Report,
     stop: Stop,
 ) -> None:
     for invoice, _ in in_turn(
         asked,
-        lambda one: _ask_one(newsroom, *one),
-        lambda one, error: _put_off(newsroom, one[0], error),
+        lambda one: _ask_one(status_reader, *one),
+        lambda one, error: _put_off(status_reader, one[0], error),
         stop,
     ):
-        with newsroom.store.reading() as session:
+        with status_reader.store.reading() as session:
             report(invoices.by_id(session, invoice.id))
 
 
-def _ask_one(newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
+def _ask_one(
+    status_reader: StatusReader, invoice: TrackedInvoice, found: FoundInvoice | None
+) -> None:
     if invoice.status is InvoiceStatus.CANCELLED:
-        _acknowledge(newsroom, invoice)
+        _acknowledge(status_reader, invoice)
     elif found is not None and (
-        invoice.checks >= MOST_TRIES or _is_put_off(invoice, newsroom.clock())
+        invoice.checks >= MOST_TRIES or _is_put_off(invoice, status_reader.clock())
     ):
         # Its history was asked for in vain: what the search says is not to wait for it.
-        now = newsroom.clock()
-        with newsroom.store.transaction() as session:
-            learn(newsroom, session, invoice, found, now)
+        now = status_reader.clock()
+        with status_reader.store.transaction() as session:
+            learn(status_reader, session, invoice, found, now)
     else:
-        ask_history(newsroom, invoice, found)
+        ask_history(status_reader, invoice, found)
 
 
 def ask_history(
-    newsroom: Newsroom, invoice: TrackedInvoice, found: FoundInvoice | None = None
+    status_reader: StatusReader, invoice: TrackedInvoice, found: FoundInvoice | None = None
 ) -> None:
     """Learn every status of one invoice, and move it where the current one leads.
 
@@ -222,14 +224,14 @@ def ask_history(
         PortalDown, PortalAccessRefused: the portal cannot be asked.
         PortalAnswerError: its answer cannot be used.
     """
-    history = newsroom.portal.history(_cpp_id(invoice))
+    history = status_reader.portal.history(_cpp_id(invoice))
     # What a search says is not lost to a history that leaves out its current status, or that gives
     # one nobody knows.
     current: InvoiceHistory | FoundInvoice = history
     if found is not None and history.status is BuyerStatus.UNRECOGNISED:
         current = found
-    now = newsroom.clock()
-    with newsroom.store.transaction() as session:
+    now = status_reader.clock()
+    with status_reader.store.transaction() as session:
         comment = ""
         for entry in history.entries:
             observations.observe(
@@ -246,43 +248,45 @@ def ask_history(
                 comment = entry.comment
         if found is not None:
             _observe(session, invoice, found, now)
-        _move(newsroom, session, invoice, current.status, current.raw_status, comment, now)
+        _move(status_reader, session, invoice, current.status, current.raw_status, comment, now)
 
 
-def _acknowledge(newsroom: Newsroom, invoice: TrackedInvoice) -> None:
+def _acknowledge(status_reader: StatusReader, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
     try:
-        newsroom.portal.acknowledge_rejection(_cpp_id(invoice))
+        status_reader.portal.acknowledge_rejection(_cpp_id(invoice))
     except PortalAccessRefused as error:
         # This one operation may be closed to us: nobody's news wait for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
-    with newsroom.store.transaction() as session:
+    with status_reader.store.transaction() as session:
         invoices.note(session, invoice, next_check_at=None)
         journal.append(
             session,
-            at=newsroom.clock(),
-            actor=newsroom.actor,
+            at=status_reader.clock(),
+            actor=status_reader.actor,
             tag=EventTag.REJECTION_ACKNOWLEDGED,
             subject=invoice.number,
             payload={"cpp": invoice.cpp_id},
         )
 
 
-def _put_off(newsroom: Newsroom, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
+def _put_off(
+    status_reader: StatusReader, invoice: TrackedInvoice, error: PortalAnswerError
+) -> None:
     """Another time, a bounded number of times: then the next news of it are waited for."""
     tries = invoice.checks + 1
-    with newsroom.store.transaction() as session:
+    with status_reader.store.transaction() as session:
         invoices.note(
             session,
             invoice,
             checks=tries,
-            next_check_at=newsroom.clock() + PUT_OFF if tries < MOST_TRIES else None,
+            next_check_at=status_reader.clock() + PUT_OFF if tries < MOST_TRIES else None,
             detail=error.message,
         )
 
 
 def _move(
-    newsroom: Newsroom,
+    status_reader: StatusReader,
     session: Session,
     invoice: TrackedInvoice,
     status: BuyerStatus,
@@ -290,7 +294,7 @@ def _move(
     comment: str,
     now: datetime,
 ) -> None:
-    to = _derive(status, reported=lambda: newsroom.payment_reported(invoice.siret))
+    to = _derive(status, reported=lambda: status_reader.payment_reported(invoice.siret))
     unknown = status is BuyerStatus.UNRECOGNISED
     detail = UNKNOWN_WORD + (raw_status or "aucun") if unknown else comment
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
@@ -311,7 +315,7 @@ def _move(
         journal.append(
             session,
             at=now,
-            actor=newsroom.actor,
+            actor=status_reader.actor,
             tag=EventTag.STATUS_CHANGED,
             subject=invoice.number,
             payload={"from": invoice.status.value, "to": to.value, "portal": raw_status},

@@ -13,7 +13,7 @@ from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from worker.billing.members import is_valid_siret
-from worker.billing.text import hidden_sign
+from worker.billing.text import hidden_character
 from worker.errors import Finding
 
 PAYMENT_CODES = frozenset({"01", "10", "20", "30", "31", "42", "48", "49", "58", "59", "97"})
@@ -121,8 +121,8 @@ ENGAGEMENT = Limit(
     code="CHORUS-ENGAGEMENT",
     subject="Le numéro d'engagement (BT-13)",
     remedy="Demandez à l'acheteur son numéro d'engagement : 50 caractères au plus.",
-    # With a sign that nobody sees, Chorus Pro finds no such engagement.
-    accepts=lambda text: _short_text(50)(text) and not hidden_sign(text),
+    # With a character that nobody sees, Chorus Pro finds no such engagement.
+    accepts=lambda text: _short_text(50)(text) and not hidden_character(text),
 )
 CONTRACT = Limit(
     code="CHORUS-CONTRACT",

@@ -95,11 +95,11 @@ class Gateway:
             PortalDown: cannot be reached, or asks to wait.
             PortalAccessRefused: one of the pairs is refused.
         """
-        self._breaker.obey()
+        self._breaker.raise_if_waiting()
         with self._proving:
             if self._token.get() == self._proven:
                 return
-            answer, judgement, token = self._knock("GET", HEALTH, b"", MOST_BYTES)
+            answer, judgement, token = self._call("GET", HEALTH, b"", MOST_BYTES)
             if judgement.content is None:
                 # A page of maintenance, or of whoever stands in front of the API.
                 said = "une page illisible"
@@ -138,21 +138,21 @@ class Gateway:
             PortalDown, PortalAccessRefused: without a token, or while the server asked to be left
                 alone, nothing was sent.
         """
-        self._breaker.obey()
+        self._breaker.raise_if_waiting()
         body = self._body(route, fields)
         token = self._token.get()
         outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
         if refuses_token(outcome):
             token = self._renewed(token)
             outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
-        self._breaker.heed(outcome)
+        self._breaker.note_wait(outcome)
         return outcome
 
     def _answered(
         self, route: str, fields: Mapping[str, object], *, most_bytes: int, may_refuse: bool
     ) -> JsonObject:
         body = self._body(route, fields)
-        answer, judgement, _ = self._knock("POST", route, body, most_bytes)
+        answer, judgement, _ = self._call("POST", route, body, most_bytes)
         content = judgement.content or {}
         # A refusal by HTTP alone is not the operation's own word (§4.1: some come with a 400).
         said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
@@ -162,7 +162,7 @@ class Gateway:
             raise failed(route)
         raise failure(route, answer, judgement)
 
-    def _knock(
+    def _call(
         self, method: Literal["GET", "POST"], route: str, body: bytes, most_bytes: int
     ) -> tuple[HttpAnswer, Judgement, str]:
         """The answer that the gateway let through, its verdict, and the token that opened it."""

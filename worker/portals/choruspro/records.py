@@ -64,7 +64,7 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
 
 
 def _as_text(answer: JsonObject) -> str:
-    """JSON that every database can keep: a text that the portal cut may end in half a sign."""
+    """JSON that every database can keep: a text that the portal cut may end in half a character."""
     text = json.dumps(answer, ensure_ascii=False, default=_plain)
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -48,13 +48,13 @@ class Breaker:
         self._not_before = 0.0
         self._trying = False
 
-    def heed(self, outcome: Outcome) -> None:
+    def note_wait(self, outcome: Outcome) -> None:
         """Remember how long the server asks to be left alone, if it does."""
         if leads_nowhere(outcome) and (asked := asked_to_wait(outcome)):
             with self._lock:
                 self._not_before = max(self._not_before, self._monotonic() + asked)
 
-    def obey(self) -> None:
+    def raise_if_waiting(self) -> None:
         """Nothing, once the server is ready for us.
 
         Raises:
@@ -70,7 +70,7 @@ class Breaker:
         Raises:
             PortalDown: the circuit is open; no attempt was made.
         """
-        self.obey()
+        self.raise_if_waiting()
         trial = self._enter()
         try:
             outcome = attempt()
@@ -78,7 +78,7 @@ class Breaker:
             self._end_trial(trial=trial)
             raise
         self._learn(outcome, trial=trial)
-        self.heed(outcome)
+        self.note_wait(outcome)
         return outcome
 
     def _enter(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from tests.portal_documents import cii, read_cii
+from tests.support.portal_documents import cii, read_cii
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.portals import (

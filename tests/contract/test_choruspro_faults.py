@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.contract.sandbox import Sandbox, choruspro
-from tests.portal_client import StillClock
-from tests.portal_documents import cii
+from tests.support.portal_client import StillClock
+from tests.support.portal_documents import cii
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError, PortalDown

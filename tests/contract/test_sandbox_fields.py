@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from chorus_sandbox import SandboxOptions, dataset
-from tests.sandbox_documents import CII, MEANS, changed, factur_x, lot, numbered
-from tests.sandbox_portal import (
+from tests.support.sandbox_documents import CII, MEANS, changed, factur_x, lot, numbered
+from tests.support.sandbox_portal import (
     ACKNOWLEDGE,
     ADD_FILE,
     COMPLETE,

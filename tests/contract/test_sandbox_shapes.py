@@ -6,9 +6,9 @@ import pytest
 
 from chorus_sandbox import SandboxOptions, dataset
 from chorus_sandbox.faults import Shape
-from tests.portal_client import settings
-from tests.sandbox_documents import CII
-from tests.sandbox_portal import CREDENTIALS, Portal, started
+from tests.support.portal_client import settings
+from tests.support.sandbox_documents import CII
+from tests.support.sandbox_portal import CREDENTIALS, Portal, started
 from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
 from worker.portals.choruspro.portal import ChorusPro

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import responses
 
-from tests.portal_client import StillClock, client, settings
+from tests.support.portal_client import StillClock, client, settings
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.portals import (

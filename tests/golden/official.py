@@ -1,6 +1,6 @@
 """What the official rule sets say of a golden document: those its profile must pass."""
 
-from tests.validation_service import service
+from tests.support.validation_service import service
 from worker.formats import Profile
 from worker.issuing.render import CREDIT_NOTE_RULES, RULES
 

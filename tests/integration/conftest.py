@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.postgresql_server import Server, missing_binary, running_server
+from tests.support.postgresql_server import Server, missing_binary, running_server
 from worker.storage import Store, create_store, open_store
 
 TEMPLATE = "migrated"

@@ -1,0 +1,273 @@
+"""Laws of the waiting half, under any schedule of mishaps, crashes, clock jumps and resends."""
+
+import hashlib
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.support.offices import YEAR, Desk, light_render, number, open_desk
+from worker.audit.verification import verify_books
+from worker.billing.document import Document, Unprintable
+from worker.billing.invoice import Invoice
+from worker.billing.journal import verify
+from worker.billing.statement import Statement
+from worker.billing.status import InvoiceStatus
+from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
+from worker.issuing.batch import MemberResult, issue_year
+from worker.portals.lots import LotLimits
+from worker.portals.memory.portal import Condition, Mishap
+from worker.service.campaign import move_forward
+from worker.storage import journal
+
+S = InvoiceStatus
+MEMBERS = 4
+SCHEDULES = 10
+"""Tried in each run of the tests; three hundred were tried when this was written."""
+MISHAPS = st.lists(st.sampled_from(Mishap), max_size=3)
+BUYERS_WORDS = st.sampled_from(
+    ["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "A_RECYCLER", "MANDATEE", "UN_MOT_DE_2030"]
+)
+NUMBERS = st.integers(1, MEMBERS).map(number)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Campaign(RuleBasedStateMachine):
+    """A few members, a portal that may do anything to us, and people who resend."""
+
+    session_folder: ClassVar[Path]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.desk: Desk = open_desk(self.session_folder, self.folder, issued=2)
+        self.desk.portal.watch = self.before_call
+        self.crash_after = self.crash_before = False
+        self.desk.portal.watch_after = self.after_call
+        self.sealed: dict[tuple[str, int], tuple[str, ...]] = {}
+        self.corrections = 0
+
+    def teardown(self) -> None:
+        """With a healthy portal and time enough, nothing is stuck."""
+        try:
+            self.come_to_an_end()
+        finally:
+            shutil.rmtree(self.folder)
+
+    def before_call(self, content: bytes) -> None:
+        """I5: what is being sent is recorded as an open attempt, the only one."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        sending = [i for i in self.desk.invoices() if i.status is S.SENDING]
+        attempts = [a for i in sending for a in self.desk.attempts(i.number) if a.closed_at is None]
+        assert sha256 in [attempt.lot_sha256 or attempt.document_sha256 for attempt in attempts]
+        if self.crash_before:
+            self.crash_before = False
+            raise Crash
+
+    def after_call(self, _content: bytes) -> None:
+        """The portal did its part."""
+        if self.crash_after:
+            self.crash_after = False
+            raise Crash
+
+    @rule(fault=st.sampled_from(["", "", "unprintable", "full"]))
+    def issue(self, fault: str) -> None:
+        """One member more, unless something is wrong with it."""
+
+        def render(invoice: Invoice, statement: Statement | None) -> Sequence[Document]:
+            match fault:
+                case "unprintable":
+                    raise Unprintable("U+0000", "\x00")
+                case "full":
+                    raise StorageUnavailable("Disque plein.")
+                case _:
+                    return light_render(invoice, statement)
+
+        self.desk.render = render
+        if len([i for i in self.desk.invoices() if i.number]) == MEMBERS:
+            return
+        try:
+            for outcome in issue_year(self.desk.issuer(), YEAR):
+                if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
+                    break
+        except (PortalDown, StorageUnavailable) as error:
+            assert error.exit_code == 3  # noqa: PT017 - it may also go well
+        finally:
+            self.desk.render = light_render
+
+    @rule(
+        mishaps=MISHAPS,
+        crash=st.sampled_from(["", "", "before", "after"]),
+        lot=st.sampled_from([1, 2, MEMBERS]),
+    )
+    def deposit(self, mishaps: list[Mishap], crash: str, lot: int) -> None:
+        """A campaign, perhaps cut short by the portal or by the death of its process."""
+        self.desk.lots = LotLimits(invoices=lot)
+        self.desk.portal.mishaps.clear()
+        self.desk.portal.mishaps.extend(mishaps)
+        self.crash_before, self.crash_after = crash == "before", crash == "after"
+        try:
+            self.desk.deposit()
+        except (PortalDown, PortalAccessRefused, Crash):
+            pass
+        finally:
+            self.crash_before = self.crash_after = False
+            self.desk.portal.mishaps.clear()
+
+    @rule()
+    def forward(self) -> None:
+        """What the worker does at every heartbeat."""
+        try:
+            move_forward(self.desk.office, self.desk.portal, lambda _: None)
+        except PortalDown:
+            assert self.desk.portal.condition is Condition.DOWN
+
+    @rule(minutes=st.sampled_from([-30, 1, 15, 60, 240, 1440]))
+    def time_passes(self, minutes: int) -> None:
+        """Or the clock is set back."""
+        self.desk.clock.advance(minutes=minutes)
+
+    @rule(condition=st.sampled_from([Condition.UP, Condition.UP, Condition.DOWN]))
+    def portal_changes(self, condition: Condition) -> None:
+        """It comes and goes."""
+        self.desk.portal.condition = condition
+
+    @rule(at_once=st.booleans())
+    def integration(self, *, at_once: bool) -> None:
+        """Verdicts come at once, or wait for their hour."""
+        self.desk.portal.integrates_at_once = at_once
+        self.desk.portal.integrate()
+
+    @rule(name=NUMBERS)
+    def index_lags(self, name: str) -> None:
+        """A search does not show this invoice, or shows it again."""
+        self.desk.portal.not_indexed ^= {name}
+
+    @rule(name=NUMBERS)
+    def buyer_is_strict(self, name: str) -> None:
+        """The buyer of this invoice refuses what comes, or accepts again."""
+        for invoice in self.desk.invoices():
+            if invoice.number == name:
+                self.desk.portal.refused_recipients ^= {invoice.siret}
+
+    @rule(name=NUMBERS, word=BUYERS_WORDS)
+    def buyer_decides(self, name: str, word: str) -> None:
+        """In any order, on what the portal holds."""
+        if name in {facts.number for facts in self.desk.portal.integrated()}:
+            self.desk.portal.decide(name, word)
+
+    @rule(name=NUMBERS, corrected=st.booleans())
+    def resend(self, name: str, *, corrected: bool) -> None:
+        """A person sends again whatever is refused; any other state says no."""
+        known = {i.number: i.status for i in self.desk.invoices()}
+        if name not in known:
+            return
+        self.corrections += 1
+        references = {"engagement": f"C-{self.corrections}"} if corrected else {}
+        try:
+            self.desk.resend(name, **references)
+        except Refused:
+            assert known[name] is not S.REFUSED
+        except PortalDown:
+            assert self.desk.portal.condition is Condition.DOWN
+        else:
+            assert known[name] is S.REFUSED
+
+    @invariant()
+    def at_most_one_integrated_invoice_for_each_member(self) -> None:
+        """I1, at the portal itself."""
+        held = Counter(facts.recipient for facts in self.desk.portal.integrated())
+        assert set(held.values()) <= {1}
+
+    @invariant()
+    def numbers_are_contiguous(self) -> None:
+        """I2."""
+        issued = [i.number for i in self.desk.invoices() if i.number]
+        assert issued == [number(rank) for rank in range(1, len(issued) + 1)]
+
+    @invariant()
+    def sealed_bytes_never_change(self) -> None:
+        """I3: neither the recorded hashes, nor the bytes they name."""
+        archive = self.desk.archived()
+        assert all(hashlib.sha256(kept).hexdigest() == name for name, kept in archive.items())
+        for invoice in self.desk.invoices():
+            if invoice.number:
+                for version in range(1, invoice.version + 1):
+                    documents = self.desk.documents(invoice.number, version)
+                    now = tuple(document.sha256 for document in documents)
+                    assert now
+                    assert set(now) <= set(archive)
+                    assert self.sealed.setdefault((invoice.number, version), now) == now
+
+    @invariant()
+    def what_we_call_integrated_is_at_the_portal(self) -> None:
+        """And only there: our books never claim more than the portal holds."""
+        held = {facts.number for facts in self.desk.portal.integrated()}
+        ours = {i.number for i in self.desk.invoices() if i.status is S.INTEGRATED}
+        assert ours <= held
+
+    def come_to_an_end(self) -> None:
+        """Everybody is integrated within a few days."""
+        portal = self.desk.portal
+        portal.condition, portal.integrates_at_once = Condition.UP, True
+        portal.not_indexed.clear()
+        portal.refused_recipients.clear()
+        portal.integrate()
+        for facts in portal.integrated():
+            portal.decide(facts.number, "MISE_A_DISPOSITION")
+        for _ in range(MEMBERS):
+            self.issue("")
+        for _ in range(40):
+            self.desk.clock.advance(hours=6)
+            self.forward()
+            waiting = [i for i in self.desk.invoices() if i.number and i.status is not S.INTEGRATED]
+            for invoice in waiting:
+                if invoice.status is S.REFUSED:
+                    self.resend(invoice.number, corrected=False)
+            if not waiting:
+                break
+        self.at_most_one_integrated_invoice_for_each_member()
+        states = {i.number: i.status for i in self.desk.invoices() if i.number}
+        assert states == {number(rank): S.INTEGRATED for rank in range(1, MEMBERS + 1)}
+        self.the_books_agree()
+
+    def the_books_agree(self) -> None:
+        """I4 and I6: the portal's amounts are ours to the cent, and our books verify."""
+        theirs = {facts.number: facts.gross for facts in self.desk.portal.integrated()}
+        issued = [invoice for invoice in self.desk.invoices() if invoice.number]
+        assert theirs == {invoice.number: invoice.total - invoice.rounding for invoice in issued}
+        store = self.desk.office.store
+        with store.reading() as session:
+            assert list(verify(journal.events(session), journal.head(session))) == []
+        assert list(verify_books(store)) == []
+
+
+def test_one_copy_of_each_invoice_whatever_happens(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Never two, never none, no gap in numbers, no changed byte, no call without its intent."""
+    Campaign.session_folder = tmp_path_factory.getbasetemp()
+    run_state_machine_as_test(
+        Campaign,
+        settings=settings(
+            max_examples=SCHEDULES,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,205 @@
+"""What is SQLite's alone: how the file is opened, who may read it, and a disk that refuses."""
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import text
+
+from tests.integration.conftest import Place
+from tests.support.storage_samples import NOW, add_members
+from worker.billing.journal import EventTag, verify
+from worker.errors import StorageUnavailable
+from worker.imports import ImportKind
+from worker.storage import Store, create_store, imported, journal
+
+
+def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
+    """What another program prints; it must end well."""
+    return subprocess.run(
+        [*prefix, sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode)
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+def test_every_connection_is_set_for_safety(sqlite_place: Place) -> None:
+    """Write-ahead log, full synchronisation, foreign keys and a wait, on each connection."""
+    store = sqlite_place.open(busy_seconds=7)
+    for _ in range(2):
+        with store.reading() as session:
+            values = {
+                pragma: session.execute(text(f"PRAGMA {pragma}")).scalar()
+                for pragma in (
+                    "journal_mode",
+                    "synchronous",
+                    "foreign_keys",
+                    "trusted_schema",
+                    "busy_timeout",
+                )
+            }
+        assert values == {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "foreign_keys": 1,
+            "trusted_schema": 0,
+            "busy_timeout": 7000,
+        }
+
+
+def test_only_the_owner_may_read(tmp_path: Path) -> None:
+    """Folders 0700 and files 0600, the log and its index included, whatever the umask."""
+    folder = tmp_path / "donnees"
+    old = os.umask(0)
+    try:
+        store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+        with store.transaction() as session:
+            session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
+            store.archive.put(b"une facture")
+            modes = _modes(folder)
+    finally:
+        os.umask(old)
+    files = {name: mode for name, mode in modes.items() if (folder / name).is_file()}
+    assert {"worker.sqlite-wal", "worker.sqlite-shm"} <= set(modes)
+    assert set(files.values()) <= {0o600}
+    assert {mode for name, mode in modes.items() if name not in files} <= {0o700, 0o600}
+    assert modes["."] == modes["archive"] == 0o700
+
+
+@pytest.mark.parametrize("name", ["Données d'été", "100 % juste", "a#b&c=d", "%41", "quoi ?"])
+def test_folders_have_the_names_people_give(tmp_path: Path, name: str) -> None:
+    """Accents, spaces, apostrophes and percent signs: the file is where it was asked for."""
+    folder = tmp_path / name
+    create_store(f"sqlite:///{quote(str(folder / 'worker.sqlite'))}", folder)
+    assert (folder / "worker.sqlite").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file stands where the folder should be: said with its path."""
+    (tmp_path / "donnees").write_text("déjà pris")
+    with pytest.raises(StorageUnavailable, match=str(tmp_path / "donnees")):
+        create_store(f"sqlite:///{tmp_path / 'donnees' / 'worker.sqlite'}", tmp_path / "donnees")
+
+
+def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: Place) -> None:
+    """A lock taken by another process is told in French within the time asked."""
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(sqlite_place.folder / "worker.sqlite")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StorageUnavailable, match="occupée par un autre programme"):
+            add_members(sqlite_place.open(busy_seconds=1))
+        assert holder.stdin is not None
+        holder.stdin.close()
+        assert holder.wait(10) == 0
+    add_members(sqlite_place.open())
+
+
+def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
+    """A user who may read but not write is told so, for the database and for the archive."""
+    folder = sqlite_place.folder
+    for path, mode in ((folder / "worker.sqlite", 0o444), (folder / "archive", 0o555)):
+        path.chmod(mode)
+    folder.chmod(0o555)
+    printed = _run(
+        """
+        import sys
+        from pathlib import Path
+        from tests.support.storage_samples import add_members
+        from worker.errors import StorageUnavailable
+        from worker.storage import Archive, open_store
+
+        folder = Path(sys.argv[1])
+        for attempt in (
+            lambda: add_members(open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)),
+            lambda: Archive(folder / "archive").put(b"une facture"),
+        ):
+            try:
+                attempt()
+            except StorageUnavailable as error:
+                print(error.message)
+        """,
+        folder,
+        # Root may write anywhere, unless it gives up the right to.
+        prefix=("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else (),
+    )
+    folder.chmod(0o755)
+    database, archive = printed.splitlines()
+    assert "n'est pas disponible" in database
+    assert str(folder / "archive") in archive
+
+
+def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path) -> None:
+    """When no byte can be added any more: unavailable, and not one row of the file is there."""
+    store = sqlite_place.open()
+    add_members(store)
+    with store.transaction() as session:
+        journal.append(
+            session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
+        )
+    before = _state(store)
+    printed = _run(
+        """
+        import resource, sys
+        from pathlib import Path
+        from tests.support.storage_samples import SIRET, bring_rows
+        from worker.errors import StorageUnavailable
+        from worker.imports import ImportKind
+        from worker.storage import open_store
+
+        folder = Path(sys.argv[1])
+        store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+        rows = [
+            f"{SIRET};service-{n};;2025-{m:02d};7" for n in range(1000) for m in range(1, 13)
+        ]
+        room = (folder / "worker.sqlite").stat().st_size + 300_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        for attempt in (
+            lambda: bring_rows(store, Path(sys.argv[2]), ImportKind.USAGE, *rows),
+            lambda: store.archive.put(bytes(room + 1)),
+        ):
+            try:
+                attempt()
+            except StorageUnavailable as error:
+                print(type(error.__cause__).__name__, error.remedy)
+        """,
+        sqlite_place.folder,
+        tmp_path,
+    )
+    database, archive = printed.splitlines()
+    assert "rien n'a été fait à moitié" in database
+    assert "OSError" in archive
+    assert _state(store) == before
+    assert [path for path in store.archive.folder.rglob("*") if path.is_file()] == []
+    with store.reading() as session:
+        assert verify(journal.events(session), journal.head(session)) == ()
+        assert not imported.file_known(session, ImportKind.USAGE.value, "0" * 64)
+
+
+def _state(store: Store) -> dict[str, int]:
+    with store.reading() as session:
+        return {**imported.counts(session), "journal": journal.head(session).seq}

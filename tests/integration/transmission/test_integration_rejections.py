@@ -1,0 +1,172 @@
+"""Rejections in reports: refused, unless a copy of the invoice may live at the portal."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.offices import Desk, number, open_desk, open_waiting_desk
+from tests.support.stage_portal import report
+from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
+from worker.portals import FluxState, IntegrationReport
+from worker.portals.memory.portal import Mishap
+from worker.storage import (
+    directory,
+)
+from worker.storage.directory import (
+    LONG_AGO,
+)
+
+S = InvoiceStatus
+ONE, TWO = number(1), number(2)
+REASONS = ("service inconnu", "engagement absent")
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
+    return open_waiting_desk(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        report(FluxState.REJECTED, "IN_REJETE", *REASONS, of=ONE),
+        report(FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", *REASONS, of=ONE),
+        report(FluxState.REJECTED, "IN_REJETE", *REASONS),
+    ],
+)
+def test_a_rejected_flux_is_refused_with_the_portals_words(
+    desk: Desk, said: IntegrationReport
+) -> None:
+    """All errors of the report, and the directory is asked again next time."""
+    siret = desk.one(ONE).siret
+    desk.portal.tell(ONE, said)
+    desk.follow()
+    refused = desk.one(ONE)
+    assert (refused.status, refused.next_check_at) == (S.REFUSED, None)
+    assert refused.detail == "service inconnu | engagement absent"
+    with desk.office.store.reading() as session:
+        ages = [directory.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
+    assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
+    (event,) = desk.events(EventTag.REPORT_RECEIVED)
+    assert event[1]["errors"] == refused.detail
+
+
+def test_a_rejection_without_a_word_still_says_something(desk: Desk) -> None:
+    """The flux and its state, when the report has no error text."""
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE"))
+    desk.follow()
+    assert desk.portal.fluxes[0].number in desk.one(ONE).detail
+    assert "IN_REJETE" in desk.one(ONE).detail
+
+
+def test_a_duplicate_whose_first_copy_lives_is_integrated(desk: Desk) -> None:
+    """The refusal speaks of the second delivery: the invoice itself is well."""
+    desk.portal.integrate()
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "Doublon de facture", of=ONE))
+    desk.follow()
+    invoice = desk.one(ONE)
+    assert (invoice.status, invoice.cpp_id, invoice.detail) == (S.INTEGRATED, 1, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["DOUBLON", "Contrôle d'unicité", "le numero BSN est deja utilise", "numéro déjà utilisé"],
+)
+def test_a_duplicate_that_cannot_be_found_is_uncertain(desk: Desk, words: str) -> None:
+    """Not refused: its first copy is looked for, and found once it is indexed."""
+    desk.portal.integrate()
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", words, of=ONE))
+    desk.follow()
+    doubted = desk.one(ONE)
+    assert doubted.status is S.UNKNOWN
+    assert words in doubted.detail
+    assert doubted.next_check_at == desk.clock.now + timedelta(hours=4)
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert len(desk.portal.fluxes) == 2
+
+
+def the_first_copy_lives(desk: Desk) -> None:
+    """The second's rejection leaves a doubt, and a later search finds the first."""
+    desk.clock.advance(minutes=1)
+    desk.follow()
+    assert desk.one(ONE).status is S.UNKNOWN
+    desk.portal.not_indexed.clear()
+    desk.clock.advance(hours=4)
+    desk.reconcile()
+    desk.follow()
+    assert desk.one(ONE).status is S.INTEGRATED
+    assert desk.one(ONE).flux_number == desk.portal.fluxes[0].number
+
+
+def test_a_rejection_after_an_uncertain_delivery_may_be_a_duplicate_in_any_words(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """Whatever words refuse the second copy, the invoice whose first copy lives is not refused."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "late", issued=1)
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.mishaps.append(Mishap.ANSWER_LOST)
+    desk.deposit()
+    desk.search_to_the_end()
+    assert desk.one(ONE).status is S.ISSUED
+    desk.deposit()
+    assert desk.portal.fluxes[1].report.state is FluxState.REJECTED
+    assert "doublon" not in desk.portal.fluxes[1].report.text.lower()
+    the_first_copy_lives(desk)
+
+
+def test_a_rejection_after_a_delivery_that_was_given_up_may_be_a_duplicate_too(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The first file wakes up after all, not found yet: the second's rejection is no refusal."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "woken", issued=1)
+    desk.portal.integrates_at_once = False
+    desk.deposit()
+    desk.clock.advance(hours=25)
+    desk.give_up(ONE)
+    desk.resend(ONE)
+    desk.deposit()
+    desk.portal.not_indexed.add(ONE)
+    desk.portal.integrate()
+    the_first_copy_lives(desk)
+
+
+def test_a_second_rejection_is_a_refusal_when_the_first_was_one(desk: Desk) -> None:
+    """Corrected in vain: nothing of it can live at the portal, and the person is told at once."""
+    for text in REASONS:
+        desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", text, of=ONE))
+        desk.follow()
+        assert (desk.one(ONE).status, desk.one(ONE).detail) == (S.REFUSED, text)
+        desk.resend(ONE)
+        desk.deposit()
+        desk.clock.advance(minutes=1)
+
+
+def test_a_report_of_the_first_delivery_decides_nothing_about_the_second(desk: Desk) -> None:
+    """Two workers read a rejection: one sends again, corrected, before the other has concluded."""
+    desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "service inconnu", of=ONE))
+    ask, other = desk.portal.integration_report, desk.second()
+
+    def answer_late(flux_number: str) -> IntegrationReport:
+        answer = ask(flux_number)
+        desk.portal.integration_report = ask  # type: ignore[method-assign] # as before
+        other.follow()
+        desk.clock.advance(seconds=20)
+        other.resend(ONE)
+        other.deposit()
+        return answer
+
+    desk.portal.integration_report = answer_late  # type: ignore[method-assign] # a slow portal
+    desk.follow()
+    delivered = desk.one(ONE)
+    assert (delivered.status, delivered.detail) == (S.DEPOSITED, "")
+    assert delivered.flux_number == desk.portal.fluxes[-1].number

@@ -1,0 +1,1 @@
+"""What several tests need: builders, portals, servers, installations. No test stands here."""

@@ -1,0 +1,432 @@
+"""``validate FILE``: any file gets a clear answer in bounded time, a hostile one too."""
+
+import os
+import re
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import pikepdf
+import pytest
+
+from tests.support.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
+from tests.support.validation_service import service
+from worker.errors import Severity, WrongUse
+from worker.validation.bounds import MAX_FINDINGS
+from worker.validation.files.verdict import FileKind, FileVerdict, Verdict, validate_file
+
+UBL = ubl_xml()
+CII = cii_xml()
+FILES = Path(__file__).parents[2] / "golden" / "files"
+
+
+def pdf(
+    name: str = "", content: bytes = b"", encryption: pikepdf.Encryption | None = None
+) -> bytes:
+    """A PDF of one blank page, with one embedded file perhaps."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    if name:
+        document.attachments[name] = pikepdf.AttachedFileSpec(document, content, filename=name)
+    target = BytesIO()
+    document.save(target, encryption=encryption or False)
+    return target.getvalue()
+
+
+def verdict_on(folder: Path, content: bytes, profile: str | None = "chorus") -> list[str]:
+    """Verdict, kind and codes of a file with this content."""
+    path = folder / "facture"
+    path.write_bytes(content)
+    answer = validate_file(path, service(), profile)
+    assert all(finding.message for finding in answer.findings)
+    return [
+        answer.verdict,
+        *([answer.kind] if answer.kind else []),
+        *(f.code for f in answer.findings),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content,kind",
+    [
+        (UBL, FileKind.UBL_INVOICE),
+        (b"\xef\xbb\xbf" + UBL, FileKind.UBL_INVOICE),
+        (UBL.decode().replace("UTF-8", "UTF-16").encode("utf-16"), FileKind.UBL_INVOICE),
+        (CII, FileKind.CII_EN16931),
+        (facturx_pdf(CII), FileKind.FACTURX),
+        (
+            changed(CII, "en16931:2017<", "en16931:2017#conformant#urn:factur-x.eu:1p0:extended<"),
+            FileKind.CII_FACTURX,
+        ),
+    ],
+)
+def test_each_kind_is_recognised_and_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
+    """Our own documents are valid for Chorus Pro in every wrapping."""
+    assert verdict_on(tmp_path, content) == [Verdict.VALID, kind]
+
+
+@pytest.mark.parametrize(
+    "content,kind",
+    [
+        (changed(CII, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.CII),
+        (changed(UBL, ">urn:cen.eu:en16931:2017<", ">urn:autre<"), FileKind.UBL_INVOICE),
+        (facturx_pdf(changed(CII, "en16931:2017", "x")), FileKind.HYBRID_PDF),
+    ],
+)
+def test_an_unknown_profile_is_never_valid(tmp_path: Path, content: bytes, kind: FileKind) -> None:
+    """A claim whose calculation rules are not here is said to be incompletely checked."""
+    assert verdict_on(tmp_path, content) == [Verdict.INCONCLUSIVE, kind, "CLAIM-UNKNOWN"]
+
+
+REFORM = (FILES / "two-lines.ctc-fr.cii.xml").read_bytes()
+NOTES = re.compile(rb"<ram:IncludedNote>.*?</ram:IncludedNote>", re.DOTALL)
+
+
+def test_the_dialect_of_the_reform_in_a_factur_x_passes_all_its_rules(tmp_path: Path) -> None:
+    """Its BT-24 is that of any Factur-X EXTENDED: it is known by what it holds."""
+    path = tmp_path / "facture"
+    path.write_bytes(REFORM)
+    answer = validate_file(path, service())
+    assert (answer.verdict, answer.kind) == (Verdict.VALID, FileKind.CII_REFORM)
+    assert [rules for rules in ("CTC-FR", "BR-FR") if not names(answer, rules)] == []
+
+
+def names(answer: FileVerdict, rules: str) -> list[str]:
+    """The rule sets that were run and have these words in their name."""
+    return [report.rule_set.name for report in answer.reports if rules in report.rule_set.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NOTES.sub(b"", REFORM),
+        changed(REFORM, ">S1</ram:ID>", ">ZZ</ram:ID>"),
+    ],
+    ids=["notes", "framework"],
+)
+def test_what_the_reform_demands_is_missed_in_a_factur_x(tmp_path: Path, content: bytes) -> None:
+    """Without one of its marks, the others still tell the dialect, whose rules refuse."""
+    verdict, _kind, *codes = verdict_on(tmp_path, content, None)
+    assert verdict == Verdict.INVALID
+    assert any(code.startswith("BR-FR") for code in codes)
+
+
+EXTENDED = changed(CII, "2017<", "2017#conformant#urn:factur-x.eu:1p0:extended<")
+
+
+def with_note(code: str) -> bytes:
+    """A Factur-X EXTENDED with one coded note more."""
+    content = f"<ram:Content>x</ram:Content><ram:SubjectCode>{code}</ram:SubjectCode>"
+    note = f"<ram:IncludedNote>{content}</ram:IncludedNote>"
+    return changed(EXTENDED, "<ram:IncludedNote>", f"{note}<ram:IncludedNote>")
+
+
+def with_address() -> bytes:
+    """A Factur-X EXTENDED whose buyer has an electronic address of the reform's directory."""
+    address = '<ram:URIID schemeID="0225">999000078</ram:URIID>'
+    block = f"<ram:URIUniversalCommunication>{address}</ram:URIUniversalCommunication>"
+    return changed(EXTENDED, "</ram:BuyerTradeParty>", f"{block}</ram:BuyerTradeParty>")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [changed(EXTENDED, ">A1</ram:ID>", ">B2</ram:ID>"), with_note("ADN"), with_address()],
+    ids=["framework", "note", "address"],
+)
+def test_each_mark_tells_the_dialect_of_the_reform(tmp_path: Path, content: bytes) -> None:
+    """Any one of them brings its rules, which an invoice of direct deposit does not pass."""
+    verdict, kind, *_codes = verdict_on(tmp_path, content, None)
+    assert (verdict, kind) == (Verdict.INVALID, FileKind.CII_REFORM)
+
+
+@pytest.mark.parametrize("code", ["PMT", "PMD", "AAB"])
+def test_a_coded_note_of_before_is_not_the_reform(tmp_path: Path, code: str) -> None:
+    """French invoices had these codes before: an EXTENDED one is not held to other rules."""
+    assert verdict_on(tmp_path, with_note(code), None) == [Verdict.VALID, FileKind.CII_FACTURX]
+
+
+@pytest.mark.parametrize("profile", [None, "chorus"])
+@pytest.mark.parametrize(
+    "path", sorted(FILES.glob("*.chorus-e1.ubl.xml")), ids=lambda path: path.name.split(".")[0]
+)
+def test_the_native_ubl_of_chorus_pro_is_never_judged_by_en_16931(
+    path: Path, profile: str | None
+) -> None:
+    """Our own breaks no rule that can be run, and only the portal's qualification can conclude."""
+    answer = validate_file(path, service(), profile)
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.kind is FileKind.CHORUS_UBL
+    assert [finding.code for finding in answer.findings] == ["CLAIM-NATIVE"]
+
+
+def test_a_broken_rule_is_seen_where_nothing_can_conclude(tmp_path: Path) -> None:
+    """An unknown profile excuses neither a wrong sum nor what Chorus Pro is known to refuse."""
+    native = (FILES / "two-lines.chorus-e1.ubl.xml").read_bytes()
+    wrong = changed(native, ">2664.00</cbc:TaxExclusive", ">2665.00</cbc:TaxExclusive")
+    assert verdict_on(tmp_path, wrong)[0] == Verdict.INVALID
+    without = changed(native, ">A1</cbc:ProfileID>", ">S1</cbc:ProfileID>")
+    assert verdict_on(tmp_path, without, None)[0] == Verdict.INCONCLUSIVE
+    assert verdict_on(tmp_path, without)[0] == Verdict.INVALID
+
+
+def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:
+    """EN 16931 is checked, and the person knows that the rules of that use are not."""
+    peppol = changed(UBL, "en16931:2017<", "en16931:2017#compliant#urn:fdc:peppol.eu:2017<")
+    codes = [Verdict.VALID, FileKind.UBL_INVOICE, "CLAIM-OWN-RULES"]
+    assert verdict_on(tmp_path, peppol) == codes
+
+
+@pytest.mark.parametrize("wrong", ["20x60112", "20260231", "2026011", "²0260112"])
+def test_a_date_outside_the_calendar_is_refused(tmp_path: Path, wrong: str) -> None:
+    """In CII the schema sees text, and the Factur-X rules do not look: we do."""
+    content = changed(CII, '"102">20260112<', f'"102">{wrong}<')
+    assert verdict_on(tmp_path, content) == [Verdict.INVALID, FileKind.CII_EN16931, "CII-DATE"]
+
+
+def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
+    """A SIREN is right in UBL and wrong for Chorus Pro; the reports name the rules that ran."""
+    siren = changed(UBL, ">99900007800017<", ">999000078<", 2)
+    assert verdict_on(tmp_path, siren, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
+    assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
+    reports = validate_file(tmp_path / "facture", service(), "chorus").reports
+    assert [report.valid for report in reports] == [True, True, False]
+    assert "EN 16931" in reports[1].rule_set.name
+    assert "Chorus Pro" in reports[2].rule_set.name
+
+
+FACTS = [
+    (">F2026-0001<", f">{'F' * 21}<", "CHORUS-NUMBER"),
+    (">A1<", ">M1<", "CHORUS-FRAMEWORK"),
+    (">EUR</ram:InvoiceCurrencyCode>", ">USD</ram:InvoiceCurrencyCode>", "CHORUS-CURRENCY"),
+    (">SERVICE_INFO 1<", ">SERVICE?<", "CHORUS-SERVICE"),
+    (">EJ-2025/001<", f">{'x' * 51}<", "CHORUS-ENGAGEMENT"),
+    (">CONV-2023-07<", f">{'x' * 51}<", "CHORUS-CONTRACT"),
+    ('"0009">99999900600011<', '"0009">99999900600012<', "CHORUS-SIRET"),
+    ('"0002">99900007800017<', '"0002">999000078<', "CHORUS-SIRET"),
+    (">Commune fictive<", f">{'x' * 100}<", "CHORUS-NAME"),
+    (">FR1420041010050500013M02606<", ">FR1520041010050500013M02606<", "CHORUS-IBAN"),
+]
+
+
+@pytest.mark.parametrize("old,new,code", FACTS)
+def test_cii_obeys_the_same_limits(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """Each limit is read at its place in CII and refuses in French, with the place."""
+    altered = changed(CII, old, new)
+    assert code not in verdict_on(tmp_path, altered, None)
+    assert code in verdict_on(tmp_path, altered)
+    findings = validate_file(tmp_path / "facture", service(), "chorus").findings
+    finding = next(finding for finding in findings if finding.code == code)
+    assert "ligne" in finding.where
+    assert finding.remedy
+
+
+@pytest.mark.parametrize(
+    "old,new,code",
+    [
+        ('"0009">99999900600011<', '"0009">99999900600012<', "CHORUS-SIRET"),
+        (">FR1420041010050500013M02606<", ">FR1520041010050500013M02606<", "CHORUS-IBAN"),
+        (">380<", ">751<", "CHORUS-TYPE"),
+    ],
+)
+def test_ubl_is_checked_beyond_its_schemas(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """Check digits and type codes, which no XSD can know, are refused all the same."""
+    assert verdict_on(tmp_path, changed(UBL, old, new)) == [
+        Verdict.INVALID,
+        FileKind.UBL_INVOICE,
+        code,
+    ]
+
+
+def test_an_account_that_is_no_iban_is_refused(tmp_path: Path) -> None:
+    """G1.16 to G1.19: CII has a place for other accounts, and Chorus Pro does not read it."""
+    iban = rb"<ram:IBANID>FR1420041010050500013M02606</ram:IBANID>(.*?</ram:AccountName>)"
+    other = rb"\1<ram:ProprietaryID>00013M02606</ram:ProprietaryID>"
+    content = re.sub(iban, other, CII, flags=re.DOTALL)
+    assert verdict_on(tmp_path, content, None)[0] == Verdict.VALID
+    assert "CHORUS-IBAN" in verdict_on(tmp_path, content)
+
+
+@pytest.mark.parametrize("syntax", [UBL, CII])
+def test_a_transfer_needs_an_account(tmp_path: Path, syntax: bytes) -> None:
+    """BR-61: with code 30 the IBAN must be there; a payment by card needs none."""
+    without = re.sub(rb"<(\w+:Payee\w*Account)>.*?</\1>", b"", syntax, flags=re.DOTALL)
+    assert "CHORUS-IBAN" in verdict_on(tmp_path, without)
+    card = re.sub(rb">30<(/\w+:(PaymentMeans|Type)Code)", rb">48<\1", without)
+    assert verdict_on(tmp_path, card)[0] == Verdict.VALID
+
+
+def test_payment_means_are_compulsory_on_a_cii_invoice_only(tmp_path: Path) -> None:
+    """The portal says so of invoices; credit notes are better without."""
+    tag = b"ram:SpecifiedTradeSettlementPaymentMeans"
+    without = re.sub(b"<%b>.*?</%b>" % (tag, tag), b"", CII, flags=re.DOTALL)
+    assert "CHORUS-PAYMENT-MEANS" in verdict_on(tmp_path, without)
+    assert verdict_on(tmp_path, changed(without, ">380<", ">381<"))[0] == Verdict.VALID
+
+
+def test_an_absent_framework_is_only_a_warning(tmp_path: Path) -> None:
+    """Chorus Pro supposes A1, and a person should know."""
+    path = tmp_path / "facture"
+    path.write_bytes(changed(UBL, "<cbc:ProfileID>A1</cbc:ProfileID>", ""))
+    answer = validate_file(path, service(), "chorus")
+    assert answer.verdict is Verdict.VALID
+    assert [finding.severity for finding in answer.findings] == [Severity.WARNING]
+
+
+BOMB = b"<!DOCTYPE a [<!ENTITY a0 'ha'>%b]><a>&a9;</a>" % b"".join(
+    b"<!ENTITY a%d '%b'>" % (rank, b"&a%d;" % (rank - 1) * 10) for rank in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    "content,code",
+    [
+        (b"", "FILE-EMPTY"),
+        (b"facture;montant\n1;2\n", "FILE-NOT-INVOICE"),
+        (b"PK\x03\x04" + b"\0" * 40, "FILE-NOT-INVOICE"),
+        (b"<facture/>", "XML-OTHER-KIND"),
+        (b"<SCRDMCCBDACIOMessageStructure/>", "XML-ORDER"),
+        (b"<html><body>", "XML-MALFORMED"),
+        (UBL[:-40], "XML-MALFORMED"),
+        (b"<a>" * 300 + b"</a>" * 300, "XML-TOO-LARGE"),
+        (BOMB, "XML-DOCTYPE"),
+        (pdf(), "PDF-NO-XML"),
+        (pdf("order-x.xml", CII), "PDF-NO-XML"),
+        (pdf("factur-x.xml", UBL), "XML-OTHER-KIND"),
+        (pdf("factur-x.xml", b""), "XML-EMPTY"),
+        (pdf("factur-x.xml", CII)[:700], "PDF-DAMAGED"),
+        (b"%PDF-1.7\nrien", "PDF-DAMAGED"),
+        (
+            pdf("factur-x.xml", CII, pikepdf.Encryption(owner="a", user="b")),
+            "PDF-ENCRYPTED",
+        ),
+        (pdf("factur-x.xml", CII, pikepdf.Encryption(owner="a", user="")), "PDF-ENCRYPTED"),
+    ],
+)
+def test_what_is_no_invoice_is_unreadable(tmp_path: Path, content: bytes, code: str) -> None:
+    """Each unreadable file gets its own reason, and no rule is said to have run."""
+    assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, code]
+    assert validate_file(tmp_path / "facture", service()).reports == ()
+
+
+def named(*names: tuple[str, str]) -> bytes:
+    """A PDF with the CII under each (key of the tree, name of the file)."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    pairs = pikepdf.Array()
+    for key, name in names:
+        spec = pikepdf.AttachedFileSpec(document, CII, filename=name)
+        pairs.extend([pikepdf.String(key), spec.obj])
+    document.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=pairs))
+    output = BytesIO()
+    document.save(output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "names, code",
+    [
+        ((("other", "factur-x.xml"),), ""),
+        ((("factur-x.xml", "a.xml"),), ""),
+        ((("factur-x.xml", "factur-x.xml"), ("factur-x.xml", "factur-x.xml")), "PDF-AMBIGUOUS"),
+        ((("factur-x.xml", "evil.exe"), ("zzz", "factur-x.xml")), "PDF-AMBIGUOUS"),
+        ((("FACTUR-X.XML", "a"), ("factur-x.xml", "b")), "PDF-AMBIGUOUS"),
+        ((("a", "b"),), "PDF-NO-XML"),
+    ],
+)
+def test_the_invoice_of_a_pdf_is_the_only_file_that_has_its_name(
+    tmp_path: Path, names: tuple[tuple[str, str], ...], code: str
+) -> None:
+    """By its key or its file name, in any case; two such files are no invoice anybody can trust."""
+    assert verdict_on(tmp_path, named(*names))[1] == (code or FileKind.FACTURX)
+
+
+def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) -> None:
+    """A schema would take a minute over it."""
+    many = " ".join(f'a{n}="1"' for n in range(1000)).encode()
+    content = UBL.replace(b"<cbc:ID>", b"<cbc:ID " + many + b">", 1)
+    assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["999999999-01-12", "-2026-01-12", "2026-01-12Z", "2026-01-12+14:00"]
+)
+def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> None:
+    """The XSD takes any year and a time zone; a receiver does not."""
+    content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
+    assert "UBL-DATE" in verdict_on(tmp_path, content, None)
+
+
+def test_dates_and_amounts_are_looked_at_once_the_schema_accepts(tmp_path: Path) -> None:
+    """Where the structure is wrong, what stands in it is not read: no list without end."""
+    many = changed(UBL, "<cbc:IssueDate>", "<cbc:IssueDate/>" * 500 + "<cbc:IssueDate>")
+    verdict, _kind, *codes = verdict_on(tmp_path, many, None)
+    assert verdict == Verdict.INVALID
+    assert 0 < len(codes) <= MAX_FINDINGS
+    assert {code.partition("-")[0] for code in codes} == {"XSD"}
+
+
+def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
+    """A missing file, a folder, a pipe nobody writes to and a device are refused at once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    codes = {
+        path: [finding.code for finding in validate_file(path, service()).findings]
+        for path in (tmp_path / "absent", tmp_path, pipe, Path("/dev/zero"), Path("a\0b"))
+    }
+    assert list(codes.values()) == [
+        ["FILE-MISSING"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-NOT-REGULAR"],
+        ["FILE-UNREADABLE"],
+    ]
+
+
+def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
+    """Two gigabytes of nothing are refused by their size alone."""
+    path = tmp_path / "enorme.xml"
+    with path.open("wb") as file:
+        file.truncate(2 * 1024**3)
+    assert [finding.code for finding in validate_file(path, service()).findings] == [
+        "FILE-TOO-LARGE"
+    ]
+
+
+def zeros(megabytes: int) -> bytes:
+    """A zlib stream of zeros, made of one block repeated: quick to make, long to unfold."""
+    size = 1_000_000
+    deflater = zlib.compressobj(9)
+    first = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    again = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    total = size * megabytes
+    checksum = (total % 65521) << 16 | 1
+    return first + again * (megabytes - 1) + b"\x03\x00" + checksum.to_bytes(4, "big")
+
+
+def test_a_deflate_bomb_is_stopped_by_the_system(tmp_path: Path) -> None:
+    """A PDF of a megabyte that unfolds to one gigabyte is refused."""
+    document = pikepdf.new()
+    document.add_blank_page()
+    spec = pikepdf.AttachedFileSpec(document, b"x", filename="factur-x.xml")
+    document.attachments["factur-x.xml"] = spec
+    spec.get_file().obj.write(zeros(megabytes=1000), filter=pikepdf.Name.FlateDecode)
+    path = tmp_path / "bombe.pdf"
+    document.save(path)
+    assert path.stat().st_size < 2_000_000
+    answer = validate_file(path, service())
+    assert [finding.code for finding in answer.findings] == ["PDF-TOO-LARGE"]
+
+
+def test_a_module_in_the_current_folder_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child that opens PDFs takes no code from the folder where the command was typed."""
+    (tmp_path / "pikepdf.py").write_text("raise SystemExit(0)")
+    monkeypatch.chdir(tmp_path)
+    assert verdict_on(tmp_path, pdf()) == [Verdict.UNREADABLE, "PDF-NO-XML"]
+
+
+def test_an_unknown_profile_is_a_wrong_use(tmp_path: Path) -> None:
+    """A misspelt profile never passes for a successful check."""
+    with pytest.raises(WrongUse, match="peppol"):
+        validate_file(tmp_path / "facture.xml", service(), "peppol")

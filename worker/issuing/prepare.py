@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.consumption import consume
 from worker.billing.invoice import InvoiceDraft, build_draft
 from worker.billing.members import BillingReferences, Member
@@ -18,10 +17,8 @@ from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Refused, TariffError
 from worker.issuing.holds import held
-from worker.issuing.terms import (
-    Terms,
-)
-from worker.storage import Store, imported
+from worker.issuing.terms import Terms, terms_of
+from worker.storage import Session, Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
 
@@ -103,12 +100,11 @@ def prepare(
     )
 
 
-def preview_year(
-    store: Store, year: int, terms: Terms, grids: Sequence[TariffGrid]
-) -> Iterator[Prepared]:
+def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
-    with store.reading() as session:
+    terms, (grids, _) = terms_of(app.settings), app.grids()
+    with app.reading() as session:
         members = imported.members_of_year(session, year)
     for member in members:
-        with store.reading() as session:
+        with app.reading() as session:
             yield prepare(session, member, year, terms, grids)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Place
-from tests.support.storage_samples import add_members, issue_one
+from tests.support.storage_samples import add_members, issue_one, writing
 from worker.billing.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.storage import Archive, Store, invoices
@@ -116,7 +116,7 @@ def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None
     )
     check = CheckedWith(rule_set="UBL 2.1", version="2.1", sha256="f" * 64)
     for commit in (False, True):
-        with store.transaction(commit=commit) as session:
+        with writing(store, commit=commit) as session:
             invoice_id = issue_one(session)
             store.archive.put(document.content)
             add_documents(session, invoice_id, 1, [(document, (check,))])

@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 import worker.storage.engine
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
+from tests.support.storage_samples import writing
 from worker.billing.status import InvoiceKind
 from worker.errors import ConfigurationError, IntegrityError
 from worker.storage import Store, create_store, invoices, open_store
@@ -67,7 +68,7 @@ def test_checks_are_in_the_database(store: Store) -> None:
     """A month 13 is refused by the database itself, whoever writes it."""
     with (
         pytest.raises(DBAPIError, match="usage_sane"),
-        store.transaction() as session,
+        writing(store) as session,
     ):
         session.add(
             UsageRow(
@@ -78,7 +79,7 @@ def test_checks_are_in_the_database(store: Store) -> None:
 
 def test_creating_twice_keeps_what_is_there(place: Place) -> None:
     """``create_store`` on a database in use changes nothing."""
-    with place.open().transaction() as session:
+    with writing(place.open()) as session:
         session.execute(text("INSERT INTO number_series VALUES ('BSN-2026-', 7)"))
     again = create_store(place.url, place.folder)
     with again.reading() as session:
@@ -151,7 +152,7 @@ def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
 def test_a_newer_database_is_left_alone(place: Place) -> None:
     """A database that a newer version migrated is refused in French, not damaged."""
     store = place.open()
-    with store.transaction() as session:
+    with writing(store) as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="version plus récente"):
         place.open()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, add_members
+from tests.support.storage_samples import NOW, add_members, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -68,7 +68,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
-        with store.transaction() as session:
+        with writing(store) as session:
             session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
             store.archive.put(b"une facture")
             modes = _modes(folder)
@@ -157,7 +157,7 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
     """When no byte can be added any more: unavailable, and not one row of the file is there."""
     store = sqlite_place.open()
     add_members(store)
-    with store.transaction() as session:
+    with writing(store) as session:
         journal.append(
             session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )

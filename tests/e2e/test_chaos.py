@@ -163,13 +163,11 @@ def _copy(tmp_path: Path) -> Path:
 
 def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
     """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
-    path = copy / "worker" / "deposit.py"
+    path = copy / "worker" / "transmission" / "deposit.py"
     source = path.read_text("utf-8")
-    call = re.search(r"    answer = depositor\.portal\.deposit\(.*?\n    \)\n", source, re.DOTALL)
+    call = re.search(r"    answer = portal\.deposit\(.*\)\n", source)
     assert call is not None
-    again = "    if answer.outcome is DepositOutcome.UNKNOWN:\n" + re.sub(
-        r"^(?=.)", "    ", call[0], flags=re.MULTILINE
-    )
+    again = f"    if answer.outcome is DepositOutcome.UNKNOWN:\n    {call[0]}"
     path.write_text(source.replace(call[0], call[0] + again), "utf-8")
 
     said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
@@ -182,9 +180,9 @@ def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
 
 def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
     """A command that ends with a defect of ours breaks a law of its own, whatever else holds."""
-    path = copy / "worker" / "followup.py"
+    path = copy / "worker" / "transmission" / "integration.py"
     source = path.read_text("utf-8")
-    call = "    _ask_reports(follower, report, stop)\n"
+    call = "    _ask_reports(app, portal, report, stop)\n"
     assert call in source
     path.write_text(source.replace(call, f'    raise LookupError("spoiled")\n{call}'), "utf-8")
 

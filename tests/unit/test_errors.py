@@ -56,7 +56,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, WorkerError)
     ]
-    assert len(classes) == 13
+    assert len(classes) == 14
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
 
 

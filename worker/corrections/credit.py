@@ -25,7 +25,7 @@ from worker.issuing.documents import (
     check_number_and_dates,
     keep_documents,
 )
-from worker.issuing.holds import HELD_BY_BUYER, held, place_hold
+from worker.issuing.holds import HELD_BY_BUYER, place_hold
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import (
     Terms,
@@ -36,7 +36,7 @@ from worker.issuing.unprintable import (
     cannot_be_printed,
 )
 from worker.portals import BuyerStatus, Portal
-from worker.storage import Session, Store, Transaction, attempts, invoices
+from worker.storage import Session, Store, Transaction, attempts, holds, invoices
 from worker.transmission.reconcile import copy_at, is_alive
 from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
@@ -421,7 +421,7 @@ def _cancel(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:
 
 
 def _place_hold(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:
-    if held(tx, invoice.siret, invoice.year):
+    if holds.in_force(tx, invoice.siret, invoice.year) is not None:
         return  # a person did it first
     place_hold(
         tx,

@@ -193,15 +193,15 @@ def _check(batch: _Batch, member: Member, year: int, *, rank: int) -> _Checked:
         if existing is not None and _is_issued(existing):
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        member = imported.member(session, member.siret)
-        prepared = prepare(session, member, year, batch.terms, batch.grids)
+        known = imported.member_year(session, member.siret, year)
         numbers = _likely_numbers(batch, session, rank)
+    prepared = prepare(known, batch.terms, batch.grids)
     if prepared.draft is None and not prepared.findings:
-        return _Checked(member=member, prepared=prepared)
+        return _Checked(member=known.member, prepared=prepared)
     findings = prepared.findings + _objections(batch, prepared.references)
     prepared = replace(prepared, findings=findings)
     ahead = None if has_blocking(findings) else _draw_ahead(batch, prepared, year, numbers)
-    return _Checked(member=member, prepared=prepared, ahead=ahead)
+    return _Checked(member=known.member, prepared=prepared, ahead=ahead)
 
 
 def _likely_numbers(batch: _Batch, session: Session, rank: int) -> tuple[str, str]:
@@ -284,12 +284,8 @@ def _issue(batch: _Batch, checked: Prepared, ahead: Ahead | None, year: int) -> 
         existing = invoices.current(tx, checked.member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(checked.member, existing)
-        member = imported.member(tx, checked.member.siret)
-        again = prepare(tx, member, year, terms, batch.grids)
-        draft = again.draft
-        held_meanwhile = has_blocking(again.findings)
-        same = (draft, again.lines) == (checked.draft, checked.lines)
-        if draft is None or held_meanwhile or not same:
+        draft = checked.draft
+        if draft is None or imported.member_year(tx, checked.member.siret, year) != checked.known:
             raise ChangedMeanwhile(
                 f"Les données de {checked.member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",

@@ -4,6 +4,7 @@
 """
 
 from worker.billing.journal import EventTag
+from worker.billing.member_year import Hold
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
@@ -18,9 +19,8 @@ SETTLES = HELD_BY_BUYER | {InvoiceStatus.CANCELLED}
 """A credit note in these states owes its buyer nothing more: it has it, or has another instead."""
 
 
-def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
+def held(siret: str, year: int, hold: Hold | None) -> tuple[Finding, ...]:
     """The finding that holds a member back for a year; none when nothing does."""
-    hold = holds.in_force(session, siret, year)
     if hold is None:
         return ()
     finding = Finding(
@@ -61,7 +61,7 @@ def place_hold(
     tx.journal(EventTag.HOLD_PLACED, f"{siret}/{year}", reason=reason)
     member = imported.member(tx, siret)
     known = total if current is None else current.total
-    invoices.park(tx, member, year, known, held(tx, siret, year))
+    invoices.park(tx, member, year, known, held(siret, year, holds.in_force(tx, siret, year)))
 
 
 def lift_hold(

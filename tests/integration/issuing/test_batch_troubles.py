@@ -23,6 +23,7 @@ from worker.issuing import holds
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
 from worker.portals.memory.portal import Condition
 from worker.service.demo import STORY
+from worker.storage import holds as stored_holds
 from worker.storage import invoices
 
 
@@ -156,7 +157,7 @@ def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
 
     def hold_meanwhile(siret: str) -> None:
         with desk.app.transaction() as tx:
-            if siret == first and not holds.held(tx, first, YEAR):
+            if siret == first and not stored_holds.in_force(tx, first, YEAR):
                 holds.place_hold(tx, first, YEAR, "litige")
 
     desk.portal.watch_structure = hold_meanwhile

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from chaos import pace
 from tests.golden.samples import MEMBER
 from tests.support.storage_samples import NOW, OTHER, SIRET, add_members, issue_one, numbered
 from worker.billing.document import Document, DocumentKind
@@ -99,7 +100,7 @@ def test_writers_at_once_never_share_nor_skip_a_number(store: Store) -> None:
     kept: list[int] = []
 
     def take(worker: int) -> None:
-        start.wait(10)
+        start.wait(pace.limit(10))
         for turn in range(12):
             commit = (worker + turn) % 3 > 0
             with store.transaction(commit=commit) as session:
@@ -225,7 +226,7 @@ def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
     start = threading.Barrier(4)
 
     def move(worker: int) -> bool:
-        start.wait(10)
+        start.wait(pace.limit(10))
         with store.transaction() as session:
             return invoices.move(session, seen, S.SENDING, NOW, detail=str(worker))
 

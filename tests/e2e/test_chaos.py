@@ -147,14 +147,14 @@ def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
 @pytest.fixture(name="copy")
 def _copy(tmp_path: Path) -> Path:
     """The program beside its proof, to be spoiled."""
-    for name in ("chaos", "worker", "schemas", "config"):
+    for name in ("chaos", "worker", "chorus_sandbox", "schemas", "config"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
 def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
     """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
-    path = copy / "worker" / "deposit.py"
+    path = copy / "worker" / "transmission" / "deposit.py"
     source = path.read_text("utf-8")
     call = re.search(r"    answer = depositor\.portal\.deposit\(.*?\n    \)\n", source, re.DOTALL)
     assert call is not None
@@ -173,7 +173,7 @@ def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
 
 def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
     """A command that ends with a defect of ours breaks a law of its own, whatever else holds."""
-    path = copy / "worker" / "followup.py"
+    path = copy / "worker" / "transmission" / "integration.py"
     source = path.read_text("utf-8")
     call = "    _ask_reports(follower, report, stop)\n"
     assert call in source

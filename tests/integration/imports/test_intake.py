@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from chaos import pace
 from tests.golden.samples import MEMBER
 from tests.support.imports_workbooks import ods, ods_number, ods_row, ods_text, xlsx, xlsx_row
 from tests.support.storage_samples import (
@@ -445,7 +446,7 @@ def test_two_people_importing_at_once_do_it_once(known: Store, tmp_path: Path) -
     start = threading.Barrier(2)
 
     def take(_: int) -> bool:
-        start.wait(10)
+        start.wait(pace.limit(10))
         return bring(known, path, ImportKind.USAGE).already
 
     with ThreadPoolExecutor(2) as pool:

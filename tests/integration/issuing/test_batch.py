@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 import pikepdf
 import pytest
 
+from chaos import pace
 from tests.support.offices import PARKED, YEAR, Desk, counters, number, numbers, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
@@ -141,7 +142,7 @@ def test_all_books_agree_to_the_cent(desk: Desk) -> None:
 
 def test_two_runs_at_once_bill_once_and_leave_no_gap(desk: Desk) -> None:
     """Two offices on one database start together: eleven invoices, numbers 1 to 11."""
-    start = Barrier(2)
+    start = Barrier(2, timeout=pace.limit(10))
     outcomes: list[list[MemberOutcome]] = [[], []]
     errors: list[WorkerError] = []
 

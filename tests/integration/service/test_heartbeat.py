@@ -15,6 +15,7 @@ from threading import Condition, Thread
 
 import pytest
 
+from chaos import pace
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.scripted_server import reply, serving
 from worker.billing.journal import EventTag
@@ -30,8 +31,8 @@ from worker.service.local_portal import STRUCTURES
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
-LONG = 60
-"""Seconds nothing here should ever take."""
+HANGS = 60
+"""Seconds that nothing here takes on an idle machine."""
 END = b"the test is over"
 
 
@@ -65,10 +66,12 @@ class Manager:
 
     def wait_for(self, beginning: str) -> None:
         """Until something that begins like this was said."""
+
+        def said() -> bool:
+            return any(message.startswith(beginning) for message in self.said)
+
         with self._heard:
-            assert self._heard.wait_for(
-                lambda: any(message.startswith(beginning) for message in self.said), LONG
-            ), self.said
+            assert pace.until(lambda step: self._heard.wait_for(said, step), HANGS), self.said
 
     def close(self) -> None:
         """Listen to what is left, then no more."""
@@ -324,7 +327,7 @@ def test_the_service_stops_as_soon_as_it_is_asked_to(
     try:
         systemd.wait_for(moment)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=LONG)
+        _, errors = pace.communicate(process, HANGS)
     finally:
         process.kill()
     assert process.returncode == 0, errors

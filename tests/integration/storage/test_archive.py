@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import add_members, issue_one, writing
 from worker.billing.document import Document, DocumentKind
@@ -91,7 +92,7 @@ def test_many_may_put_the_same_bytes_at_once(archive: Archive) -> None:
     start = threading.Barrier(4)
 
     def put(_: int) -> str:
-        start.wait(10)
+        start.wait(pace.limit(10))
         return archive.put(content)
 
     with ThreadPoolExecutor(4) as pool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from chaos import pace
 from tests.golden.samples import MEMBER
 from tests.support.storage_samples import (
     NOW,
@@ -106,7 +107,7 @@ def test_writers_at_once_never_share_nor_skip_a_number(store: Store) -> None:
     kept: list[int] = []
 
     def take(worker: int) -> None:
-        start.wait(10)
+        start.wait(pace.limit(10))
         for turn in range(12):
             commit = (worker + turn) % 3 > 0
             with writing(store, commit=commit) as session:
@@ -232,7 +233,7 @@ def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
     start = threading.Barrier(4)
 
     def move(worker: int) -> bool:
-        start.wait(10)
+        start.wait(pace.limit(10))
         with writing(store) as session:
             return invoices.move(session, seen, S.SENDING, detail=str(worker))
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import NOW, writing
 from worker.billing.journal import EMPTY, EventTag, JournalEvent, verify
@@ -105,7 +106,7 @@ def test_writers_at_once_make_one_chain(store: Store) -> None:
     start = threading.Barrier(4)
 
     def write(_: int) -> None:
-        start.wait(10)
+        start.wait(pace.limit(10))
         for number in range(15):
             with writing(store) as session:
                 _append(session, number)

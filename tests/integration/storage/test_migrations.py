@@ -16,6 +16,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlmodel import SQLModel
 
 import worker.storage.engine
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import writing
@@ -111,7 +112,7 @@ def test_two_programs_may_create_at_once(
     programs = [
         subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path)]) for _ in range(2)
     ]
-    assert [program.wait(60) for program in programs] == [0, 0]
+    assert [pace.ended(program, seconds=60) for program in programs] == [0, 0]
     store = open_store(url, tmp_path)
     with store.reading() as session:
         assert session.execute(text("SELECT COUNT(*) FROM journal_head")).scalar() == 1

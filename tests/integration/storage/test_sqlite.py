@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import NOW, add_members, writing
 from worker.billing.journal import EventTag, verify
@@ -27,7 +28,7 @@ def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=pace.limit(60),
     ).stdout
 
 
@@ -115,7 +116,7 @@ def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: 
             add_members(sqlite_place.open(busy_seconds=1))
         assert holder.stdin is not None
         holder.stdin.close()
-        assert holder.wait(10) == 0
+        assert pace.ended(holder, seconds=10) == 0
     add_members(sqlite_place.open())
 
 

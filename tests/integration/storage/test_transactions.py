@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError as Duplicate
 from sqlalchemy.exc import StatementError
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import NOW, add_members, issue_one, numbered, writing
@@ -104,7 +105,7 @@ def test_a_second_writer_waits_its_turn(store: Store) -> None:
     inside = threading.Event()
 
     def second() -> None:
-        inside.wait(10)
+        inside.wait(pace.limit(10))
         with writing(store) as session:
             order.append(f"second sees {invoices.take_number(session, 'BSN')}")
 
@@ -113,9 +114,9 @@ def test_a_second_writer_waits_its_turn(store: Store) -> None:
     with writing(store) as session:
         assert invoices.take_number(session, "BSN") == 1
         inside.set()
-        thread.join(0.2)
+        thread.join(pace.limit(0.2))
         order.append("first")
-    thread.join(10)
+    thread.join(pace.limit(10))
     assert order == ["first", "second sees 2"]
 
 

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from chaos import pace
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
 from worker.app import App
@@ -36,7 +37,7 @@ def _busy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 def test_two_depositors_at_once_never_deposit_one_invoice_twice(busy: Desk) -> None:
     """Each invoice is deposited by one of the two."""
-    start, done, errors = Barrier(2), [], []
+    start, done, errors = Barrier(2, timeout=pace.limit(10)), [], []
 
     def work() -> None:
         here = busy.second()

@@ -16,7 +16,7 @@ from worker.errors import (
     Finding,
     PortalAccessRefused,
     PortalAnswerError,
-    PortalDown,
+    PortalError,
     Refused,
     WrongUse,
 )
@@ -72,7 +72,7 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
     )
     try:
         completer.portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
-    except (PortalDown, PortalAccessRefused) as error:
+    except (PortalError, PortalAccessRefused) as error:
         answered = isinstance(error, PortalAnswerError)
         denied = isinstance(error, PortalAccessRefused)
         outcome = "refused" if answered or denied else "unknown"

@@ -15,7 +15,7 @@ from worker.errors import (
     Finding,
     PortalAccessRefused,
     PortalAnswerError,
-    PortalDown,
+    PortalError,
     Refused,
     WrongUse,
 )
@@ -60,7 +60,7 @@ def complete(app: App, portal: Portal, number: str, comment: str, paths: Sequenc
     )
     try:
         portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
-    except (PortalDown, PortalAccessRefused) as error:
+    except (PortalError, PortalAccessRefused) as error:
         answered = isinstance(error, PortalAnswerError)
         denied = isinstance(error, PortalAccessRefused)
         outcome = "refused" if answered or denied else "unknown"

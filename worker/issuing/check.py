@@ -20,7 +20,7 @@ from worker.errors import (
     ConfigurationError,
     Finding,
     PortalAccessRefused,
-    PortalDown,
+    PortalError,
     Severity,
     TariffError,
     WorkerError,
@@ -224,7 +224,7 @@ def _asked(
                 answer = opened.buyer(members[rank].prepared.references)
                 members[rank] = replace(members[rank], directory=answer)
                 tell(asked, len(ranks))
-    except (PortalDown, PortalAccessRefused, ConfigurationError) as error:
+    except (PortalError, PortalAccessRefused, ConfigurationError) as error:
         unreachable = error
     return replace(
         checked,

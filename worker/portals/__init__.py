@@ -1,7 +1,7 @@
 """The contract of a portal, and the values it answers with. One file per portal beside this one.
 
 A portal never raises for a deposit that went wrong: it says which of the few outcomes happened,
-because the caller must record it. Reads raise ``PortalDown`` (try later, nothing is lost) or
+because the caller must record it. Reads raise ``PortalError`` (try later, nothing is lost) or
 ``PortalAccessRefused`` (credentials or rights to correct).
 """
 
@@ -228,7 +228,7 @@ class Portal(Protocol):
         """Make sure credentials work, before any intent is recorded.
 
         Raises:
-            PortalDown: cannot be reached, or asks to wait.
+            PortalError: cannot be reached, asks to wait, or answers nonsense.
             PortalAccessRefused: the credentials are refused.
         """
 
@@ -244,7 +244,7 @@ class Portal(Protocol):
         """Every invoice of ours that matches, all pages, their count checked against the total.
 
         Raises:
-            PortalDown: also when a page is missing: a short answer must never read as "absent".
+            PortalError: also when a page is missing: a short answer must never read as "absent".
         """
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
@@ -254,7 +254,7 @@ class Portal(Protocol):
         the portal gives is asked in parts.
 
         Raises:
-            PortalDown: also when a page is missing.
+            PortalError: also when a page is missing.
         """
 
     def history(self, cpp_id: int) -> InvoiceHistory:

@@ -51,7 +51,7 @@ class ChorusPro:
         """Make sure both pairs of credentials work; asks nothing when this token was proven.
 
         Raises:
-            PortalDown: cannot be reached, or asks to wait.
+            PortalError: cannot be reached, asks to wait, or answers nonsense.
             PortalAccessRefused: the credentials are refused.
         """
         self._gateway.prove_identity()

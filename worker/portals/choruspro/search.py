@@ -29,7 +29,7 @@ def matching(
 
     Raises:
         ValueError: without any criterion.
-        PortalDown: also when the pages do not add up to the announced total, or may be cut.
+        PortalAnswerError: also when the pages do not add up to the announced total, or may be cut.
     """
     criteria = {
         name: value
@@ -58,8 +58,8 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 
     Raises:
         ValueError: an instant without offset, or a period that ends before it begins.
-        PortalDown: also when a page is missing, or when one minute has more results than can be
-            read.
+        PortalAnswerError: also when a page is missing, or when one minute has more results than
+            can be read.
     """
     if since.utcoffset() is None or until.utcoffset() is None or since > until:
         raise ValueError("a period goes from one aware instant to a later one")

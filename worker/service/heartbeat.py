@@ -173,14 +173,11 @@ def _just_run(session: Session, year: int, members: int, today: date) -> bool:
 
 def anything_waiting(app: App) -> bool:
     """Whether the portal has anything to be asked or told now."""
-    now = app.clock()
-    portal = app.settings.portal
-    longest = timedelta(minutes=max(*portal.reconcile_minutes, *portal.report_minutes))
-    status_after = timedelta(hours=portal.status_hours)
+    now, told = app.clock(), app.settings.portal
+    longest = max(*told.reconcile_after, *told.report_after)
     with app.reading() as session:
-        return bool(due.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or statuses.is_due(
-            session, now, status_after
-        )
+        waiting = due.invoices_due(session, ON_THEIR_WAY, now, longest=longest, limit=1)
+        return bool(waiting) or statuses.is_due(session, now, told.status_after)
 
 
 def _note(progress: Progress) -> None:

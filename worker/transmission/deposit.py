@@ -21,12 +21,10 @@ from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
-from worker.storage import Session, Transaction, attempts, directory, invoices
-from worker.storage import due as agenda
+from worker.storage import Session, Transaction, attempts, directory, due, invoices
 from worker.storage.documents import sealed
 from worker.transmission.reconcile import speaks_of_a_copy
 
-LIMIT = 1_000_000
 DEPOSITED = DocumentKind.FACTURX
 """Of the documents of an invoice, the one that is handed over."""
 BREAKER = 3
@@ -129,15 +127,17 @@ def _batches(app: App) -> Iterator[Sequence[TrackedInvoice]]:
         bytes=app.settings.portal.lot_megabytes * 1_000_000,
     )
     with app.reading() as session:
-        due = agenda.due(session, (InvoiceStatus.ISSUED,), app.clock(), LIMIT, longest=LONGEST_REST)
+        waiting = due.invoices_due(
+            session, (InvoiceStatus.ISSUED,), app.clock(), longest=LONGEST_REST
+        )
         if lots.invoices > 1:
             alone = attempts.tried_in_a_lot(session, REACHED)
-            together = [invoice for invoice in due if invoice.id not in alone]
+            together = [invoice for invoice in waiting if invoice.id not in alone]
             sizes = [sealed(session, invoice, DEPOSITED)[1] for invoice in together]
         else:
             together, sizes = [], []
     taken = {invoice.id for invoice in together}
-    yield from ((invoice,) for invoice in due if invoice.id not in taken)
+    yield from ((invoice,) for invoice in waiting if invoice.id not in taken)
     for ranks in split(sizes, lots):
         yield together[ranks.start : ranks.stop]
 
@@ -264,11 +264,11 @@ def recover_interrupted(app: App) -> int:
 
 def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
     now = app.clock()
-    to, due = _after(app, intent, answer, now)
+    to, next_look = _after(app, intent, answer, now)
     with app.transaction() as tx:
-        if answer.outcome is DepositOutcome.THROTTLED and due is not None:
+        if answer.outcome is DepositOutcome.THROTTLED and next_look is not None:
             # It is asked of us, not of this file: no other goes before, from any process.
-            agenda.put_off(tx, (to,), due)
+            due.put_off(tx, (to,), next_look)
         for invoice, attempt in intent.attempts:
             # Another process may have taken us for dead: once it has settled our attempt, what
             # we heard is kept as evidence and decides nothing any more.
@@ -280,7 +280,7 @@ def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
                     tx,
                     present,
                     to,
-                    next_check_at=due,
+                    next_check_at=next_look,
                     flux_number=answer.flux_number,
                     deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,

@@ -23,11 +23,9 @@ from worker.storage import (
     Transaction,
     attempts,
     directory,
+    due,
     invoices,
     observations,
-)
-from worker.storage import (
-    due as agenda,
 )
 from worker.transmission.evidence import keep_reports
 from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
@@ -39,7 +37,6 @@ from worker.transmission.statuses import (
     read_statuses,
 )
 
-LIMIT = 1_000_000
 NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
 
 
@@ -61,11 +58,10 @@ def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: Fa
 
 def _ask_reports(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     with app.reading() as session:
-        waiting = agenda.due(
+        waiting = due.invoices_due(
             session,
             (InvoiceStatus.DEPOSITED,),
             app.clock(),
-            LIMIT,
             longest=max(app.settings.portal.report_after),
         )
     files = (tuple(file) for _, file in groupby(_by_flux(waiting), lambda one: one.flux_number))
@@ -282,14 +278,14 @@ def _give_up(
 
 
 def _put_off(app: App, file: Sequence[TrackedInvoice], error: PortalAnswerError) -> None:
-    due = app.clock() + app.settings.portal.report_after[-1]
+    next_look = app.clock() + app.settings.portal.report_after[-1]
     with app.transaction() as tx:
         for invoice in file:
             invoices.note(
                 tx,
                 invoice,
                 checks=invoice.checks + 1,
-                next_check_at=due,
+                next_check_at=next_look,
                 detail=error.message,
             )
 

@@ -16,13 +16,11 @@ from worker.billing.money import french
 from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import attempts, directory, invoices
-from worker.storage import due as agenda
+from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import (
     Attempt,
 )
 
-LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
 """No official wording is known for a refused duplicate (reference §0.3): any text with one of
 these. A word too many costs a few searches; one too few, a good invoice called refused."""
@@ -97,11 +95,10 @@ def reconcile_due(
             answer that cannot be used about one invoice only puts that one off.
     """
     with app.reading() as session:
-        uncertain = agenda.due(
+        uncertain = due.invoices_due(
             session,
             (InvoiceStatus.UNKNOWN,),
             app.clock(),
-            LIMIT,
             longest=max(app.settings.portal.reconcile_after),
         )
     for invoice in in_turn(
@@ -199,8 +196,10 @@ def _look_again(app: App, invoice: TrackedInvoice, checks: int) -> None:
     with app.transaction() as tx:
         since = _uncertain_since(attempts.attempts(tx, invoice.id), invoice)
         since = min(since, tx.now)  # written by a clock that was ahead
-        due = max(since + app.settings.portal.reconcile_after[step], tx.now + timedelta(minutes=1))
-        invoices.note(tx, invoice, checks=checks, next_check_at=due)
+        next_look = max(
+            since + app.settings.portal.reconcile_after[step], tx.now + timedelta(minutes=1)
+        )
+        invoices.note(tx, invoice, checks=checks, next_check_at=next_look)
 
 
 def _uncertain_since(attempts: Sequence[Attempt], invoice: TrackedInvoice) -> datetime:
@@ -221,7 +220,7 @@ def _control_passes(app: App, portal: Portal) -> bool:
     any answer is then taken as proof, and the portal's own uniqueness control stands behind it.
     """
     with app.reading() as session:
-        witness = agenda.known_to_portal(session)
+        witness = due.known_to_portal(session)
     if witness is None:
         return True
     found = portal.search(invoice_number=witness.number)

@@ -14,8 +14,7 @@ from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInv
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import Session, Transaction, directory, invoices, observations
-from worker.storage import due as agenda
+from worker.storage import Session, Transaction, directory, due, invoices, observations
 from worker.storage.observations import (
     News,
 )
@@ -38,9 +37,9 @@ Stop = Callable[[], bool]
 
 def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     """Whether the portal has to be asked about an invoice at its buyer's."""
-    if agenda.awaited(session, _LOOKED_AT, now):
+    if due.awaited(session, _LOOKED_AT, now):
         return True
-    first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
     return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
@@ -56,7 +55,7 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     """
     now = app.clock()
     with app.reading() as session:
-        first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
         read = observations.news(session)
         if first is None or not _is_stale(read, now, app.settings.portal.status_after):
             return
@@ -68,11 +67,11 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
         shown = {found.cpp_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
-            invoice.cpp_id: invoice for invoice in agenda.held(session, AT_THE_BUYER, cpp_ids=ids)
+            invoice.cpp_id: invoice for invoice in due.held(session, AT_THE_BUYER, cpp_ids=ids)
         }
         known = pending | {
             invoice.cpp_id: invoice
-            for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
+            for invoice in due.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
             # Payment is final; approval is not, and may be followed by a rejection.
             if not directory.payment_reported(session, invoice.siret)
         }
@@ -112,7 +111,7 @@ def ask_about_put_off(app: App, portal: Portal, report: Report, stop: Stop) -> N
         PortalDown, PortalAccessRefused: as ``read_statuses``.
     """
     with app.reading() as session:
-        put_off = agenda.awaited(session, _LOOKED_AT, app.clock())
+        put_off = due.awaited(session, _LOOKED_AT, app.clock())
     _ask_each(app, portal, ((invoice, None) for invoice in put_off), report, stop)
 
 
@@ -150,8 +149,8 @@ def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> b
 
 def _is_put_off(invoice: TrackedInvoice, now: datetime) -> bool:
     # Further ahead, its hour was written by a clock that was wrong.
-    due = invoice.next_check_at
-    return due is not None and now < due <= now + PUT_OFF
+    next_look = invoice.next_check_at
+    return next_look is not None and now < next_look <= now + PUT_OFF
 
 
 def _when(found: FoundInvoice) -> str:

@@ -24,8 +24,7 @@ from worker.billing.money import Money
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Severity
-from worker.storage import Store, Transaction, invoices
-from worker.storage import due as agenda
+from worker.storage import Store, Transaction, due, invoices
 from worker.storage.documents import CheckedWith, add_documents, documents_of
 from worker.storage.grids import freeze_grid, frozen_grids
 from worker.storage.tables import InvoiceRow
@@ -301,40 +300,44 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
     """Never looked at first or at its hour, at most ``limit``, nothing before its time."""
     seen = _issued(store)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == (seen,)
-        assert agenda.due(session, [S.DEPOSITED], NOW, 10, longest=DAY) == ()
-        assert agenda.due(session, [S.ISSUED], NOW, 0, longest=DAY) == ()
+        assert due.invoices_due(session, [S.ISSUED], NOW, longest=DAY, limit=10) == (seen,)
+        assert due.invoices_due(session, [S.DEPOSITED], NOW, longest=DAY, limit=10) == ()
+        assert due.invoices_due(session, [S.ISSUED], NOW, longest=DAY, limit=0) == ()
     with writing(store) as session:
         invoices.note(session, seen, next_check_at=NOW + timedelta(microseconds=1), checks=3)
     with store.reading() as session:
-        assert agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY) == ()
-        (later,) = agenda.due(session, [S.ISSUED], NOW + timedelta(microseconds=1), 10, longest=DAY)
-        assert agenda.due(session, [S.ISSUED], None, 10, longest=DAY) == (later,)
+        assert due.invoices_due(session, [S.ISSUED], NOW, longest=DAY, limit=10) == ()
+        (later,) = due.invoices_due(
+            session, [S.ISSUED], NOW + timedelta(microseconds=1), longest=DAY, limit=10
+        )
+        assert due.invoices_due(session, [S.ISSUED], None, longest=DAY, limit=10) == (later,)
     assert later.checks == 3
 
 
 def test_a_time_further_ahead_than_any_wait_is_due_at_once(store: Store) -> None:
     """A clock that was a month ahead wrote it: the invoice must not be left alone for a month."""
     seen = _issued(store)
-    for ahead, due in ((timedelta(hours=47), False), (timedelta(days=30), True)):
+    for ahead, expected in ((timedelta(hours=47), False), (timedelta(days=30), True)):
         with writing(store) as session:
             invoices.note(session, seen, next_check_at=NOW + ahead)
         with store.reading() as session:
-            assert bool(agenda.due(session, [S.ISSUED], NOW, 10, longest=DAY)) is due
+            assert (
+                bool(due.invoices_due(session, [S.ISSUED], NOW, longest=DAY, limit=10)) is expected
+            )
 
 
 def test_a_witness_is_known_to_the_portal(store: Store) -> None:
     """Integrated, with the portal's identifier: a row settled in our books only proves nothing."""
     with store.reading() as session:
-        assert agenda.known_to_portal(session) is None
+        assert due.known_to_portal(session) is None
     issued = _issued(store)
     settled = _force(store, issued, S.SENDING, S.DEPOSITED, S.INTEGRATED, S.SETTLED)
     with store.reading() as session:
-        assert agenda.known_to_portal(session) is None
+        assert due.known_to_portal(session) is None
     with writing(store) as session:
         assert invoices.note(session, settled, cpp_id=7)
     with store.reading() as session:
-        witness = agenda.known_to_portal(session)
+        witness = due.known_to_portal(session)
     assert witness is not None
     assert (witness.number, witness.cpp_id) == (issued.number, 7)
 

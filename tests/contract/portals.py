@@ -15,7 +15,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.choruspro.records import buyer_status
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import MemoryPortal
 
 PLAIN = "12345678200051"
@@ -88,6 +89,7 @@ def in_memory() -> MemoryPortal:
             supplier,
             replace(supplier, siret=PRIVATE_SUPPLIER, public=False),
         ],
+        status_of=buyer_status,
         services={
             SERVICES: kinds,
             CROWDED: [service(f"SRV{rank:03d}") for rank in range(1, 219)],

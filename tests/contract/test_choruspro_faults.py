@@ -22,7 +22,7 @@ from worker.portals import (
     SupportingFile,
 )
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.ledger import DepositedFacts
 
 PLAIN = "12345678200051"
 FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")

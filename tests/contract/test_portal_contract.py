@@ -30,11 +30,7 @@ def test_accepted_deposit_ends_integrated_and_is_found(portal: Portal) -> None:
     assert answer.flux_number
     assert answer.deposit_date is not None
     report = portal.integration_report(answer.flux_number)
-    assert (report.state, report.raw_state, report.errors) == (
-        FluxState.INTEGRATED,
-        "IN_INTEGRE",
-        (),
-    )
+    assert (report.state, report.errors) == (FluxState.INTEGRATED, ())
     (by_number,) = portal.search(invoice_number=invoice.number)
     (by_flux,) = portal.search(flux_number=answer.flux_number)
     assert by_number == by_flux

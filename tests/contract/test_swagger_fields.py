@@ -30,11 +30,11 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
+from worker.portals.choruspro.deposit import SYNTAXES
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.words import (
+from worker.portals.choruspro.records import (
     BUYER_STATUSES,
     FLUX_STATES,
-    SYNTAXES,
     buyer_status,
     flux_state,
 )

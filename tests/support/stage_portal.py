@@ -25,7 +25,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.choruspro.records import buyer_status
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal
 from worker.service.demo import SELLER, STORY
 
@@ -101,6 +102,7 @@ class StagePortal(MemoryPortal):
             structures=[OURSELVES, *(_structure(index) for index in range(len(STORY)))],
             services={case.siret: _services(index) for index, case in enumerate(STORY)},
             clock=clock,
+            status_of=buyer_status,
         )
         self.not_indexed: set[str] = set()
         self.unreadable: set[str] = set()

@@ -57,7 +57,7 @@ def test_a_suspended_invoice_goes_back_to_its_buyer(desk: Desk, slip: Path) -> N
     """The file is at the portal, in our archive and in the journal; nothing is deposited again."""
     give(desk, slip)
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.portal_status) == (S.INTEGRATED, "COMPLETEE")
+    assert (invoice.status, invoice.portal_status) == (S.INTEGRATED, "completed")
     assert desk.portal.held(1).attachments == (slip.name,)
     intended, answered = told(desk)
     assert answered == {"outcome": "accepted"}

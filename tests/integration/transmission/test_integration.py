@@ -51,11 +51,11 @@ def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk:
     desk.portal.integrate()
     assert [i.number for i in desk.follow()] == [ONE, TWO]
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.cpp_id, invoice.portal_status) == (S.INTEGRATED, 1, "DEPOSEE")
+    assert (invoice.status, invoice.cpp_id, invoice.portal_status) == (S.INTEGRATED, 1, "deposited")
     assert invoice.next_check_at is None
     assert [(o.source, o.raw_status) for o in desk.observations(ONE)] == [
-        ("report", "IN_INTEGRE"),
-        ("search", "DEPOSEE"),
+        ("report", "integrated"),
+        ("search", "deposited"),
     ]
     assert [subject for subject, _ in desk.events(EventTag.REPORT_RECEIVED)] == [ONE, TWO]
     assert desk.events(EventTag.STATUS_CHANGED) == []

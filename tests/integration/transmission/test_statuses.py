@@ -15,7 +15,7 @@ from worker.billing.status import InvoiceStatus
 from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, InvoiceHistory
-from worker.portals.choruspro.words import buyer_status
+from worker.portals.choruspro.records import buyer_status
 from worker.service.demo import STORY
 from worker.transmission.statuses import MOST_TRIES, is_due
 
@@ -396,7 +396,7 @@ def test_what_we_show_is_what_the_portal_last_said(
     """Whatever changes when and in what order, after a reading each invoice shows its last word."""
     folder = tmp_path_factory.mktemp("news")
     held = at_the_buyers(open_desk(tmp_path_factory.getbasetemp(), folder, issued=5))
-    last = dict.fromkeys(RANKS, "DEPOSEE")
+    last = dict.fromkeys(RANKS, "deposited")
     for rank, word, hours in changes:
         held.portal.decide(number(rank), word)
         last[rank] = word

@@ -12,7 +12,7 @@ from worker.billing.money import Money
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.lots import pack
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal, Mishap
 
 TOWN, VILLAGE = "12345678200051", "12345678200036"
@@ -189,16 +189,16 @@ def test_buyer_decides_in_any_order() -> None:
     """Paid, then suspended: the current status is the last given, the history keeps both."""
     portal = opened()
     deposit(portal)
-    portal.decide("F-1", "MISE_EN_PAIEMENT")
-    portal.decide("F-1", "SUSPENDUE", "Pièce manquante")
+    portal.decide("F-1", "paid")
+    portal.decide("F-1", "suspended", "Pièce manquante")
     (found,) = portal.search(invoice_number="F-1")
     assert (found.status, found.comment) == (BuyerStatus.SUSPENDED, "Pièce manquante")
     history = portal.history(found.cpp_id)
-    words = ["SUSPENDUE", "MISE_EN_PAIEMENT", "DEPOSEE"]
+    words = ["suspended", "paid", "deposited"]
     assert [entry.raw_status for entry in history.entries] == words
     assert history.entries[0].at == "2026-01-06 00:30"
     with pytest.raises(LookupError):
-        portal.decide("F-2", "REJETEE")
+        portal.decide("F-2", "rejected")
     with pytest.raises(PortalAnswerError):
         portal.history(99)
 

@@ -2,9 +2,7 @@
 
 from worker.portals import ServiceRecord, StructureRecord
 from worker.portals.choruspro.answers import JsonObject, child, integer, objects
-from worker.portals.choruspro.failures import incoherent
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.pages import PAGE_SIZE, all_rows
 from worker.portals.choruspro.records import (
     is_active,
     service_record,
@@ -12,6 +10,8 @@ from worker.portals.choruspro.records import (
     structure_record,
     structure_with,
 )
+from worker.portals.choruspro.search import PAGE_SIZE, all_rows
+from worker.portals.choruspro.verdict import incoherent
 
 _FIND_STRUCTURE = "/cpro/structures/v1/rechercher"
 _STRUCTURE = "/cpro/structures/v1/consulter"

@@ -2,15 +2,15 @@
 
 from worker.portals import FluxState, HeldInvoice, IntegrationReport, InvoiceHistory
 from worker.portals.choruspro.answers import child, content, integer, text
-from worker.portals.choruspro.failures import incoherent, succeeded
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.pages import PAGE_SIZE
 from worker.portals.choruspro.records import (
     held_invoice,
     integration_report,
     invoice_history,
     is_unknown_flux,
 )
+from worker.portals.choruspro.search import PAGE_SIZE
+from worker.portals.choruspro.verdict import incoherent, succeeded
 
 LARGEST_DOWNLOAD = 120 * 1024 * 1024
 """Bytes: the limit of the portal itself (§2.7, §5)."""

@@ -11,9 +11,8 @@ from requests import PreparedRequest
 from tests.support.portal_client import ROOT
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
-from worker.portals.choruspro.pages import MOST_ROWS
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.search import MOST_RESULTS, USUAL_MOST
+from worker.portals.choruspro.search import MOST_RESULTS, MOST_ROWS, USUAL_MOST
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)

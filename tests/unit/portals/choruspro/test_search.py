@@ -9,9 +9,8 @@ from tests.support.portal_client import ROOT, done, paged, sent
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
-from worker.portals.choruspro.pages import MOST_ROWS
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.search import MOST_RESULTS
+from worker.portals.choruspro.search import MOST_RESULTS, MOST_ROWS
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 FLUX = "CPP0011117000000000425903"

@@ -135,7 +135,7 @@ def found_invoice(row: JsonObject) -> FoundInvoice:
     """One element of ``listeFactures`` (§2.4), already known to carry its identifier."""
     word = read.text(row, "statut")
     return FoundInvoice(
-        cpp_id=read.integer(row, "identifiantFactureCPP") or 0,
+        portal_id=str(read.integer(row, "identifiantFactureCPP")),
         number=read.text(row, "numeroFacture"),
         issue_date=read.day(row, "dateFacture"),
         recipient=read.siret(row, "codeDestinataire"),
@@ -158,7 +158,7 @@ def held_invoice(cpp_id: int, invoice: JsonObject) -> HeldInvoice:
     totals = read.child(invoice, "montantTotal") or {}
     files = read.child(invoice, "listeDesPiecesJointes") or {}
     return HeldInvoice(
-        cpp_id=cpp_id,
+        portal_id=str(cpp_id),
         number=read.text(invoice, "numeroFacture"),
         status=buyer_status(word),
         raw_status=word,
@@ -180,7 +180,7 @@ def invoice_history(cpp_id: int, answer: JsonObject) -> InvoiceHistory:
     word = read.text(answer, "statutCourantCode")
     block = read.child(answer, "historiquesDesStatuts") or {}
     return InvoiceHistory(
-        cpp_id=cpp_id,
+        portal_id=str(cpp_id),
         status=buyer_status(word),
         raw_status=word,
         entries=tuple(
@@ -211,12 +211,12 @@ def is_active(row: JsonObject) -> bool:
 
 
 def structure_record(
-    siret: str, portal_id: int, row: JsonObject, demands: JsonObject, general: JsonObject
+    siret: str, cpp_id: int, row: JsonObject, demands: JsonObject, general: JsonObject
 ) -> StructureRecord:
     """A row of ``listeStructures``, its ``parametres`` (§6.1) and its ``informationGenerales``."""
     expiry = read.instant(general, "dateExpirationMotPasseCompteTech")
     return StructureRecord(
-        portal_id=portal_id,
+        portal_id=str(cpp_id),
         siret=siret,
         name=read.text(row, "designationStructure"),
         active=is_active(row),

@@ -30,7 +30,7 @@ _SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def matching(
+def find(
     gateway: Gateway, *, invoice_number: str | None, flux_number: str | None
 ) -> tuple[FoundInvoice, ...]:
     """Every invoice of ours that matches, all pages, their count checked.
@@ -71,7 +71,7 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
     """
     if since.utcoffset() is None or until.utcoffset() is None or since > until:
         raise ValueError("a period goes from one aware instant to a later one")
-    found: dict[int, FoundInvoice] = {}
+    found: dict[str, FoundInvoice] = {}
     periods = [(since, until)]
     while periods:
         start, end = periods.pop(0)
@@ -89,7 +89,7 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
                     f"{MOST_ROWS} changements ou plus depuis {_instant(start)} en une minute",
                 )
         if part is not None:
-            found |= {invoice.cpp_id: invoice for invoice in part}
+            found |= {invoice.portal_id: invoice for invoice in part}
             continue
         middle = start + (end - start) / 2
         periods[:0] = [(start, middle), (middle, end)]

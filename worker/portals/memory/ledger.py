@@ -64,7 +64,7 @@ def our_word(word: str) -> BuyerStatus:
 class Integrated:
     """An invoice that the portal took."""
 
-    cpp_id: int
+    portal_id: str
     flux_number: str
     facts: DepositedFacts
     content: bytes
@@ -101,7 +101,7 @@ class Ledger:
         self.indexes_at_once = True
         self.refused_recipients: set[str] = set()
         self.fluxes: list[Flux] = []
-        self.invoices: dict[int, Integrated] = {}
+        self.invoices: dict[str, Integrated] = {}
         self.structures = {structure.siret: structure for structure in structures}
         self.clock = clock
         self._read = read
@@ -167,9 +167,9 @@ class Ledger:
         return _report(flux.number, FluxState.REJECTED, *refusals)
 
     def _integrate(self, flux: Flux, content: bytes, facts: DepositedFacts) -> None:
-        cpp_id = len(self.invoices) + 1
-        self.invoices[cpp_id] = Integrated(
-            cpp_id=cpp_id,
+        portal_id = str(len(self.invoices) + 1)
+        self.invoices[portal_id] = Integrated(
+            portal_id=portal_id,
             flux_number=flux.number,
             facts=facts,
             content=content,

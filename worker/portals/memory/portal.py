@@ -135,7 +135,7 @@ class MemoryPortal(Ledger):
         self.sign_in()
         return self.report_on(flux_number)
 
-    def search(
+    def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         """The integrated invoices that match; raises ValueError without any criterion."""
@@ -159,12 +159,12 @@ class MemoryPortal(Ledger):
             if invoice.found and since <= invoice.history[-1].at <= until
         )
 
-    def held(self, cpp_id: int) -> HeldInvoice:
+    def held(self, portal_id: str) -> HeldInvoice:
         """What an integrated invoice says; the light documents of tests give no references."""
-        invoice = self._integrated(cpp_id)
+        invoice = self._integrated(portal_id)
         current = invoice.history[-1]
         return HeldInvoice(
-            cpp_id=cpp_id,
+            portal_id=portal_id,
             number=invoice.facts.number,
             status=current.status,
             raw_status=current.word,
@@ -177,11 +177,11 @@ class MemoryPortal(Ledger):
             comment=current.comment,
         )
 
-    def download(self, cpp_id: int) -> bytes:
+    def download(self, portal_id: str) -> bytes:
         """The bytes that were deposited."""
-        return self._integrated(cpp_id).content
+        return self._integrated(portal_id).content
 
-    def receipt(self, flux_number: str) -> bytes | None:
+    def report_file(self, flux_number: str) -> bytes | None:
         """A PDF as the portal gives one, once there is a verdict."""
         self.sign_in()
         report = self.report_on(flux_number)
@@ -189,9 +189,9 @@ class MemoryPortal(Ledger):
             return None
         return f"%PDF-1.4 {flux_number} {report.raw_state}".encode()
 
-    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+    def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
         """Give a suspended invoice its files; refused in any other status."""
-        invoice = self._integrated(cpp_id)
+        invoice = self._integrated(portal_id)
         if invoice.history[-1].status is not BuyerStatus.SUSPENDED:
             raise PortalAnswerError(
                 f"La facture {invoice.facts.number} n'est pas suspendue.",
@@ -200,15 +200,15 @@ class MemoryPortal(Ledger):
         invoice.attachments += [file.name for file in files]
         invoice.history.append(Step(BuyerStatus.IN_PROGRESS, "completed", self.clock(), comment))
 
-    def acknowledge_rejection(self, cpp_id: int) -> None:
+    def acknowledge_rejection(self, portal_id: str) -> None:
         """Note that the rejection was seen."""
-        self._integrated(cpp_id).acknowledged = True
+        self._integrated(portal_id).acknowledged = True
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice, the latest first."""
-        statuses = self._integrated(cpp_id).history[::-1]
+        statuses = self._integrated(portal_id).history[::-1]
         return InvoiceHistory(
-            cpp_id=cpp_id,
+            portal_id=portal_id,
             status=statuses[0].status,
             raw_status=statuses[0].word,
             entries=tuple(
@@ -233,11 +233,11 @@ class MemoryPortal(Ledger):
         services = self._services.get(structure.siret, ())
         return next((service for service in services if service.code == code), None)
 
-    def _integrated(self, cpp_id: int) -> Integrated:
+    def _integrated(self, portal_id: str) -> Integrated:
         self.sign_in()
-        if cpp_id not in self.invoices:
-            raise PortalAnswerError(f"Le portail ne connaît pas la facture {cpp_id}.")
-        return self.invoices[cpp_id]
+        if portal_id not in self.invoices:
+            raise PortalAnswerError(f"Le portail ne connaît pas la facture {portal_id}.")
+        return self.invoices[portal_id]
 
     def _next_mishap(self) -> Mishap | None:
         match self.condition:
@@ -252,7 +252,7 @@ class MemoryPortal(Ledger):
 def _found(invoice: Integrated) -> FoundInvoice:
     current = invoice.history[-1]
     return FoundInvoice(
-        cpp_id=invoice.cpp_id,
+        portal_id=invoice.portal_id,
         number=invoice.facts.number,
         issue_date=invoice.facts.issue_date,
         recipient=invoice.facts.recipient,

@@ -56,7 +56,7 @@ def in_memory() -> MemoryPortal:
         siret: str, *, active: bool = True, both: bool = False, either: bool = False
     ) -> StructureRecord:
         return StructureRecord(
-            portal_id=int(siret[-5:]),
+            portal_id=siret[-5:],
             siret=siret,
             name=f"STRUCTURE {siret}",
             active=active,
@@ -116,11 +116,11 @@ def integrated(portal: Portal) -> FoundInvoice:
     """A new invoice that the portal holds."""
     invoice = facts()
     deposit(portal, invoice)
-    (found,) = portal.search(invoice_number=invoice.number)
+    (found,) = portal.find(invoice_number=invoice.number)
     return found
 
 
 def again(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     """The same invoice, as it is now."""
-    (now,) = portal.search(invoice_number=found.number)
+    (now,) = portal.find(invoice_number=found.number)
     return now

@@ -113,7 +113,7 @@ def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
     Raises:
         WrongUse: no such invoice, not so many units, or a text that cannot be printed.
         Refused: the state of the invoice, or the directory, does not allow it.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     _refuse_unprintable(request)
     with issuer.store.reading() as session:
@@ -150,7 +150,7 @@ def confirm_rejection(status_reader: StatusReader, number: str) -> None:
     Raises:
         WrongUse: no such invoice.
         Refused: its buyer changed its mind since we last heard; the command may be typed again.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     with status_reader.store.reading() as session:
         before = invoices.named(session, number)
@@ -342,7 +342,7 @@ def _refuse_if_received(
 
     Raises:
         Refused: with the way to have it integrated, or to say that it cannot be.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if taken_back.status is S.REJECTED:
         return

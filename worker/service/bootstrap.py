@@ -273,7 +273,7 @@ def open_directory(office: Office, *, refresh: bool) -> Iterator[Directory]:
 
     Raises:
         ConfigurationError: as ``open_portal``.
-        PortalDown, PortalAccessRefused: nobody can be asked.
+        PortalError, PortalAccessRefused: nobody can be asked.
     """
     with open_portal(office) as portal:
         portal.sign_in()

@@ -68,7 +68,7 @@ def follow_due(follower: Follower, report: Report, stop: Stop = lambda: False) -
     """Ask about every deposited file that is due, then for the news; tell what each became.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
+        PortalError, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
             answer that cannot be used about one file only puts that one off.
     """
     _ask_reports(follower, report, stop)
@@ -156,7 +156,7 @@ def _found(follower: Follower, flux: str, answer: IntegrationReport) -> Mapping[
     """What the portal integrated of a file, by number."""
     if answer.state is FluxState.REJECTED:
         return {}
-    return {found.number: found for found in follower.portal.search(flux_number=flux)}
+    return {found.number: found for found in follower.portal.find(flux_number=flux)}
 
 
 def _is_index_late(
@@ -227,7 +227,7 @@ def _integrate(
                 invoice,
                 InvoiceStatus.INTEGRATED,
                 now,
-                cpp_id=found.cpp_id,
+                cpp_id=int(found.portal_id),
                 flux_number=found.flux_number or invoice.flux_number,
                 portal_status=found.raw_status,
                 detail="",
@@ -242,7 +242,7 @@ def _integrate(
                 payload={
                     "state": answer.raw_state,
                     "flux": answer.flux_number,
-                    "cpp": found.cpp_id,
+                    "cpp": int(found.portal_id),
                 },
             )
             learn(follower.status_reader, session, invoices.by_id(session, invoice.id), found, now)

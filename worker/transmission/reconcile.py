@@ -67,11 +67,11 @@ def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
     """Our invoice as the portal holds it; None when no search shows it (yet).
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     found = (
         _completed(portal, candidate)
-        for candidate in portal.search(invoice_number=ours.number)
+        for candidate in portal.find(invoice_number=ours.number)
         if candidate.number == ours.number and _same_year(candidate, ours)
     )
     return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
@@ -83,7 +83,7 @@ def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     No answer came, or a person gave it up and the portal has not refused it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     unanswered = attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
     return unanswered or is_alive(portal, ours, attempt)
@@ -93,7 +93,7 @@ def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     """Whether the portal, which took the file of this attempt, has not refused our invoice in it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if attempt.outcome != DepositOutcome.ACCEPTED.value:
         return False
@@ -110,7 +110,7 @@ def reconcile_due(
     """Look for every uncertain deposit that is due.
 
     Raises:
-        PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
+        PortalError, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
             answer that cannot be used about one invoice only puts that one off.
     """
     with reconciler.store.reading() as session:
@@ -132,7 +132,7 @@ def reconcile_due(
 
 
 def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
-    found = reconciler.portal.search(invoice_number=invoice.number)
+    found = reconciler.portal.find(invoice_number=invoice.number)
     named = [
         _completed(reconciler.portal, candidate)
         for candidate in found
@@ -168,7 +168,7 @@ def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     """With what a search left out and the invoice itself may say: it decides whether it is ours."""
     if found.recipient and found.gross is not None:
         return found
-    held = portal.held(found.cpp_id)
+    held = portal.held(found.portal_id)
     gross = held.gross if found.gross is None else found.gross
     return replace(found, recipient=found.recipient or held.recipient, gross=gross)
 
@@ -243,8 +243,8 @@ def _control_passes(reconciler: Reconciler) -> bool:
         witness = agenda.known_to_portal(session)
     if witness is None:
         return True
-    found = reconciler.portal.search(invoice_number=witness.number)
-    return any(candidate.cpp_id == witness.cpp_id for candidate in found)
+    found = reconciler.portal.find(invoice_number=witness.number)
+    return any(candidate.portal_id == witness.portal_id for candidate in found)
 
 
 def _was_known(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:

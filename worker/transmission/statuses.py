@@ -70,7 +70,7 @@ def read_statuses(status_reader: StatusReader, report: Report, stop: Stop) -> No
     asked about by itself.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
+        PortalError, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
             the same period is asked again.
     """
     now = status_reader.clock()
@@ -84,27 +84,28 @@ def read_statuses(status_reader: StatusReader, report: Report, stop: Stop) -> No
     since = min(since, now)  # written by a clock that was ahead, it would hide what changed
     changed = status_reader.portal.changed(since - OVERLAP, now)
     with status_reader.store.reading() as session:
-        shown = {found.cpp_id for found in changed}
+        shown = {found.portal_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
-            invoice.cpp_id: invoice for invoice in agenda.held(session, AT_THE_BUYER, cpp_ids=ids)
+            invoice.portal_id: invoice
+            for invoice in agenda.held(session, AT_THE_BUYER, portal_ids=ids)
         }
         known = pending | {
-            invoice.cpp_id: invoice
-            for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
+            invoice.portal_id: invoice
+            for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), portal_ids=sorted(shown))
             # Payment is final; approval is not, and may be followed by a rejection.
             if not status_reader.payment_reported(invoice.siret)
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-            (known[found.cpp_id], found)
+            (known[found.portal_id], found)
             for found in changed
-            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found)
+            if found.portal_id in known and _is_new(session, known[found.portal_id], found)
         ]
     if whole:
         asked += [
             (invoice, None)
-            for cpp_id, invoice in pending.items()
-            if cpp_id not in shown
+            for portal_id, invoice in pending.items()
+            if portal_id not in shown
             and now - invoice.status_since >= OVERLAP
             and invoice.checks < MOST_TRIES
         ]
@@ -128,7 +129,7 @@ def ask_about_put_off(status_reader: StatusReader, report: Report, stop: Stop) -
     """Ask again about the invoices that were put off, and acknowledge rejections dealt with.
 
     Raises:
-        PortalDown, PortalAccessRefused: as ``read_statuses``.
+        PortalError, PortalAccessRefused: as ``read_statuses``.
     """
     with status_reader.store.reading() as session:
         put_off = agenda.awaited(session, _LOOKED_AT, status_reader.clock())
@@ -221,10 +222,10 @@ def ask_history(
     """Learn every status of one invoice, and move it where the current one leads.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
         PortalAnswerError: its answer cannot be used.
     """
-    history = status_reader.portal.history(_cpp_id(invoice))
+    history = status_reader.portal.history(_portal_id(invoice))
     # What a search says is not lost to a history that leaves out its current status, or that gives
     # one nobody knows.
     current: InvoiceHistory | FoundInvoice = history
@@ -254,7 +255,7 @@ def ask_history(
 def _acknowledge(status_reader: StatusReader, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
     try:
-        status_reader.portal.acknowledge_rejection(_cpp_id(invoice))
+        status_reader.portal.acknowledge_rejection(_portal_id(invoice))
     except PortalAccessRefused as error:
         # This one operation may be closed to us: nobody's news wait for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
@@ -266,7 +267,7 @@ def _acknowledge(status_reader: StatusReader, invoice: TrackedInvoice) -> None:
             actor=status_reader.actor,
             tag=EventTag.REJECTION_ACKNOWLEDGED,
             subject=invoice.number,
-            payload={"cpp": invoice.cpp_id},
+            payload={"cpp": int(_portal_id(invoice))},
         )
 
 
@@ -339,7 +340,7 @@ def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStat
             return None
 
 
-def _cpp_id(invoice: TrackedInvoice) -> int:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without cpp_id")
-    return invoice.cpp_id
+def _portal_id(invoice: TrackedInvoice) -> str:
+    if invoice.portal_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without portal_id")
+    return invoice.portal_id

@@ -177,17 +177,17 @@ class _Counting:
         self.calls += max(1, -(-self._changed // 100))
         return tuple(_found(rank, until) for rank in range(1, self._changed + 1))
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """One invoice."""
         self.calls += 1
         return InvoiceHistory(
-            cpp_id=cpp_id, status=BuyerStatus.APPROVED, raw_status="MANDATEE", entries=()
+            portal_id=portal_id, status=BuyerStatus.APPROVED, raw_status="MANDATEE", entries=()
         )
 
 
 def _found(rank: int, at: datetime) -> FoundInvoice:
     return FoundInvoice(
-        cpp_id=rank,
+        portal_id=str(rank),
         number=f"F-{rank:06d}",
         issue_date=date(2026, 1, 5),
         recipient=f"{rank:014d}",

@@ -30,7 +30,7 @@ class Sandbox:
 
     def decide(self, found: FoundInvoice, status: str, comment: str) -> None:
         """Give an invoice a status, as its buyer."""
-        self._post(f"invoices/{found.cpp_id}/{ACTIONS[status]}", {"reason": comment})
+        self._post(f"invoices/{found.portal_id}/{ACTIONS[status]}", {"reason": comment})
 
     def arm(self, kind: str, routes: str, **details: object) -> None:
         """Have the next request of a route go wrong."""

@@ -31,7 +31,7 @@ class InvoiceStatus(StrEnum):
     REFUSED = "refused"
     """Nothing was integrated: may be corrected and sent again with the same number."""
     INTEGRATED = "integrated"
-    """The portal holds it (identifiantFactureCPP)."""
+    """The portal holds it, under an identifier of its own."""
     SUSPENDED = "suspended"
     """The buyer asks for documents."""
     REJECTED = "rejected"
@@ -142,8 +142,8 @@ class TrackedInvoice:
         rounding: BT-114, part of the total: the portal shows the total without it.
         number: empty before issue.
         version: of its documents: 1 at issue, one more for each correction after a refusal.
-        flux_number: numeroFluxDepot.
-        cpp_id: identifiantFactureCPP.
+        flux_number: the portal's number of the deposited file.
+        portal_id: the portal's own identifier.
         portal_status: the portal's own word, last seen.
         detail: what the portal last said that a person needs.
         checks: how often the current step was looked at without news.
@@ -166,7 +166,7 @@ class TrackedInvoice:
     findings: tuple[Finding, ...]
     flux_number: str
     deposited_at: datetime | None
-    cpp_id: int | None
+    portal_id: str | None
     portal_status: str
     detail: str
     next_check_at: datetime | None

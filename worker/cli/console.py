@@ -200,7 +200,7 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) 
         "status": invoice.status.value,
         "portal_status": invoice.portal_status or None,
         "flux_number": invoice.flux_number or None,
-        "cpp_id": invoice.cpp_id,
+        "cpp_id": None if invoice.portal_id is None else int(invoice.portal_id),
         "issued_on": invoice.issue_date.isoformat() if invoice.issue_date else None,
         "deposited_at": invoice.deposited_at.isoformat() if invoice.deposited_at else None,
         "detail": invoice.detail or None,

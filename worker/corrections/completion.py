@@ -59,7 +59,7 @@ def complete(app: App, portal: Portal, number: str, comment: str, paths: Sequenc
         {"comment": comment.strip(), "files": given},
     )
     try:
-        portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
+        portal.complete(_portal_id(invoice), comment=comment.strip(), files=files)
     except (PortalError, PortalAccessRefused) as error:
         answered = isinstance(error, PortalAnswerError)
         denied = isinstance(error, PortalAccessRefused)
@@ -130,10 +130,10 @@ def _finding(message: str, remedy: str) -> Finding:
     return Finding(code="COMPLETE-FILE", message=message, remedy=remedy)
 
 
-def _cpp_id(invoice: TrackedInvoice) -> int:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is suspended without cpp_id")
-    return invoice.cpp_id
+def _portal_id(invoice: TrackedInvoice) -> str:
+    if invoice.portal_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is suspended without portal_id")
+    return invoice.portal_id
 
 
 def _journal(app: App, invoice: TrackedInvoice, tag: EventTag, payload: dict[str, object]) -> None:

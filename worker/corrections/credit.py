@@ -115,7 +115,7 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     Raises:
         WrongUse: no such invoice, not so many units, or a text that cannot be printed.
         Refused: the state of the invoice, or the directory, does not allow it.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     _refuse_unprintable(request)
     with app.reading() as session:
@@ -152,7 +152,7 @@ def confirm_rejection(app: App, portal: Portal, number: str) -> None:
     Raises:
         WrongUse: no such invoice.
         Refused: its buyer changed its mind since we last heard; the command may be typed again.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     with app.reading() as session:
         before = invoices.named(session, number)
@@ -341,7 +341,7 @@ def _refuse_if_received(
 
     Raises:
         Refused: with the way to have it integrated, or to say that it cannot be.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if taken_back.status is S.REJECTED:
         return

@@ -48,7 +48,7 @@ def resend(
         WrongUse: no such invoice.
         Refused: its state does not allow it, the correction would be refused again, or the portal
             holds it after all: sent again as it is, it is found there.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     with app.reading() as session:
         invoice = invoices.named(session, number)
@@ -184,7 +184,7 @@ def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
     """Raise Refused when a search shows an invoice that a person calls absent.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
+        PortalError, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
             contradicts nobody.
     """
     if invoice.status is not S.UNKNOWN:

@@ -121,7 +121,7 @@ def issue_year(
     Raises:
         Refused: the year is not finished.
         TariffError: a grid that was used has changed.
-        PortalDown, PortalAccessRefused: the directory cannot be asked; what was issued stays.
+        PortalError, PortalAccessRefused: the directory cannot be asked; what was issued stays.
         PortalAnswerError: its answers about several members in a row cannot be used; they are
             parked, and looked at last next time.
         StorageUnavailable: nothing half done.

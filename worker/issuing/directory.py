@@ -67,7 +67,7 @@ class Directory:
         """What the directory objects to, for a member and the references of its invoice.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked.
+            PortalError, PortalAccessRefused: the directory cannot be asked.
             PortalAnswerError: it answers nothing that can be used about this member.
         """
         return self._ask(references).findings
@@ -76,7 +76,7 @@ class Directory:
         """The same with the whole answer; an unusable one is a finding.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked about anybody.
+            PortalError, PortalAccessRefused: the directory cannot be asked about anybody.
         """
         try:
             return self._ask(references)
@@ -87,7 +87,7 @@ class Directory:
         """What it says of us, the seller: our structure and the technical account's password.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked about anybody.
+            PortalError, PortalAccessRefused: the directory cannot be asked about anybody.
         """
         seller = self.seller
         try:

@@ -97,7 +97,7 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
     Raises:
         PortalAnswerError, DepositsRefused: a step stopped at answers that cannot be used, or at
             refusals for one reason; the others were done.
-        PortalDown, PortalAccessRefused: the portal is not to be asked anything more now.
+        PortalError, PortalAccessRefused: the portal is not to be asked anything more now.
     """
     stopped: list[PortalAnswerError | DepositsRefused] = []
     for step in (reconcile, deposit, follow):

@@ -376,7 +376,7 @@ def as_tracked(row: Row[Any]) -> TrackedInvoice:
         findings=load(tuple[Finding, ...], row.findings) if row.findings != "[]" else (),
         flux_number=row.flux_number,
         deposited_at=row.deposited_at,
-        cpp_id=row.cpp_id,
+        portal_id=None if row.cpp_id is None else str(row.cpp_id),
         portal_status=row.portal_status,
         detail=row.detail,
         next_check_at=row.next_check_at,

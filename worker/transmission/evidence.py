@@ -1,4 +1,4 @@
-"""Keeps the integration reports that the portal gives as PDF (consulterCR, §2.3): evidence.
+"""Keeps the integration reports that the portal gives as PDF: evidence.
 
 Others found this operation unreliable, and nothing depends on it: it is asked last, the latest
 files first, and a few questions in vain end the pass. A report not had within a week is given up.
@@ -33,7 +33,7 @@ def keep_reports(app: App, portal: Portal, stop: Callable[[], bool]) -> None:
         if stop() or in_vain >= MOST_IN_VAIN:
             return
         try:
-            receipt = portal.receipt(flux_number)
+            receipt = portal.report_file(flux_number)
         except PortalAnswerError as error:
             _log.warning("receipt.unusable", flux=flux_number, error=type(error).__name__)
             receipt = None

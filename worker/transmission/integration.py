@@ -44,7 +44,7 @@ def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: Fa
     """Ask about every deposited file that is due, then for the news; tell what each became.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
+        PortalError, PortalAccessRefused: the portal cannot be asked; what was learnt stays. An
             answer that cannot be used about one file only puts that one off.
     """
     _ask_reports(app, portal, report, stop)
@@ -131,7 +131,7 @@ def _found(portal: Portal, flux: str, answer: IntegrationReport) -> Mapping[str,
     """What the portal integrated of a file, by number."""
     if answer.state is FluxState.REJECTED:
         return {}
-    return {found.number: found for found in portal.search(flux_number=flux)}
+    return {found.number: found for found in portal.find(flux_number=flux)}
 
 
 def _is_index_late(
@@ -200,7 +200,7 @@ def _integrate(
                 tx,
                 invoice,
                 InvoiceStatus.INTEGRATED,
-                cpp_id=found.cpp_id,
+                cpp_id=int(found.portal_id),
                 flux_number=found.flux_number or invoice.flux_number,
                 portal_status=found.raw_status,
                 detail="",
@@ -211,7 +211,7 @@ def _integrate(
                 invoice.number,
                 state=answer.raw_state,
                 flux=answer.flux_number,
-                cpp=found.cpp_id,
+                cpp=int(found.portal_id),
             )
             learn(tx, invoices.by_id(tx, invoice.id), found)
 

@@ -47,11 +47,11 @@ def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
     """Our invoice as the portal holds it; None when no search shows it (yet).
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     found = (
         _completed(portal, candidate)
-        for candidate in portal.search(invoice_number=ours.number)
+        for candidate in portal.find(invoice_number=ours.number)
         if candidate.number == ours.number and _same_year(candidate, ours)
     )
     return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
@@ -63,7 +63,7 @@ def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     No answer came, or a person gave it up and the portal has not refused it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     unanswered = attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
     return unanswered or is_alive(portal, ours, attempt)
@@ -73,7 +73,7 @@ def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     """Whether the portal, which took the file of this attempt, has not refused our invoice in it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if attempt.outcome != DepositOutcome.ACCEPTED.value:
         return False
@@ -91,7 +91,7 @@ def reconcile_due(
     """Look for every uncertain deposit that is due.
 
     Raises:
-        PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
+        PortalError, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
             answer that cannot be used about one invoice only puts that one off.
     """
     with app.reading() as session:
@@ -112,7 +112,7 @@ def reconcile_due(
 
 
 def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
-    found = portal.search(invoice_number=invoice.number)
+    found = portal.find(invoice_number=invoice.number)
     named = [
         _completed(portal, candidate)
         for candidate in found
@@ -148,7 +148,7 @@ def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     """With what a search left out and the invoice itself may say: it decides whether it is ours."""
     if found.recipient and found.gross is not None:
         return found
-    held = portal.held(found.cpp_id)
+    held = portal.held(found.portal_id)
     gross = held.gross if found.gross is None else found.gross
     return replace(found, recipient=found.recipient or held.recipient, gross=gross)
 
@@ -223,8 +223,8 @@ def _control_passes(app: App, portal: Portal) -> bool:
         witness = due.known_to_portal(session)
     if witness is None:
         return True
-    found = portal.search(invoice_number=witness.number)
-    return any(candidate.cpp_id == witness.cpp_id for candidate in found)
+    found = portal.find(invoice_number=witness.number)
+    return any(candidate.portal_id == witness.portal_id for candidate in found)
 
 
 def _was_known(app: App, invoice: TrackedInvoice) -> bool:

@@ -50,7 +50,7 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     asked about by itself.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
+        PortalError, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
             the same period is asked again.
     """
     now = app.clock()
@@ -64,27 +64,28 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     since = min(since, now)  # written by a clock that was ahead, it would hide what changed
     changed = portal.changed(since - OVERLAP, now)
     with app.reading() as session:
-        shown = {found.cpp_id for found in changed}
+        shown = {found.portal_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
-            invoice.cpp_id: invoice for invoice in due.held(session, AT_THE_BUYER, cpp_ids=ids)
+            invoice.portal_id: invoice
+            for invoice in due.held(session, AT_THE_BUYER, portal_ids=ids)
         }
         known = pending | {
-            invoice.cpp_id: invoice
-            for invoice in due.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
+            invoice.portal_id: invoice
+            for invoice in due.held(session, (InvoiceStatus.SETTLED,), portal_ids=sorted(shown))
             # Payment is final; approval is not, and may be followed by a rejection.
             if not directory.payment_reported(session, invoice.siret)
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-            (known[found.cpp_id], found)
+            (known[found.portal_id], found)
             for found in changed
-            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found)
+            if found.portal_id in known and _is_new(session, known[found.portal_id], found)
         ]
     if whole:
         asked += [
             (invoice, None)
-            for cpp_id, invoice in pending.items()
-            if cpp_id not in shown
+            for portal_id, invoice in pending.items()
+            if portal_id not in shown
             and now - invoice.status_since >= OVERLAP
             and invoice.checks < MOST_TRIES
         ]
@@ -108,7 +109,7 @@ def ask_about_put_off(app: App, portal: Portal, report: Report, stop: Stop) -> N
     """Ask again about the invoices that were put off, and acknowledge rejections dealt with.
 
     Raises:
-        PortalDown, PortalAccessRefused: as ``read_statuses``.
+        PortalError, PortalAccessRefused: as ``read_statuses``.
     """
     with app.reading() as session:
         put_off = due.awaited(session, _LOOKED_AT, app.clock())
@@ -191,10 +192,10 @@ def ask_history(
     """Learn every status of one invoice, and move it where the current one leads.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
         PortalAnswerError: its answer cannot be used.
     """
-    history = portal.history(_cpp_id(invoice))
+    history = portal.history(_portal_id(invoice))
     # What a search says is not lost to a history that leaves out its current status, or that gives
     # one nobody knows.
     current: InvoiceHistory | FoundInvoice = history
@@ -223,13 +224,13 @@ def ask_history(
 def _acknowledge(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
     try:
-        portal.acknowledge_rejection(_cpp_id(invoice))
+        portal.acknowledge_rejection(_portal_id(invoice))
     except PortalAccessRefused as error:
         # This one operation may be closed to us: nobody's news wait for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
     with app.transaction() as tx:
         invoices.note(tx, invoice, next_check_at=None)
-        tx.journal(EventTag.REJECTION_ACKNOWLEDGED, invoice.number, cpp=invoice.cpp_id)
+        tx.journal(EventTag.REJECTION_ACKNOWLEDGED, invoice.number, cpp=int(_portal_id(invoice)))
 
 
 def _put_off(app: App, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
@@ -296,7 +297,7 @@ def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStat
             return None
 
 
-def _cpp_id(invoice: TrackedInvoice) -> int:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without cpp_id")
-    return invoice.cpp_id
+def _portal_id(invoice: TrackedInvoice) -> str:
+    if invoice.portal_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without portal_id")
+    return invoice.portal_id

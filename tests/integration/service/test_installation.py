@@ -169,7 +169,7 @@ def test_the_client_is_told_what_the_configuration_says(
         monkeypatch.setenv("CHORUS_WORKER_PORTAL__USER_ID", "331")
         office = open_verified(write_demo(tmp_path / "demo", YEAR, 3, seed=1))
         with open_portal(office) as portal:
-            assert portal.search(invoice_number="F-1") == ()
+            assert portal.find(invoice_number="F-1") == ()
     assert json.loads(server.requests[1].partition(b"\r\n\r\n")[2])["idUtilisateurCourant"] == 331
 
 

@@ -339,7 +339,7 @@ def test_a_witness_is_known_to_the_portal(store: Store) -> None:
     with store.reading() as session:
         witness = due.known_to_portal(session)
     assert witness is not None
-    assert (witness.number, witness.cpp_id) == (issued.number, 7)
+    assert (witness.number, witness.portal_id) == (issued.number, "7")
 
 
 def test_invoices_are_listed_by_number_and_the_rest_last(store: Store) -> None:

@@ -50,11 +50,15 @@ def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk:
     desk.portal.integrate()
     assert [i.number for i in desk.follow()] == [ONE, TWO]
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.cpp_id, invoice.portal_status) == (S.INTEGRATED, 1, "DEPOSEE")
+    assert (invoice.status, invoice.portal_id, invoice.portal_status) == (
+        S.INTEGRATED,
+        "1",
+        "deposited",
+    )
     assert invoice.next_check_at is None
     assert [(o.source, o.raw_status) for o in desk.observations(ONE)] == [
-        ("report", "IN_INTEGRE"),
-        ("search", "DEPOSEE"),
+        ("report", "integrated"),
+        ("search", "deposited"),
     ]
     assert [subject for subject, _ in desk.events(EventTag.REPORT_RECEIVED)] == [ONE, TWO]
     assert desk.events(EventTag.STATUS_CHANGED) == []
@@ -165,7 +169,7 @@ def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_on
 def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk) -> None:
     """The portal no longer shows one of our invoices: seen within a week, the other is followed."""
     held.clock.advance(days=7)
-    del held.portal.invoices[1]
+    del held.portal.invoices["1"]
     held.portal.decide(TWO, "MISE_EN_PAIEMENT")
     held.follow()
     one = held.one(ONE)

@@ -67,7 +67,7 @@ def test_a_duplicate_whose_first_copy_lives_is_integrated(desk: Desk) -> None:
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "Doublon de facture", of=ONE))
     desk.follow()
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.cpp_id, invoice.detail) == (S.INTEGRATED, 1, "")
+    assert (invoice.status, invoice.portal_id, invoice.detail) == (S.INTEGRATED, "1", "")
 
 
 @pytest.mark.parametrize(

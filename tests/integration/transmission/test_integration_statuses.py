@@ -84,7 +84,7 @@ def test_statuses_come_in_any_order_even_backwards(held: Desk) -> None:
         S.INTEGRATED,
     ]
     history = [o.raw_status for o in held.observations(ONE) if o.source == "history"]
-    assert sorted(history) == sorted(["DEPOSEE", *words])
+    assert sorted(history) == sorted(["deposited", *words])
     held.portal.decide(ONE, "MISE_EN_PAIEMENT")
     held.follow()
     held.portal.decide(ONE, "SUSPENDUE")

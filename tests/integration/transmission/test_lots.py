@@ -85,7 +85,7 @@ def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -
     """A search by flux that shows nothing, for good, loses nobody."""
     desk.told(lot_invoices=5)
     desk.deposit()
-    search = desk.portal.search
+    search = desk.portal.find
 
     def by_number_only(
         *, invoice_number: str | None = None, flux_number: str | None = None
@@ -93,7 +93,7 @@ def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -
         found = search(invoice_number=invoice_number, flux_number=flux_number)
         return found if invoice_number else ()
 
-    desk.portal.search = by_number_only  # type: ignore[method-assign] # half an index
+    desk.portal.find = by_number_only  # type: ignore[method-assign] # half an index
     pass_time(desk, 1)
     assert statuses(desk) == [S.INTEGRATED] * 5
 

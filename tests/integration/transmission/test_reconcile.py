@@ -231,8 +231,8 @@ def test_a_fact_the_portal_leaves_out_is_no_clash(
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = amend
     held = desk.portal.held
-    desk.portal.held = lambda cpp_id: replace(  # type: ignore[method-assign] # it says no more
-        held(cpp_id), gross=None, recipient=""
+    desk.portal.held = lambda portal_id: replace(  # type: ignore[method-assign] # it says no more
+        held(portal_id), gross=None, recipient=""
     )
     for minutes in (15, 60, 240, 1440, 2880):
         desk.clock.advance(minutes=minutes)
@@ -432,16 +432,16 @@ def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: De
 
 def other_worker_meanwhile(desk: Desk) -> None:
     """While our next search is answered, another worker does its whole round."""
-    search, other = desk.portal.search, desk.second()
+    search, other = desk.portal.find, desk.second()
 
     def answer_late(
         *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         found = search(invoice_number=invoice_number, flux_number=flux_number)
-        desk.portal.search = search  # type: ignore[method-assign] # as before
+        desk.portal.find = search  # type: ignore[method-assign] # as before
         other.reconcile()
         desk.clock.advance(seconds=20)
         lose(other, Mishap.ANSWER_LOST)
         return found
 
-    desk.portal.search = answer_late  # type: ignore[method-assign] # a slow portal
+    desk.portal.find = answer_late  # type: ignore[method-assign] # a slow portal

@@ -52,7 +52,7 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
         findings=changes.get("findings", ()),
         flux_number="CPP00110000001",
         deposited_at=None,
-        cpp_id=None,
+        portal_id=None,
         portal_status="",
         detail=changes.get("detail", ""),
         next_check_at=None,

@@ -7,6 +7,7 @@ looked for on the portal before it may be sent again.
 
 import base64
 import re
+from collections.abc import Mapping
 from math import ceil
 
 import structlog
@@ -22,12 +23,18 @@ from worker.portals.choruspro.verdict import (
     describe,
     judged,
 )
-from worker.portals.choruspro.words import SYNTAXES
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
 from worker.portals.http.outcome import (
     Outcome,
 )
 
+SYNTAXES: Mapping[DocumentKind, str] = {
+    DocumentKind.FACTURX: "IN_DP_E2_CII_FACTURX",
+    DocumentKind.CII: "IN_DP_E1_CII_16B",
+    DocumentKind.UBL: "IN_DP_E1_UBL_INVOICE",
+}
+"""``syntaxeFlux`` of what may be deposited (§3.1). Several other codes in circulation are made
+up; these three were seen at work."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}\.[A-Za-z0-9]{1,4}")
 _LONGEST_RAW = 4000
 

@@ -16,12 +16,14 @@ from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
 from worker.portals.choruspro.answers import JsonObject, integer
-from worker.portals.choruspro.failures import answered, failed, failure
 from worker.portals.choruspro.settings import ChorusProSettings
 from worker.portals.choruspro.token import PisteToken
 from worker.portals.choruspro.verdict import (
     Judgement,
     Verdict,
+    answered,
+    failed,
+    failure,
     judged,
     refuses_token,
 )

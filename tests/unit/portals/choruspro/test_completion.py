@@ -49,7 +49,7 @@ def completed(
     with serving(TOKEN, *steps) as server:
         portal = client(StillClock(), server.url)
         try:
-            portal.complete(7, comment=comment, files=files)
+            portal.complete("7", comment=comment, files=files)
         finally:
             portal.close()
         return asked(server)
@@ -128,7 +128,7 @@ def test_turned_away_is_told_and_not_repeated(answer: Step, error: type[Exceptio
     with serving(TOKEN, answer, DONE) as server:
         portal = client(StillClock(), server.url)
         with pytest.raises(error):
-            portal.complete(7, comment="Bon joint", files=())
+            portal.complete("7", comment="Bon joint", files=())
         portal.close()
         assert [name for name, _ in asked(server)] == ["completer"]
 
@@ -143,7 +143,7 @@ def test_file_that_was_not_taken_leaves_the_invoice_alone(answer: Step) -> None:
     with serving(TOKEN, TYPES, answer, DONE) as server:
         portal = client(StillClock(), server.url)
         with pytest.raises(PortalError):
-            portal.complete(7, comment="Bon joint", files=[ORDER])
+            portal.complete("7", comment="Bon joint", files=[ORDER])
         portal.close()
         assert [name for name, _ in asked(server)] == ["recuperer/typespj", "ajouter/fichier"]
 
@@ -165,10 +165,10 @@ def test_rejection_is_acknowledged_once() -> None:
         with serving(TOKEN, step, DONE) as server:
             portal = client(StillClock(), server.url)
             if error is None:
-                portal.acknowledge_rejection(7)
+                portal.acknowledge_rejection("7")
             else:
                 with pytest.raises(error):
-                    portal.acknowledge_rejection(7)
+                    portal.acknowledge_rejection("7")
             portal.close()
             assert asked(server) == [("traiterRejet", body)]
 
@@ -177,13 +177,13 @@ def test_refused_token_is_renewed_once_then_it_stops() -> None:
     """Like a deposit: one 401 may be an old token, two are the technical account."""
     with serving(TOKEN, reply(b"", 401), TOKEN, DONE) as server:
         portal = client(StillClock(), server.url)
-        portal.acknowledge_rejection(7)
+        portal.acknowledge_rejection("7")
         portal.close()
         assert len(server.requests) == 4
     with serving(TOKEN, reply(b"", 401), TOKEN, reply(b"", 401), DONE) as server:
         portal = client(StillClock(), server.url)
         with pytest.raises(PortalAccessRefused) as caught:
-            portal.acknowledge_rejection(7)
+            portal.acknowledge_rejection("7")
         portal.close()
         assert len(server.requests) == 4
     assert PASSWORD not in f"{caught.value.message} {caught.value.remedy}"

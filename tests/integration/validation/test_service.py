@@ -19,6 +19,7 @@ import pytest
 from chaos import pace
 from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
+from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import IntegrityError, Severity
 from worker.validation.files.profiles import (
     FACTURX_RULES,
@@ -26,8 +27,6 @@ from worker.validation.files.profiles import (
     read_claim,
 )
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
-from worker.validation.official.schemas import Schema
-from worker.validation.official.schematron import Rules, Sheet
 from worker.validation.official.service import ValidationService, ValidatorStopped
 from worker.validation.xml import parse_xml
 

@@ -11,10 +11,10 @@ from lxml.etree import _Element
 
 from tests.support.validation_service import service
 from worker.billing.invoice import AGREED_PRICE
+from worker.billing.standard import NAMESPACES
 from worker.errors import Severity, has_blocking
 from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files.amounts import wrong_amounts
-from worker.validation.files.chorus import NAMESPACES
 from worker.validation.files.profiles import read_claim
 from worker.validation.files.verdict import FileVerdict, Verdict, is_tolerant, validate_file
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
+from worker.billing.standard import EN16931, FACTURX_EXTENDED
 from worker.errors import Finding
-from worker.validation.files.profiles import EN16931, FACTURX_EXTENDED
 from worker.validation.paths import shorten
 
 XML_NAME = "factur-x.xml"

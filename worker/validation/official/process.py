@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 from lxml import etree
 
+from worker.billing.standard import Schema, Sheet
 from worker.errors import WorkerError, WrongUse
 from worker.validation import Report
 from worker.validation.official.artefacts import SchemaFolders
 from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
-from worker.validation.official.schemas import Schema, check_xsd
-from worker.validation.official.schematron import Sheet, Sheets
+from worker.validation.official.schemas import check_xsd
+from worker.validation.official.schematron import Sheets
 from worker.validation.xml import parse_xml
 
 MAX_DATA = 1_200_000_000

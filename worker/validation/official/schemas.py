@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
 from lxml import etree
 
+from worker.billing.standard import Schema
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import (
@@ -28,21 +28,6 @@ _CHECKED = "checked:///"
 """Address of the checked files for libxml2: nothing of the disk or the network is at it."""
 
 _NAMESPACE = re.compile(r"\{[^{}]*\}")
-
-
-class Schema(StrEnum):
-    """What a document can be validated against."""
-
-    UBL_INVOICE = "ubl-invoice"
-    UBL_CREDIT_NOTE = "ubl-credit-note"
-    CHORUS_UBL_INVOICE = "chorus-ubl-invoice"
-    """Our own: what Chorus Pro demands beyond UBL. It supposes UBL_INVOICE."""
-    FACTURX_MINIMUM = "facturx-minimum"
-    FACTURX_BASIC_WL = "facturx-basic-wl"
-    FACTURX_BASIC = "facturx-basic"
-    FACTURX_EN16931 = "facturx-en16931"
-    FACTURX_EXTENDED = "facturx-extended"
-    CII = "cii-d22b"
 
 
 _ENTRIES = {

@@ -17,12 +17,13 @@ from typing import IO, BinaryIO, Self
 
 import structlog
 
+from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, WorkerError
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.official.frames import READY, decode_answer, read_frame, write_frame
-from worker.validation.official.schemas import Schema, rule_set
-from worker.validation.official.schematron import Rules, Sheet, sheet_rule_set, suits
+from worker.validation.official.schemas import rule_set
+from worker.validation.official.schematron import sheet_rule_set, suits
 
 MAX_SECONDS = 60
 """For one rule set on one document; a usual one takes 10 ms, a first one compiles for 1 s."""

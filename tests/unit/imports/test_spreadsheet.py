@@ -2,7 +2,6 @@
 
 import struct
 import tracemalloc
-import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -25,8 +24,7 @@ from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
-from worker.imports.spreadsheet import Cell, cell_text
-from worker.imports.workbook import checked_copy
+from worker.imports.workbook import Cell, cell_text
 
 HEADER = ("SIRET *", "Service", "Palier", "Mois", "Utilisateurs")
 ODS_HEADER = ods_row(*map(ods_text, HEADER))
@@ -185,7 +183,9 @@ def _repeated_rows(path: Path) -> Path:
 
 
 def _repeated_spaces(path: Path) -> Path:
-    return ods(path, {"A": ods_row(ods_text("x") + '<text:s text:c="900000000"/>')})
+    text = '<text:p>x<text:s text:c="900000000"/></text:p>'
+    cell = f'<table:table-cell office:value-type="string">{text}</table:table-cell>'
+    return ods(path, {"A": ods_row(cell)})
 
 
 def _unfolding(path: Path) -> Path:
@@ -322,7 +322,7 @@ def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
     [row] = usage(path)
     assert isinstance(row, Row)
     assert row.value.month == Month(2025, 3)
-    for position in range(0, len(original), 7):
+    for position in range(0, len(original), 31):
         damaged = bytearray(original)
         damaged[position] ^= 0x55
         path.write_bytes(damaged)
@@ -331,16 +331,3 @@ def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
         except ImportRefused:
             continue
         assert [facts(row) for row in rows] == [(2, SIRET, "gfu", None, "2025-03", 3)]
-
-
-def test_the_copy_holds_data_only_and_goes_away(tmp_path: Path) -> None:
-    """Macros and pictures are never handed to the library; the copy is deleted after use."""
-    path = xlsx(tmp_path / "u.xlsm", {"A": xlsx_row(1, HEADER)})
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("xl/vbaProject.bin", b"\0" * 1000)
-        archive.writestr("xl/media/image1.png", b"\x89PNG")
-    with checked_copy(fingerprint(path)) as checked, zipfile.ZipFile(checked.path) as copy:
-        kept = copy.namelist()
-    assert "xl/worksheets/sheet1.xml" in kept
-    assert not any(name.endswith((".bin", ".png")) for name in kept)
-    assert not checked.path.exists()

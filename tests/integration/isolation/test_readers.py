@@ -1,6 +1,9 @@
 """Each reader of hostile bytes, under each of its bounds: one sentence, and nothing left behind."""
 
+import os
 import re
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -13,7 +16,7 @@ import pytest
 
 from tests.support.failing_reader import FAULTS
 from tests.support.imports_workbooks import package, xlsx, xlsx_row
-from tests.support.processes import children
+from tests.support.processes import children, is_gone
 from tests.support.validation_samples import cii_xml, facturx_pdf, ubl_xml
 from worker.errors import ImportRefused, WorkerError
 from worker.imports import fingerprint
@@ -228,3 +231,32 @@ def test_many_listings_of_one_sheet_end_within_the_bounds(tmp_path: Path) -> Non
 
     with pytest.raises(ImportRefused, match="1 s de processeur"):
         [list(table.rows) for table in tables(fingerprint(path), replace(WORKBOOK, bounds=bounds))]
+
+
+PARENT = """
+import time
+from tests.support.processes import children
+from worker.isolation import Program
+from worker.isolation.child import Child
+child = Child(Program("tests.support.failing_reader"), subject="x")
+child.request(b"")
+child.receive(bytes)
+print(*children(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_child_outlives_no_program_that_is_killed(temporary: Path) -> None:
+    """It reads the end of its input, removes the folder in place of its program, and ends."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+    assert parent.stdout is not None
+    with parent, parent.stdout:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+
+    assert is_gone(pid)
+    assert list(temporary.iterdir()) == []

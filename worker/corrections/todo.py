@@ -3,14 +3,7 @@
 from datetime import datetime, timedelta
 
 from worker.billing.period import paris_day
-from worker.billing.status import (
-    INCIDENT,
-    UNKNOWN_WORD,
-    Effort,
-    InvoiceStatus,
-    TrackedInvoice,
-    effort,
-)
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Severity
 
 TOO_LONG = timedelta(hours=24)
@@ -33,7 +26,7 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> st
     match invoice.status:
         case InvoiceStatus.PARKED:
             text = _first_remedy(invoice)
-        case InvoiceStatus.INTEGRATED if invoice.detail.startswith(UNKNOWN_WORD):
+        case InvoiceStatus.INTEGRATED if invoice.trouble is Trouble.UNKNOWN_WORD:
             text = (
                 "regardez ce qu'il en est sur le portail Chorus Pro, et signalez ce mot à "
                 f"l'exploitant ; pour relire, tapez : chorus-worker documents portal "
@@ -123,7 +116,7 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     waited = _waited(invoice, now)
     if invoice.portal_status:
         return waited > NOT_SHOWN
-    return waited > TOO_LONG or invoice.detail.startswith(INCIDENT)
+    return waited > TOO_LONG or invoice.trouble is Trouble.INCIDENT
 
 
 def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:
@@ -138,7 +131,7 @@ def _waited(invoice: TrackedInvoice, now: datetime) -> timedelta:
 
 def needs_person(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> bool:
     """Whether somebody must act; ``deposits`` as for ``todo``."""
-    return effort(invoice.status) is Effort.ACT or bool(todo(invoice, now, deposits=deposits))
+    return bool(todo(invoice, now, deposits=deposits))
 
 
 def _first_remedy(invoice: TrackedInvoice) -> str:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.cli.corrections import resend as typed_resend
 from worker.corrections.resend import (
     REASONS,
@@ -241,7 +241,7 @@ def test_a_deposit_without_verdict_is_looked_for_and_never_doubled(
         desk.clock.advance(hours=1)
         desk.reconcile()
     assert (desk.one(ONE).status, desk.one(ONE).flux_number) == (S.REFUSED, "")
-    assert "sans suite" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.GIVEN_UP
     desk.resend(ONE)
     desk.portal.integrates_at_once = True
     desk.deposit()
@@ -415,7 +415,7 @@ def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
         assert "resend" not in todo(desk.one(ONE), desk.clock.now)
         with pytest.raises(Refused, match="le portail la traite"):
             abandon(desk)
-    assert "ne la montre pas encore" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.NOT_SHOWN_YET
     desk.clock.advance(days=3)
     assert f"resend {ONE}" in todo(desk.one(ONE), desk.clock.now)
     abandon(desk)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
-from worker.billing.status import UNKNOWN_WORD, InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.todo import needs_person
 from worker.service.demo import STORY
 
@@ -46,8 +46,9 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     held.follow()
     invoice = held.one(ONE)
     assert (invoice.status, invoice.portal_status) == (status, raw)
-    unknown = UNKNOWN_WORD + "UN_MOT_DE_2029"
-    assert invoice.detail == (unknown if "2029" in raw else "pièce jointe illisible")
+    assert (invoice.trouble, invoice.detail) == (
+        (Trouble.UNKNOWN_WORD, raw) if "2029" in raw else (Trouble.NONE, "pièce jointe illisible")
+    )
     changes = held.events(EventTag.STATUS_CHANGED)
     assert [payload["to"] for _, payload in changes] == (
         [] if status is S.INTEGRATED else [status.value]

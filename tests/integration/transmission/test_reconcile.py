@@ -10,7 +10,7 @@ import pytest
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.resend import mark_uncertain
 from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
@@ -153,7 +153,8 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk.clock.advance(minutes=15)
     (clash,) = desk.reconcile()
     assert clash.status is S.REFUSED
-    assert clash.detail.replace("\u202f", " ").replace("\xa0", " ") == (
+    assert clash.trouble is Trouble.NUMBER_TAKEN
+    assert clash.french_detail.replace("\u202f", " ").replace("\xa0", " ") == (
         f"le numéro {ONE} est déjà pris sur le portail par une autre facture {said}"
     )
     assert f"chorus-worker credit {ONE}" in todo(clash, desk.clock.now)
@@ -338,6 +339,7 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         assert pair.deposit() == []
     refused = pair.one(ONE)
     assert refused.status is S.REFUSED
+    assert refused.trouble is Trouble.DUPLICATE_REFUSED
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
     with pair.app.store.reading() as session:

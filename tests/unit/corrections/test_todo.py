@@ -8,28 +8,22 @@ import pytest
 
 from tests.support.builders import MEMBER, SIRET, YEAR
 from worker.billing.money import Money
-from worker.billing.status import (
-    INCIDENT,
-    UNKNOWN_WORD,
-    Effort,
-    InvoiceKind,
-    InvoiceStatus,
-    TrackedInvoice,
-    effort,
-)
+from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import needs_person, todo
 from worker.errors import Finding, Severity
 
 S = InvoiceStatus
 SINCE = datetime(2026, 1, 12, 8, tzinfo=UTC)
 SOON, LATER = SINCE + timedelta(hours=1), SINCE + timedelta(days=30)
+ASKING = {S.PARKED, S.REFUSED, S.SUSPENDED, S.REJECTED}
+"""What was refused or questioned: a person acts at once."""
 
 
 class Changes(TypedDict, total=False):
     """What a test says of an invoice."""
 
     findings: tuple[Finding, ...]
-    detail: str
+    trouble: Trouble
 
 
 def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
@@ -54,7 +48,8 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
         deposited_at=None,
         cpp_id=None,
         portal_status="",
-        detail=changes.get("detail", ""),
+        trouble=changes.get("trouble", Trouble.NONE),
+        detail="",
         next_check_at=None,
         checks=0,
     )
@@ -64,14 +59,14 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
 def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
     """Whoever must act is told what to do at once, and nobody else is bothered yet."""
     asked = todo(invoice(status), SOON)
-    assert bool(asked) == needs_person(invoice(status), SOON) == (effort(status) is Effort.ACT)
+    assert bool(asked) == needs_person(invoice(status), SOON) == (status in ASKING)
 
 
 @pytest.mark.parametrize("status", S)
 def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
     """After a month, what is not deposited or has no verdict needs somebody; a payment does not."""
     hangs = status in {S.ISSUED, S.UNKNOWN, S.DEPOSITED}
-    expected = hangs or effort(status) is Effort.ACT
+    expected = hangs or status in ASKING
     assert bool(todo(invoice(status), LATER)) == needs_person(invoice(status), LATER) == expected
 
 
@@ -111,10 +106,10 @@ def test_an_invoice_that_cannot_be_deposited_is_told_after_three_days() -> None:
 
 def test_an_incident_on_a_deposit_is_looked_at_at_once_and_a_slip_is_not() -> None:
     """An answer that cannot be read, or a word nobody translated, may be better an hour later."""
-    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=f"{INCIDENT} : …"), SOON)
-    for slip in ("Réponse inexploitable", f"{UNKNOWN_WORD}IN_NOUVEAU"):
-        assert todo(invoice(S.DEPOSITED, detail=slip), SOON) == ""
-        assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=slip), LATER)
+    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, trouble=Trouble.INCIDENT), SOON)
+    for slip in (Trouble.NONE, Trouble.UNKNOWN_WORD):
+        assert todo(invoice(S.DEPOSITED, trouble=slip), SOON) == ""
+        assert "CPP00110000001" in todo(invoice(S.DEPOSITED, trouble=slip), LATER)
 
 
 def test_a_parked_member_shows_its_first_blocking_remedy() -> None:

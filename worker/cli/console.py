@@ -203,7 +203,7 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) 
         "cpp_id": invoice.cpp_id,
         "issued_on": invoice.issue_date.isoformat() if invoice.issue_date else None,
         "deposited_at": invoice.deposited_at.isoformat() if invoice.deposited_at else None,
-        "detail": invoice.detail or None,
+        "detail": invoice.french_detail or None,
         "todo": todo(invoice, now, deposits=deposits) or None,
         "findings": [finding_json(finding) for finding in invoice.findings],
     }

@@ -184,7 +184,7 @@ def teller() -> "Tell":
                 case MemberResult.ALREADY:
                     pass
         if (invoice := progress.invoice) is not None:
-            detail = f" : {invoice.detail}" if invoice.detail else ""
+            detail = f" : {invoice.french_detail}" if invoice.french_detail else ""
             flux = f"  flux {invoice.flux_number}" if invoice.flux_number else ""
             say(f"{invoice.french_status:<9} {invoice.number}{flux}{detail}")
 

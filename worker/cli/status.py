@@ -89,8 +89,8 @@ def status(
         put(f"{number}  {invoice.member_name}  ({invoice.siret}), année {invoice.year}")
         for finding in invoice.findings:
             put(f"    {finding.message}")
-        if invoice.detail:
-            put(f"    Chorus Pro : {invoice.detail}")
+        if invoice.french_detail:
+            put(f"    Chorus Pro : {invoice.french_detail}")
         put(f"    → {typed(what(invoice, now, deposits=deposits))}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
@@ -202,8 +202,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         f"engagement : {invoice.engagement or '—'} ; "
         f"convention : {invoice.contract} ; état détaillé : {statement.number}"
     )
-    if tracked.detail:
-        put(f"Chorus Pro : {tracked.detail}")
+    if tracked.french_detail:
+        put(f"Chorus Pro : {tracked.french_detail}")
     put()
     for line, rest in zip(invoice.lines, left, strict=True):
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")

@@ -7,7 +7,6 @@ import pytest
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, Trouble
-from worker.corrections.todo import needs_person
 from worker.service.demo import STORY
 
 S = InvoiceStatus
@@ -125,4 +124,4 @@ def test_what_is_rejected_after_its_last_word_is_work_for_a_person(
         desk.clock.advance(days=days)
         desk.follow()
         assert (desk.one(silent).status, desk.one(silent).detail) == (status, "pièce du comptable")
-    assert needs_person(desk.one(silent), desk.clock.now)
+    assert desk.advice(silent)

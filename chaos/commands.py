@@ -36,6 +36,7 @@ _LAZY = (
     "worker.service.campaign",
     "worker.corrections.credit",
     "worker.imports.intake",
+    "worker.corrections.french",
     "worker.corrections.resend",
     "worker.corrections.todo",
     "worker.audit.verification",

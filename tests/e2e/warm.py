@@ -27,6 +27,7 @@ _LAZY = (
     "worker.corrections.credit",
     "worker.imports.intake",
     "worker.issuing.prepare",
+    "worker.corrections.french",
     "worker.corrections.resend",
     "worker.corrections.todo",
     "worker.audit.verification",

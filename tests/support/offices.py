@@ -25,7 +25,9 @@ from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, issue_credit_note
+from worker.corrections.french import sentence
 from worker.corrections.resend import mark_uncertain, resend
+from worker.corrections.todo import todo
 from worker.formats import ALWAYS, Branding
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
@@ -243,6 +245,11 @@ class Desk:
             found = invoices.by_number(session, number)
         assert found is not None
         return found
+
+    def advice(self, number: str) -> str:
+        """What a person is told to do about the invoice of this number, now; may be empty."""
+        advice = todo(self.one(number), self.clock())
+        return "" if advice is None else sentence(advice)
 
     def attempts(self, number: str) -> tuple[Attempt, ...]:
         """Every deposit call of an invoice."""

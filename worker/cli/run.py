@@ -184,7 +184,7 @@ def teller() -> "Tell":
                 case MemberResult.ALREADY:
                     pass
         if (invoice := progress.invoice) is not None:
-            detail = f" : {invoice.detail}" if invoice.detail else ""
+            detail = f" : {invoice.french_detail}" if invoice.french_detail else ""
             flux = f"  flux {invoice.flux_number}" if invoice.flux_number else ""
             say(f"{invoice.french_status:<9} {invoice.number}{flux}{detail}")
 
@@ -193,23 +193,20 @@ def teller() -> "Tell":
 
 def show_year(app: "App", year: int, *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
-    from worker.corrections.todo import todo
+    from worker.corrections.french import sentence
+    from worker.corrections.todo import advised
     from worker.storage import invoices
 
     with app.reading() as session:
         found = invoices.tracked(session, year=year)
     code = show_invoices(app, found, as_json=as_json)
-    if not as_json:
-        waiting = [
-            (invoice, todo(invoice, app.clock(), deposits=app.deposits)) for invoice in found
-        ]
-        if acts := [(invoice, text) for invoice, text in waiting if text]:
-            put("À faire :")
-            for invoice, text in acts[:MOST_ACTS]:
-                put(f"  {invoice.number or invoice.member_name} : {typed(text)}")
-            if len(acts) > MOST_ACTS:
-                put(f"  … et {len(acts) - MOST_ACTS} autres")
-            put(f"Détail : {command('status --todo')}")
+    if not as_json and (acts := advised(found, app.clock(), deposits=app.deposits)):
+        put("À faire :")
+        for invoice, advice in acts[:MOST_ACTS]:
+            put(f"  {invoice.number or invoice.member_name} : {typed(sentence(advice))}")
+        if len(acts) > MOST_ACTS:
+            put(f"  … et {len(acts) - MOST_ACTS} autres")
+        put(f"Détail : {command('status --todo')}")
     return code
 
 
@@ -218,11 +215,11 @@ def show_invoices(
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     from worker.billing.money import Money, french
-    from worker.corrections.todo import needs_person
+    from worker.corrections.todo import advised
 
     now = app.clock()
     deposits = app.deposits
-    act = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
+    act = advised(found, now, deposits=deposits)
     if as_json:
         listed = [invoice_json(invoice, now, deposits=deposits) for invoice in found]
         put_json(ok=not act, invoices=listed)

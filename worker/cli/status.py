@@ -63,8 +63,8 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Affiche chaque facture et son état."""
-    from worker.corrections.todo import needs_person
-    from worker.corrections.todo import todo as what
+    from worker.corrections.french import sentence
+    from worker.corrections.todo import advised
     from worker.service.app import open_app
     from worker.settings.loading import find_config
     from worker.storage import (
@@ -78,20 +78,20 @@ def status(
     if not todo:
         raise typer.Exit(show_invoices(app, found, as_json=as_json))
     deposits = app.deposits
-    waiting = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
+    waiting = advised(found, now, deposits=deposits)
     if as_json:
-        listed = [invoice_json(invoice, now, deposits=deposits) for invoice in waiting]
+        listed = [invoice_json(invoice, now, deposits=deposits) for invoice, _ in waiting]
         put_json(ok=not waiting, invoices=listed)
     elif not waiting:
         put("Rien n'attend une personne.")
-    for invoice in waiting if not as_json else ():
+    for invoice, advice in waiting if not as_json else ():
         number = invoice.number or "(sans numéro)"
         put(f"{number}  {invoice.member_name}  ({invoice.siret}), année {invoice.year}")
         for finding in invoice.findings:
             put(f"    {finding.message}")
-        if invoice.detail:
-            put(f"    Chorus Pro : {invoice.detail}")
-        put(f"    → {typed(what(invoice, now, deposits=deposits))}")
+        if invoice.french_detail:
+            put(f"    Chorus Pro : {invoice.french_detail}")
+        put(f"    → {typed(sentence(advice))}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
 
@@ -202,8 +202,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         f"engagement : {invoice.engagement or '—'} ; "
         f"convention : {invoice.contract} ; état détaillé : {statement.number}"
     )
-    if tracked.detail:
-        put(f"Chorus Pro : {tracked.detail}")
+    if tracked.french_detail:
+        put(f"Chorus Pro : {tracked.french_detail}")
     put()
     for line, rest in zip(invoice.lines, left, strict=True):
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")

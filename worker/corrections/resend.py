@@ -13,7 +13,7 @@ from worker.app import App
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import is_long_uncertain, is_stuck
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
 from worker.issuing.directory import Directory
@@ -174,8 +174,7 @@ def mark_uncertain(app: App, number: str, reason: str) -> TrackedInvoice:
     with app.transaction() as tx:
         invoice = invoices.named(tx, number)
         refuse_unless(invoice, is_stuck(invoice, tx.now))
-        detail = f"le flux {invoice.flux_number} est resté sans suite : {reason}"
-        invoices.move(tx, invoice, S.UNKNOWN, detail=detail)
+        invoices.move(tx, invoice, S.UNKNOWN, trouble=Trouble.GIVEN_UP, detail=reason)
         _request(tx, invoice, reason)
         return invoices.by_id(tx, invoice.id)
 

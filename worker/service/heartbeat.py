@@ -20,7 +20,7 @@ from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
-from worker.corrections.todo import needs_person
+from worker.corrections.todo import advised
 from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
@@ -207,5 +207,4 @@ def _note(progress: Progress) -> None:
 def _acts(app: App) -> int:
     with app.reading() as session:
         found = invoices.tracked(session)
-    now = app.clock()
-    return sum(needs_person(invoice, now, deposits=app.deposits) for invoice in found)
+    return len(advised(found, app.clock(), deposits=app.deposits))

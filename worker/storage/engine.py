@@ -35,7 +35,7 @@ from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
 """How long a writer waits for another."""

@@ -12,7 +12,7 @@ from worker.billing.invoice import Invoice
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.statement import Statement
-from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
@@ -278,9 +278,9 @@ def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
         status=InvoiceStatus.ISSUED.value,
         status_since=tx.now,
         flux_number="",
-        detail="",
         next_check_at=None,
         checks=0,
+        **_hindered(Trouble.NONE, ""),
     )
     return version
 
@@ -309,13 +309,22 @@ def move(
     to: InvoiceStatus,
     *,
     next_check_at: datetime | None = None,
+    trouble: Trouble = Trouble.NONE,
+    detail: str | None = None,
     **changes: object,
 ) -> bool:
     """Compare-and-swap of the status; False when somebody else moved the invoice first.
 
     It must still have the status that ``invoice`` shows, and since the same instant.
 
-    ``next_check_at`` is when the new status is to be looked at; None means at once.
+    Args:
+        tx: the transaction.
+        invoice: as it was seen.
+        to: the new status.
+        next_check_at: when the new status is to be looked at; None means at once.
+        trouble: what hinders it there.
+        detail: the words of the portal, or of a person, about it; None leaves both as they are.
+        changes: other columns.
     """
     _allowed(invoice.status, to)
     values = {
@@ -323,13 +332,26 @@ def move(
         "status_since": tx.now,
         "next_check_at": next_check_at,
         "checks": 0,
+        **_hindered(trouble, detail),
     }
     return bool(affected(tx, _WRITE, {**_as_seen(invoice), **values, **changes}))
 
 
-def note(tx: Transaction, invoice: TrackedInvoice, **changes: object) -> bool:
-    """Write what was learnt about an invoice that keeps its status; False as ``move``."""
+def note(
+    tx: Transaction,
+    invoice: TrackedInvoice,
+    *,
+    trouble: Trouble = Trouble.NONE,
+    detail: str | None = None,
+    **changes: object,
+) -> bool:
+    """Write what was learnt about an invoice that keeps its status; as ``move``."""
+    changes |= _hindered(trouble, detail)
     return bool(affected(tx, _WRITE, {**_as_seen(invoice), **changes}))
+
+
+def _hindered(trouble: Trouble, detail: str | None) -> dict[str, object]:
+    return {} if detail is None else {"trouble": trouble.value, "detail": detail}
 
 
 def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
@@ -378,6 +400,7 @@ def as_tracked(row: Row[Any]) -> TrackedInvoice:
         deposited_at=row.deposited_at,
         portal_id=None if row.cpp_id is None else str(row.cpp_id),
         portal_status=row.portal_status,
+        trouble=Trouble(row.trouble),
         detail=row.detail,
         next_check_at=row.next_check_at,
         checks=row.checks,

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
-from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
@@ -257,7 +257,8 @@ def recover_interrupted(app: App) -> int:
                 invoice,
                 InvoiceStatus.UNKNOWN,
                 next_check_at=started + app.settings.portal.reconcile_after[0],
-                detail="interrompu pendant le dépôt : on ne sait pas si le portail l'a reçu",
+                trouble=Trouble.INTERRUPTED,
+                detail="",
             )
     return recovered
 

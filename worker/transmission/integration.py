@@ -10,7 +10,7 @@ from itertools import groupby
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.status import INCIDENT, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAnswerError
 from worker.portals import (
     FluxState,
@@ -36,8 +36,6 @@ from worker.transmission.statuses import (
     learn,
     read_statuses,
 )
-
-NOT_SHOWN_YET = "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
 
 
 def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: False) -> None:
@@ -94,15 +92,12 @@ def _ask_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> Non
         return
     answer = portal.integration_report(flux)
     match answer.state:
-        case FluxState.PENDING | FluxState.UNRECOGNISED:
-            _keep_waiting(app, file, answer)
+        case FluxState.PENDING:
+            _keep_waiting(app, file, answer, Trouble.NONE)
+        case FluxState.UNRECOGNISED:
+            _keep_waiting(app, file, answer, Trouble.UNKNOWN_WORD, answer.raw_state)
         case FluxState.INCIDENT:
-            _keep_waiting(
-                app,
-                file,
-                answer,
-                INCIDENT + " : surveillez « Suivi des flux » avant tout nouveau dépôt",
-            )
+            _keep_waiting(app, file, answer, Trouble.INCIDENT)
         case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
             found = _found(portal, flux, answer)
             if not found and _is_index_late(portal, file, answer):
@@ -223,16 +218,16 @@ def _doubt(app: App, invoice: TrackedInvoice, answer: IntegrationReport) -> None
         invoice,
         answer,
         InvoiceStatus.UNKNOWN,
-        "refusée, peut-être parce que le portail en a déjà une copie : "
-        f"{_words(answer, invoice) or answer.raw_state}",
+        Trouble.DUPLICATE_REFUSED,
+        _words(answer, invoice) or answer.raw_state,
         next_check_at=app.clock() + app.settings.portal.report_after[-1],
     )
 
 
 def _refuse(app: App, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
-    text = _words(answer, invoice)
-    text = text or f"le flux {answer.flux_number} est à l'état {answer.raw_state}"
-    _give_up(app, invoice, answer, InvoiceStatus.REFUSED, text)
+    said = _words(answer, invoice)
+    trouble, detail = (Trouble.NONE, said) if said else (Trouble.FILE_REFUSED, answer.raw_state)
+    _give_up(app, invoice, answer, InvoiceStatus.REFUSED, trouble, detail)
 
 
 def _send_alone(app: App, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
@@ -242,7 +237,8 @@ def _send_alone(app: App, invoice: TrackedInvoice, answer: IntegrationReport) ->
         invoice,
         answer,
         InvoiceStatus.REFUSED,
-        f"son lot {answer.flux_number} a été rejeté en entier : elle sera déposée seule",
+        Trouble.LOT_REFUSED,
+        answer.flux_number,
         again=True,
     )
 
@@ -252,6 +248,7 @@ def _give_up(
     invoice: TrackedInvoice,
     answer: IntegrationReport,
     to: InvoiceStatus,
+    trouble: Trouble,
     detail: str,
     *,
     next_check_at: datetime | None = None,
@@ -260,7 +257,9 @@ def _give_up(
     """Nothing was integrated of it by this file; ``again``: it is refused, and sent again."""
     with app.transaction() as tx:
         _observe(tx, invoice, answer)
-        if not invoices.move(tx, invoice, to, next_check_at=next_check_at, detail=detail):
+        if not invoices.move(
+            tx, invoice, to, next_check_at=next_check_at, trouble=trouble, detail=detail
+        ):
             return
         if again:
             refused = invoices.by_id(tx, invoice.id)
@@ -291,18 +290,17 @@ def _put_off(app: App, file: Sequence[TrackedInvoice], error: PortalAnswerError)
 
 
 def _wait_for_index(app: App, file: Sequence[TrackedInvoice], answer: IntegrationReport) -> None:
-    _keep_waiting(app, file, answer, NOT_SHOWN_YET, portal_status=answer.raw_state)
+    _keep_waiting(app, file, answer, Trouble.NOT_SHOWN_YET, portal_status=answer.raw_state)
 
 
 def _keep_waiting(
     app: App,
     file: Sequence[TrackedInvoice],
     answer: IntegrationReport,
+    trouble: Trouble,
     detail: str = "",
     **changes: object,
 ) -> None:
-    if answer.state is FluxState.UNRECOGNISED:
-        detail = UNKNOWN_WORD + answer.raw_state
     with app.transaction() as tx:
         for invoice in file:
             step = min(invoice.checks + 1, len(app.settings.portal.report_after) - 1)
@@ -312,6 +310,7 @@ def _keep_waiting(
                 invoice,
                 checks=invoice.checks + 1,
                 next_check_at=tx.now + app.settings.portal.report_after[step],
+                trouble=trouble,
                 detail=detail,
                 **changes,
             )

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.money import french
-from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
@@ -130,7 +130,8 @@ def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
             invoice,
             InvoiceStatus.REFUSED,
             "clash",
-            f"le numéro {invoice.number} est {NUMBER_TAKEN} ({_identity(other)})",
+            Trouble.NUMBER_TAKEN,
+            _identity(other),
         )
     elif (
         named
@@ -139,9 +140,9 @@ def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     ):
         _look_again(app, invoice, invoice.checks + 1)
     elif _was_known(app, invoice):
-        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
+        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", invoice.trouble, invoice.detail)
     else:
-        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", "")
+        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", Trouble.NONE, "")
 
 
 def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
@@ -179,14 +180,16 @@ def _conclude(
     invoice: TrackedInvoice,
     to: InvoiceStatus,
     verdict: str,
+    trouble: Trouble,
     detail: str,
 ) -> None:
     with app.transaction() as tx:
-        if invoices.move(tx, invoice, to, flux_number="", detail=detail):
+        if invoices.move(tx, invoice, to, flux_number="", trouble=trouble, detail=detail):
             if verdict == "refused":
                 # It may speak of what the directory demands, as a report may (integration.py).
                 directory.expire_entry(tx, invoice.siret)
-            text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
+            text = replace(invoice, trouble=trouble, detail=detail).french_detail
+            text = text or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
             attempts.close_attempts(tx, invoice.id, at=tx.now, detail=text)
             tx.journal(EventTag.DEPOSIT_RECONCILED, invoice.number, verdict=verdict, flux="")
 

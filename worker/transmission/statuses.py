@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
@@ -255,7 +255,7 @@ def _move(
 ) -> None:
     to = _derive(status, reported=lambda: directory.payment_reported(tx, invoice.siret))
     unknown = status is BuyerStatus.UNRECOGNISED
-    detail = UNKNOWN_WORD + (raw_status or "aucun") if unknown else comment
+    trouble, detail = (Trouble.UNKNOWN_WORD, raw_status) if unknown else (Trouble.NONE, comment)
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
         # A status that nobody knows is shown as it is, and may be a slip: it is asked about again.
         tries = invoice.checks + 1 if unknown else 0
@@ -265,9 +265,10 @@ def _move(
             next_check_at=tx.now + PUT_OFF if 0 < tries < MOST_TRIES else None,
             checks=tries,
             portal_status=raw_status,
+            trouble=trouble,
             detail=detail,
         )
-    elif invoices.move(tx, invoice, to, portal_status=raw_status, detail=detail):
+    elif invoices.move(tx, invoice, to, portal_status=raw_status, detail=comment):
         if to is InvoiceStatus.REJECTED:
             # Often for a service or an engagement: the directory is asked again before the next.
             directory.expire_entry(tx, invoice.siret)

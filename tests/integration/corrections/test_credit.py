@@ -22,7 +22,6 @@ from worker.corrections.credit import (
     draft_credit_note,
     issue_credit_note,
 )
-from worker.corrections.todo import todo
 from worker.errors import (
     Finding,
     InvalidDocument,
@@ -78,7 +77,7 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     desk.portal.decide(ONE, "REJETEE", "mauvais service")
     desk.follow()
     assert desk.one(ONE).status is S.REJECTED
-    assert f"chorus-worker credit {ONE}" in todo(desk.one(ONE), desk.clock())
+    assert f"chorus-worker credit {ONE}" in desk.advice(ONE)
     note = desk.credit(ONE)
     assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
     assert desk.deposit() == []
@@ -182,7 +181,7 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     desk.portal.answers.append(ANSWERS[DepositOutcome.REFUSED])
     desk.deposit()
     assert desk.one(NOTE).status is S.REFUSED
-    assert f"credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    assert f"credit {NOTE}" in desk.advice(NOTE)
     with pytest.raises(Refused, match="seul un avoir rejeté"):
         desk.credit(NOTE)
     again = desk.credit(NOTE, internal=True)
@@ -239,7 +238,7 @@ def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) 
     desk.clock.advance(minutes=15)
     desk.reconcile()
     assert desk.one(NOTE).status is S.REFUSED
-    advice = todo(desk.one(NOTE), desk.clock())
+    advice = desk.advice(NOTE)
     assert (
         f"pour le refaire et prendre un autre numéro, tapez : chorus-worker credit {NOTE}" in advice
     )
@@ -260,7 +259,7 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.follow()
     with desk.app.transaction() as session:
         session.get_one(InvoiceRow, first.id).status = S.REJECTED.value
-    assert f"chorus-worker credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    assert f"chorus-worker credit {NOTE}" in desk.advice(NOTE)
     with pytest.raises(Refused, match="tout entier"):
         desk.credit(NOTE, quantities={"1": 1})
     with pytest.raises(Refused, match="deux fois"):

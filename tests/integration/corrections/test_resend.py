@@ -8,7 +8,7 @@ import pytest
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.cli.corrections import resend as typed_resend
 from worker.corrections.resend import (
     REASONS,
@@ -16,7 +16,6 @@ from worker.corrections.resend import (
     mark_uncertain,
     refuse_if_found,
 )
-from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition, Mishap
@@ -241,7 +240,7 @@ def test_a_deposit_without_verdict_is_looked_for_and_never_doubled(
         desk.clock.advance(hours=1)
         desk.reconcile()
     assert (desk.one(ONE).status, desk.one(ONE).flux_number) == (S.REFUSED, "")
-    assert "sans suite" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.GIVEN_UP
     desk.resend(ONE)
     desk.portal.integrates_at_once = True
     desk.deposit()
@@ -350,11 +349,11 @@ def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
     for _ in range(6):
         lost.clock.advance(hours=12)
         lost.reconcile()
-        assert "--absent" not in todo(lost.one(ONE), lost.clock.now)
+        assert "--absent" not in lost.advice(ONE)
         with pytest.raises(Refused, match="on ne sait pas encore"):
             absent(lost)
     lost.clock.advance(minutes=1)
-    assert f"--absent {ONE}" in todo(lost.one(ONE), lost.clock.now)
+    assert f"--absent {ONE}" in lost.advice(ONE)
     absent(lost)
     assert lost.one(ONE).status is S.ISSUED
 
@@ -412,11 +411,11 @@ def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
     for hours in (25, 48, 48):
         desk.clock.advance(hours=hours)
         desk.follow()
-        assert "resend" not in todo(desk.one(ONE), desk.clock.now)
+        assert "resend" not in desk.advice(ONE)
         with pytest.raises(Refused, match="le portail la traite"):
             abandon(desk)
-    assert "ne la montre pas encore" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.NOT_SHOWN_YET
     desk.clock.advance(days=3)
-    assert f"resend {ONE}" in todo(desk.one(ONE), desk.clock.now)
+    assert f"resend {ONE}" in desk.advice(ONE)
     abandon(desk)
     assert desk.one(ONE).status is S.UNKNOWN

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.offices import YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.billing.status import InvoiceStatus
-from worker.corrections.todo import todo
+from worker.corrections.french import sentence
+from worker.corrections.todo import AdviceCode, todo
 from worker.errors import Refused, WrongUse
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult
@@ -54,8 +55,11 @@ def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -
     desk.credit(ONE)
     desk.lift_hold(SIRET)
     (waiting,) = [i for i in desk.invoices() if i.siret == SIRET and i.status is S.PARKED]
-    assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
-    assert "unpark" not in todo(waiting, desk.clock())
+    advice = todo(waiting, desk.clock())
+    assert advice is not None
+    assert advice.code is AdviceCode.CORRECT
+    assert f"chorus-worker run {YEAR}" in sentence(advice)
+    assert "unpark" not in sentence(advice)
     with desk.app.store.reading() as session:
         usage = next(iter(imported.usage_of(session, SIRET, YEAR)))
     desk.write(

@@ -12,7 +12,7 @@ from chaos import pace
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
 from worker.app import App
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.portals import DepositOutcome
 from worker.storage import (
@@ -94,7 +94,7 @@ def test_an_open_attempt_is_left_to_a_process_that_may_live(
     desk.clock.advance(minutes=10)
     assert desk.recover() == (1 if lives else 0)
     assert desk.one(ONE).status is S.UNKNOWN
-    assert "interrompu" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.INTERRUPTED
 
 
 def test_an_attempt_of_a_clock_that_was_ahead_is_taken_over(desk: Desk) -> None:

@@ -10,9 +10,8 @@ import pytest
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.resend import mark_uncertain
-from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     FluxState,
@@ -153,11 +152,12 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk.clock.advance(minutes=15)
     (clash,) = desk.reconcile()
     assert clash.status is S.REFUSED
-    assert clash.detail.replace("\u202f", " ").replace("\xa0", " ") == (
+    assert clash.trouble is Trouble.NUMBER_TAKEN
+    assert clash.french_detail.replace("\u202f", " ").replace("\xa0", " ") == (
         f"le numéro {ONE} est déjà pris sur le portail par une autre facture {said}"
     )
-    assert f"chorus-worker credit {ONE}" in todo(clash, desk.clock.now)
-    assert "resend" not in todo(clash, desk.clock.now)
+    assert f"chorus-worker credit {ONE}" in desk.advice(ONE)
+    assert "resend" not in desk.advice(ONE)
     assert verdicts(desk) == ["clash"]
     assert desk.attempts(ONE)[0].closed_at is not None
     desk.clock.advance(days=400)
@@ -170,7 +170,7 @@ def test_a_clash_of_numbers_is_left_by_the_advised_command(desk: Desk) -> None:
     desk.portal.amend = other_amount
     desk.clock.advance(minutes=15)
     desk.reconcile()
-    advice = todo(desk.one(ONE), desk.clock.now)
+    advice = desk.advice(ONE)
     assert f"chorus-worker credit {ONE} --reason" in advice
     assert "resend" not in advice
     assert desk.credit(ONE).is_internal
@@ -338,6 +338,7 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         assert pair.deposit() == []
     refused = pair.one(ONE)
     assert refused.status is S.REFUSED
+    assert refused.trouble is Trouble.DUPLICATE_REFUSED
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
     with pair.app.store.reading() as session:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
-from worker.corrections.todo import todo
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, InvoiceHistory
 from worker.portals.choruspro.records import buyer_status
@@ -288,12 +287,12 @@ def test_a_word_that_nobody_translated_is_work_for_a_person_until_it_changes(hel
     held.follow()
     unknown = held.one(ONE)
     assert (unknown.status, unknown.portal_status) == (S.INTEGRATED, "UN_MOT_DE_2030")
-    assert "UN_MOT_DE_2030" in unknown.detail
-    assert f"chorus-worker documents portal {ONE}" in todo(unknown, held.clock.now)
+    assert (unknown.trouble, unknown.detail) == (Trouble.UNKNOWN_WORD, "UN_MOT_DE_2030")
+    assert f"chorus-worker documents portal {ONE}" in held.advice(ONE)
     held.portal.decide(ONE, "MANDATEE")
     held.clock.advance(hours=12)
     held.follow()
-    assert (todo(held.one(ONE), held.clock.now), held.one(ONE).detail) == ("", "")
+    assert (held.advice(ONE), held.one(ONE).detail) == ("", "")
 
 
 def test_a_status_that_comes_back_without_a_date_is_seen(held: Desk) -> None:

@@ -7,14 +7,16 @@ a moment.
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from tests.support.shared import made_once
 from tests.support.stage_portal import StagePortal
 from tests.support.validation_service import service
 from worker.audit.verification import verify_books
@@ -112,6 +114,16 @@ def light_check(document: Document) -> CheckedDocument:
     return CheckedDocument(document=document, reports=(Report(rule_set=rules, valid=True),))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightOffice(Office):
+    """An office whose batch draws up light documents, without a validation process."""
+
+    @contextmanager
+    def render(self) -> Iterator[RenderChecked]:
+        """What draws them up."""
+        yield lambda invoice, statement: tuple(map(light_check, light_render(invoice, statement)))
+
+
 @cache
 def real_render_checked() -> RenderChecked:
     """The true documents, with one validation process for all tests."""
@@ -145,7 +157,7 @@ class Desk:
 
     def second(self) -> "Desk":
         """Another process on the same database and portal."""
-        office = open_office(self.config, self.clock)
+        office = _open(self.config, self.clock, real=self.real)
         return replace(self, office=replace(office, actor="other@elsewhere:1"))
 
     def issuer(self) -> Issuer:
@@ -304,9 +316,7 @@ def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued:
         real: true documents.
         issued: that many invoices are there already, with light documents.
     """
-    original = session_folder / f"office-{issued}"
-    if not original.is_dir():
-        _make(original, issued)
+    original = made_once(session_folder, f"office-{issued}", partial(_make, issued=issued))
     # Not the folder itself: pytest made it.
     shutil.copytree(original, folder / "office")
     return _sit_down(folder / "office", real=real)
@@ -331,17 +341,16 @@ def in_the_buyers_hands(desk: Desk) -> Desk:
 
 
 def _make(folder: Path, issued: int) -> None:
-    building = folder.with_suffix(".building")
-    config = write_demo(building, YEAR, len(STORY), 1)
+    config = write_demo(folder, YEAR, len(STORY), 1)
     text = config.read_text("utf-8")
     shipped = text.replace("reconcile_minutes = [0]", f"reconcile_minutes = {SEARCHES}")
     config.write_text(shipped.replace("report_minutes = [0, 1, 2,", "report_minutes = [1, 2,"))
-    desk = _sit_down(building, real=False)
+    desk = _sit_down(folder, real=False)
     for name in FILES:
         desk.bring(f"{name}.csv", ImportKind(name))
     for _ in zip(range(issued), issue_year(desk.issuer(), YEAR), strict=False):
         pass
-    building.rename(folder)
+    desk.office.store.engine.dispose()
 
 
 def _sit_down(folder: Path, *, real: bool) -> Desk:
@@ -351,6 +360,13 @@ def _sit_down(folder: Path, *, real: bool) -> Desk:
         config=config,
         clock=clock,
         portal=StagePortal(clock),
-        office=open_office(config, clock),
+        office=_open(config, clock, real=real),
         real=real,
     )
+
+
+def _open(config: Path, clock: MovableClock, *, real: bool) -> Office:
+    office = open_office(config, clock)
+    if real:
+        return office
+    return LightOffice(**{one.name: getattr(office, one.name) for one in fields(office)})

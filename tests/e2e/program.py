@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chaos import pace
 from tests.e2e import warm
@@ -24,6 +24,15 @@ class Said:
     code: int
     out: str
     err: str
+
+    def keep(self, path: Path) -> None:
+        """Write it down for the other workers."""
+        path.write_text(json.dumps(asdict(self)), "utf-8")
+
+    @classmethod
+    def kept(cls, path: Path) -> Self:
+        """Read what another worker wrote down."""
+        return cls(**json.loads(path.read_text("utf-8")))
 
     @property
     def json(self) -> dict[str, Any]:

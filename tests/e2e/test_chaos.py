@@ -15,6 +15,7 @@ from chaos.invariants import at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
 from tests.e2e.program import Said, environment, run_to_the_end
+from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
 SECRETS = Secrets.of(0, 0)
@@ -30,9 +31,13 @@ def chaos(*arguments: str | Path, cwd: Path = ROOT) -> Said:
 @pytest.fixture(name="tour", scope="module")
 def _tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, Installation]:
     """One round by every named place, and its folder. Read only: copy it to change it."""
-    folder = tmp_path_factory.mktemp("chaos")
-    said = chaos("--tour", "--dir", folder)
-    return said, Installation(folder / "round-0-0")
+
+    def walk(folder: Path) -> None:
+        said = chaos("--tour", "--dir", folder)
+        said.keep(folder / "said.json")
+
+    folder = made_once(tmp_path_factory.getbasetemp(), "tour", walk)
+    return Said.kept(folder / "said.json"), Installation(folder / "round-0-0")
 
 
 def test_every_named_place_is_passed(tour: tuple[Said, Installation]) -> None:

@@ -273,6 +273,36 @@ def test_another_database_is_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+DAY = date(2026, 1, 20)
+MATCHING = [
+    InvoiceFilter(),
+    InvoiceFilter(number="FA-1"),
+    InvoiceFilter(kind="FACTURE"),
+    InvoiceFilter(engagement="EJ-1"),
+    InvoiceFilter(deposited_from=DAY, deposited_to=DAY),
+    InvoiceFilter(issued_from=date(2026, 1, 15), issued_to=date(2026, 1, 15)),
+    InvoiceFilter(status_from=NOW, status_to=NOW),
+    InvoiceFilter(statuses=("REJETEE", "DEPOSEE")),
+    InvoiceFilter(buyers=("12345678200051", "0")),
+]
+OTHER = [
+    InvoiceFilter(flux_number="CPP"),
+    InvoiceFilter(number="FA"),
+    InvoiceFilter(kind="AVOIR"),
+    InvoiceFilter(engagement="EJ"),
+    InvoiceFilter(contract="M"),
+    InvoiceFilter(deposited_from=date(2026, 1, 21)),
+    InvoiceFilter(deposited_to=date(2026, 1, 19)),
+    InvoiceFilter(issued_from=date(2026, 1, 16)),
+    InvoiceFilter(issued_to=date(2026, 1, 14)),
+    InvoiceFilter(status_from=NOW + timedelta(milliseconds=1)),
+    InvoiceFilter(status_to=NOW - timedelta(milliseconds=1)),
+    InvoiceFilter(statuses=("REJETEE",)),
+    InvoiceFilter(buyers=()),
+    InvoiceFilter(number="FA-1", kind="AVOIR"),
+]
+
+
 def test_every_criterion_of_a_search_restricts(path: Path) -> None:
     """Each criterion keeps the invoice it describes and drops it when it differs."""
     with Ledger(path) as ledger:
@@ -281,41 +311,15 @@ def test_every_criterion_of_a_search_restricts(path: Path) -> None:
             identifier = ledger.invoices.add(flux, INVOICE)
             ledger.invoices.add_status(identifier, "DEPOSEE", at=NOW)
 
-        def found(wanted: InvoiceFilter) -> int:
-            rows, total = ledger.invoices.search(
-                wanted, order="deposited_on", descending=True, limit=10, offset=0
-            )
-            assert len(rows) == total
-            return total
+        matching = [*MATCHING, InvoiceFilter(flux_number=flux.number)]
+        assert [found(ledger, wanted) for wanted in matching] == [1] * len(matching)
+        assert [found(ledger, wanted) for wanted in OTHER] == [0] * len(OTHER)
 
-        day, later = date(2026, 1, 20), NOW + timedelta(milliseconds=1)
-        assert found(InvoiceFilter()) == 1
-        matching = [
-            InvoiceFilter(flux_number=flux.number),
-            InvoiceFilter(number="FA-1"),
-            InvoiceFilter(kind="FACTURE"),
-            InvoiceFilter(engagement="EJ-1"),
-            InvoiceFilter(deposited_from=day, deposited_to=day),
-            InvoiceFilter(issued_from=date(2026, 1, 15), issued_to=date(2026, 1, 15)),
-            InvoiceFilter(status_from=NOW, status_to=NOW),
-            InvoiceFilter(statuses=("REJETEE", "DEPOSEE")),
-            InvoiceFilter(buyers=("12345678200051", "0")),
-        ]
-        other = [
-            InvoiceFilter(flux_number="CPP"),
-            InvoiceFilter(number="FA"),
-            InvoiceFilter(kind="AVOIR"),
-            InvoiceFilter(engagement="EJ"),
-            InvoiceFilter(contract="M"),
-            InvoiceFilter(deposited_from=date(2026, 1, 21)),
-            InvoiceFilter(deposited_to=date(2026, 1, 19)),
-            InvoiceFilter(issued_from=date(2026, 1, 16)),
-            InvoiceFilter(issued_to=date(2026, 1, 14)),
-            InvoiceFilter(status_from=later),
-            InvoiceFilter(status_to=NOW - timedelta(milliseconds=1)),
-            InvoiceFilter(statuses=("REJETEE",)),
-            InvoiceFilter(buyers=()),
-            InvoiceFilter(number="FA-1", kind="AVOIR"),
-        ]
-        assert [found(wanted) for wanted in matching] == [1] * len(matching)
-        assert [found(wanted) for wanted in other] == [0] * len(other)
+
+def found(ledger: Ledger, wanted: InvoiceFilter) -> int:
+    """How many invoices a search finds."""
+    rows, total = ledger.invoices.search(
+        wanted, order="deposited_on", descending=True, limit=10, offset=0
+    )
+    assert len(rows) == total
+    return total

@@ -15,6 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from tests.support.shared import made_once
 from tests.support.stage_portal import StagePortal
 from tests.support.validation_service import service
 from worker.app import App
@@ -302,9 +303,7 @@ def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued:
         real: true documents.
         issued: that many invoices are there already, with light documents.
     """
-    original = session_folder / f"office-{issued}"
-    if not original.is_dir():
-        _make(original, issued)
+    original = made_once(session_folder, f"office-{issued}", partial(_make, issued=issued))
     # Not the folder itself: pytest made it.
     shutil.copytree(original, folder / "office")
     return _sit_down(folder / "office", real=real)
@@ -329,19 +328,18 @@ def in_the_buyers_hands(desk: Desk) -> Desk:
 
 
 def _make(folder: Path, issued: int) -> None:
-    building = folder.with_suffix(".building")
-    config = write_demo(building, YEAR, len(STORY), 1)
+    config = write_demo(folder, YEAR, len(STORY), 1)
     text = config.read_text("utf-8")
     shipped = text.replace("reconcile_minutes = [0]", f"reconcile_minutes = {SEARCHES}")
     config.write_text(shipped.replace("report_minutes = [0, 1, 2,", "report_minutes = [1, 2,"))
-    desk = _sit_down(building, real=False)
+    desk = _sit_down(folder, real=False)
     for name in FILES:
         desk.bring(f"{name}.csv", ImportKind(name))
     for _ in zip(
         range(issued), issue_year(desk.app, desk.portal, desk.rendering, YEAR), strict=False
     ):
         pass
-    building.rename(folder)
+    desk.app.store.engine.dispose()
 
 
 def _sit_down(folder: Path, *, real: bool) -> Desk:

@@ -248,24 +248,36 @@ def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) 
     assert desk.is_sound()
 
 
-def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
-    """Under a new number, corrected; the first no longer counts, and its member can be billed."""
-    desk = held_by_buyer
-    first = desk.credit(ONE)
+@pytest.fixture(name="rejected")
+def _rejected(held_by_buyer: Desk) -> Desk:
+    """The buyer has rejected the credit note of the first invoice."""
+    first = held_by_buyer.credit(ONE)
     with pytest.raises(Refused, match="seul un avoir rejeté"):
-        desk.credit(NOTE)
-    desk.deposit()
-    desk.clock.advance(minutes=1)
-    desk.follow()
-    with desk.app.transaction() as session:
+        held_by_buyer.credit(NOTE)
+    held_by_buyer.deposit()
+    held_by_buyer.clock.advance(minutes=1)
+    held_by_buyer.follow()
+    with held_by_buyer.app.transaction() as session:
         session.get_one(InvoiceRow, first.id).status = S.REJECTED.value
+    return held_by_buyer
+
+
+def test_a_rejected_credit_note_is_made_again_whole_or_not_at_all(rejected: Desk) -> None:
+    """The command is named; a part is refused, and so is billing the member twice."""
+    desk = rejected
     assert f"chorus-worker credit {NOTE}" in desk.advice(NOTE)
     with pytest.raises(Refused, match="tout entier"):
         desk.credit(NOTE, quantities={"1": 1})
     with pytest.raises(Refused, match="deux fois"):
         desk.lift_hold(SIRET)
 
+
+def test_a_rejected_credit_note_is_made_again(rejected: Desk) -> None:
+    """Under a new number, corrected; the first no longer counts."""
+    desk, first = rejected, rejected.one(NOTE)
+
     again = desk.credit(NOTE, engagement="JUSTE-1")
+
     assert (again.number, again.status, again.total) == ("AVOIR-2026-00002", S.ISSUED, first.total)
     assert (desk.one(NOTE).status, desk.one(ONE).status) == (S.CANCELLED, S.CANCELLED)
     assert desk.one(NOTE).signed_total == Money(0)
@@ -280,6 +292,12 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     assert counting.number == again.number
     (_, payload) = desk.events(EventTag.CREDIT_NOTE_ISSUED)[-1]
     assert payload["replaces"] == NOTE
+
+
+def test_a_member_is_billed_again_once_its_credit_note_was_made_again(rejected: Desk) -> None:
+    """The corrected credit note counts: nothing is billed twice."""
+    desk = rejected
+    desk.credit(NOTE, engagement="JUSTE-1")
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()

@@ -9,7 +9,7 @@ from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import SIRET, add_members
 
-ROWS = {"sqlite": 200_000, "postgresql": 60_000}
+ROWS = {"sqlite": 96_000, "postgresql": 60_000}
 GROWTH = 40
 """MB: twelve times as many rows may cost a larger database cache, never the rows themselves."""
 
@@ -39,7 +39,7 @@ def _file(path: Path, rows: int) -> Path:
 
 
 def test_a_large_file_takes_no_more_memory_than_a_small_one(place: Place, tmp_path: Path) -> None:
-    """Two hundred thousand rows on SQLite are all there, and the process did not grow."""
+    """A hundred thousand rows on SQLite are all there, and the process did not grow."""
     add_members(place.open())
     rows = ROWS["sqlite" if place.is_sqlite else "postgresql"]
     files = [_file(tmp_path / "petit.csv", rows // 12), _file(tmp_path / "grand.csv", rows)]

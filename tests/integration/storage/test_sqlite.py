@@ -154,6 +154,33 @@ def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
     assert str(folder / "archive") in archive
 
 
+FILLING = """
+import resource, sys
+from pathlib import Path
+from tests.support.storage_samples import SIRET, bring_rows
+from worker.errors import StorageUnavailable
+from worker.imports import ImportKind
+from worker.storage import open_store
+
+folder = Path(sys.argv[1])
+store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+rows = [
+    f"{SIRET};service-{n};;2025-{m:02d};7" for n in range(1000) for m in range(1, 13)
+]
+room = (folder / "worker.sqlite").stat().st_size + 300_000
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+for attempt in (
+    lambda: bring_rows(store, Path(sys.argv[2]), ImportKind.USAGE, *rows),
+    lambda: store.archive.put(bytes(room + 1)),
+):
+    try:
+        attempt()
+    except StorageUnavailable as error:
+        print(type(error.__cause__).__name__, error.remedy)
+"""
+"""Adds a file of usage, then one of the archive, where neither has room."""
+
+
 def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path) -> None:
     """When no byte can be added any more: unavailable, and not one row of the file is there."""
     store = sqlite_place.open()
@@ -164,30 +191,7 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
         )
     before = _state(store)
     printed = _run(
-        """
-        import resource, sys
-        from pathlib import Path
-        from tests.support.storage_samples import SIRET, bring_rows
-        from worker.errors import StorageUnavailable
-        from worker.imports import ImportKind
-        from worker.storage import open_store
-
-        folder = Path(sys.argv[1])
-        store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
-        rows = [
-            f"{SIRET};service-{n};;2025-{m:02d};7" for n in range(1000) for m in range(1, 13)
-        ]
-        room = (folder / "worker.sqlite").stat().st_size + 300_000
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        for attempt in (
-            lambda: bring_rows(store, Path(sys.argv[2]), ImportKind.USAGE, *rows),
-            lambda: store.archive.put(bytes(room + 1)),
-        ):
-            try:
-                attempt()
-            except StorageUnavailable as error:
-                print(type(error.__cause__).__name__, error.remedy)
-        """,
+        FILLING,
         sqlite_place.folder,
         tmp_path,
     )

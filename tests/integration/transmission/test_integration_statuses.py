@@ -55,36 +55,34 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     assert ("history", raw) in [(o.source, o.raw_status) for o in held.observations(ONE)]
 
 
+WORDS = [
+    ("SUSPENDUE", S.SUSPENDED),
+    ("COMPLETEE", S.INTEGRATED),
+    ("REJETEE", S.REJECTED),
+    ("SUSPENDUE", S.SUSPENDED),
+    ("SERVICE_FAIT", S.INTEGRATED),
+    ("REJETEE", S.REJECTED),
+    ("MANDATEE", S.INTEGRATED),
+]
+
+
 def test_statuses_come_in_any_order_even_backwards(held: Desk) -> None:
     """Our status follows the current one; the history keeps every observation once."""
-    words = [
-        "SUSPENDUE",
-        "COMPLETEE",
-        "REJETEE",
-        "SUSPENDUE",
-        "SERVICE_FAIT",
-        "REJETEE",
-        "MANDATEE",
-    ]
     seen = []
-    for word in words:
+    for word, _ in WORDS:
         held.portal.decide(ONE, word)
         held.follow()
         seen.append(held.one(ONE).status)
         held.clock.advance(days=1)
         held.follow()
         held.clock.advance(days=1)
-    assert seen == [
-        S.SUSPENDED,
-        S.INTEGRATED,
-        S.REJECTED,
-        S.SUSPENDED,
-        S.INTEGRATED,
-        S.REJECTED,
-        S.INTEGRATED,
-    ]
+    assert seen == [status for _, status in WORDS]
     history = [o.raw_status for o in held.observations(ONE) if o.source == "history"]
-    assert sorted(history) == sorted(["deposited", *words])
+    assert sorted(history) == sorted(["deposited", *(word for word, _ in WORDS)])
+
+
+def test_no_word_comes_after_the_payment(held: Desk) -> None:
+    """What a buyer says of an invoice that is paid changes nothing any more."""
     held.portal.decide(ONE, "MISE_EN_PAIEMENT")
     held.follow()
     held.portal.decide(ONE, "SUSPENDUE")

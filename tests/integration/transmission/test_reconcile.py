@@ -312,8 +312,9 @@ def test_three_unusable_answers_in_a_row_are_the_portals_fault(
     assert searches(desk) == [f"search {number(rank)}" for rank in (4, 5)]
 
 
-def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -> None:
-    """Sending again would be refused again: after the window, it is refused, with what was said."""
+@pytest.fixture(name="copied")
+def _copied(pair: Desk) -> Desk:
+    """The first of two was refused as a copy of what no search finds, and the window is over."""
     pair.clock.advance(hours=4)
     for _ in range(3):
         pair.reconcile()
@@ -336,14 +337,24 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         pair.clock.advance(days=1)
         pair.reconcile()
         assert pair.deposit() == []
-    refused = pair.one(ONE)
+    return pair
+
+
+def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(copied: Desk) -> None:
+    """Sending again would be refused again: after the window, it is refused, with what was said."""
+    refused = copied.one(ONE)
+
     assert refused.status is S.REFUSED
     assert refused.trouble is Trouble.DUPLICATE_REFUSED
     assert "DOUBLON" in refused.detail
-    assert verdicts(pair) == ["absent", "refused"]
-    with pair.app.store.reading() as session:
-        entries = [directory.cached_entry(session, i.siret) for i in pair.invoices()]
-    # What refused the first may be what its directory demands.
+    assert verdicts(copied) == ["absent", "refused"]
+
+
+def test_what_the_directory_said_of_a_refused_one_is_asked_again(copied: Desk) -> None:
+    """What refused the first may be what its directory demands."""
+    with copied.app.reading() as session:
+        entries = [directory.cached_entry(session, i.siret) for i in copied.invoices()]
+
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
 
 

@@ -387,7 +387,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(RANKS), WORDS, st.integers(1, 30)), max_size=12))
 def test_what_we_show_is_what_the_portal_last_said(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, str, int]]

@@ -12,7 +12,7 @@ Contract
     Only 127.0.0.1 is bound. A flux is on disk before the answer to its deposit leaves.
 
 Map
-    command.py      the options and the French help of manual.py
+    command.py      the options and the French help of manual.txt
     serving/        HTTP, faults, the gateway's gates, the buyer's panel
     routes/         the operations, a file for each family
     integration/    the verdict on a deposited file

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,7 @@ import requests
 
 from chorus_sandbox import SandboxCredentials, dataset
 from chorus_sandbox.command import main
+from chorus_sandbox.integration.lots import LARGEST_LOT, MOST_FILES
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
 from tests.support.sandbox_documents import CII, UBL, numbered
 from tests.support.sandbox_portal import (
@@ -233,8 +235,9 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
     )
     for siret in (structure.siret for structure in dataset.BUILT_IN):
         assert siret in done.stdout
-    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", CREDENTIALS.account):
+    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", *astuple(CREDENTIALS)):
         assert words in done.stdout
+    assert f"au plus {MOST_FILES}\n  fichiers et {LARGEST_LOT // 1024**2} Mo" in done.stdout
     assert done.stdout.startswith("Usage : ")
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from chorus_sandbox import DEFAULT_PORT, SandboxOptions, read_credentials
 from chorus_sandbox.directory import DirectoryError
-from chorus_sandbox.faults import Fault, FaultError, FaultPlan, read_kinds
+from chorus_sandbox.fault_kinds import Fault, FaultError, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import LedgerError
 from chorus_sandbox.serving.server import serve
 

@@ -28,7 +28,7 @@ def settle(
 ) -> None:
     """Gives every verdict that is due, oldest deposit first, so that duplicates are just.
 
-    Nothing runs in the background: a verdict is given when somebody asks, or after the answer to
+    Nothing runs in the background: a verdict is given when it is asked for, or after the answer to
     the deposit of a flux that needs no time, and is dated from the instant it was due.
 
     Args:

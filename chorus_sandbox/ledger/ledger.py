@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from chorus_sandbox.faults import Injection
+from chorus_sandbox.fault_kinds import Injection
 from chorus_sandbox.ledger import tables
-from chorus_sandbox.ledger.attachment_book import AttachmentBook
-from chorus_sandbox.ledger.fault_book import FaultBook
-from chorus_sandbox.ledger.flux_book import FluxBook
-from chorus_sandbox.ledger.invoice_book import InvoiceBook
+from chorus_sandbox.ledger.attachments import Attachments
+from chorus_sandbox.ledger.faults import Faults
+from chorus_sandbox.ledger.fluxes import Fluxes
+from chorus_sandbox.ledger.invoices import Invoices
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 
 
@@ -46,25 +46,25 @@ def prepare(path: Path) -> None:
 def read_fluxes(path: Path) -> tuple[FluxRecord, ...]:
     """Every flux ever deposited, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return FluxBook(connection).all()
+        return Fluxes(connection).all()
 
 
 def read_invoices(path: Path) -> tuple[InvoiceRecord, ...]:
     """Every integrated invoice, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return InvoiceBook(connection).all()
+        return Invoices(connection).all()
 
 
 def read_joined(path: Path) -> dict[str, int]:
     """How many files each invoice was given, by its number, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return AttachmentBook(connection).counts()
+        return Attachments(connection).counts()
 
 
 def read_injections(path: Path) -> tuple[Injection, ...]:
     """Every fault that was injected, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return FaultBook(connection).injected()
+        return Faults(connection).injected()
 
 
 class Ledger:
@@ -80,10 +80,10 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Opens a file that `prepare` made."""
         self._connection = _connect(path)
-        self.fluxes = FluxBook(self._connection)
-        self.invoices = InvoiceBook(self._connection)
-        self.attachments = AttachmentBook(self._connection)
-        self.faults = FaultBook(self._connection)
+        self.fluxes = Fluxes(self._connection)
+        self.invoices = Invoices(self._connection)
+        self.attachments = Attachments(self._connection)
+        self.faults = Faults(self._connection)
 
     def __enter__(self) -> Self:
         return self

@@ -26,10 +26,7 @@ def attachments(call: Call) -> dict[str, object]:
     structures.sort(key=lambda structure: structure.id, reverse=page.descending)
     return success(
         "TRA_MSG_00.000",
-        listeStructureRattachement=[
-            _attachment(structure)
-            for structure in structures[page.offset : page.offset + page.size]
-        ],
+        listeStructureRattachement=[_attachment(structure) for structure in page.slice(structures)],
         parametresRetour=page.described(len(structures)),
     )
 

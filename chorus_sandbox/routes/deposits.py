@@ -63,9 +63,9 @@ def deposit(call: Call) -> dict[str, object]:
         syntax=syntax,
         interface=_INTERFACES[syntax],
         now=call.now,
-        delay=call.terms.integration_delay,
-        index_delay=call.terms.index_delay,
-        incident=call.terms.incident,
+        delay=call.options.integration_delay,
+        index_delay=call.options.index_delay,
+        incident=call.options.incident,
     )
     return success(
         _DONE,
@@ -126,7 +126,7 @@ def _observed(call: Call) -> FluxRecord:
     """The flux as this report shows it: behind the truth for the first reports (§8.2)."""
     number = call.body.mandatory_text("numeroFluxDepot")
     deposited = call.ledger.fluxes.numbered(number)
-    unknown, waiting, running = call.terms.report_lags
+    unknown, waiting, running = call.options.report_lags
     if deposited is not None and deposited.reports < unknown + waiting + running:
         call.ledger.fluxes.count_report(deposited)
     if deposited is None or deposited.reports < unknown:

@@ -105,7 +105,7 @@ def search_to_treat(call: Call) -> dict[str, object]:
 def _refuse_unknown(body: Body, known: frozenset[str]) -> None:
     unknown = sorted(body.names() - known)
     if unknown:
-        # Leaving a filter out would return invoices nobody asked for.
+        # Leaving a filter out would return invoices that were not asked for.
         raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
 
 
@@ -136,7 +136,7 @@ def _listed(
 
 
 def _siret(call: Call, structure_id: int | None) -> str | None:
-    """The SIRET of an ``idStructureCPP``; one that nobody bears when it is unknown."""
+    """The SIRET of an ``idStructureCPP``; an empty one when it is unknown."""
     if structure_id is None:
         return None
     structure = call.directory.by_id(structure_id)

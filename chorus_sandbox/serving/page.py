@@ -7,7 +7,7 @@ from urllib.parse import quote
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, NewInvoice
 from chorus_sandbox.paris import PARIS
-from chorus_sandbox.serving.gates import Reply
+from chorus_sandbox.serving.gateway import Reply
 
 _MOST_ROWS = 200
 _HEADERS = {

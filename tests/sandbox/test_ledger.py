@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chorus_sandbox.directory import Directory, Structure
-from chorus_sandbox.faults import Fault, FaultKind
+from chorus_sandbox.fault_kinds import Fault, FaultKind
 from chorus_sandbox.integration.integration import settle
 from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.ledger import Ledger, LedgerError, prepare, read_fluxes, read_invoices

@@ -8,7 +8,7 @@ from chorus_sandbox.ledger.records import Attachment, Joined
 from chorus_sandbox.ledger.tables import alone
 
 
-class AttachmentBook:
+class Attachments:
     """The attachments, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

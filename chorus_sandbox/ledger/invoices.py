@@ -15,7 +15,7 @@ from chorus_sandbox.ledger.records import (
 )
 
 
-class InvoiceBook:
+class Invoices:
     """The invoices, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

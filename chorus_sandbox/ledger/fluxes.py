@@ -12,7 +12,7 @@ from chorus_sandbox.ledger.records import FluxRecord, FluxState, RefusedInvoice,
 from chorus_sandbox.ledger.tables import alone
 
 
-class FluxBook:
+class Fluxes:
     """The fluxes, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chorus_sandbox.faults import (
+from chorus_sandbox.fault_kinds import (
     Fault,
     FaultError,
     FaultKind,

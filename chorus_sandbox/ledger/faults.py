@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chorus_sandbox.faults import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
+from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
 from chorus_sandbox.ledger import tables
 
 _FILE = "faults file"
 
 
-class FaultBook:
+class Faults:
     """The faults, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -80,11 +80,10 @@ class Faults:
                     self._add(replace(fault, times=fault.times - 1), now)
             if fault is None:
                 return None
-            cursor = self._connection.execute(
-                "INSERT INTO injection (at, kind, path, planned) VALUES (?, ?, ?, ?)",
-                (tables.milliseconds(now), fault.kind, path, planned),
+            note = tables.insert(
+                self._connection, "injection", at=now, kind=fault.kind, path=path, planned=planned
             )
-        return int(cursor.lastrowid or 0), fault
+        return note, fault
 
     def name_flux(self, injection: int, flux_number: str) -> None:
         """Notes the flux that a request recorded in spite of its fault."""
@@ -96,14 +95,13 @@ class Faults:
     def _add(self, fault: Fault, now: datetime) -> None:
         lasting = fault.kind is FaultKind.MAINTENANCE and fault.seconds is not None
         ends_at = now + timedelta(seconds=fault.seconds or 0) if lasting else None
-        self._connection.execute(
-            "INSERT INTO fault (description, skip, remaining, ends_at) VALUES (?, ?, ?, ?)",
-            (
-                json.dumps(fault.described()),
-                fault.skip,
-                None if lasting else fault.times,
-                None if ends_at is None else tables.milliseconds(ends_at),
-            ),
+        tables.insert(
+            self._connection,
+            "fault",
+            description=json.dumps(fault.described()),
+            skip=fault.skip,
+            remaining=None if lasting else fault.times,
+            ends_at=ends_at,
         )
 
     def _rows(self) -> Iterator[Armed]:

@@ -1,7 +1,7 @@
 """The integrated invoices in the ledger: what they say, their statuses, how they are found."""
 
 import sqlite3
-from dataclasses import astuple
+from dataclasses import asdict
 from datetime import datetime
 
 from chorus_sandbox import paris
@@ -31,38 +31,23 @@ class Invoices:
 
     def add(self, flux: FluxRecord, invoice: NewInvoice, *, file_name: str = "") -> int:
         """Integrates an invoice and returns its identifier; it has no status yet."""
-        columns = (
-            "flux_id",
-            "flux_number",
-            "deposited_on",
-            "status",
-            "status_at",
-            "file_name",
-            "indexed_at",
-            *tables.CONTENT,
+        return tables.insert(
+            self._connection,
+            "invoice",
+            flux_id=flux.id,
+            flux_number=flux.number,
+            deposited_on=paris.day_of(flux.deposited_at),
+            status="",
+            status_at=flux.due_at,
+            file_name=file_name or flux.file_name,
+            indexed_at=flux.due_at + flux.index_delay,
+            **asdict(invoice),
         )
-        values = (
-            flux.id,
-            flux.number,
-            paris.day_of(flux.deposited_at).isoformat(),
-            "",
-            tables.milliseconds(flux.due_at),
-            file_name or flux.file_name,
-            tables.milliseconds(flux.due_at + flux.index_delay),
-            *(tables.stored(value) for value in astuple(invoice)),
-        )
-        marks = ", ".join("?" * len(columns))
-        cursor = self._connection.execute(
-            f"INSERT INTO invoice ({', '.join(columns)}) VALUES ({marks}) RETURNING id",  # noqa: S608 - constants only
-            values,
-        )
-        return int(cursor.fetchone()[0])
 
     def add_status(self, invoice_id: int, status: str, *, at: datetime, comment: str = "") -> None:
         """Adds a row to the history of an invoice and makes it the current status."""
-        self._connection.execute(
-            "INSERT INTO status (invoice_id, code, at, comment) VALUES (?, ?, ?, ?)",
-            (invoice_id, status, tables.milliseconds(at), comment),
+        tables.insert(
+            self._connection, "status", invoice_id=invoice_id, code=status, at=at, comment=comment
         )
         self._connection.execute(
             "UPDATE invoice SET status = ?, status_at = ?, comment = ?, rejection_handled = 0"
@@ -72,7 +57,7 @@ class Invoices:
 
     def step_back(self, invoice_id: int, *, at: datetime) -> None:
         """Gives an invoice again the status it had before its current one, if it had one."""
-        current, *earlier = (row.status for row in self.history(invoice_id))
+        current, *earlier = (row.code for row in self.history(invoice_id))
         previous = next((status for status in earlier if status != current), None)
         if previous is not None:
             self.add_status(invoice_id, previous, at=at)
@@ -85,40 +70,24 @@ class Invoices:
 
     def identified(self, invoice_id: int) -> InvoiceRecord | None:
         """The invoice of an ``identifiantFactureCPP``, if any."""
-        row = self._connection.execute(
-            f"SELECT {tables.INVOICE} FROM invoice WHERE id = ?",  # noqa: S608 - constants only
-            (invoice_id,),
-        ).fetchone()
-        return tables.to_invoice(row) if row else None
+        return next(iter(self._select("WHERE id = ?", invoice_id)), None)
 
     def numbered(self, number: str) -> tuple[InvoiceRecord, ...]:
         """Every invoice of a number: suppliers and years share numbers."""
-        rows = self._connection.execute(
-            f"SELECT {tables.INVOICE} FROM invoice WHERE number = ? ORDER BY id",  # noqa: S608 - constants only
-            (number,),
-        )
-        return tuple(tables.to_invoice(row) for row in rows)
+        return self._select("WHERE number = ? ORDER BY id", number)
 
     def all(self) -> tuple[InvoiceRecord, ...]:
         """Every invoice, oldest first."""
-        query = f"SELECT {tables.INVOICE} FROM invoice ORDER BY id"  # noqa: S608 - constants only
-        return tuple(tables.to_invoice(row) for row in self._connection.execute(query))
+        return self._select("ORDER BY id")
 
     def latest(self, most: int) -> tuple[InvoiceRecord, ...]:
         """So many invoices, newest first."""
-        query = f"SELECT {tables.INVOICE} FROM invoice ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
-        return tuple(tables.to_invoice(row) for row in self._connection.execute(query, (most,)))
+        return self._select("ORDER BY id DESC LIMIT ?", most)
 
     def history(self, invoice_id: int) -> tuple[StatusRecord, ...]:
         """The history of an invoice, most recent row first."""
-        rows = self._connection.execute(
-            "SELECT id, code, at, comment FROM status WHERE invoice_id = ? ORDER BY id DESC",
-            (invoice_id,),
-        )
-        return tuple(
-            StatusRecord(id=row[0], status=row[1], at=tables.instant(row[2]), comment=row[3])
-            for row in rows
-        )
+        clauses = "WHERE invoice_id = ? ORDER BY id DESC"
+        return tables.select(self._connection, StatusRecord, clauses, invoice_id)
 
     def search(
         self, wanted: InvoiceFilter, *, order: str, descending: bool, limit: int, offset: int
@@ -138,12 +107,11 @@ class Invoices:
             values,
         ).fetchone()
         way = "DESC" if descending else "ASC"
-        rows = self._connection.execute(
-            f"SELECT {tables.INVOICE} FROM invoice WHERE {condition}"  # noqa: S608 - constants only
-            f" ORDER BY {order} {way}, id {way} LIMIT ? OFFSET ?",
-            (*values, limit, offset),
-        )
-        return tuple(tables.to_invoice(row) for row in rows), int(total)
+        clauses = f"WHERE {condition} ORDER BY {order} {way}, id {way} LIMIT ? OFFSET ?"
+        return self._select(clauses, *values, limit, offset), int(total)
+
+    def _select(self, clauses: str, *values: object) -> tuple[InvoiceRecord, ...]:
+        return tables.select(self._connection, InvoiceRecord, clauses, *values)
 
 
 def _where(wanted: InvoiceFilter) -> tuple[str, tuple[object, ...]]:

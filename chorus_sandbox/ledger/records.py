@@ -161,7 +161,7 @@ class StatusRecord:
     """One row of the history of an invoice."""
 
     id: int
-    status: str
+    code: str
     at: datetime
     comment: str
 

@@ -106,7 +106,7 @@ def history(call: Call) -> dict[str, object]:
         given(
             {
                 "histoStatutId": row.id,
-                "histoStatutCode": row.status,
+                "histoStatutCode": row.code,
                 "histoStatutDatePassage": paris.to_minutes(row.at),
                 "histoStatutCommentaire": row.comment,
             }

@@ -96,7 +96,7 @@ def test_a_restart_forgets_nothing(path: Path) -> None:
     with Ledger(path) as ledger:
         assert ledger.knows_token("digest", now=NOW)
         assert deposit(ledger).number == "CPP0011106000000000000003"
-        assert [row.status for row in ledger.invoices.history(identifier)] == ["REJETEE", "DEPOSEE"]
+        assert [row.code for row in ledger.invoices.history(identifier)] == ["REJETEE", "DEPOSEE"]
     fluxes, invoices = read_fluxes(path), read_invoices(path)
     assert [flux.state for flux in fluxes] == ["IN_INTEGRE", "IN_REJETE", FluxState.WAITING]
     assert fluxes[1].technical_errors[0].text == "T"

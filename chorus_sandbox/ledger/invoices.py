@@ -1,6 +1,7 @@
 """The integrated invoices in the ledger: what they say, their statuses, how they are found."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -8,7 +9,6 @@ from chorus_sandbox import paris
 from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import (
     FluxRecord,
-    InvoiceFilter,
     InvoiceRecord,
     NewInvoice,
     StatusRecord,
@@ -90,12 +90,13 @@ class Invoices:
         return tables.select(self._connection, StatusRecord, clauses, invoice_id)
 
     def search(
-        self, wanted: InvoiceFilter, *, order: str, descending: bool, limit: int, offset: int
+        self, wanted: Mapping[str, object], *, order: str, descending: bool, limit: int, offset: int
     ) -> tuple[tuple[InvoiceRecord, ...], int]:
         """One slice of the invoices that match, and how many match in all.
 
         Args:
-            wanted: the criteria.
+            wanted: conditions from the code, as ``number = ?`` or ``status IN (?)``, and the value
+                of each, a tuple for a list; all must hold.
             order: a column of the invoice table, from the code, never from a request.
             descending: greatest first.
             limit: most invoices returned.
@@ -114,28 +115,10 @@ class Invoices:
         return tables.select(self._connection, InvoiceRecord, clauses, *values)
 
 
-def _where(wanted: InvoiceFilter) -> tuple[str, tuple[object, ...]]:
-    one_of = [("status", wanted.statuses or None), ("buyer_siret", wanted.buyers)]
-    bounds = [
-        ("flux_number = ?", wanted.flux_number),
-        ("number = ?", wanted.number),
-        ("kind = ?", wanted.kind),
-        ("engagement = ?", wanted.engagement),
-        ("contract = ?", wanted.contract),
-        ("deposited_on >= ?", wanted.deposited_from),
-        ("deposited_on <= ?", wanted.deposited_to),
-        ("issued_on >= ?", wanted.issued_from),
-        ("issued_on <= ?", wanted.issued_to),
-        ("status_at >= ?", wanted.status_from),
-        ("status_at <= ?", wanted.status_to),
-        ("seller_siret = ?", wanted.seller),
-        ("rejection_handled = ?", wanted.rejection_handled),
-        ("indexed_at <= ?", wanted.indexed_by),
-    ]
-    set_bounds = [(condition, value) for condition, value in bounds if value is not None]
-    set_lists = [(column, value) for column, value in one_of if value is not None]
-    conditions = [condition for condition, _ in set_bounds]
-    conditions += [f"{column} IN ({', '.join('?' * len(value))})" for column, value in set_lists]
-    values = [tables.stored(value) for _, value in set_bounds]
-    values += [item for _, value in set_lists for item in value]
-    return " AND ".join(conditions) or "TRUE", tuple(values)
+def _where(wanted: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
+    conditions, values = ["TRUE"], []
+    for condition, value in wanted.items():
+        items = value if isinstance(value, tuple) else (value,)
+        conditions.append(condition.replace("?", ", ".join("?" * len(items))))
+        values += [tables.stored(item) for item in items]
+    return " AND ".join(conditions), tuple(values)

@@ -1,5 +1,7 @@
 """What an operation receives and how it refuses: the body of a call, read field by field."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,6 +56,19 @@ class Body:
         if value is None:
             raise MalformedBody(name)
         return value
+
+    def mandatory_bytes(self, name: str, *, most: int, too_large: Refusal) -> bytes:
+        """Bytes in base64 that must be there; more than so many are refused (§5)."""
+        encoded = self.mandatory_text(name)
+        if len(encoded) > 4 * -(-most // 3):
+            raise too_large
+        try:
+            content = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise MalformedBody(name) from error
+        if len(content) > most:
+            raise too_large
+        return content
 
     def integer(self, name: str) -> int | None:
         """A whole number, also written as text, as samples do (§2)."""

@@ -5,10 +5,8 @@ elsewhere that made its name point here) or another site's page is refused.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
 from urllib.parse import parse_qs, unquote
 
 from chorus_sandbox.fault_kinds import FaultError, read_fault
@@ -19,16 +17,6 @@ from chorus_sandbox.routes import buyer
 from chorus_sandbox.routes.calls import Refusal
 from chorus_sandbox.serving import page
 from chorus_sandbox.serving.gateway import Context, Reply, Request, json_reply
-
-ACTIONS: Final[Mapping[str, str]] = {
-    "accept": "MANDATEE",
-    "suspend": "SUSPENDUE",
-    "reject": "REJETEE",
-    "book": "COMPTABILISEE",
-    "pay": "MISE_EN_PAIEMENT",
-    "recycle": "A_RECYCLER",
-}
-"""What the buyer may do, and the status it gives."""
 
 _ROOT = "/_sandbox"
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
@@ -58,7 +46,7 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
         return _route(request, context, ledger, is_form=is_form)
     except _Wrong as wrong:
         if is_form and wrong.status != 403:
-            return page.draw(ledger, ACTIONS, status=wrong.status, problem=wrong.reason)
+            return page.draw(ledger, status=wrong.status, problem=wrong.reason)
         return json_reply(wrong.status, {"error": wrong.reason})
 
 
@@ -66,7 +54,7 @@ def _route(request: Request, context: Context, ledger: Ledger, *, is_form: bool)
     reply: Reply
     match request.method, *request.route.removeprefix(_ROOT).strip("/").split("/"):
         case "GET", "":
-            reply = page.draw(ledger, ACTIONS)
+            reply = page.draw(ledger)
         case "GET", "invoices":
             listed = [_invoice(invoice) for invoice in ledger.invoices.all()]
             reply = json_reply(200, {"invoices": listed})
@@ -97,9 +85,9 @@ def _act(
     request: Request, context: Context, ledger: Ledger, name: str, action: str, *, is_form: bool
 ) -> InvoiceRecord:
     """Does what the buyer decided, in any order, and returns the invoice as it is now."""
-    target = ACTIONS.get(action)
-    if target is None:
-        raise _Wrong(404, f"Action inconnue « {action} » : {', '.join(ACTIONS)}.")
+    if action not in page.ACTIONS:
+        raise _Wrong(404, f"Action inconnue « {action} » : {', '.join(page.ACTIONS)}.")
+    target, _ = page.ACTIONS[action]
     reason = _form_reason(request) if is_form else _json_reason(request)
     invoice = _named(ledger, name)
     try:

@@ -1,7 +1,6 @@
 """Deposit and report: what comes in, and what became of it (§2.1–2.3, §8.2)."""
 
 import base64
-import binascii
 from dataclasses import replace
 from typing import Final
 
@@ -42,19 +41,12 @@ def deposit(call: Call) -> dict[str, object]:
     """``factures/v1/deposer/flux``: records the bytes; says nothing of what they are worth."""
     syntax = call.body.mandatory_text("syntaxeFlux")
     name = call.body.mandatory_text("nomFichier")
-    encoded = call.body.mandatory_text("fichierFlux")
     call.body.flag("avecSignature")
     if syntax not in _INTERFACES:
         # Simulated: how the portal refuses a syntax outside its list is not recorded (§8.5).
         raise MalformedBody("syntaxeFlux")
-    if len(encoded) > 4 * -(-LARGEST_FLUX // 3):
-        raise Refusal(20001, "GDP_MSG_11.022")
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBody("fichierFlux") from error
-    if len(content) > LARGEST_FLUX:
-        raise Refusal(20001, "GDP_MSG_11.022")
+    too_large = Refusal(20001, "GDP_MSG_11.022")
+    content = call.body.mandatory_bytes("fichierFlux", most=LARGEST_FLUX, too_large=too_large)
     if len(name) > _LONGEST_FILE_NAME or "." not in name.strip("."):
         raise Refusal(20002, "SIMULE - Nom de fichier sans extension ou de plus de 200 caracteres")
     flux = call.ledger.fluxes.add(

@@ -118,9 +118,9 @@ def search_to_treat(call: Call) -> dict[str, object]:
     seller = _siret(call, body.integer("idStructure"))
     statuses = _TO_TREAT if body.flag("masquerRejetee") else (*_TO_TREAT, "REJETEE")
     wanted: dict[str, object] = {"status IN (?)": statuses, "rejection_handled = ?": False}
-    wanted |= {"indexed_at <= ?": call.now} | (
-        {} if seller is None else {"seller_siret = ?": seller}
-    )
+    wanted["indexed_at <= ?"] = call.now
+    if seller is not None:
+        wanted["seller_siret = ?"] = seller
     block = body.block("rechercheFactureATraiterParFournisseur")
     return _listed(call, wanted, block, _short_line)
 
@@ -169,6 +169,9 @@ def _siret(call: Call, structure_id: int | None) -> str | None:
 def _read_criteria(call: Call) -> dict[str, object]:
     """The conditions of a search; a criterion without a value restricts nothing."""
     body = call.body
+    buyers = body.blocks("listeDestinataire")
+    for buyer in buyers:
+        _refuse_unknown(buyer, _BUYER_FILTERS)
     wanted: dict[str, object] = {"indexed_at <= ?": call.now}
     for name, (condition, read) in _CRITERIA.items():
         if (value := read(body, name)) is not None:
@@ -177,9 +180,6 @@ def _read_criteria(call: Call) -> dict[str, object]:
         wanted["status IN (?)"] = statuses
     if (seller := _siret(call, body.integer("idFournisseur"))) is not None:
         wanted["seller_siret = ?"] = seller
-    buyers = body.blocks("listeDestinataire")
-    for buyer in buyers:
-        _refuse_unknown(buyer, _BUYER_FILTERS)
     recipients = [buyer.integer("idDestinataire") for buyer in buyers]
     structures = [call.directory.by_id(item) for item in recipients if item is not None]
     if structures:

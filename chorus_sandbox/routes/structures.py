@@ -81,20 +81,22 @@ def search_services(call: Call) -> dict[str, object]:
     )
     return success(
         _DONE,
-        listeServices=[
-            given(
-                {
-                    "idService": structure.service_id(service),
-                    "codeService": service.code,
-                    "libelleService": service.name,
-                    "dateDbtService": f"{service.valid_from} 00:00",
-                    "dateFinService": service.valid_to and f"{service.valid_to} 00:00",
-                    "estActif": service.active,
-                }
-            )
-            for service in page.slice(services)
-        ],
+        listeServices=[service_line(structure, service) for service in page.slice(services)],
         parametresRetour=page.described(len(services)),
+    )
+
+
+def service_line(structure: Structure, service: Service) -> dict[str, object]:
+    """A service as lists give it."""
+    return given(
+        {
+            "idService": structure.service_id(service),
+            "codeService": service.code,
+            "libelleService": service.name,
+            "dateDbtService": f"{service.valid_from} 00:00",
+            "dateFinService": service.valid_to and f"{service.valid_to} 00:00",
+            "estActif": service.active,
+        }
     )
 
 

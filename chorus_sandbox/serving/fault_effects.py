@@ -34,7 +34,7 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """A request that meets a fault, and how to serve it all the same.
+    """A request that meets a fault, and the ways to serve it.
 
     Attributes:
         request: the request.

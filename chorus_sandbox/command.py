@@ -4,12 +4,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from chorus_sandbox import DEFAULT_PORT, SandboxOptions, read_credentials
 from chorus_sandbox.directory import DirectoryError
@@ -21,6 +21,7 @@ _CANNOT_START = 2
 _LONGEST = timedelta(days=1000)
 _MOST_REPORTS = 1000
 _MOST_SEED = 10**18
+_Number = TypeVar("_Number", int, float)
 
 _COMPLAINTS = (
     (re.compile(r"unrecognized arguments: (.*)"), r"option inconnue : \1"),
@@ -192,24 +193,20 @@ def _refusing(text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"valeur incorrecte « {text} »")
 
 
-def _number(text: str, *, most: float) -> float:
+def _bounded(
+    text: str, *, read: Callable[[str], _Number], most: float, least: float = 0
+) -> _Number:
     try:
-        number = float(text)
-    except ValueError:
-        raise _refusing(text) from None
-    if not 0 <= number <= most:
-        raise _refusing(text)
-    return number
-
-
-def _whole(text: str, *, most: int, least: int = 0) -> int:
-    try:
-        number = int(text)
+        number = read(text)
     except ValueError:
         raise _refusing(text) from None
     if not least <= number <= most:
         raise _refusing(text)
     return number
+
+
+_whole = partial(_bounded, read=int)
+_number = partial(_bounded, read=float)
 
 
 def _seconds(text: str) -> timedelta:

@@ -19,8 +19,8 @@ from chorus_sandbox.ledger.records import (
 
 _LONGEST_IDENTIFIER = 100
 _MOST_ERRORS = 10
-_turn = threading.Lock()
-"""Of the thread that reads a flux: another that wants the same verdict waits for it."""
+_lock = threading.Lock()
+"""Held while a flux is read: a second request for the same verdict waits."""
 
 
 def settle(
@@ -43,7 +43,7 @@ def settle(
 
 
 def _settle_next(ledger: Ledger, directory: Directory, now: datetime, last: int | None) -> bool:
-    with _turn:
+    with _lock:
         flux = ledger.fluxes.next_due(now, up_to=last)
         if flux is not None:
             _integrate(ledger, directory, flux)

@@ -4,7 +4,7 @@ import sqlite3
 
 from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import Attachment, Joined
-from chorus_sandbox.ledger.tables import alone
+from chorus_sandbox.ledger.tables import transaction
 
 
 class Attachments:
@@ -15,7 +15,7 @@ class Attachments:
 
     def add(self, content: bytes, *, name: str, media_type: str, extension: str) -> int:
         """Keeps a file and returns its identifier: it is on disk when this returns."""
-        with alone(self._connection):
+        with transaction(self._connection):
             return tables.insert(
                 self._connection,
                 "attachment",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import FluxRecord, FluxState, RefusedInvoice, TechnicalError
-from chorus_sandbox.ledger.tables import alone
+from chorus_sandbox.ledger.tables import transaction
 
 
 class Fluxes:
@@ -42,7 +42,7 @@ class Fluxes:
             index_delay: time until its invoices are found, once integrated.
             incident: end in an incident whatever the file is worth.
         """
-        with alone(self._connection):
+        with transaction(self._connection):
             (rank,) = self._connection.execute(
                 "SELECT coalesce(max(id), 0) + 1 FROM flux"
             ).fetchone()
@@ -90,7 +90,7 @@ class Fluxes:
 
     def count_report(self, flux: FluxRecord) -> None:
         """Notes that a report was answered."""
-        with alone(self._connection):
+        with transaction(self._connection):
             self._connection.execute(
                 "UPDATE flux SET reports = reports + 1 WHERE id = ?", (flux.id,)
             )

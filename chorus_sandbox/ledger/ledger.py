@@ -33,7 +33,7 @@ def prepare(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with _locked(path.parent):
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             path.chmod(0o600)
@@ -92,15 +92,15 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Closes the connection."""
         self._connection.close()
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, alone to write; on disk when it ends."""
-        return tables.alone(self._connection)
+        return tables.transaction(self._connection)
 
     def add_token(self, digest: str, *, now: datetime, lifetime: timedelta) -> None:
-        """Keeps the digest of a new token, and forgets the tokens that died."""
+        """Keeps the digest of a new token, and deletes the expired ones."""
         with self.transaction():
             self._connection.execute(
                 "DELETE FROM token WHERE expires_at <= ?", (tables.milliseconds(now),)
@@ -111,12 +111,12 @@ class Ledger:
             )
 
     def forget_tokens(self) -> None:
-        """Kills every token, however young."""
+        """Deletes every token, expired or not."""
         with self.transaction():
             self._connection.execute("DELETE FROM token")
 
     def knows_token(self, digest: str, *, now: datetime) -> bool:
-        """Whether a token was given out and still lives."""
+        """Whether a token was given out and has not expired."""
         row = self._connection.execute(
             "SELECT 1 FROM token WHERE digest = ? AND expires_at > ?",
             (digest, tables.milliseconds(now)),
@@ -136,7 +136,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """One process at a time: two sandboxes started together must not both create the tables."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

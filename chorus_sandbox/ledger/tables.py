@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from chorus_sandbox.fault_kinds import FaultKind, Injection
 from chorus_sandbox.ledger.records import (
     Attachment,
     FluxRecord,
@@ -112,11 +113,11 @@ CONTENT: Final = tuple(field.name for field in fields(NewInvoice))
 """The columns that hold a `NewInvoice`, in the order of its fields."""
 
 _Columns = dict[str, Callable[[Any], Any]]
-_Record = TypeVar("_Record", FluxRecord, InvoiceRecord, StatusRecord, Attachment)
+_Record = TypeVar("_Record", FluxRecord, InvoiceRecord, StatusRecord, Attachment, Injection)
 
 
 @contextmanager
-def alone(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, alone to write; on disk when it ends."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -159,6 +160,7 @@ _READERS: Final[Mapping[object, Callable[[Any], Any]]] = {
     bool: bool,
     Decimal: Decimal,
     FluxState: FluxState,
+    FaultKind: FaultKind,
     tuple[TechnicalError, ...]: lambda text: tuple(
         TechnicalError(**item) for item in json.loads(text)
     ),
@@ -182,6 +184,7 @@ _TABLES: Final[Mapping[type, tuple[str, _Columns]]] = {
     InvoiceRecord: ("invoice", _columns(InvoiceRecord) | _columns(NewInvoice)),
     StatusRecord: ("status", _columns(StatusRecord)),
     Attachment: ("attachment", _columns(Attachment)),
+    Injection: ("injection", _columns(Injection)),
 }
 """The table of each kind of record, its columns, and what reads each."""
 

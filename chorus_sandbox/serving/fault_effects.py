@@ -28,7 +28,7 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
         reply = gateway.answer(request, context, ledger)
     else:
         injection, fault = drawn
-        reply = _struck(fault, _Server(request, context, ledger, injection))
+        reply = _reply(fault, _Server(request, context, ledger, injection))
     return replace(reply, held=reply.held + options.latency)
 
 
@@ -71,7 +71,7 @@ class _Server:
         return self.serve()
 
 
-def _struck(fault: Fault, server: _Server) -> Reply:  # noqa: C901, PLR0911, PLR0912 - each kind
+def _reply(fault: Fault, server: _Server) -> Reply:  # noqa: C901, PLR0911, PLR0912 - each kind
     seconds = fault.seconds
     match fault.kind:
         case FaultKind.DROP_BEFORE:

@@ -139,7 +139,7 @@ def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
                 faults = [read_fault(item, f"Panne n° {n}") for n, item in enumerate(entries, 1)]
             except FaultError as error:
                 raise _Wrong(400, str(error)) from error
-            ledger.faults.arm(faults, now=context.clock(), alone=isinstance(given, list))
+            ledger.faults.arm(faults, now=context.clock(), replacing=isinstance(given, list))
         case "DELETE":
             ledger.faults.clear()
         case _:

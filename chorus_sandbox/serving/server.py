@@ -60,10 +60,10 @@ class SandboxServer(ThreadingHTTPServer):
         prepare(options.data)
         super().__init__((HOST, options.port), _Handler)
         # Held open: the last connection to close would fold the whole journal into the file.
-        self._keeper = Ledger(options.data)
+        self._ledger = Ledger(options.data)
         if options.faults:
             digest = hashlib.sha256(options.faults.read_bytes()).hexdigest()
-            self._keeper.faults.arm_file(digest, faults, now=clock())
+            self._ledger.faults.arm_file(digest, faults, now=clock())
 
     @property
     def url(self) -> str:
@@ -71,14 +71,14 @@ class SandboxServer(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}"
 
     def server_bind(self) -> None:
-        """Binds without asking the name service who 127.0.0.1 is."""
+        """Binds without a name lookup of 127.0.0.1."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def server_close(self) -> None:
-        """Gives port and file back."""
+        """Closes the port and the ledger."""
         super().server_close()
-        self._keeper.close()
+        self._ledger.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
         """A broken connection is left out; anything else goes to standard error."""

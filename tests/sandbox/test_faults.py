@@ -11,7 +11,7 @@ import requests
 
 from chaos import pace
 from chorus_sandbox import SandboxOptions
-from chorus_sandbox.faults import FaultError, FaultPlan, read_kinds
+from chorus_sandbox.fault_kinds import FaultError, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices
 from chorus_sandbox.serving.server import SandboxServer
 from tests.support.sandbox_documents import CII, numbered

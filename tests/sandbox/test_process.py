@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import Self
 
@@ -17,8 +18,9 @@ import pytest
 import requests
 
 from chaos import pace
-from chorus_sandbox import dataset
+from chorus_sandbox import SandboxCredentials, dataset
 from chorus_sandbox.command import main
+from chorus_sandbox.integration.lots import LARGEST_LOT, MOST_FILES
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
 from tests.support.sandbox_documents import CII, UBL, numbered
 from tests.support.sandbox_portal import (
@@ -30,6 +32,7 @@ from tests.support.sandbox_portal import (
     Portal,
     body_of,
 )
+from worker.service import local_portal
 
 
 class Process:
@@ -76,13 +79,14 @@ class Process:
         return code, self.process.stdout.read(), self.process.stderr.read()
 
 
+@pytest.mark.parametrize("module", ["chorus_sandbox", "worker"])
 @pytest.mark.parametrize("arguments", [[], ["--exit-with-parent"]])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly_and_silently(
-    tmp_path: Path, number: signal.Signals, arguments: list[str]
+    tmp_path: Path, number: signal.Signals, arguments: list[str], module: str
 ) -> None:
-    """A signal ends it with code 0; it wrote its one line and nothing else."""
-    with Process(tmp_path / "x.db", *arguments) as running:
+    """A signal ends it with code 0, however it was started; it wrote its one line only."""
+    with Process(tmp_path / "x.db", *arguments, module=module) as running:
         running.portal.verdict(b"%PDF-1.7 junk", "IN_DP_E2_CII_FACTURX")
         assert running.end(number) == (0, b"", b"")
 
@@ -234,8 +238,9 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
     )
     for siret in (structure.siret for structure in dataset.BUILT_IN):
         assert siret in done.stdout
-    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", CREDENTIALS.account):
+    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", *astuple(CREDENTIALS)):
         assert words in done.stdout
+    assert f"au plus {MOST_FILES}\n  fichiers et {LARGEST_LOT // 1024**2} Mo" in done.stdout
     assert done.stdout.startswith("Usage : ")
 
 
@@ -253,6 +258,8 @@ def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
         ).stdout
         for module in modules
     ]
+    usages = [text.partition("\n")[0].partition(" [")[0] for text in helps]
+    assert usages == ["Usage : python -m chorus_sandbox", "Usage : chorus-worker sandbox"]
     assert helps[0].partition("\n")[2] == helps[1].partition("\n")[2]
     faults = tmp_path / "pannes.json"
     faults.write_text('[{"kind": "error_before", "routes": "*/deposer/flux"}]', "utf-8")
@@ -299,6 +306,39 @@ def test_a_wrong_option_is_explained_in_french(
     assert (code, output) == (2, "")
     assert words in errors
     assert not data.exists()
+
+
+@pytest.mark.parametrize("module", [["chorus_sandbox"], ["worker", "sandbox"]])
+def test_a_wrong_option_ends_both_ways_to_start_it(module: list[str]) -> None:
+    """Code 2 and the same two sentences, but for the name it was called by."""
+    done = subprocess.run(
+        [sys.executable, "-m", *module, "--port", "http"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+        timeout=20,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    wrong, remedy = done.stderr.splitlines()
+    assert wrong == "Erreur : --port : valeur incorrecte « http »."
+    assert remedy in {
+        "À faire : python -m chorus_sandbox --help",
+        "À faire : chorus-worker sandbox --help",
+    }
+
+
+def test_the_client_knows_the_public_credentials() -> None:
+    """What a demonstration writes in its secrets is what a sandbox accepts by default."""
+    public = SandboxCredentials()
+
+    assert dict(local_portal.CREDENTIALS) == {
+        "client_id": public.client_id,
+        "client_secret": public.client_secret,
+        "technical_login": public.account,
+        "technical_password": public.password,
+    }
 
 
 def test_it_imports_nothing_of_the_worker() -> None:

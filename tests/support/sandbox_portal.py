@@ -41,7 +41,7 @@ SYNTAX = "IN_DP_E1_CII_16B"
 
 @dataclass
 class Portal:
-    """A running sandbox, its clock, and a caller that went through the gates."""
+    """A running sandbox, its clock, and a caller that the gateway lets in."""
 
     url: str
     data: Path
@@ -74,7 +74,7 @@ class Portal:
         )
 
     def call(self, path: str, **body: object) -> dict[str, Any]:
-        """The answer of a call that gets through the gates."""
+        """The answer of a call that the gateway lets in."""
         response = self.post(path, body)
         assert response.status_code == 200, response.text
         answer = response.json()

@@ -40,11 +40,14 @@ def serve(
     work(open_verified(find_config(config)), once=once)
 
 
-def sandbox(context: typer.Context) -> int:
+def sandbox(context: typer.Context) -> None:
     """Lance seul le Chorus Pro local, pour portal.local_url.
 
     Ses options, ses pannes et ce qu'il simule : sandbox --help.
     """
-    from chorus_sandbox.command import main
+    import runpy
+    import sys
 
-    return main(context.args, program="chorus-worker sandbox")
+    # Run by its name, in this process: the other program is no import of this one.
+    sys.argv = ["chorus-worker sandbox", *context.args]
+    runpy.run_module("chorus_sandbox", run_name="__main__")

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from stdnum import luhn
 
-from chorus_sandbox import SandboxCredentials
 from worker.errors import Refused, StorageUnavailable
 from worker.service.installation import DATA, install
-from worker.service.local_portal import STRUCTURES
+from worker.service.local_portal import CREDENTIALS, STRUCTURES
 from worker.settings.shipped import shipped
 
 MARKER = ".demonstration"
@@ -168,15 +167,10 @@ def _config() -> str:
 
 
 def _write_secrets(path: Path) -> None:
-    public = SandboxCredentials()
+    lines = "".join(f'{name} = "{value}"\n' for name, value in CREDENTIALS.items())
     path.touch(mode=0o600)
     path.write_text(
-        "# Les secrets publics du Chorus Pro local : ils n'ouvrent rien d'autre.\n"
-        f'client_id = "{public.client_id}"\n'
-        f'client_secret = "{public.client_secret}"\n'
-        f'technical_login = "{public.account}"\n'
-        f'technical_password = "{public.password}"\n',
-        "utf-8",
+        f"# Les secrets publics du Chorus Pro local : ils n'ouvrent rien d'autre.\n{lines}", "utf-8"
     )
 
 

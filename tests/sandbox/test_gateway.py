@@ -1,4 +1,4 @@
-"""Who gets through the gates of the sandbox, and what the others are answered."""
+"""What the gateway of the sandbox lets in, and what it answers to the rest."""
 
 import base64
 import socket

@@ -16,8 +16,8 @@
 | CHORUS-CHARACTER     | no character that XML cannot hold                      | XML 1.0          |
 | CHORUS-NUMBER        | 20 characters, no space                                | G1.05            |
 | CHORUS-PRECEDING     | a credit note names one invoice, an invoice none       | BR-FR-CO-05      |
-| CHORUS-ATTACHMENT    | name ≤ 50 with an extension of the list, size ≤ 10 MB  | AIFE, §5         |
-| CHORUS-SIZE          | the file deposited has 20 MB at most                   | AIFE, §5.4.1     |
+| CHORUS-ATTACHMENT    | name ≤ 50 with an extension of the list, size ≤ 10 MB  | chorus-pro.md §5 |
+| CHORUS-SIZE          | the file deposited has 20 MB at most                   | AIFE-CP §5.4.1   |
 | VAT-NUMBER           | seller's VAT number with category S; a true one        | BR-S-02          |
 | VAT-OUT-OF-SCOPE     | category O alone, and without VAT numbers              | BR-O-02, 11, 12  |
 | VAT-RATE             | a rate that exists in France                           | BR-FR-16         |

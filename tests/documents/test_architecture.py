@@ -18,7 +18,7 @@ ARCHITECTURE = page("docs/architecture.md")
 ALL_DOCS = "\n".join(path.read_text("utf-8") for path in PAGES)
 PROGRAMS = ("worker", "chorus_sandbox")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc"}
-SOURCES = [*PAGES, *python_files("worker", "chorus_sandbox", "chaos", "tests")]
+SOURCES = [*PAGES, *python_files("worker", "chorus_sandbox", "chaos")]
 FILES = {
     path.relative_to(ROOT).as_posix()
     for folder in (*PROGRAMS, "tests", "chaos", "benchmarks", "conformance")
@@ -48,7 +48,7 @@ def test_every_module_is_in_the_table_of_rooms() -> None:
 
 def test_every_table_of_the_database_is_documented() -> None:
     """The list of tables is that of the metadata."""
-    listed = section(ARCHITECTURE, "Tables").split("\n\n")[2]
+    listed = section(ARCHITECTURE, "Tables").split("\n\n")[1]
     names = {name for name in quoted(listed) if re.fullmatch(r"[a-z_]+", name)}
 
     assert tables.SourceFileRow.__tablename__ == "source_file"

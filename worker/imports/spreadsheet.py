@@ -28,7 +28,7 @@ def tables(source: SourceFile) -> Iterator[Table]:
     """The visible sheets of a workbook, in order; each is loaded when asked for.
 
     Raises:
-        ImportRefused: not a workbook, encrypted, damaged, beyond a limit (package.py), or too many
+        ImportRefused: not a workbook, encrypted, damaged, beyond a limit (workbook.py), or too many
             sheets.
     """
     with checked_copy(source) as checked:

@@ -2,7 +2,7 @@
 
 A workbook from outside may be a bomb: few bytes that unfold into gigabytes, two cells a million
 rows apart, one long text referred to a million times. Its parts are unfolded here once, counted and
-scanned (cell_scan.py), into a plain copy. The library sees that copy only: what was measured is
+scanned (workbook_scan.py), into a plain copy. The library sees that copy only: what was measured is
 what is read, whatever the package declares about itself.
 """
 

@@ -322,7 +322,7 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
                 )
             if answer.outcome is DepositOutcome.REFUSED:
-                # It may speak of what the directory demands, as a report may (followup.py).
+                # It may speak of what the directory demands, as a report may (integration.py).
                 directory.expire_entry(session, invoice.siret)
             attempts.answer_attempt(
                 session,

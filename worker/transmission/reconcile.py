@@ -205,7 +205,7 @@ def _conclude(
     with reconciler.store.transaction() as session:
         if invoices.move(session, invoice, to, now, flux_number="", detail=detail):
             if verdict == "refused":
-                # It may speak of what the directory demands, as a report may (followup.py).
+                # It may speak of what the directory demands, as a report may (integration.py).
                 directory.expire_entry(session, invoice.siret)
             text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
             attempts.close_attempts(session, invoice.id, at=now, detail=text)

@@ -1,6 +1,6 @@
 """A portal that lives in memory, for dry runs and tests: small, but faithful to the contract.
 
-It answers from its books (memory_books.py), and can be told to fail in the ways that matter: an
+It answers from its books (books.py), and can be told to fail in the ways that matter: an
 answer lost after the deposit was recorded, or before; a portal that is down; access refused; a
 member whose invoices are refused; an index that lags.
 """

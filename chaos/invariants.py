@@ -1,4 +1,4 @@
-"""What must hold when everything is healthy and nothing is due: I1 to I10 of the field notes, §C.3.
+"""What must hold when everything is healthy and nothing is due: I1 to I9 of docs/chaos.md.
 
 Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by its
 ledger. Each breach names the record, so that its folder can be looked into.

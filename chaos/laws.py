@@ -1,4 +1,4 @@
-"""What must hold, whatever dies and whenever: I1 to I10 of the field notes, §C.3, and ours."""
+"""What must hold, whatever dies and whenever: I1 to I9 of docs/chaos.md, and its others."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -43,7 +43,7 @@ class Finding:
     """One result of a check.
 
     Attributes:
-        code: stable identifier, upper case, such as ``REF-ENGAGEMENT``.
+        code: stable identifier, one of ``billing/finding_codes.py`` or of an official rule.
         message: what is wrong, in French, naming the record.
         remedy: what to do about it, in French; empty when nothing can be done.
         severity: whether it stops the record.

@@ -1,7 +1,7 @@
 """The states of an invoice, the moves allowed between them, and the troubles it may have there.
 
 The portal's own statuses are not here: Chorus Pro imposes no order on them, so they are kept as
-a history of observations, and our status is derived from it (portals/, followup.py).
+a history of observations, and our status is derived from it (transmission/).
 """
 
 from collections.abc import Mapping

@@ -181,8 +181,8 @@ def _usage(
     if batch:
         stage.add(batch)
     for row, problem, detail in stage.problems():
-        message, remedy, column = _USAGE_PROBLEMS[problem]
-        refusals.problem(row, f"IMPORT-{problem.upper()}", message.format(detail), remedy, column)
+        code, message, remedy, column = _USAGE_PROBLEMS[problem]
+        refusals.problem(row, code, message.format(detail), remedy, column)
     refusals.raise_if_any()
     gaps = tuple(
         Finding(
@@ -200,21 +200,25 @@ def _usage(
 
 _USAGE_PROBLEMS = {
     "unknown-member": (
+        "IMPORT-UNKNOWN-MEMBER",
         "le membre {} n'est pas connu",
         "Importez d'abord le fichier des membres, ou corrigez le SIRET.",
         "siret",
     ),
     "duplicate": (
+        "IMPORT-DUPLICATE",
         "même membre, service, palier et mois qu'à la ligne {}",
         "Gardez une seule des deux lignes, ou additionnez leurs utilisateurs.",
         "mois",
     ),
     "other-year": (
+        "IMPORT-OTHER-YEAR",
         "ce mois n'est pas de l'année {}, celle du reste du fichier",
         "Corrigez le mois, ou importez un fichier par année.",
         "mois",
     ),
     "billed": (
+        "IMPORT-BILLED",
         "l'année est déjà facturée (facture {}) et cette ligne la changerait",
         "Retirez la ligne : une facture émise ne change plus.",
         "utilisateurs",
@@ -249,8 +253,8 @@ def _unknown(
 ) -> bool:
     if value.siret in known:
         return False
-    message, remedy, column = _USAGE_PROBLEMS["unknown-member"]
-    refusals.problem(row, "IMPORT-UNKNOWN-MEMBER", message.format(value.siret), remedy, column)
+    code, message, remedy, column = _USAGE_PROBLEMS["unknown-member"]
+    refusals.problem(row, code, message.format(value.siret), remedy, column)
     return True
 
 

@@ -1,24 +1,6 @@
 """The rules of Chorus Pro's directory: what a buyer's structure demands, what ours must be. Pure.
 
-| code                   | what must hold                                          | reference |
-|------------------------|---------------------------------------------------------|-----------|
-| DIR-UNKNOWN            | the buyer's structure exists                            | §4.4      |
-| DIR-INACTIVE           | it is active                                            | §6.1      |
-| DIR-WORKS-ONLY         | it takes ordinary invoices, not those of works only     | §6.1      |
-| DIR-REFERENCE          | a code service or an engagement, when one is demanded   | §6.1      |
-| DIR-SERVICE            | a code service, when it is demanded                     | §6.1      |
-| DIR-ENGAGEMENT         | an engagement, when it is demanded                      | §6.1      |
-| DIR-SERVICE-UNKNOWN    | the code service is one of the structure's              | §4.4      |
-| DIR-SERVICE-INACTIVE   | the service is active, and in its dates                 | §6.1      |
-| DIR-SERVICE-ENGAGEMENT | an engagement, when the service demands it              | §6.1      |
-| DIR-PUBLIC-ONLY        | FACTURES_PUBLIQUES only from a public seller            | §6.2      |
-| DIR-SELLER-UNKNOWN     | our own structure exists                                | §6.1      |
-| DIR-SELLER-INACTIVE    | it is active                                            | §6.1      |
-| DIR-SELLER-PRIVATE     | it is public when the configuration says so (warning)   | §6.2      |
-| DIR-PASSWORD-EXPIRED   | the technical account's password is not past its day    | §1.6      |
-| DIR-PASSWORD-EXPIRES   | that day is not near (warning)                          | §1.6      |
-| DIR-UNREADABLE         | the directory answers about the buyer                   | §4.1      |
-| DIR-SELLER-UNREADABLE  | the directory answers about us (warning)                | §4.1      |
+Codes, meanings and sources: ``billing/finding_codes.py`` (``DIR-…``).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The configuration: one TOML file, environment variables above it, secrets apart.
 
 Relative paths are relative to the configuration file. Unknown keys are refused, and all mistakes
-are reported at once with their path. Secrets never stand in the file (credentials.py).
+are reported at once with their path. Secrets never stand in the file (secrets.py).
 """
 
 from datetime import date, timedelta
@@ -322,7 +322,7 @@ class LookSettings(Section):
         str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_readable)
     ] = "#1d4f7c"
     logo: Path | None = None
-    """A PNG, JPEG or SVG image, 500 kB at most; read when documents are made (formats/look.py)."""
+    """A PNG, JPEG or SVG image, 500 kB at most; read when documents are made (branding.py)."""
 
 
 class Settings(BaseSettings):

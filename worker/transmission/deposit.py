@@ -287,7 +287,7 @@ def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
                 )
             if answer.outcome is DepositOutcome.REFUSED:
-                # It may speak of what the directory demands, as a report may (followup.py).
+                # It may speak of what the directory demands, as a report may (integration.py).
                 directory.expire_entry(tx, invoice.siret)
             attempts.answer_attempt(
                 tx,

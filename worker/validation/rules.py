@@ -1,36 +1,6 @@
 """Chorus Pro's rules and EN 16931's arithmetic on an invoice, before anything is written.
 
-| code                 | what must hold                                         | source           |
-|----------------------|--------------------------------------------------------|------------------|
-| CHORUS-SIRET         | both SIRETs have 14 digits and their key               | direct deposit   |
-| CHORUS-NAME          | both names have 1 to 99 characters                     | EDI annex        |
-| CHORUS-ADDRESS       | line, postcode, town, country; 400 characters at most  | BR-08 to BR-11   |
-| CHORUS-IBAN          | a true IBAN and no other account                       | G1.16 to G1.19   |
-| CHORUS-PAYMENT-MEANS | BT-81 in the list on an invoice, none on a credit note | S2.05; avoirs    |
-| CHORUS-SERVICE       | 100 characters, letters, digits, space, _ and -        | portal message   |
-| CHORUS-ENGAGEMENT    | 50 characters                                          | EDI annex        |
-| CHORUS-CONTRACT      | 50 characters                                          | EDI annex        |
-| CHORUS-TYPE          | BT-3 is not one Chorus Pro refuses                     | EDI annex        |
-| CHORUS-CURRENCY      | euros                                                  | BT-5             |
-| CHORUS-TEXT          | free texts have 1 024 characters at most               | EDI annex        |
-| CHORUS-CHARACTER     | no character that XML cannot hold                      | XML 1.0          |
-| CHORUS-NUMBER        | 20 characters, no space                                | G1.05            |
-| CHORUS-PRECEDING     | a credit note names one invoice, an invoice none       | BR-FR-CO-05      |
-| CHORUS-ATTACHMENT    | name ≤ 50 with an extension of the list, size ≤ 10 MB  | AIFE, §5         |
-| CHORUS-SIZE          | the file deposited has 20 MB at most                   | AIFE, §5.4.1     |
-| VAT-NUMBER           | seller's VAT number with category S; a true one        | BR-S-02          |
-| VAT-OUT-OF-SCOPE     | category O alone, and without VAT numbers              | BR-O-02, 11, 12  |
-| VAT-RATE             | a rate that exists in France                           | BR-FR-16         |
-| VAT-REASONS          | one reason for all exempt lines                        | BR-E-01          |
-| VAT-BREAKDOWN        | one group per regime of the lines, VAT to the cent     | BR-CO-17, BR-S-8 |
-| LINE-NONE            | at least one line                                      | BR-16            |
-| LINE-QUANTITY        | quantity above zero, ten digits at most                | EDI annex        |
-| LINE-PRICE           | price not negative, six decimals at most               | BR-27, EDI annex |
-| LINE-AMOUNT          | quantity × agreed TTC price = agreed TTC amount        | convention C5    |
-| TOTAL-…              | net, VAT, total and payable add up exactly             | BR-CO-10, 14, 15 |
-| PERIOD-YEAR          | the invoice's period lies in the year of service       | convention C2    |
-| PERIOD-LINE          | each line's period lies in the invoice's               | BR-CO-19         |
-| DATE-…               | issued by today, not paid before issue                 | BR-FR-03, CO-07  |
+Codes, meanings and sources: ``billing/finding_codes.py``.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from lxml import etree
 from worker.errors import Finding, WrongUse
 
 MAX_BYTES = 50_000_000
-"""Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE, §5.4.1)."""
+"""Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE-CP §5.4.1)."""
 MAX_MARKS = 2_000_000
 """Number of ``<`` and of ``=``: what bounds the memory of the tree, unlike the size."""
 MAX_ATTRIBUTES = 100

@@ -1,0 +1,124 @@
+"""docs/commands.md and the README against the command line, its exit codes and its JSON keys."""
+
+import ast
+import inspect
+import re
+
+import pytest
+
+from chorus_sandbox.command import main as sandbox
+from tests.documents.command_line import commands
+from tests.documents.pages import page, python_files, quoted, rows, section
+from worker import errors
+from worker.errors import WorkerError
+from worker.imports.columns import COLUMNS
+
+COMMANDS = page("docs/commands.md")
+SHARED = ("--config", "--json")
+INTERRUPTED = 130
+
+
+def told() -> dict[str, set[str]]:
+    """The options of each command, by its name, as the table of commands has them."""
+    usages = [quoted(cells[0])[0] for cells in rows(section(COMMANDS, "Commands"))]
+    return {
+        re.match(r"[a-z]+(?: [a-z]+)*", usage)[0]: set(re.findall(r"--[a-z-]+", usage))  # type: ignore[index] - a row has a name
+        for usage in usages
+    }
+
+
+def test_commands_and_their_options_are_those_of_the_page() -> None:
+    """Each command has its row, with exactly the options it takes; each row is a command."""
+    real = {name: options - set(SHARED) for name, options in commands().items()}
+
+    assert told() == real
+
+
+@pytest.mark.parametrize("option", SHARED)
+def test_the_commands_without_a_shared_option_are_named(option: str) -> None:
+    """The page says which commands do not take ``--config`` and ``--json``."""
+    text = " ".join(section(COMMANDS, "The options that most commands share").split())
+    said = re.search(rf"- `{option}.*?Without it: (.*?)\.(?: -|$)", text)
+    without = {name for name, options in commands().items() if option not in options}
+
+    assert said is not None
+    assert set(quoted(said[1])) == without
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_is_in_the_readme(name: str) -> None:
+    """A command that the README does not show does not exist for its users."""
+    group, _, command = name.partition(" ")
+    readme = page("README.md")
+
+    assert f"`{name}" in readme or (command and re.search(rf"`{group}[^|]*\b{command}\b", readme))
+
+
+def test_the_options_of_the_sandbox_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each option of ``sandbox --help`` is explained in docs/sandbox.md."""
+    with pytest.raises(SystemExit):
+        sandbox(["--help"], program="chorus-worker sandbox")
+    real = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+
+    assert real - set(re.findall(r"--[a-z][a-z-]+", page("docs/sandbox.md"))) == set()
+
+
+def test_exit_codes_are_those_of_the_page() -> None:
+    """0 and 1 for what is done, 130 when interrupted, the others those of the errors."""
+    table = list(rows(section(COMMANDS, "Exit codes")))
+    by_error = {
+        name: kind.exit_code
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, WorkerError)
+    }
+
+    assert {int(code) for code, *_ in table} == {0, 1, INTERRUPTED} | set(by_error.values())
+    for code, _, names in table:
+        assert [name for name in quoted(names) if by_error[name] != int(code)] == []
+
+
+def json_keys() -> set[str]:
+    """Keys of JSON answers: keywords of ``put_json``, and dictionaries of what makes them."""
+    keys: set[str] = set()
+    for path in python_files("worker/cli"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            answers = isinstance(node, ast.Call) and ast.unparse(node.func) == "put_json"
+            makes = isinstance(node, ast.FunctionDef) and (
+                node.name.endswith("json") or path.stem == "views"
+            )
+            if isinstance(node, ast.Call) and answers:
+                keys |= {str(keyword.arg) for keyword in node.keywords if keyword.arg}
+            if answers or makes:
+                keys |= {
+                    str(key.value)
+                    for inner in ast.walk(node)
+                    if isinstance(inner, ast.Dict)
+                    for key in inner.keys
+                    if isinstance(key, ast.Constant)
+                }
+    return keys
+
+
+def test_json_keys_are_those_of_the_page() -> None:
+    """Every key of an answer is in the table of JSON keys."""
+    table = section(COMMANDS, "JSON")
+    said = {word for cells in rows(table) for word in quoted(cells[1])}
+
+    assert json_keys() - said - {"ok", "message", "remedy", "exit_code"} == set()
+    assert said - json_keys() == {"blocking", "warning"}
+
+
+def test_import_columns_are_those_of_the_pages() -> None:
+    """Each file and its columns, compulsory ones starred, in both guides."""
+    real = {
+        kind.value: [column.name + "*" * column.compulsory for column in columns]
+        for kind, columns in COLUMNS.items()
+    }
+    said = {
+        quoted(file)[0]: quoted(names) for file, names in rows(section(COMMANDS, "Import files"))
+    }
+    finance = page("docs/finance.md")
+
+    assert said == real
+    for columns in real.values():
+        assert [name for name in columns if f"`{name}`" not in finance] == []

@@ -22,7 +22,9 @@ def told() -> dict[str, set[str]]:
     """The options of each command, by its name, as the table of commands has them."""
     usages = [quoted(cells[0])[0] for cells in rows(section(COMMANDS, "Commands"))]
     return {
-        re.match(r"[a-z]+(?: [a-z]+)*", usage)[0]: set(re.findall(r"--[a-z-]+", usage))  # type: ignore[index] - a row has a name
+        " ".join(re.findall(r"^[a-z]+|(?<= )[a-z]+\b(?!=)", usage)): set(
+            re.findall(r"--[a-z-]+", usage)
+        )
         for usage in usages
     }
 

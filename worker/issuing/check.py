@@ -82,6 +82,11 @@ class CheckedMember:
         return self.prepared.member
 
     @property
+    def grids(self) -> tuple[str, ...]:
+        """Versions of the grids that price it, in the order of its lines."""
+        return tuple(dict.fromkeys(line.grid_version for line in self.prepared.lines))
+
+    @property
     def total(self) -> Money:
         """TTC: of its invoice, or what it would come to."""
         return self.prepared.total if self.issued is None else self.issued.total

@@ -1,0 +1,460 @@
+"""Every JSON key of the command line: a value, and what ``--json`` says of it.
+
+The keys are a contract with other programs (docs/commands.md): they are added to, never changed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from worker.corrections.french import sentence
+from worker.corrections.todo import Advice, todo
+from worker.errors import Finding, WorkerError
+
+if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
+    from worker.app import App
+    from worker.audit.portal_copy import PortalCopy
+    from worker.audit.record import InvoiceRecord
+    from worker.audit.verification import Verification
+    from worker.billing.journal import JournalEvent
+    from worker.billing.period import Month
+    from worker.billing.status import TrackedInvoice
+    from worker.billing.tariff import TariffGrid
+    from worker.corrections.credit import CreditDraft
+    from worker.imports.intake import Intake
+    from worker.issuing.check import CheckedMember, CheckedYear
+    from worker.issuing.directory import DirectoryAnswer
+    from worker.issuing.prepare import Prepared
+    from worker.issuing.preview import Preview
+    from worker.storage.attempts import Attempt
+    from worker.storage.documents import StoredDocument
+    from worker.validation.files.verdict import FileVerdict
+
+View = dict[str, Any]
+
+
+def findings(found: Iterable[Finding]) -> list[View]:
+    """Findings."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity.value,
+            "where": finding.where,
+            "value": finding.value,
+            "message": finding.message,
+            "remedy": finding.remedy,
+        }
+        for finding in found
+    ]
+
+
+def error(stopped: WorkerError) -> View:
+    """A stop."""
+    return {
+        "message": stopped.message,
+        "remedy": stopped.remedy,
+        "exit_code": stopped.exit_code,
+    }
+
+
+def failure(stopped: WorkerError) -> View:
+    """All that a command says when it was stopped."""
+    return {"ok": False, "error": error(stopped), "findings": findings(stopped.findings)}
+
+
+def advice(said: Advice) -> View:
+    """What a person must do; ``command``: the words after ``chorus-worker``."""
+    return {
+        "code": said.code.value,
+        "command": list(said.command) or None,
+        "sentence": sentence(said),
+    }
+
+
+def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View:
+    """An invoice; ``deposits`` as for ``todo``."""
+    said = todo(tracked, now, deposits=deposits)
+    return {
+        "number": tracked.number or None,
+        "kind": tracked.kind.value,
+        "year": tracked.year,
+        "member_siret": tracked.siret,
+        "member_name": tracked.member_name,
+        "total_ttc": str(tracked.signed_total),
+        "status": tracked.status.value,
+        "portal_status": tracked.portal_status or None,
+        "flux_number": tracked.flux_number or None,
+        "cpp_id": None if tracked.portal_id is None else int(tracked.portal_id),
+        "issued_on": _day(tracked.issue_date),
+        "deposited_at": _day(tracked.deposited_at),
+        "detail": tracked.french_detail or None,
+        "todo": None if said is None else advice(said),
+        "findings": findings(tracked.findings),
+    }
+
+
+def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View:
+    """Invoices; ``ok``: none waits for a person."""
+    now, deposits = app.clock(), app.deposits
+    return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
+
+
+def record(app: "App", kept: "InvoiceRecord") -> View:
+    """All that is kept of an invoice."""
+    content = kept.invoice
+    return {
+        "invoice": invoice(kept.tracked, app.clock(), deposits=app.deposits)
+        | {
+            "service_code": content.service_code or None,
+            "engagement": content.engagement or None,
+            "contract": content.contract,
+            "statement": kept.statement.number,
+            "due_on": _day(content.due_date),
+            "corrects": content.preceding.number if content.preceding else None,
+            "credit_notes": [note.number for note in kept.credit_notes],
+            "total_ht": str(content.totals.net),
+            "total_vat": str(content.totals.vat),
+            "lines": [
+                {
+                    "id": line.identifier,
+                    "name": line.name,
+                    "description": line.description,
+                    "quantity": line.quantity,
+                    "quantity_left": rest.quantity,
+                    "unit_price_ttc": str(line.unit_price_gross),
+                    "total_ht": str(line.net),
+                    "total_ttc": str(line.gross),
+                }
+                for line, rest in zip(content.lines, kept.left, strict=True)
+            ],
+        },
+        "documents": [_document(document) for document in kept.documents],
+        "attempts": [_attempt(attempt) for attempt in kept.attempts],
+        "portal_history": [
+            {
+                "source": seen.source,
+                "status": seen.raw_status,
+                "at": seen.portal_at,
+                "comment": seen.comment or None,
+                "evidence_sha256": seen.evidence or None,
+                "observed_at": seen.observed_at.isoformat(),
+            }
+            for seen in kept.observations
+        ],
+        "journal": [
+            {key: value for key, value in _event(event).items() if key not in {"actor", "subject"}}
+            for event in kept.events
+        ],
+    }
+
+
+def _document(document: "StoredDocument") -> View:
+    return {
+        "kind": document.kind.value,
+        "version": document.version,
+        "profile": document.profile or None,
+        "sha256": document.sha256,
+        "size": document.size,
+        "checks": [
+            {
+                "rule_set": check.rule_set,
+                "version": check.version,
+                "sha256": check.sha256,
+                "findings": findings(check.findings),
+            }
+            for check in document.checks
+        ],
+    }
+
+
+def _attempt(attempt: "Attempt") -> View:
+    return {
+        "started_at": attempt.started_at.isoformat(),
+        "answered_at": _day(attempt.answered_at),
+        "outcome": attempt.outcome or None,
+        "file_name": attempt.file_name,
+        "document_sha256": attempt.document_sha256,
+        "lot_sha256": attempt.lot_sha256 or None,
+        "flux_number": attempt.flux_number or None,
+        "detail": attempt.detail or None,
+    }
+
+
+def checked_year(app: "App", checked: "CheckedYear") -> View:
+    """A year before it is billed."""
+    unreachable, seller = checked.unreachable, checked.seller
+    return {
+        "ok": checked.is_clear,
+        "year": checked.year,
+        "finished": checked.finished,
+        "channel": app.settings.channel.value,
+        "total_ttc": str(checked.total),
+        "error": None if unreachable is None else error(unreachable),
+        "grids": [
+            {"version": version or None, "months": _months(months)}
+            for version, months in checked.grids.items()
+        ],
+        "seller": None if seller is None else _seller(app, seller),
+        "findings": findings(checked.findings),
+        "members": [_checked_member(one) for one in checked.members],
+    }
+
+
+def _seller(app: "App", answer: "DirectoryAnswer") -> View:
+    structure = answer.structure
+    return {
+        "siret": app.settings.syndicat.siret,
+        "known": None if answer.entry is None else structure is not None,
+        "active": None if structure is None else structure.active,
+        "password_expires": None if structure is None else _day(structure.password_expires),
+        "directory_read_at": answer.read_at.isoformat(),
+    }
+
+
+def _checked_member(one: "CheckedMember") -> View:
+    return {
+        "member_siret": one.member.siret,
+        "member_name": one.member.name,
+        "state": one.readiness.value,
+        "number": one.issued.number if one.issued else None,
+        "total_ttc": str(one.total),
+        "grids": list(one.grids),
+        "service_code": one.prepared.references.service_code or None,
+        "engagement": one.prepared.references.engagement or None,
+        "directory_read_at": one.directory.read_at.isoformat() if one.directory else None,
+        "findings": findings(one.findings),
+    }
+
+
+def preview(previewed: "Preview") -> View:
+    """A year's amounts."""
+    return {
+        "ok": not previewed.blocked,
+        "year": previewed.year,
+        "total_ttc": str(previewed.total),
+        "members": [_previewed_member(previewed, one) for one in previewed.members],
+    }
+
+
+def _previewed_member(previewed: "Preview", one: "Prepared") -> View:
+    before = previewed.before.get(one.member.siret)
+    return {
+        "member_siret": one.member.siret,
+        "member_name": one.member.name,
+        "total_ttc": str(one.total),
+        "previous_year_total_ttc": None if before is None else str(before),
+        "lines": [
+            {
+                "service": line.service,
+                "tier": line.tier,
+                "category": line.category,
+                "quantity": line.quantity,
+                "unit_price_ttc": str(line.unit_price),
+                "total_ttc": str(line.total),
+                "grid": line.grid_version,
+                "explanation": line.explanation,
+            }
+            for line in one.lines
+        ],
+        "findings": findings(one.findings),
+    }
+
+
+def credit_draft(drafted: "CreditDraft") -> View:
+    """A credit note that is not issued."""
+    return {
+        "corrects": drafted.invoice.number,
+        "replaces": drafted.replaces.number if drafted.replaces else None,
+        "internal": drafted.internal,
+        "covers_the_invoice": drafted.covers_the_invoice,
+        "total_ttc": str(drafted.draft.totals.payable),
+        "lines": [
+            {
+                "id": line.identifier,
+                "name": line.name,
+                "quantity": line.quantity,
+                "total_ttc": str(line.gross),
+            }
+            for line in drafted.draft.lines
+        ],
+    }
+
+
+def hold(siret: str, year: int, *, held: bool) -> View:
+    """Whether a member is held back for a year."""
+    return {"member_siret": siret, "year": year, "held": held}
+
+
+def intake(taken: "Intake", *, dry_run: bool) -> View:
+    """An imported file."""
+    return {
+        "kind": taken.kind.value,
+        "file": taken.file.name,
+        "sha256": taken.file.sha256,
+        "dry_run": dry_run,
+        "already_imported": taken.already,
+        "rows": taken.rows,
+        "added": taken.changes.added,
+        "changed": taken.changes.changed,
+        "unchanged": taken.changes.unchanged,
+        "findings": findings(taken.findings),
+    }
+
+
+def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
+    """The tariff grids; ``used``: hash of those that priced an invoice, by version."""
+    return {
+        "grids": [
+            {
+                "version": grid.version,
+                "title": grid.title,
+                "source": grid.source,
+                "valid_from": grid.valid_from.isoformat(),
+                "valid_to": _day(grid.valid_to),
+                "sha256": grid.sha256,
+                "used": grid.version in used,
+                "intact": used.get(grid.version, grid.sha256) == grid.sha256,
+            }
+            for grid in known
+        ]
+    }
+
+
+def prices(
+    year: int,
+    grids_of_year: Iterable["TariffGrid"],
+    months: Mapping[str, Sequence["Month"]],
+) -> View:
+    """The prices of a year; ``months``: by version, "" for those without a grid."""
+    return {
+        "year": year,
+        "uncovered_months": _months(months.get("", ())),
+        "grids": [
+            {
+                "version": grid.version,
+                "months": _months(months[grid.version]),
+                "prices": [
+                    {
+                        "service": tariff.code,
+                        "component": part.code,
+                        "tier": tier or None,
+                        "category": category,
+                        "price_ttc": str(price),
+                    }
+                    for tariff in grid.services.values()
+                    for part in tariff.shape.components
+                    for tier, by_category in part.prices.items()
+                    for category, price in enumerate(by_category, start=1)
+                ],
+            }
+            for grid in grids_of_year
+        ],
+    }
+
+
+def exported(to: Path, folders: Mapping[str, Path]) -> View:
+    """The documents of a year, written out; ``folders`` by number."""
+    return {
+        "folder": str(to),
+        "invoices": [
+            {"number": number, "folder": str(folder)} for number, folder in folders.items()
+        ],
+    }
+
+
+def portal_copy(copy: "PortalCopy", to: Path | None) -> View:
+    """What the portal holds of an invoice."""
+    return {
+        "ok": not copy.findings,
+        "number": copy.invoice.number,
+        "cpp_id": int(copy.held.portal_id),
+        "status": copy.held.raw_status,
+        "attachments": list(copy.held.attachments),
+        "file": str(to) if to else None,
+        "findings": findings(copy.findings),
+    }
+
+
+def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
+    """Files of anybody, checked."""
+    return {
+        "ok": ok,
+        "files": [
+            {
+                "file": str(result.path),
+                "verdict": result.verdict.value,
+                "kind": result.kind.name.lower() if result.kind else None,
+                "checks": [
+                    {
+                        "rule_set": report.rule_set.name,
+                        "version": report.rule_set.version,
+                        "sha256": report.rule_set.sha256,
+                        "valid": report.valid,
+                    }
+                    for report in result.reports
+                ],
+                "unchecked": [left.name.lower() for left in result.unchecked],
+                "findings": findings(result.findings),
+            }
+            for result in results
+        ],
+    }
+
+
+def events(found: Iterable["JournalEvent"]) -> View:
+    """Events of the journal."""
+    return {"events": [_event(event) for event in found]}
+
+
+def event_line(event: "JournalEvent") -> str:
+    """An event as exported: its payload stays the text that was hashed."""
+    return json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _event(event: "JournalEvent") -> View:
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "tag": event.tag,
+        "subject": event.subject,
+        "payload": json.loads(event.payload),
+        "hash": event.hash,
+    }
+
+
+def verification(found: "Verification") -> View:
+    """The journal and the books, verified."""
+    return {
+        "ok": not found.findings,
+        "events": found.end.seq,
+        "head": found.end.hash,
+        "findings": findings(found.findings),
+    }
+
+
+def configuration(
+    path: Path,
+    values: Iterable[tuple[str, object]],
+    origins: Mapping[str, str],
+    secrets: Mapping[str, str],
+) -> View:
+    """Each setting and where it comes from; of secrets, the origin alone."""
+    return {
+        "file": str(path),
+        "settings": {
+            key: {"value": value, "origin": origins.get(key, "")} for key, value in values
+        },
+        "secrets": secrets,
+    }
+
+
+def _day(moment: date | datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _months(months: Iterable["Month"]) -> list[str]:
+    return [str(month) for month in months]

@@ -28,7 +28,7 @@ _CHUNK = 64 * 1024
 _LONGEST_WAIT = 24 * 3600
 _DIRECT = {"http": "", "https": ""}
 
-_log = structlog.get_logger("worker.portals.choruspro.portal")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from chaos import pace
 from tests.contract.sandbox import Sandbox, choruspro
 from tests.support.portal_client import StillClock
 from tests.support.portal_documents import cii
@@ -130,9 +131,9 @@ def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) 
 
 def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:
     """Past the read timeout nobody waits, and the file is there all the same, once."""
-    hurried = choruspro(bench.sandbox.url, read_timeout=0.5)
+    hurried = choruspro(bench.sandbox.url, read_timeout=pace.limit(0.5))
     hurried.sign_in()
-    bench.sandbox.arm("slow_after", "deposer/flux", seconds=1)
+    bench.sandbox.arm("slow_after", "deposer/flux", seconds=pace.limit(2))
     answer, number = deposited(hurried)
     hurried.close()
     assert answer.outcome is DepositOutcome.UNKNOWN

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions, dataset
 from chorus_sandbox.faults import Shape
 from tests.support.portal_client import settings
@@ -24,7 +25,7 @@ def client(portal: Portal) -> ChorusPro:
             client_secret=Secret(CREDENTIALS.client_secret),
             technical_login=CREDENTIALS.account,
             technical_password=Secret(CREDENTIALS.password),
-            read_timeout=30,
+            read_timeout=pace.limit(30),
         )
     )
 

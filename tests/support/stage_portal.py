@@ -89,11 +89,13 @@ class StagePortal(MemoryPortal):
         falls_at: the question about a structure that finds the portal down.
         unreadable: SIRETs about which the directory gives no usable answer.
         amend: changes what a search finds.
+        watch_structure: called with the SIRET of each question about a structure.
         answers_nonsense_about: numbers whose search gives no usable answer.
     """
 
     watch: Callable[[bytes], None] = staticmethod(lambda _: None)
     watch_after: Callable[[bytes], None] = staticmethod(lambda _: None)
+    watch_structure: Callable[[str], None] = staticmethod(lambda _: None)
     amend: Callable[[FoundInvoice], FoundInvoice] = staticmethod(lambda found: found)
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -153,6 +155,7 @@ class StagePortal(MemoryPortal):
             self.condition = Condition.DOWN
         if siret in self.unreadable:
             raise PortalAnswerError("Réponse incomplète.")
+        self.watch_structure(siret)
         return super().structure(siret)
 
     def change(self, siret: str, **facts: object) -> None:

@@ -47,8 +47,8 @@ def export(
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
-    exported = export_year(books.store, year, to)
+    app = open_app(find_config(config))
+    exported = export_year(app.store, year, to)
     if as_json:
         put_json(folder=str(to), invoices=exported)
         return
@@ -75,12 +75,12 @@ def portal(
     from worker.audit.documents import write_file
     from worker.audit.portal_copy import differences
     from worker.errors import Refused
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.settings.loading import find_config
     from worker.storage import invoices
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    app = open_verified(find_config(config))
+    with app.reading() as session:
         invoice = invoices.named(session, number)
         ours = invoices.content(session, invoice.id) if invoice.number else None
     if ours is None or invoice.portal_id is None:
@@ -88,7 +88,7 @@ def portal(
             f"Aucun identifiant de Chorus Pro n'est connu pour {number} ({invoice.french_status}).",
             "Tapez « show » pour voir où en est son dépôt.",
         )
-    with open_portal(office) as chorus:
+    with open_portal(app) as chorus:
         chorus.sign_in()
         held = chorus.held(invoice.portal_id)
         content = chorus.download(invoice.portal_id) if to is not None else b""

@@ -71,13 +71,13 @@ def status(
         invoices,
     )
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         found = invoices.tracked(session, year=year)
-    now = books.clock()
+    now = app.clock()
     if not todo:
-        raise typer.Exit(show_invoices(books, found, as_json=as_json))
-    deposits = books.deposits
+        raise typer.Exit(show_invoices(app, found, as_json=as_json))
+    deposits = app.deposits
     waiting = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
     if as_json:
         listed = [invoice_json(invoice, now, deposits=deposits) for invoice in waiting]
@@ -112,8 +112,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     )
     from worker.storage.documents import documents_of
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         tracked = invoices.named(session, number)
         invoice = invoices.content(session, tracked.id)
         statement = invoices.statement_of(session, tracked.id)
@@ -125,7 +125,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
-            invoice=invoice_json(tracked, books.clock(), deposits=books.deposits)
+            invoice=invoice_json(tracked, app.clock(), deposits=app.deposits)
             | _content_json(invoice, statement, corrections, left),
             documents=[
                 {
@@ -183,7 +183,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         )
         return
     what = "Avoir" if invoice.is_credit_note else "Facture"
-    standing = state(tracked, deposits=books.deposits)
+    standing = state(tracked, deposits=app.deposits)
     put(f"{what} {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
     for note in corrections:
         kind = "avoir interne" if note.is_internal else "avoir"

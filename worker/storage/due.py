@@ -16,13 +16,13 @@ _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
 
 
-def due(
+def invoices_due(
     session: Session,
     statuses: Sequence[InvoiceStatus],
     now: datetime | None,
-    limit: int,
     *,
     longest: timedelta,
+    limit: int | None = None,
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses whose next look is due; all of them when ``now`` is None.
 

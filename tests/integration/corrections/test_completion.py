@@ -44,7 +44,7 @@ def _slip(tmp_path: Path) -> Path:
 
 def give(desk: Desk, *paths: Path, comment: str = "le bon signé") -> None:
     """The command."""
-    complete(desk.office.completer(desk.portal), ONE, comment, paths)
+    complete(desk.app, desk.portal, ONE, comment, paths)
 
 
 def told(desk: Desk) -> list[dict[str, object]]:

@@ -15,7 +15,6 @@ from worker.corrections.resend import (
     declare_absent,
     mark_uncertain,
     refuse_if_found,
-    resend,
 )
 from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
@@ -43,7 +42,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 def force(desk: Desk, status: S) -> None:
     """Put the invoice in a state, however it came there."""
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         row = session.get_one(InvoiceRow, desk.one(ONE).id)
         row.status = status.value
         session.add(row)
@@ -83,10 +82,10 @@ def test_a_corrected_engagement_makes_a_second_version_of_the_same_number(desk: 
 
 def test_the_correction_is_kept_as_the_members_references(desk: Desk) -> None:
     """The next correction starts from it, and the amounts and dates stay those of the issue."""
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         issued = invoices.content(session, desk.one(ONE).id)
     desk.resend(ONE, engagement="2025-NUM-0099")
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         stored = imported.references_of(session, desk.one(ONE).siret, YEAR)
         content = invoices.content(session, desk.one(ONE).id)
     assert (stored.service_code, stored.engagement) == ("NUMERIQUE", "2025-NUM-0099")
@@ -213,16 +212,14 @@ def test_a_failure_while_correcting_leaves_the_invoice_refused(desk: Desk) -> No
 
 def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
     """The second one, who decided on what he saw before, is told so; the first correction stays."""
-    issuer = desk.issuer()
 
-    def late(*asked: object) -> tuple[()]:
-        del asked
+    def late(_siret: str) -> None:
+        desk.portal.watch_structure = lambda _: None
         desk.resend(ONE, engagement="PREMIER-1")
-        return ()
 
-    object.__setattr__(issuer, "directory", late)
+    desk.portal.watch_structure = late
     with pytest.raises(Refused, match="vient de changer"):
-        resend(issuer, desk.portal, ONE, "essai", engagement="SECOND-2")
+        desk.resend(ONE, engagement="SECOND-2")
     assert desk.one(ONE).version == 2
     desk.deposit()
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"
@@ -338,7 +335,7 @@ def test_what_lives_at_the_portal_after_all_goes_again_as_it_is_and_is_found(des
     desk.clock.advance(minutes=1)
     desk.follow()
     assert (desk.one(ONE).status, len(desk.portal.integrated())) == (S.INTEGRATED, 1)
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         assert imported.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
 
 
@@ -397,14 +394,12 @@ def test_the_command_searches_before_it_believes(
 
 def abandon(desk: Desk) -> None:
     """A person gives up waiting for a verdict."""
-    office = desk.office
-    mark_uncertain(office.store, ONE, "incident clos", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "incident clos")
 
 
 def absent(desk: Desk) -> None:
     """A person says that the portal does not hold it."""
-    office = desk.office
-    declare_absent(office.store, ONE, "vérifié", searches=3, actor=office.actor, at=desk.clock.now)
+    declare_absent(desk.app, ONE, "vérifié")
 
 
 def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(

@@ -26,7 +26,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     desk.portal.integrate()
     desk.follow()
     (seen,) = [o for o in desk.observations(ONE) if o.source == "report"]
-    store = desk.office.store
+    store = desk.app.store
     receipt = store.archive.get(seen.evidence)
     assert receipt.startswith(b"%PDF")
     assert desk.events(EventTag.RECEIPT_KEPT)[-1][1]["sha256"] == seen.evidence

@@ -13,7 +13,6 @@ from worker.billing.status import InvoiceStatus
 from worker.corrections.todo import is_stuck, needs_person, todo
 from worker.errors import PortalDown
 from worker.portals import FluxState
-from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
@@ -149,7 +148,7 @@ def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_on
 ) -> None:
     """Their file was turned away: the others go again, each alone."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "lot", issued=5)
-    desk.lots = LotLimits(invoices=5)
+    desk.told(lot_invoices=5)
     desk.portal.integrates_at_once = False
     desk.deposit()
     turned_away = report(FluxState.REJECTED, "IN_REJETE")

@@ -46,7 +46,7 @@ def test_a_rejected_flux_is_refused_with_the_portals_words(
     refused = desk.one(ONE)
     assert (refused.status, refused.next_check_at) == (S.REFUSED, None)
     assert refused.detail == "service inconnu | engagement absent"
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         ages = [directory.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
     assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
     (event,) = desk.events(EventTag.REPORT_RECEIVED)

@@ -340,7 +340,7 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
     assert refused.status is S.REFUSED
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
-    with pair.office.store.reading() as session:
+    with pair.app.store.reading() as session:
         entries = [directory.cached_entry(session, i.siret) for i in pair.invoices()]
     # What refused the first may be what its directory demands.
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
@@ -368,8 +368,7 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.portal.integrates_at_once = False
     desk.deposit()
     desk.clock.advance(hours=48)
-    office = desk.office
-    mark_uncertain(office.store, ONE, "sans suite", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "sans suite")
     for _ in range(5):
         desk.reconcile()
         desk.clock.advance(minutes=5)
@@ -404,7 +403,7 @@ def test_what_was_found_once_and_given_up_is_looked_for_as_long_and_never_sent_b
     assert verdicts(desk) == ["found"]
     desk.clock.advance(hours=25)
     desk.portal.not_indexed.add(ONE)
-    mark_uncertain(desk.office.store, ONE, "sans suite", actor="a@b:1", at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "sans suite")
     assert [i.number for i in desk.reconcile()] == [ONE]
     for minutes in (59, 179):
         desk.clock.advance(minutes=minutes)

@@ -49,8 +49,8 @@ def asked_about(desk: Desk) -> list[str]:
 
 def due(desk: Desk) -> bool:
     """Whether the portal is to be asked."""
-    hours = desk.office.configuration.settings.portal.status_hours
-    with desk.office.store.reading() as session:
+    hours = desk.app.configuration.settings.portal.status_hours
+    with desk.app.store.reading() as session:
         return is_due(session, desk.clock.now, timedelta(hours=hours))
 
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +16,7 @@ from threading import Thread
 
 import pytest
 
+from chaos import pace
 from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
 from worker.errors import IntegrityError, Severity
@@ -56,12 +56,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def is_gone(pid: int, seconds: float = 5) -> bool:
-    """Whether a process ends within this time."""
-    end = time.monotonic() + seconds
-    while is_alive(pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    return not is_alive(pid)
+def is_gone(pid: int) -> bool:
+    """Whether a process ends soon."""
+    return pace.becomes_true(lambda: not is_alive(pid), seconds=5)
 
 
 def verdicts(xml: bytes, rules: tuple[Rules, ...]) -> list[bool]:
@@ -185,10 +182,14 @@ while (rules := read_frame(source)) is not None:
 """
 
 
+SOON = round(pace.factor()) - 1
+"""Seconds, to which the service adds one."""
+
+
 @pytest.mark.parametrize("fault", [b"die", b"hang"])
 def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -> None:
     """It is tried in two processes, then gets a finding that blocks; its neighbours are checked."""
-    with ValidationService(command=[sys.executable, "-c", FAKE], seconds=0) as own:
+    with ValidationService(command=[sys.executable, "-c", FAKE], seconds=SOON) as own:
         before, bad, after = (own.submit(doc, [Schema.CII]) for doc in (b"a", fault, b"b"))
         assert before.result()[0].valid
         assert after.result()[0].valid
@@ -229,7 +230,7 @@ def test_closing_cancels_what_waits() -> None:
     own.close()
     for future in (first, second):
         with pytest.raises((ValidatorStopped, CancelledError)):
-            future.result(timeout=5)
+            future.result(timeout=pace.limit(5))
     with pytest.raises(ValidatorStopped):
         own.submit(b"a", [Schema.CII])
 

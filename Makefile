@@ -7,6 +7,17 @@ DEV_READY := .venv/.dev-ready
 N ?= 50
 SEED ?= 1
 
+# Said before pip fails on each dependency in turn.
+define PYTHON_IS_FIT
+@found=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null) || found=aucun; \
+if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+  echo "Python 3.11 ou plus récent est nécessaire ; trouvé : $$found ($(PYTHON))." \
+    "Indiquez-en un autre : make PYTHON=/chemin/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
+if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "Le module venv de $(PYTHON) ($$found) est nécessaire." \
+    "Debian, Ubuntu : sudo apt install python3-venv ; ou : make PYTHON=/chemin/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+endef
+
 .PHONY: help demo test check conformance format bench chaos lock clean
 
 help: ## this menu
@@ -16,7 +27,7 @@ demo: $(RUN_READY) ## a whole January batch on example data, in ./demo
 	@$(BIN)/chorus-worker demo
 
 test: $(DEV_READY) ## every test, under five minutes on two cores
-	$(BIN)/pytest --numprocesses 3
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules
 	$(BIN)/ruff check
@@ -46,6 +57,7 @@ clean: ## remove the environment and the demonstration
 	rm -rf .venv demo out
 
 $(RUN_READY): requirements/run.txt pyproject.toml
+	$(PYTHON_IS_FIT)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

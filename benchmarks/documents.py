@@ -42,7 +42,7 @@ from worker.formats.facturx import assemble, print_invoice, statement_files
 from worker.formats.statement_data import statement_csv, statement_xlsx
 from worker.formats.statement_pdf import print_statement
 from worker.formats.typesetting import instant, needs_folding
-from worker.issuing.render import RULES, render_checked
+from worker.issuing.render import render_checked
 from worker.validation.official.artefacts import installed_folders
 from worker.validation.official.process import Checker
 from worker.validation.official.service import ValidationService
@@ -147,8 +147,8 @@ def steps(count: int) -> dict[str, float]:
         step("CII written", partial(invoice_xml, invoice, FACTURX_DIRECT))
         step("UBL written", partial(invoice_xml, invoice, EN16931_UBL))
         for name, profile in (("CII", FACTURX_DIRECT), ("UBL", EN16931_UBL)):
-            for rules in RULES[profile.kind]:
-                kind = "Schematron" if rules is RULES[profile.kind][-1] else "XSD"
+            for rules in profile.rules:
+                kind = "Schematron" if rules is profile.rules[-1] else "XSD"
                 step(
                     f"{name} {kind}", partial(checker.answer, rules.value, made[f"{name} written"])
                 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from chaos import books
 from chaos.clerk import Clerk
@@ -87,7 +88,7 @@ class Campaign:
     passages: Counter[str] = field(default_factory=Counter)
 
     def play(self) -> Told:
-        """All of it."""
+        """All of it, or up to the first law that is broken."""
         self.portal.start(self.offset)
         try:
             for rank, step in enumerate(self.plan.steps):
@@ -95,15 +96,19 @@ class Campaign:
                     self._demand()
                 self._step(step)
                 self._look()
-            self._heal()
-            self._finish()
+                if self.breaches:
+                    break
+            else:
+                self._heal()
+                self._finish()
         except Hanging as error:
             self._break(Law.CLEAN, str(error))
         finally:
             self.portal.kill()
-        self.breaches += at_the_end(
-            self.installation, self.secrets, self.sealed, ahead=self.plan.ahead
-        )
+        if not self.breaches:
+            self.breaches += at_the_end(
+                self.installation, self.secrets, self.sealed, ahead=self.plan.ahead
+            )
         return Told(
             number=self.number,
             kills=self.kills,
@@ -178,6 +183,8 @@ class Campaign:
         """Time passes, the usual commands run, and a person does what is told, to the end."""
         for rank in range(PASSES):
             self._look()
+            if self.breaches:
+                return
             # A person looks when something was refused, and now and then.
             refused = any(invoice.status == "refused" for invoice in self._invoices())
             asked = self.clerk.asked(self._listed()) if refused or rank % 4 == 3 else []
@@ -197,10 +204,10 @@ class Campaign:
         self._run("journal", "verify")
         self._add_up()
 
-    def _listed(self) -> list[dict[str, str]]:
+    def _listed(self) -> list[dict[str, Any]]:
         """What ``status`` tells a script of each invoice."""
         log = self._run("status", str(self.plan.year), "--json").read_text("utf-8")
-        listed: list[dict[str, str]] = json.loads(log[log.index("{") : log.rindex("}") + 1])[
+        listed: list[dict[str, Any]] = json.loads(log[log.index("{") : log.rindex("}") + 1])[
             "invoices"
         ]
         return listed

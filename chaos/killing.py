@@ -83,9 +83,7 @@ PLACES: Mapping[str, Place] = {
     "report read": Place(
         "worker.portals.choruspro.portal:ChorusPro.integration_report", Edge.LEFT, _ASKING
     ),
-    "portal searched": Place(
-        "worker.portals.choruspro.portal:ChorusPro.search", Edge.LEFT, _LOOKING
-    ),
+    "portal searched": Place("worker.portals.choruspro.portal:ChorusPro.find", Edge.LEFT, _LOOKING),
     "news read": Place("worker.portals.choruspro.portal:ChorusPro.changed", Edge.LEFT, _ASKING),
     "observation stored": Place("worker.storage.observations:observe", Edge.LEFT, _ASKING),
     "attempts closed": Place(
@@ -105,17 +103,13 @@ PLACES: Mapping[str, Place] = {
 
 
 PORTAL_PLACES: Mapping[str, Place] = {
-    "flux recorded": Place("chorus_sandbox.ledger.flux_book:FluxBook.add", Edge.LEFT, _SENDING),
-    "invoice integrated": Place(
-        "chorus_sandbox.ledger.invoice_book:InvoiceBook.add", Edge.LEFT, _ASKING
-    ),
-    "verdict given": Place("chorus_sandbox.ledger.flux_book:FluxBook.conclude", Edge.LEFT, _ASKING),
+    "flux recorded": Place("chorus_sandbox.ledger.fluxes:Fluxes.add", Edge.LEFT, _SENDING),
+    "invoice integrated": Place("chorus_sandbox.ledger.invoices:Invoices.add", Edge.LEFT, _ASKING),
+    "verdict given": Place("chorus_sandbox.ledger.fluxes:Fluxes.conclude", Edge.LEFT, _ASKING),
     "files joined": Place(
-        "chorus_sandbox.ledger.attachment_book:AttachmentBook.join", Edge.LEFT, ("complete",)
+        "chorus_sandbox.ledger.attachments:Attachments.join", Edge.LEFT, ("complete",)
     ),
-    "search answered": Place(
-        "chorus_sandbox.ledger.invoice_book:InvoiceBook.search", Edge.LEFT, _LOOKING
-    ),
+    "search answered": Place("chorus_sandbox.ledger.invoices:Invoices.search", Edge.LEFT, _LOOKING),
 }
 """Where the portal dies: what it has written stays, whoever asked hears nothing."""
 _EVERYWHERE = {**PLACES, **PORTAL_PLACES}

@@ -2,8 +2,8 @@
 
 The sandbox shares no code with the rest of the worker, so that what one side misreads the other
 does not. It keeps every flux it was handed in a file of its own and gives the verdicts that the
-specification and the recorded exchanges give. Texts and codes nobody has recorded start with
-``SIMULE - ``: nobody can take them for the words of the real portal.
+specification and the recorded exchanges give. Texts and codes that are not recorded start with
+``SIMULE - ``, which tells them from the words of the real portal.
 
 Contract
     ``python -m chorus_sandbox --port P --data FILE``, or ``serve(SandboxOptions(...))`` of
@@ -12,13 +12,13 @@ Contract
     Only 127.0.0.1 is bound. A flux is on disk before the answer to its deposit leaves.
 
 Map
-    command.py      the options and the French help of manual.py
-    serving/        HTTP, faults, the gateway's gates, the buyer's panel
+    command.py      the options and the French help of manual.txt
+    serving/        HTTP, the effects of faults, the gateway, the buyer's panel
     routes/         the operations, a file for each family
     integration/    the verdict on a deposited file
     ledger/         the SQLite file and what it holds
     directory.py    structures and services; dataset.py holds the built-in ones
-    faults.py       which faults there are, and when they are armed
+    fault_kinds.py  which faults there are and how they are asked for
     paris.py        instants and days as the portal writes them
 """
 
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from chorus_sandbox.faults import FaultPlan
+from chorus_sandbox.fault_kinds import FaultPlan
 
 DEFAULT_PORT = 8817
 
@@ -72,6 +72,7 @@ class SandboxOptions:
         index_delay: time between an integration and the invoice being found.
         report_lags: reports that first say unknown, then waiting, then being processed.
         page_cap: most results of a page, whatever is asked.
+        incident: every deposit ends in an incident; set by a fault, for its request.
         latency: time every answer is held back.
         faults: a JSON file of faults, armed once for each ledger.
         fault_plan: faults drawn from a seed.
@@ -88,6 +89,7 @@ class SandboxOptions:
     index_delay: timedelta = timedelta(0)
     report_lags: tuple[int, int, int] = (0, 0, 0)
     page_cap: int | None = None
+    incident: bool = False
     latency: timedelta = timedelta(0)
     faults: Path | None = None
     fault_plan: FaultPlan | None = None

@@ -1,23 +1,27 @@
-"""The command line of the sandbox: its options, its French help, its exit codes."""
+"""The command line of the sandbox: its options, its French help (manual.txt), its exit codes."""
 
 import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from chorus_sandbox import DEFAULT_PORT, SandboxOptions, manual, read_credentials
+from chorus_sandbox import DEFAULT_PORT, SandboxOptions, read_credentials
 from chorus_sandbox.directory import DirectoryError
-from chorus_sandbox.faults import Fault, FaultError, FaultPlan, read_kinds
+from chorus_sandbox.fault_kinds import Fault, FaultError, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import LedgerError
 from chorus_sandbox.serving.server import serve
 
 _CANNOT_START = 2
 _LONGEST = timedelta(days=1000)
 _MOST_REPORTS = 1000
+_MOST_SEED = 10**18
+_Number = TypeVar("_Number", int, float)
 
 _COMPLAINTS = (
     (re.compile(r"unrecognized arguments: (.*)"), r"option inconnue : \1"),
@@ -66,7 +70,7 @@ def main(arguments: Sequence[str], *, program: str) -> int:
     plan = (parsed.fault_seed is not None, bool(parsed.fault_rate), bool(parsed.fault_kinds))
     if any(plan) and not all(plan[:2]):
         parser.error("un tirage demande --fault-seed et --fault-rate")
-    options = _options(parsed)
+    options = _options(vars(parsed))
     try:
         serve(options)
     except (DirectoryError, FaultError, LedgerError) as error:
@@ -84,11 +88,13 @@ def _cannot_start(said: str, remedy: str) -> int:
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
+    text = files("chorus_sandbox").joinpath("manual.txt").read_text("utf-8")
+    summary, _, manual = text.partition("\n\n")
     parser = _Parser(
         prog=program,
         usage=f"{program} [--port P] [--data FICHIER] [autres options]",
-        description=manual.SUMMARY,
-        epilog=manual.MANUAL,
+        description=summary,
+        epilog=manual,
         formatter_class=_Help,
         add_help=False,
         allow_abbrev=False,
@@ -104,7 +110,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     add("-h", "--help", action="help", help="affiche cette aide")
     add(
         "--port",
-        type=_port,
+        type=partial(_whole, most=65535),
         default=DEFAULT_PORT,
         metavar="P",
         help=f"port ; 0 : au choix du système ; par défaut {DEFAULT_PORT}",
@@ -150,14 +156,30 @@ def _add_lags(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="retient chaque réponse",
     )
-    add("--page-cap", type=_cap, metavar="N", help="nombre maximal de résultats par page")
+    add(
+        "--page-cap",
+        type=partial(_whole, least=1, most=1_000_000),
+        metavar="N",
+        help="nombre maximal de résultats par page",
+    )
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("PANNES (aucune par défaut)").add_argument
     add("--faults", type=Path, metavar="FICHIER", help="pannes à produire, en JSON")
-    add("--fault-seed", type=_seed, metavar="N", help="tire des pannes au hasard de cette graine")
-    add("--fault-rate", type=_rate, default=0.0, metavar="T", help="part des requêtes touchées")
+    add(
+        "--fault-seed",
+        type=partial(_whole, least=-_MOST_SEED, most=_MOST_SEED),
+        metavar="N",
+        help="tire des pannes au hasard de cette graine",
+    )
+    add(
+        "--fault-rate",
+        type=partial(_number, most=1),
+        default=0.0,
+        metavar="T",
+        help="part des requêtes touchées",
+    )
     add(
         "--fault-kinds",
         type=_kinds,
@@ -171,19 +193,11 @@ def _refusing(text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"valeur incorrecte « {text} »")
 
 
-def _number(text: str, most: float) -> float:
+def _bounded(
+    text: str, *, read: Callable[[str], _Number], most: float, least: float = 0
+) -> _Number:
     try:
-        number = float(text)
-    except ValueError:
-        raise _refusing(text) from None
-    if not 0 <= number <= most:
-        raise _refusing(text)
-    return number
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    try:
-        number = int(text)
+        number = read(text)
     except ValueError:
         raise _refusing(text) from None
     if not least <= number <= most:
@@ -191,32 +205,20 @@ def _whole(text: str, least: int, most: int) -> int:
     return number
 
 
-def _port(text: str) -> int:
-    return _whole(text, 0, 65535)
-
-
-def _cap(text: str) -> int:
-    return _whole(text, 1, 1_000_000)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, -(10**18), 10**18)
-
-
-def _rate(text: str) -> float:
-    return _number(text, 1)
+_whole = partial(_bounded, read=int)
+_number = partial(_bounded, read=float)
 
 
 def _seconds(text: str) -> timedelta:
-    return timedelta(seconds=_number(text, _LONGEST.total_seconds()))
+    return timedelta(seconds=_number(text, most=_LONGEST.total_seconds()))
 
 
 def _milliseconds(text: str) -> timedelta:
-    return timedelta(milliseconds=_number(text, 600_000))
+    return timedelta(milliseconds=_number(text, most=600_000))
 
 
 def _lags(text: str) -> tuple[int, int, int]:
-    numbers = [_whole(part, 0, _MOST_REPORTS) for part in text.split(",")]
+    numbers = [_whole(part, most=_MOST_REPORTS) for part in text.split(",")]
     if len(numbers) != 3:
         raise _refusing(text)
     return numbers[0], numbers[1], numbers[2]
@@ -229,23 +231,8 @@ def _kinds(text: str) -> tuple[Fault, ...]:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
-def _options(parsed: argparse.Namespace) -> SandboxOptions:
-    plan = None
-    if parsed.fault_seed is not None:
-        plan = FaultPlan(seed=parsed.fault_seed, rate=parsed.fault_rate, faults=parsed.fault_kinds)
-    return SandboxOptions(
-        data=parsed.data,
-        port=parsed.port,
-        directory=parsed.directory,
-        integration_delay=parsed.integration_delay,
-        index_delay=parsed.index_delay,
-        report_lags=parsed.report_lags,
-        page_cap=parsed.page_cap,
-        latency=parsed.latency,
-        faults=parsed.faults,
-        fault_plan=plan,
-        token_lifetime=parsed.token_lifetime,
-        credentials=read_credentials(os.environ),
-        exit_with_parent=parsed.exit_with_parent,
-        verbose=parsed.verbose,
-    )
+def _options(values: dict[str, Any]) -> SandboxOptions:
+    """The options, each named after its field; a plan is made of three of them."""
+    seed, rate, kinds = (values.pop(f"fault_{name}") for name in ("seed", "rate", "kinds"))
+    plan = None if seed is None else FaultPlan(seed=seed, rate=rate, faults=kinds)
+    return SandboxOptions(**values, fault_plan=plan, credentials=read_credentials(os.environ))

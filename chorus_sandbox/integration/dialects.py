@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chorus_sandbox.integration import schemas
 
@@ -160,14 +160,7 @@ CII_DIALECT = Dialect(
     lines=_CII_LINES,
     rates=_CII_RATES,
 )
-FACTUR_X_DIALECT = Dialect(
-    schema=schemas.FACTUR_X,
-    namespaces=_CII_NAMESPACES,
-    paths=_CII_PATHS,
-    tags=CII_DIALECT.tags,
-    lines=_CII_LINES,
-    rates=_CII_RATES,
-)
+FACTUR_X_DIALECT = replace(CII_DIALECT, schema=schemas.FACTUR_X)
 UBL_DIALECT = Dialect(
     schema=schemas.UBL_INVOICE,
     namespaces=_UBL_NAMESPACES,

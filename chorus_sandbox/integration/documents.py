@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from lxml import etree
 
@@ -123,31 +124,11 @@ def _parse_xml(content: bytes) -> etree._ElementTree:
 
 
 def _fields(root: etree._Element, dialect: Dialect) -> Read:
-    def texts(field: str) -> tuple[str, ...]:
-        return texts_at(root, dialect.paths[field], dialect)
-
-    def text(field: str) -> str:
-        return next(iter(texts(field)), "")
-
-    return Read(
-        tags=dialect.tags,
-        number=text("number"),
-        issued_on=_read_day(text("issued_on")),
-        type_code=text("type_code"),
-        framework=text("framework"),
-        seller=text("seller"),
-        buyer=text("buyer"),
-        service=text("service"),
-        engagement=text("engagement"),
-        contract=text("contract"),
-        preceding=text("preceding"),
-        currency=text("currency"),
-        means=texts("means"),
-        accounts=texts("accounts"),
-        net=text("net"),
-        gross=text("gross"),
-        due=text("due"),
-    )
+    found = {name: texts_at(root, path, dialect) for name, path in dialect.paths.items()}
+    values: dict[str, Any] = {name: next(iter(texts), "") for name, texts in found.items()}
+    values["issued_on"] = _read_day(values["issued_on"])
+    lists = {name: found[name] for name in ("means", "accounts")}
+    return Read(tags=dialect.tags, **values | lists)
 
 
 def texts_at(element: etree._Element, path: str, dialect: Dialect) -> tuple[str, ...]:

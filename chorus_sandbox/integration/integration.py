@@ -19,8 +19,8 @@ from chorus_sandbox.ledger.records import (
 
 _LONGEST_IDENTIFIER = 100
 _MOST_ERRORS = 10
-_turn = threading.Lock()
-"""Of the thread that reads a flux: another that wants the same verdict waits for it."""
+_lock = threading.Lock()
+"""Held while a flux is read: a second request for the same verdict waits."""
 
 
 def settle(
@@ -28,7 +28,7 @@ def settle(
 ) -> None:
     """Gives every verdict that is due, oldest deposit first, so that duplicates are just.
 
-    Nothing runs in the background: a verdict is given when somebody asks, or after the answer to
+    Nothing runs in the background: a verdict is given when it is asked for, or after the answer to
     the deposit of a flux that needs no time, and is dated from the instant it was due.
 
     Args:
@@ -43,7 +43,7 @@ def settle(
 
 
 def _settle_next(ledger: Ledger, directory: Directory, now: datetime, last: int | None) -> bool:
-    with _turn:
+    with _lock:
         flux = ledger.fluxes.next_due(now, up_to=last)
         if flux is not None:
             _integrate(ledger, directory, flux)

@@ -1,4 +1,4 @@
-"""Lots: several invoices of one syntax in a ``.tar.gz``, read as from a stranger (§2.1, §5)."""
+"""Lots: several invoices of one syntax in a ``.tar.gz``, taken for hostile (§2.1, §5)."""
 
 import gzip
 import io
@@ -61,6 +61,6 @@ def _members(plain: bytes) -> Iterator[tuple[str, bytes]]:
             seen.add(member.name)
             reader = archive.extractfile(member)
             yield member.name, reader.read() if reader else b""
-        # The library takes a spoiled header for the end of the archive.
+        # The library takes a damaged header for the end of the archive.
         if plain[archive.offset :].strip(b"\0"):
             raise unreadable("lot endommage")

@@ -13,7 +13,7 @@ CII = "cii-extended-ctc-fr/CrossIndustryInvoice_100pD22B.xsd"
 """D22B stands in for D16B, which no package at hand carries: same namespace, later release."""
 
 _MOST_ERRORS = 10
-_turn = threading.Lock()
+_lock = threading.Lock()
 
 
 def violations(tree: etree._ElementTree, schema: str) -> tuple[tuple[str, int, int], ...]:
@@ -24,7 +24,7 @@ def violations(tree: etree._ElementTree, schema: str) -> tuple[tuple[str, int, i
         schema: one of the names above.
     """
     # An lxml schema keeps the errors of its last validation: one thread at a time.
-    with _turn:
+    with _lock:
         validator = _load(schema)
         if validator.validate(tree):
             return ()

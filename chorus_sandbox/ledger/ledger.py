@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from chorus_sandbox.faults import Injection
+from chorus_sandbox.fault_kinds import Injection
 from chorus_sandbox.ledger import tables
-from chorus_sandbox.ledger.attachment_book import AttachmentBook
-from chorus_sandbox.ledger.fault_book import FaultBook
-from chorus_sandbox.ledger.flux_book import FluxBook
-from chorus_sandbox.ledger.invoice_book import InvoiceBook
+from chorus_sandbox.ledger.attachments import Attachments
+from chorus_sandbox.ledger.faults import Faults
+from chorus_sandbox.ledger.fluxes import Fluxes
+from chorus_sandbox.ledger.invoices import Invoices
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 
 
@@ -33,7 +33,7 @@ def prepare(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with _locked(path.parent):
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             path.chmod(0o600)
@@ -46,25 +46,25 @@ def prepare(path: Path) -> None:
 def read_fluxes(path: Path) -> tuple[FluxRecord, ...]:
     """Every flux ever deposited, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return FluxBook(connection).all()
+        return Fluxes(connection).all()
 
 
 def read_invoices(path: Path) -> tuple[InvoiceRecord, ...]:
     """Every integrated invoice, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return InvoiceBook(connection).all()
+        return Invoices(connection).all()
 
 
 def read_joined(path: Path) -> dict[str, int]:
     """How many files each invoice was given, by its number, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return AttachmentBook(connection).counts()
+        return Attachments(connection).counts()
 
 
 def read_injections(path: Path) -> tuple[Injection, ...]:
     """Every fault that was injected, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
-        return FaultBook(connection).injected()
+        return Faults(connection).injected()
 
 
 class Ledger:
@@ -80,10 +80,10 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Opens a file that `prepare` made."""
         self._connection = _connect(path)
-        self.fluxes = FluxBook(self._connection)
-        self.invoices = InvoiceBook(self._connection)
-        self.attachments = AttachmentBook(self._connection)
-        self.faults = FaultBook(self._connection)
+        self.fluxes = Fluxes(self._connection)
+        self.invoices = Invoices(self._connection)
+        self.attachments = Attachments(self._connection)
+        self.faults = Faults(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -92,15 +92,15 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Closes the connection."""
         self._connection.close()
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, alone to write; on disk when it ends."""
-        return tables.alone(self._connection)
+        return tables.transaction(self._connection)
 
     def add_token(self, digest: str, *, now: datetime, lifetime: timedelta) -> None:
-        """Keeps the digest of a new token, and forgets the tokens that died."""
+        """Keeps the digest of a new token, and deletes the expired ones."""
         with self.transaction():
             self._connection.execute(
                 "DELETE FROM token WHERE expires_at <= ?", (tables.milliseconds(now),)
@@ -111,12 +111,12 @@ class Ledger:
             )
 
     def forget_tokens(self) -> None:
-        """Kills every token, however young."""
+        """Deletes every token, expired or not."""
         with self.transaction():
             self._connection.execute("DELETE FROM token")
 
     def knows_token(self, digest: str, *, now: datetime) -> bool:
-        """Whether a token was given out and still lives."""
+        """Whether a token was given out and has not expired."""
         row = self._connection.execute(
             "SELECT 1 FROM token WHERE digest = ? AND expires_at > ?",
             (digest, tables.milliseconds(now)),
@@ -136,7 +136,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """One process at a time: two sandboxes started together must not both create the tables."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

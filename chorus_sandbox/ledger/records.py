@@ -161,7 +161,7 @@ class StatusRecord:
     """One row of the history of an invoice."""
 
     id: int
-    status: str
+    code: str
     at: datetime
     comment: str
 
@@ -200,44 +200,3 @@ class Joined:
     designation: str
     type_code: str
     line: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceFilter:
-    """Criteria of a search; none restricts nothing, bounds are included (§2.4).
-
-    Attributes:
-        flux_number: ``numeroFluxDepot``.
-        number: ``numeroFacture``.
-        kind: ``typeFacture``.
-        engagement: ``numeroBonCommande``.
-        contract: ``numeroMarche``.
-        deposited_from: ``periodeDateDepotDu``.
-        deposited_to: ``periodeDateDepotAu``.
-        issued_from: ``periodeDateFactureDu``.
-        issued_to: ``periodeDateFactureAu``.
-        status_from: ``periodeDateHeureEtatCourantDu``.
-        status_to: ``periodeDateHeureEtatCourantAu``.
-        statuses: ``statutCourant``; empty for any.
-        buyers: SIRETs of ``listeDestinataire``; none for any.
-        seller: SIRET of ``idFournisseur``.
-        rejection_handled: ``rejetTraite``.
-        indexed_by: only what the portal's index holds at this instant.
-    """
-
-    flux_number: str | None = None
-    number: str | None = None
-    kind: str | None = None
-    engagement: str | None = None
-    contract: str | None = None
-    deposited_from: date | None = None
-    deposited_to: date | None = None
-    issued_from: date | None = None
-    issued_to: date | None = None
-    status_from: datetime | None = None
-    status_to: datetime | None = None
-    statuses: tuple[str, ...] = ()
-    buyers: tuple[str, ...] | None = None
-    seller: str | None = None
-    rejection_handled: bool | None = None
-    indexed_by: datetime | None = None

@@ -5,19 +5,22 @@ Instants are milliseconds since 1970 in UTC; days and amounts are text.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from chorus_sandbox.fault_kinds import FaultKind, Injection
 from chorus_sandbox.ledger.records import (
+    Attachment,
     FluxRecord,
     FluxState,
     InvoiceRecord,
     NewInvoice,
     RefusedInvoice,
+    StatusRecord,
     TechnicalError,
 )
 
@@ -106,31 +109,15 @@ UPGRADES: Final = (
 )
 """What each version adds to a ledger of the version before; the header holds how many ran."""
 
-_FLUX = tuple(field.name for field in fields(FluxRecord))
-FLUX: Final = ", ".join(_FLUX)
-"""The columns `to_flux` reads."""
-
 CONTENT: Final = tuple(field.name for field in fields(NewInvoice))
 """The columns that hold a `NewInvoice`, in the order of its fields."""
 
-_STATE = (
-    "id",
-    "flux_number",
-    "deposited_on",
-    "status",
-    "status_at",
-    "comment",
-    "file_name",
-    "indexed_at",
-    "rejection_handled",
-)
-
-INVOICE: Final = ", ".join((*_STATE, *CONTENT))
-"""The columns `to_invoice` reads."""
+_Columns = dict[str, Callable[[Any], Any]]
+_Record = TypeVar("_Record", FluxRecord, InvoiceRecord, StatusRecord, Attachment, Injection)
 
 
 @contextmanager
-def alone(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, alone to write; on disk when it ends."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -166,45 +153,70 @@ def stored(value: object) -> object:
             return value
 
 
-def to_flux(row: tuple[Any, ...]) -> FluxRecord:
-    """The flux of a row of the columns `FLUX`."""
-    values = dict(zip(_FLUX, row, strict=True))
-    technical = json.loads(values["technical_errors"])
-    refused = json.loads(values["refused_invoices"])
-    return FluxRecord(
-        **values
-        | {
-            "deposited_at": instant(values["deposited_at"]),
-            "due_at": instant(values["due_at"]),
-            "state": FluxState(values["state"]),
-            "state_at": instant(values["state_at"]),
-            "technical_errors": tuple(TechnicalError(**item) for item in technical),
-            "refused_invoices": tuple(RefusedInvoice(**item) for item in refused),
-            "index_delay": timedelta(milliseconds=values["index_delay"]),
-            "incident": bool(values["incident"]),
-        }
-    )
+_READERS: Final[Mapping[object, Callable[[Any], Any]]] = {
+    datetime: instant,
+    date: date.fromisoformat,
+    timedelta: lambda value: timedelta(milliseconds=value),
+    bool: bool,
+    Decimal: Decimal,
+    FluxState: FluxState,
+    FaultKind: FaultKind,
+    tuple[TechnicalError, ...]: lambda text: tuple(
+        TechnicalError(**item) for item in json.loads(text)
+    ),
+    tuple[RefusedInvoice, ...]: lambda text: tuple(
+        RefusedInvoice(**item) for item in json.loads(text)
+    ),
+}
+"""What makes a value of each type from what SQLite keeps; other types are kept as they are."""
 
 
-def to_invoice(row: tuple[Any, ...]) -> InvoiceRecord:
-    """The invoice of a row of the columns `INVOICE`."""
-    state = dict(zip(_STATE, row[: len(_STATE)], strict=True))
-    values = dict(zip(CONTENT, row[len(_STATE) :], strict=True))
-    return InvoiceRecord(
-        **state
-        | {
-            "deposited_on": date.fromisoformat(state["deposited_on"]),
-            "status_at": instant(state["status_at"]),
-            "indexed_at": instant(state["indexed_at"]),
-            "rejection_handled": bool(state["rejection_handled"]),
-            "content": NewInvoice(
-                **values
-                | {
-                    "issued_on": date.fromisoformat(values["issued_on"]),
-                    "net": Decimal(values["net"]),
-                    "gross": Decimal(values["gross"]),
-                    "due": Decimal(values["due"]),
-                }
-            ),
-        }
+def _columns(kind: type[Any]) -> _Columns:
+    return {
+        field.name: _READERS.get(field.type, lambda value: value)
+        for field in fields(kind)
+        if field.type is not NewInvoice
+    }
+
+
+_TABLES: Final[Mapping[type, tuple[str, _Columns]]] = {
+    FluxRecord: ("flux", _columns(FluxRecord)),
+    InvoiceRecord: ("invoice", _columns(InvoiceRecord) | _columns(NewInvoice)),
+    StatusRecord: ("status", _columns(StatusRecord)),
+    Attachment: ("attachment", _columns(Attachment)),
+    Injection: ("injection", _columns(Injection)),
+}
+"""The table of each kind of record, its columns, and what reads each."""
+
+
+def insert(connection: sqlite3.Connection, table: str, **values: object) -> int:
+    """Adds a row of these columns and returns its identifier."""
+    cursor = connection.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608 - names from the code
+        [stored(value) for value in values.values()],
     )
+    return int(cursor.lastrowid or 0)
+
+
+def select(
+    connection: sqlite3.Connection, kind: type[_Record], clauses: str, *values: object
+) -> tuple[_Record, ...]:
+    """The records of a table.
+
+    Args:
+        connection: the file.
+        kind: the class of the records, which names the table.
+        clauses: what follows the name of the table, from the code, never from a request.
+        values: those of the question marks.
+    """
+    table, columns = _TABLES[kind]
+    query = f"SELECT {', '.join(columns)} FROM {table} {clauses}"  # noqa: S608 - same
+    rows = connection.execute(query, [stored(value) for value in values])
+    return tuple(_record(kind, columns, row) for row in rows)
+
+
+def _record(kind: type[Any], columns: _Columns, row: tuple[Any, ...]) -> Any:  # noqa: ANN401 - of this kind
+    values = {name: read(value) for (name, read), value in zip(columns.items(), row, strict=True)}
+    if kind is InvoiceRecord:
+        values["content"] = NewInvoice(**{name: values.pop(name) for name in CONTENT})
+    return kind(**values)

@@ -2,6 +2,7 @@
 
 from chorus_sandbox.directory import Structure
 from chorus_sandbox.routes.calls import Call, given, success
+from chorus_sandbox.routes.structures import service_line
 
 
 def active_structures(call: Call) -> dict[str, object]:
@@ -26,10 +27,7 @@ def attachments(call: Call) -> dict[str, object]:
     structures.sort(key=lambda structure: structure.id, reverse=page.descending)
     return success(
         "TRA_MSG_00.000",
-        listeStructureRattachement=[
-            _attachment(structure)
-            for structure in structures[page.offset : page.offset + page.size]
-        ],
+        listeStructureRattachement=[_attachment(structure) for structure in page.slice(structures)],
         parametresRetour=page.described(len(structures)),
     )
 
@@ -40,30 +38,24 @@ def _active(call: Call) -> list[Structure]:
 
 def _attachment(structure: Structure) -> dict[str, object]:
     # Roles and states of an attachment have no recorded list: these words are plausible ones.
-    return given(
+    return {
+        "idStructure": structure.id,
+        "identifiantStructure": structure.siret,
+        "typeIdentifiantStructure": "SIRET",
+        "designationStructure": structure.name,
+        "roleUtilisateur": "SIMULE - COMPTE_TECHNIQUE",
+        "statutRattachementStructure": "VALIDEE",
+        "statutUtilisateur": "ACTIF",
+        "idRattachementStructure": structure.id,
+    } | given(
         {
-            "idStructure": structure.id,
-            "identifiantStructure": structure.siret,
-            "typeIdentifiantStructure": "SIRET",
-            "designationStructure": structure.name,
-            "roleUtilisateur": "SIMULE - COMPTE_TECHNIQUE",
-            "statutRattachementStructure": "VALIDEE",
-            "statutUtilisateur": "ACTIF",
-            "idRattachementStructure": structure.id,
             "listeServicesRattache": [
-                given(
-                    {
-                        "idService": structure.service_id(service),
-                        "codeService": service.code,
-                        "libelleService": service.name,
-                        "estActif": service.active,
-                        "dateDbtService": f"{service.valid_from} 00:00",
-                        "dateFinService": service.valid_to and f"{service.valid_to} 00:00",
-                        "statutRattachementService": "VALIDEE",
-                        "statutService": "ACTIF" if service.active else "INACTIF",
-                        "idRattachementService": structure.service_id(service),
-                    }
-                )
+                service_line(structure, service)
+                | {
+                    "statutRattachementService": "VALIDEE",
+                    "statutService": "ACTIF" if service.active else "INACTIF",
+                    "idRattachementService": structure.service_id(service),
+                }
                 for service in structure.services
             ],
         }

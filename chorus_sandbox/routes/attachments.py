@@ -1,10 +1,8 @@
 """The supplier's files: added, typed, and what an invoice may carry (§2.8, §2.10, §5)."""
 
-import base64
-import binascii
 from typing import Final
 
-from chorus_sandbox.routes.calls import Call, MalformedBody, Refusal, success
+from chorus_sandbox.routes.calls import Call, Refusal, success
 
 LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 """Most bytes of one attachment, once decoded (§5)."""
@@ -22,18 +20,13 @@ _EXTENSIONS = (
 
 def add(call: Call) -> dict[str, object]:
     """``transverses/v1/ajouter/fichier``: keeps a file and gives its ``pieceJointeId``."""
-    encoded = call.body.mandatory_text("pieceJointeFichier")
     name = call.body.mandatory_text("pieceJointeNom")
     media_type = call.body.mandatory_text("pieceJointeTypeMime")
     extension = call.body.mandatory_text("pieceJointeExtension").upper()
-    if len(encoded) > 4 * -(-LARGEST_ATTACHMENT // 3):
-        raise _too_large()
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBody("pieceJointeFichier") from error
-    if len(content) > LARGEST_ATTACHMENT:
-        raise _too_large()
+    too_large = Refusal(20003, "SIMULE - Piece jointe de plus de 10 Mo")
+    content = call.body.mandatory_bytes(
+        "pieceJointeFichier", most=LARGEST_ATTACHMENT, too_large=too_large
+    )
     if len(name) > _LONGEST_NAME or not name.upper().endswith(f".{extension}"):
         text = f"Nom de plus de {_LONGEST_NAME} caracteres, ou d'une autre extension"
         raise Refusal(20001, f"SIMULE - {text}")
@@ -61,7 +54,3 @@ def types(call: Call) -> dict[str, object]:
             for code, label in TYPES.items()
         ],
     )
-
-
-def _too_large() -> Refusal:
-    return Refusal(20003, "SIMULE - Piece jointe de plus de 10 Mo")

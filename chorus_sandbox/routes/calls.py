@@ -1,15 +1,21 @@
 """What an operation receives and how it refuses: the body of a call, read field by field."""
 
+import base64
+import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import TypeVar
 
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.ledger.ledger import Ledger
 
 _DEFAULT_PAGE_SIZE = 10
 _GREATEST_INTEGER = 2**63 - 1
+Suffixes = tuple[str, str, str]
+_Item = TypeVar("_Item")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
@@ -50,6 +56,19 @@ class Body:
         if value is None:
             raise MalformedBody(name)
         return value
+
+    def mandatory_bytes(self, name: str, *, most: int, too_large: Refusal) -> bytes:
+        """Bytes in base64 that must be there; more than so many are refused (§5)."""
+        encoded = self.mandatory_text(name)
+        if len(encoded) > 4 * -(-most // 3):
+            raise too_large
+        try:
+            content = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise MalformedBody(name) from error
+        if len(content) > most:
+            raise too_large
+        return content
 
     def integer(self, name: str) -> int | None:
         """A whole number, also written as text, as samples do (§2)."""
@@ -131,6 +150,10 @@ class Page:
         """Results before this page."""
         return (self.rank - 1) * self.size
 
+    def slice(self, items: Sequence[_Item]) -> list[_Item]:
+        """The results of this page, out of all of them in their order."""
+        return list(items[self.offset : self.offset + self.size])
+
     def described(self, total: int) -> dict[str, object]:
         """``parametresRetour`` for this many results in all."""
         return {
@@ -142,59 +165,41 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How late and how short calls are served.
-
-    Attributes:
-        integration_delay: time between a deposit and its verdict.
-        index_delay: time between an integration and the invoice being found and read.
-        report_lags: how many reports answer that the flux is unknown, then that it waits, then
-            that it is being processed, before one gives the verdict.
-        page_cap: most results of a page, whatever is asked.
-        incident: a deposit ends in an incident whatever it is worth.
-    """
-
-    integration_delay: timedelta = timedelta(0)
-    index_delay: timedelta = timedelta(0)
-    report_lags: tuple[int, int, int] = (0, 0, 0)
-    page_cap: int | None = None
-    incident: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that went through the gates.
+    """One call that the gateway let in.
 
     Attributes:
         body: its JSON body.
         ledger: the ledger, on a connection of this thread.
         directory: the known structures.
         now: the instant of the call.
-        terms: how late and how short this call is served.
+        options: how late and how short this call is served.
     """
 
     body: Body
     ledger: Ledger
     directory: Directory
     now: datetime
-    terms: Terms
+    options: SandboxOptions
 
-    def page(self, block: Body, *, descending: bool) -> Page:
+    def page(self, block: Body, *, descending: bool, suffixes: Suffixes = ("", "", "")) -> Page:
         """The page asked for in a paging block, no larger than this call allows."""
-        return read_page(block, descending=descending, cap=self.terms.page_cap)
+        page = read_page(block, descending=descending, suffixes=suffixes)
+        return replace(page, size=min(page.size, self.options.page_cap or page.size))
 
 
-def read_page(block: Body, *, descending: bool, cap: int | None = None) -> Page:
+def read_page(block: Body, *, descending: bool, suffixes: Suffixes = ("", "", "")) -> Page:
     """The page asked for; the first one of ten results when nothing is asked (§2).
 
     Args:
         block: the paging block.
         descending: the order when none is asked.
-        cap: most results of a page, whatever is asked.
+        suffixes: what the names of the three fields end with.
     """
-    rank = block.integer("pageResultatDemandee")
-    size = block.integer("nbResultatsParPage")
-    way = block.text("triSens")
+    of_rank, of_size, of_way = suffixes
+    rank = block.integer(f"pageResultatDemandee{of_rank}")
+    size = block.integer(f"nbResultatsParPage{of_size}")
+    way = block.text(f"triSens{of_way}")
     if way not in (None, "Ascendant", "Descendant"):
         raise MalformedBody("triSens")
     page = Page(
@@ -204,18 +209,7 @@ def read_page(block: Body, *, descending: bool, cap: int | None = None) -> Page:
     )
     if page.rank < 1 or page.size < 1:
         raise MalformedBody("pageResultatDemandee")
-    return page if cap is None else replace(page, size=min(page.size, cap))
-
-
-def renamed(block: Body, rank: str, size: str, way: str) -> Body:
-    """A paging block whose three fields carry these suffixes, under the usual names."""
-    return Body(
-        {
-            "pageResultatDemandee": block.integer(f"pageResultatDemandee{rank}"),
-            "nbResultatsParPage": block.integer(f"nbResultatsParPage{size}"),
-            "triSens": block.text(f"triSens{way}"),
-        }
-    )
+    return page
 
 
 def success(label: str, /, **fields: object) -> dict[str, object]:

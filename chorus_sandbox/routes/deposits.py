@@ -1,7 +1,6 @@
 """Deposit and report: what comes in, and what became of it (§2.1–2.3, §8.2)."""
 
 import base64
-import binascii
 from dataclasses import replace
 from typing import Final
 
@@ -42,19 +41,12 @@ def deposit(call: Call) -> dict[str, object]:
     """``factures/v1/deposer/flux``: records the bytes; says nothing of what they are worth."""
     syntax = call.body.mandatory_text("syntaxeFlux")
     name = call.body.mandatory_text("nomFichier")
-    encoded = call.body.mandatory_text("fichierFlux")
     call.body.flag("avecSignature")
     if syntax not in _INTERFACES:
         # Simulated: how the portal refuses a syntax outside its list is not recorded (§8.5).
         raise MalformedBody("syntaxeFlux")
-    if len(encoded) > 4 * -(-LARGEST_FLUX // 3):
-        raise Refusal(20001, "GDP_MSG_11.022")
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBody("fichierFlux") from error
-    if len(content) > LARGEST_FLUX:
-        raise Refusal(20001, "GDP_MSG_11.022")
+    too_large = Refusal(20001, "GDP_MSG_11.022")
+    content = call.body.mandatory_bytes("fichierFlux", most=LARGEST_FLUX, too_large=too_large)
     if len(name) > _LONGEST_FILE_NAME or "." not in name.strip("."):
         raise Refusal(20002, "SIMULE - Nom de fichier sans extension ou de plus de 200 caracteres")
     flux = call.ledger.fluxes.add(
@@ -63,9 +55,9 @@ def deposit(call: Call) -> dict[str, object]:
         syntax=syntax,
         interface=_INTERFACES[syntax],
         now=call.now,
-        delay=call.terms.integration_delay,
-        index_delay=call.terms.index_delay,
-        incident=call.terms.incident,
+        delay=call.options.integration_delay,
+        index_delay=call.options.index_delay,
+        incident=call.options.incident,
     )
     return success(
         _DONE,
@@ -126,7 +118,7 @@ def _observed(call: Call) -> FluxRecord:
     """The flux as this report shows it: behind the truth for the first reports (§8.2)."""
     number = call.body.mandatory_text("numeroFluxDepot")
     deposited = call.ledger.fluxes.numbered(number)
-    unknown, waiting, running = call.terms.report_lags
+    unknown, waiting, running = call.options.report_lags
     if deposited is not None and deposited.reports < unknown + waiting + running:
         call.ledger.fluxes.count_report(deposited)
     if deposited is None or deposited.reports < unknown:

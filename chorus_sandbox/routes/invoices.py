@@ -10,7 +10,7 @@ from chorus_sandbox.integration import documents, integration
 from chorus_sandbox.integration.dialects import Dialect, Rows
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord, Joined
-from chorus_sandbox.routes.calls import Body, Call, Refusal, given, renamed, success
+from chorus_sandbox.routes.calls import Call, Refusal, Suffixes, given, success
 
 _DONE = "GCU_MSG_01_000"
 _FOUND = "TRA_MSG_00.000"
@@ -25,6 +25,7 @@ _FRAMEWORKS = {
     "A12": "A12_FACTURE_COTRAITANT",
 }
 # Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
+_HISTORY = ("ListeHistoStatut",) * 3
 _RATES = (
     "getpLigneRecapTva",
     ("ListeRecapitulatifTVA", "ListeListeRecapitulatifTVA", "ListeRecapitulatifTVA"),
@@ -97,16 +98,15 @@ def history(call: Call) -> dict[str, object]:
     listed: dict[str, object] = {}
     if "paramRechercheHistoStatuts" in call.body.names():
         asked = call.body.block("paramRechercheHistoStatuts")
-        page = call.page(renamed(asked, *["ListeHistoStatut"] * 3), descending=True)
-        rows = rows if page.descending else rows[::-1]
-        rows, total = rows[page.offset : page.offset + page.size], len(rows)
-        described = page.described(total)
-        listed = {f"{name}HistoStatut": value for name, value in described.items()}
+        page = call.page(asked, descending=True, suffixes=_HISTORY)
+        described = page.described(len(rows)).items()
+        rows = tuple(page.slice(rows if page.descending else rows[::-1]))
+        listed = {f"{name}HistoStatut": value for name, value in described}
     statuses = [
         given(
             {
                 "histoStatutId": row.id,
-                "histoStatutCode": row.status,
+                "histoStatutCode": row.code,
                 "histoStatutDatePassage": paris.to_minutes(row.at),
                 "histoStatutCommentaire": row.comment,
             }
@@ -238,13 +238,11 @@ def _listed(
     call: Call,
     items: Sequence[dict[str, object]],
     name: str,
-    paging: tuple[str, tuple[str, str, str], str],
+    paging: tuple[str, Suffixes, str],
 ) -> dict[str, object]:
     """A block with one page of its list, and the counts under the names of that list."""
     block, suffixes, suffix = paging
-    asked: Body = renamed(call.body.block(block), *suffixes)
-    page = call.page(asked, descending=False)
-    ordered = items[::-1] if page.descending else items
-    shown = list(ordered[page.offset : page.offset + page.size])
+    page = call.page(call.body.block(block), descending=False, suffixes=suffixes)
+    shown = page.slice(items[::-1] if page.descending else items)
     counts = {f"{key}{suffix}": value for key, value in page.described(len(items)).items()}
     return given({name: shown} | counts)

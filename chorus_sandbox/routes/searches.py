@@ -1,42 +1,17 @@
 """Searches of the supplier: every invoice, or those that wait for something (§2.4)."""
 
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
-from chorus_sandbox.ledger.records import InvoiceFilter, InvoiceRecord
+from chorus_sandbox.ledger.records import InvoiceRecord
 from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, given, success
-
-_Moment = TypeVar("_Moment", date, datetime)
 
 _FOUND = "TRA_MSG_00.000"
 _MOST_RESULTS = 200
 
-_FILTERS = frozenset(
-    (
-        "numeroFluxDepot",
-        "numeroFacture",
-        "typeFacture",
-        "numeroBonCommande",
-        "numeroMarche",
-        "periodeDateDepotDu",
-        "periodeDateDepotAu",
-        "periodeDateFactureDu",
-        "periodeDateFactureAu",
-        "periodeDateHeureEtatCourantDu",
-        "periodeDateHeureEtatCourantAu",
-        "statutCourant",
-        "listeDestinataire",
-        "rechercheFactureParFournisseur",
-        "idUtilisateurCourant",
-        "recupererTaille",
-        "idFournisseur",
-        "rejetTraite",
-    )
-)
-_BUYER_FILTERS = frozenset(("idDestinataire",))
 _TREAT_FILTERS = frozenset(
     (
         "idStructure",
@@ -73,11 +48,58 @@ _COLUMNS = {
 _TO_TREAT = ("DEPOSEE", "EN_COURS_ACHEMINEMENT", "MISE_A_DISPOSITION", "A_RECYCLER", "SUSPENDUE")
 
 
+def _moment(body: Body, name: str, read: Callable[[str], object]) -> object:
+    text = body.text(name)
+    try:
+        return None if text is None else read(text)
+    except (ValueError, OverflowError) as error:
+        raise MalformedBody(name) from error
+
+
+def _day(body: Body, name: str) -> object:
+    return _moment(body, name, lambda text: paris.day_of(paris.read_instant(text)))
+
+
+def _start(body: Body, name: str) -> object:
+    return _moment(body, name, paris.read_instant)
+
+
+def _end(body: Body, name: str) -> object:
+    return _moment(body, name, partial(paris.read_instant, end_of_day=True))
+
+
+_CRITERIA: Final[Mapping[str, tuple[str, Callable[[Body, str], object]]]] = {
+    "numeroFluxDepot": ("flux_number = ?", Body.text),
+    "numeroFacture": ("number = ?", Body.text),
+    "typeFacture": ("kind = ?", Body.text),
+    "numeroBonCommande": ("engagement = ?", Body.text),
+    "numeroMarche": ("contract = ?", Body.text),
+    "periodeDateDepotDu": ("deposited_on >= ?", _day),
+    "periodeDateDepotAu": ("deposited_on <= ?", _day),
+    "periodeDateFactureDu": ("issued_on >= ?", _day),
+    "periodeDateFactureAu": ("issued_on <= ?", _day),
+    "periodeDateHeureEtatCourantDu": ("status_at >= ?", _start),
+    "periodeDateHeureEtatCourantAu": ("status_at <= ?", _end),
+    "rejetTraite": ("rejection_handled = ?", Body.flag),
+}
+"""The criteria of one value: their condition, bounds included, and how they are read (§2.4)."""
+
+_FILTERS = frozenset(_CRITERIA) | {
+    "statutCourant",
+    "listeDestinataire",
+    "rechercheFactureParFournisseur",
+    "idUtilisateurCourant",
+    "recupererTaille",
+    "idFournisseur",
+}
+_BUYER_FILTERS = frozenset(("idDestinataire",))
+
+
 def search(call: Call) -> dict[str, object]:
     """``factures/v1/rechercher/fournisseur``: integrated invoices only, newest deposit first."""
     _refuse_unknown(call.body, _FILTERS)
-    wanted = _read_filter(call)
-    flux_number = wanted.flux_number
+    wanted = _read_criteria(call)
+    flux_number = call.body.text("numeroFluxDepot")
     flux = None if flux_number is None else call.ledger.fluxes.numbered(flux_number)
     integration.settle(call.ledger, call.directory, now=call.now, up_to=flux)
     block = call.body.block("rechercheFactureParFournisseur")
@@ -95,9 +117,10 @@ def search_to_treat(call: Call) -> dict[str, object]:
     integration.settle(call.ledger, call.directory, now=call.now)
     seller = _siret(call, body.integer("idStructure"))
     statuses = _TO_TREAT if body.flag("masquerRejetee") else (*_TO_TREAT, "REJETEE")
-    wanted = InvoiceFilter(
-        statuses=statuses, seller=seller, rejection_handled=False, indexed_by=call.now
-    )
+    wanted: dict[str, object] = {"status IN (?)": statuses, "rejection_handled = ?": False}
+    wanted["indexed_at <= ?"] = call.now
+    if seller is not None:
+        wanted["seller_siret = ?"] = seller
     block = body.block("rechercheFactureATraiterParFournisseur")
     return _listed(call, wanted, block, _short_line)
 
@@ -105,13 +128,13 @@ def search_to_treat(call: Call) -> dict[str, object]:
 def _refuse_unknown(body: Body, known: frozenset[str]) -> None:
     unknown = sorted(body.names() - known)
     if unknown:
-        # Leaving a filter out would return invoices nobody asked for.
+        # Leaving a filter out would return invoices that were not asked for.
         raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
 
 
 def _listed(
     call: Call,
-    wanted: InvoiceFilter,
+    wanted: Mapping[str, object],
     block: Body,
     line: Callable[[Call, InvoiceRecord], dict[str, object]],
 ) -> dict[str, object]:
@@ -136,54 +159,32 @@ def _listed(
 
 
 def _siret(call: Call, structure_id: int | None) -> str | None:
-    """The SIRET of an ``idStructureCPP``; one that nobody bears when it is unknown."""
+    """The SIRET of an ``idStructureCPP``; an empty one when it is unknown."""
     if structure_id is None:
         return None
     structure = call.directory.by_id(structure_id)
     return structure.siret if structure else ""
 
 
-def _read_filter(call: Call) -> InvoiceFilter:
+def _read_criteria(call: Call) -> dict[str, object]:
+    """The conditions of a search; a criterion without a value restricts nothing."""
     body = call.body
     buyers = body.blocks("listeDestinataire")
     for buyer in buyers:
         _refuse_unknown(buyer, _BUYER_FILTERS)
+    wanted: dict[str, object] = {"indexed_at <= ?": call.now}
+    for name, (condition, read) in _CRITERIA.items():
+        if (value := read(body, name)) is not None:
+            wanted[condition] = value
+    if statuses := body.texts("statutCourant"):
+        wanted["status IN (?)"] = statuses
+    if (seller := _siret(call, body.integer("idFournisseur"))) is not None:
+        wanted["seller_siret = ?"] = seller
     recipients = [buyer.integer("idDestinataire") for buyer in buyers]
     structures = [call.directory.by_id(item) for item in recipients if item is not None]
-    return InvoiceFilter(
-        flux_number=body.text("numeroFluxDepot"),
-        number=body.text("numeroFacture"),
-        kind=body.text("typeFacture"),
-        engagement=body.text("numeroBonCommande"),
-        contract=body.text("numeroMarche"),
-        deposited_from=_moment(body, "periodeDateDepotDu", _read_day),
-        deposited_to=_moment(body, "periodeDateDepotAu", _read_day),
-        issued_from=_moment(body, "periodeDateFactureDu", _read_day),
-        issued_to=_moment(body, "periodeDateFactureAu", _read_day),
-        status_from=_moment(body, "periodeDateHeureEtatCourantDu", paris.read_instant),
-        status_to=_moment(body, "periodeDateHeureEtatCourantAu", _read_end),
-        statuses=body.texts("statutCourant"),
-        buyers=tuple(item.siret for item in structures if item) if structures else None,
-        seller=_siret(call, body.integer("idFournisseur")),
-        rejection_handled=body.flag("rejetTraite"),
-        indexed_by=call.now,
-    )
-
-
-def _moment(body: Body, name: str, read: Callable[[str], _Moment]) -> _Moment | None:
-    text = body.text(name)
-    try:
-        return None if text is None else read(text)
-    except (ValueError, OverflowError) as error:
-        raise MalformedBody(name) from error
-
-
-def _read_day(text: str) -> date:
-    return paris.day_of(paris.read_instant(text))
-
-
-def _read_end(text: str) -> datetime:
-    return paris.read_instant(text, end_of_day=True)
+    if structures:
+        wanted["buyer_siret IN (?)"] = tuple(item.siret for item in structures if item)
+    return wanted
 
 
 def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:

@@ -1,14 +1,12 @@
 """Structures and services, as the directory exposes them (§2.9)."""
 
 from datetime import date
-from typing import TypeVar
 
 from chorus_sandbox import paris
 from chorus_sandbox.directory import Service, Structure
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Page, Refusal, given, success
+from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, given, success
 
 _DONE = "TRA_MSG_00.000"
-_Item = TypeVar("_Item", Structure, Service)
 _SEARCHABLE = frozenset(
     (
         "identifiantStructure",
@@ -34,7 +32,7 @@ def search(call: Call) -> dict[str, object]:
     found.sort(key=lambda structure: structure.siret, reverse=page.descending)
     return success(
         _DONE,
-        listeStructures=[_summary(structure) for structure in _slice(found, page)],
+        listeStructures=[_summary(structure) for structure in page.slice(found)],
         parametresRetour=page.described(len(found)),
     )
 
@@ -83,20 +81,22 @@ def search_services(call: Call) -> dict[str, object]:
     )
     return success(
         _DONE,
-        listeServices=[
-            given(
-                {
-                    "idService": structure.service_id(service),
-                    "codeService": service.code,
-                    "libelleService": service.name,
-                    "dateDbtService": f"{service.valid_from} 00:00",
-                    "dateFinService": service.valid_to and f"{service.valid_to} 00:00",
-                    "estActif": service.active,
-                }
-            )
-            for service in _slice(services, page)
-        ],
+        listeServices=[service_line(structure, service) for service in page.slice(services)],
         parametresRetour=page.described(len(services)),
+    )
+
+
+def service_line(structure: Structure, service: Service) -> dict[str, object]:
+    """A service as lists give it."""
+    return given(
+        {
+            "idService": structure.service_id(service),
+            "codeService": service.code,
+            "libelleService": service.name,
+            "dateDbtService": f"{service.valid_from} 00:00",
+            "dateFinService": service.valid_to and f"{service.valid_to} 00:00",
+            "estActif": service.active,
+        }
     )
 
 
@@ -175,7 +175,3 @@ def _sort_key(service: Service, column: str) -> str:
             return str(service.active)
         case _:
             raise MalformedBody(column)
-
-
-def _slice(items: list[_Item], page: Page) -> list[_Item]:
-    return items[page.offset : page.offset + page.size]

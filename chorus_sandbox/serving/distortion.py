@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from chorus_sandbox.faults import Shape
+from chorus_sandbox.fault_kinds import Shape
 
 UNKNOWN_FLUX_STATE: Final = "IN_SIMULE_INCONNU"
 UNKNOWN_STATUS: Final = "SIMULE_INCONNU"

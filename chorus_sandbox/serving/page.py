@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Final
 from urllib.parse import quote
 
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, NewInvoice
 from chorus_sandbox.paris import PARIS
-from chorus_sandbox.serving.gates import Reply
+from chorus_sandbox.serving.gateway import Reply
 
 _MOST_ROWS = 200
 _HEADERS = {
@@ -16,14 +17,16 @@ _HEADERS = {
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Cache-Control": "no-store",
 }
-_LABELS = {
-    "accept": "Mandater",
-    "suspend": "Suspendre",
-    "reject": "Rejeter",
-    "book": "Comptabiliser",
-    "pay": "Mettre en paiement",
-    "recycle": "Renvoyer à recycler",
+ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "accept": ("MANDATEE", "Mandater"),
+    "suspend": ("SUSPENDUE", "Suspendre"),
+    "reject": ("REJETEE", "Rejeter"),
+    "book": ("COMPTABILISEE", "Comptabiliser"),
+    "pay": ("MISE_EN_PAIEMENT", "Mettre en paiement"),
+    "recycle": ("A_RECYCLER", "Renvoyer à recycler"),
 }
+"""What the buyer may do: the status it gives, and its button."""
+
 _STYLE = (
     "body{font:1rem/1.5 sans-serif;margin:2rem;color:#111;background:#fff}"
     "table{border-collapse:collapse;margin:1rem 0}"
@@ -34,14 +37,11 @@ _STYLE = (
 )
 
 
-def draw(
-    ledger: Ledger, actions: Mapping[str, str], *, status: int = 200, problem: str = ""
-) -> Reply:
+def draw(ledger: Ledger, *, status: int = 200, problem: str = "") -> Reply:
     """The page, newest first; with a problem to tell if there is one.
 
     Args:
         ledger: what to show.
-        actions: what the buyer may do, and the status each gives.
         status: HTTP status.
         problem: what went wrong with the last form.
     """
@@ -61,7 +61,7 @@ def draw(
         *_table(
             "Factures intégrées",
             ("Numéro", "Acheteur", "Montant TTC", "Statut", "Motif", "Décision de l'acheteur"),
-            [_invoice_cells(one, actions) for one in invoices],
+            [_invoice_cells(one) for one in invoices],
         ),
         *_table(
             "Flux déposés",
@@ -82,13 +82,13 @@ def _table(caption: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) 
     yield "</tbody></table>"
 
 
-def _invoice_cells(invoice: InvoiceRecord, actions: Mapping[str, str]) -> tuple[str, ...]:
+def _invoice_cells(invoice: InvoiceRecord) -> tuple[str, ...]:
     content = invoice.content
     number = escape(content.number)
     buttons = "".join(
         f"<button formaction='/_sandbox/invoices/{invoice.id}/{quote(action)}'"
-        f" aria-label='{_LABELS[action]} la facture {number}'>{_LABELS[action]}</button>"
-        for action in actions
+        f" aria-label='{label} la facture {number}'>{label}</button>"
+        for action, (_, label) in ACTIONS.items()
     )
     # A disabled first button: the Enter key must not take the first decision by itself.
     form = (

@@ -1,34 +1,22 @@
 """The buyer's panel, under ``/_sandbox/``: what the portal has no route for. Never faulty.
 
 It asks for no identity, so it answers this machine only: a name that is not loopback (a page
-elsewhere that made its name point here) or another site's page is turned away.
+elsewhere that made its name point here) or another site's page is refused.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
 from urllib.parse import parse_qs, unquote
 
-from chorus_sandbox.faults import FaultError, read_fault
+from chorus_sandbox.fault_kinds import FaultError, read_fault
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 from chorus_sandbox.routes import buyer
 from chorus_sandbox.routes.calls import Refusal
 from chorus_sandbox.serving import page
-from chorus_sandbox.serving.gates import Desk, Reply, Request, json_reply
-
-ACTIONS: Final[Mapping[str, str]] = {
-    "accept": "MANDATEE",
-    "suspend": "SUSPENDUE",
-    "reject": "REJETEE",
-    "book": "COMPTABILISEE",
-    "pay": "MISE_EN_PAIEMENT",
-    "recycle": "A_RECYCLER",
-}
-"""What the buyer may do, and the status it gives."""
+from chorus_sandbox.serving.gateway import Context, Reply, Request, json_reply
 
 _ROOT = "/_sandbox"
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
@@ -49,33 +37,33 @@ def is_for(route: str) -> bool:
     return route == _ROOT or route.startswith(f"{_ROOT}/")
 
 
-def answer(request: Request, desk: Desk, ledger: Ledger) -> Reply:
+def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
     """The answer of the panel: JSON, or HTML for its page and its forms."""
     is_form = request.headers.get_content_type() == _FORM
     try:
         _check_origin(request)
-        integration.settle(ledger, desk.directory, now=desk.clock())
-        return _route(request, desk, ledger, is_form=is_form)
+        integration.settle(ledger, context.directory, now=context.clock())
+        return _route(request, context, ledger, is_form=is_form)
     except _Wrong as wrong:
         if is_form and wrong.status != 403:
-            return page.draw(ledger, ACTIONS, status=wrong.status, problem=wrong.reason)
+            return page.draw(ledger, status=wrong.status, problem=wrong.reason)
         return json_reply(wrong.status, {"error": wrong.reason})
 
 
-def _route(request: Request, desk: Desk, ledger: Ledger, *, is_form: bool) -> Reply:
+def _route(request: Request, context: Context, ledger: Ledger, *, is_form: bool) -> Reply:
     reply: Reply
     match request.method, *request.route.removeprefix(_ROOT).strip("/").split("/"):
         case "GET", "":
-            reply = page.draw(ledger, ACTIONS)
+            reply = page.draw(ledger)
         case "GET", "invoices":
             listed = [_invoice(invoice) for invoice in ledger.invoices.all()]
             reply = json_reply(200, {"invoices": listed})
         case "GET", "fluxes":
             reply = json_reply(200, {"fluxes": [_flux(flux) for flux in ledger.fluxes.all()]})
         case "GET" | "POST" | "DELETE", "faults":
-            reply = _faults(request, desk, ledger)
+            reply = _faults(request, context, ledger)
         case "POST", "invoices", name, action:
-            changed = _act(request, desk, ledger, unquote(name), action, is_form=is_form)
+            changed = _act(request, context, ledger, unquote(name), action, is_form=is_form)
             seen = Reply(status=303, headers={"Location": f"{_ROOT}/"})
             reply = seen if is_form else json_reply(200, _invoice(changed))
         case _:
@@ -94,16 +82,18 @@ def _check_origin(request: Request) -> None:
 
 
 def _act(
-    request: Request, desk: Desk, ledger: Ledger, name: str, action: str, *, is_form: bool
+    request: Request, context: Context, ledger: Ledger, name: str, action: str, *, is_form: bool
 ) -> InvoiceRecord:
     """Does what the buyer decided, in any order, and returns the invoice as it is now."""
-    target = ACTIONS.get(action)
-    if target is None:
-        raise _Wrong(404, f"Action inconnue « {action} » : {', '.join(ACTIONS)}.")
+    if action not in page.ACTIONS:
+        raise _Wrong(404, f"Action inconnue « {action} » : {', '.join(page.ACTIONS)}.")
+    target, _ = page.ACTIONS[action]
     reason = _form_reason(request) if is_form else _json_reason(request)
     invoice = _named(ledger, name)
     try:
-        buyer.give_status(ledger, desk.directory, invoice, target, reason=reason, now=desk.clock())
+        buyer.give_status(
+            ledger, context.directory, invoice, target, reason=reason, now=context.clock()
+        )
     except Refusal as refusal:
         raise _Wrong(409, f"Facture {invoice.content.number} : {refusal.label}.") from refusal
     return ledger.invoices.identified(invoice.id) or invoice
@@ -139,7 +129,7 @@ def _json_reason(request: Request) -> str:
     return reason
 
 
-def _faults(request: Request, desk: Desk, ledger: Ledger) -> Reply:
+def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
     """The faults that wait and those injected; POST adds one, or sets them all with a list."""
     match request.method:
         case "POST":
@@ -149,12 +139,12 @@ def _faults(request: Request, desk: Desk, ledger: Ledger) -> Reply:
                 faults = [read_fault(item, f"Panne n° {n}") for n, item in enumerate(entries, 1)]
             except FaultError as error:
                 raise _Wrong(400, str(error)) from error
-            ledger.faults.arm(faults, now=desk.clock(), alone=isinstance(given, list))
+            ledger.faults.arm(faults, now=context.clock(), replacing=isinstance(given, list))
         case "DELETE":
             ledger.faults.clear()
         case _:
             pass
-    plan = desk.options.fault_plan
+    plan = context.options.fault_plan
     return json_reply(
         200,
         {

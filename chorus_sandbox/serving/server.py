@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from chorus_sandbox import SandboxOptions, dataset
 from chorus_sandbox.directory import Directory, read_structures
-from chorus_sandbox.faults import read_faults
+from chorus_sandbox.fault_kinds import read_faults
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger, prepare
-from chorus_sandbox.serving.gates import DEPOSIT_PATH, Desk, Reply, Request
-from chorus_sandbox.serving.injection import answer
+from chorus_sandbox.serving.fault_effects import answer
+from chorus_sandbox.serving.gateway import DEPOSIT_PATH, Context, Reply, Request
 
 HOST: Final = "127.0.0.1"
 _LARGEST_BODY = 64 * 1024 * 1024
@@ -55,15 +55,15 @@ class SandboxServer(ThreadingHTTPServer):
         """
         added = read_structures(options.directory) if options.directory else ()
         directory = Directory((*dataset.BUILT_IN, *added))
-        self.desk = Desk(options=options, directory=directory, clock=clock)
+        self.context = Context(options=options, directory=directory, clock=clock)
         faults = read_faults(options.faults) if options.faults else ()
         prepare(options.data)
         super().__init__((HOST, options.port), _Handler)
         # Held open: the last connection to close would fold the whole journal into the file.
-        self._keeper = Ledger(options.data)
+        self._ledger = Ledger(options.data)
         if options.faults:
             digest = hashlib.sha256(options.faults.read_bytes()).hexdigest()
-            self._keeper.faults.arm_file(digest, faults, now=clock())
+            self._ledger.faults.arm_file(digest, faults, now=clock())
 
     @property
     def url(self) -> str:
@@ -71,23 +71,23 @@ class SandboxServer(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}"
 
     def server_bind(self) -> None:
-        """Binds without asking the name service who 127.0.0.1 is."""
+        """Binds without a name lookup of 127.0.0.1."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def server_close(self) -> None:
-        """Gives port and file back."""
+        """Closes the port and the ledger."""
         super().server_close()
-        self._keeper.close()
+        self._ledger.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
-        """A caller that hangs up is no news; anything else goes to standard error."""
+        """A broken connection is left out; anything else goes to standard error."""
         match sys.exception():
             case ConnectionError() | TimeoutError():
                 pass
             case sqlite3.Error() as error:
                 sys.stderr.write(
-                    f"{self.desk.options.data} : registre inutilisable ({error})."
+                    f"{self.context.options.data} : registre inutilisable ({error})."
                     " Libérez le disque, ou relancez avec un autre --data.\n"
                 )
             case _:
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.ledger = Ledger(self.server.desk.options.data)
+        self.ledger = Ledger(self.server.context.options.data)
 
     def finish(self) -> None:
         try:
@@ -127,12 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         request = Request(method=self.command, path=self.path, headers=self.headers, body=body)
         try:
-            reply = answer(request, self.server.desk, self.ledger)
+            reply = answer(request, self.server.context, self.ledger)
         except Exception:
             self.close_connection = True
             self._send(Reply(status=500), started)
             raise
-        # Nobody is made to wait for a process that ends: its threads end with it.
+        # Outside the ledger: the end of the process ends this wait too.
         time.sleep(reply.held.total_seconds())
         self._send(reply, started)
         if request.route == DEPOSIT_PATH:
@@ -142,10 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _judge(self) -> None:
         """Give the verdicts that are due while the depositor does something else."""
-        desk = self.server.desk
-        # Whoever asks next meets the same trouble, and is answered.
+        context = self.server.context
+        # The next request meets the same error and answers 500.
         with suppress(sqlite3.Error):
-            integration.settle(self.ledger, desk.directory, now=desk.clock())
+            integration.settle(self.ledger, context.directory, now=context.clock())
 
     def _read_body(self) -> bytes | Reply:
         """The whole body, or the reply to a request whose body cannot be read."""
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._log(str(reply.status), started)
 
     def _log(self, outcome: str, started: float) -> None:
-        if self.server.desk.options.verbose:
+        if self.server.context.options.verbose:
             spent = (time.perf_counter() - started) * 1000
             path = self.path.partition("?")[0]
             sys.stderr.write(f"{self.command} {path} {outcome} {spent:.1f} ms\n")
@@ -224,7 +224,7 @@ def _ending_on_signals(end: threading.Event) -> Iterator[None]:
 
 
 def _await_parent(end: threading.Event) -> None:
-    # Not through sys.stdin: its lock, held by this thread, would spoil the end of the process.
+    # Not through sys.stdin: its lock, held by this thread, would block the end of the process.
     while os.read(sys.stdin.fileno(), _PIECE):
         pass
     end.set()

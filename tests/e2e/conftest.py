@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.program import Said, run_cold
+from tests.support.shared import made_once
 
 
 @pytest.fixture(name="played", scope="session")
 def _played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """The folder and the output of ``demo``. Read only: copy it to change it."""
-    folder = tmp_path_factory.mktemp("played") / "demo"
-    said = run_cold("demo", "--dir", folder)
-    assert said.code == 0, said.err
-    return folder, said
+
+    def play(folder: Path) -> None:
+        said = run_cold("demo", "--dir", folder / "demo")
+        assert said.code == 0, said.err
+        said.keep(folder / "said.json")
+
+    folder = made_once(tmp_path_factory.getbasetemp(), "played", play)
+    return folder / "demo", Said.kept(folder / "said.json")
 
 
 @pytest.fixture(name="demo")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chaos import books
+from chaos import books, pace
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
-from tests.e2e.program import command, environment, run
+from tests.e2e.program import HANGS, command, environment, run
+from tests.support.shared import made_once
 from worker.billing.period import french_time
 from worker.service.demo import EXAMPLES, FILES, write_demo
 
@@ -25,23 +26,27 @@ HELD_BACK = "99980902300016"
 @pytest.fixture(name="imported", scope="module")
 def _imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three members and their year, nothing billed yet. Read only."""
-    folder = tmp_path_factory.mktemp("imported") / "demo"
-    config = write_demo(folder, int(YEAR), 3, seed=0)
-    for kind in FILES:
-        said = run("import", kind, folder / EXAMPLES / f"{kind}.csv", config=config)
-        assert said.code == 0, said.err
-    return folder
+
+    def fill(folder: Path) -> None:
+        config = write_demo(folder, int(YEAR), 3, seed=0)
+        for kind in FILES:
+            said = run("import", kind, folder / EXAMPLES / f"{kind}.csv", config=config)
+            assert said.code == 0, said.err
+
+    return made_once(tmp_path_factory.getbasetemp(), "imported", fill)
 
 
 @pytest.fixture(name="issued", scope="module")
 def _issued(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, issued in January 2025, nothing deposited. Read only."""
-    folder = tmp_path_factory.mktemp("issued") / "demo"
-    shutil.copytree(imported, folder)
-    january = datetime(2025, 1, 10, 9, tzinfo=UTC)
-    said = at(january, "run", YEAR, config=folder / "worker.toml", env=OFFLINE)
-    assert said.code == 0, said.err
-    return folder
+
+    def issue(folder: Path) -> None:
+        shutil.copytree(imported, folder)
+        january = datetime(2025, 1, 10, 9, tzinfo=UTC)
+        said = at(january, "run", YEAR, config=folder / "worker.toml", env=OFFLINE)
+        assert said.code == 0, said.err
+
+    return made_once(tmp_path_factory.getbasetemp(), "issued", issue)
 
 
 def ledger_of(folder: Path) -> Path:
@@ -64,11 +69,12 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
                 command(*words, config=folder / "worker.toml"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                text=True,
                 env=environment() | setting,
             )
             for words in (("deposit",), ("deposit",), ("run", YEAR))
         ]
-        said = [worker.communicate(timeout=120)[1].decode() for worker in workers]
+        said = [pace.communicate(worker, HANGS)[1] for worker in workers]
         assert [worker.returncode for worker in workers] == [0, 0, 0], said
         assert run("follow", config=folder / "worker.toml", env=setting).code == 0
     fluxes = read_fluxes(ledger_of(folder))

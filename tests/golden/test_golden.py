@@ -11,9 +11,9 @@ from lxml.etree import _Element
 from tests.golden.official import faults
 from tests.golden.samples import ATTACHMENTS, SAMPLES
 from worker.billing.invoice import Invoice
+from worker.billing.standard import NAMESPACES
 from worker.formats import Profile, invoice_xml
 from worker.formats.profiles import ALWAYS, ON_DEMAND, Syntax
-from worker.formats.xml import NAMESPACES
 
 FILES = Path(__file__).parent / "files"
 PROFILES = [*ALWAYS, *(profile for group in ON_DEMAND.values() for profile in group)]

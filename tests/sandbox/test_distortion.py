@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chorus_sandbox.faults import Shape
+from chorus_sandbox.fault_kinds import Shape
 from chorus_sandbox.serving import distortion
 
 SEARCH = {

@@ -10,14 +10,17 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import Self
 
 import pytest
 import requests
 
-from chorus_sandbox import dataset
+from chaos import pace
+from chorus_sandbox import SandboxCredentials, dataset
 from chorus_sandbox.command import main
+from chorus_sandbox.integration.lots import LARGEST_LOT, MOST_FILES
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
 from tests.support.sandbox_documents import CII, UBL, numbered
 from tests.support.sandbox_portal import (
@@ -29,6 +32,7 @@ from tests.support.sandbox_portal import (
     Portal,
     body_of,
 )
+from worker.service import local_portal
 
 
 class Process:
@@ -69,19 +73,20 @@ class Process:
     def end(self, number: signal.Signals) -> tuple[int, bytes, bytes]:
         """Sends a signal; the exit code and what was written since the first line."""
         self.process.send_signal(number)
-        code = self.process.wait(timeout=10)
+        code = pace.ended(self.process, seconds=10)
         assert self.process.stdout
         assert self.process.stderr
         return code, self.process.stdout.read(), self.process.stderr.read()
 
 
+@pytest.mark.parametrize("module", ["chorus_sandbox", "worker"])
 @pytest.mark.parametrize("arguments", [[], ["--exit-with-parent"]])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly_and_silently(
-    tmp_path: Path, number: signal.Signals, arguments: list[str]
+    tmp_path: Path, number: signal.Signals, arguments: list[str], module: str
 ) -> None:
-    """A signal ends it with code 0; it wrote its one line and nothing else."""
-    with Process(tmp_path / "x.db", *arguments) as running:
+    """A signal ends it with code 0, however it was started; it wrote its one line only."""
+    with Process(tmp_path / "x.db", *arguments, module=module) as running:
         running.portal.verdict(b"%PDF-1.7 junk", "IN_DP_E2_CII_FACTURX")
         assert running.end(number) == (0, b"", b"")
 
@@ -121,7 +126,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     with Process(tmp_path / "x.db", "--exit-with-parent") as running:
         assert running.process.stdin
         running.process.stdin.close()
-        assert running.process.wait(timeout=10) == 0
+        assert pace.ended(running.process, seconds=10) == 0
 
 
 def test_verbose_lines_hold_no_secret(tmp_path: Path) -> None:
@@ -161,7 +166,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> No
         text=True,
         cwd=Path(__file__).parents[2],
         check=False,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
@@ -204,7 +209,9 @@ def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
         portal = running.portal
         portal.arm("slow_after", seconds=60, routes="*/consulter/*")
         with pytest.raises(requests.ReadTimeout):
-            portal.session.post(portal.url + HISTORY, json={"idFacture": 1}, timeout=0.3)
+            portal.session.post(
+                portal.url + HISTORY, json={"idFacture": 1}, timeout=pace.limit(0.3)
+            )
 
         def deposit(rank: int) -> None:
             with requests.Session() as session:
@@ -227,12 +234,13 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
         text=True,
         cwd=Path(__file__).parents[2],
         check=True,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     for siret in (structure.siret for structure in dataset.BUILT_IN):
         assert siret in done.stdout
-    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", CREDENTIALS.account):
+    for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", *astuple(CREDENTIALS)):
         assert words in done.stdout
+    assert f"au plus {MOST_FILES}\n  fichiers et {LARGEST_LOT // 1024**2} Mo" in done.stdout
     assert done.stdout.startswith("Usage : ")
 
 
@@ -246,10 +254,12 @@ def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
             text=True,
             cwd=Path(__file__).parents[2],
             check=True,
-            timeout=20,
+            timeout=pace.limit(20),
         ).stdout
         for module in modules
     ]
+    usages = [text.partition("\n")[0].partition(" [")[0] for text in helps]
+    assert usages == ["Usage : python -m chorus_sandbox", "Usage : chorus-worker sandbox"]
     assert helps[0].partition("\n")[2] == helps[1].partition("\n")[2]
     faults = tmp_path / "pannes.json"
     faults.write_text('[{"kind": "error_before", "routes": "*/deposer/flux"}]', "utf-8")
@@ -298,6 +308,39 @@ def test_a_wrong_option_is_explained_in_french(
     assert not data.exists()
 
 
+@pytest.mark.parametrize("module", [["chorus_sandbox"], ["worker", "sandbox"]])
+def test_a_wrong_option_ends_both_ways_to_start_it(module: list[str]) -> None:
+    """Code 2 and the same two sentences, but for the name it was called by."""
+    done = subprocess.run(
+        [sys.executable, "-m", *module, "--port", "http"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+        timeout=20,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    wrong, remedy = done.stderr.splitlines()
+    assert wrong == "Erreur : --port : valeur incorrecte « http »."
+    assert remedy in {
+        "À faire : python -m chorus_sandbox --help",
+        "À faire : chorus-worker sandbox --help",
+    }
+
+
+def test_the_client_knows_the_public_credentials() -> None:
+    """What a demonstration writes in its secrets is what a sandbox accepts by default."""
+    public = SandboxCredentials()
+
+    assert dict(local_portal.CREDENTIALS) == {
+        "client_id": public.client_id,
+        "client_secret": public.client_secret,
+        "technical_login": public.account,
+        "technical_password": public.password,
+    }
+
+
 def test_it_imports_nothing_of_the_worker() -> None:
     """The sandbox shares no code with the client it tests, and never loads the heavy package."""
     code = (
@@ -311,6 +354,6 @@ def test_it_imports_nothing_of_the_worker() -> None:
         text=True,
         cwd=Path(__file__).parents[2],
         check=True,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     assert json.loads(done.stdout.replace("'", '"')) == []

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,10 +98,9 @@ def test_an_invoice_reads_as_it_was_deposited(portal: Portal, content: bytes, sy
     assert "pieceJointe" not in facture["listeDesPiecesJointes"]
 
 
-def test_completing_answers_a_suspension(portal: Portal) -> None:
-    """The invoice becomes completed; comment and files are kept and read back."""
-    identifier, files = suspended(portal), [add_file(portal), add_file(portal)]
-    answer = portal.call(
+def completed(portal: Portal, identifier: int, files: list[int]) -> dict[str, Any]:
+    """The answer to a completion with a comment and two files, the second of a line."""
+    return portal.call(
         COMPLETE,
         identifiantFactureCPP=identifier,
         commentaire="Bon de livraison joint",
@@ -113,6 +113,14 @@ def test_completing_answers_a_suspension(portal: Portal) -> None:
             ),
         ],
     )
+
+
+def test_completing_answers_a_suspension(portal: Portal) -> None:
+    """The invoice becomes completed, and its history has the comment."""
+    identifier, files = suspended(portal), [add_file(portal), add_file(portal)]
+
+    answer = completed(portal, identifier, files)
+
     assert answer == {
         "codeRetour": 0,
         "libelle": "GCU_MSG_01_000",
@@ -123,6 +131,13 @@ def test_completing_answers_a_suspension(portal: Portal) -> None:
     rows = portal.call(HISTORY, idFacture=identifier)["historiquesDesStatuts"]["histoStatut"]
     assert rows[0]["histoStatutCode"] == "COMPLETEE"
     assert rows[0]["histoStatutCommentaire"] == "Bon de livraison joint"
+
+
+def test_what_completed_an_invoice_is_read_back(portal: Portal) -> None:
+    """Comment and files are kept, and the files come in pages."""
+    identifier, files = suspended(portal), [add_file(portal), add_file(portal)]
+    completed(portal, identifier, files)
+
     paging = {"pageResultatDemandeeListePieceJointe": 2, "nbResultatsParPageListePieceJointe": 1}
     facture = portal.call(CONSULT, identifiantFactureCPP=identifier, getpListePiecesJointes=paging)[
         "facture"

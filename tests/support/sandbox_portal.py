@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from chaos import pace
 from chorus_sandbox import SandboxCredentials, SandboxOptions
 from chorus_sandbox.serving.server import SandboxServer
 
@@ -40,7 +41,7 @@ SYNTAX = "IN_DP_E1_CII_16B"
 
 @dataclass
 class Portal:
-    """A running sandbox, its clock, and a caller that went through the gates."""
+    """A running sandbox, its clock, and a caller that the gateway lets in."""
 
     url: str
     data: Path
@@ -62,14 +63,18 @@ class Portal:
             "client_secret": CREDENTIALS.client_secret,
             "scope": "openid",
         }
-        return self.session.post(f"{self.url}/api/oauth/token", data=form | changes, timeout=10)
+        return self.session.post(
+            f"{self.url}/api/oauth/token", data=form | changes, timeout=pace.limit(10)
+        )
 
     def post(self, path: str, body: object, **headers: str) -> requests.Response:
         """A POST of a JSON body."""
-        return self.session.post(f"{self.url}{path}", json=body, headers=headers, timeout=10)
+        return self.session.post(
+            f"{self.url}{path}", json=body, headers=headers, timeout=pace.limit(10)
+        )
 
     def call(self, path: str, **body: object) -> dict[str, Any]:
-        """The answer of a call that gets through the gates."""
+        """The answer of a call that the gateway lets in."""
         response = self.post(path, body)
         assert response.status_code == 200, response.text
         answer = response.json()
@@ -95,7 +100,9 @@ class Portal:
     def arm(self, kind: str, **details: object) -> None:
         """Adds a fault through the panel."""
         fault = {"kind": kind, **details}
-        answer = self.session.post(f"{self.url}/_sandbox/faults", json=fault, timeout=10)
+        answer = self.session.post(
+            f"{self.url}/_sandbox/faults", json=fault, timeout=pace.limit(10)
+        )
         assert answer.status_code == 200, answer.text
 
     def structure_id(self, siret: str) -> int:

@@ -22,6 +22,8 @@ USER_MONTH = "MON"
 """UN/ECE Rec 20 "month": the quantity of a line is users × months."""
 PRICE_BASE_MONTHS = 12
 """BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
+GRID = "Grille tarifaire"
+"""BT-160 of the version of the grid that a line was priced by."""
 AGREED_PRICE = "Prix TTC par utilisateur et par mois (EUR)"
 """BT-160 of the price that the convention sets: EN 16931 has no term for a price with taxes."""
 
@@ -378,7 +380,7 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
 def _attributes(rated: RatedLine) -> tuple[ItemAttribute, ...]:
     pairs = [
         ("Catégorie tarifaire", str(rated.category)),
-        ("Grille tarifaire", rated.grid_version),
+        (GRID, rated.grid_version),
         (AGREED_PRICE, str(rated.unit_price)),
     ]
     if rated.tier is not None:

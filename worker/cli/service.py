@@ -32,19 +32,22 @@ def serve(
     SIGTERM, après l'opération en cours.
     """
     from worker.service import logs
-    from worker.service.bootstrap import open_office
+    from worker.service.bootstrap import open_verified
     from worker.service.heartbeat import serve as work
     from worker.settings.loading import find_config
 
     logs.configure(verbose=True)
-    work(open_office(find_config(config)), once=once)
+    work(open_verified(find_config(config)), once=once)
 
 
-def sandbox(context: typer.Context) -> int:
+def sandbox(context: typer.Context) -> None:
     """Lance seul le Chorus Pro local, pour portal.local_url.
 
     Ses options, ses pannes et ce qu'il simule : sandbox --help.
     """
-    from chorus_sandbox.command import main
+    import runpy
+    import sys
 
-    return main(context.args, program="chorus-worker sandbox")
+    # Run by its name, in this process: the other program is no import of this one.
+    sys.argv = ["chorus-worker sandbox", *context.args]
+    runpy.run_module("chorus_sandbox", run_name="__main__")

@@ -17,6 +17,9 @@ from worker.formats.xml import number
 
 ANNEX = "DOCUMENT_ANNEXE"
 """BT-123 of an attachment where it must be a code (BR-FR-17)."""
+PUBLIC_BUYER = Note(text="B2G", code="ADN")
+"""Tells a platform that the buyer is public."""
+_STATEMENT, _JOINED, _ENOUGH = "État détaillé des prestations n° ", ", joint à cette facture.", "."
 _ADDRESS_CODE = re.compile(r"[A-Za-z0-9+_.-]+")
 """What a code may hold to be part of an electronic address."""
 
@@ -97,18 +100,23 @@ def tax_identifiers(invoice: Invoice) -> TaxIdentifiers:
 
 def invoice_note(invoice: Invoice) -> str:
     """BT-22: the statement is the legal basis of the amounts (convention C3)."""
-    text = f"État détaillé des prestations n° {invoice.statement_number}"
-    return f"{text}." if invoice.is_credit_note else f"{text}, joint à cette facture."
+    text = f"{_STATEMENT}{invoice.statement_number}"
+    return text + (_ENOUGH if invoice.is_credit_note else _JOINED)
+
+
+def quoted_statement(note: Note) -> str:
+    """The statement that the first note of an invoice quotes."""
+    return note.text.removeprefix(_STATEMENT).removesuffix(_JOINED).removesuffix(_ENOUGH)
 
 
 def notes(invoice: Invoice, profile: Profile) -> tuple[Note, ...]:
     """BG-1 of an invoice in a profile: the statement, then those of the invoice.
 
     Coded notes (late payment, recovery, early payment) are the reform's: the direct deposit says
-    the same in its payment terms. ``ADN`` with ``B2G`` tells a platform that the buyer is public.
+    the same in its payment terms.
     """
     own = [note for note in invoice.notes if not note.code or profile.legal_notes]
-    marks = [Note(text="B2G", code="ADN")] if profile.legal_notes else []
+    marks = [PUBLIC_BUYER] if profile.legal_notes else []
     return (Note(text=invoice_note(invoice)), *own, *marks)
 
 

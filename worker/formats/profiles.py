@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.billing.document import DocumentKind
+from worker.billing.standard import (
+    EN16931,
+    EXTENDED_CTC_FR,
+    FACTURX_EXTENDED,
+    Rules,
+    Schema,
+    Sheet,
+)
 
-EN16931 = "urn:cen.eu:en16931:2017"
-EXTENDED_CTC_FR = f"{EN16931}#conformant#urn.cpro.gouv.fr:1p0:extended-ctc-fr"
-FACTURX_EXTENDED = f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended"
-"""BT-24 of the reform's dialect inside a PDF: with the one above, Factur-X 1.09.2 takes the XML for
-a bare CII (FX-SCH-A-000636)."""
 SUPPLIER_INVOICE = "A1"
 """Cadre de facturation: an invoice deposited by a supplier. Chorus Pro refuses S1, M1… here."""
 SERVICES = "S1"
@@ -52,6 +55,9 @@ class Profile:
         pdf: of the Factur-X that carries the XML, or None.
         business_process: BT-23.
         customization: BT-24; empty in the native dialect, which is older than it.
+        rules: what the XML must satisfy, all of it, before anything is stored.
+        credit_note_rules: the same for a credit note: another root in UBL, and no means of payment
+            for Chorus Pro.
         conformance_level: of the Factur-X, in its XMP.
         legal_siren: whether BT-30 and BT-47 are the SIREN, else the SIRET.
         routing_code: whether the code service also stands in BT-46.
@@ -68,6 +74,8 @@ class Profile:
     pdf: DocumentKind | None = None
     business_process: str
     customization: str
+    rules: tuple[Rules, ...]
+    credit_note_rules: tuple[Rules, ...]
     conformance_level: str = "EN 16931"
     legal_siren: bool = False
     routing_code: bool = False
@@ -77,6 +85,20 @@ class Profile:
     attachments: bool = False
     coded_attachments: bool = False
 
+    def rules_of(self, *, credit_note: bool) -> tuple[Rules, ...]:
+        """What the XML of an invoice or of a credit note must satisfy."""
+        return self.credit_note_rules if credit_note else self.rules
+
+
+_FACTURX = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
+_CTC_UBL = (Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL)
+_CTC_CII = (
+    Schema.FACTURX_EXTENDED,
+    Schema.CII,
+    Sheet.FACTURX_EXTENDED,
+    Sheet.EXTENDED_CTC_FR_CII,
+    Sheet.BR_FR_CII,
+)
 
 FACTURX_DIRECT = Profile(
     name="facturx-direct",
@@ -85,6 +107,8 @@ FACTURX_DIRECT = Profile(
     pdf=DocumentKind.FACTURX,
     business_process=SUPPLIER_INVOICE,
     customization=EN16931,
+    rules=_FACTURX,
+    credit_note_rules=_FACTURX,
 )
 """Deposited by default: Factur-X in direct deposit (IN_DP_E2_CII_FACTURX)."""
 
@@ -94,6 +118,8 @@ EN16931_UBL = Profile(
     kind=DocumentKind.UBL,
     business_process=SUPPLIER_INVOICE,
     customization=EN16931,
+    rules=(Schema.UBL_INVOICE, Schema.CHORUS_UBL_INVOICE, Sheet.EN16931_UBL),
+    credit_note_rules=(Schema.UBL_CREDIT_NOTE, Sheet.EN16931_UBL),
 )
 """The same invoice in UBL 2.1, for programs. Whether direct deposit takes it is not established."""
 
@@ -104,6 +130,8 @@ CHORUS_E1_UBL = Profile(
     attachments=True,
     business_process=SUPPLIER_INVOICE,
     customization="",
+    rules=(Schema.UBL_INVOICE, Schema.CHORUS_UBL_INVOICE),
+    credit_note_rules=(Schema.UBL_INVOICE,),
 )
 """Chorus Pro's own UBL (IN_DP_E1_UBL_INVOICE), as far as public writers show it."""
 
@@ -113,6 +141,8 @@ CTC_FR_UBL = Profile(
     kind=DocumentKind.CTC_UBL,
     business_process=SERVICES,
     customization=EXTENDED_CTC_FR,
+    rules=(Schema.UBL_INVOICE, *_CTC_UBL),
+    credit_note_rules=(Schema.UBL_CREDIT_NOTE, *_CTC_UBL),
     legal_siren=True,
     routing_code=True,
     electronic_addresses=True,
@@ -130,6 +160,8 @@ CTC_FR_FACTURX = Profile(
     pdf=DocumentKind.CTC_FACTURX,
     business_process=SERVICES,
     customization=FACTURX_EXTENDED,
+    rules=_CTC_CII,
+    credit_note_rules=_CTC_CII,
     conformance_level="EXTENDED",
     legal_siren=True,
     routing_code=True,

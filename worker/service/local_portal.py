@@ -6,14 +6,24 @@ It is a child process with its own ledger, in the data folder; it ends with us.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from worker.errors import PortalDown
 
 LEDGER = "chorus-local.sqlite"
 STRUCTURES = "chorus-local-annuaire.json"
+CREDENTIALS: Final[Mapping[str, str]] = {
+    "client_id": "00000000-0000-4000-8000-00000000c1d0",
+    "client_secret": "secret-public-du-bac-a-sable",
+    "technical_login": "TECH_1_SANDBOX@cpro.invalid",
+    "technical_password": "mot-de-passe-public-du-bac-a-sable",
+}
+"""What the local portal accepts by default, as ``secrets.toml`` has it; it protects nothing."""
+END_SECONDS = 10
+"""For its last answers; what it has recorded outlives a kill."""
 
 
 @contextmanager
@@ -38,7 +48,11 @@ def local_portal(data_folder: Path) -> Iterator[str]:
         yield _address(process)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        try:
+            process.communicate(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def _address(process: "subprocess.Popen[str]") -> str:

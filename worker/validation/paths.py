@@ -3,18 +3,13 @@
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.standard import NAMESPACES
+
 MAX_VALUE = 80
 """Characters of an offending value shown to people."""
+_ROOTS = {"ubl", "cn"}
 PREFIXES = {
-    "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2": "",
-    "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2": "",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2": "cac:",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2": "cbc:",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2": "ext:",
-    "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100": "rsm:",
-    "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100": "ram:",
-    "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100": "udt:",
-    "urn:un:unece:uncefact:data:standard:QualifiedDataType:100": "qdt:",
+    namespace: "" if prefix in _ROOTS else f"{prefix}:" for prefix, namespace in NAMESPACES.items()
 }
 
 

@@ -5,10 +5,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import SIRET, add_members
 
-ROWS = {"sqlite": 200_000, "postgresql": 60_000}
+ROWS = {"sqlite": 96_000, "postgresql": 60_000}
 GROWTH = 40
 """MB: twelve times as many rows may cost a larger database cache, never the rows themselves."""
 
@@ -38,7 +39,7 @@ def _file(path: Path, rows: int) -> Path:
 
 
 def test_a_large_file_takes_no_more_memory_than_a_small_one(place: Place, tmp_path: Path) -> None:
-    """Two hundred thousand rows on SQLite are all there, and the process did not grow."""
+    """A hundred thousand rows on SQLite are all there, and the process did not grow."""
     add_members(place.open())
     rows = ROWS["sqlite" if place.is_sqlite else "postgresql"]
     files = [_file(tmp_path / "petit.csv", rows // 12), _file(tmp_path / "grand.csv", rows)]
@@ -47,7 +48,7 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(place: Place, tmp_pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=pace.limit(120),
     ).stdout
     small, large = (tuple(map(int, line.split())) for line in printed.splitlines())
     assert small[:2] == (rows // 12, rows // 12)

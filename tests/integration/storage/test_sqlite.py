@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, add_members
+from tests.support.storage_samples import NOW, add_members, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -27,7 +28,7 @@ def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=pace.limit(60),
     ).stdout
 
 
@@ -68,7 +69,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
-        with store.transaction() as session:
+        with writing(store) as session:
             session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
             store.archive.put(b"une facture")
             modes = _modes(folder)
@@ -115,7 +116,7 @@ def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: 
             add_members(sqlite_place.open(busy_seconds=1))
         assert holder.stdin is not None
         holder.stdin.close()
-        assert holder.wait(10) == 0
+        assert pace.ended(holder, seconds=10) == 0
     add_members(sqlite_place.open())
 
 
@@ -153,40 +154,44 @@ def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
     assert str(folder / "archive") in archive
 
 
+FILLING = """
+import resource, sys
+from pathlib import Path
+from tests.support.storage_samples import SIRET, bring_rows
+from worker.errors import StorageUnavailable
+from worker.imports import ImportKind
+from worker.storage import open_store
+
+folder = Path(sys.argv[1])
+store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+rows = [
+    f"{SIRET};service-{n};;2025-{m:02d};7" for n in range(1000) for m in range(1, 13)
+]
+room = (folder / "worker.sqlite").stat().st_size + 300_000
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+for attempt in (
+    lambda: bring_rows(store, Path(sys.argv[2]), ImportKind.USAGE, *rows),
+    lambda: store.archive.put(bytes(room + 1)),
+):
+    try:
+        attempt()
+    except StorageUnavailable as error:
+        print(type(error.__cause__).__name__, error.remedy)
+"""
+"""Adds a file of usage, then one of the archive, where neither has room."""
+
+
 def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path) -> None:
     """When no byte can be added any more: unavailable, and not one row of the file is there."""
     store = sqlite_place.open()
     add_members(store)
-    with store.transaction() as session:
+    with writing(store) as session:
         journal.append(
             session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )
     before = _state(store)
     printed = _run(
-        """
-        import resource, sys
-        from pathlib import Path
-        from tests.support.storage_samples import SIRET, bring_rows
-        from worker.errors import StorageUnavailable
-        from worker.imports import ImportKind
-        from worker.storage import open_store
-
-        folder = Path(sys.argv[1])
-        store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
-        rows = [
-            f"{SIRET};service-{n};;2025-{m:02d};7" for n in range(1000) for m in range(1, 13)
-        ]
-        room = (folder / "worker.sqlite").stat().st_size + 300_000
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        for attempt in (
-            lambda: bring_rows(store, Path(sys.argv[2]), ImportKind.USAGE, *rows),
-            lambda: store.archive.put(bytes(room + 1)),
-        ):
-            try:
-                attempt()
-            except StorageUnavailable as error:
-                print(type(error.__cause__).__name__, error.remedy)
-        """,
+        FILLING,
         sqlite_place.folder,
         tmp_path,
     )

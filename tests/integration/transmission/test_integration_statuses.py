@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
-from worker.billing.status import UNKNOWN_WORD, InvoiceStatus
-from worker.corrections.todo import needs_person
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.service.demo import STORY
 
 S = InvoiceStatus
@@ -46,8 +45,9 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     held.follow()
     invoice = held.one(ONE)
     assert (invoice.status, invoice.portal_status) == (status, raw)
-    unknown = UNKNOWN_WORD + "UN_MOT_DE_2029"
-    assert invoice.detail == (unknown if "2029" in raw else "pièce jointe illisible")
+    assert (invoice.trouble, invoice.detail) == (
+        (Trouble.UNKNOWN_WORD, raw) if "2029" in raw else (Trouble.NONE, "pièce jointe illisible")
+    )
     changes = held.events(EventTag.STATUS_CHANGED)
     assert [payload["to"] for _, payload in changes] == (
         [] if status is S.INTEGRATED else [status.value]
@@ -55,36 +55,34 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     assert ("history", raw) in [(o.source, o.raw_status) for o in held.observations(ONE)]
 
 
+WORDS = [
+    ("SUSPENDUE", S.SUSPENDED),
+    ("COMPLETEE", S.INTEGRATED),
+    ("REJETEE", S.REJECTED),
+    ("SUSPENDUE", S.SUSPENDED),
+    ("SERVICE_FAIT", S.INTEGRATED),
+    ("REJETEE", S.REJECTED),
+    ("MANDATEE", S.INTEGRATED),
+]
+
+
 def test_statuses_come_in_any_order_even_backwards(held: Desk) -> None:
     """Our status follows the current one; the history keeps every observation once."""
-    words = [
-        "SUSPENDUE",
-        "COMPLETEE",
-        "REJETEE",
-        "SUSPENDUE",
-        "SERVICE_FAIT",
-        "REJETEE",
-        "MANDATEE",
-    ]
     seen = []
-    for word in words:
+    for word, _ in WORDS:
         held.portal.decide(ONE, word)
         held.follow()
         seen.append(held.one(ONE).status)
         held.clock.advance(days=1)
         held.follow()
         held.clock.advance(days=1)
-    assert seen == [
-        S.SUSPENDED,
-        S.INTEGRATED,
-        S.REJECTED,
-        S.SUSPENDED,
-        S.INTEGRATED,
-        S.REJECTED,
-        S.INTEGRATED,
-    ]
+    assert seen == [status for _, status in WORDS]
     history = [o.raw_status for o in held.observations(ONE) if o.source == "history"]
-    assert sorted(history) == sorted(["DEPOSEE", *words])
+    assert sorted(history) == sorted(["deposited", *(word for word, _ in WORDS)])
+
+
+def test_no_word_comes_after_the_payment(held: Desk) -> None:
+    """What a buyer says of an invoice that is paid changes nothing any more."""
     held.portal.decide(ONE, "MISE_EN_PAIEMENT")
     held.follow()
     held.portal.decide(ONE, "SUSPENDUE")
@@ -124,4 +122,4 @@ def test_what_is_rejected_after_its_last_word_is_work_for_a_person(
         desk.clock.advance(days=days)
         desk.follow()
         assert (desk.one(silent).status, desk.one(silent).detail) == (status, "pièce du comptable")
-    assert needs_person(desk.one(silent), desk.clock.now)
+    assert desk.advice(silent)

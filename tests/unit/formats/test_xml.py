@@ -27,8 +27,8 @@ from tests.golden.samples import (
 from worker.billing.document import DocumentKind, Unprintable
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
+from worker.billing.standard import NAMESPACES
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, Profile, invoice_xml
-from worker.formats.xml import NAMESPACES
 
 PROFILES = pytest.mark.parametrize(
     "profile", [FACTURX_DIRECT, EN16931_UBL], ids=lambda profile: str(profile.name)

@@ -8,10 +8,10 @@ from tests.golden.samples import two_lines
 from worker.billing.document import DocumentKind
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
+from worker.billing.standard import Rules
 from worker.formats import ALWAYS, Branding
 from worker.issuing.render import render_checked
 from worker.validation import Report
-from worker.validation.official.schematron import Rules
 
 
 def official(_content: bytes, _rules: Sequence[Rules]) -> Future[tuple[Report, ...]]:

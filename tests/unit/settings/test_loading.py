@@ -76,44 +76,50 @@ def test_the_example_is_complete_once_the_channel_is_chosen(tmp_path: Path) -> N
     assert settings.billing.campaign_day == "01-05"
 
 
+MISTAKES = (
+    ('channel = "api"', 'channel = "fax"'),
+    ('name = "Syndicat', 'name = 3 # "Syndicat'),
+    ('city = "Villefictive"', 'city = " "'),
+    ('postcode = "82000"', 'postcode = "٨٢٠٠٠"'),
+    ("due_days = 30", "due_days = 30.5"),
+    ('campaign_day = "01-05"', 'campaign_day = "02-31"'),
+    ("width = 5", "width = 99"),
+    ('folder = "donnees"', "folder = 3"),
+    ("requests_per_second = 5", 'requests_per_second = "vite"'),
+    ("parallel_calls = 1", "parallel_calls = 17"),
+    ("connect_timeout_seconds = 10", "connect_timeout_seconds = 0"),
+    ("read_timeout_seconds = 60", "read_timeout_seconds = nan"),
+    ("reconcile_minutes = [15, 60, 240, 1440, 2880]", 'reconcile_minutes = "15"'),
+    ("report_minutes = [1, 2, 4, 8, 15, 60, 240]", 'report_minutes = [1, -2, "a"]'),
+    ('accent = "#1d4f7c"', 'accent = "bleu"'),
+)
+TOLD = {
+    "channel": ("valeur inconnue ; valeurs possibles : « api » ou « helios »", "fax"),
+    "syndicat.name": ("un texte est attendu", "3"),
+    "syndicat.city": ("ne doit pas être vide", " "),
+    "syndicat.postcode": ("n'a pas la forme attendue", "٨٢٠٠٠"),
+    "billing.due_days": ("un nombre entier est attendu", "30.5"),
+    "billing.campaign_day": ("ce jour n'existe pas", "02-31"),
+    "numbering.width": ("doit être au plus 12", "99"),
+    "data.folder": ("un chemin est attendu", "3"),
+    "portal.requests_per_second": ("un nombre est attendu", "vite"),
+    "portal.parallel_calls": ("doit être au plus 16", "17"),
+    "portal.connect_timeout_seconds": ("doit être supérieur à 0.0", "0"),
+    "portal.read_timeout_seconds": ("doit être au plus 600.0", "nan"),
+    "portal.reconcile_minutes": ("une liste est attendue", "15"),
+    "portal.report_minutes.1": ("doit être au moins 0", "-2"),
+    "portal.report_minutes.2": ("un nombre entier est attendu", "a"),
+    "look.accent": ("n'a pas la forme attendue : écrivez #rrvvbb, par exemple #1f4e79", "bleu"),
+}
+
+
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     """Fifteen different mistakes: fifteen findings in French, each with its key and value."""
     mistakes = _mistakes(
         tmp_path,
-        ('channel = "api"', 'channel = "fax"'),
-        ('name = "Syndicat', 'name = 3 # "Syndicat'),
-        ('city = "Villefictive"', 'city = " "'),
-        ('postcode = "82000"', 'postcode = "٨٢٠٠٠"'),
-        ("due_days = 30", "due_days = 30.5"),
-        ('campaign_day = "01-05"', 'campaign_day = "02-31"'),
-        ("width = 5", "width = 99"),
-        ('folder = "donnees"', "folder = 3"),
-        ("requests_per_second = 5", 'requests_per_second = "vite"'),
-        ("parallel_calls = 1", "parallel_calls = 17"),
-        ("connect_timeout_seconds = 10", "connect_timeout_seconds = 0"),
-        ("read_timeout_seconds = 60", "read_timeout_seconds = nan"),
-        ("reconcile_minutes = [15, 60, 240, 1440, 2880]", 'reconcile_minutes = "15"'),
-        ("report_minutes = [1, 2, 4, 8, 15, 60, 240]", 'report_minutes = [1, -2, "a"]'),
-        ('accent = "#1d4f7c"', 'accent = "bleu"'),
+        *MISTAKES,
     )
-    assert {key: (f.message, f.value) for key, f in mistakes.items()} == {
-        "channel": ("valeur inconnue ; valeurs possibles : « api » ou « helios »", "fax"),
-        "syndicat.name": ("un texte est attendu", "3"),
-        "syndicat.city": ("ne doit pas être vide", " "),
-        "syndicat.postcode": ("n'a pas la forme attendue", "٨٢٠٠٠"),
-        "billing.due_days": ("un nombre entier est attendu", "30.5"),
-        "billing.campaign_day": ("ce jour n'existe pas", "02-31"),
-        "numbering.width": ("doit être au plus 12", "99"),
-        "data.folder": ("un chemin est attendu", "3"),
-        "portal.requests_per_second": ("un nombre est attendu", "vite"),
-        "portal.parallel_calls": ("doit être au plus 16", "17"),
-        "portal.connect_timeout_seconds": ("doit être supérieur à 0.0", "0"),
-        "portal.read_timeout_seconds": ("doit être au plus 600.0", "nan"),
-        "portal.reconcile_minutes": ("une liste est attendue", "15"),
-        "portal.report_minutes.1": ("doit être au moins 0", "-2"),
-        "portal.report_minutes.2": ("un nombre entier est attendu", "a"),
-        "look.accent": ("n'a pas la forme attendue : écrivez #rrvvbb, par exemple #1f4e79", "bleu"),
-    }
+    assert {key: (f.message, f.value) for key, f in mistakes.items()} == TOLD
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import re
 import pytest
 from lxml import etree
 
+from worker.billing.standard import Sheet
 from worker.validation.official.artefacts import installed_folders, read_official
 from worker.validation.official.french import in_french
-from worker.validation.official.schematron import Sheet
 from worker.validation.official.svrl import rule_code
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"

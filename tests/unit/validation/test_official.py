@@ -10,10 +10,11 @@ import pytest
 import xmlschema
 
 from tests.support.validation_samples import ubl_xml
+from worker.billing.standard import Schema
 from worker.errors import IntegrityError
 from worker.settings.shipped import shipped
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
-from worker.validation.official.schemas import Schema, check_xsd
+from worker.validation.official.schemas import check_xsd
 
 FOLDERS = installed_folders()
 SETS = official_sets(FOLDERS)

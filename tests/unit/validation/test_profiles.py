@@ -4,14 +4,9 @@ import pytest
 from lxml import etree
 
 from tests.support.validation_samples import changed, cii_xml, ubl_xml
+from worker.billing.standard import EN16931, EXTENDED_CTC_FR, Rules, Schema, Sheet
 from worker.errors import Severity
-from worker.validation.files.profiles import (
-    EN16931,
-    EXTENDED_CTC_FR,
-    read_claim,
-)
-from worker.validation.official.schemas import Schema
-from worker.validation.official.schematron import Rules, Sheet
+from worker.validation.files.profiles import read_claim
 from worker.validation.xml import parse_xml
 
 UBL = ubl_xml()

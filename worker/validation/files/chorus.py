@@ -11,19 +11,14 @@ from functools import cache
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.invoice import CREDIT_NOTE
+from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet, limits
 from worker.validation.bounds import Fault, placed
 from worker.validation.limits import TRANSFER_CODES, Limit, broken
 
 FACTS_VERSION = "1.0"
-NAMESPACES = {
-    "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
-    "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
-    "rsm": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
-    "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100",
-}
-CREDIT_NOTE = "381"
 
 _SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
 _CUSTOMER = "cac:AccountingCustomerParty/cac:Party"
@@ -216,7 +211,7 @@ def _missing(fact: Fact, root: _Element) -> Finding:
 
 
 def _path(root: _Element, fact: Fact) -> str:
-    return fact.cii if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice" else fact.ubl
+    return fact.cii if root.tag == CII_ROOT else fact.ubl
 
 
 def _nodes(root: _Element, fact: Fact) -> list[_Element]:

@@ -6,15 +6,13 @@ from datetime import date
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.standard import NAMESPACES
 from worker.errors import Finding
 from worker.validation.bounds import Fault, placed
 from worker.validation.paths import shorten
 
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
-_UBL_DATES = (
-    "//*[namespace-uri()='urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2' "
-    "and substring(local-name(), string-length(local-name()) - 3) = 'Date']"
-)
+_UBL_DATES = "//cbc:*[substring(local-name(), string-length(local-name()) - 3) = 'Date']"
 
 
 def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
@@ -36,7 +34,7 @@ def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:
         ("CII-DATE", _DATES, "", "Écrivez l'année, le mois et le jour, en huit chiffres."),
         ("UBL-DATE", _UBL_DATES, "-", "Écrivez AAAA-MM-JJ, sans fuseau horaire."),
     ):
-        found = tree.xpath(path)
+        found = tree.xpath(path, namespaces=NAMESPACES)
         for node in found if isinstance(found, list) else ():
             if isinstance(node, _Element) and not _is_date((node.text or "").strip(), separator):
                 yield _wrong_date(code, node, remedy), node

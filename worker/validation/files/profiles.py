@@ -8,19 +8,24 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
+from worker.billing.standard import (
+    CII_ROOT,
+    EN16931,
+    EXTENDED_CTC_FR,
+    FACTURX_EXTENDED,
+    NAMESPACES,
+    UBL_CREDIT_NOTE_ROOT,
+    UBL_INVOICE_ROOT,
+    Rules,
+    Schema,
+    Sheet,
+)
 from worker.errors import Finding, Severity
-from worker.validation.files.chorus import NAMESPACES
-from worker.validation.official.schemas import Schema
-from worker.validation.official.schematron import Rules, Sheet
-
-EN16931 = "urn:cen.eu:en16931:2017"
-EXTENDED_CTC_FR = f"{EN16931}#conformant#urn.cpro.gouv.fr:1p0:extended-ctc-fr"
 
 UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
 FACTURX_RULES: tuple[Rules, ...] = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
 CTC_UBL_RULES: tuple[Rules, ...] = (Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL)
 CTC_CII_RULES: tuple[Rules, ...] = (Schema.CII, Sheet.EXTENDED_CTC_FR_CII, Sheet.BR_FR_CII)
-FACTURX_EXTENDED = f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended"
 FACTURX_EXTENDED_RULES: tuple[Rules, ...] = (Schema.FACTURX_EXTENDED, Sheet.FACTURX_EXTENDED)
 
 _CII: dict[str, tuple[Rules, ...]] = {
@@ -35,13 +40,9 @@ _GUIDELINE = (
     "string(rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID)"
 )
 _UBL_ROOTS = {
-    "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice": Schema.UBL_INVOICE,
-    "{urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2}CreditNote": (
-        Schema.UBL_CREDIT_NOTE
-    ),
+    UBL_INVOICE_ROOT: Schema.UBL_INVOICE,
+    UBL_CREDIT_NOTE_ROOT: Schema.UBL_CREDIT_NOTE,
 }
-
-
 _CONTEXT = "rsm:ExchangedDocumentContext"
 _OF_THE_REFORM = (
     f"boolean({_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"
@@ -86,7 +87,7 @@ def read_claim(tree: etree._ElementTree) -> Claim:
         if not profile and root.xpath(_NATIVE, namespaces=NAMESPACES):
             return Claim(profile, (schema,), (_native(),), native=True)
         return _ubl(schema, profile)
-    if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice":
+    if root.tag == CII_ROOT:
         profile = str(root.xpath(_GUIDELINE, namespaces=NAMESPACES)).strip()
         claim = _cii(profile)
         if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):

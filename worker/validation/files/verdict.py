@@ -9,20 +9,15 @@ from pathlib import Path
 
 from lxml import etree
 
+from worker.billing.standard import EN16931, NAMESPACES, Rules, Schema, Sheet
 from worker.errors import Finding, WrongUse, has_blocking
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
-from worker.validation.files.chorus import NAMESPACES, check_facts, is_credit_note
+from worker.validation.files.chorus import check_facts, is_credit_note
 from worker.validation.files.dates import wrong_dates
 from worker.validation.files.pdf import Hybrid, read_hybrid
 from worker.validation.files.pdf_marks import wrong_wrapping
-from worker.validation.files.profiles import (
-    EN16931,
-    Claim,
-    read_claim,
-)
-from worker.validation.official.schemas import Schema
-from worker.validation.official.schematron import Rules, Sheet
+from worker.validation.files.profiles import Claim, read_claim
 from worker.validation.official.service import ValidationService
 from worker.validation.xml import MAX_BYTES, parse_xml
 
@@ -104,7 +99,7 @@ def validate_file(
     Raises:
         WrongUse: when the profile is unknown.
         IntegrityError: when a schema or a rule was altered; there is then no verdict.
-        ValidatorStopped: when nothing can be checked.
+        ValidatorStopped, ChildFailed: when nothing can be checked.
     """
     if profile not in {None, CHORUS}:
         raise WrongUse(

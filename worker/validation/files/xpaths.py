@@ -12,7 +12,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.billing.invoice import AGREED_PRICE
-from worker.validation.files.chorus import NAMESPACES
+from worker.billing.standard import CII_ROOT, NAMESPACES
 
 ZERO = Decimal(0)
 MAX_DIGITS = 24
@@ -171,7 +171,7 @@ class TooLong(Exception):
 
 def places_of(root: _Element) -> Places:
     """Those of the syntax of a document."""
-    return CII if root.tag == f"{{{NAMESPACES['rsm']}}}CrossIndustryInvoice" else UBL
+    return CII if root.tag == CII_ROOT else UBL
 
 
 def signed(change: _Element, places: Change) -> Decimal:

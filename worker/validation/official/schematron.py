@@ -5,16 +5,15 @@ around one, have been seen to kill it with an error nobody can catch.
 """
 
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from worker.billing.standard import Schema, Sheet
 from worker.errors import Finding, IntegrityError, StorageUnavailable
 from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import SchemaFolders, official_sets, read_official
-from worker.validation.official.schemas import Schema
 from worker.validation.official.svrl import report_of
 
 if TYPE_CHECKING:
@@ -24,28 +23,6 @@ MAX_RULED_BYTES = 10_000_000
 """Some sheets take time with the square of the lines: 3 s for 2000 of them, a minute for 30 000."""
 _FEATURE = "http://saxon.sf.net/feature/"
 _NO_DOCTYPE = "parserFeature?uri=http%3A//apache.org/xml/features/disallow-doctype-decl"
-
-
-class Sheet(StrEnum):
-    """The Schematrons; the value is the key of ``official.toml``.
-
-    Each supposes a schema: it must only be given documents that the schema has accepted.
-    """
-
-    EN16931_UBL = "en16931-ubl"
-    EXTENDED_CTC_FR_UBL = "extended-ctc-fr-ubl"
-    BR_FR_UBL = "br-fr-ubl"
-    FACTURX_MINIMUM = "facturx-minimum-rules"
-    FACTURX_BASIC_WL = "facturx-basic-wl-rules"
-    FACTURX_BASIC = "facturx-basic-rules"
-    FACTURX_EN16931 = "facturx-en16931-rules"
-    FACTURX_EXTENDED = "facturx-extended-rules"
-    EXTENDED_CTC_FR_CII = "extended-ctc-fr-cii"
-    BR_FR_CII = "br-fr-cii"
-
-
-Rules = Schema | Sheet
-"""Any official rule set."""
 
 
 _UBL_SHEETS = {Sheet.EN16931_UBL, Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL}
@@ -104,6 +81,8 @@ class Sheets:
             answer = executable.transform_to_string(xdm_node=self._saxon.parse_xml(xml_text=text))
         except self._error as error:
             detail = " ".join(str(error).split())
+            if "OutOfMemory" in detail:
+                raise MemoryError from error
             return _unfinished(
                 rule_set,
                 "Les règles de calcul n'ont pas pu être appliquées jusqu'au bout à ce document "

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import FluxRecord, FluxState, RefusedInvoice, TechnicalError
-from chorus_sandbox.ledger.tables import alone
+from chorus_sandbox.ledger.tables import transaction
 
 
-class FluxBook:
+class Fluxes:
     """The fluxes, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -42,46 +42,34 @@ class FluxBook:
             index_delay: time until its invoices are found, once integrated.
             incident: end in an incident whatever the file is worth.
         """
-        with alone(self._connection):
+        with transaction(self._connection):
             (rank,) = self._connection.execute(
                 "SELECT coalesce(max(id), 0) + 1 FROM flux"
             ).fetchone()
-            number = f"CPP001{interface}{rank:015d}"
-            self._connection.execute(
-                "INSERT INTO flux (id, number, syntax, interface, file_name, size, sha256,"
-                " deposited_at, due_at, state, state_at, index_delay, incident)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    rank,
-                    number,
-                    syntax,
-                    f"FSO{interface}A",
-                    file_name,
-                    len(content),
-                    hashlib.sha256(content).hexdigest(),
-                    tables.milliseconds(now),
-                    tables.milliseconds(now + delay),
-                    FluxState.WAITING,
-                    tables.milliseconds(now),
-                    tables.stored(index_delay),
-                    incident,
-                ),
+            tables.insert(
+                self._connection,
+                "flux",
+                id=rank,
+                number=f"CPP001{interface}{rank:015d}",
+                syntax=syntax,
+                interface=f"FSO{interface}A",
+                file_name=file_name,
+                size=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+                deposited_at=now,
+                due_at=now + delay,
+                state=FluxState.WAITING,
+                state_at=now,
+                index_delay=index_delay,
+                incident=incident,
             )
-            self._connection.execute(
-                "INSERT INTO flux_content (flux_id, content) VALUES (?, ?)", (rank, content)
-            )
-        flux = self.numbered(number)
-        if flux is None:  # pragma: no cover - the row was just committed
-            raise LookupError(number)
+            tables.insert(self._connection, "flux_content", flux_id=rank, content=content)
+        (flux,) = self._select("WHERE id = ?", rank)
         return flux
 
     def numbered(self, number: str) -> FluxRecord | None:
         """The flux of a number, if it was ever given out."""
-        row = self._connection.execute(
-            f"SELECT {tables.FLUX} FROM flux WHERE number = ?",  # noqa: S608 - constants only
-            (number,),
-        ).fetchone()
-        return tables.to_flux(row) if row else None
+        return next(iter(self._select("WHERE number = ?", number)), None)
 
     def content(self, flux: FluxRecord) -> bytes:
         """The bytes of a flux, as deposited."""
@@ -92,37 +80,28 @@ class FluxBook:
 
     def next_due(self, now: datetime, *, up_to: int | None = None) -> FluxRecord | None:
         """The oldest flux whose verdict is due and not given, no later than a rank if told."""
-        row = self._connection.execute(
-            # The state is spelled out: a partial index does not serve a parameter.
-            f"SELECT {tables.FLUX} FROM flux WHERE state = '{FluxState.WAITING}'"  # noqa: S608 - constants
-            " AND due_at <= ? AND id <= coalesce(?, id) ORDER BY id LIMIT 1",
-            (tables.milliseconds(now), up_to),
-        ).fetchone()
-        return tables.to_flux(row) if row else None
+        # The state is spelled out: a partial index does not serve a parameter.
+        due = f"WHERE state = '{FluxState.WAITING}' AND due_at <= ? AND id <= coalesce(?, id)"
+        return next(iter(self._select(f"{due} ORDER BY id LIMIT 1", now, up_to)), None)
 
     def is_waiting(self, flux: FluxRecord) -> bool:
         """Whether the verdict on a flux is still to be given."""
-        row = self._connection.execute(
-            "SELECT 1 FROM flux WHERE id = ? AND state = ?", (flux.id, FluxState.WAITING)
-        ).fetchone()
-        return row is not None
+        return bool(self._select("WHERE id = ? AND state = ?", flux.id, FluxState.WAITING))
 
     def count_report(self, flux: FluxRecord) -> None:
         """Notes that a report was answered."""
-        with alone(self._connection):
+        with transaction(self._connection):
             self._connection.execute(
                 "UPDATE flux SET reports = reports + 1 WHERE id = ?", (flux.id,)
             )
 
     def all(self) -> tuple[FluxRecord, ...]:
         """Every flux, oldest first."""
-        query = f"SELECT {tables.FLUX} FROM flux ORDER BY id"  # noqa: S608 - constants only
-        return tuple(tables.to_flux(row) for row in self._connection.execute(query))
+        return self._select("ORDER BY id")
 
     def latest(self, most: int) -> tuple[FluxRecord, ...]:
         """So many fluxes, newest first."""
-        query = f"SELECT {tables.FLUX} FROM flux ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
-        return tuple(tables.to_flux(row) for row in self._connection.execute(query, (most,)))
+        return self._select("ORDER BY id DESC LIMIT ?", most)
 
     def conclude(
         self,
@@ -143,3 +122,6 @@ class FluxBook:
                 flux.id,
             ),
         )
+
+    def _select(self, clauses: str, *values: object) -> tuple[FluxRecord, ...]:
+        return tables.select(self._connection, FluxRecord, clauses, *values)

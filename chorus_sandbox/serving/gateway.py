@@ -1,4 +1,4 @@
-"""Who may call what: the gates of the gateway, in its order, then the operation (§8.1)."""
+"""Who may call what: the controls of the gateway, in its order, then the operation (§8.1)."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ from chorus_sandbox.routes import (
     structures,
     supplier,
 )
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, Terms, TooLarge
+from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, TooLarge
 
 TOKEN_PATH: Final = "/api/oauth/token"  # noqa: S105 - a path
 _TOKEN_LENGTH = 54
@@ -102,80 +102,75 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Context:
     """What every request of a process shares."""
 
     options: SandboxOptions
     directory: Directory
     clock: Callable[[], datetime]
 
-    @property
-    def terms(self) -> Terms:
-        """How calls are served unless a fault says otherwise."""
-        return Terms(
-            integration_delay=self.options.integration_delay,
-            index_delay=self.options.index_delay,
-            report_lags=self.options.report_lags,
-            page_cap=self.options.page_cap,
-        )
 
-
-class _Turned(Exception):
-    """A gate turned the request back."""
+class _Refused(Exception):
+    """A control refused the request."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
-def answer(request: Request, desk: Desk, ledger: Ledger, terms: Terms) -> Reply:
+def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
     """The answer to a request; every change it made is on disk when this returns."""
     try:
         if (request.method, request.route) == ("POST", TOKEN_PATH):
-            return _give_token(request, desk, ledger)
-        _check_bearer(request, desk, ledger)
+            return _give_token(request, context, ledger)
+        _check_bearer(request, context, ledger)
         if (request.method, request.route) == ("GET", _HEALTH_PATH):
-            _check_account(request, desk)
+            _check_account(request, context)
             return _health()
-        operation = _POST_ROUTES.get(request.route) if request.method == "POST" else None
-        if operation is None:
-            _turn(403, {"x-correlationid": str(uuid.uuid4())})
-        _check_account(request, desk)
-        return json_reply(200, operation(_read_call(request, desk, ledger, terms)))
-    except _Turned as turned:
-        return turned.reply
+        operation = _operation(request)
+        _check_account(request, context)
+        return json_reply(200, operation(_read_call(request, context, ledger)))
+    except _Refused as refused:
+        return refused.reply
     except (MalformedBody, TooLarge) as error:
         return Reply(status=413 if isinstance(error, TooLarge) else 400)
     except Refusal as refusal:
         return json_reply(200, {"codeRetour": refusal.code, "libelle": refusal.label})
 
 
-def _turn(status: int, headers: Mapping[str, str] | None = None, body: object = None) -> NoReturn:
+def _operation(request: Request) -> Callable[[Call], dict[str, object]]:
+    operation = _POST_ROUTES.get(request.route) if request.method == "POST" else None
+    if operation is None:
+        raise _Refused(forbidden())
+    return operation
+
+
+def _refuse(status: int, headers: Mapping[str, str] | None = None, body: object = None) -> NoReturn:
     if body is None:
-        raise _Turned(Reply(status=status, headers=headers or {}))
-    raise _Turned(json_reply(status, body))
+        raise _Refused(Reply(status=status, headers=headers or {}))
+    raise _Refused(json_reply(status, body))
 
 
-def _give_token(request: Request, desk: Desk, ledger: Ledger) -> Reply:
+def _give_token(request: Request, context: Context, ledger: Ledger) -> Reply:
     """An opaque token; only its digest is kept (§1.2, §1.3)."""
     if request.headers.get_content_type() != "application/x-www-form-urlencoded":
-        _turn(415)
+        _refuse(415)
     try:
         form = parse_qs(request.body.decode(), max_num_fields=20)
     except ValueError:
-        _turn(400, body={"error": "invalid_request"})
+        _refuse(400, body={"error": "invalid_request"})
     if form.get("grant_type") != ["client_credentials"]:
-        _turn(400, body={"error": "unsupported_grant_type"})
-    credentials = desk.options.credentials
+        _refuse(400, body={"error": "unsupported_grant_type"})
+    credentials = context.options.credentials
     known_id = _same("".join(form.get("client_id", [])), credentials.client_id)
     known_secret = _same("".join(form.get("client_secret", [])), credentials.client_secret)
     if not (known_id and known_secret):
         # Unknown identifier and wrong secret answer byte for byte the same.
         description = "SIMULE - Unknown client, or wrong secret"
-        _turn(400, body={"error": "invalid_client", "error_description": description})
+        _refuse(400, body={"error": "invalid_client", "error_description": description})
     token = secrets.token_urlsafe(_TOKEN_LENGTH)[:_TOKEN_LENGTH]
-    lifetime = desk.options.token_lifetime
-    ledger.add_token(_digest(token), now=desk.clock(), lifetime=lifetime)
+    lifetime = context.options.token_lifetime
+    ledger.add_token(_digest(token), now=context.clock(), lifetime=lifetime)
     return json_reply(
         200,
         {
@@ -187,23 +182,23 @@ def _give_token(request: Request, desk: Desk, ledger: Ledger) -> Reply:
     )
 
 
-def _check_bearer(request: Request, desk: Desk, ledger: Ledger) -> None:
+def _check_bearer(request: Request, context: Context, ledger: Ledger) -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        _turn(400, {"WWW-Authenticate": _CHALLENGE})
-    if not ledger.knows_token(_digest(token.strip()), now=desk.clock()):
-        _turn(401)
+        _refuse(400, {"WWW-Authenticate": _CHALLENGE})
+    if not ledger.knows_token(_digest(token.strip()), now=context.clock()):
+        _refuse(401)
 
 
-def _check_account(request: Request, desk: Desk) -> None:
-    credentials = desk.options.credentials
+def _check_account(request: Request, context: Context) -> None:
+    credentials = context.options.credentials
     expected = f"{credentials.account}:{credentials.password}"
     try:
         shown = base64.b64decode(request.headers.get("cpro-account", ""), validate=True).decode()
     except (binascii.Error, ValueError):
         shown = ""
     if not _same(shown, expected):
-        raise _Turned(wrong_account())
+        raise _Refused(wrong_account())
 
 
 def wrong_account() -> Reply:
@@ -211,21 +206,26 @@ def wrong_account() -> Reply:
     return json_reply(401, {"ErrorCode": "401", "Description": "[invalid field]"})
 
 
-def _read_call(request: Request, desk: Desk, ledger: Ledger, terms: Terms) -> Call:
+def forbidden() -> Reply:
+    """The recorded answer to a route that the account may not call (§1.5)."""
+    return Reply(status=403, headers={"x-correlationid": str(uuid.uuid4())})
+
+
+def _read_call(request: Request, context: Context, ledger: Ledger) -> Call:
     if request.headers.get_content_type() != "application/json":
-        _turn(415)
+        _refuse(415)
     try:
         fields = json.loads(request.body.decode("utf-8"))
     except (ValueError, RecursionError):
-        _turn(400)
+        _refuse(400)
     if not isinstance(fields, dict):
-        _turn(400)
+        _refuse(400)
     return Call(
         body=Body(fields),
         ledger=ledger,
-        directory=desk.directory,
-        now=desk.clock(),
-        terms=terms,
+        directory=context.directory,
+        now=context.clock(),
+        options=context.options,
     )
 
 

@@ -6,40 +6,40 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chorus_sandbox.faults import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
+from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
 from chorus_sandbox.ledger import tables
 
 _FILE = "faults file"
 
 
-class FaultBook:
+class Faults:
     """The faults, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def arm(self, faults: Iterable[Fault], *, now: datetime, alone: bool = False) -> None:
-        """Adds faults to those that wait, or puts them in their place when `alone`."""
-        with tables.alone(self._connection):
-            if alone:
-                self._connection.execute("DELETE FROM fault")
-            for fault in faults:
-                self._add(fault, now)
+    def arm(self, faults: Iterable[Fault], *, now: datetime, replacing: bool = False) -> None:
+        """Adds faults to those that wait, or puts them in their place when `replacing`."""
+        with tables.transaction(self._connection):
+            self._arm(faults, now, replacing=replacing)
 
     def arm_file(self, digest: str, faults: Iterable[Fault], *, now: datetime) -> None:
         """Arms the faults of a file, unless the same file was armed before: a restart goes on."""
-        with tables.alone(self._connection):
-            if self._mark(_FILE) == digest:
-                return
-            self._set_mark(_FILE, digest)
-            self._connection.execute("DELETE FROM fault")
-            for fault in faults:
-                self._add(fault, now)
+        with tables.transaction(self._connection):
+            if self._mark(_FILE) != digest:
+                self._set_mark(_FILE, digest)
+                self._arm(faults, now, replacing=True)
 
     def clear(self) -> None:
-        """Forgets the faults that wait; what was injected stays known."""
-        with tables.alone(self._connection):
+        """Deletes the faults that wait; what was injected stays known."""
+        with tables.transaction(self._connection):
             self._connection.execute("DELETE FROM fault")
+
+    def _arm(self, faults: Iterable[Fault], now: datetime, *, replacing: bool) -> None:
+        if replacing:
+            self._connection.execute("DELETE FROM fault")
+        for fault in faults:
+            self._add(fault, now)
 
     def armed(self) -> tuple[Armed, ...]:
         """The faults that wait, in the order they were given."""
@@ -47,20 +47,7 @@ class FaultBook:
 
     def injected(self) -> tuple[Injection, ...]:
         """Every fault injected, oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, at, kind, path, planned, flux_number FROM injection ORDER BY id"
-        )
-        return tuple(
-            Injection(
-                id=row[0],
-                at=tables.instant(row[1]),
-                kind=FaultKind(row[2]),
-                path=row[3],
-                planned=bool(row[4]),
-                flux_number=row[5],
-            )
-            for row in rows
-        )
+        return tables.select(self._connection, Injection, "ORDER BY id")
 
     def draw(self, path: str, *, now: datetime, plan: FaultPlan | None) -> tuple[int, Fault] | None:
         """The fault a request meets, already noted as injected, and the rank of that note.
@@ -69,7 +56,7 @@ class FaultBook:
         """
         if plan is None and not self._connection.execute("SELECT 1 FROM fault").fetchone():
             return None
-        with tables.alone(self._connection):
+        with tables.transaction(self._connection):
             rank = self._next_rank(plan) if plan else 0
             planned = False
             fault = self._next_armed(path, now)
@@ -80,15 +67,14 @@ class FaultBook:
                     self._add(replace(fault, times=fault.times - 1), now)
             if fault is None:
                 return None
-            cursor = self._connection.execute(
-                "INSERT INTO injection (at, kind, path, planned) VALUES (?, ?, ?, ?)",
-                (tables.milliseconds(now), fault.kind, path, planned),
+            note = tables.insert(
+                self._connection, "injection", at=now, kind=fault.kind, path=path, planned=planned
             )
-        return int(cursor.lastrowid or 0), fault
+        return note, fault
 
     def name_flux(self, injection: int, flux_number: str) -> None:
         """Notes the flux that a request recorded in spite of its fault."""
-        with tables.alone(self._connection):
+        with tables.transaction(self._connection):
             self._connection.execute(
                 "UPDATE injection SET flux_number = ? WHERE id = ?", (flux_number, injection)
             )
@@ -96,14 +82,13 @@ class FaultBook:
     def _add(self, fault: Fault, now: datetime) -> None:
         lasting = fault.kind is FaultKind.MAINTENANCE and fault.seconds is not None
         ends_at = now + timedelta(seconds=fault.seconds or 0) if lasting else None
-        self._connection.execute(
-            "INSERT INTO fault (description, skip, remaining, ends_at) VALUES (?, ?, ?, ?)",
-            (
-                json.dumps(fault.described()),
-                fault.skip,
-                None if lasting else fault.times,
-                None if ends_at is None else tables.milliseconds(ends_at),
-            ),
+        tables.insert(
+            self._connection,
+            "fault",
+            description=json.dumps(fault.described()),
+            skip=fault.skip,
+            remaining=None if lasting else fault.times,
+            ends_at=ends_at,
         )
 
     def _rows(self) -> Iterator[Armed]:

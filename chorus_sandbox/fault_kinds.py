@@ -47,7 +47,7 @@ class FaultKind(StrEnum):
 
 
 class Shape(StrEnum):
-    """How ``wrong_types`` spoils an answer."""
+    """What ``wrong_types`` changes in an answer."""
 
     OBJECTS = "objects"
     NUMBERS = "numbers"
@@ -168,7 +168,7 @@ class FaultPlan:
         return f"plan {self.seed}"
 
     def draw(self, rank: int, path: str) -> Fault | None:
-        """The fault that the request of this rank meets; a storm has several ``times``."""
+        """The fault that the request of this rank meets; a burst has several ``times``."""
         chance = random.Random(f"{self.seed} {rank}")  # noqa: S311 - repeatable, not secret
         if chance.random() >= self.rate:
             return None

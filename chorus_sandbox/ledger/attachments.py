@@ -1,14 +1,13 @@
 """The supplier's files in the ledger, and the invoices they are joined to."""
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
 
+from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import Attachment, Joined
-from chorus_sandbox.ledger.tables import alone
+from chorus_sandbox.ledger.tables import transaction
 
 
-class AttachmentBook:
+class Attachments:
     """The attachments, on one connection to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -16,19 +15,20 @@ class AttachmentBook:
 
     def add(self, content: bytes, *, name: str, media_type: str, extension: str) -> int:
         """Keeps a file and returns its identifier: it is on disk when this returns."""
-        with alone(self._connection):
-            cursor = self._connection.execute(
-                "INSERT INTO attachment (name, media_type, extension, content) VALUES (?, ?, ?, ?)",
-                (name, media_type, extension, content),
+        with transaction(self._connection):
+            return tables.insert(
+                self._connection,
+                "attachment",
+                name=name,
+                media_type=media_type,
+                extension=extension,
+                content=content,
             )
-        return int(cursor.lastrowid or 0)
 
     def identified(self, identifier: int) -> Attachment | None:
         """The file of a ``pieceJointeId``, if any."""
-        row = self._connection.execute(
-            "SELECT id, name, media_type, extension FROM attachment WHERE id = ?", (identifier,)
-        ).fetchone()
-        return _attachment(row) if row else None
+        found = tables.select(self._connection, Attachment, "WHERE id = ?", identifier)
+        return next(iter(found), None)
 
     def content(self, attachment: Attachment) -> bytes:
         """The bytes of a file."""
@@ -47,10 +47,14 @@ class AttachmentBook:
         line: int | None,
     ) -> None:
         """Joins a file to an invoice."""
-        self._connection.execute(
-            "INSERT INTO invoice_attachment"
-            " (invoice_id, attachment_id, designation, type_code, line) VALUES (?, ?, ?, ?, ?)",
-            (invoice_id, attachment.id, designation, type_code, line),
+        tables.insert(
+            self._connection,
+            "invoice_attachment",
+            invoice_id=invoice_id,
+            attachment_id=attachment.id,
+            designation=designation,
+            type_code=type_code,
+            line=line,
         )
 
     def joined(self, invoice_id: int) -> tuple[Joined, ...]:
@@ -62,7 +66,16 @@ class AttachmentBook:
             " WHERE invoice_id = ? ORDER BY invoice_attachment.id",
             (invoice_id,),
         )
-        return tuple(_joined(rows))
+        return tuple(
+            Joined(
+                attachment=Attachment(id=row[0], name=row[1], media_type=row[2], extension=row[3]),
+                id=row[4],
+                designation=row[5],
+                type_code=row[6],
+                line=row[7],
+            )
+            for row in rows
+        )
 
     def counts(self) -> dict[str, int]:
         """How many files are joined to each invoice that has any, by its number."""
@@ -71,19 +84,3 @@ class AttachmentBook:
             " JOIN invoice ON invoice.id = invoice_id GROUP BY invoice_id"
         )
         return {str(number): int(count) for number, count in rows}
-
-
-def _attachment(row: tuple[Any, ...]) -> Attachment:
-    identifier, name, media_type, extension = row
-    return Attachment(id=identifier, name=name, media_type=media_type, extension=extension)
-
-
-def _joined(rows: sqlite3.Cursor) -> Iterator[Joined]:
-    for *attachment, identifier, designation, type_code, line in rows:
-        yield Joined(
-            id=identifier,
-            attachment=_attachment(tuple(attachment)),
-            designation=designation,
-            type_code=type_code,
-            line=line,
-        )

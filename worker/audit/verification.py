@@ -1,7 +1,8 @@
 """Do the books still say what the journal says? For auditors, and after a restore.
 
-The journal proves itself by its chain (journal.py). Here each issued invoice is compared with its
-events: amount, statement, hashes of its documents; and each document with its archived bytes.
+The journal proves itself by its chain (billing/journal.py). Here each issued invoice is compared
+with its events (amount, statement, hashes of its documents), and each document with its archived
+bytes.
 """
 
 import json

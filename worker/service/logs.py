@@ -1,7 +1,7 @@
 """Logs: English, to standard error; one readable line on a terminal, JSON for a service.
 
 A log line names records by their identifiers, never by a person, and never holds a secret or
-the body of a message. Technical logs live a year at most; the journal (journal.py) is the record.
+the body of a message. Technical logs live a year at most; the journal is the record.
 """
 
 import logging

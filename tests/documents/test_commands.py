@@ -10,6 +10,7 @@ from chorus_sandbox.command import main as sandbox
 from tests.documents.command_line import commands
 from tests.documents.pages import page, python_files, quoted, rows, section
 from worker import errors
+from worker.corrections.todo import AdviceCode
 from worker.errors import WorkerError
 from worker.imports.columns import COLUMNS
 
@@ -108,6 +109,13 @@ def test_json_keys_are_those_of_the_page() -> None:
 
     assert json_keys() - said - {"ok", "message", "remedy", "exit_code"} == set()
     assert said - json_keys() == {"blocking", "warning"}
+
+
+def test_advice_codes_are_those_of_the_page() -> None:
+    """Each thing that a person may have to do has its row."""
+    table = rows(section(COMMANDS, "What a person must do"))
+
+    assert [quoted(code)[0] for code, _ in table] == [code.value for code in AdviceCode]
 
 
 def test_import_columns_are_those_of_the_pages() -> None:

@@ -83,7 +83,7 @@ def put(text: str = "") -> None:
 
 def put_json(*, ok: bool = True, **content: object) -> None:
     """The result as one JSON object, and nothing else."""
-    text = json.dumps({"ok": ok, **content}, ensure_ascii=False, indent=2)
+    text = json.dumps({"ok": ok, **content}, default=views.plain, ensure_ascii=False, indent=2)
     # A file name that is not UTF-8 must not make the whole answer unreadable.
     typer.echo(text.encode("utf-8", "backslashreplace").decode())
 

@@ -27,37 +27,38 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
-    from worker.issuing.prepare import Prepared
     from worker.issuing.preview import Preview
-    from worker.storage.attempts import Attempt
-    from worker.storage.documents import StoredDocument
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
 
 
+def plain(value: object) -> str:
+    """An amount, a month, a path or an instant, as JSON has it."""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _facts(value: object, *names: str) -> View:
+    """The attributes whose key is their name."""
+    return {name: getattr(value, name) for name in names}
+
+
+def _known(value: object, *names: str) -> View:
+    """The same; what is empty is not known yet, and null."""
+    return {name: getattr(value, name) or None for name in names}
+
+
 def findings(found: Iterable[Finding]) -> list[View]:
     """Findings."""
     return [
-        {
-            "code": finding.code,
-            "severity": finding.severity.value,
-            "where": finding.where,
-            "value": finding.value,
-            "message": finding.message,
-            "remedy": finding.remedy,
-        }
+        _facts(finding, "code", "severity", "where", "value", "message", "remedy")
         for finding in found
     ]
 
 
 def error(stopped: WorkerError) -> View:
     """A stop."""
-    return {
-        "message": stopped.message,
-        "remedy": stopped.remedy,
-        "exit_code": stopped.exit_code,
-    }
+    return _facts(stopped, "message", "remedy", "exit_code")
 
 
 def failure(stopped: WorkerError) -> View:
@@ -79,17 +80,16 @@ def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View
     said = todo(tracked, now, deposits=deposits)
     return {
         "number": tracked.number or None,
-        "kind": tracked.kind.value,
+        "kind": tracked.kind,
         "year": tracked.year,
         "member_siret": tracked.siret,
         "member_name": tracked.member_name,
-        "total_ttc": str(tracked.signed_total),
-        "status": tracked.status.value,
-        "portal_status": tracked.portal_status or None,
-        "flux_number": tracked.flux_number or None,
+        "total_ttc": tracked.signed_total,
+        "status": tracked.status,
+        **_known(tracked, "portal_status", "flux_number"),
         "cpp_id": None if tracked.portal_id is None else int(tracked.portal_id),
-        "issued_on": _day(tracked.issue_date),
-        "deposited_at": _day(tracked.deposited_at),
+        "issued_on": tracked.issue_date,
+        **_known(tracked, "deposited_at"),
         "detail": tracked.french_detail or None,
         "todo": None if said is None else advice(said),
         "findings": findings(tracked.findings),
@@ -106,33 +106,46 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
     """All that is kept of an invoice."""
     content = kept.invoice
     return {
-        "invoice": invoice(kept.tracked, app.clock(), deposits=app.deposits)
-        | {
-            "service_code": content.service_code or None,
-            "engagement": content.engagement or None,
+        "invoice": {
+            **invoice(kept.tracked, app.clock(), deposits=app.deposits),
+            **_known(content, "service_code", "engagement"),
             "contract": content.contract,
             "statement": kept.statement.number,
-            "due_on": _day(content.due_date),
+            "due_on": content.due_date,
             "corrects": content.preceding.number if content.preceding else None,
             "credit_notes": [note.number for note in kept.credit_notes],
-            "total_ht": str(content.totals.net),
-            "total_vat": str(content.totals.vat),
+            "total_ht": content.totals.net,
+            "total_vat": content.totals.vat,
             "lines": [
                 {
                     "id": line.identifier,
-                    "name": line.name,
-                    "description": line.description,
-                    "quantity": line.quantity,
+                    **_facts(line, "name", "description", "quantity"),
                     "quantity_left": rest.quantity,
-                    "unit_price_ttc": str(line.unit_price_gross),
-                    "total_ht": str(line.net),
-                    "total_ttc": str(line.gross),
+                    "unit_price_ttc": line.unit_price_gross,
+                    "total_ht": line.net,
+                    "total_ttc": line.gross,
                 }
                 for line, rest in zip(content.lines, kept.left, strict=True)
             ],
         },
-        "documents": [_document(document) for document in kept.documents],
-        "attempts": [_attempt(attempt) for attempt in kept.attempts],
+        "documents": [
+            _known(document, "kind", "version", "profile")
+            | _facts(document, "sha256", "size")
+            | {
+                "checks": [
+                    _facts(check, "rule_set", "version", "sha256")
+                    | {"findings": findings(check.findings)}
+                    for check in document.checks
+                ]
+            }
+            for document in kept.documents
+        ],
+        "attempts": [
+            _known(attempt, "started_at", "answered_at", "outcome")
+            | _facts(attempt, "file_name", "document_sha256")
+            | _known(attempt, "lot_sha256", "flux_number", "detail")
+            for attempt in kept.attempts
+        ],
         "portal_history": [
             {
                 "source": seen.source,
@@ -140,46 +153,11 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
                 "at": seen.portal_at,
                 "comment": seen.comment or None,
                 "evidence_sha256": seen.evidence or None,
-                "observed_at": seen.observed_at.isoformat(),
+                "observed_at": seen.observed_at,
             }
             for seen in kept.observations
         ],
-        "journal": [
-            {key: value for key, value in _event(event).items() if key not in {"actor", "subject"}}
-            for event in kept.events
-        ],
-    }
-
-
-def _document(document: "StoredDocument") -> View:
-    return {
-        "kind": document.kind.value,
-        "version": document.version,
-        "profile": document.profile or None,
-        "sha256": document.sha256,
-        "size": document.size,
-        "checks": [
-            {
-                "rule_set": check.rule_set,
-                "version": check.version,
-                "sha256": check.sha256,
-                "findings": findings(check.findings),
-            }
-            for check in document.checks
-        ],
-    }
-
-
-def _attempt(attempt: "Attempt") -> View:
-    return {
-        "started_at": attempt.started_at.isoformat(),
-        "answered_at": _day(attempt.answered_at),
-        "outcome": attempt.outcome or None,
-        "file_name": attempt.file_name,
-        "document_sha256": attempt.document_sha256,
-        "lot_sha256": attempt.lot_sha256 or None,
-        "flux_number": attempt.flux_number or None,
-        "detail": attempt.detail or None,
+        "journal": [_event(event, "seq", "at", "tag") for event in kept.events],
     }
 
 
@@ -190,11 +168,11 @@ def checked_year(app: "App", checked: "CheckedYear") -> View:
         "ok": checked.is_clear,
         "year": checked.year,
         "finished": checked.finished,
-        "channel": app.settings.channel.value,
-        "total_ttc": str(checked.total),
+        "channel": app.settings.channel,
+        "total_ttc": checked.total,
         "error": None if unreachable is None else error(unreachable),
         "grids": [
-            {"version": version or None, "months": _months(months)}
+            {"version": version or None, "months": months}
             for version, months in checked.grids.items()
         ],
         "seller": None if seller is None else _seller(app, seller),
@@ -209,8 +187,8 @@ def _seller(app: "App", answer: "DirectoryAnswer") -> View:
         "siret": app.settings.syndicat.siret,
         "known": None if answer.entry is None else structure is not None,
         "active": None if structure is None else structure.active,
-        "password_expires": None if structure is None else _day(structure.password_expires),
-        "directory_read_at": answer.read_at.isoformat(),
+        "password_expires": None if structure is None else structure.password_expires,
+        "directory_read_at": answer.read_at,
     }
 
 
@@ -218,13 +196,12 @@ def _checked_member(one: "CheckedMember") -> View:
     return {
         "member_siret": one.member.siret,
         "member_name": one.member.name,
-        "state": one.readiness.value,
+        "state": one.readiness,
         "number": one.issued.number if one.issued else None,
-        "total_ttc": str(one.total),
-        "grids": list(one.grids),
-        "service_code": one.prepared.references.service_code or None,
-        "engagement": one.prepared.references.engagement or None,
-        "directory_read_at": one.directory.read_at.isoformat() if one.directory else None,
+        "total_ttc": one.total,
+        "grids": one.grids,
+        **_known(one.prepared.references, "service_code", "engagement"),
+        "directory_read_at": one.directory.read_at if one.directory else None,
         "findings": findings(one.findings),
     }
 
@@ -234,32 +211,27 @@ def preview(previewed: "Preview") -> View:
     return {
         "ok": not previewed.blocked,
         "year": previewed.year,
-        "total_ttc": str(previewed.total),
-        "members": [_previewed_member(previewed, one) for one in previewed.members],
-    }
-
-
-def _previewed_member(previewed: "Preview", one: "Prepared") -> View:
-    before = previewed.before.get(one.member.siret)
-    return {
-        "member_siret": one.member.siret,
-        "member_name": one.member.name,
-        "total_ttc": str(one.total),
-        "previous_year_total_ttc": None if before is None else str(before),
-        "lines": [
+        "total_ttc": previewed.total,
+        "members": [
             {
-                "service": line.service,
-                "tier": line.tier,
-                "category": line.category,
-                "quantity": line.quantity,
-                "unit_price_ttc": str(line.unit_price),
-                "total_ttc": str(line.total),
-                "grid": line.grid_version,
-                "explanation": line.explanation,
+                "member_siret": one.member.siret,
+                "member_name": one.member.name,
+                "total_ttc": one.total,
+                "previous_year_total_ttc": previewed.before.get(one.member.siret),
+                "lines": [
+                    {
+                        **_facts(line, "service", "tier", "category", "quantity"),
+                        "unit_price_ttc": line.unit_price,
+                        "total_ttc": line.total,
+                        "grid": line.grid_version,
+                        "explanation": line.explanation,
+                    }
+                    for line in one.lines
+                ],
+                "findings": findings(one.findings),
             }
-            for line in one.lines
+            for one in previewed.members
         ],
-        "findings": findings(one.findings),
     }
 
 
@@ -268,15 +240,13 @@ def credit_draft(drafted: "CreditDraft") -> View:
     return {
         "corrects": drafted.invoice.number,
         "replaces": drafted.replaces.number if drafted.replaces else None,
-        "internal": drafted.internal,
-        "covers_the_invoice": drafted.covers_the_invoice,
-        "total_ttc": str(drafted.draft.totals.payable),
+        **_facts(drafted, "internal", "covers_the_invoice"),
+        "total_ttc": drafted.draft.totals.payable,
         "lines": [
             {
                 "id": line.identifier,
-                "name": line.name,
-                "quantity": line.quantity,
-                "total_ttc": str(line.gross),
+                **_facts(line, "name", "quantity"),
+                "total_ttc": line.gross,
             }
             for line in drafted.draft.lines
         ],
@@ -291,15 +261,13 @@ def hold(siret: str, year: int, *, held: bool) -> View:
 def intake(taken: "Intake", *, dry_run: bool) -> View:
     """An imported file."""
     return {
-        "kind": taken.kind.value,
+        "kind": taken.kind,
         "file": taken.file.name,
         "sha256": taken.file.sha256,
         "dry_run": dry_run,
         "already_imported": taken.already,
         "rows": taken.rows,
-        "added": taken.changes.added,
-        "changed": taken.changes.changed,
-        "unchanged": taken.changes.unchanged,
+        **_facts(taken.changes, "added", "changed", "unchanged"),
         "findings": findings(taken.findings),
     }
 
@@ -309,12 +277,7 @@ def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
     return {
         "grids": [
             {
-                "version": grid.version,
-                "title": grid.title,
-                "source": grid.source,
-                "valid_from": grid.valid_from.isoformat(),
-                "valid_to": _day(grid.valid_to),
-                "sha256": grid.sha256,
+                **_facts(grid, "version", "title", "source", "valid_from", "valid_to", "sha256"),
                 "used": grid.version in used,
                 "intact": used.get(grid.version, grid.sha256) == grid.sha256,
             }
@@ -331,18 +294,18 @@ def prices(
     """The prices of a year; ``months``: by version, "" for those without a grid."""
     return {
         "year": year,
-        "uncovered_months": _months(months.get("", ())),
+        "uncovered_months": months.get("", ()),
         "grids": [
             {
                 "version": grid.version,
-                "months": _months(months[grid.version]),
+                "months": months[grid.version],
                 "prices": [
                     {
                         "service": tariff.code,
                         "component": part.code,
                         "tier": tier or None,
                         "category": category,
-                        "price_ttc": str(price),
+                        "price_ttc": price,
                     }
                     for tariff in grid.services.values()
                     for part in tariff.shape.components
@@ -358,10 +321,8 @@ def prices(
 def exported(to: Path, folders: Mapping[str, Path]) -> View:
     """The documents of a year, written out; ``folders`` by number."""
     return {
-        "folder": str(to),
-        "invoices": [
-            {"number": number, "folder": str(folder)} for number, folder in folders.items()
-        ],
+        "folder": to,
+        "invoices": [{"number": number, "folder": folder} for number, folder in folders.items()],
     }
 
 
@@ -372,8 +333,8 @@ def portal_copy(copy: "PortalCopy", to: Path | None) -> View:
         "number": copy.invoice.number,
         "cpp_id": int(copy.held.portal_id),
         "status": copy.held.raw_status,
-        "attachments": list(copy.held.attachments),
-        "file": str(to) if to else None,
+        "attachments": copy.held.attachments,
+        "file": to,
         "findings": findings(copy.findings),
     }
 
@@ -384,14 +345,13 @@ def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
         "ok": ok,
         "files": [
             {
-                "file": str(result.path),
-                "verdict": result.verdict.value,
+                "file": result.path,
+                "verdict": result.verdict,
                 "kind": result.kind.name.lower() if result.kind else None,
                 "checks": [
                     {
                         "rule_set": report.rule_set.name,
-                        "version": report.rule_set.version,
-                        "sha256": report.rule_set.sha256,
+                        **_facts(report.rule_set, "version", "sha256"),
                         "valid": report.valid,
                     }
                     for report in result.reports
@@ -406,7 +366,7 @@ def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
 
 def events(found: Iterable["JournalEvent"]) -> View:
     """Events of the journal."""
-    return {"events": [_event(event) for event in found]}
+    return {"events": [_event(event, "seq", "at", "actor", "tag", "subject") for event in found]}
 
 
 def event_line(event: "JournalEvent") -> str:
@@ -414,16 +374,8 @@ def event_line(event: "JournalEvent") -> str:
     return json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _event(event: "JournalEvent") -> View:
-    return {
-        "seq": event.seq,
-        "at": event.at,
-        "actor": event.actor,
-        "tag": event.tag,
-        "subject": event.subject,
-        "payload": json.loads(event.payload),
-        "hash": event.hash,
-    }
+def _event(event: "JournalEvent", *names: str) -> View:
+    return _facts(event, *names) | {"payload": json.loads(event.payload), "hash": event.hash}
 
 
 def verification(found: "Verification") -> View:
@@ -444,17 +396,9 @@ def configuration(
 ) -> View:
     """Each setting and where it comes from; of secrets, the origin alone."""
     return {
-        "file": str(path),
+        "file": path,
         "settings": {
             key: {"value": value, "origin": origins.get(key, "")} for key, value in values
         },
         "secrets": secrets,
     }
-
-
-def _day(moment: date | datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _months(months: Iterable["Month"]) -> list[str]:
-    return [str(month) for month in months]

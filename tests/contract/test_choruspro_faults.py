@@ -126,6 +126,7 @@ def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) 
     assert (not_sent.outcome, not_sent.retry_after) == (DepositOutcome.NOT_SENT, 300)
     assert bench.sandbox.recorded() == before
     bench.clock.sleep(300)
+
     assert deposited(bench.portal)[0].outcome is DepositOutcome.ACCEPTED
 
 
@@ -136,6 +137,7 @@ def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:
     bench.sandbox.arm("slow_after", "deposer/flux", seconds=pace.limit(2))
     answer, number = deposited(hurried)
     hurried.close()
+
     assert answer.outcome is DepositOutcome.UNKNOWN
     assert len(bench.portal.find(invoice_number=number)) == 1
 
@@ -146,6 +148,7 @@ def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:
 def test_read_outlives_passing_trouble(bench: Bench, known: FoundInvoice, kind: str) -> None:
     """Two failures in a row, then the answer, as if nothing had happened."""
     bench.sandbox.arm(kind, "rechercher/fournisseur", times=2)
+
     assert bench.portal.find(invoice_number=known.number) == (known,)
 
 
@@ -153,12 +156,14 @@ def test_read_waits_as_long_as_it_is_asked(bench: Bench) -> None:
     """A 429 says how long: that is the wait."""
     bench.sandbox.arm("too_many_requests", "consulterCRDetaille", seconds=7)
     bench.portal.integration_report("CPP0011106000000999999999")
+
     assert 7 in bench.waits
 
 
 def test_dead_tokens_go_unnoticed(bench: Bench, known: FoundInvoice) -> None:
     """All tokens die in the middle: one more is asked for."""
     bench.sandbox.arm("token_expiry", "rechercher/fournisseur")
+
     assert bench.portal.find(invoice_number=known.number) == (known,)
 
 
@@ -189,6 +194,7 @@ def test_shapes_of_an_answer_do_not_change_its_meaning(
     """Lists as objects, numbers as text, nulls for what has no value: the same values."""
     expected = READS[route](bench.portal, known)
     bench.sandbox.arm("wrong_types", route, shape=shape)
+
     assert READS[route](bench.portal, known) == expected
 
 
@@ -198,6 +204,7 @@ def test_small_pages_hold_everything(bench: Bench) -> None:
     made = {integrated(bench.portal).portal_id for _ in range(3)}
     bench.sandbox.arm("short_pages", "rechercher/fournisseur", size=1, times=3)
     found = bench.portal.changed(since, datetime.now(UTC))
+
     assert {invoice.portal_id for invoice in found} == made
     assert len(found) == 3
 
@@ -215,6 +222,7 @@ def test_words_nobody_knows_are_shown(bench: Bench, known: FoundInvoice) -> None
         assert (seen.status, seen.raw_status) == (BuyerStatus.UNRECOGNISED, "SIMULE_INCONNU")
     bench.sandbox.arm("unknown_flux_state", "consulterCRDetaille")
     report = bench.portal.integration_report(known.flux_number)
+
     assert (report.state, report.raw_state) == (FluxState.UNRECOGNISED, "IN_SIMULE_INCONNU")
 
 
@@ -228,6 +236,7 @@ def test_completion_whose_answer_is_lost_is_found_done(bench: Bench, kind: str) 
     bench.sandbox.arm(kind, "factures/v1/completer")
     bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
     held = bench.portal.held(found.portal_id)
+
     assert (held.raw_status, held.attachments) == ("COMPLETEE", (FILE.name,))
 
 
@@ -241,4 +250,5 @@ def test_completion_that_was_lost_is_said_and_can_be_done_again(bench: Bench, ki
         bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
     assert bench.portal.held(found.portal_id).attachments == ()
     bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
+
     assert bench.portal.held(found.portal_id).attachments == (FILE.name,)

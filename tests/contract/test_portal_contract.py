@@ -33,6 +33,7 @@ def test_accepted_deposit_ends_integrated_and_is_found(portal: Portal) -> None:
     assert (report.state, report.errors) == (FluxState.INTEGRATED, ())
     (by_number,) = portal.find(invoice_number=invoice.number)
     (by_flux,) = portal.find(flux_number=answer.flux_number)
+
     assert by_number == by_flux
     assert (by_number.number, by_number.issue_date) == (invoice.number, ISSUED)
     assert (by_number.recipient, by_number.gross) == (PLAIN, invoice.gross)
@@ -51,6 +52,7 @@ def test_recipient_that_cannot_receive_ends_rejected(portal: Portal, recipient: 
     report = portal.integration_report(answer.flux_number)
     assert report.state is FluxState.REJECTED
     (error,) = report.errors
+
     assert (error.invoice_number, error.recipient) == (invoice.number, recipient)
     assert "inconnu" in report.text
     assert portal.find(invoice_number=invoice.number) == ()
@@ -65,6 +67,7 @@ def test_duplicate_is_refused_and_the_first_lives(portal: Portal) -> None:
     assert second.flux_number != first.flux_number
     assert portal.integration_report(second.flux_number).state is FluxState.REJECTED
     (found,) = portal.find(invoice_number=invoice.number)
+
     assert (found.flux_number, found.gross) == (first.flux_number, invoice.gross)
     assert portal.find(flux_number=second.flux_number) == ()
 
@@ -74,6 +77,7 @@ def test_number_may_be_used_again_after_a_rejection(portal: Portal) -> None:
     wrong = facts(UNKNOWN)
     deposit(portal, wrong)
     again = deposit(portal, facts(number=wrong.number))
+
     assert portal.integration_report(again.flux_number).state is FluxState.INTEGRATED
 
 
@@ -82,6 +86,7 @@ def test_unreadable_file_is_rejected_without_naming_an_invoice(portal: Portal) -
     answer = portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"<not><xml>")
     assert answer.outcome is DepositOutcome.ACCEPTED
     report = portal.integration_report(answer.flux_number)
+
     assert report.state is FluxState.REJECTED
     assert {error.invoice_number for error in report.errors} == {""}
     assert report.text
@@ -90,12 +95,14 @@ def test_unreadable_file_is_rejected_without_naming_an_invoice(portal: Portal) -
 def test_statement_is_not_something_to_deposit(portal: Portal) -> None:
     """What is no invoice is refused without being recorded."""
     answer = portal.deposit(file_name="F.pdf", kind=DocumentKind.STATEMENT, content=b"%PDF")
+
     assert (answer.outcome, answer.flux_number) == (DepositOutcome.REFUSED, "")
 
 
 def test_unknown_flux_is_pending(portal: Portal) -> None:
     """It may not be indexed yet: neither success nor failure."""
     report = portal.integration_report("CPP0011106000000999999999")
+
     assert (report.state, report.errors) == (FluxState.PENDING, ())
 
 

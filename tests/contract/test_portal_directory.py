@@ -30,6 +30,7 @@ def test_structures_say_what_they_demand(portal: Portal) -> None:
             found.engagement_required,
             found.service_or_engagement_required,
         )
+
     assert demands == {
         PLAIN: (False, False, False),
         STRICT: (True, True, False),
@@ -41,6 +42,7 @@ def test_unknown_and_inactive_structures_differ(portal: Portal) -> None:
     """One does not exist; the other exists and cannot receive."""
     assert portal.structure(UNKNOWN) is None
     closed = portal.structure(CLOSED)
+
     assert closed is not None
     assert not closed.active
 
@@ -49,6 +51,7 @@ def test_our_own_structure_says_its_nature_and_when_the_password_expires(portal:
     """A supplier may be private or public; the technical account's password has a last day."""
     found = {siret: portal.structure(siret) for siret in (PRIVATE_SUPPLIER, PUBLIC_SUPPLIER)}
     natures = {siret: one.public for siret, one in found.items() if one is not None}
+
     assert natures == {PRIVATE_SUPPLIER: False, PUBLIC_SUPPLIER: True}
     assert all(one and one.password_expires == date(2099, 12, 31) for one in found.values())
 
@@ -58,6 +61,7 @@ def test_a_service_past_its_last_day_still_says_so(portal: Portal) -> None:
     structure = portal.structure(SERVICES)
     assert structure is not None
     expired = portal.service(structure, "EXPIRE")
+
     assert expired is not None
     assert (expired.active, expired.valid_to) == (True, date(2020, 12, 31))
 
@@ -71,6 +75,7 @@ def test_services_say_what_they_demand(portal: Portal) -> None:
         service = portal.service(structure, code)
         assert service is not None
         found[service.code] = (service.active, service.engagement_required)
+
     assert found == {"LIBRE": (True, False), "AVEC_EJ": (True, True), "FERME": (False, False)}
     assert portal.service(structure, "libre") is None
     assert portal.service(structure, "INCONNU") is None
@@ -81,5 +86,6 @@ def test_service_past_the_first_page_is_found(portal: Portal) -> None:
     structure = portal.structure(CROWDED)
     assert structure is not None
     service = portal.service(structure, "SRV218")
+
     assert service is not None
     assert service.active

@@ -25,6 +25,7 @@ def test_history_of_an_integrated_invoice(portal: Portal) -> None:
     deposit(portal, invoice)
     (found,) = portal.find(invoice_number=invoice.number)
     history = portal.history(found.portal_id)
+
     assert (history.portal_id, history.status) == (found.portal_id, found.status)
     assert history.raw_status in {entry.raw_status for entry in history.entries}
     assert all(len(entry.at) == len("2018-04-19 11:09") for entry in history.entries)
@@ -42,6 +43,7 @@ def test_what_changed_in_a_period_is_found_bounds_included(portal: Portal, buyer
     assert (moved.status, moved.comment) == (BuyerStatus.SUSPENDED, "Bon de livraison manquant")
     assert ids((still, moving)) <= ids(portal.changed(still.status_at, datetime.now(UTC)))
     later = moved.status_at + timedelta(minutes=1)
+
     assert not ids(portal.changed(later, later + timedelta(days=1))) & ids((still, moving))
 
 
@@ -49,6 +51,7 @@ def test_what_the_portal_holds_is_what_was_deposited(portal: Portal) -> None:
     """Number, recipient, amount and status of one invoice; no file beside it yet."""
     found = integrated(portal)
     held = portal.held(found.portal_id)
+
     assert (held.portal_id, held.number, held.recipient) == (found.portal_id, found.number, PLAIN)
     assert (held.gross, held.raw_status, held.status) == (
         found.gross,
@@ -63,6 +66,7 @@ def test_document_and_receipt_can_be_kept(portal: Portal) -> None:
     found = integrated(portal)
     assert portal.download(found.portal_id)
     receipt = portal.report_file(found.flux_number)
+
     assert receipt is not None
     assert receipt.startswith(b"%PDF")
     assert portal.report_file("CPP0011106000000999999999") is None
@@ -82,6 +86,7 @@ def test_suspended_invoice_is_completed_once(portal: Portal, buyer: Buyer) -> No
     assert {BuyerStatus.SUSPENDED, BuyerStatus.IN_PROGRESS} <= statuses
     with pytest.raises(PortalAnswerError):
         portal.complete(found.portal_id, comment="Bon joint", files=files)
+
     assert portal.held(found.portal_id).attachments == ("BL-118.pdf",)
 
 
@@ -93,6 +98,7 @@ def test_acknowledged_rejection_says_so(portal: Portal, buyer: Buyer) -> None:
     assert (rejected.status, rejected.acknowledged) == (BuyerStatus.REJECTED, False)
     portal.acknowledge_rejection(found.portal_id)
     seen = again(portal, found)
+
     assert (seen.status, seen.acknowledged) == (BuyerStatus.REJECTED, True)
 
 

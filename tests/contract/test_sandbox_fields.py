@@ -142,4 +142,5 @@ def test_every_field_answered_is_documented(portal: Portal) -> None:
         assert answer["codeRetour"] == 0, operation
         unknown = set(paths(answer)) - ANSWERED[operation]
         assert unknown <= UNDOCUMENTED, operation
+
     assert asked == set(ANSWERED)

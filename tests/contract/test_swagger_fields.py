@@ -172,6 +172,7 @@ def test_every_field_sent_is_documented(api: responses.RequestsMock) -> None:
             assert path in known["sent"], (operation, path)
             if path in known["values"]:
                 assert value in known["values"][path], (operation, path)
+
     assert called == set(SWAGGER)
 
 
@@ -219,6 +220,7 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
     ]
     for record in read:
         everything_read(record)
+
     assert found.comment == "le commentaireEtatCourant"
     assert entry.comment == "le histoStatutCommentaire"
 
@@ -226,6 +228,7 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
 def test_held_invoice_is_read_from_the_right_blocks(portal: ChorusPro) -> None:
     """Several fields have names that resemble: each comes from the one that is meant."""
     held = portal.held("77")
+
     assert (held.number, held.recipient) == ("F-1", SIRET)
     assert (held.service_code, held.engagement) == (
         "le codeServiceExecutant",
@@ -243,6 +246,7 @@ def test_file_that_completes_takes_the_code_and_the_number_given(
     portal.complete("77", comment="Bon joint", files=[FILE])
     request = api.calls[-1].request
     (attached,) = json.loads(request.body or b"")["pieceJointeComplementaire"]
+
     assert attached == {
         "pieceJointeComplementaireDesignation": "BL-1.pdf",
         "pieceJointeComplementaireType": "le codeTypePieceJointe",
@@ -266,6 +270,7 @@ def test_invoice_statuses_are_in_the_official_list() -> None:
     # Works contracts, co-contractors and validators only: never an ordinary invoice of ours.
     roles = ("MOE", "MOA", "VALID", "REFUS", "FOURNISSEUR", "DESTINATAIRE", "A22")
     others = {"ASSOCIEE", "NON_CONFORME", "A_COMPLETER", "TECHNIQUE_INCONNU"}
+
     assert all(any(role in word for role in roles) for word in unknown - others)
 
 
@@ -296,6 +301,7 @@ def test_only_integration_is_a_success() -> None:
     by_meaning = {
         state: {word for word in FLUX_STATES if flux_state(word) is state} for state in FluxState
     }
+
     assert by_meaning[FluxState.INTEGRATED] == {"IN_INTEGRE"}
     assert by_meaning[FluxState.PARTIAL] == {"IN_INTEGRE_PARTIEL"}
     assert by_meaning[FluxState.REJECTED] == {"IN_REJETE"}

@@ -46,6 +46,7 @@ def test_every_named_place_is_passed(tour: tuple[Said, Installation]) -> None:
     passed = {
         place: int(count) for count, place in re.findall(r"^ *(\d+)  (.+)$", said.out, re.MULTILINE)
     }
+
     assert (said.code, set(passed)) == (0, set(PLACES)), said.out + said.err
     assert [place for place, count in passed.items() if not count] == []
 
@@ -134,12 +135,14 @@ def test_each_law_is_seen_broken(tour: tuple[Said, Installation], tmp_path: Path
         if law not in broken:
             unseen.append((rank, law, broken))
         shutil.rmtree(place.folder)
+
     assert unseen == []
 
 
 def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
     """Undisturbed by each other, they leave no folder behind when every law holds."""
     said = chaos("--rounds", "2", "--seed", "407", "--jobs", "2", "--dir", tmp_path)
+
     assert said.code == 0, said.out + said.err
     assert re.fullmatch(
         r"2 rounds, \d+ kills, \d+ faults, \d+ invoices: 0 × duplicate, 0 × loss, 0 × gap; "

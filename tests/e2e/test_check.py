@@ -47,6 +47,7 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(demo: Path) -> 
     complement = demo.parent / EXAMPLES / COMPLEMENT
     assert run("import", "references", complement, config=demo).code == 0
     ready = run("check", "2025", "--json", "--refresh", config=demo)
+
     assert ready.code == 0, ready.err
     assert ready.json["ok"] is True
     assert {one["state"] for one in ready.json["members"]} == {"ready", "issued"}
@@ -67,6 +68,7 @@ def test_programs_read_stable_keys(demo: Path) -> None:
     sirets = [one["member_siret"] for one in told["members"]]
     assert sirets == sorted(sirets)
     (owing,) = [one for one in told["members"] if one["findings"]]
+
     assert (owing["member_siret"], owing["state"], owing["total_ttc"]) == (
         OWING,
         "blocked",
@@ -88,6 +90,7 @@ def test_without_the_portal_the_rest_is_still_shown(
 ) -> None:
     """The whole table on standard output, the reason on standard error, the code that says it."""
     said = run("check", "2025", config=demo, env=variables)
+
     assert said.code == code, said.err
     assert "110 105,64 €" in said.out.replace("\u202f", " ").replace("\xa0", " ")
     assert "1 à confirmer" in said.out
@@ -104,6 +107,7 @@ def test_a_password_that_expires_soon_is_a_warning_everywhere(demo: Path) -> Non
     assert said.code == 1
     assert f"expire le {day}, dans 12 jours" in said.err
     billed = run("run", "2025", config=demo)
+
     assert billed.code == 1, billed.err  # the member that owes an engagement
     assert f"expire le {day}" in billed.err
     assert "technical_password" in billed.err
@@ -120,12 +124,14 @@ def test_a_password_past_its_day_stops_the_run_before_any_number(demo: Path) -> 
     assert f"a expiré le {day}" in said.err
     assert "Traceback" not in said.err
     numbers = [i["number"] for i in run("status", "--json", config=demo).json["invoices"]]
+
     assert numbers.count(None) == 1
 
 
 def test_the_helios_channel_says_that_it_has_no_directory(demo: Path) -> None:
     """Said, and not a failure: everybody is ready."""
     said = run("check", "2025", config=demo, env={"CHORUS_WORKER_CHANNEL": "helios"})
+
     assert said.code == 0, said.err
     assert "Canal Hélios" in said.out
     assert "1 prêt, 11 facturés" in said.out
@@ -145,6 +151,7 @@ def test_a_person_sees_how_far_it_is_and_a_file_does_not(demo: Path) -> None:
         assert process.stdout is not None
         table = process.stdout.read()
     os.close(ours)
+
     assert process.returncode == 1
     assert "Annuaire de Chorus Pro" in shown.decode()
     assert "100%" in shown.decode()

@@ -63,6 +63,7 @@ def test_an_invoice_is_taken_back_then_billed_again(demo: Path, tmp_path: Path) 
         kept.content.number: kept.content.kind
         for kept in read_invoices(demo.parent / "donnees" / "chorus-local.sqlite")
     }
+
     assert at_the_portal[note["number"]] == "AVOIR"
     assert at_the_portal[new] == "FACTURE"
     assert run("journal", "verify", config=demo).code == 0
@@ -96,6 +97,7 @@ def test_a_part_of_an_invoice_is_taken_back(demo: Path) -> None:
     assert f"Crédité : 10 ; il en reste {line['quantity'] - 10}." in shown
     assert line["quantity_left"] == line["quantity"]
     of_the_note = run("show", note["number"], config=demo).out
+
     assert f"Avoir sur la facture n° {number}" in of_the_note
     assert "Motif : trop." in of_the_note
 
@@ -110,6 +112,7 @@ def test_the_closing_table_of_a_credit_note_adds_up(demo: Path) -> None:
         "1 facture émise et 2 avoirs, 0,00\u00a0€ TTC ; 1 à traiter par une personne." in said.out
     )
     hint = said.out.splitlines()[-1]
+
     assert hint.endswith(f'unpark {siret} 2025 --reason "…" --config {demo}')
 
 
@@ -127,6 +130,7 @@ def test_an_impossible_credit_is_refused(demo: Path) -> None:
     ):
         said = run("credit", number, "--reason", "essai", *arguments, config=demo)
         assert (said.code, words in said.err, "Traceback" in said.err) == (2, True, False)
+
     assert not [name for name in statuses(demo) if name and name.startswith("AVOIR")]
 
 
@@ -147,6 +151,7 @@ def test_a_member_is_parked_and_let_go(demo: Path) -> None:
     }
     number, siret = first(demo)
     late = run("park", siret, "2025", "--reason", "trop tard", config=demo)
+
     assert (late.code, f"credit {number}" in late.err) == (4, True)
     assert run("unpark", siret, "2025", "--reason", "rien", config=demo).code == 4
 
@@ -172,6 +177,7 @@ def test_extra_dialects_are_made_on_demand(demo: Path, tmp_path: Path) -> None:
     }
     names = ("ctc-fr.facturx.pdf", "ctc-fr.ubl.xml", "facturx.pdf", "ubl.xml")
     said = run("validate", *(new / name for name in names))
+
     assert said.code == 0, said.out + said.err
     # Of each PDF, and only of those, it says what no check here looks at.
     assert said.out.count("non contrôlé ici : la conformité à PDF/A-3") == 2

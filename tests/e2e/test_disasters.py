@@ -83,6 +83,7 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
     assert sorted(flux.sha256 for flux in fluxes) == sorted(one.document for one in attempts)
     assert sorted(attempt.number for attempt in attempts) == numbers
     sealed = books.seals(issued / DATABASE)
+
     assert broken_laws(folder, ledger_of(folder), tmp_path / "after", *said, sealed=sealed) == []
 
 
@@ -108,6 +109,7 @@ def test_an_invoice_bears_the_day_and_the_series_of_paris(imported: Path, tmp_pa
         said = run("run", YEAR, config=config, env=setting)
     assert said.code == 0, said.err
     after = tmp_path / "after"
+
     assert broken_laws(folder, ledger_of(folder), after, said.err, sealed=sealed) == []
 
 
@@ -139,6 +141,7 @@ def test_a_change_of_the_clocks_shortens_and_lengthens_no_wait(
     assert looked_at == attempt.started_at + timedelta(hours=1)
     sealed = books.seals(issued / DATABASE)
     after = tmp_path / "after"
+
     assert broken_laws(folder, ledger_of(folder), after, last.err, sealed=sealed) == []
 
 

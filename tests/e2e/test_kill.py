@@ -77,6 +77,7 @@ def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
     assert books(folder) == books(played[0])
     ledger = folder / "donnees" / "chorus-local.sqlite"
     integrated = [(i.content.number, i.content.buyer_siret) for i in read_invoices(ledger)]
+
     assert sorted(integrated) == [(number, siret) for number, siret, _ in books(folder)]
     assert len({flux.sha256 for flux in read_fluxes(ledger)}) == 11
     assert run("journal", "verify", config=config).code == 0

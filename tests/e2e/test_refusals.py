@@ -49,6 +49,7 @@ def test_a_configuration_without_its_data_says_the_command_that_makes_them(tmp_p
     assert run("--config", config, "init").code == 0
     assert run("status", config=config).code == 0
     again = run("init", config=config)
+
     assert (again.code, "gardées telles quelles" in again.out) == (0, True)
     assert run("journal", "verify", config=config).code == 0
 
@@ -110,6 +111,7 @@ def test_a_portal_that_is_down_stops_before_any_number_and_run_continues_later(
 
     assert_plain(run("run", "2025", config=demo, env=DEAD_PORTAL), 3, "À faire")
     numbers = [i["number"] for i in run("status", "--json", config=demo).json["invoices"]]
+
     assert numbers.count(None) == 1
 
     assert run("run", "2025", config=demo).code == 0
@@ -127,6 +129,7 @@ def test_wrong_credentials_are_named_and_never_shown(demo: Path, secret: str, wo
     value = "valeur-fausse-a-ne-pas-montrer"
     said = run("run", "2025", config=demo, env={secret: value})
     assert_plain(said, 2, words)
+
     assert value not in said.err + said.out
 
 
@@ -204,12 +207,14 @@ def test_a_foreign_folder_is_never_replaced_by_the_demonstration(tmp_path: Path)
     """``demo`` only replaces what a demonstration made."""
     (tmp_path / "important.txt").write_text("à garder")
     assert_plain(run("demo", "--dir", tmp_path), 4, "autre chose")
+
     assert (tmp_path / "important.txt").read_text() == "à garder"
 
 
 def test_json_goes_alone_to_standard_output_even_on_errors(demo: Path) -> None:
     """A script can parse standard output whatever happens."""
     said = run("show", "NOPE", "--json", config=demo)
+
     assert said.code == 2
     assert said.json["ok"] is False
     assert said.json["error"]["exit_code"] == 2
@@ -243,6 +248,7 @@ def test_a_standalone_sandbox_can_be_used(demo: Path) -> None:
     finally:
         process.terminate()
         pace.communicate(process, seconds=10)
+
     assert said.code == 1, said.err
 
 
@@ -256,6 +262,7 @@ def test_the_data_is_readable_by_its_owner_only(demo: Path) -> None:
         for path in [top, *top.rglob("*")]
         if path.stat().st_mode & 0o077 and path.name != "chorus-local-annuaire.json"
     ]
+
     assert loose == []
 
 
@@ -293,6 +300,7 @@ def test_a_logo_that_cannot_be_printed_is_said_before_january(demo: Path) -> Non
     assert shown.code == 0, shown.err
     assert "absent.png (clé look.logo)" in shown.err
     said = run("preview", "2025", config=demo)
+
     assert (said.code, "absent.png (clé look.logo)" in said.err) == (2, True)
 
 
@@ -301,6 +309,7 @@ def test_findings_of_a_run_can_be_typed_as_they_are(demo: Path) -> None:
     said = run("run", "2025", config=demo)
     assert said.code == 1
     hints = [line for line in said.err.splitlines() if "→" in line]
+
     assert hints
     assert all(f"--config {demo}" in line for line in hints if "chorus-worker" in line)
     assert not any("chorus-worker " in line for line in hints)
@@ -318,5 +327,6 @@ def test_a_full_disk_under_the_output_is_said(demo: Path) -> None:
             check=False,
             env=environment(),
         )
+
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert "le disque est plein" in done.stderr

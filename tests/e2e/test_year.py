@@ -32,6 +32,7 @@ def test_the_demonstration_ends_with_everything_integrated_but_one(
     folder, said = played
     status = run("status", "2025", "--json", config=folder / "worker.toml").json
     states = [invoice["status"] for invoice in status["invoices"]]
+
     assert states == ["integrated"] * 11 + ["parked"]
     assert [i["number"] for i in status["invoices"][:11]] == [
         f"BSN-{status['invoices'][0]['issued_on'][:4]}-{n:05d}" for n in range(1, 12)
@@ -96,6 +97,7 @@ def test_what_was_deposited_is_what_was_frozen(demo: Path) -> None:
             )
         }
     fluxes = read_fluxes(demo.parent / "donnees" / "chorus-local.sqlite")
+
     assert {flux.sha256 for flux in fluxes} == frozen
     assert len(fluxes) == 11
 
@@ -107,6 +109,7 @@ def test_running_again_changes_nothing(demo: Path) -> None:
     assert said.code == 1
     assert said.json["invoices"] == before["invoices"]
     fluxes = read_fluxes(demo.parent / "donnees" / "chorus-local.sqlite")
+
     assert len(fluxes) == 11
 
 
@@ -122,6 +125,7 @@ def test_the_commands_suggested_at_the_end_work_when_typed(
 
     assert said.code == 0
     last = said.json["invoices"][-1]
+
     assert (last["status"], last["number"][-5:]) == ("integrated", "00012")
     assert run("status", "--todo", config=demo).out.strip() == "Rien n'attend une personne."
     assert run("journal", "verify", config=demo).code == 0
@@ -135,6 +139,7 @@ def test_an_altered_journal_is_detected(demo: Path) -> None:
             "UPDATE journal_event SET payload = replace(payload, '3196.80', '3196.90')"
         )
     said = run("journal", "verify", config=demo)
+
     assert said.code == 1
     assert "le contenu a été modifié" in said.err
 
@@ -152,6 +157,7 @@ def test_a_shortened_journal_is_detected_with_a_noted_head(demo: Path) -> None:
             "(SELECT seq, hash FROM journal_event ORDER BY seq DESC LIMIT 1)"
         )
     said = run("journal", "verify", "--head", head[:16], config=demo)
+
     assert said.code == 1
     assert "n'est plus dans le journal" in said.err
 
@@ -170,6 +176,7 @@ def test_an_empty_database_beside_a_full_archive_is_not_a_fresh_start(demo: Path
         path.unlink()
     (demo.parent / "donnees" / "worker.sqlite").touch(mode=0o600)
     said = run("status", config=demo)
+
     assert said.code == 70
     assert "sauvegarde" in said.err
     assert "Traceback" not in said.err

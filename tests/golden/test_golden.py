@@ -68,6 +68,7 @@ def test_xml_is_the_golden_file(
         assert faults(xml, profile, credit_note=invoice.is_credit_note) == []
         golden.parent.mkdir(exist_ok=True)
         golden.write_bytes(xml)
+
     assert xml == golden.read_bytes()
 
 
@@ -76,6 +77,7 @@ def test_every_validator_accepts_the_golden_file(sample: str, profile: Profile) 
     """Official schemas and Schematrons find neither error nor warning in any golden document."""
     invoice, _ = SAMPLES[sample]()
     xml = golden_file(sample, profile).read_bytes()
+
     assert faults(xml, profile, credit_note=invoice.is_credit_note) == []
 
 
@@ -85,6 +87,7 @@ def test_the_golden_file_reads_back_to_the_same_totals(sample: str, profile: Pro
     invoice, _ = SAMPLES[sample]()
     root = etree.parse(golden_file(sample, profile)).getroot()
     read = {term: list(_amounts(root, profile, path)) for term, path in _paths(profile).items()}
+
     assert read == _expected(invoice)
     assert sum(read["BT-131"]) == read["BT-109"][0]
     assert read["BT-109"][0] + read["BT-110"][0] == read["BT-112"][0]
@@ -94,6 +97,7 @@ def test_the_golden_file_reads_back_to_the_same_totals(sample: str, profile: Pro
 def test_no_golden_file_is_forgotten() -> None:
     """Every golden file belongs to a sample, so that none goes on existing unchecked."""
     expected = {golden_file(sample, profile) for sample in SAMPLES for profile in PROFILES}
+
     assert set(FILES.iterdir()) == expected
 
 

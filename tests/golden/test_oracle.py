@@ -198,4 +198,5 @@ def test_an_independent_generator_writes_the_same_elements(sample: str, profile:
         check_schematron=False,
     )
     ours = invoice_xml(invoice, profile, ATTACHMENTS)
+
     assert flattened(ours, lost) == flattened(theirs, lost)

@@ -20,12 +20,14 @@ def test_pages_cover_everything_once(total: int, size: int) -> None:
     assert isinstance(pages, int)
     slices = [Page(rank=rank, size=size, descending=False) for rank in range(1, pages + 1)]
     seen = [item for page in slices for item in items[page.offset : page.offset + page.size]]
+
     assert seen == items
 
 
 def test_the_default_page_is_the_first_ten() -> None:
     """Nothing asked means ten results of the first page, in the service's own order."""
     page = read_page(Body({}), descending=True)
+
     assert (page.rank, page.size, page.descending) == (1, 10, True)
 
 
@@ -69,6 +71,7 @@ def test_a_list_of_texts_holds_texts_only(value: object) -> None:
 def test_fields_without_value_are_left_out() -> None:
     """An answer omits nothings and empty lists, and keeps false and zero."""
     answer = success("X", a=None, b="", c=[], d=False, e=0, f=0.0)
+
     assert set(answer) == {"codeRetour", "libelle", "d", "e", "f"}
 
 
@@ -76,6 +79,7 @@ def test_fields_without_value_are_left_out() -> None:
 def test_a_written_instant_reads_back(instant: datetime) -> None:
     """An instant written with its offset is the same instant when read, to the millisecond."""
     back = paris.read_instant(paris.to_milliseconds(instant))
+
     assert timedelta(0) <= instant - back < timedelta(milliseconds=1)
 
 
@@ -97,11 +101,13 @@ def test_an_instant_without_offset_is_paris_time(text: str, expected: str) -> No
 def test_the_end_of_a_day_is_its_last_millisecond() -> None:
     """A day of 23 hours ends when it ends, not 24 hours after its start."""
     end = paris.read_instant("2026-03-29", end_of_day=True)
+
     assert paris.to_milliseconds(end) == "2026-03-29T23:59:59.999+02:00"
 
 
 def test_the_day_changes_at_midnight_in_paris() -> None:
     """A deposit made at 23:30 UTC in winter counts for the next day."""
     instant = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
+
     assert paris.day_of(instant).isoformat() == "2026-02-01"
     assert paris.to_minutes(instant) == "2026-02-01 00:30"

@@ -41,6 +41,7 @@ def sent_to(siret: str, service: str = "", engagement: str = "") -> Read:
 def test_an_accepted_invoice_keeps_what_it_says() -> None:
     """Parties, references and exact amounts of an accepted invoice are those of the file."""
     outcome = controls.examine(INVOICE, DIRECTORY, deposited_on=DAY)
+
     assert isinstance(outcome, NewInvoice)
     assert (outcome.number, outcome.kind) == ("FA-2026-0001", "FACTURE")
     assert (outcome.net, outcome.gross, outcome.due) == (
@@ -57,6 +58,7 @@ def test_recorded_texts_are_given_word_for_word() -> None:
     long_number = replace(INVOICE, number="F" * 21)
     no_means = replace(INVOICE, means=())
     unknown_seller = replace(read("IN_DP_E1_UBL_INVOICE", UBL), seller="99999999900000")
+
     assert refusals(long_number) == (
         (
             "Le champ identifiant de la facture (FichierXml.ExchangedDocument.ID.value)"
@@ -122,6 +124,7 @@ def test_check_digits_are_not_looked_at() -> None:
 def test_the_supplier_must_be_known_and_active(seller: str) -> None:
     """An inactive supplier is refused with the words used for an unknown one."""
     (text,) = refusals(replace(INVOICE, seller=seller))
+
     assert text.endswith("n'est pas reference dans notre systeme.")
 
 
@@ -137,6 +140,7 @@ def test_the_supplier_must_be_known_and_active(seller: str) -> None:
 def test_the_recipient_must_be_able_to_receive(buyer: str, words: str) -> None:
     """Unknown, inactive, works-only and private recipients are refused."""
     (text,) = refusals(sent_to(buyer))
+
     assert words in text
 
 
@@ -182,6 +186,7 @@ def test_service_and_engagement_follow_the_recipient(
 def test_public_only_service() -> None:
     """FACTURES_PUBLIQUES is refused to a private supplier and open to a public one."""
     invoice = sent_to(dataset.NO_PARAMETER, "FACTURES_PUBLIQUES")
+
     assert "FACTURES_PUBLIQUES" in refusals(invoice)[0]
     assert refusals(replace(invoice, seller=dataset.PUBLIC_SUPPLIER)) == ()
 
@@ -189,6 +194,7 @@ def test_public_only_service() -> None:
 def test_the_last_valid_day_of_a_service_counts() -> None:
     """A service receives until the end of its last day, and no longer."""
     invoice = replace(sent_to(dataset.SERVICE_RULES, "EXPIRE"), issued_on=date(2020, 12, 1))
+
     assert refusals(invoice, date(2020, 12, 31)) == ()
     assert refusals(invoice, date(2021, 1, 1))
 
@@ -210,6 +216,7 @@ def test_the_last_valid_day_of_a_service_counts() -> None:
 def test_type_and_payment_means(type_code: str, means: tuple[str, ...], words: str | None) -> None:
     """An invoice names an admitted payment means, a credit note names none."""
     found = refusals(replace(INVOICE, type_code=type_code, means=means))
+
     assert found == () if words is None else words in found[0]
 
 
@@ -217,6 +224,7 @@ def test_a_credit_note_is_an_avoir() -> None:
     """Type 381 is integrated as AVOIR."""
     credit_note = replace(INVOICE, type_code="381", means=())
     outcome = controls.examine(credit_note, DIRECTORY, deposited_on=DAY)
+
     assert isinstance(outcome, NewInvoice)
     assert outcome.kind == "AVOIR"
 
@@ -272,6 +280,7 @@ def test_faults_add_up() -> None:
     """All that is wrong is said at once, in the order of the file."""
     bad = replace(INVOICE, number="#", framework="S1", means=(), service="NULLE_PART")
     texts = refusals(bad)
+
     assert [text.startswith("SIMULE - ") for text in texts] == [True, True, True, False]
 
 
@@ -279,6 +288,7 @@ def test_faults_add_up() -> None:
 def test_a_report_is_short_and_plain(texts: list[str]) -> None:
     """A report never exceeds 200 characters and never bears an accent."""
     report = controls.report(texts)
+
     assert len(report) <= 200
     assert report.isascii()
 

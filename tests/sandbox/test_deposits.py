@@ -54,12 +54,14 @@ def test_the_answer_says_received_and_no_more(portal: Portal) -> None:
         "syntaxeFlux": SYNTAX,
     }
     (flux,) = read_fluxes(portal.data)
+
     assert (flux.size, flux.file_name) == (14, "facture.xml")
 
 
 def test_a_deposit_that_needs_no_time_is_judged_unasked(portal: Portal) -> None:
     """Its verdict comes after the answer, though nobody asks for the report."""
     portal.call(DEPOSIT, **body_of(b"not an invoice"))
+
     assert pace.becomes_true(
         lambda: read_fluxes(portal.data)[0].state is FluxState.REFUSED, seconds=30
     )
@@ -73,6 +75,7 @@ def test_each_deposit_has_its_number(portal: Portal) -> None:
         portal.deposit(CII),
         portal.deposit(b"%PDF", "IN_DP_E2_CII_FACTURX"),
     ]
+
     assert [number[:10] for number in numbers] == [
         "CPP0011100",
         "CPP0011106",
@@ -98,6 +101,7 @@ def test_each_deposit_has_its_number(portal: Portal) -> None:
 def test_a_malformed_deposit_keeps_nothing(portal: Portal, changes: Mapping[str, object]) -> None:
     """A missing field, a syntax outside the list or wrong base64 is a 400 and no flux."""
     answer = portal.post(DEPOSIT, body_of(CII) | dict(changes))
+
     assert (answer.status_code, answer.content) == (400, b"")
     assert read_fluxes(portal.data) == ()
 
@@ -106,6 +110,7 @@ def test_a_malformed_deposit_keeps_nothing(portal: Portal, changes: Mapping[str,
 def test_a_file_name_has_an_extension(portal: Portal, name: str) -> None:
     """A name without extension or of more than 200 characters is a business refusal."""
     answer = portal.call(DEPOSIT, **(body_of(CII) | {"nomFichier": name}))
+
     assert answer["codeRetour"] != 0
     assert answer["libelle"].startswith("SIMULE - ")
 
@@ -116,6 +121,7 @@ def test_a_flux_holds_thirty_megabytes(portal: Portal) -> None:
     for size in (LARGEST_FLUX + 1, LARGEST_FLUX + 4096):
         answer = portal.call(DEPOSIT, **body_of(bytes(size)))
         assert answer == {"codeRetour": 20001, "libelle": "GDP_MSG_11.022"}
+
     assert len(read_fluxes(portal.data)) == 1
 
 
@@ -124,6 +130,7 @@ def test_a_body_without_bounds_is_not_kept_in_memory(portal: Portal) -> None:
     answer = portal.session.post(
         portal.url + DEPOSIT, data=bytes(65 * 1024 * 1024), timeout=pace.limit(30)
     )
+
     assert answer.status_code == 413
 
 
@@ -148,6 +155,7 @@ def test_every_syntax_is_integrated(portal: Portal, syntax: str, content: bytes)
     """A good UBL and a good Factur-X are integrated too."""
     assert portal.verdict(content, syntax)["etatCourantDepotFlux"] == "IN_INTEGRE"
     (invoice,) = read_invoices(portal.data)
+
     assert str(invoice.content.gross) == "1200.00"
 
 
@@ -156,6 +164,7 @@ def test_a_broken_file_is_refused_as_a_whole(portal: Portal) -> None:
     report = portal.verdict(CII.replace(b"<ram:TypeCode>380<", b"<ram:TypeCode><x/>380<"))
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     error = report["listeErreurTechnique"][0]
+
     assert (error["natureErreur"], error["codeErreur"]) == ("ERR_XSD", "ERR_XSD_001")
     assert "listeErreurDP" not in report
 
@@ -167,6 +176,7 @@ def test_a_broken_file_is_refused_as_a_whole(portal: Portal) -> None:
 def test_a_file_of_another_syntax_is_refused(portal: Portal, syntax: str, content: bytes) -> None:
     """A file deposited under the wrong syntax is received, then refused."""
     report = portal.verdict(content, syntax)
+
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     assert report["listeErreurTechnique"]
 
@@ -175,6 +185,7 @@ def test_a_refused_invoice_is_named(portal: Portal) -> None:
     """A functional refusal names the parties and the number as the file has them."""
     report = portal.verdict(changed(CII, {TYPE_CODE: "999", MEANS: None, SERVICE: "NULLE_PART"}))
     (error,) = report["listeErreurDP"]
+
     assert error["identifiantFournisseur"] == "33254021516357"
     assert error["identifiantDestinataire"] == "12345678200135"
     assert error["numeroDP"] == "FA-2026-0001"
@@ -190,6 +201,7 @@ def test_a_number_is_taken_once(portal: Portal) -> None:
     """The second deposit of an integrated invoice is refused as a duplicate."""
     portal.verdict(CII)
     report = portal.verdict(CII)
+
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     assert "Doublon" in report["listeErreurDP"][0]["libelleErreurDP"]
 
@@ -201,12 +213,14 @@ def test_the_first_deposit_wins_whatever_is_asked_first(portal: Portal) -> None:
         portal.call(REPORT, numeroFluxDepot=number)["etatCourantDepotFlux"]
         for number in (second, first)
     ]
+
     assert states == ["IN_REJETE", "IN_INTEGRE"]
 
 
 def test_a_refused_number_is_free(portal: Portal) -> None:
     """After a refusal nothing was integrated: the corrected invoice keeps its number."""
     portal.verdict(changed(CII, {MEANS: None}))
+
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_INTEGRE"
 
 
@@ -214,6 +228,7 @@ def test_another_year_frees_the_number(portal: Portal) -> None:
     """Uniqueness is within the year of issue."""
     portal.verdict(CII)
     last_year = changed(CII, {ISSUED_ON: "20251231"})
+
     assert portal.verdict(last_year)["etatCourantDepotFlux"] == "IN_INTEGRE"
 
 
@@ -223,6 +238,7 @@ def test_the_day_of_deposit_is_that_of_paris(portal: Portal) -> None:
     portal.enter()
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_REJETE"
     portal.clock = datetime(2026, 1, 14, 23, 0, tzinfo=UTC)
+
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_INTEGRE"
 
 
@@ -235,6 +251,7 @@ def test_a_verdict_takes_its_time(slow_portal: Portal) -> None:
     slow_portal.clock += timedelta(minutes=10)
     slow_portal.enter()
     done = slow_portal.call(REPORT, numeroFluxDepot=number)
+
     assert done["etatCourantDepotFlux"] == "IN_INTEGRE"
     assert done["dateHeureEtatCourantFlux"] == "2026-01-20T10:31:00.000+01:00"
 

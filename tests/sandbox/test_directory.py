@@ -49,6 +49,7 @@ def test_a_full_entry_is_read_as_written(tmp_path: Path) -> None:
     assert structure.service_or_engagement
     assert structure.account_password_expiry == date(2027, 10, 1)
     closed, open_ended = structure.services
+
     assert (closed.code, closed.active, closed.valid_to) == ("DSI", False, date(2026, 12, 31))
     assert (open_ended.valid_to, open_ended.engagement_required) == (None, False)
 
@@ -107,6 +108,7 @@ def test_a_later_structure_replaces_an_earlier_one(tmp_path: Path) -> None:
     """A structure of the file takes the place of the built-in one of its SIRET."""
     added = read_structures(written(tmp_path, [FULL | {"siret": dataset.NO_PARAMETER}]))
     found = Directory((*dataset.BUILT_IN, *added)).by_siret(dataset.NO_PARAMETER)
+
     assert found is not None
     assert found.name == "COMMUNE D'ESSAI"
 
@@ -116,4 +118,5 @@ def test_service_identifiers_are_distinct() -> None:
     structure = Directory(dataset.BUILT_IN).by_siret(dataset.MANY_SERVICES)
     assert structure is not None
     identifiers = {structure.service_id(service) for service in structure.services}
+
     assert len(identifiers) == len(structure.services) > 200

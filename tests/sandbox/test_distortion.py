@@ -40,12 +40,14 @@ def test_lists_of_one_become_objects() -> None:
     spoiled = retyped(SEARCH, Shape.OBJECTS)
     assert spoiled == SEARCH | {"listeFactures": SEARCH["listeFactures"][0]}  # type: ignore[index] # a list
     two = {"listeFactures": [{"a": 1}, {"a": 2}]}
+
     assert retyped(two, Shape.OBJECTS) == two
 
 
 def test_numbers_become_texts() -> None:
     """Every number is in quotes, true and false are not."""
     spoiled = retyped(SEARCH, Shape.NUMBERS)
+
     assert spoiled == {
         "codeRetour": "0",
         "listeFactures": [
@@ -78,6 +80,7 @@ def test_optional_fields_become_null_or_go() -> None:
 def test_everything_at_once() -> None:
     """The three first shapes add up."""
     spoiled = retyped(SEARCH, Shape.ALL)
+
     assert spoiled == {
         "codeRetour": "0",
         "listeFactures": {
@@ -97,6 +100,7 @@ def test_unknown_words_replace_states() -> None:
     report = json.loads(distortion.renamed_state(body(REPORT)))
     assert report == REPORT | {"etatCourantDepotFlux": "IN_SIMULE_INCONNU"}
     lines = json.loads(distortion.renamed_statuses(body(SEARCH)))["listeFactures"]
+
     assert [line["statut"] for line in lines] == ["SIMULE_INCONNU"]
 
 

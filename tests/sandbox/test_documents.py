@@ -38,6 +38,7 @@ def test_every_syntax_gives_the_same_fields(
 ) -> None:
     """A CII, a Factur-X and a UBL that say the same thing are read the same."""
     invoice = read(syntax, content)
+
     assert (invoice.number, invoice.issued_on) == (number, issued_on)
     assert (invoice.type_code, invoice.framework, invoice.currency) == ("380", "A1", "EUR")
     assert (invoice.seller, invoice.buyer) == ("33254021516357", "12345678200135")
@@ -50,6 +51,7 @@ def test_every_syntax_gives_the_same_fields(
 def test_the_portal_names_places_its_own_way() -> None:
     """The tags of messages are those of the recorded reports, in CII and in UBL."""
     cii, ubl = read(CII_16B, CII).tags, read(UBL_INVOICE, UBL).tags
+
     assert cii["number"] == "FichierXml.ExchangedDocument.ID.value"
     assert cii["means"] == (
         "FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeSettlement"
@@ -70,6 +72,7 @@ def test_a_historic_ubl_identifies_its_parties_by_scheme_name() -> None:
         1,
     )
     company = "cac:AccountingSupplierParty/cac:Party/cac:PartyLegalEntity/cbc:CompanyID"
+
     assert read(UBL_INVOICE, changed(historic, {company: None})).seller == "33254021516357"
 
 
@@ -78,6 +81,7 @@ def test_a_file_against_its_schema_is_reported_as_recorded(syntax: str, content:
     """A schema violation gives ERR_XSD with the line and the position."""
     broken = content.replace(b"TypeCode>380<", b"TypeCode><x/>380<")
     nature, text = refusal(syntax, broken)[0]
+
     assert nature == "ERR_XSD"
     assert text.startswith("IRRECEVABILITE: Element ")
     assert " - ligne: " in text
@@ -90,6 +94,7 @@ def test_the_factur_x_schema_is_the_one_of_its_profile() -> None:
         b"<ram:TypeCode>380</ram:TypeCode>",
         b"<ram:Name>FACTURE</ram:Name><ram:TypeCode>380</ram:TypeCode>",
     )
+
     assert read(CII_16B, extended).number == "FA-2026-0001"
     assert refusal(FACTUR_X, factur_x(extended))[0][0] == "ERR_XSD"
 
@@ -101,6 +106,7 @@ def test_the_factur_x_schema_is_the_one_of_its_profile() -> None:
 def test_what_is_no_xml_is_refused_with_a_place(content: bytes) -> None:
     """A file that is not well-formed is a schema error, like for the portal."""
     nature, text = refusal(CII_16B, content)[0]
+
     assert nature == "ERR_XSD"
     assert " - ligne: " in text
 
@@ -111,6 +117,7 @@ def test_a_doctype_is_refused_and_no_entity_is_read() -> None:
         b"<Invoice ", b'<!DOCTYPE Invoice [<!ENTITY x SYSTEM "file:///etc/passwd">]><Invoice ', 1
     ).replace(b"FA-2026-0002", b"&x;")
     (found,) = refusal(UBL_INVOICE, hostile)
+
     assert "DOCTYPE" in found[1]
     assert "root" not in found[1]
 
@@ -153,6 +160,7 @@ def test_a_compression_bomb_is_refused() -> None:
     assert read(FACTUR_X, compressed(CII)).number == "FA-2026-0001"
     with pytest.raises(Inadmissible) as caught:
         read(FACTUR_X, compressed(b" " * 100_000_000))
+
     assert isinstance(caught.value.__cause__, LimitReachedError)
 
 

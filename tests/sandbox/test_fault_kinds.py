@@ -67,6 +67,7 @@ def test_a_wrong_fault_is_named(entry: object, words: str) -> None:
     """The complaint says which fault and which of its fields."""
     with pytest.raises(FaultError, match=words) as raised:
         read_fault(entry, "pannes.json, panne n° 2")
+
     assert str(raised.value).startswith("pannes.json, panne n° 2")
 
 
@@ -123,6 +124,7 @@ def test_a_fault_applies_where_it_means_something(
 def test_a_plan_repeats_itself(seed: int, rank: int, path: str) -> None:
     """The same seed, rank and path draw the same fault, one that means something there."""
     drawn = [FaultPlan(seed=seed, rate=0.5).draw(rank, path) for _ in range(2)]
+
     assert drawn[0] == drawn[1]
     assert drawn[0] is None or drawn[0].applies_to(path)
 
@@ -136,6 +138,7 @@ def test_a_plan_hits_its_share_with_every_kind() -> None:
     assert 0.22 < hits.total() / 6000 < 0.28
     assert set(hits) == set(FaultKind)
     other = FaultPlan(seed=8, rate=0.25)
+
     assert drawn != [other.draw(rank, paths[rank % 3]) for rank in range(6000)]
 
 
@@ -143,6 +146,7 @@ def test_a_plan_draws_what_it_may() -> None:
     """Only the chosen kinds are drawn, with their seconds; a storm lasts several requests."""
     plan = FaultPlan(seed=1, rate=1, faults=read_kinds("too_many_requests:1,incident"))
     on_report = plan.draw(1, REPORT)
+
     assert on_report == Fault(kind=FaultKind.TOO_MANY_REQUESTS, seconds=1, times=3)
     assert {fault.kind for rank in range(50) if (fault := plan.draw(rank, DEPOSIT))} == {
         FaultKind.TOO_MANY_REQUESTS,

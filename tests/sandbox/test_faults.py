@@ -70,6 +70,7 @@ def test_a_fault_before_recording_leaves_nothing(
     portal.enter()
     assert portal.deposit(CII)[10:] == f"{1:015d}"
     (injected,) = read_injections(portal.data)
+
     assert (injected.kind, injected.path, injected.flux_number) == (kind, DEPOSIT, "")
 
 
@@ -94,6 +95,7 @@ def test_a_fault_after_recording_leaves_exactly_one(
     assert (injected.kind, injected.flux_number) == (kind, flux.number)
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_REJETE"
     (invoice,) = read_invoices(portal.data)
+
     assert invoice.flux_number == flux.number
 
 
@@ -102,6 +104,7 @@ def test_a_slow_answer_comes_after_the_record(portal: Portal) -> None:
     portal.arm("slow_after", seconds=30)
     with pytest.raises(requests.ReadTimeout):
         portal.session.post(portal.url + DEPOSIT, json=body_of(CII), timeout=pace.limit(1))
+
     assert pace.becomes_true(lambda: bool(read_fluxes(portal.data)), seconds=10)
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_REJETE"
 
@@ -110,6 +113,7 @@ def test_a_storm_says_how_long_to_wait(portal: Portal) -> None:
     """So many requests are refused with Retry-After, then the portal serves again."""
     portal.arm("too_many_requests", times=2, seconds=7)
     answers = [portal.post(SEARCH, {}) for _ in range(3)]
+
     assert [answer.status_code for answer in answers] == [429, 429, 200]
     assert answers[0].headers["Retry-After"] == "7"
 
@@ -133,6 +137,7 @@ def test_maintenance_may_last(portal: Portal) -> None:
     for _ in range(3):
         assert outcome(portal, SEARCH, {}) == 503
         portal.clock += timedelta(seconds=20)
+
     assert outcome(portal, SEARCH, {}) == 200
 
 
@@ -141,6 +146,7 @@ def test_every_token_dies_in_mid_run(portal: Portal) -> None:
     portal.arm("token_expiry", skip=2)
     assert [outcome(portal, SEARCH, {}) for _ in range(4)] == [200, 200, 401, 401]
     portal.enter()
+
     assert outcome(portal, SEARCH, {}) == 200
 
 
@@ -158,6 +164,7 @@ def test_types_are_wrong(portal: Portal) -> None:
     portal.deposit(CII)
     portal.arm("wrong_types")
     line = portal.call(SEARCH)["listeFactures"]
+
     assert line["identifiantFactureCPP"].isdigit()
     assert portal.call(SEARCH)["listeFactures"][0]["numeroFacture"] == "FA-2026-0001"
 
@@ -167,6 +174,7 @@ def test_a_state_nobody_knows(portal: Portal) -> None:
     number = portal.deposit(CII)
     portal.arm("unknown_flux_state")
     states = [portal.call(REPORT, numeroFluxDepot=number)["etatCourantDepotFlux"] for _ in range(2)]
+
     assert states == ["IN_SIMULE_INCONNU", "IN_INTEGRE"]
 
 
@@ -175,6 +183,7 @@ def test_an_incident_integrates_nothing(portal: Portal) -> None:
     portal.arm("incident")
     first = portal.deposit(CII)
     report = portal.call(REPORT, numeroFluxDepot=first)
+
     assert report["etatCourantDepotFlux"] == "IN_INCIDENTE"
     assert report["listeErreurTechnique"][0]["libelleErreur"].startswith("SIMULE - ")
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_INTEGRE"
@@ -192,6 +201,7 @@ def test_a_status_nobody_knows(portal: Portal, path: str) -> None:
     }
     portal.arm("unknown_status")
     answers = [portal.post(path, bodies[path]).text for _ in range(2)]
+
     assert ["SIMULE_INCONNU" in answer for answer in answers] == [True, False]
 
 
@@ -203,6 +213,7 @@ def test_statuses_go_backwards(portal: Portal) -> None:
     (line,) = portal.call(SEARCH)["listeFactures"]
     assert line["statut"] == "MISE_A_DISPOSITION"
     rows = portal.call(HISTORY, idFacture=identifier)["historiquesDesStatuts"]["histoStatut"]
+
     assert [row["histoStatutCode"] for row in rows] == [
         "MISE_A_DISPOSITION",
         "MANDATEE",
@@ -222,6 +233,7 @@ def test_one_invoice_is_found_late(portal: Portal) -> None:
 
     assert found() == ["SOON"]
     portal.clock += timedelta(seconds=90)
+
     assert found() == ["LATE", "SOON"]
 
 
@@ -231,6 +243,7 @@ def test_a_page_is_short(portal: Portal) -> None:
         portal.deposit(numbered(f"F-{rank}"))
     portal.arm("short_pages", size=2)
     answer = portal.call(SEARCH)
+
     assert len(answer["listeFactures"]) == 2
     assert answer["parametresRetour"]["nbResultatsParPage"] == 2
     assert answer["parametresRetour"]["total"] == 3
@@ -242,6 +255,7 @@ def test_a_fault_hits_its_routes_in_turn(portal: Portal) -> None:
     portal.arm("error_before", routes="*/deposer/flux")
     portal.arm("bad_gateway_after", routes="*/deposer/flux")
     portal.arm("maintenance", routes="*/consulter/*", times=None)
+
     assert outcome(portal, SEARCH, {}) == 200
     assert [outcome(portal) for _ in range(3)] == [500, 502, 200]
     assert {outcome(portal, HISTORY, {"idFacture": 1}) for _ in range(5)} == {503}
@@ -269,6 +283,7 @@ def test_the_panel_sets_adds_and_clears(portal: Portal) -> None:
     assert "n° 2" in refused.json()["error"]
     assert len(kinds(portal.session.get(url, timeout=pace.limit(10)))) == 3
     cleared = portal.session.delete(url, timeout=pace.limit(10))
+
     assert kinds(cleared) == []
     assert [one["kind"] for one in cleared.json()["injected"]] == ["error_before"]
 
@@ -291,6 +306,7 @@ def test_a_wrong_file_of_faults_stops_the_start(data: Path, tmp_path: Path) -> N
     path.write_text('[{"kind": "zut"}]', "utf-8")
     with pytest.raises(FaultError, match="panne n° 1"):
         SandboxServer(SandboxOptions(data=data, port=0, faults=path))
+
     assert not data.exists()
 
 
@@ -326,6 +342,7 @@ def test_a_plan_is_the_same_whatever_restarts(tmp_path: Path) -> None:
             1 for rank in range(1, 41) if PLAN.draw(rank, SEARCH) is not None
         )
         assert all(one.planned for one in injected)
+
     assert outcomes[0] == outcomes[1]
     assert {None, 200, 403, 500} == set(outcomes[0])
 
@@ -337,6 +354,7 @@ def test_a_planned_storm_lasts(data: Path) -> None:
     options = SandboxOptions(data=data, port=0, fault_plan=plan)
     for portal in started(options, headers=entered(options)):
         seen = play(portal, first + 4)
+
     assert seen[first - 1 :] == [429, 429, 429, 200, 200]
     assert [one.planned for one in read_injections(data)] == [True, False, False]
 

@@ -80,6 +80,7 @@ def names(content: bytes) -> list[str]:
 def test_a_file_gets_an_identifier(portal: Portal) -> None:
     """Each added file has its own identifier, far from those of invoices."""
     first, second = (portal.call(ADD_FILE, **file())["pieceJointeId"] for _ in range(2))
+
     assert 6_900_000 < first < second < 8_000_000
 
 
@@ -103,6 +104,7 @@ def test_a_file_has_a_short_name_and_a_known_kind(
 ) -> None:
     """A long name, another extension than announced or one not admitted is refused."""
     answer = portal.call(ADD_FILE, **file(changes=changes))
+
     assert answer["codeRetour"] != 0
     assert answer["libelle"].startswith("SIMULE - ")
 
@@ -125,6 +127,7 @@ def test_a_malformed_file_is_not_kept(portal: Portal, changes: dict[str, object]
 def test_types_of_files(portal: Portal) -> None:
     """The types of attachments of an invoice are listed, and said to be simulated."""
     listed = portal.call(FILE_TYPES, codeLangue="fr", typeObjet="FACTURE")["listeTypePieceJointe"]
+
     assert {"01", "02"} <= {kind["codeTypePieceJointe"] for kind in listed}
     assert all(kind["libelleTypePieceJointe"].startswith("SIMULE - ") for kind in listed)
     assert portal.call(FILE_TYPES, typeObjet="MANDAT")["codeRetour"] != 0
@@ -137,6 +140,7 @@ def test_a_factur_x_is_downloaded_as_it_was_deposited(portal: Portal) -> None:
     assert download(portal, identifier) == pdf
     asked = {"format": "PDF", "listeFacture": [{"idFacture": identifier}]}
     answer = portal.call(DOWNLOAD, objetPieceJointe="DEMANDE_PAIEMENT", demandePaiement=asked)
+
     assert base64.b64decode(answer["pieceJointe"]) == pdf
     assert portal.call(DOWNLOAD, objetPieceJointe="UTILISATEUR")["codeRetour"] != 0
 
@@ -149,6 +153,7 @@ def test_several_files_come_in_a_zip(portal: Portal) -> None:
     assert [name.rpartition("-")[2] for name in alone] == ["facture.xml", "bon.pdf"]
     assert names(download(portal, xml)) == ["facture.xml"]
     folders = names(download(portal, pdf, xml, avecPiecesJointesComplementaires="NON"))
+
     assert folders == [f"A_1-{pdf}/facture.xml", f"FA-2026-0002-{xml}/facture.xml"]
 
 
@@ -157,6 +162,7 @@ def test_the_pivot_holds_everything(portal: Portal) -> None:
     first = completed(portal, factur_x(numbered("F-1")), FACTUR_X)
     second = portal.integrate(UBL, "IN_DP_E1_UBL_INVOICE")
     root = etree.fromstring(download(portal, first, second, format="PIVOT"))
+
     assert root.tag.startswith("SIMULE")
     assert [(one.get("identifiant"), one.get("numero")) for one in root] == [
         (str(first), "F-1"),
@@ -214,6 +220,7 @@ def test_a_download_has_a_limit(portal: Portal) -> None:
     for form in ("PDF", "PIVOT"):
         answer = portal.post(GROUP, asked | {"format": form})
         assert (answer.status_code, answer.content) == (413, b"")
+
     assert names(download(portal, identifier)) == ["facture.xml"]
 
 
@@ -233,6 +240,7 @@ def test_the_report_is_a_real_pdf(portal: Portal) -> None:
 def test_the_report_of_an_unknown_flux(portal: Portal) -> None:
     """A number never given out has no report to print."""
     answer = portal.call(PRINTED_REPORT, numeroFluxDepot="CPP0011117000000000000001")
+
     assert answer["codeRetour"] == 20001
 
 
@@ -256,4 +264,5 @@ def test_the_account_acts_for_every_active_structure(portal: Portal) -> None:
         for structure in seen
         if structure["identifiantStructure"] == dataset.SERVICE_RULES
     )
+
     assert "LIBRE" in {service["codeService"] for service in services}

@@ -35,6 +35,7 @@ def slow_portal(tmp_path: Path) -> Iterator[Portal]:
 def test_a_token_is_opaque_and_dated(portal: Portal) -> None:
     """The right pair gets a bearer token of 54 characters that lives an hour."""
     answer = portal.ask_token().json()
+
     assert len(answer.pop("access_token")) == 54
     assert answer == {"token_type": "Bearer", "expires_in": 3600, "scope": "openid"}
 
@@ -42,6 +43,7 @@ def test_a_token_is_opaque_and_dated(portal: Portal) -> None:
 def test_wrong_credentials_all_look_the_same(portal: Portal) -> None:
     """An unknown identifier and a wrong secret get the same 400, byte for byte."""
     answers = [portal.ask_token(client_id="x"), portal.ask_token(client_secret="x")]
+
     assert {answer.status_code for answer in answers} == {400}
     assert answers[0].content == answers[1].content
     assert answers[0].json()["error"] == "invalid_client"
@@ -50,6 +52,7 @@ def test_wrong_credentials_all_look_the_same(portal: Portal) -> None:
 def test_another_grant_is_not_supported(portal: Portal) -> None:
     """Only client credentials are granted."""
     answer = portal.ask_token(grant_type="password")
+
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
 
@@ -63,6 +66,7 @@ def test_no_token_comes_first(portal: Portal, path: str) -> None:
     """Without bearer, every route answers 400 and names the challenge."""
     del portal.session.headers["Authorization"]
     answer = portal.post(path, {})
+
     assert (answer.status_code, answer.content) == (400, b"")
     assert answer.headers["WWW-Authenticate"] == (
         'Bearer realm="DefaultRealm", error="invalid_request",'
@@ -74,6 +78,7 @@ def test_no_token_comes_first(portal: Portal, path: str) -> None:
 def test_a_bad_token_comes_second(portal: Portal, path: str) -> None:
     """An unknown token is refused before the route is looked at."""
     answer = portal.post(path, {}, Authorization="Bearer nope")
+
     assert (answer.status_code, answer.content) == (401, b"")
 
 
@@ -102,6 +107,7 @@ def test_an_unknown_route_comes_third(portal: Portal, method: str, path: str) ->
     answer = portal.session.request(
         method, portal.url + path, headers={"cpro-account": "x"}, timeout=pace.limit(10)
     )
+
     assert (answer.status_code, answer.content) == (403, b"")
     assert len(answer.headers["x-correlationid"]) == 36
 
@@ -127,6 +133,7 @@ def test_a_wrong_account_comes_fourth(portal: Portal, account: str) -> None:
 def test_the_content_type_comes_fifth(portal: Portal) -> None:
     """Anything but JSON is not supported."""
     answer = portal.session.post(portal.url + REPORT, data={"a": "b"}, timeout=pace.limit(10))
+
     assert (answer.status_code, answer.content) == (415, b"")
 
 
@@ -140,12 +147,14 @@ def test_a_bad_body_comes_last(portal: Portal, body: bytes) -> None:
     answer = portal.session.post(
         portal.url + REPORT, data=body, headers=headers, timeout=pace.limit(10)
     )
+
     assert (answer.status_code, answer.content) == (400, b"")
 
 
 def test_health(portal: Portal) -> None:
     """The health check answers the recorded sentence."""
     answer = portal.session.get(portal.url + HEALTH, timeout=pace.limit(10))
+
     assert answer.json() == {
         "statusCodeValue": 200,
         "statusCode": "OK",
@@ -177,5 +186,6 @@ def test_a_body_of_unknown_length_is_refused(portal: Portal, header: bytes, stat
     with socket.create_connection((host, int(port)), timeout=pace.limit(10)) as connection:
         connection.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
+
     assert answer.split()[1] == status
     assert b"Connection: close" in answer

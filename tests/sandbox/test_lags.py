@@ -69,12 +69,14 @@ def test_reports_say_unknown_then_waiting_then_running(lagging: Portal) -> None:
     ]
     for _ in range(5):
         assert "listeErreurDP" not in lagging.call(REPORT, numeroFluxDepot=bad)
+
     assert lagging.call(REPORT, numeroFluxDepot=bad)["listeErreurDP"]
 
 
 def test_a_late_report_does_not_delay_the_invoice(lagging: Portal) -> None:
     """The invoice is found by search at once: a client that lost its answer needs no report."""
     number = lagging.deposit(CII)
+
     assert lagging.call(SEARCH, numeroFluxDepot=number)["parametresRetour"]["total"] == 1
     assert lagging.call(PRINTED_REPORT, numeroFluxDepot=number)["codeRetour"] == 20001
     assert read_fluxes(lagging.data)[0].reports == 1
@@ -84,6 +86,7 @@ def test_a_report_that_lags_has_no_pdf(lagging: Portal) -> None:
     """The PDF comes with the verdict, not before."""
     number = lagging.deposit(CII)
     answers = [lagging.call(PRINTED_REPORT, numeroFluxDepot=number) for _ in range(6)]
+
     assert [answer["codeRetour"] for answer in answers] == [20001, 20001, 20002, 20002, 20002, 0]
 
 
@@ -111,6 +114,7 @@ def test_lags_survive_a_restart(data: Path) -> None:
         for portal in started(options):
             number = number or portal.deposit(CII)
             seen.append(state(portal, number))
+
     assert seen[0].startswith("POQ_MSG_01.003")
     assert seen[1:] == ["IN_DEPOT_PORTAIL_EN_ATTENTE_TRAITEMENT_SE_CPP", "IN_INTEGRE"]
 
@@ -135,12 +139,14 @@ def test_an_invoice_is_found_once_it_is_indexed(unindexed: Portal) -> None:
     unindexed.clock += timedelta(minutes=5, milliseconds=-1)
     assert known() == [False] * 5
     unindexed.clock += timedelta(milliseconds=1)
+
     assert known() == [True] * 5
 
 
 def test_a_late_index_does_not_free_the_number(unindexed: Portal) -> None:
     """The invoice nobody finds yet still makes a second copy a duplicate."""
     unindexed.verdict(CII)
+
     assert unindexed.verdict(CII)["etatCourantDepotFlux"] == "IN_REJETE"
 
 
@@ -161,4 +167,5 @@ def test_a_page_is_no_larger_than_the_portal_allows(short: Portal) -> None:
         seen += [line["numeroFacture"] for line in answer["listeFactures"]]
     assert sorted(seen) == [f"F-{rank}" for rank in range(7)]
     structure = short.structure_id(dataset.MANY_SERVICES)
+
     assert len(short.call(SERVICES, idStructure=structure)["listeServices"]) == 3

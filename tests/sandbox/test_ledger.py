@@ -71,6 +71,7 @@ def test_a_deposit_is_on_disk_when_it_is_acknowledged(path: Path) -> None:
         flux = deposit(ledger, b"\x00\xff")
         assert other.fluxes.content(flux) == b"\x00\xff"
         assert other.fluxes.numbered(flux.number) == flux
+
     assert flux.number == "CPP0011106000000000000001"
     assert (flux.sha256, flux.size) == (hashlib.sha256(b"\x00\xff").hexdigest(), 2)
     assert (flux.state, flux.deposited_at) == (FluxState.WAITING, NOW)
@@ -102,6 +103,7 @@ def test_a_restart_forgets_nothing(path: Path) -> None:
     assert fluxes[1].technical_errors[0].text == "T"
     assert fluxes[1].refused_invoices[0].text == "é"
     (invoice,) = invoices
+
     assert (invoice.content, invoice.flux_number) == (INVOICE, first.number)
     assert (invoice.status, invoice.comment) == ("REJETEE", "Motif")
 
@@ -112,6 +114,7 @@ def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
         flux = deposit(ledger)
         with pytest.raises(sqlite3.IntegrityError), ledger.transaction():
             assert [ledger.invoices.add(flux, INVOICE) for _ in range(2)]
+
     assert read_invoices(path) == ()
 
 
@@ -166,6 +169,7 @@ def test_an_unforeseen_failure_is_an_incident(path: Path) -> None:
         second = deposit(ledger)
         settle(ledger, BrokenDirectory([]), now=NOW)
         states = [ledger.fluxes.numbered(flux.number) for flux in (first, second)]
+
     assert [flux.state for flux in states if flux] == [FluxState.INCIDENT, FluxState.REFUSED]
     assert states[0]
     assert states[0].technical_errors[0].text == "SIMULE - Incident: ZeroDivisionError"
@@ -209,6 +213,7 @@ def test_what_is_due_is_found_without_reading_everything(path: Path) -> None:
         ledger.fluxes.next_due(NOW)
         (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
     connection.close()
+
     assert "flux_waiting" in plan[-1]
 
 
@@ -234,6 +239,7 @@ def test_several_writers_never_share_a_number(path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
     assert [flux.id for flux in read_fluxes(path)] == list(range(1, 81))
 
 
@@ -245,6 +251,7 @@ def test_several_processes_may_create_the_file(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
     assert read_fluxes(path) == ()
 
 
@@ -255,6 +262,7 @@ def test_only_the_owner_reads_the_file(path: Path) -> None:
     with Ledger(path) as ledger:
         deposit(ledger)
         modes = [stat.S_IMODE(item.stat().st_mode) for item in path.parent.iterdir()]
+
     assert len(modes) == 3
     assert set(modes) == {0o600}
 

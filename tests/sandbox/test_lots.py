@@ -26,6 +26,7 @@ def test_a_good_lot_is_integrated(portal: Portal) -> None:
     number = portal.deposit(lot({f"{rank}.xml": numbered(f"F-{rank}") for rank in range(12)}))
     assert portal.call(REPORT, numeroFluxDepot=number)["etatCourantDepotFlux"] == "IN_INTEGRE"
     answer = portal.call(SEARCH, numeroFluxDepot=number)
+
     assert answer["parametresRetour"]["total"] == 12
     assert [invoice.file_name for invoice in read_invoices(portal.data)] == [
         f"{rank}.xml" for rank in range(12)
@@ -40,6 +41,7 @@ def test_a_lot_of_factur_x_is_integrated(portal: Portal) -> None:
     assert report["etatCourantDepotFlux"] == "IN_INTEGRE"
     second = read_invoices(portal.data)[1]
     answer = portal.call(GROUP, format="PDF", listeFacture=[{"idFacture": second.id}])
+
     assert base64.b64decode(answer["fichierResultat"]) == pdfs[1]
 
 
@@ -52,6 +54,7 @@ def test_a_mixed_lot_is_integrated_in_part(portal: Portal) -> None:
     assert error["numeroDP"] == "BAD"
     assert error["libelleErreurDP"].endswith("TypeCode.value est obligatoire.")
     (line,) = portal.call(SEARCH, numeroFluxDepot=number)["listeFactures"]
+
     assert line["numeroFacture"] == "GOOD"
 
 
@@ -59,6 +62,7 @@ def test_a_bad_lot_is_refused(portal: Portal) -> None:
     """When no invoice is good, the flux is refused and each invoice named."""
     worse = numbered("WORSE", {MEANS: None})
     report = portal.verdict(lot({"a.xml": BAD, "b.xml": worse}))
+
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     assert [error["numeroDP"] for error in report["listeErreurDP"]] == ["BAD", "WORSE"]
     assert read_invoices(portal.data) == ()
@@ -69,6 +73,7 @@ def test_a_number_is_taken_once_within_a_lot(portal: Portal) -> None:
     report = portal.verdict(lot({"a.xml": CII, "b.xml": CII}))
     assert report["etatCourantDepotFlux"] == "IN_INTEGRE_PARTIEL"
     (error,) = report["listeErreurDP"]
+
     assert "Doublon" in error["libelleErreurDP"]
     assert [invoice.file_name for invoice in read_invoices(portal.data)] == ["a.xml"]
 
@@ -78,6 +83,7 @@ def test_a_lot_deposited_twice_is_refused_the_second_time(portal: Portal) -> Non
     content = lot({"a.xml": numbered("F-1"), "b.xml": numbered("F-2")})
     portal.verdict(content)
     report = portal.verdict(content)
+
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     assert len(report["listeErreurDP"]) == 2
     assert len(read_invoices(portal.data)) == 2
@@ -89,6 +95,7 @@ def test_one_unreadable_file_refuses_the_whole_lot(portal: Portal, bad: bytes) -
     report = portal.verdict(lot({"good.xml": numbered("F-1"), "bad.xml": bad}))
     assert report["etatCourantDepotFlux"] == "IN_REJETE"
     texts = [error["libelleErreur"] for error in report["listeErreurTechnique"]]
+
     assert all(text.startswith("SIMULE - Lot refuse par le fichier bad.xml") for text in texts)
     assert "listeErreurDP" not in report
     assert read_invoices(portal.data) == ()
@@ -101,4 +108,5 @@ def test_a_hostile_lot_is_refused_and_the_sandbox_lives(portal: Portal) -> None:
         assert report["etatCourantDepotFlux"] == "IN_REJETE"
         (error,) = report["listeErreurTechnique"]
         assert error["libelleErreur"].startswith("SIMULE - ")
+
     assert portal.verdict(CII, SYNTAX)["etatCourantDepotFlux"] == "IN_INTEGRE"

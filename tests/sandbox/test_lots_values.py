@@ -33,6 +33,7 @@ def test_a_lot_gives_its_files_in_order() -> None:
     """Names and bytes come out as they went in, accents and long names included."""
     files = {"b.xml": b"2", "a.xml": b"1", "é" * 60 + ".xml": b"", "c d.pdf": bytes(3000)}
     content = lot(files)
+
     assert lots.is_lot(content)
     assert list(lots.unpack(content).items()) == list(files.items())
 
@@ -146,4 +147,5 @@ def test_a_spoiled_archive_gives_files_or_a_refusal(data: st.DataObject) -> None
         files = lots.unpack(gzip.compress(bytes(plain), compresslevel=1))
     except Inadmissible:
         return
+
     assert all("/" not in name and len(content) <= len(plain) for name, content in files.items())

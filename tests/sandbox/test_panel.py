@@ -48,6 +48,7 @@ def test_it_lists_invoices_and_fluxes(portal: Portal) -> None:
     assert (invoice["status"], invoice["gross"]) == ("MISE_A_DISPOSITION", "1200.00")
     assert invoice["cpp_id"] == read_invoices(portal.data)[0].id
     fluxes = ask(portal, "GET", "fluxes").json()["fluxes"]
+
     assert [(flux["number"], flux["state"]) for flux in fluxes] == [
         (good, "IN_INTEGRE"),
         (bad, "IN_REJETE"),
@@ -75,6 +76,7 @@ def test_each_action_gives_its_status(portal: Portal, action: str, status: str) 
     history = portal.call(HISTORY, idFacture=identifier)
     assert history["statutCourantCode"] == status
     row = history["historiquesDesStatuts"]["histoStatut"][0]
+
     assert row["histoStatutCommentaire"] == "Motif"
 
 
@@ -85,6 +87,7 @@ def test_any_order_is_allowed(portal: Portal) -> None:
         answer = ask(portal, "POST", f"invoices/{identifier}/{action}", json={"reason": "Motif"})
         assert answer.status_code == 200
     rows = portal.call(HISTORY, idFacture=identifier)["historiquesDesStatuts"]["histoStatut"]
+
     assert len(rows) == 7
 
 
@@ -98,6 +101,7 @@ def test_an_invoice_is_named_by_its_number_too(portal: Portal) -> None:
     }
     portal.integrate(numbered("F +/2026 1", public))
     answer = ask(portal, "POST", path)
+
     assert answer.status_code == 409
     assert "cpp_id" in answer.json()["error"]
 
@@ -110,6 +114,7 @@ def test_a_reason_is_due_where_the_portal_wants_one(
     """Without it nothing changes, and the answer says so in French."""
     identifier = portal.integrate(CII)
     answer = ask(portal, "POST", f"invoices/{identifier}/{action}", json=body)
+
     assert answer.status_code == 409
     assert "Motif obligatoire" in answer.json()["error"]
     assert read_invoices(portal.data)[0].status == "MISE_A_DISPOSITION"
@@ -129,6 +134,7 @@ def test_what_it_does_not_know(portal: Portal, method: str, path: str, status: i
     """An unknown invoice, action or address is refused with a sentence."""
     portal.integrate(CII)
     answer = ask(portal, method, path)
+
     assert answer.status_code == status
     assert answer.json()["error"].endswith(".")
 
@@ -139,6 +145,7 @@ def test_an_unreadable_body_changes_nothing(portal: Portal, body: bytes) -> None
     identifier = portal.integrate(CII)
     headers = {"Content-Type": "application/json"}
     answer = ask(portal, "POST", f"invoices/{identifier}/reject", data=body, headers=headers)
+
     assert answer.status_code == 400
     assert read_invoices(portal.data)[0].status == "MISE_A_DISPOSITION"
 
@@ -147,6 +154,7 @@ def test_a_buyer_that_reports_no_payment(portal: Portal) -> None:
     """What the portal refuses, the panel refuses."""
     changes = {BUYER: dataset.PAYMENT_NOT_REPORTED, SERVICE: None}
     identifier = portal.integrate(changed(CII, changes))
+
     assert ask(portal, "POST", f"invoices/{identifier}/pay").status_code == 409
 
 
@@ -176,6 +184,7 @@ def test_other_sites_are_turned_away(
         ask(portal, "GET", "invoices", headers=headers),
         ask(portal, "POST", f"invoices/{identifier}/reject", headers=headers, **body),
     ]
+
     assert {answer.status_code for answer in answers} == {403}
     assert read_invoices(portal.data)[0].status == "MISE_A_DISPOSITION"
 
@@ -226,6 +235,7 @@ def test_a_button_decides(portal: Portal) -> None:
     answer = ask(portal, "POST", action, data={"reason": "Bon de livraison ?"})
     assert (answer.status_code, answer.headers["Location"]) == (303, PANEL)
     (invoice,) = read_invoices(portal.data)
+
     assert (invoice.status, invoice.comment) == ("SUSPENDUE", "Bon de livraison ?")
 
 
@@ -234,6 +244,7 @@ def test_the_page_shows_the_newest_first(portal: Portal) -> None:
     portal.verdict(lot({f"{rank}.xml": numbered(f"F-{rank:03d}") for rank in range(205)}))
     table = parsed(ask(portal, "GET", "")).find(".//table")
     shown = [head.text for head in table.iterfind("./tbody/tr/th")]
+
     assert shown == [f"F-{rank:03d}" for rank in range(204, 4, -1)]
     assert len(ask(portal, "GET", "invoices").json()["invoices"]) == 205
 
@@ -242,4 +253,5 @@ def test_enter_takes_no_decision(portal: Portal) -> None:
     """The first button of a form, the one the Enter key presses, is disabled."""
     portal.integrate(CII)
     page = parsed(ask(portal, "GET", ""))
+
     assert page.xpath("//form//button[1]/@disabled")

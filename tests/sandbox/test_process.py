@@ -135,6 +135,7 @@ def test_verbose_lines_hold_no_secret(tmp_path: Path) -> None:
         running.portal.call(SEARCH)
         _, output, errors = running.end(signal.SIGTERM)
     lines = errors.decode().splitlines()
+
     assert output == b""
     assert [line.split()[:3] for line in lines] == [
         ["POST", "/api/oauth/token", "200"],
@@ -171,6 +172,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> No
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     wrong, remedy = done.stderr.splitlines()
+
     assert wrong.startswith("Erreur : ")
     assert arguments[1] in wrong
     assert remedy.startswith("À faire : ")
@@ -187,6 +189,7 @@ def test_a_drop_leaves_the_flux_on_disk_whatever_dies_next(tmp_path: Path) -> No
         running.process.wait()
     (flux,) = read_fluxes(data)
     (injected,) = read_injections(data)
+
     assert injected.flux_number == flux.number
 
 
@@ -199,6 +202,7 @@ def test_a_ledger_that_breaks_is_said_without_a_trace(tmp_path: Path) -> None:
         assert running.portal.deposit(CII)
         assert running.portal.post(SEARCH, {}).status_code == 500
         _, _, errors = running.end(signal.SIGTERM)
+
     assert errors.decode().startswith(f"{data} : registre inutilisable")
     assert "Traceback" not in errors.decode()
 
@@ -240,6 +244,7 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
         assert siret in done.stdout
     for words in ("--integration-delay", "--token-lifetime", "SIMULÉ", *astuple(CREDENTIALS)):
         assert words in done.stdout
+
     assert f"au plus {MOST_FILES}\n  fichiers et {LARGEST_LOT // 1024**2} Mo" in done.stdout
     assert done.stdout.startswith("Usage : ")
 
@@ -303,6 +308,7 @@ def test_a_wrong_option_is_explained_in_french(
     except SystemExit as ended:
         code = ended.code
     output, errors = capfd.readouterr()
+
     assert (code, output) == (2, "")
     assert words in errors
     assert not data.exists()
@@ -322,6 +328,7 @@ def test_a_wrong_option_ends_both_ways_to_start_it(module: list[str]) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     wrong, remedy = done.stderr.splitlines()
+
     assert wrong == "Erreur : --port : valeur incorrecte « http »."
     assert remedy in {
         "À faire : python -m chorus_sandbox --help",
@@ -356,4 +363,5 @@ def test_it_imports_nothing_of_the_worker() -> None:
         check=True,
         timeout=pace.limit(20),
     )
+
     assert json.loads(done.stdout.replace("'", '"')) == []

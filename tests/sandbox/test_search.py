@@ -21,6 +21,7 @@ def test_a_line_says_what_the_invoice_says(portal: Portal) -> None:
     """Every field of a line comes from the file, the directory or the deposit."""
     number = portal.deposit(CII)
     (line,) = portal.call(SEARCH, numeroFluxDepot=number)["listeFactures"]
+
     assert line.pop("identifiantFactureCPP") > 8_000_000
     assert line.pop("idDestinataire") == portal.structure_id(dataset.SERVICE_RULES)
     assert isinstance(line.pop("idServiceExecutant"), int)
@@ -72,6 +73,7 @@ def test_pages_hold_ten_newest_first(portal: Portal) -> None:
         block = {"pageResultatDemandee": page, "nbResultatsParPage": 5, "triSens": "Ascendant"}
         lines = portal.call(SEARCH, rechercheFactureParFournisseur=block)
         seen += [line["numeroFacture"] for line in lines.get("listeFactures", [])]
+
     assert seen == [f"FA-{rank:02d}" for rank in range(12)]
 
 
@@ -81,6 +83,7 @@ def test_the_maximum_bounds_the_total(portal: Portal) -> None:
         portal.deposit(numbered(f"FA-{rank}"))
     block = {"nbResultatsMaximum": 3, "nbResultatsParPage": 2, "pageResultatDemandee": 2}
     answer = portal.call(SEARCH, rechercheFactureParFournisseur=block)
+
     assert answer["parametresRetour"]["total"] == 3
     assert answer["parametresRetour"]["pages"] == 2
     assert [line["numeroFacture"] for line in answer["listeFactures"]] == ["FA-2"]
@@ -109,6 +112,7 @@ def test_criteria(portal: Portal, criterion: dict[str, object], found: bool) -> 
     """Each criterion restricts the search, a null one does not."""
     portal.deposit(CII)
     answer = portal.call(SEARCH, **criterion)
+
     assert ("listeFactures" in answer) is found
     assert answer["parametresRetour"]["total"] == int(found)
 
@@ -119,6 +123,7 @@ def test_search_by_recipient(portal: Portal) -> None:
     portal.deposit(numbered("FA-2", {BUYER: dataset.NO_PARAMETER, SERVICE: None}))
     wanted = [{"idDestinataire": portal.structure_id(dataset.NO_PARAMETER)}]
     (line,) = portal.call(SEARCH, listeDestinataire=wanted)["listeFactures"]
+
     assert line["numeroFacture"] == "FA-2"
 
 
@@ -128,6 +133,7 @@ def test_what_is_not_simulated_is_refused(portal: Portal) -> None:
         portal.call(SEARCH, montantTTCMin=3),
         portal.call(SEARCH, rechercheFactureParFournisseur={"triColonne": "MontantHT"}),
     ]
+
     assert all(answer["libelle"].startswith("SIMULE - ") for answer in answers)
     assert all(answer["codeRetour"] != 0 for answer in answers)
 
@@ -146,6 +152,7 @@ def test_a_criterion_of_the_wrong_type_is_malformed(
 def test_a_refused_flux_has_no_invoice(portal: Portal) -> None:
     """An invoice refused at integration shows in the report only."""
     number = portal.deposit(changed(CII, {SELLER: "99999999900000"}))
+
     assert portal.call(SEARCH, numeroFluxDepot=number)["parametresRetour"]["total"] == 0
 
 
@@ -154,6 +161,7 @@ def test_the_first_history(portal: Portal) -> None:
     identifier = portal.integrate(CII)
     answer = portal.call(HISTORY, idFacture=identifier)
     rows = answer.pop("historiquesDesStatuts")["histoStatut"]
+
     assert answer == {
         "codeRetour": 0,
         "libelle": "GCU_MSG_01_000",
@@ -182,6 +190,7 @@ def test_the_buyer_decides_in_any_order(portal: Portal) -> None:
     assert [row["histoStatutCode"] for row in rows[:4]] == targets[::-1]
     assert history["statutCourantCode"] == targets[-1]
     since = "2026-01-20T10:34:00+01:00"
+
     assert portal.call(SEARCH, periodeDateHeureEtatCourantDu=since)["listeFactures"]
 
 
@@ -196,6 +205,7 @@ def test_a_refusal_gives_its_reason(portal: Portal, target: str) -> None:
     (line,) = portal.call(SEARCH, numeroFacture="FA-2026-0001")["listeFactures"]
     assert (line["statut"], line["commentaireEtatCourant"]) == (target, "Pièce absente")
     rows = portal.call(HISTORY, idFacture=identifier)["historiquesDesStatuts"]["histoStatut"]
+
     assert rows[0]["histoStatutCommentaire"] == "Pièce absente"
     assert len(rows) == 3
 
@@ -205,6 +215,7 @@ def test_the_buyer_has_eight_targets(portal: Portal, target: str) -> None:
     """Other statuses are not the buyer's to give."""
     identifier = portal.integrate(CII)
     answer = portal.call(DECIDE, idFacture=identifier, nouveauStatut=target)
+
     assert answer["codeRetour"] != 0
 
 
@@ -213,6 +224,7 @@ def test_a_buyer_that_reports_no_payment(portal: Portal) -> None:
     changes = {BUYER: dataset.PAYMENT_NOT_REPORTED, SERVICE: None}
     identifier = portal.integrate(changed(CII, changes))
     answer = portal.call(DECIDE, idFacture=identifier, nouveauStatut="MISE_EN_PAIEMENT")
+
     assert answer["codeRetour"] != 0
     assert portal.call(DECIDE, idFacture=identifier, nouveauStatut="MANDATEE")["codeRetour"] == 0
 
@@ -221,6 +233,7 @@ def test_a_buyer_that_reports_no_payment(portal: Portal) -> None:
 def test_an_unknown_invoice(portal: Portal, path: str) -> None:
     """An identifier never given out is a business refusal."""
     answer = portal.call(path, idFacture=1, nouveauStatut="MANDATEE")
+
     assert answer == {"codeRetour": 20000, "libelle": "SIMULE - Facture inconnue"}
 
 
@@ -235,5 +248,6 @@ def test_a_history_has_pages(portal: Portal) -> None:
     }
     answer = portal.call(HISTORY, idFacture=identifier, paramRechercheHistoStatuts=block)
     history = answer["historiquesDesStatuts"]
+
     assert [row["histoStatutCode"] for row in history["histoStatut"]] == ["MANDATEE"]
     assert (history["pagesHistoStatut"], history["totalHistoStatut"]) == (2, 3)

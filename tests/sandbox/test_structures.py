@@ -29,6 +29,7 @@ def test_a_structure_is_found_by_siret(portal: Portal) -> None:
     """The search by SIRET gives one line in the official shape."""
     answer = portal.call(STRUCTURES, structure={"identifiantStructure": dataset.INACTIVE})
     (line,) = answer["listeStructures"]
+
     assert isinstance(line.pop("idStructureCPP"), int)
     assert line == {
         "identifiantStructure": dataset.INACTIVE,
@@ -54,6 +55,7 @@ def test_a_structure_is_found_by_siret(portal: Portal) -> None:
 def test_criteria(portal: Portal, criterion: dict[str, object], total: int) -> None:
     """Each criterion counts, and nothing found is a success without a list."""
     answer = portal.call(STRUCTURES, structure=criterion)
+
     assert (answer["codeRetour"], answer["parametresRetour"]["total"]) == (0, total)
     assert ("listeStructures" in answer) is bool(total)
 
@@ -61,6 +63,7 @@ def test_criteria(portal: Portal, criterion: dict[str, object], total: int) -> N
 def test_unknown_criteria_are_refused(portal: Portal) -> None:
     """A criterion that is not simulated is refused, never ignored."""
     answer = portal.call(STRUCTURES, structure={"adresseVille": "Paris"})
+
     assert answer["codeRetour"] != 0
 
 
@@ -85,6 +88,7 @@ def test_what_a_recipient_demands(portal: Portal, siret: str, flags: set[str]) -
     raised = {name for name, value in answer["parametres"].items() if value is True}
     assert raised - {"recevoirDonneesViaEDI", "connexionEDI"} == flags
     general = answer["informationGenerales"]
+
     assert general["identifiantStructure"] == siret
     assert general["structurePriveePublique"] == "PUBLIQUE"
 
@@ -93,6 +97,7 @@ def test_the_expiry_of_the_technical_account(portal: Portal) -> None:
     """The supplier reads when the password of its account expires, in Paris time."""
     identifier = portal.structure_id(dataset.SUPPLIER)
     general = portal.call(STRUCTURE, idStructureCPP=identifier)["informationGenerales"]
+
     assert general["dateExpirationMotPasseCompteTech"] == "2099-12-31T00:00:00+01:00"
     assert general["structurePriveePublique"] == "PRIVEE"
 
@@ -109,6 +114,7 @@ def test_services_come_by_pages(portal: Portal) -> None:
             SERVICES, idStructure=identifier, parametresRechercherServicesStructure=block
         )
         codes += [service["codeService"] for service in answer["listeServices"]]
+
     assert codes == ["FACTURES_PUBLIQUES", *(f"SRV{rank:03d}" for rank in range(1, 219))]
 
 
@@ -132,6 +138,7 @@ def test_services_are_sorted(portal: Portal, column: str, first: str) -> None:
     assert len(answer["listeServices"]) == 6
     expected = {"LibelleService": "Service sans contrainte"}.get(column)
     top = answer["listeServices"][0]
+
     assert top["libelleService"] == expected if expected else top["codeService"] == first
 
 
@@ -169,6 +176,7 @@ def test_unknown_structures(portal: Portal, path: str, body: dict[str, int]) -> 
 def test_an_unknown_service(portal: Portal) -> None:
     """A service of another structure is not found."""
     identifier = portal.structure_id(dataset.NO_PARAMETER)
+
     assert portal.call(SERVICE_DETAIL, idStructure=identifier, idService=1)["codeRetour"] != 0
 
 
@@ -189,4 +197,5 @@ def test_a_wrong_file_prevents_the_start(tmp_path: Path) -> None:
     options = SandboxOptions(data=tmp_path / "x.db", port=0, directory=path)
     with pytest.raises(DirectoryError):
         SandboxServer(options)
+
     assert not options.data.exists()

@@ -93,6 +93,7 @@ def test_an_invoice_reads_as_it_was_deposited(portal: Portal, content: bytes, sy
         "ligneTvaMontantTvaParTaux": 200.0,
     }
     (line,) = facture["lignesDePoste"]["lignePoste"]
+
     assert (line["lignePosteNumero"], line["lignePosteQuantite"]) == (1, 10.0)
     assert line["lignePosteMontantHtApresRemise"] == 1000.0
     assert "pieceJointe" not in facture["listeDesPiecesJointes"]
@@ -129,6 +130,7 @@ def test_completing_answers_a_suspension(portal: Portal) -> None:
         "dateTraitement": "2026-01-20 10:30",
     }
     rows = portal.call(HISTORY, idFacture=identifier)["historiquesDesStatuts"]["histoStatut"]
+
     assert rows[0]["histoStatutCode"] == "COMPLETEE"
     assert rows[0]["histoStatutCommentaire"] == "Bon de livraison joint"
 
@@ -144,6 +146,7 @@ def test_what_completed_an_invoice_is_read_back(portal: Portal) -> None:
     ]
     assert facture["commentaire"] == "Bon de livraison joint"
     (shown,) = facture["listeDesPiecesJointes"]["pieceJointe"]
+
     assert facture["listeDesPiecesJointes"]["totalListePiecesJointe"] == 2
     assert (shown["pieceJointeId"], shown["pieceJointeTypeCode"]) == (files[1], "99")
     assert shown["pieceJointeNumeroLigneFacture"] == 1
@@ -159,6 +162,7 @@ def test_only_a_suspended_invoice_is_completed(portal: Portal) -> None:
     refused = {"codeRetour": 20002, "libelle": "GDP_MSG_11.033"}
     assert portal.call(COMPLETE, identifiantFactureCPP=identifier) == refused
     portal.call(DECIDE, idFacture=identifier, nouveauStatut="SUSPENDUE", motif="BL absent")
+
     assert portal.call(COMPLETE, identifiantFactureCPP=identifier)["codeRetour"] == 0
     assert portal.call(COMPLETE, identifiantFactureCPP=identifier) == refused
 
@@ -181,6 +185,7 @@ def test_a_wrong_attachment_completes_nothing(portal: Portal, change: dict[str, 
     assert answer["codeRetour"] != 0
     assert answer["libelle"].startswith("SIMULE - ")
     facture = portal.call(CONSULT, identifiantFactureCPP=identifier)["facture"]
+
     assert facture["statutFacture"] == "SUSPENDUE"
     assert facture["listeDesPiecesJointes"]["totalListePiecesJointe"] == 0
 
@@ -193,6 +198,7 @@ def test_an_attachment_has_three_mandatory_fields(portal: Portal, missing: str) 
     identifier, file = suspended(portal), add_file(portal)
     element = joined(file, **{f"pieceJointeComplementaire{missing}": None})
     body = {"identifiantFactureCPP": identifier, "pieceJointeComplementaire": [element]}
+
     assert portal.post(COMPLETE, body).status_code == 400
     assert status(portal, identifier) == "SUSPENDUE"
 
@@ -207,6 +213,7 @@ def test_a_rejection_is_acknowledged(portal: Portal) -> None:
     (line,) = portal.call(SEARCH, rejetTraite=True)["listeFactures"]
     assert (line["identifiantFactureCPP"], line["rejetTraite"]) == (identifier, True)
     portal.call(DECIDE, idFacture=identifier, nouveauStatut="REJETEE", motif="Encore")
+
     assert portal.call(SEARCH, rejetTraite=False)["parametresRetour"]["total"] == 1
 
 
@@ -217,6 +224,7 @@ def test_rejections_are_acknowledged_together_or_not_at_all(portal: Portal) -> N
     for wrong in (other, 1):
         listed = [{"idDemandePaiement": rejected}, {"idDemandePaiement": wrong}]
         assert portal.call(ACKNOWLEDGE, listeDemandePaiement=listed)["codeRetour"] != 0
+
     assert portal.call(SEARCH, rejetTraite=True)["parametresRetour"]["total"] == 0
     assert portal.post(ACKNOWLEDGE, {"listeDemandePaiement": []}).status_code == 400
 
@@ -241,6 +249,7 @@ def test_what_the_supplier_may_still_act_on(portal: Portal) -> None:
     assert numbers() == ["F-0", "F-1"]
     page = {"nbResultatsParPage": 1, "pageResultatDemandee": 2, "triColonne": "NumeroFacture"}
     answer = portal.call(TO_TREAT, rechercheFactureATraiterParFournisseur=page)
+
     assert answer["parametresRetour"]["total"] == 2
     assert [line["numeroFacture"] for line in answer["listeFactures"]] == ["F-0"]
     assert "numeroFluxDepot" not in answer["listeFactures"][0]

@@ -47,6 +47,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
 def test_an_error_carries_what_people_need() -> None:
     """The message is the text of the exception; the remedy and the findings come with it."""
     error = TariffError("La grille est fausse.", "Corrigez-la.", findings=[BLOCKING, WARNING])
+
     assert str(error) == error.message == "La grille est fausse."
     assert (error.remedy, error.findings) == ("Corrigez-la.", (BLOCKING, WARNING))
 

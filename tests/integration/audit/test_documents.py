@@ -26,6 +26,7 @@ def test_every_issued_invoice_has_its_folder(desk: Desk, tmp_path: Path) -> None
     to = tmp_path / "a" / "factures"
     exported = export_year(desk.app.store, YEAR, to)
     names = [number(rank) for rank in range(1, 12)]
+
     assert sorted(path.name for path in to.iterdir()) == names
     assert list(exported.items()) == [(name, to / name) for name in names]
     assert export_year(desk.app.store, YEAR - 1, tmp_path / "none") == {}
@@ -45,6 +46,7 @@ def test_the_files_are_the_archived_bytes_for_their_owner_only(desk: Desk, tmp_p
         assert (folder / entry["file"]).read_bytes() == desk.archived()[document.sha256]
         assert (entry["sha256"], entry["profile"]) == (document.sha256, "light")
         assert [check["rule_set"] for check in entry["checks"]] == ["light"]
+
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -63,6 +65,7 @@ def test_a_corrected_invoice_is_exported_in_its_last_version(desk: Desk, tmp_pat
     said = json.loads((to / ONE / DocumentKind.FACTURX).read_bytes())
     assert said["engagement"] == "N2"
     report = json.loads((to / ONE / "validation.json").read_text("utf-8"))
+
     assert (report["version"], len(report["documents"])) == (2, 2)
 
 
@@ -71,6 +74,7 @@ def test_a_folder_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> 
     (tmp_path / "to").write_text("")
     with pytest.raises(StorageUnavailable) as caught:
         export_year(desk.app.store, YEAR, tmp_path / "to")
+
     assert str(tmp_path / "to") in caught.value.message
 
 
@@ -82,4 +86,5 @@ def test_an_altered_document_is_never_exported(desk: Desk, tmp_path: Path) -> No
     path.write_bytes(path.read_bytes().replace(b"cents", b"Cents"))
     with pytest.raises(IntegrityError):
         export_year(desk.app.store, YEAR, tmp_path / "to")
+
     assert not (tmp_path / "to" / number(2)).exists()

@@ -54,6 +54,7 @@ def test_a_change_of_the_database_is_seen(issued: Desk, statement: str, words: s
     """Amount, year or document: the invoice is named with what differs."""
     execute(issued, statement.format(number(1), "0" * 64))
     found = verify_books(issued.app.store)
+
     assert found
     assert {finding.where for finding in found} == {f"facture {number(1)}"}
     assert any(words in finding.message for finding in found)
@@ -63,6 +64,7 @@ def test_an_invoice_that_vanished_is_seen(issued: Desk) -> None:
     """The journal remembers what the database forgot."""
     execute(issued, f"DELETE FROM invoice WHERE number = '{number(2)}'")
     (finding,) = verify_books(issued.app.store)
+
     assert finding.where == f"facture {number(2)}"
     assert "n'est plus dans la base" in finding.message
 
@@ -79,6 +81,7 @@ def test_an_altered_or_lost_archived_file_is_seen(
     sha256 = issued.documents(number(3))[0].sha256
     harm(issued.app.store.archive.folder / sha256[:2] / sha256)
     (finding,) = verify_books(issued.app.store)
+
     assert finding.where == f"facture {number(3)}"
 
 
@@ -90,6 +93,7 @@ def test_a_corrected_invoice_agrees_too(issued: Desk) -> None:
     issued.clock.advance(minutes=1)
     issued.follow()
     issued.resend(refused, engagement="CORRIGE-1")
+
     assert {document.version for document in issued.documents(refused)} == {1, 2}
     assert verify_books(issued.app.store) == ()
 

@@ -63,6 +63,7 @@ def test_a_suspended_invoice_goes_back_to_its_buyer(desk: Desk, slip: Path) -> N
     assert answered == {"outcome": "accepted"}
     assert intended["comment"] == "le bon signé"
     files = intended["files"]
+
     assert isinstance(files, dict)
     assert desk.archived()[files[slip.name]] == slip.read_bytes()
     assert len(desk.portal.fluxes) == 1
@@ -74,6 +75,7 @@ def test_only_a_suspended_invoice_is_completed(desk: Desk, slip: Path) -> None:
     desk.portal.asked.clear()
     with pytest.raises(Refused, match="n'attend aucune pièce"):
         give(desk, slip)
+
     assert desk.portal.asked == []
 
 
@@ -97,6 +99,7 @@ def test_what_chorus_pro_would_not_take_is_not_sent(
     path.write_bytes(b"x" * size)
     with pytest.raises(WrongUse) as caught:
         give(desk, path, comment=comment)
+
     assert any(says in finding.message for finding in caught.value.findings)
     assert told(desk) == []
 
@@ -110,6 +113,7 @@ def test_a_missing_file_and_a_double_name_are_said_together(desk: Desk, tmp_path
     with pytest.raises(WrongUse) as caught:
         give(desk, tmp_path / "a/bon.pdf", tmp_path / "b/bon.pdf", tmp_path / "absent.pdf")
     messages = " ".join(finding.message for finding in caught.value.findings)
+
     assert "absent.pdf" in messages
     assert "même nom" in messages
 
@@ -128,6 +132,7 @@ def test_without_a_certain_answer_the_journal_says_so(desk: Desk, slip: Path) ->
     assert desk.one(ONE).status is S.SUSPENDED
     del desk.portal.complete
     give(desk, slip)
+
     assert desk.one(ONE).status is S.INTEGRATED
 
 
@@ -141,6 +146,7 @@ def test_a_right_we_lack_is_journalled_too(desk: Desk, slip: Path) -> None:
     desk.portal.complete = closed  # type: ignore[assignment, method-assign] # forbidden
     with pytest.raises(PortalAccessRefused):
         give(desk, slip)
+
     assert told(desk)[-1]["outcome"] == "refused"
     assert desk.one(ONE).status is S.SUSPENDED
 
@@ -150,6 +156,7 @@ def test_a_refusal_is_journalled_and_the_state_read_again(desk: Desk, slip: Path
     desk.portal.decide(ONE, "MANDATEE")
     with pytest.raises(PortalAnswerError, match="pas suspendue"):
         give(desk, slip)
+
     assert told(desk)[-1]["outcome"] == "refused"
     assert (desk.one(ONE).status, desk.one(ONE).portal_status) == (S.INTEGRATED, "MANDATEE")
 
@@ -158,5 +165,6 @@ def test_a_comment_that_hides_a_sign_is_refused(desk: Desk, slip: Path) -> None:
     """What the buyer reads is what was typed; nothing is sent nor journalled otherwise."""
     with pytest.raises(WrongUse) as caught:
         give(desk, slip, comment="le bon\u202esigné")
+
     assert "U+202E" in caught.value.findings[0].message
     assert told(desk) == []

@@ -67,6 +67,7 @@ def test_an_accepted_invoice_gets_a_transmitted_credit_note(held_by_buyer: Desk)
     assert json.loads(desk.portal.fluxes[-1].content)["number"] == NOTE
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert desk.one(NOTE).status is S.INTEGRATED
     assert desk.is_sound()
 
@@ -79,6 +80,7 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     assert desk.one(ONE).status is S.REJECTED
     assert f"chorus-worker credit {ONE}" in desk.advice(ONE)
     note = desk.credit(ONE)
+
     assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
     assert desk.deposit() == []
     assert desk.is_sound()
@@ -95,12 +97,14 @@ def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: D
     with pytest.raises(Refused, match="SERVICE_FAIT"):
         confirm_rejection(desk.app, desk.portal, ONE)
     confirm_rejection(desk.app, desk.portal, ONE)
+
     assert not desk.credit(ONE).is_internal
 
 
 def test_an_invoice_never_deposited_is_cancelled_internally(desk: Desk) -> None:
     """A mistake seen in time: the invoice never leaves, and its number is explained."""
     note = desk.credit(ONE)
+
     assert note.is_internal
     assert [result.invoice.number for result in desk.deposit()] == [TWO]
     assert desk.is_sound()
@@ -125,6 +129,7 @@ def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: D
     desk.portal.integrate()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert not desk.credit(ONE).is_internal
     assert len(desk.portal.integrated()) == 2
 
@@ -143,6 +148,7 @@ def test_no_internal_credit_note_while_a_file_may_still_be_integrated(desk: Desk
     assert desk.portal.fluxes[0].number in caught.value.message
     assert f"resend {ONE}" in caught.value.remedy
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "trop tard", of=ONE))
+
     assert desk.credit(ONE).is_internal
 
 
@@ -159,6 +165,7 @@ def test_a_file_that_never_ends_leaves_a_person_the_last_word(desk: Desk) -> Non
     with pytest.raises(Refused, match="malgré tout"):
         desk.credit(ONE, internal=True)
     desk.portal.not_indexed.add(ONE)
+
     assert desk.credit(ONE, internal=True).is_internal
 
 
@@ -191,6 +198,7 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     assert desk.one(NOTE).status is S.CANCELLED
     assert desk.deposit() == []
     desk.lift_hold(SIRET)
+
     assert any(o.number == number(12) for o in desk.issue())
     assert desk.is_sound()
 
@@ -211,6 +219,7 @@ def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) 
     with desk.app.transaction() as session:
         session.get_one(InvoiceRow, desk.one(ONE).id).status = S.REFUSED.value
     desk.portal.decide(ONE, "REJETEE")
+
     assert desk.credit(ONE).is_internal
 
 
@@ -225,6 +234,7 @@ def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> 
     with desk.app.store.reading() as session:
         assert invoices.content(session, desk.one(NOTE).id).engagement == "NEUF-1"
         assert records.references_of(session, SIRET, YEAR) == imported
+
     assert imported.engagement != "NEUF-1"
 
 
@@ -243,6 +253,7 @@ def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) 
         f"pour le refaire et prendre un autre numéro, tapez : chorus-worker credit {NOTE}" in advice
     )
     again = desk.credit(NOTE)
+
     assert (again.number, again.status) == ("AVOIR-2026-00002", S.ISSUED)
     assert (again.total, desk.one(NOTE).status) == (desk.one(ONE).total, S.CANCELLED)
     assert desk.is_sound()
@@ -291,6 +302,7 @@ def test_a_rejected_credit_note_is_made_again(rejected: Desk) -> None:
     assert content.notes[0].text.endswith("Motif : essai.")
     assert counting.number == again.number
     (_, payload) = desk.events(EventTag.CREDIT_NOTE_ISSUED)[-1]
+
     assert payload["replaces"] == NOTE
 
 
@@ -302,6 +314,7 @@ def test_a_member_is_billed_again_once_its_credit_note_was_made_again(rejected: 
     desk.clock.advance(minutes=1)
     desk.follow()
     desk.lift_hold(SIRET)
+
     assert any(outcome.number == number(12) for outcome in desk.issue())
     assert desk.is_sound()
 
@@ -314,6 +327,7 @@ def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
     assert drafted.covers_the_invoice
     assert [i.number for i in desk.invoices() if i.is_credit_note] == []
     note = desk.credit(ONE)
+
     assert (note.number, note.total) == (NOTE, drafted.draft.totals.payable)
 
 
@@ -336,6 +350,7 @@ def test_a_text_that_cannot_be_printed_is_refused_before_anything(
             act(desk.app, desk.portal, request=asked)
         assert words in caught.value.message
         assert "--" in caught.value.remedy
+
     assert (desk.invoices(), desk.archived(), desk.events()) == before
 
 
@@ -351,6 +366,7 @@ def test_a_credit_note_that_cannot_be_printed_is_called_so(held_by_buyer: Desk) 
         desk.credit(ONE)
     assert caught.value.message == f"L'avoir {NOTE} ne peut pas être imprimé."
     (finding,) = caught.value.findings
+
     assert finding.message.startswith("le nom du membre contient un signe")
     assert "membres" in finding.remedy
 
@@ -359,6 +375,7 @@ def test_a_credit_note_is_listed_behind_its_invoice(held_by_buyer: Desk) -> None
     """Whatever the prefixes: its number sorts before the invoice's, its place is after it."""
     held_by_buyer.credit(TWO)
     listed = [i.number for i in held_by_buyer.invoices()]
+
     assert listed[listed.index(TWO) + 1] == NOTE
 
 
@@ -378,6 +395,7 @@ def test_a_partial_credit_note_leaves_the_invoice_standing(held_by_buyer: Desk) 
     assert (rest.number, desk.one(ONE).status) == ("AVOIR-2026-00002", S.CANCELLED)
     with pytest.raises(Refused, match="déjà annulée"):
         desk.credit(ONE)
+
     assert desk.is_sound()
 
 
@@ -385,12 +403,14 @@ def test_an_invoice_the_buyer_does_not_hold_is_cancelled_whole(desk: Desk) -> No
     """A part of an invoice that nobody received makes no sense: a right one replaces it."""
     with pytest.raises(Refused, match="tout entière"):
         desk.credit(ONE, quantities={"1": 4})
+
     assert desk.one(ONE).status is S.ISSUED
 
 
 def test_on_the_helios_channel_every_credit_note_is_exported(desk: Desk) -> None:
     """The title software carries the invoices: their credit notes wait for it, parts included."""
     note = desk.credit(ONE, deposits=False, quantities={"1": 4})
+
     assert (note.status, desk.one(ONE).status) == (S.ISSUED, S.ISSUED)
 
 
@@ -411,6 +431,7 @@ def test_no_credit_note_before_the_fate_of_the_deposit_is_known(desk: Desk, move
     count = len(desk.invoices())
     with pytest.raises((Refused, WrongUse)) as caught:
         desk.credit(target)
+
     assert caught.value.remedy
     assert len(desk.invoices()) == count
 
@@ -423,6 +444,7 @@ def test_a_transmitted_credit_note_needs_what_the_directory_demands(held_by_buye
         desk.credit(ONE)
     assert [finding.code for finding in caught.value.findings] == ["DIR-INACTIVE"]
     desk.portal.change(STORY[0].siret, active=True)
+
     assert desk.credit(ONE, engagement="2025-NUM-0043").number == NOTE
 
 
@@ -440,6 +462,7 @@ def test_an_invalid_credit_note_leaves_no_trace(held_by_buyer: Desk) -> None:
         desk.credit(ONE)
     assert (desk.invoices(), desk.archived(), desk.events()) == before
     desk.check = light
+
     assert desk.credit(ONE).number == NOTE
 
 
@@ -455,6 +478,7 @@ def test_two_people_do_not_credit_the_same_invoice_twice(held_by_buyer: Desk) ->
     desk.portal.watch_structure = late
     with pytest.raises(Refused, match="vient de changer"):
         desk.credit(ONE)
+
     assert [i.number for i in desk.invoices() if i.is_credit_note] == [NOTE]
 
 
@@ -462,6 +486,7 @@ def test_the_journal_says_who_credited_what_and_why(desk: Desk) -> None:
     """Reason, invoice, amount and hashes of the documents; then the cancellation, then the hold."""
     desk.credit(ONE)
     (issued,) = desk.events(EventTag.CREDIT_NOTE_ISSUED)
+
     assert issued[0] == NOTE
     assert {key: issued[1][key] for key in ("corrects", "reason", "internal", "total_ttc")} == {
         "corrects": ONE,
@@ -483,4 +508,5 @@ def test_a_credit_note_altered_in_the_database_is_seen(held_by_buyer: Desk) -> N
             text("UPDATE invoice SET total_cents = total_cents + 1 WHERE id = :id"),
             {"id": note.id},
         )
+
     assert [f.where for f in verify_books(desk.app.store)] == [f"facture {NOTE}"]

@@ -77,6 +77,7 @@ def test_a_corrected_engagement_makes_a_second_version_of_the_same_number(desk: 
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "2025-NUM-0099"
     assert len(desk.portal.integrated()) == 1
@@ -90,6 +91,7 @@ def test_the_correction_is_kept_as_the_members_references(desk: Desk) -> None:
     with desk.app.store.reading() as session:
         stored = imported.references_of(session, desk.one(ONE).siret, YEAR)
         content = invoices.content(session, desk.one(ONE).id)
+
     assert (stored.service_code, stored.engagement) == ("NUMERIQUE", "2025-NUM-0099")
     assert content.totals == issued.totals
     assert (content.issue_date, content.due_date) == (issued.issue_date, issued.due_date)
@@ -101,6 +103,7 @@ def test_imported_references_are_taken_without_being_typed_again(desk: Desk) -> 
     desk.write(ImportKind.REFERENCES, "SIRET;Année;Code service;Engagement", row)
     assert desk.resend(ONE).version == 2
     desk.deposit()
+
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "CORRIGE-7"
 
 
@@ -116,6 +119,7 @@ def test_without_any_change_the_very_same_bytes_go_again(desk: Desk) -> None:
     assert (invoice.version, invoice.status, invoice.flux_number) == (1, S.ISSUED, "")
     desk.deposit()
     first, second = desk.portal.fluxes
+
     assert (first.content, first.file_name) == (second.content, second.file_name)
     assert desk.archived() == before
     assert desk.events(EventTag.INVOICE_CORRECTED) == []
@@ -132,6 +136,7 @@ def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S)
     before = everything(desk)
     with pytest.raises(Refused) as caught:
         desk.resend(ONE, engagement="AUTRE")
+
     assert why in caught.value.message
     assert caught.value.remedy == what
     assert everything(desk) == before
@@ -151,6 +156,7 @@ def test_what_is_refused_already_is_neither_looked_for_nor_declared_absent(
     before = everything(desk)
     with pytest.raises(Refused, match="le sien est refusé") as caught:
         {"abandon": abandon, "absent": absent}[ask](desk)
+
     assert "sans « --absent »" in caught.value.remedy
     assert everything(desk) == before
 
@@ -161,6 +167,7 @@ def test_an_unknown_number_is_a_typing_mistake(desk: Desk) -> None:
         desk.resend("BSN-2026-99999")
     with pytest.raises(WrongUse):
         desk.resend("")
+
     assert caught.value.exit_code == 2
     assert "status" in caught.value.remedy
 
@@ -181,6 +188,7 @@ def test_a_correction_that_would_be_refused_again_changes_nothing(
     before = everything(desk)
     with pytest.raises(Refused) as caught:
         desk.resend(ONE, **references)
+
     assert code in [finding.code for finding in caught.value.findings]
     assert everything(desk) == before
 
@@ -190,6 +198,7 @@ def test_a_new_demand_of_the_directory_is_seen(desk: Desk) -> None:
     desk.portal.change(desk.one(ONE).siret, active=False)
     with pytest.raises(Refused) as caught:
         desk.resend(ONE)
+
     assert [finding.code for finding in caught.value.findings] == ["DIR-INACTIVE"]
 
 
@@ -209,6 +218,7 @@ def test_a_failure_while_correcting_leaves_the_invoice_refused(desk: Desk) -> No
         desk.resend(ONE, engagement="2025-NUM-0099")
     assert everything(desk) == before
     desk.render = light
+
     assert desk.resend(ONE, engagement="2025-NUM-0099").version == 2
 
 
@@ -224,6 +234,7 @@ def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
         desk.resend(ONE, engagement="SECOND-2")
     assert desk.one(ONE).version == 2
     desk.deposit()
+
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"
 
 
@@ -250,6 +261,7 @@ def test_a_deposit_without_verdict_is_looked_for_and_never_doubled(
     desk.portal.integrate()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.integrated()) == 1
 
@@ -267,6 +279,7 @@ def test_a_deposit_given_up_too_early_is_found_and_adopted(
     desk.reconcile()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.fluxes) == 1
 
@@ -294,6 +307,7 @@ def test_an_uncertain_deposit_goes_again_only_after_every_search(
     lost.clock.advance(minutes=1)
     lost.portal.not_indexed.clear()
     lost.follow()
+
     assert lost.one(ONE).status is S.INTEGRATED
 
 
@@ -369,6 +383,7 @@ def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
     lost.clock.advance(minutes=1)
     assert f"--absent {ONE}" in lost.advice(ONE)
     absent(lost)
+
     assert lost.one(ONE).status is S.ISSUED
 
 
@@ -435,4 +450,5 @@ def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
     desk.clock.advance(days=3)
     assert f"resend {ONE}" in desk.advice(ONE)
     abandon(desk)
+
     assert desk.one(ONE).status is S.UNKNOWN

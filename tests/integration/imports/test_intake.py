@@ -121,6 +121,7 @@ def test_each_kind_of_file_goes_in(known: Store, tmp_path: Path) -> None:
             siret=SIRET, year=2025, service_code="SERV-NUM", engagement="EJ-1"
         )
         contacts = session.execute(text("SELECT siret, email FROM contact")).all()
+
     assert _users(known) == {Month(2025, 3): 12}
     assert _users(known, OTHER) == {Month(2025, 4): 7}
     assert contacts == [(OTHER, "referent@exemple.invalid")]
@@ -133,6 +134,7 @@ def test_each_import_is_journaled_with_its_file(known: Store, tmp_path: Path) ->
     with known.reading() as session:
         events = tuple(journal.events(session))
         assert verify(events, journal.head(session)) == ()
+
     assert (events[-1].actor, events[-1].tag) == (ACTOR, "file.imported")
     assert events[-1].subject == hashlib.sha256(path.read_bytes()).hexdigest()
     assert events[-1].payload == (
@@ -149,6 +151,7 @@ def test_the_same_file_twice_changes_nothing(
     bring_rows(known, tmp_path, kind, *GOOD[kind])
     before = _state(known)
     again = bring_rows(known, tmp_path, kind, *GOOD[kind], name="copie.csv")
+
     assert again.already
     assert (again.rows, again.changes) == (0, Changes())
     assert _state(known) == before
@@ -164,6 +167,7 @@ def test_the_same_rows_in_another_file_are_unchanged(
     again = bring_rows(known, tmp_path, kind, *reversed(GOOD[kind]), "")
     assert again.changes == Changes(unchanged=2)
     after = _state(known)
+
     assert {table for table in after if after[table] != before[table]} == {
         "source_file",
         "journal_event",
@@ -182,6 +186,7 @@ def test_a_rehearsal_says_everything_and_keeps_nothing(
     rehearsal = bring(known, path, kind, dry_run=True)
     assert _state(known) == before
     real = bring(known, path, kind)
+
     assert rehearsal == real
     assert real.changes != Changes()
     assert _state(known) != before
@@ -192,6 +197,7 @@ def test_a_rehearsal_refuses_as_the_import_does(known: Store, tmp_path: Path) ->
     path = write_csv(tmp_path, ImportKind.USAGE, f"{SIRET};gfu;;2025-03;douze")
     with pytest.raises(ImportRefused) as caught:
         bring(known, path, ImportKind.USAGE, dry_run=True)
+
     assert [finding.code for finding in caught.value.findings] == ["IMPORT-USERS"]
 
 
@@ -229,6 +235,7 @@ def test_every_bad_row_is_told_with_its_place_and_remedy(known: Store, tmp_path:
         (finding.code, finding.where.replace("\u00a0", " ").partition(", ")[2], finding.value)
         for finding in findings
     }
+
     assert told == {
         ("IMPORT-USERS", "ligne 2, colonne « utilisateurs »", "-3"),
         ("IMPORT-USERS", "ligne 3, colonne « utilisateurs »", "2,5"),
@@ -251,6 +258,7 @@ def test_a_hopeless_file_is_counted_not_listed_for_ever(known: Store, tmp_path: 
     path = write_csv(tmp_path, ImportKind.USAGE, *rows)
     with pytest.raises(ImportRefused, match=r"1\u202f500 lignes .*1\u202f000 premières") as caught:
         bring(known, path, ImportKind.USAGE)
+
     assert len(caught.value.findings) == MOST_FINDINGS
 
 
@@ -262,6 +270,7 @@ def test_a_row_repeated_in_the_file_is_refused(
     first = GOOD[kind][0]
     path = write_csv(tmp_path, kind, *GOOD[kind], first, first)
     findings = _refused(known, path, kind)
+
     assert [finding.code for finding in findings] == ["IMPORT-DUPLICATE"] * 2
     assert [finding.where.split("ligne ")[1][0] for finding in findings] == ["4", "5"]
     assert all("ligne 2" in finding.message for finding in findings)
@@ -271,6 +280,7 @@ def test_a_row_repeated_in_the_file_is_refused(
 def test_an_unknown_member_is_refused(store: Store, tmp_path: Path, kind: ImportKind) -> None:
     """Before the members' file, no other file can name them; the message says what to do."""
     findings = _refused(store, write_csv(tmp_path, kind, *GOOD[kind]), kind)
+
     assert [finding.code for finding in findings] == ["IMPORT-UNKNOWN-MEMBER"] * 2
     assert {SIRET} <= {word for finding in findings for word in finding.message.split()}
     assert "fichier des membres" in findings[0].remedy
@@ -285,6 +295,7 @@ def test_months_of_another_year_are_refused(known: Store, tmp_path: Path) -> Non
         f"{SIRET};gfu;;2025-01;1",
         f"{SIRET};gfu;;2025-02;1",
     )
+
     assert finding.code == "IMPORT-OTHER-YEAR"
     assert "ligne 2" in finding.where
     assert "2025" in finding.message
@@ -295,6 +306,7 @@ def test_a_month_that_has_not_begun_is_refused(known: Store, tmp_path: Path) -> 
     (finding,) = _usage_refused(
         known, tmp_path, f"{SIRET};gfu;;2026-01;1", f"{SIRET};gfu;;2026-02;1"
     )
+
     assert (finding.code, "février 2026" in finding.message) == ("IMPORT-FUTURE", True)
     assert bring_rows(known, tmp_path, ImportKind.USAGE, f"{SIRET};gfu;;2026-01;1").rows == 1
 
@@ -308,6 +320,7 @@ def test_the_month_begins_in_paris(known: Store, tmp_path: Path) -> None:
 
     with pytest.raises(ImportRefused):
         take_in(at(22), path, ImportKind.USAGE)
+
     assert take_in(at(23), path, ImportKind.USAGE).rows == 1
 
 
@@ -324,6 +337,7 @@ def test_a_hole_in_a_series_is_a_warning(known: Store, tmp_path: Path) -> None:
         f"{OTHER};stockage;2;2025-04;1",
     )
     (gap,) = done.findings
+
     assert gap.severity is Severity.WARNING
     assert gap.code == "IMPORT-GAP"
     assert gap.message == f"{SIRET} : stockage 2 To, rien entre février 2025 et juin 2025"
@@ -351,6 +365,7 @@ def test_a_corrected_figure_supersedes_and_the_old_one_stays(known: Store, tmp_p
                 "JOIN source_file f ON f.id = u.file_id WHERE u.month = 3 ORDER BY u.id"
             )
         ).all()
+
     assert rows == [
         (12, "avant.csv", 3, "2026-01-05T02:00:00.000000Z"),
         (9, "après.csv", 3, None),
@@ -383,6 +398,7 @@ def test_a_billed_year_no_longer_changes(known: Store, tmp_path: Path) -> None:
     assert same.changes == Changes(added=1, unchanged=1)
     _cancel(known, invoice_id)
     again = bring_rows(known, tmp_path, ImportKind.USAGE, f"{SIRET};gfu;;2025-03;13", name="b.csv")
+
     assert again.changes == Changes(changed=1)
 
 
@@ -406,6 +422,7 @@ def test_new_references_replace_the_old_ones(known: Store, tmp_path: Path) -> No
     assert done.changes == Changes(changed=1)
     with known.reading() as session:
         assert imported.references_of(session, SIRET, 2025).engagement == "EJ-2"
+
     assert _state(known)["billing_reference"] == 2
 
 
@@ -422,6 +439,7 @@ def test_every_figure_knows_its_file_and_row(known: Store, tmp_path: Path) -> No
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     with known.reading() as session:
         sources = {r.month.number: r.source for r in imported.usage_of(session, SIRET, 2025)}
+
     assert sources == {
         1: SourceRow(file_sha256=sha256, row=2),
         2: SourceRow(file_sha256=sha256, row=4),
@@ -435,6 +453,7 @@ def test_workbooks_go_in_as_csv_does(known: Store, tmp_path: Path) -> None:
     excel = xlsx(tmp_path / "a.xlsx", {"Feuille": xlsx_row(1, header) + xlsx_row(2, cells)})
     row = ods_row(*(ods_number(c) if isinstance(c, int) else ods_text(c) for c in cells))
     libre = ods(tmp_path / "b.ods", {"Feuille": ods_row(*map(ods_text, header)) + row})
+
     assert bring(known, excel, ImportKind.USAGE).changes == Changes(added=1)
     assert bring(known, libre, ImportKind.USAGE).changes == Changes(unchanged=1)
     assert _users(known) == {Month(2025, 3): 12}
@@ -451,6 +470,7 @@ def test_two_people_importing_at_once_do_it_once(known: Store, tmp_path: Path) -
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(take, range(2))) == [False, True]
+
     assert _state(known)["usage_record"] == 2
 
 
@@ -461,4 +481,5 @@ def test_a_file_that_cannot_be_read_leaves_no_trace(known: Store, tmp_path: Path
         bring(known, tmp_path / "absent.csv", ImportKind.USAGE)
     with pytest.raises(ImportRefused, match="en-tête"):
         bring(known, write_csv(tmp_path, ImportKind.REFERENCES), ImportKind.USAGE)
+
     assert _state(known) == before

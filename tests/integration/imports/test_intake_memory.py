@@ -51,6 +51,7 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(place: Place, tmp_pa
         timeout=pace.limit(120),
     ).stdout
     small, large = (tuple(map(int, line.split())) for line in printed.splitlines())
+
     assert small[:2] == (rows // 12, rows // 12)
     assert large[:2] == (rows, rows)
     assert large[2] - small[2] < GROWTH, f"{small[2]} MB, then {large[2]} MB"

@@ -128,6 +128,7 @@ def test_a_reader_that_fails_ends_in_one_sentence(
     said = read(fault, Program(FAILING, short), tmp_path)
 
     memory = f"{program.bounds.memory / 10**9:g}".replace(".", ",")
+
     assert subject.format(fault) in said
     assert REASONS[fault].format(memory=memory) in said
     assert said.count(". ") == 0
@@ -216,6 +217,7 @@ def test_only_this_mechanism_reads_hostile_bytes_in_a_process() -> None:
         for path in (ROOT / "worker").rglob("*.py")
         if "import subprocess" in path.read_text("utf-8")
     }
+
     assert starting == {"isolation/child.py", "service/local_portal.py"}
 
 

@@ -52,6 +52,7 @@ def test_eleven_are_issued_in_order_and_one_is_parked(desk: Desk) -> None:
     outcomes = desk.issue()
     assert numbers(outcomes) == [number(rank) for rank in range(1, 12)]
     (parked,) = [o for o in outcomes if o.result is MemberResult.PARKED]
+
     assert (parked.member.siret, parked.number) == (PARKED, "")
     assert [finding.code for finding in parked.findings] == ["DIR-ENGAGEMENT"]
     assert "import references" in parked.findings[0].remedy
@@ -94,6 +95,7 @@ def test_an_unfinished_year_is_refused(desk: Desk) -> None:
         desk.issue()
     assert desk.invoices() == ()
     desk.clock.now = datetime(2025, 12, 31, 23, 1, tzinfo=UTC)
+
     assert numbers(desk.issue())[0] == number(1)
     assert desk.one(number(1)).issue_date == date(2026, 1, 1)
 
@@ -115,6 +117,7 @@ def test_a_grid_changed_after_use_is_refused(desk: Desk) -> None:
     desk.bring(COMPLEMENT, ImportKind.REFERENCES)
     with pytest.raises(TariffError, match=re.escape(priced)):
         desk.issue()
+
     assert counters(desk) == [11, 11]
 
 
@@ -136,6 +139,7 @@ def test_all_books_agree_to_the_cent(desk: Desk) -> None:
         assert journal[invoice.number] == str(invoice.total)
         assert outcomes[invoice.number] == previewed[invoice.siret] == invoice.total
     issued = Money.sum(outcomes.values()).cents
+
     assert cents(desk, "statement") == issued == 10_229_364
     assert cents(desk, "invoice") == issued + previewed[PARKED].cents
 
@@ -177,6 +181,7 @@ def test_stop_is_obeyed_between_members(desk: Desk) -> None:
     seen: list[MemberOutcome] = []
     for outcome in issue_year(desk.app, desk.portal, desk.rendering, YEAR, lambda: len(seen) == 3):
         seen.append(outcome)  # noqa: PERF402 - the condition above reads it meanwhile
+
     assert numbers(seen) == [number(1), number(2), number(3)]
     assert counters(desk) == [3, 3]
 
@@ -215,6 +220,7 @@ def test_a_parked_member_whose_use_goes_away_is_let_go(desk: Desk) -> None:
     assert PARKED not in [invoice.siret for invoice in desk.invoices()]
     assert counters(desk) == [11, 11]
     desk.issue()
+
     assert desk.events(EventTag.INVOICE_RELEASED) == [(f"{PARKED}/2025", {})]
 
 
@@ -242,4 +248,5 @@ def test_the_real_documents_are_kept_with_what_they_passed(
         with pikepdf.open(BytesIO(archive[documents[DocumentKind.FACTURX].sha256])) as pdf:
             embedded = pdf.attachments[XML_NAME].get_file().read_bytes()
         assert embedded == archive[documents[DocumentKind.CII].sha256]
+
     assert len(archive) == 66

@@ -67,6 +67,7 @@ def test_a_member_that_cannot_be_printed_is_parked_and_leaves_no_gap(desk: Desk)
     assert "signe qui ne peut pas être imprimé (U+0007)" in parked[third.siret][0].message
     assert "Retirez" in parked[third.siret][0].remedy
     desk.render = light_render
+
     assert numbers(desk.issue()) == [number(11)]
 
 
@@ -88,6 +89,7 @@ def test_a_defect_of_the_renderer_is_no_fault_of_a_name(desk: Desk) -> None:
     desk.render = render
     with pytest.raises(ValueError, match="is drawn for"):
         desk.issue()
+
     assert not [i.number for i in desk.invoices() if i.number]
 
 
@@ -98,6 +100,7 @@ def test_drawing_ahead_changes_nothing_in_the_books(desk: Desk, ahead: Desk) -> 
         each.render = unprintable(third)
         outcomes = each.issue()
         assert len(numbers(outcomes)) == 10
+
     assert books(ahead) == books(desk)
 
 
@@ -119,6 +122,7 @@ def test_nothing_drawn_ahead_is_kept_when_the_run_is_stopped(ahead: Desk) -> Non
         ahead.app, ahead.portal, ahead.rendering, YEAR, lambda: len(seen) == 3
     ):
         seen.append(outcome)  # noqa: PERF402 - ``stop`` looks at it meanwhile
+
     assert numbers(seen) == [number(rank) for rank in range(1, 4)]
     assert counters(ahead) == [3, 3]
     assert len(ahead.archived()) == 6
@@ -141,6 +145,7 @@ def test_an_invalid_document_parks_its_member(desk: Desk) -> None:
     assert outcome.findings == (refusal,)
     assert all(victim.encode() not in content for content in desk.archived().values())
     (parked,) = [i for i in desk.invoices() if i.siret == victim]
+
     assert (parked.status, parked.number, parked.findings) == (
         InvoiceStatus.PARKED,
         "",

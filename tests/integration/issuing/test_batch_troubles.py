@@ -48,6 +48,7 @@ def test_a_storage_failure_in_the_middle_leaves_no_trace(desk: Desk) -> None:
     assert number(5) not in [subject for subject, _ in desk.events()]
 
     desk.render = light_render
+
     assert numbers(desk.issue()) == [number(rank) for rank in range(5, 12)]
 
 
@@ -62,6 +63,7 @@ def test_an_archive_that_cannot_be_written_stops_the_run(desk: Desk) -> None:
     assert desk.invoices() == ()
     folder.unlink()
     folder.mkdir()
+
     assert numbers(desk.issue())[0] == number(1)
 
 
@@ -76,6 +78,7 @@ def test_a_portal_down_stops_before_any_number(desk: Desk) -> None:
     assert [i.status for i in desk.invoices()] == [InvoiceStatus.ISSUED] * 4
     assert counters(desk) == [4, 4]
     desk.portal.condition = Condition.UP
+
     assert numbers(desk.issue()) == [number(rank) for rank in range(5, 12)]
 
 
@@ -90,6 +93,7 @@ def test_an_unreadable_directory_entry_holds_one_member_back(desk: Desk) -> None
     (outcome,) = [o for o in outcomes if o.member.siret == victim]
     assert [finding.code for finding in outcome.findings] == ["DIR-UNREADABLE"]
     desk.portal.unreadable.clear()
+
     assert numbers(desk.issue()) == [number(11)]
 
 
@@ -109,6 +113,7 @@ def test_a_directory_that_answers_nothing_of_use_stops_the_run_and_blames_few(de
     assert len(numbers(later)) == 8
     assert [o.member.siret for o in later][-3:] == blamed
     desk.portal.unreadable = set()
+
     assert len(numbers(desk.issue())) == 3
 
 
@@ -147,6 +152,7 @@ def test_data_that_changes_between_check_and_issue_is_not_billed(
         content = invoices.content(session, first.id)
         statement = invoices.statement_of(session, first.id)
     billed = {m.users for line in statement.lines for m in line.months}
+
     assert (999 in billed) == (kind is ImportKind.USAGE)
     assert content.engagement == ("2025-NUM-0042" if kind is ImportKind.USAGE else "AUTRE-1")
 
@@ -165,6 +171,7 @@ def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
     outcomes = desk.issue()
 
     (held,) = [outcome for outcome in outcomes if outcome.member.siret == first]
+
     assert (held.result, held.number) == (MemberResult.PARKED, "")
     assert [finding.code for finding in held.findings] == ["HELD"]
     assert numbers(outcomes) == [number(rank) for rank in range(1, 11)]

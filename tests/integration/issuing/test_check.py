@@ -118,6 +118,7 @@ def test_a_ready_year_says_who_is_ready_and_who_owes_what(desk: Desk) -> None:
     assert checked.grids == {"2023": tuple(Month(YEAR, n) for n in range(1, 13))}
     assert not checked.is_clear
     desk.bring(COMPLEMENT, ImportKind.REFERENCES)
+
     assert check(desk).is_clear
 
 
@@ -126,6 +127,7 @@ def test_the_questions_are_counted_for_whoever_waits(desk: Desk) -> None:
     make_trouble(desk)
     told: list[tuple[int, int]] = []
     check_year(desk.app, YEAR, directory_of(desk), lambda *count: told.append(count))
+
     assert told == [(rank, 11) for rank in range(1, 12)]
 
 
@@ -133,6 +135,7 @@ def test_what_is_said_is_what_the_batch_does(desk: Desk) -> None:
     """Whatever is wrong, each member ends as announced: same result, amount and findings."""
     make_trouble(desk)
     expected = promised(check(desk))
+
     assert {result for result, _, _ in expected.values()} == {
         MemberResult.ISSUED,
         MemberResult.PARKED,
@@ -158,6 +161,7 @@ def test_nothing_is_kept_but_the_directorys_answers(desk: Desk) -> None:
     assert len(kept) == 11  # one used nothing, and is not asked about
     # Those that object, and the one that had not answered, are asked again; nobody else.
     again = {STORY[2].siret, STORY[3].siret, STORY[4].siret, PARKED}
+
     assert set(desk.portal.asked) == {f"structure {siret}" for siret in again}
 
 
@@ -170,6 +174,7 @@ def test_a_member_that_has_its_invoice_is_left_alone(desk: Desk) -> None:
     checked = check(desk)
     assert states(checked)[FIRST] is Readiness.ISSUED
     first = next(one for one in checked.members if one.member.siret == FIRST)
+
     assert first.issued is not None
     assert (first.issued.number, first.total) == (number(1), desk.one(number(1)).total)
     assert desk.portal.asked == [f"structure {SELLER}", f"structure {PARKED}"]
@@ -180,6 +185,7 @@ def test_without_the_portal_the_rest_is_known_all_the_same(desk: Desk) -> None:
     make_trouble(desk)
     desk.portal.condition = Condition.DOWN
     checked = check(desk)
+
     assert isinstance(checked.unreachable, PortalDown)
     assert checked.seller is None
     assert not checked.is_clear
@@ -199,6 +205,7 @@ def test_a_portal_that_goes_away_leaves_what_it_said(desk: Desk) -> None:
     fourth = sorted(case.siret for case in STORY)[3]
     desk.portal.falls_at = f"structure {fourth}"
     checked = check(desk)
+
     assert isinstance(checked.unreachable, PortalDown)
     assert list(states(checked).values()) == [Readiness.READY] * 3 + [Readiness.UNASKED] * 9
     assert checked.seller is not None
@@ -220,6 +227,7 @@ def test_credentials_to_correct_are_in_the_answer(desk: Desk) -> None:
 def test_a_year_without_anybody_is_something_to_look_at(desk: Desk) -> None:
     """Nothing was imported for it, or it is the wrong year: an empty table is no good news."""
     checked = check(desk, YEAR - 10)
+
     assert checked.members == ()
     assert [finding.code for finding in checked.findings] == ["YEAR-EMPTY"]
     assert set(checked.grids) == {""}
@@ -228,6 +236,7 @@ def test_a_year_without_anybody_is_something_to_look_at(desk: Desk) -> None:
 def test_the_helios_channel_has_no_directory(desk: Desk) -> None:
     """Nobody is asked, and everybody is ready: the title software knows the references."""
     checked = check_year(desk.app, YEAR, None)
+
     assert set(states(checked).values()) == {Readiness.READY}
     assert (checked.seller, checked.unreachable, checked.is_clear) == (None, None, True)
     assert desk.portal.asked == []
@@ -240,6 +249,7 @@ def test_refresh_believes_nothing_that_was_read_before(desk: Desk) -> None:
     desk.portal.change(FIRST, active=False)
     assert states(check(desk))[FIRST] is Readiness.READY
     fresh = check_year(desk.app, YEAR, directory_of(desk, refresh=True))
+
     assert states(fresh)[FIRST] is Readiness.BLOCKED
     assert {one.directory.read_at for one in fresh.members if one.directory} == {desk.clock.now}
 
@@ -252,6 +262,7 @@ def test_what_concerns_everybody_is_said_once(desk: Desk) -> None:
     desk.portal.change(SELLER, active=False)
     desk.app = open_verified(desk.config, desk.clock)
     checked = check(desk)
+
     assert [finding.code for finding in checked.findings] == [
         "TARIFF-CHANGED",
         "DIR-SELLER-INACTIVE",
@@ -262,6 +273,7 @@ def test_what_concerns_everybody_is_said_once(desk: Desk) -> None:
 def test_a_year_under_way_is_looked_at_before_it_can_be_billed(desk: Desk) -> None:
     """In December the references are asked for; months to come are gaps like others."""
     checked = check(desk, YEAR + 1)
+
     assert not checked.finished
     assert checked.year == YEAR + 1
     assert "USAGE-GAP" in codes(checked)[FIRST]
@@ -277,4 +289,5 @@ def test_a_private_seller_may_not_use_the_public_service(desk: Desk) -> None:
     desk.app = open_verified(desk.config, desk.clock)
     assert codes(check(desk))[named.siret] == ["DIR-PUBLIC-ONLY"]
     desk.portal.change(SELLER, public=False)
+
     assert check(desk).findings == ()

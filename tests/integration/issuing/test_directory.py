@@ -46,6 +46,7 @@ def test_an_answer_is_believed_for_a_day(desk: Desk, directory: Directory) -> No
         directory.check(FULL)
     desk.portal.condition = Condition.UP
     directory.check(FULL)
+
     assert desk.portal.asked == [asked] * 3
 
 
@@ -56,6 +57,7 @@ def test_a_kept_objection_is_asked_again_before_it_holds_anybody_back(
     desk.portal.change(SIRET, active=False)
     assert [f.code for f in directory.check(FULL)] == ["DIR-INACTIVE"]
     desk.portal.change(SIRET, active=True)
+
     assert directory.check(FULL) == ()
 
 
@@ -63,6 +65,7 @@ def test_another_service_is_another_question(desk: Desk, directory: Directory) -
     """What was kept about one service says nothing of the next."""
     directory.check(FULL)
     other = replace(FULL, service_code="AUTRE")
+
     assert [f.code for f in directory.check(other)] == ["DIR-SERVICE-UNKNOWN"]
     assert len(desk.portal.asked) == 2
 
@@ -81,6 +84,7 @@ def test_a_refusal_has_the_directory_asked_again(
     desk.follow()
     assert desk.one(number(1)).siret == SIRET
     directory.check(FULL)
+
     assert desk.portal.asked[-1] == f"structure {SIRET}"
 
 
@@ -96,6 +100,7 @@ def test_a_deposit_refused_on_the_spot_does_too(
     assert desk.portal.asked == [f"structure {SIRET}"]
     other = desk.one(number(2)).siret
     directory.check(BillingReferences(siret=other, year=YEAR))
+
     assert desk.portal.asked == [f"structure {SIRET}"]
 
 
@@ -119,6 +124,7 @@ def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(
         assert not entries.payment_reported(session, SIRET)
     desk.portal.asked.clear()
     directory.check(FULL)
+
     assert desk.portal.asked == [f"structure {SIRET}"]
 
 
@@ -128,6 +134,7 @@ def test_what_was_read_in_the_future_is_not_believed(desk: Desk, directory: Dire
     directory.check(FULL)
     desk.clock.advance(days=-30)
     directory.check(FULL)
+
     assert len(desk.portal.asked) == 2
 
 
@@ -141,6 +148,7 @@ def test_an_answer_says_when_it_was_read(desk: Desk, directory: Directory) -> No
     assert first.structure is not None
     assert first.structure.siret == SIRET
     fresh = Directory(app=desk.app, portal=desk.portal, refresh=True).buyer(FULL)
+
     assert fresh == replace(first, read_at=desk.clock.now)
 
 
@@ -156,6 +164,7 @@ def test_what_was_kept_before_the_seller_was_known_is_still_read(
         del old["structure"]["public"], old["structure"]["password_expires"]
         entries.cache_entry(session, SIRET, json.dumps(old), kept[0])
     structure = directory.buyer(FULL).structure
+
     assert structure is not None
     assert (structure.public, structure.password_expires) == (True, None)
     assert len(desk.portal.asked) == 1
@@ -174,6 +183,7 @@ def test_our_own_structure_is_believed_for_a_day_unless_something_is_wrong(
         (finding,) = directory.ourselves().findings
         assert (finding.code, finding.severity) == ("DIR-PASSWORD-EXPIRES", Severity.WARNING)
     desk.portal.change(SELLER, password_expires=today + timedelta(days=424))
+
     assert directory.ourselves().findings == ()
     assert len(desk.portal.asked) == 4
 
@@ -190,6 +200,7 @@ def test_an_answer_that_cannot_be_used_is_a_finding_and_is_not_kept(
         assert (answer.entry, answer.structure) == (None, None)
         assert [finding.code for finding in answer.findings] == [code]
     desk.portal.unreadable.clear()
+
     assert directory.buyer(FULL).findings == directory.ourselves().findings == ()
 
 
@@ -211,6 +222,7 @@ def test_payment_is_thought_reported_unless_the_structure_says_otherwise(
                 siret=case.siret, year=YEAR, service_code=service, engagement=engagement
             )
         )
+
     assert reported(SIRET)
     assert not reported(silent)
     assert len(desk.portal.asked) == 2

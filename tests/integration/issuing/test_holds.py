@@ -45,6 +45,7 @@ def test_a_cancelled_invoice_is_not_billed_again_by_itself(desk: Desk) -> None:
     assert f"chorus-worker unpark {SIRET} {YEAR}" in outcome.findings[0].remedy
     desk.lift_hold(SIRET)
     again = next(o for o in desk.issue() if o.member.siret == SIRET)
+
     assert (again.result, again.number) == (MemberResult.ISSUED, number(12))
     assert desk.is_sound()
 
@@ -68,6 +69,7 @@ def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -
         f"{SIRET};{usage.service};{usage.tier or ''};{usage.month};{usage.users + 1}",
     )
     again = next(o for o in desk.issue() if o.member.siret == SIRET)
+
     assert again.result is MemberResult.ISSUED
     assert desk.one(again.number or "").total > before
     assert desk.is_sound()
@@ -85,6 +87,7 @@ def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buy
     desk.follow()
     assert desk.one(NOTE).status is S.INTEGRATED
     desk.lift_hold(SIRET)
+
     assert any(o.number == number(12) for o in desk.issue())
 
 
@@ -95,6 +98,7 @@ def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) ->
         place_hold(tx, SIRET, year, "litige")
     assert [i.status for i in desk.invoices() if i.year == year] == [S.PARKED]
     desk.lift_hold(SIRET, year)
+
     assert [i for i in desk.invoices() if i.year == year] == []
     assert desk.is_sound()
 
@@ -107,6 +111,7 @@ def test_a_hold_that_is_already_there_does_not_stop_a_credit_note(desk: Desk) ->
     assert desk.one(ONE).status is S.CANCELLED
     with desk.app.reading() as session:
         hold = holds.in_force(session, SIRET, YEAR)
+
     assert hold is not None
     assert "litige" in hold.reason
 

@@ -46,6 +46,7 @@ def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_pat
     assert typed("unpark", siret, "2025", "--reason", "corrigé").code == 0
     assert typed("import", "usage", folder / "exemples" / "usage.csv").code == 0
     third = typed("run", "2025", "--json")
+
     assert third.code == 0, third.err
     assert "BSN-2026-00013" in {i["number"] for i in third.json["invoices"]}
     assert typed("journal", "verify").code == 0

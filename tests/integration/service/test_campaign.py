@@ -67,12 +67,14 @@ def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
         assert journal.head(session) == head
     assert isinstance(head, JournalHead)
     desk.clock.advance(minutes=1)
+
     assert {status for _, _, status in forward(desk)} == {S.INTEGRATED}
 
 
 def test_without_a_portal_the_year_is_issued_and_nothing_deposited(desk: Desk) -> None:
     """The Hélios channel: nobody is asked, and all twelve are issued."""
     run_year(desk.app, None, YEAR, lambda _: None)
+
     assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
     assert (desk.portal.asked, desk.portal.fluxes) == ([], [])
 
@@ -87,6 +89,7 @@ def test_a_portal_that_is_not_there_stops_before_anything(
     desk.portal.condition = condition
     with pytest.raises(error):
         run_year(desk.app, desk.portal, YEAR, lambda _: None)
+
     assert desk.invoices() == ()
     assert desk.events(*RUNS) == []
 
@@ -113,6 +116,7 @@ def test_a_seller_that_would_be_refused_stops_before_anything(
     assert (desk.invoices(), desk.events(*RUNS)) == ((), [])
     desk.portal.know(OURSELVES)
     run_year(desk.app, desk.portal, YEAR, lambda _: None)
+
     assert len(desk.portal.fluxes) == 11
 
 
@@ -121,6 +125,7 @@ def test_a_password_that_expires_soon_is_told_and_stops_nobody(desk: Desk) -> No
     desk.portal.change(SELLER, password_expires=date(2026, 1, 20))
     told: list[Progress] = []
     run_year(desk.app, desk.portal, YEAR, told.append)
+
     assert [(p.step, [f.code for f in p.findings]) for p in told if p.findings] == [
         (Step.VET, ["DIR-PASSWORD-EXPIRES"])
     ]
@@ -142,6 +147,7 @@ def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> No
     assert desk.events(*RUNS)[1] == (str(YEAR), counts(issued=3))
     desk.portal.condition = Condition.UP
     run_year(desk.app, desk.portal, YEAR, lambda _: None)
+
     assert desk.events(*RUNS)[3] == (str(YEAR), counts(already=3, issued=8, parked=1))
     assert len(desk.portal.integrated()) == 11
 
@@ -150,6 +156,7 @@ def test_a_year_not_finished_is_refused_and_the_refusal_is_journalled(desk: Desk
     """Nothing is billed, and the run ends at once."""
     with pytest.raises(Refused):
         run_year(desk.app, desk.portal, YEAR + 1, lambda _: None)
+
     assert desk.events(*RUNS) == [(str(YEAR + 1), {}), (str(YEAR + 1), counts())]
     assert desk.invoices() == ()
 
@@ -158,6 +165,7 @@ def test_stop_ends_the_run_between_two_things(issued: Desk) -> None:
     """The invoice under way is deposited to its end, the others wait."""
     told: list[Progress] = []
     move_forward(issued.app, issued.portal, told.append, lambda: len(told) == 2)
+
     assert [i.status for i in issued.invoices()] == [S.DEPOSITED] * 2 + [S.ISSUED] * 3
 
 
@@ -169,6 +177,7 @@ def test_one_pass_after_another_brings_everything_to_its_end(issued: Desk) -> No
     for _ in range(6):
         forward(issued)
         issued.clock.advance(hours=4)
+
     assert {i.number: i.status for i in issued.invoices()} == {
         number(rank): S.REFUSED if rank == 2 else S.INTEGRATED for rank in range(1, 6)
     }
@@ -207,6 +216,7 @@ def test_what_no_search_can_tell_about_stops_nobody_else(issued: Desk) -> None:
     for _ in range(2):
         issued.clock.advance(hours=1)
         forward(issued)
+
     assert {i.status for i in issued.invoices()} == {S.INTEGRATED}
 
 
@@ -217,6 +227,7 @@ def test_either_command_alone_takes_over_what_was_interrupted(
     """Whoever types ``deposit`` or ``reconcile`` need not know about the other."""
     die_after_the_first_call(issued)
     step(issued.app, issued.portal, lambda _: None)
+
     assert issued.one(number(1)).status is S.UNKNOWN
     assert len(issued.attempts(number(1))) == 1
 
@@ -227,6 +238,7 @@ def test_an_interrupted_deposit_is_taken_over_first(issued: Desk) -> None:
     assert (Step.DEPOSIT, number(1), S.UNKNOWN) not in forward(issued)
     assert [i.status for i in issued.invoices()] == [S.UNKNOWN] + [S.DEPOSITED] * 4
     issued.clock.advance(minutes=15)
+
     assert forward(issued)[0] == (Step.RECONCILE, number(1), S.DEPOSITED)
     assert len(issued.portal.fluxes) == 5
     assert PARKED not in {i.siret for i in issued.invoices()}

@@ -113,12 +113,14 @@ def test_last_year_is_due_from_the_campaign_day_on(
 ) -> None:
     """From the fifth of January in Paris, and caught up in November if it must be."""
     desk.clock.now = now
+
     assert due_year(desk.app) == year
 
 
 def test_a_year_without_members_is_not_due(desk: Desk) -> None:
     """Nobody was subscribed in 2022."""
     desk.clock.now = datetime(2023, 1, 10, tzinfo=UTC)
+
     assert due_year(desk.app) is None
 
 
@@ -138,6 +140,7 @@ def test_a_member_let_go_after_a_credit_note_is_due_again(issued: Desk) -> None:
     issued.issue()
     assert due_year(issued.app) is None
     issued.credit(number(1))
+
     assert due_year(issued.app) == YEAR
 
 
@@ -154,6 +157,7 @@ def test_parked_members_are_looked_at_again_without_filling_the_journal(issued: 
     issued.bring(COMPLEMENT, ImportKind.REFERENCES)
     assert due_year(issued.app) == YEAR
     run_year(issued.app, issued.portal, YEAR, lambda _: None)
+
     assert len([i for i in issued.invoices() if i.number]) == 12
 
 
@@ -169,6 +173,7 @@ def test_a_run_cut_short_is_due_again_at_once(desk: Desk) -> None:
     desk.portal.condition = PortalIs.UP
     stops = iter([False, True])
     run_year(desk.app, desk.portal, YEAR, lambda _: None, lambda: next(stops, True))
+
     assert due_year(desk.app) == YEAR
 
 
@@ -199,6 +204,7 @@ def test_the_portal_is_called_only_when_something_waits(
         session.add(row)
     assert anything_waiting(desk.app) is waits
     desk.clock.advance(seconds=-1)
+
     assert not anything_waiting(desk.app)
 
 
@@ -224,6 +230,7 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     events = len(desk.events())
     desk.clock.advance(days=2)
     beat(desk.app, never)
+
     assert len(desk.events()) == events
 
 
@@ -246,6 +253,7 @@ def test_a_heartbeat_survives_what_can_go_wrong(
     assert desk.invoices() == ()
     systemd.close()
     said = systemd.said[-1]
+
     assert said.startswith("STATUS=")
     assert "à traiter" not in said
     assert len(said) > len("STATUS=") + 20
@@ -258,6 +266,7 @@ def test_a_service_manager_that_does_not_listen_stops_nobody(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     configured(desk, 'channel = "api"', 'channel = "helios"')
     beat(desk.app, lambda: True)
+
     assert desk.events(EventTag.RUN_ENDED) != []
 
 
@@ -268,6 +277,7 @@ def test_without_a_service_manager_nothing_is_said(
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     configured(desk, 'channel = "api"', 'channel = "helios"')
     beat(desk.app, lambda: True)
+
     assert desk.events(EventTag.RUN_ENDED) != []
 
 
@@ -278,6 +288,7 @@ def test_a_heart_that_began_under_a_clock_that_was_ahead_beats_at_once(desk: Des
     heart = Heartbeat(desk.app, lambda: True)
     desk.clock.advance(days=-30)
     heart.beat()
+
     assert len(desk.events(EventTag.RUN_ENDED)) == 1
 
 
@@ -293,6 +304,7 @@ def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
         heart.beat()
     systemd.close()
     asked, rested = ["WATCHDOG=1", "STATUS=PISTE refuse"], ["WATCHDOG=1"]
+
     assert [said[:19] for said in systemd.said] == [*asked, *rested, *asked, *asked]
 
 
@@ -308,6 +320,7 @@ def test_a_heart_rests_as_long_as_the_portal_asks_for(desk: Desk, asked: int, ho
             desk.clock.advance(minutes=minutes)
             heart.beat()
             calls.append(len(server.requests))
+
     assert calls == [1, 1, 2]
 
 
@@ -370,6 +383,7 @@ def test_what_must_be_corrected_to_bill_does_not_stop_the_deposits(
         parked = session.get_one(InvoiceRow, issued.invoices()[-1].id)
         session.delete(parked)
     before = len(issued.attempts(number(1)))
+
     assert due_year(issued.app) == YEAR
 
     assert isinstance(beat(issued.app, lambda: False), error)

@@ -63,6 +63,7 @@ def test_a_new_folder_has_all_a_command_needs(tmp_path: Path) -> None:
     with store.reading() as session:
         assert [event.tag for event in journal.events(session)] == ["database.created"]
     grids = sorted(configuration.tariff_folder.glob("*.toml"))
+
     assert [parse_grid(grid.read_bytes(), grid.name).version for grid in grids]
     assert stat.S_IMODE(configuration.data_folder.stat().st_mode) == 0o700
 
@@ -78,6 +79,7 @@ def test_installing_again_overwrites_nothing(tmp_path: Path) -> None:
     assert again.created == (grid,)
     assert set(again.kept) == {tmp_path / "worker.toml", tmp_path / "donnees" / "worker.sqlite"}
     after = _contents(tmp_path)
+
     assert {name: after[name] for name in before} == before
 
 
@@ -89,6 +91,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     install(folder, text_.replace('# channel = "api"', 'channel = "api"', 1))
     configuration = load(folder / "worker.toml")
     open_store(configuration.database_url, configuration.data_folder)
+
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (folder / "donnees" / "worker.sqlite").is_file()
 
@@ -100,6 +103,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         install(tmp_path / "pris")
     with pytest.raises(StorageUnavailable, match=str(tmp_path / "pris")):
         write_demo(tmp_path / "pris", YEAR, 12, 1)
+
     assert (tmp_path / "pris").read_text() == "un fichier"
 
 
@@ -120,6 +124,7 @@ def test_a_demonstration_refuses_somebody_elses_folder(tmp_path: Path) -> None:
     (tmp_path / "thèse.odt").write_bytes(b"trois ans de travail")
     with pytest.raises(Refused, match="autre chose") as caught:
         write_demo(tmp_path, YEAR, 12, 1)
+
     assert "--dir" in caught.value.remedy
     assert _contents(tmp_path) == {"thèse.odt": b"trois ans de travail"}
 
@@ -129,6 +134,7 @@ def test_a_demonstration_replaces_an_earlier_one(tmp_path: Path) -> None:
     write_demo(tmp_path, YEAR, 12, 1)
     (tmp_path / "reste.txt").touch()
     write_demo(tmp_path, YEAR, 12, 1)
+
     assert not (tmp_path / "reste.txt").exists()
     assert (tmp_path / MARKER).is_file()
 
@@ -141,6 +147,7 @@ def test_a_demonstration_is_configured_for_the_local_portal(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "secrets.toml").stat().st_mode) == 0o600
     (directory,) = configuration.data_folder.glob("*.json")
     known = {entry["siret"] for entry in json.loads(directory.read_text("utf-8"))}
+
     assert known == {member.siret for member in STORY} | {configuration.settings.syndicat.siret}
 
 
@@ -170,6 +177,7 @@ def test_the_client_is_told_what_the_configuration_says(
         office = open_verified(write_demo(tmp_path / "demo", YEAR, 3, seed=1))
         with open_portal(office) as portal:
             assert portal.find(invoice_number="F-1") == ()
+
     assert json.loads(server.requests[1].partition(b"\r\n\r\n")[2])["idUtilisateurCourant"] == 331
 
 
@@ -213,6 +221,7 @@ def test_members_are_drawn_from_the_seed() -> None:
 def test_identifiers_are_made_up_and_their_keys_right() -> None:
     """Ten thousand members have as many SIRETs, all valid by their keys."""
     members = cases(10_000, 1)
+
     assert len({member.siret for member in members}) == 10_000
     assert all(is_valid_siret(member.siret) for member in members)
     assert all(luhn.is_valid(member.siret[:9]) for member in members)

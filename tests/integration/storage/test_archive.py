@@ -43,6 +43,7 @@ def test_files_are_private_and_named_by_their_content(archive: Archive) -> None:
     """One file in a folder of its own prefix, for its owner only, and no temporary left."""
     archive.put(CONTENT)
     (path,) = _files(archive)
+
     assert path == archive.folder / SHA256[:2] / SHA256
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -55,6 +56,7 @@ def test_the_same_bytes_are_written_once(archive: Archive) -> None:
     before = path.stat()
     archive.put(CONTENT)
     after = path.stat()
+
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -65,6 +67,7 @@ def test_an_altered_file_is_named(archive: Archive) -> None:
     path.write_bytes(CONTENT.replace(b"une", b"deux"))
     with pytest.raises(IntegrityError, match=str(path)) as caught:
         archive.get(SHA256)
+
     assert "sauvegarde" in caught.value.remedy
 
 
@@ -97,6 +100,7 @@ def test_many_may_put_the_same_bytes_at_once(archive: Archive) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         (sha256,) = set(pool.map(put, range(4)))
+
     assert archive.get(sha256) == content
     assert len(_files(archive)) == 1
 
@@ -106,6 +110,7 @@ def test_a_folder_that_refuses_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "archive").write_text("a file where the folder should be")
     with pytest.raises(StorageUnavailable, match=str(tmp_path / "archive")) as caught:
         Archive(tmp_path / "archive").put(CONTENT)
+
     assert "rien n'a été fait à moitié" in caught.value.remedy
 
 
@@ -125,5 +130,6 @@ def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None
             found = [d for i in invoices.tracked(session) for d in documents_of(session, i.id)]
         assert [d.sha256 for d in found] == [SHA256] * commit
         assert _files(store.archive) == [place.folder / "archive" / SHA256[:2] / SHA256]
+
     assert (found[0].kind, found[0].checks) == (DocumentKind.UBL, (check,))
     assert store.archive.get(found[0].sha256) == CONTENT

@@ -50,6 +50,7 @@ def test_an_intent_is_readable_before_its_answer(store: Store, invoice_id: int) 
     number = _open(store, invoice_id)
     with store.reading() as session:
         (attempt,) = attempts.attempts(session, invoice_id)
+
     assert (attempt.id, attempt.invoice_id) == (number, invoice_id)
     assert (attempt.started_at, attempt.answered_at, attempt.closed_at) == (NOW, None, None)
     assert attempt.file_name == "BSN-2026-00001_dddddddd.xml"
@@ -67,6 +68,7 @@ def test_there_is_one_open_attempt_at_most(store: Store, invoice_id: int) -> Non
     second = _open(store, invoice_id)
     with store.reading() as session:
         closed, still_open = attempts.attempts(session, invoice_id)
+
     assert (closed.closed_at, closed.outcome, closed.flux_number) == (LATER, "deposited", "CPP0001")
     assert (closed.answered_at, closed.http_status) == (LATER, 504)
     assert (still_open.id, still_open.closed_at) == (second, None)
@@ -82,6 +84,7 @@ def test_reconciling_closes_only_what_is_open(store: Store, invoice_id: int) -> 
         attempts.close_attempts(session, invoice_id, at=much_later, detail="retrouvée")
     with store.reading() as session:
         old, new = attempts.attempts(session, invoice_id)
+
     assert (old.closed_at, old.detail) == (LATER, "pas de réseau")
     assert (new.closed_at, new.detail) == (much_later, "retrouvée")
 
@@ -108,6 +111,7 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
     assert hear("SUSPENDUE", "2026-01-08")
     with store.reading() as session:
         seen = [(o.raw_status, o.portal_at) for o in observations.observations(session, invoice_id)]
+
     assert seen == [
         ("SUSPENDUE", "2026-01-06"),
         ("DEPOSEE", "2026-01-05"),

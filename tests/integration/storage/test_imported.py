@@ -106,6 +106,7 @@ def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
                 "SELECT engagement, file_id, row, superseded_at FROM billing_reference ORDER BY id"
             )
         ).all()
+
     assert rows == [
         ("EJ-1", file_id, 2, "2026-01-06T02:00:00.000000Z"),
         ("EJ-2", None, None, None),
@@ -157,4 +158,5 @@ def test_december_and_january_are_neighbours(store: Store) -> None:
             [replace(_usage(1, 5, row), month=month) for row, month in enumerate(months, start=2)]
         )
         gaps = list(stage.gaps())
+
     assert gaps == [(5, SIRET, "gfu", None, Month(2025, 1), Month(2025, 3))]

@@ -116,6 +116,7 @@ def test_writers_at_once_never_share_nor_skip_a_number(store: Store) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(take, range(4)))
+
     assert sorted(kept) == list(range(1, 33))
 
 
@@ -130,6 +131,7 @@ def test_an_issued_invoice_is_read_back_as_it_was(store: Store) -> None:
         assert invoices.current(session, SIRET, 2025) == tracked
         assert invoices.by_number(session, "BSN-2026-00002") is None
         assert invoices.current(session, SIRET, 2024) is None
+
     assert tracked.status is S.ISSUED
     assert tracked.total == invoice.totals.gross == statement.total
     assert (tracked.number, tracked.due_date) == (invoice.number, invoice.due_date)
@@ -145,6 +147,7 @@ def test_an_issued_invoice_is_never_issued_again(store: Store) -> None:
         tracked = _force(store, tracked, *path)
         with pytest.raises(RuntimeError, match="already issued"), writing(store) as session:
             invoices.issue(session, invoice, statement, ())
+
     assert _read(store, tracked.id).number == numbered(1)[0].number
 
 
@@ -196,6 +199,7 @@ def test_who_moves_second_is_told(store: Store) -> None:
     with writing(store, at=later) as session:
         assert not invoices.move(session, seen, S.SENDING, flux_number="intrus")
     moved = _read(store, seen.id)
+
     assert (moved.status, moved.status_since, moved.flux_number) == (S.SENDING, NOW, "")
     assert moved.next_check_at == NOW
 
@@ -212,6 +216,7 @@ def test_what_was_seen_before_it_left_and_came_back_decides_nothing(store: Store
     with writing(store, at=minutes[1]) as session:
         assert not invoices.note(session, seen, checks=4)
         assert not invoices.move(session, seen, S.SENDING)
+
     assert _read(store, seen.id) == back
 
 
@@ -238,6 +243,7 @@ def test_of_many_who_move_at_once_one_wins(store: Store) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         won = list(pool.map(move, range(4)))
+
     assert sorted(won) == [False, False, False, True]
     assert _read(store, seen.id).detail == str(won.index(True))
 
@@ -250,6 +256,7 @@ def test_a_move_outside_the_table_is_a_defect(store: Store) -> None:
             for to in set(InvoiceStatus) - MOVES[present]:
                 with pytest.raises(RuntimeError, match="never goes from"):
                     invoices.move(session, replace(seen, status=present), to)
+
     assert _read(store, seen.id) == seen
 
 
@@ -293,6 +300,7 @@ def test_parking_is_said_once(store: Store) -> None:
         assert issue_one(session) == parked.id
     with pytest.raises(RuntimeError, match="cannot be parked"), writing(store) as session:
         park(session, FINDING)
+
     assert _read(store, parked.id).status_since == NOW
 
 
@@ -311,6 +319,7 @@ def test_what_is_due_comes_in_order(store: Store) -> None:
             session, [S.ISSUED], NOW + timedelta(microseconds=1), longest=DAY, limit=10
         )
         assert due.invoices_due(session, [S.ISSUED], None, longest=DAY, limit=10) == (later,)
+
     assert later.checks == 3
 
 
@@ -338,6 +347,7 @@ def test_a_witness_is_known_to_the_portal(store: Store) -> None:
         assert invoices.note(session, settled, cpp_id=7)
     with store.reading() as session:
         witness = due.known_to_portal(session)
+
     assert witness is not None
     assert (witness.number, witness.portal_id) == (issued.number, "7")
 

@@ -42,6 +42,7 @@ def test_many_events_make_one_chain(store: Store) -> None:
     with store.reading() as session:
         events = tuple(journal.events(session))
         head = journal.head(session)
+
     assert [event.seq for event in events] == list(range(1, 901))
     assert (head.seq, head.hash) == (event.seq, event.hash)
     assert verify(events, head) == ()
@@ -98,6 +99,7 @@ def test_cutting_off_the_end_is_seen(store: Store) -> None:
         connection.execute(text("DELETE FROM journal_event WHERE seq = 3"))
     with store.reading() as session:
         (finding,) = verify(journal.events(session), journal.head(session))
+
     assert finding.code == "JOURNAL-BROKEN"
 
 
@@ -135,4 +137,5 @@ def test_a_head_read_before_does_not_break_the_chain(store: Store) -> None:
         assert journal.head(session) == EMPTY
         first, second = _append(session, 1), _append(session, 2)
         assert journal.head(session).hash == second.hash
+
     assert (second.seq, second.previous) == (2, first.hash)

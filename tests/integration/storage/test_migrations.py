@@ -39,6 +39,7 @@ def test_the_migrations_build_the_tables(store: Store) -> None:
             connection, opts={"compare_type": True, "target_metadata": SQLModel.metadata}
         )
         differences = compare_metadata(context, SQLModel.metadata)
+
     assert differences == []
 
 
@@ -95,6 +96,7 @@ def test_an_empty_database_is_brought_up_to_date(tmp_path: Path) -> None:
     with store.reading() as session:
         version = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
         assert session.execute(text("SELECT seq FROM journal_head")).scalar() == 0
+
     assert version == SCHEMA
 
 
@@ -162,6 +164,7 @@ def test_a_newer_database_is_left_alone(place: Place) -> None:
 def test_the_schema_named_in_the_code_is_the_last_migration() -> None:
     """Forgetting to raise ``SCHEMA`` would leave older databases as they are."""
     folder = Path(worker.storage.engine.__file__).parent / "migrations"
+
     assert ScriptDirectory(str(folder)).get_heads() == [SCHEMA]
 
 
@@ -170,6 +173,7 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> Non
     (tmp_path / "worker.sqlite").write_bytes(b"garbage, not SQLite" * 100)
     with pytest.raises(IntegrityError, match="endommagée") as caught:
         open_store(f"sqlite:///{tmp_path / 'worker.sqlite'}", tmp_path)
+
     assert "sauvegarde" in caught.value.remedy
 
 

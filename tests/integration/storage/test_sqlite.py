@@ -76,6 +76,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     files = {name: mode for name, mode in modes.items() if (folder / name).is_file()}
+
     assert {"worker.sqlite-wal", "worker.sqlite-shm"} <= set(modes)
     assert set(files.values()) <= {0o600}
     assert {mode for name, mode in modes.items() if name not in files} <= {0o700, 0o600}
@@ -87,6 +88,7 @@ def test_folders_have_the_names_people_give(tmp_path: Path, name: str) -> None:
     """Accents, spaces, apostrophes and percent signs: the file is where it was asked for."""
     folder = tmp_path / name
     create_store(f"sqlite:///{quote(str(folder / 'worker.sqlite'))}", folder)
+
     assert (folder / "worker.sqlite").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -150,6 +152,7 @@ def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
     )
     folder.chmod(0o755)
     database, archive = printed.splitlines()
+
     assert "n'est pas disponible" in database
     assert str(folder / "archive") in archive
 

@@ -54,6 +54,7 @@ def test_an_error_undoes_everything(store: Store) -> None:
         _note(store, then=fail)
     assert _length(store) == 0
     _note(store)
+
     assert _length(store) == 1
 
 
@@ -82,6 +83,7 @@ def test_reading_sees_one_instant(store: Store) -> None:
         _note(store)
         assert [event.seq for event in journal.events(session)] == []
         assert journal.head(session) == head
+
     assert _length(store) == 1
 
 
@@ -96,6 +98,7 @@ def test_a_second_writer_gives_up_in_french(place: Place, store: Store) -> None:
     assert caught.value.exit_code == 3
     assert _length(store) == 0
     _note(impatient)
+
     assert _length(store) == 1
 
 
@@ -117,6 +120,7 @@ def test_a_second_writer_waits_its_turn(store: Store) -> None:
         thread.join(pace.limit(0.2))
         order.append("first")
     thread.join(pace.limit(10))
+
     assert order == ["first", "second sees 2"]
 
 
@@ -148,6 +152,7 @@ def test_a_cut_connection_is_said_and_nothing_is_half_done(
         _note(store, then=lambda: _cut(store))
     assert _length(store) == 0
     _note(store)
+
     assert _length(store) == 1
     assert postgresql.answers()
 
@@ -176,6 +181,7 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     database = tmp_path / "worker.sqlite"
     with pytest.raises(ConfigurationError, match=str(database)) as caught:
         open_store(f"sqlite:///{database}", tmp_path)
+
     assert "init" in caught.value.remedy
     assert not database.exists()
 
@@ -187,6 +193,7 @@ def test_an_address_we_cannot_use_is_a_configuration_error(url: str, tmp_path: P
     """Neither SQLite nor PostgreSQL: the setting is named, and an example given."""
     with pytest.raises(ConfigurationError, match=r"data\.database_url") as caught:
         open_store(url, tmp_path)
+
     assert "postgresql:///" in caught.value.remedy
 
 
@@ -228,5 +235,6 @@ def test_instants_come_back_in_utc(store: Store) -> None:
         kept.cache_entry(session, "99900007800017", "{}", paris)
     with store.reading() as session:
         entry = kept.cached_entry(session, "99900007800017")
+
     assert entry == (paris, "{}")
     assert entry[0].utcoffset() == UTC.utcoffset(None)

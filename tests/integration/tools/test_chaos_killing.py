@@ -78,6 +78,7 @@ def test_a_count_of_calls_falls_at_the_same_place_again(tmp_path: Path) -> None:
     first.mkdir()
     second.mkdir()
     ended, events = kept(first, "AtCall(3000)")
+
     assert ended == -signal.SIGKILL
     assert 0 <= events < 6
     assert kept(second, "AtCall(3000)") == (ended, events)

@@ -52,6 +52,7 @@ def test_a_python_that_is_not_fit_is_named_in_one_line(
     )
 
     said, *rest = done.stderr.splitlines()
+
     assert done.returncode == 2
     assert said.startswith(words)
     assert str(interpreter) in said

@@ -68,6 +68,7 @@ def test_each_outcome_is_recorded_whole(
     assert attempt.answered_at == desk.clock.now
     (intended,) = desk.events(EventTag.DEPOSIT_INTENDED)
     (answered,) = desk.events(EventTag.DEPOSIT_ANSWERED)
+
     assert intended[0] == answered[0] == ONE
     assert intended[1]["attempt"] == answered[1]["attempt"] == attempt.id
     assert answered[1]["outcome"] == outcome.value
@@ -91,6 +92,7 @@ def test_the_intent_is_in_the_database_before_the_call(desk: Desk) -> None:
     desk.deposit()
 
     ((content, attempt, status),) = seen
+
     assert status is S.SENDING
     assert (attempt.closed_at, attempt.outcome) == (None, "")
     assert desk.app.store.archive.get(attempt.document_sha256) == content
@@ -111,6 +113,7 @@ def test_a_second_open_attempt_is_impossible(desk: Desk) -> None:
     stale = desk.one(ONE)
     desk.portal.watch = watch
     desk.deposit()
+
     assert again == [()]
     assert (len(desk.portal.fluxes), len(desk.attempts(ONE))) == (1, 1)
 
@@ -132,6 +135,7 @@ def test_a_crash_after_the_portal_recorded_it_is_found_and_not_sent_again(desk: 
     assert (found.status, found.flux_number) == (S.DEPOSITED, desk.portal.fluxes[0].number)
     assert desk.attempts(ONE)[0].closed_at == desk.clock.now
     (integrated,) = desk.follow()
+
     assert integrated.status is S.INTEGRATED
     assert len(desk.portal.fluxes) == 1
 
@@ -156,6 +160,7 @@ def test_a_crash_before_the_portal_saw_it_is_proven_absent_and_sent_again(desk: 
 
     assert desk.one(ONE).status is S.DEPOSITED
     first, second = desk.attempts(ONE)
+
     assert (first.document_sha256, first.file_name) == (second.document_sha256, second.file_name)
     assert sent[0] == sent[1]
     assert len(desk.portal.integrated()) == 1
@@ -178,6 +183,7 @@ def test_no_answer_is_never_followed_by_a_second_deposit(desk: Desk, mishap: Mis
     desk.deposit()
     desk.clock.advance(hours=1)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.fluxes) == 1
 
@@ -201,6 +207,7 @@ def test_a_copy_refused_by_the_call_itself_is_looked_for(desk: Desk) -> None:
     desk.clock.advance(minutes=15)
     desk.reconcile()
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.fluxes) == 1
 
@@ -211,6 +218,7 @@ def test_a_copy_refused_by_the_call_itself_and_never_found_ends_with_a_person(de
     desk.deposit()
     desk.search_to_the_end()
     refused = desk.one(ONE)
+
     assert refused.status is S.REFUSED
     assert "Doublon" in refused.detail
     assert desk.deposit() == []
@@ -242,5 +250,6 @@ def test_altered_bytes_are_never_deposited(desk: Desk) -> None:
     path.write_bytes(b"{}")
     with pytest.raises(IntegrityError):
         desk.deposit()
+
     assert desk.portal.fluxes == []
     assert (desk.one(ONE).status, desk.attempts(ONE)) == (S.ISSUED, ())

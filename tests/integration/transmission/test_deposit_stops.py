@@ -31,6 +31,7 @@ def test_a_throttled_deposit_waits_as_long_as_asked(busy: Desk) -> None:
     busy.clock.advance(seconds=119)
     assert busy.deposit() == []
     busy.clock.advance(seconds=1)
+
     assert len(busy.deposit()) == 5
 
 
@@ -40,6 +41,7 @@ def test_three_calls_in_vain_stop_the_campaign(busy: Desk, mishap: Mishap) -> No
     busy.portal.mishaps.extend([mishap] * 5)
     with pytest.raises(PortalDown) as caught:
         busy.deposit()
+
     assert "relancez" in caught.value.remedy
     assert len(busy.events(EventTag.DEPOSIT_INTENDED)) == 3
     assert busy.one(number(4)).status is S.ISSUED
@@ -49,6 +51,7 @@ def test_a_call_that_works_resets_the_count(busy: Desk) -> None:
     """Two failures, a success, two failures: the campaign goes to its end."""
     busy.portal.mishaps.extend([Mishap.NOT_SENT, Mishap.NOT_SENT, Mishap.REFUSED])
     busy.portal.mishaps.extend([Mishap.NOT_SENT, Mishap.NOT_SENT])
+
     assert len(busy.deposit()) == 5
     assert [i.status for i in busy.invoices()] == [
         S.ISSUED,
@@ -68,6 +71,7 @@ def test_refused_rights_stop_the_campaign_and_leave_nothing_uncertain(busy: Desk
     busy.portal.condition = Condition.CLOSED_TO_US
     with pytest.raises(PortalAccessRefused):
         busy.deposit()
+
     assert len(busy.events(EventTag.DEPOSIT_INTENDED)) == 1
     assert {i.status for i in busy.invoices()} == {S.ISSUED}
 
@@ -86,6 +90,7 @@ def test_refusals_for_one_reason_stop_the_campaign(busy: Desk) -> None:
     assert (found[S.REFUSED], found[S.ISSUED]) == (3, found.total() - 3)
     busy.portal.answers.clear()
     busy.deposit()
+
     assert all(i.status is not S.ISSUED for i in busy.invoices())
 
 
@@ -93,4 +98,5 @@ def test_refusals_for_several_reasons_stop_nobody(busy: Desk) -> None:
     """Each file has its own fault: the campaign goes on to the end."""
     busy.portal.answers += [refused(f"fichier {rank}") for rank in range(11)]
     busy.deposit()
+
     assert all(i.status is S.REFUSED for i in busy.invoices() if i.number)

@@ -92,6 +92,7 @@ def test_an_open_attempt_is_left_to_a_process_that_may_live(
     open_attempt_of(desk, actor)
     assert desk.recover() == (0 if lives else 1)
     desk.clock.advance(minutes=10)
+
     assert desk.recover() == (1 if lives else 0)
     assert desk.one(ONE).status is S.UNKNOWN
     assert desk.one(ONE).trouble is Trouble.INTERRUPTED
@@ -104,6 +105,7 @@ def test_an_attempt_of_a_clock_that_was_ahead_is_taken_over(desk: Desk) -> None:
     desk.clock.advance(days=-30)
     assert desk.recover() == 1
     desk.search_to_the_end()
+
     assert desk.one(ONE).status is S.ISSUED
 
 
@@ -152,6 +154,7 @@ def test_a_call_that_outlives_its_own_recovery_does_no_harm(
         if desk.one(ONE).status is S.REFUSED:
             assert outcome is DepositOutcome.REFUSED
             desk.resend(ONE)
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.integrated()) == 1
 

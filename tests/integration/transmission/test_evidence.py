@@ -37,6 +37,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     path = store.archive.folder / seen.evidence[:2] / seen.evidence
     path.chmod(0o600)
     path.write_bytes(receipt + b"!")
+
     assert [finding.where for finding in verify_books(store)] == [f"facture {ONE}"]
 
 
@@ -56,6 +57,7 @@ def test_a_report_that_cannot_be_had_stops_nothing(desk: Desk) -> None:
     assert len(asked) == 2
     desk.clock.advance(days=7, seconds=1)
     desk.follow()
+
     assert len(asked) == 2
 
 
@@ -83,4 +85,5 @@ def test_reports_that_cannot_be_had_are_asked_for_a_few_at_a_time(
     withheld -= {flux for flux in withheld if flux[-1] not in "56"}
     desk.follow()
     kept = [any(o.evidence for o in desk.observations(number(rank))) for rank in range(1, 7)]
+
     assert kept == [True, True, True, True, False, False]

@@ -41,6 +41,7 @@ def test_a_pending_report_is_asked_again_later_and_later(desk: Desk) -> None:
         waits.append((invoice.next_check_at - before) // timedelta(minutes=1))
         assert desk.follow() == []
         desk.clock.now = invoice.next_check_at
+
     assert waits == [2, 4, 8, 15, 60, 240, 240, 240, 240]
     assert bool(desk.advice(ONE)) is (sum(waits) > 24 * 60)
 
@@ -50,6 +51,7 @@ def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk:
     desk.portal.integrate()
     assert [i.number for i in desk.follow()] == [ONE, TWO]
     invoice = desk.one(ONE)
+
     assert (invoice.status, invoice.portal_id, invoice.portal_status) == (
         S.INTEGRATED,
         "1",
@@ -77,6 +79,7 @@ def test_a_portal_down_in_the_middle_keeps_what_was_learnt(desk: Desk) -> None:
         desk.follow(stop)
     assert [i.status for i in desk.invoices()] == [S.INTEGRATED, S.DEPOSITED]
     desk.portal.condition = Condition.UP
+
     assert TWO in [i.number for i in desk.follow()]
 
 
@@ -89,6 +92,7 @@ def test_an_unknown_state_is_shown_and_waited_for(desk: Desk) -> None:
     assert (invoice.trouble, invoice.detail) == (Trouble.UNKNOWN_WORD, "IN_NOUVEAU_2027")
     assert desk.observations(ONE)[0].raw_status == "IN_NOUVEAU_2027"
     desk.clock.advance(hours=25)
+
     assert "Suivi des flux" in desk.advice(ONE)
 
 
@@ -105,6 +109,7 @@ def test_an_incident_is_shown_until_it_is_over(desk: Desk) -> None:
     desk.portal.integrate()
     desk.clock.advance(hours=1)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.attempts(ONE)) == 1
 
@@ -113,6 +118,7 @@ def test_a_partial_report_about_others_decides_nothing(desk: Desk) -> None:
     """Neither found nor named: it may not be indexed yet."""
     desk.portal.tell(ONE, report(FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", "refus", of="AUTRE-1"))
     desk.follow()
+
     assert desk.one(ONE).status is S.DEPOSITED
 
 
@@ -128,6 +134,7 @@ def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(des
     desk.portal.not_indexed.clear()
     desk.clock.advance(hours=4)
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
 
 
@@ -140,6 +147,7 @@ def test_what_the_searches_leave_out_is_read_in_the_invoice_itself(
     desk.portal.amend = lambda found: replace(found, **{missing: empty[missing]})  # type: ignore[arg-type]
     desk.portal.integrate()
     desk.follow()
+
     assert [i.status for i in desk.invoices()] == [S.INTEGRATED, S.INTEGRATED]
 
 
@@ -163,6 +171,7 @@ def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_on
     desk.portal.answers_nonsense_about.clear()
     desk.clock.advance(hours=4)
     desk.follow()
+
     assert desk.one(TWO).status is S.ISSUED
 
 
@@ -173,6 +182,7 @@ def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk)
     held.portal.decide(TWO, "MISE_EN_PAIEMENT")
     held.follow()
     one = held.one(ONE)
+
     assert (one.status, held.one(TWO).status) == (S.INTEGRATED, S.SETTLED)
     assert "ne connaît pas" in one.detail
     assert one.next_check_at == held.clock.now + timedelta(hours=4)
@@ -185,6 +195,7 @@ def test_only_what_is_due_is_asked_and_stop_is_obeyed(desk: Desk) -> None:
     desk.follow()
     assert len(desk.portal.asked) == 2
     desk.follow()
+
     assert len(desk.portal.asked) == 2
 
 
@@ -198,6 +209,7 @@ def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> 
     desk.deposit()
     assert desk.one(ONE).portal_status == ""
     desk.clock.advance(hours=25)
+
     assert is_stuck(desk.one(ONE), desk.clock.now)
     assert desk.one(ONE).flux_number in desk.advice(ONE)
 
@@ -219,6 +231,7 @@ def test_what_was_adopted_without_its_flux_is_followed_without_a_report(
     desk.portal.not_indexed.clear()
     desk.clock.advance(hours=4)
     desk.follow()
+
     assert [i.status for i in desk.invoices()] == [S.INTEGRATED] * 2
     assert not any(question == "report " for question in desk.portal.asked)
 
@@ -235,4 +248,5 @@ def test_a_deposit_of_a_clock_that_was_ahead_is_followed(
     assert is_stuck(desk.one(ONE), desk.clock.now)
     desk.portal.integrate()
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED

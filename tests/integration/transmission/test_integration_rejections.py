@@ -50,6 +50,7 @@ def test_a_rejected_flux_is_refused_with_the_portals_words(
         ages = [directory.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
     assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
     (event,) = desk.events(EventTag.REPORT_RECEIVED)
+
     assert event[1]["errors"] == refused.detail
 
 
@@ -58,6 +59,7 @@ def test_a_rejection_without_a_word_still_says_something(desk: Desk) -> None:
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE"))
     desk.follow()
     refused = desk.one(ONE)
+
     assert (refused.trouble, refused.detail) == (Trouble.FILE_REFUSED, "IN_REJETE")
     assert refused.french_detail == (
         f"le flux {desk.portal.fluxes[0].number} est à l'état IN_REJETE"
@@ -70,6 +72,7 @@ def test_a_duplicate_whose_first_copy_lives_is_integrated(desk: Desk) -> None:
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "Doublon de facture", of=ONE))
     desk.follow()
     invoice = desk.one(ONE)
+
     assert (invoice.status, invoice.portal_id, invoice.detail) == (S.INTEGRATED, "1", "")
 
 
@@ -94,6 +97,7 @@ def test_a_duplicate_that_cannot_be_found_is_uncertain(desk: Desk, words: str) -
     desk.clock.advance(hours=4)
     desk.reconcile()
     desk.follow()
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.fluxes) == 2
 
@@ -171,5 +175,6 @@ def test_a_report_of_the_first_delivery_decides_nothing_about_the_second(desk: D
     desk.portal.integration_report = answer_late  # type: ignore[method-assign] # a slow portal
     desk.follow()
     delivered = desk.one(ONE)
+
     assert (delivered.status, delivered.detail) == (S.DEPOSITED, "")
     assert delivered.flux_number == desk.portal.fluxes[-1].number

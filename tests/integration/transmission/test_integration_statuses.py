@@ -49,6 +49,7 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
         (Trouble.UNKNOWN_WORD, raw) if "2029" in raw else (Trouble.NONE, "pièce jointe illisible")
     )
     changes = held.events(EventTag.STATUS_CHANGED)
+
     assert [payload["to"] for _, payload in changes] == (
         [] if status is S.INTEGRATED else [status.value]
     )
@@ -78,6 +79,7 @@ def test_statuses_come_in_any_order_even_backwards(held: Desk) -> None:
         held.clock.advance(days=1)
     assert seen == [status for _, status in WORDS]
     history = [o.raw_status for o in held.observations(ONE) if o.source == "history"]
+
     assert sorted(history) == sorted(["deposited", *(word for word, _ in WORDS)])
 
 
@@ -88,6 +90,7 @@ def test_no_word_comes_after_the_payment(held: Desk) -> None:
     held.portal.decide(ONE, "SUSPENDUE")
     held.clock.advance(days=30)
     held.follow()
+
     assert held.one(ONE).status is S.SETTLED
 
 
@@ -103,6 +106,7 @@ def test_approved_is_the_last_word_of_a_buyer_that_does_not_report_payment(
         desk.portal.decide(invoice.number, "COMPTABILISEE")
     desk.clock.advance(days=1)
     desk.follow()
+
     assert {i.siret for i in desk.invoices() if i.status is S.SETTLED} == {SILENT}
     assert len([i for i in desk.invoices() if i.status is S.INTEGRATED]) == 10
 
@@ -122,4 +126,5 @@ def test_what_is_rejected_after_its_last_word_is_work_for_a_person(
         desk.clock.advance(days=days)
         desk.follow()
         assert (desk.one(silent).status, desk.one(silent).detail) == (status, "pièce du comptable")
+
     assert desk.advice(silent)

@@ -61,6 +61,7 @@ def test_each_invoice_has_its_own_attempt_and_its_own_integration(desk: Desk) ->
     assert [payload.get("lot") for payload in intents[:3]] == [lot] * 3
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert statuses(desk) == [S.INTEGRATED] * 5
     assert integrated(desk) == [number(n) for n in range(1, 6)]
 
@@ -78,6 +79,7 @@ def test_a_lot_that_no_search_shows_yet_costs_no_question_for_each(desk: Desk) -
     assert statuses(desk) == [S.DEPOSITED] * 5
     desk.portal.index()
     pass_time(desk, 2)
+
     assert statuses(desk) == [S.INTEGRATED] * 5
 
 
@@ -95,6 +97,7 @@ def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -
 
     desk.portal.find = by_number_only  # type: ignore[method-assign] # half an index
     pass_time(desk, 1)
+
     assert statuses(desk) == [S.INTEGRATED] * 5
 
 
@@ -105,6 +108,7 @@ def test_a_file_is_asked_about_once(desk: Desk) -> None:
     desk.portal.asked.clear()
     desk.follow()
     first, second = (flux.number for flux in desk.portal.fluxes)
+
     assert desk.portal.asked[:4] == [
         f"report {first}",
         f"search {first}",
@@ -121,6 +125,7 @@ def test_one_refused_invoice_stops_nobody_in_its_lot(desk: Desk) -> None:
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert statuses(desk) == [S.INTEGRATED, S.REFUSED, *[S.INTEGRATED] * 3]
     assert refused.siret in desk.one(number(2)).detail
 
@@ -159,6 +164,7 @@ def test_a_lot_rejected_by_anothers_fault_is_sent_again_one_by_one(
     ]
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert len(integrated(desk)) == 5 - len(named - {""})
 
 
@@ -168,6 +174,7 @@ def test_a_lot_refused_at_the_door_is_sent_again_one_by_one(desk: Desk) -> None:
     desk.deposit()
     assert statuses(desk) == [*[S.ISSUED] * 3, *[S.DEPOSITED] * 2]
     desk.deposit()
+
     assert len(desk.portal.fluxes) == 4
     assert statuses(desk) == [S.DEPOSITED] * 5
 
@@ -178,6 +185,7 @@ def test_a_lot_that_never_left_stays_a_lot(desk: Desk) -> None:
     desk.deposit()
     assert statuses(desk) == [S.ISSUED] * 5
     desk.deposit()
+
     assert len(desk.portal.fluxes) == 2
 
 
@@ -188,6 +196,7 @@ def test_an_uncertain_lot_is_looked_for_invoice_by_invoice(desk: Desk, mishap: M
     desk.deposit()
     assert statuses(desk) == [*[S.UNKNOWN] * 3, *[S.DEPOSITED] * 2]
     pass_time(desk, 15, 60, 240, 1440, 2880, 15)
+
     assert statuses(desk) == [S.INTEGRATED] * 5
     assert integrated(desk) == [number(n) for n in range(1, 6)]
 
@@ -206,6 +215,7 @@ def test_a_crash_around_the_call_loses_and_doubles_nobody(desk: Desk, side: str)
     assert statuses(desk)[:3] == [S.SENDING] * 3
     assert desk.recover() == 3
     pass_time(desk, 15, 60, 240, 1440, 2880, 15)
+
     assert statuses(desk) == [S.INTEGRATED] * 5
     assert integrated(desk) == [number(n) for n in range(1, 6)]
 
@@ -223,6 +233,7 @@ def test_somebody_elses_invoice_is_left_out_of_the_lot(desk: Desk) -> None:
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
+
     assert statuses(desk) == [S.INTEGRATED] * 5
     assert integrated(desk) == [number(n) for n in range(1, 6)]
 
@@ -236,5 +247,6 @@ def test_a_portal_that_closes_between_two_lots_stops_politely(desk: Desk) -> Non
     desk.portal.watch_after = close
     with pytest.raises(PortalDown):
         desk.deposit()
+
     assert statuses(desk) == [*[S.DEPOSITED] * 3, *[S.ISSUED] * 2]
     assert [*desk.attempts(number(4)), *desk.attempts(number(5))] == []

@@ -85,6 +85,7 @@ def test_searches_happen_only_when_due_and_counted_from_the_attempt(desk: Desk) 
     assert (absent.status, absent.detail, absent.checks) == (S.ISSUED, "", 0)
     assert verdicts(desk) == ["absent"]
     (attempt,) = desk.attempts(ONE)
+
     assert attempt.closed_at == desk.clock.now
     assert "mêmes octets" in attempt.detail
 
@@ -97,6 +98,7 @@ def test_an_internal_credit_note_is_no_witness(desk: Desk) -> None:
     for hours in (1, 3, 1):
         desk.clock.advance(hours=hours)
         desk.reconcile()
+
     assert verdicts(desk) == ["absent"]
 
 
@@ -106,6 +108,7 @@ def test_a_found_invoice_is_adopted(desk: Desk) -> None:
     lose(desk, Mishap.ANSWER_LOST)
     desk.clock.advance(minutes=15)
     (found,) = desk.reconcile()
+
     assert (found.status, found.flux_number) == (S.DEPOSITED, desk.portal.fluxes[0].number)
     assert found.deposited_at == start
     assert verdicts(desk) == ["found"]
@@ -122,6 +125,7 @@ def test_absence_needs_a_search_that_can_find(pair: Desk) -> None:
     pair.portal.not_indexed.clear()
     pair.clock.advance(hours=4)
     (looked,) = pair.reconcile()
+
     assert looked.status is S.ISSUED
     assert f"search {TWO}" in searches(pair)
 
@@ -161,6 +165,7 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     assert verdicts(desk) == ["clash"]
     assert desk.attempts(ONE)[0].closed_at is not None
     desk.clock.advance(days=400)
+
     assert (desk.deposit(), desk.reconcile()) == ([], [])
 
 
@@ -171,6 +176,7 @@ def test_a_clash_of_numbers_is_left_by_the_advised_command(desk: Desk) -> None:
     desk.clock.advance(minutes=15)
     desk.reconcile()
     advice = desk.advice(ONE)
+
     assert f"chorus-worker credit {ONE} --reason" in advice
     assert "resend" not in advice
     assert desk.credit(ONE).is_internal
@@ -187,6 +193,7 @@ def test_what_a_search_leaves_out_is_read_in_the_invoice_itself(
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = lambda found: replace(found, **left_out)  # type: ignore[arg-type] # its fields
     desk.clock.advance(minutes=15)
+
     assert [i.status for i in desk.reconcile()] == [S.DEPOSITED]
 
 
@@ -197,6 +204,7 @@ def test_the_same_number_of_another_year_is_no_clash(desk: Desk) -> None:
         found, issue_date=found.issue_date and found.issue_date.replace(year=2025)
     )
     desk.search_to_the_end()
+
     assert verdicts(desk) == ["absent"]
 
 
@@ -212,6 +220,7 @@ def test_the_same_number_of_another_seller_is_no_clash(
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = lambda found: replace(other_buyer(found), supplier=supplier)
     desk.search_to_the_end()
+
     assert verdicts(desk) == [verdict]
 
 
@@ -241,6 +250,7 @@ def test_a_fact_the_portal_leaves_out_is_no_clash(
     desk.portal.amend = lambda found: found
     desk.clock.advance(days=1)
     desk.reconcile()
+
     assert (desk.one(ONE).status, len(desk.portal.fluxes)) == (S.DEPOSITED, 1)
 
 
@@ -260,6 +270,7 @@ def test_a_portal_that_cannot_be_asked_decides_nothing(
             desk.reconcile()
     assert desk.one(ONE) == before
     desk.portal.condition = Condition.UP
+
     assert [i.status for i in desk.reconcile()] == [S.UNKNOWN]
 
 
@@ -290,6 +301,7 @@ def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(
     desk.portal.amend = raise_for()
     desk.clock.advance(minutes=1)
     desk.reconcile()
+
     assert desk.one(ONE).status is S.DEPOSITED
 
 
@@ -309,6 +321,7 @@ def test_three_unusable_answers_in_a_row_are_the_portals_fault(
         desk.reconcile()
     assert searches(desk) == [f"search {number(rank)}" for rank in (1, 2, 3)]
     desk.reconcile()
+
     assert searches(desk) == [f"search {number(rank)}" for rank in (4, 5)]
 
 
@@ -388,6 +401,7 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.portal.integrate()
     desk.clock.advance(hours=4)
     desk.reconcile()
+
     assert desk.one(ONE).status is S.DEPOSITED
 
 
@@ -401,6 +415,7 @@ def test_what_a_clock_that_was_ahead_left_uncertain_is_looked_for_as_long(desk: 
         assert desk.one(ONE).status is S.UNKNOWN
         desk.clock.advance(minutes=minutes)
         desk.reconcile()
+
     assert len(searches(desk)) == 3
     assert verdicts(desk) == ["absent"]
 
@@ -422,6 +437,7 @@ def test_what_was_found_once_and_given_up_is_looked_for_as_long_and_never_sent_b
         assert desk.reconcile() == []
         desk.clock.advance(minutes=1)
         assert [i.number for i in desk.reconcile()] == [ONE]
+
     assert desk.one(ONE).status is S.REFUSED
     assert verdicts(desk) == ["found", "refused"]
     assert desk.deposit() == []
@@ -436,6 +452,7 @@ def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: De
     desk.clock.advance(hours=3)
     other_worker_meanwhile(desk)
     desk.reconcile()
+
     assert desk.one(ONE).status is S.UNKNOWN
     assert [attempt.closed_at is None for attempt in desk.attempts(ONE)] == [False, True]
     assert verdicts(desk) == ["absent"]

@@ -56,6 +56,7 @@ def due(desk: Desk) -> bool:
 def test_nothing_new_costs_one_question(held: Desk) -> None:
     """Five invoices wait, nothing changed: one search by period, and nothing about any of them."""
     held.clock.advance(hours=12)
+
     assert due(held)
     assert held.follow() == []
     assert [one[:7] for one in held.portal.asked] == ["changed"]
@@ -75,6 +76,7 @@ def test_only_what_changed_is_asked_about(held: Desk) -> None:
     assert held.one(TWO).detail == "il manque le bon de livraison"
     held.clock.advance(hours=12)
     held.follow()
+
     assert asked_about(held) == []
 
 
@@ -89,6 +91,7 @@ def test_a_change_shown_late_is_seen(held: Desk) -> None:
     held.portal.not_indexed.clear()
     held.clock.advance(hours=12)
     held.follow()
+
     assert held.one(ONE).status is S.SETTLED
 
 
@@ -104,6 +107,7 @@ def test_once_a_week_all_is_read_from_the_beginning(held: Desk) -> None:
     held.portal.not_indexed.discard(ONE)
     held.clock.advance(days=1)
     held.follow()
+
     assert sorted(asked_about(held)) == ["history 1", "history 2"]
     assert (held.one(ONE).status, held.one(TWO).status) == (S.REJECTED, S.INTEGRATED)
 
@@ -117,6 +121,7 @@ def test_a_clock_set_back_does_not_silence_us(held: Desk, ahead: int) -> None:
     held.portal.decide(ONE, "MANDATEE")
     assert due(held)
     held.follow()
+
     assert held.one(ONE).portal_status == "MANDATEE"
 
 
@@ -129,6 +134,7 @@ def test_a_stop_in_the_middle_reads_the_same_period_again(held: Desk) -> None:
     held.follow(lambda: any(i.status is S.SETTLED for i in held.invoices()))
     assert sum(i.status is S.SETTLED for i in held.invoices()) == 1
     held.follow()
+
     assert {held.one(number(rank)).status for rank in RANKS} == {S.SETTLED}
 
 
@@ -150,6 +156,7 @@ def test_a_history_that_cannot_be_read_is_tried_a_bounded_number_of_times(held: 
     for _ in range(MOST_TRIES + 5):
         held.follow()
         held.clock.advance(hours=4)
+
     assert MOST_TRIES <= tries <= MOST_TRIES + 2
     assert held.one(ONE).next_check_at is None
 
@@ -193,6 +200,7 @@ def test_histories_that_cannot_be_read_hide_nobodys_news(held: Desk) -> None:
         if learnt_after is None and held.one(number(5)).status is S.REJECTED:
             learnt_after = beat
         held.clock.advance(hours=1)
+
     assert learnt_after == 1
     assert {i.status for i in held.invoices() if i.number != number(5)} == {S.SETTLED}
     assert len([one for one in asked if one in unreadable]) <= 3 * MOST_TRIES
@@ -210,6 +218,7 @@ def test_a_search_that_says_more_than_a_put_off_history_is_believed_at_once(held
     held.portal.decide(ONE, "SUSPENDUE")
     held.clock.advance(hours=12)
     held.follow()
+
     assert held.one(ONE).status is S.SUSPENDED
 
 
@@ -226,6 +235,7 @@ def test_a_status_nobody_knows_is_shown_and_asked_about_again(held: Desk) -> Non
     held.clock.advance(hours=4)
     assert due(held)
     held.follow()
+
     assert (held.one(ONE).status, held.one(ONE).portal_status) == (S.SUSPENDED, "SUSPENDUE")
     assert not due(held)
 
@@ -237,6 +247,7 @@ def test_a_status_that_stays_unknown_is_asked_about_a_bounded_number_of_times(he
     for _ in range(MOST_TRIES + 5):
         held.clock.advance(hours=4)
         held.follow()
+
     assert 1000 - slip.left <= MOST_TRIES + 1
     assert held.one(ONE).next_check_at is None
 
@@ -250,6 +261,7 @@ def test_what_we_believe_is_held_against_what_the_portal_shows_once_a_week(held:
     assert held.one(ONE).status is S.INTEGRATED
     held.clock.advance(days=7)
     held.follow()
+
     assert held.one(ONE).status is S.SUSPENDED
 
 
@@ -260,6 +272,7 @@ def test_an_unknown_word_in_a_history_hides_nothing_of_the_search(held: Desk, wo
     held.clock.advance(hours=12)
     Slip(held, word, times=1)
     held.follow()
+
     assert (held.one(ONE).status, held.one(ONE).portal_status) == (S.SUSPENDED, "SUSPENDUE")
     assert held.one(ONE).detail == "il manque le bon de livraison"
 
@@ -277,6 +290,7 @@ def test_a_history_behind_the_search_is_asked_for_again(held: Desk) -> None:
     asked_about(held)
     held.clock.advance(hours=12)
     held.follow()
+
     assert asked_about(held) == []
 
 
@@ -292,6 +306,7 @@ def test_a_word_that_nobody_translated_is_work_for_a_person_until_it_changes(hel
     held.portal.decide(ONE, "MANDATEE")
     held.clock.advance(hours=12)
     held.follow()
+
     assert (held.advice(ONE), held.one(ONE).detail) == ("", "")
 
 
@@ -327,6 +342,7 @@ def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
     for _ in range(MOST_TRIES + 3):
         held.clock.advance(hours=12)
         held.follow()
+
     assert (held.one(TWO).status, tries) == (S.SETTLED, MOST_TRIES)
 
 
@@ -337,6 +353,7 @@ def test_what_is_not_on_the_list_of_rejections_is_not_acknowledged(held: Desk) -
     held.follow()
     assert held.one(ONE).status is S.REJECTED
     held.credit(ONE)
+
     assert not due(held)
     assert held.one(ONE).next_check_at is None
 
@@ -362,6 +379,7 @@ def test_a_silent_buyer_that_changes_its_mind_is_heard_for_a_while(
     desk.credit(silent)
     desk.follow()
     desk.clock.advance(days=100)
+
     assert not due(desk)
 
 
@@ -379,6 +397,7 @@ def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:
     assert found.acknowledged
     held.clock.advance(days=30)
     held.follow()
+
     assert [subject for subject, _ in held.events(EventTag.REJECTION_ACKNOWLEDGED)] == [ONE]
 
 
@@ -403,4 +422,5 @@ def test_what_we_show_is_what_the_portal_last_said(
         held.follow()
     held.clock.advance(hours=12)
     held.follow()
+
     assert {rank: held.one(number(rank)).portal_status for rank in RANKS} == last

@@ -55,6 +55,7 @@ def test_our_documents_pass_what_they_claim(name: str) -> None:
     """Schema and calculation rules find nothing in a golden document, not even a warning."""
     content = (GOLDEN / name).read_bytes()
     reports = service().check(content, read_claim(parse_xml(content)).rules)
+
     assert [(report.valid, report.findings) for report in reports] == [(True, ()), (True, ())]
 
 
@@ -78,6 +79,7 @@ def test_an_amount_changed_by_one_euro_is_refused(name: str, rank: int, element:
     more = str(Decimal(match[4].decode()) + 1).encode()
     altered = content[: match.start(4)] + more + content[match.end(4) :]
     rules = UBL_RULES if ".ubl." in name else FACTURX_RULES
+
     assert verdicts(altered, rules) == [True, element in UNCOVERED]
 
 
@@ -87,6 +89,7 @@ def test_a_finding_says_which_rule_where_and_what_to_do() -> None:
     by_code = {finding.code: finding for finding in rules.findings}
     assert set(by_code) == {"BR-CO-15", "BR-CO-16"}
     finding = by_code["BR-CO-16"]
+
     assert finding.severity is Severity.BLOCKING
     assert finding.where.startswith("/Invoice/cac:LegalMonetaryTotal, ligne ")
     assert finding.message.startswith("Le net à payer")
@@ -103,6 +106,7 @@ def test_no_sheet_runs_after_a_schema_that_refuses() -> None:
 def test_every_sheet_runs_even_after_one_that_refuses() -> None:
     """A direct deposit breaks rules of both sheets of the reform, and both say so."""
     rules = (Schema.UBL_INVOICE, Sheet.EN16931_UBL, Sheet.BR_FR_UBL, Sheet.EN16931_UBL)
+
     assert verdicts(UBL, rules) == [True, True, False, True]
 
 
@@ -131,6 +135,7 @@ def test_threads_get_their_own_answers() -> None:
     with ThreadPoolExecutor(4) as pool:
         jobs = [(UBL, right), (WRONG, wrong)] * 20
         found = list(pool.map(lambda job: tuple(verdicts(job[0], UBL_RULES)), jobs))
+
     assert found == [expected for _content, expected in jobs]
 
 
@@ -145,6 +150,7 @@ def test_a_killed_process_is_replaced() -> None:
         assert all(report.valid for future in waiting for report in future.result())
         (other,) = children() - before
         assert other != pid
+
     assert is_gone(other)
 
 
@@ -164,6 +170,7 @@ def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -
         assert before.result()[0].valid
         assert after.result()[0].valid
         (report,) = bad.result()
+
     assert not report.valid
     assert [finding.code for finding in report.findings] == ["VALIDATOR-FAILED"]
     assert "fait échouer le validateur" in report.findings[0].message
@@ -178,6 +185,7 @@ def test_a_check_that_lasts_is_ended_by_the_system() -> None:
     hasty = replace(VALIDATION, bounds=replace(VALIDATION.bounds, wall=1))
     with ValidationService(program=hasty) as own:
         reports = own.check(endless, FACTURX_RULES)
+
     assert [finding.code for finding in reports[-1].findings] == ["VALIDATOR-FAILED"]
 
 
@@ -272,6 +280,7 @@ def test_an_altered_artefact_stops_the_program(copied: SchemaFolders, key: str, 
     alter(copied, key, name)
     with pytest.raises(IntegrityError, match=re.escape(name)) as stopped:
         ValidationService(copied)
+
     assert stopped.value.exit_code == 70
 
 
@@ -328,6 +337,7 @@ def test_saxon_reaches_no_network() -> None:
     tried = subprocess.run([sys.executable, "-c", FETCHING, address], check=False)
     server.shutdown()
     server.server_close()
+
     assert tried.returncode == 0
     assert server.visits == 0  # type: ignore[attr-defined]  # ours
 
@@ -341,6 +351,7 @@ def test_memory_stays_bounded() -> None:
         (pid,) = children() - before
         status = Path(f"/proc/{pid}/status").read_text()
     used = re.search(r"VmRSS:\s+(\d+)", status)
+
     assert used is not None
     assert int(used[1]) < 600_000
 

@@ -37,6 +37,7 @@ def test_a_faithful_copy_has_no_difference(sign: int) -> None:
     signed = {"net": note.totals.net, "gross": note.totals.gross}
     if sign < 0:
         signed = {name: -amount for name, amount in signed.items()}
+
     assert differences(held(note, **signed), note) == ()
 
 
@@ -46,6 +47,7 @@ def test_a_field_left_out_proves_nothing() -> None:
     silent = held(
         invoice, number="", recipient="", service_code="", engagement="", net=None, gross=None
     )
+
     assert differences(silent, invoice) == ()
 
 
@@ -64,6 +66,7 @@ def test_each_difference_is_said_with_both_values(change: dict[str, object], say
     """And an amount of the other sign is one, on an invoice."""
     invoice, _ = two_lines()
     (finding,) = differences(held(invoice, **change), invoice)
+
     assert says in finding.message
     assert "nos livres" in finding.message
     assert differences(held(invoice, gross=-invoice.totals.gross), invoice) != ()

@@ -39,6 +39,7 @@ def test_a_full_year_is_twelve_months() -> None:
     """Every subscribed month is there, in order, with the row it was read from."""
     found = consumed("gfu cat 1 from 2022-11-14", "gfu: 12×6 8×6")
     (use,) = found.uses
+
     assert [one.users for one in use.months] == [12] * 6 + [8] * 6
     assert [one.source.row for one in use.months] == list(range(2, 14))
     assert found.findings == ()
@@ -48,6 +49,7 @@ def test_only_the_asked_year_counts() -> None:
     """A row of the year before or after changes nothing."""
     signed = subscriptions("gfu cat 1 from 2020-01-01")
     rows = usage("gfu: 1×12") + usage("gfu: 99×12", year=2024) + usage("gfu: 99×12", year=2026)
+
     assert consume(SIRET, YEAR, signed, rows) == consume(SIRET, YEAR, signed, usage("gfu: 1×12"))
 
 
@@ -57,6 +59,7 @@ def test_another_member_is_never_billed_here() -> None:
     others = subscriptions("gfu cat 2 from 2024-01-01", siret=OTHER_SIRET)
     rows = usage("gfu: 5×12") + usage("gfu: 7×12", siret=OTHER_SIRET)
     found = consume(SIRET, YEAR, others + signed, rows)
+
     assert written(found) == ["gfu None 1: " + " ".join(f"{n}=5" for n in range(1, 13))]
     assert found.findings == ()
 
@@ -90,6 +93,7 @@ def test_another_member_is_never_billed_here() -> None:
 def test_months_follow_the_subscriptions(signed: str, used: str, expected: list[str]) -> None:
     """A month is billed under the subscription that covers it, in its tier and category."""
     found = consumed(signed, used)
+
     assert written(found) == expected
     assert found.findings == ()
 
@@ -98,6 +102,7 @@ def test_a_month_without_a_row_is_a_gap() -> None:
     """A missing month would bill too little: it is named, with what to do, and blocks."""
     found = consumed("gfu cat 1 from 2025-01-01", "gfu: 1 . 1 . 1×8")
     (gap,) = found.findings
+
     assert (gap.code, gap.severity) == ("USAGE-GAP", Severity.BLOCKING)
     assert gap.message == "aucune consommation enregistrée pour gfu : février 2025, avril 2025"
     assert "0 utilisateur" in gap.remedy
@@ -106,6 +111,7 @@ def test_a_month_without_a_row_is_a_gap() -> None:
 def test_no_user_is_an_answer() -> None:
     """A row of zero users is a month of use, not a gap."""
     found = consumed("gfu cat 1 from 2025-01-01", "gfu: 0×12")
+
     assert found.findings == ()
     assert sum(one.users for one in found.uses[0].months) == 0
 
@@ -115,6 +121,7 @@ def test_users_outside_a_subscription_are_not_billed() -> None:
     found = consumed("gfu cat 1 from 2025-02-01 to 2025-02-28", "gfu: 0 2 7 0×9")
     assert written(found) == ["gfu None 1: 2=2"]
     (outside,) = found.findings
+
     assert outside.code == "USAGE-OUTSIDE"
     assert outside.message.startswith("7 ")
     assert "mars 2025" in outside.message
@@ -124,6 +131,7 @@ def test_users_outside_a_subscription_are_not_billed() -> None:
 def test_the_wrong_tier_is_both_a_gap_and_outside() -> None:
     """Rows of a tier that was not subscribed never stand in for those that are missing."""
     found = consumed("stockage 1 To cat 1 from 2025-12-01", "stockage 2 To: .×11 5")
+
     assert codes(found) == ["USAGE-GAP", "USAGE-OUTSIDE"]
     assert found.uses == ()
 
@@ -135,6 +143,7 @@ def test_overlapping_subscriptions_bill_a_month_once() -> None:
     )
     assert sum(len(use.months) for use in found.uses) == 12
     (overlap,) = found.findings
+
     assert (overlap.code, overlap.severity) == ("SUBSCRIPTION-OVERLAP", Severity.BLOCKING)
     assert overlap.message == "deux abonnements à gfu couvrent juin 2025"
 
@@ -146,6 +155,7 @@ def test_a_tier_changed_inside_a_month_is_two_services() -> None:
         "stockage 2 To cat 1 from 2025-01-16 to 2025-01-31",
         "stockage 1 To: 0; stockage 2 To: 5",
     )
+
     assert written(found) == ["stockage 1 1: 1=0", "stockage 2 1: 1=5"]
     assert found.findings == ()
 
@@ -153,6 +163,7 @@ def test_a_tier_changed_inside_a_month_is_two_services() -> None:
 def test_nothing_subscribed_and_nothing_used_is_nothing() -> None:
     """A member without a year has no use and no finding."""
     found = consumed("", "")
+
     assert (found.uses, found.findings, found.year) == ((), (), YEAR)
 
 
@@ -173,6 +184,7 @@ def test_the_order_of_the_input_changes_nothing(chance: random.Random) -> None:
     signed, rows = list(SIGNED), list(USED)
     chance.shuffle(signed)
     chance.shuffle(rows)
+
     assert consume(SIRET, YEAR, signed, rows) == consume(SIRET, YEAR, SIGNED, USED)
 
 
@@ -198,6 +210,7 @@ def test_every_user_is_billed_once_or_named(
         for finding in found.findings
         if finding.code == "USAGE-OUTSIDE"
     )
+
     assert sum(one.users for one in billed) + outside == sum(row.users for row in rows)
 
 
@@ -209,6 +222,7 @@ def test_missing_months_that_follow_each_other_are_told_as_one_span() -> None:
     """A person reads « janvier 2025 à mars 2025 », not a list of every month."""
     signed = subscriptions("gfu cat 1 from 2025-01-01")
     found = consume(SIRET, YEAR, signed, usage("gfu: . . . 5 . 5×7"))
+
     assert [finding.message for finding in found.findings] == [
         "aucune consommation enregistrée pour gfu : janvier 2025 à mars 2025, mai 2025"
     ]

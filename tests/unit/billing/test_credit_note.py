@@ -144,6 +144,7 @@ def test_credits_of_one_unit_never_drift(price: int, method: VatMethod) -> None:
     notes.append(credit_of(invoice, number="A-99", earlier=notes))
     for note in notes:
         assert {finding.code for finding in check_draft(note)} & ARITHMETIC == set()
+
     assert credited_total(notes) == invoice.totals.payable
     assert Money.sum(note.totals.net for note in notes) == invoice.totals.net
 
@@ -152,6 +153,7 @@ def test_a_whole_credit_note_mirrors_its_invoice() -> None:
     """Without earlier credits, the lines and amounts are those of the invoice, unchanged."""
     invoice, _ = two_rates()
     note = credit_of(invoice)
+
     assert [replace(line, description="") for line in note.lines] == [
         replace(line, description="") for line in invoice.lines
     ]
@@ -163,6 +165,7 @@ def test_a_credit_note_names_its_invoice_and_why() -> None:
     """Type 381, the invoice's number and date, no means of payment, and the reason first."""
     invoice, _ = two_lines()
     note = credit_of(invoice, {"1": 12}, internal=True)
+
     assert (note.type_code, note.payment, note.due_date) == (CREDIT_NOTE, None, None)
     assert note.preceding is not None
     assert (note.preceding.number, note.preceding.issue_date) == ("F2025-00001", date(2026, 1, 15))
@@ -188,6 +191,7 @@ def test_one_unit_is_credited_in_the_singular(users: int, credited: int, said: s
     """What is credited and what was invoiced each have their own number."""
     invoice, _ = invoice_of(line(users=(users,) * 12 if users else (1,)))
     description = credit_of(invoice, {"1": credited}).lines[0].description
+
     assert description.startswith(f"{said}, au prix convenu de ")
 
 

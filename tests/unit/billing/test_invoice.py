@@ -45,6 +45,7 @@ def test_the_payable_total_is_the_agreed_one(lines: list[tuple[Money, VatRegime]
     """Base and VAT of all regimes make the TTC total to the cent, for any amounts and rates."""
     nets, breakdown = split_gross(lines)
     agreed = Money.sum(gross for gross, _ in lines)
+
     assert Money.sum(group.taxable + group.tax for group in breakdown) == agreed
     assert Money.sum(nets) == Money.sum(group.taxable for group in breakdown)
 
@@ -90,6 +91,7 @@ def test_each_line_is_within_a_cent_of_its_exact_net(lines: list[tuple[Money, Va
 def test_totals_that_no_base_can_reach(gross: list[int], net: int, vat: int) -> None:
     """At 20 %, 10.53 is 8.78 and 1.75: the cent is taken from the VAT, never from the total."""
     _, (group,) = split_gross([(Money(cents), STANDARD) for cents in gross])
+
     assert group == VatBreakdown(regime=STANDARD, taxable=Money(net), tax=Money(vat))
 
 
@@ -97,6 +99,7 @@ def test_the_same_rate_written_twice_is_one_group() -> None:
     """20 and 20.0, from two grids, are not two groups of VAT."""
     twenty = VatRegime(category=VatCategory.STANDARD, rate=Decimal("20.0"))
     nets, breakdown = split_gross([(Money(120), STANDARD), (Money(240), twenty)])
+
     assert nets == (Money(100), Money(200))
     assert [str(group.tax) for group in breakdown] == ["0.60"]
 
@@ -117,6 +120,7 @@ def test_the_example_of_the_convention() -> None:
     ]
     assert str(invoice.totals.gross) == "3196.80"
     first, second = invoice.lines
+
     assert (first.identifier, second.identifier) == ("1", "2")
     assert (first.price, first.price_base, first.quantity) == (Decimal(114), 12, 144)
     assert first.price * first.quantity / first.price_base == first.net.euros
@@ -131,6 +135,7 @@ def test_the_example_of_the_convention() -> None:
 def test_a_draft_says_who_owes_what_to_whom() -> None:
     """Buyer, references and convention are those of the member and of the year."""
     invoice = draft(priced(1000))
+
     assert (invoice.buyer.siret, invoice.buyer.name) == (MEMBER.siret, MEMBER.name)
     assert (invoice.service_code, invoice.engagement) == ("SERVICE-1", "EJ-2025-7")
     assert (invoice.contract, invoice.type_code, invoice.currency) == ("CONV-2023-01", "380", "EUR")
@@ -147,6 +152,7 @@ def test_the_period_spans_its_lines() -> None:
     )
     lines = rate(consumption, [grid("A", "2025-01-01..", "gfu: 10 9")]).lines
     period = draft(lines).period
+
     assert (period.start, period.end) == (date(2025, 3, 1), date(2025, 12, 31))
     assert (draft(lines[:1]).period.end, len(lines)) == (date(2025, 5, 31), 2)
 
@@ -154,6 +160,7 @@ def test_the_period_spans_its_lines() -> None:
 def test_the_grids_are_named_once_each() -> None:
     """An invoice names every grid it was priced with, in order of use."""
     lines = priced(100, grid_version="B") + priced(5, 5) + priced(7, grid_version="B")
+
     assert draft(lines).grid_versions == ("B", "2025")
 
 
@@ -162,6 +169,7 @@ def test_a_draft_adds_up(prices: list[int], users: int) -> None:
     """Lines, breakdown and totals of a draft agree, and its total is that of the rated lines."""
     rated = priced(*prices, users=users)
     invoice = draft(rated)
+
     assert invoice.totals.gross == Money.sum(line.total for line in rated)
     assert invoice.totals.gross == invoice.totals.net + invoice.totals.vat
     assert invoice.totals.net == Money.sum(line.net for line in invoice.lines)
@@ -189,6 +197,7 @@ def test_rounding_makes_up_for_the_cent_no_vat_reaches() -> None:
     """10.53 € at 20 %: 8.78 + 1.76 is 10.54, and BT-114 takes the cent back."""
     _, breakdown = split_gross([(Money(1053), STANDARD)], VatMethod.ROUNDING)
     totals = totals_of(breakdown, Money(1053))
+
     assert (str(totals.net), str(totals.vat), str(totals.gross)) == ("8.78", "1.76", "10.54")
     assert (str(totals.rounding), str(totals.payable)) == ("-0.01", "10.53")
 
@@ -205,6 +214,7 @@ def test_an_invoice_outside_vat_names_no_vat_number() -> None:
         payment_terms="Paiement à 30 jours.",
         rated=priced(1000, vat=outside),
     )
+
     assert (made.seller.vat_number, made.buyer.vat_number) == ("", "")
 
 

@@ -52,6 +52,7 @@ HEAD = head(FIVE)
 def test_a_chain_left_alone_is_sound(length: int) -> None:
     """An untouched journal of any length, empty included, has no finding."""
     events = made(length)
+
     assert verify(events, head(events)) == ()
     assert [event.seq for event in events] == list(range(1, length + 1))
 
@@ -86,6 +87,7 @@ def test_any_edited_field_shows(field: str, place: int) -> None:
     """One field of one event changed, at any place, is found and says where."""
     edited = EDITS[field](FIVE[place])
     findings = verify([*FIVE[:place], edited, *FIVE[place + 1 :]], HEAD)
+
     assert findings
     assert {finding.severity for finding in findings} == {Severity.BLOCKING}
     assert f"n° {edited.seq}" in findings[0].where
@@ -103,6 +105,7 @@ def test_a_rewritten_event_breaks_with_its_neighbour(place: int) -> None:
         subject="2025",
         payload='{"n":99}',
     )
+
     assert verify([*FIVE[:place], forged, *FIVE[place + 1 :]], HEAD)
 
 
@@ -116,6 +119,7 @@ def test_a_deleted_event_shows(place: int) -> None:
 def test_a_truncated_journal_shows(kept: int) -> None:
     """A chain cut at any length is sound in itself, so the finding is about its end."""
     (finding,) = verify(FIVE[:kept], HEAD)
+
     assert "fin du journal" in finding.message
     assert f"n° {kept} " in finding.message
 
@@ -132,6 +136,7 @@ def test_a_number_left_out_shows() -> None:
         payload="{}",
     )
     (finding,) = verify([first, third], head([third]))
+
     assert "attendu : n° 2" in finding.message
 
 
@@ -145,6 +150,7 @@ def test_another_order_shows(events: Events) -> None:
 def test_an_inserted_event_shows(place: int) -> None:
     """A well-made event slipped in between, or added at the end, does not follow the head."""
     stranger = extended(FIVE[:place])[-1]
+
     assert verify([*FIVE[:place], stranger, *FIVE[place:]], HEAD)
 
 
@@ -165,6 +171,7 @@ def test_a_replaced_head_shows(other: JournalHead) -> None:
 def test_a_chain_rewritten_whole_is_betrayed_by_a_noted_head() -> None:
     """Who rewrites every event and the stored head still cannot match what was printed before."""
     forged = extended(extended([]), '{"total":"0.00"}')
+
     assert verify(forged, head(forged)) == ()
     assert verify(forged, HEAD)
 
@@ -173,6 +180,7 @@ def test_an_erased_payload_leaves_the_chain_whole() -> None:
     """Only that event is named: the others still follow each other and reach the head."""
     erased = [*FIVE[:2], replace(FIVE[2], payload=""), *FIVE[3:]]
     (finding,) = verify(erased, HEAD)
+
     assert finding.message == "événement n° 3 : le contenu a été modifié"
 
 
@@ -182,6 +190,7 @@ def test_fields_cannot_borrow_from_each_other() -> None:
         chain(EMPTY, at="t", actor=actor, tag=EventTag.RUN_STARTED, subject=subject, payload="{}")
         for actor, subject in (("a", "bc"), ("ab", "c"))
     )
+
     assert one.hash != other.hash
 
 
@@ -196,6 +205,7 @@ values = st.recursive(
 def test_one_value_has_one_text(value: dict[str, object]) -> None:
     """The order of the keys does not matter, and accents stay readable."""
     text = canonical_json(value)
+
     assert text == canonical_json(dict(reversed(value.items())))
     assert not any("é" in key for key in value) or "é" in text
 
@@ -224,6 +234,7 @@ def test_the_hash_never_changes_with_the_program() -> None:
         subject="BSN-2026-00001",
         payload='{"total_ttc":"3196.80"}',
     )
+
     assert (
         event.payload_sha256 == "e7c727b6980cbe57aeccf9e2ef9f21a730f059776fb67c4f449778bdf45704ff"
     )

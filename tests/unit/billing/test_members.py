@@ -30,6 +30,7 @@ def test_what_is_no_siret_is_refused(text: str) -> None:
 def test_one_wrong_digit_never_passes(place: int, shift: int) -> None:
     """The key shows any single digit mistyped."""
     digit = (int(SIRET[place]) + shift) % 10
+
     assert not is_valid_siret(f"{SIRET[:place]}{digit}{SIRET[place + 1 :]}")
 
 
@@ -52,11 +53,13 @@ def test_a_begun_month_is_a_month_of_use(dates: str, covered: range) -> None:
     """One day inside, the first or the last, is enough for the month, and none is not."""
     (subscription,) = subscriptions(f"gfu cat 1 {dates}")
     months = [n for n in range(1, 13) if subscription.covers(Month(2025, n))]
+
     assert months == list(covered)
 
 
 def test_leap_day_is_inside_february() -> None:
     """A subscription that begins on 29 February covers that month."""
     (subscription,) = subscriptions("gfu cat 1 from 2024-02-29 to 2024-02-29")
+
     assert subscription.start == date(2024, 2, 29)
     assert [n for n in range(1, 13) if subscription.covers(Month(2024, n))] == [2]

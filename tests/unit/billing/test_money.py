@@ -62,6 +62,7 @@ def test_amounts_add_like_their_cents(one: int, other: int) -> None:
 def test_the_plain_form_reads_back(amount: int) -> None:
     """What is written for machines has two decimals and gives the same amount."""
     text = str(Money(amount))
+
     assert text[-3] == "."
     assert Money.of(Decimal(text)) == Money(amount)
 
@@ -110,6 +111,7 @@ def test_a_half_goes_away_from_zero(numerator: int, denominator: int, rounded: i
 def test_rounding_is_the_nearest_integer(numerator: int, denominator: int) -> None:
     """No integer is nearer, and the opposite rounds to the opposite."""
     rounded = round_half_up(numerator, denominator)
+
     assert abs(rounded - Fraction(numerator, denominator)) <= Fraction(1, 2)
     assert round_half_up(-numerator, denominator) == -rounded
 
@@ -135,6 +137,7 @@ def test_net_of_an_agreed_amount(gross: int, rate: str, net: int) -> None:
 def test_net_is_the_nearest_cent(gross: int, rate: Decimal) -> None:
     """No cent is nearer to the exact net of an agreed amount."""
     exact = Fraction(gross * 100) / (100 + Fraction(rate))
+
     assert abs(net_of_tax(Money(gross), rate).cents - exact) <= Fraction(1, 2)
 
 
@@ -151,12 +154,14 @@ def test_nets_make_the_net_of_the_total(grosses: list[int], rate: Decimal) -> No
 def test_a_large_line_takes_no_more_than_its_cent() -> None:
     """Sharing the rounded total in proportion would put this first line 1.17 cents off."""
     grosses = [Money(amount) for amount in (600_001, 5, 5, 5, 5)]
+
     assert [net.cents for net in nets_of_tax(grosses, Decimal(20))] == [500_001, 5, 4, 4, 4]
 
 
 def test_equal_losses_go_to_the_earlier_amount() -> None:
     """Of amounts that lost as much, the first ones get the cents that are left."""
     nets = nets_of_tax([Money(100)] * 3, Decimal(20))
+
     assert [net.cents for net in nets] == [84, 83, 83]
 
 
@@ -164,6 +169,7 @@ def test_equal_losses_go_to_the_earlier_amount() -> None:
 def test_a_credit_mirrors_its_invoice(grosses: list[int], rate: Decimal) -> None:
     """The nets of the opposite amounts add up to the opposite total."""
     nets = nets_of_tax([Money(-gross) for gross in grosses], rate)
+
     assert Money.sum(nets) == -net_of_tax(Money(sum(grosses)), rate)
 
 
@@ -191,5 +197,6 @@ def test_the_net_price_is_right_to_the_sixth_decimal(gross: int, rate: Decimal, 
     """Half a millionth of a euro at most is lost, and never a seventh decimal written."""
     price = unit_price_net(Money(gross), rate, units)
     exact = Fraction(gross * units) / (100 + Fraction(rate))
+
     assert abs(Fraction(price) - exact) <= Fraction(1, 2 * 10**6)
     assert price == price.quantize(Decimal("0.000001"))

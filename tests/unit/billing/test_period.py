@@ -54,6 +54,7 @@ def test_the_last_day_follows_leap_years(month: Month, last: int) -> None:
 def test_a_day_lies_in_its_month_alone(day: date) -> None:
     """A day is between the first and last of its month, which reads back from its text."""
     month = Month.of(day)
+
     assert month.first_day <= day <= month.last_day
     assert Month.of(month.last_day + timedelta(days=1)) > month
     assert Month.parse(str(month)) == month

@@ -50,6 +50,7 @@ def test_the_example_of_the_convention() -> None:
         "stockage 1 To: 12×12; gfu: 12×12",
         shipped,
     )
+
     assert [(line.quantity, line.unit_price, line.total) for line in year.lines] == [
         (144, Money(1140), Money(164160)),
         (144, Money(1080), Money(155520)),
@@ -96,12 +97,14 @@ def test_the_example_of_the_convention() -> None:
 def test_months_are_told_as_people_do(used: str, words: str) -> None:
     """Elisions, singulars, runs and gaps read as French."""
     (line,) = gfu(used).lines
+
     assert plain(line.explanation).startswith(f"{words}, soit ")
 
 
 def test_one_user_and_month_is_singular() -> None:
     """A single user of a single month is not written in the plural."""
     (line,) = gfu(".×11 1").lines
+
     assert "soit 1 utilisateur × mois à" in plain(line.explanation)
 
 
@@ -120,6 +123,7 @@ def test_components_of_a_price_read_as_french(label: str, said: str) -> None:
     used = ServiceUse(service="gfu", tier=None, category=1, months=gfu("1×12").lines[0].months)
     parts = ((label, Money(720)), ("reste", Money(180)))
     line = per_user_month(used, used.months, "GFU", EXEMPT, parts, "A")
+
     assert f"à 9,00 € TTC (7,20 € {said} + 1,80 € de reste), grille A, soit" in plain(
         line.explanation
     )
@@ -128,6 +132,7 @@ def test_components_of_a_price_read_as_french(label: str, said: str) -> None:
 def test_months_are_not_joined_over_a_gap() -> None:
     """The line spans from its first to its last month, but tells only those it bills."""
     (line,) = gfu("3×2 .×8 3×2").lines
+
     assert (line.quantity, len(line.months)) == (12, 4)
     assert (f"{line.period.start}", f"{line.period.end}") == ("2025-01-01", "2025-12-31")
 
@@ -137,6 +142,7 @@ def test_a_price_that_changes_in_july_makes_two_lines() -> None:
     first = grid("A", "2025-01-01..2025-06-30", "gfu: 10")
     second = grid("B", "2025-07-01..", "gfu: 11")
     year = gfu("5×12", second, first)
+
     assert [(line.grid_version, line.unit_price, line.quantity) for line in year.lines] == [
         ("A", Money(1000), 30),
         ("B", Money(1100), 30),
@@ -151,6 +157,7 @@ def test_a_grid_interrupted_by_another_still_makes_one_line() -> None:
         grid("B", "2025-07-01..2025-08-31", "gfu: 9"),
     )
     year = gfu("1×6 2×6", always, summer)
+
     assert [(line.grid_version, line.quantity) for line in year.lines] == [("A", 14), ("B", 4)]
     assert [one.month.number for one in year.lines[0].months] == [1, 2, 3, 4, 5, 6, 9, 10, 11, 12]
     assert plain(year.lines[0].explanation).startswith(
@@ -167,6 +174,7 @@ def test_tier_and_category_changes_make_their_own_lines() -> None:
         "stockage 1 To: 2×3 .×2 3×7; stockage 2 To: .×3 2×2",
         both,
     )
+
     assert [(line.label, line.category, str(line.total)) for line in year.lines] == [
         ("Stockage, 1 To", 1, "64.80"),
         ("Stockage, 1 To", 2, "215.46"),
@@ -184,6 +192,7 @@ def test_an_equal_price_of_another_grid_or_category_is_another_line() -> None:
         first,
         second,
     )
+
     assert [(line.grid_version, line.category, line.quantity) for line in year.lines] == [
         ("A", 1, 6),
         ("B", 1, 3),
@@ -199,6 +208,7 @@ def test_no_user_all_year_is_no_line() -> None:
 def test_a_free_service_still_has_its_line() -> None:
     """A price of zero is a price: the member sees what it used."""
     (line,) = gfu("5×12", grid("A", "2025-01-01..", "gfu: 0")).lines
+
     assert (line.total, line.quantity) == (Money(0), 60)
 
 
@@ -232,6 +242,7 @@ def test_a_month_without_a_price_is_said(
 ) -> None:
     """What cannot be priced is named with its months; the rest of the year keeps its lines."""
     year = gfu("1×12", *grids)
+
     assert [(one.code, one.message) for one in year.findings] == [
         ("TARIFF-NO-PRICE", f"pas de prix pour gfu {message}")
     ]
@@ -242,6 +253,7 @@ def test_a_month_without_a_price_is_said(
 def test_a_category_outside_the_grid_is_said() -> None:
     """The tier and category that have no price are in the message."""
     year = rated("stockage 1 To cat 9 from 2025-01-01", "stockage 1 To: 1×12")
+
     assert [plain(finding.message) for finding in year.findings] == [
         (
             "pas de prix pour stockage 1 To de janvier 2025 à décembre 2025 : "
@@ -254,6 +266,7 @@ def test_a_category_outside_the_grid_is_said() -> None:
 def test_huge_quantities_stay_exact() -> None:
     """A million users all year at 23.34 is 280 080 000.00 euros, to the cent."""
     (line,) = gfu("1000000×12", grid("A", "2025-01-01..", "gfu: 23.34")).lines
+
     assert line.total == Money.of(Decimal("280080000.00"))
     assert plain(line.explanation).endswith(
         "soit 12 000 000 utilisateurs × mois à 23,34 € TTC, grille A, soit 280 080 000,00 €"
@@ -263,6 +276,7 @@ def test_huge_quantities_stay_exact() -> None:
 def test_the_regime_is_that_of_the_tariff() -> None:
     """VAT comes from the grid, and is part of what makes a line."""
     (line,) = gfu("1×12", grid("A", "2025-01-01..", "gfu: 10", vat=EXEMPT)).lines
+
     assert line.vat == EXEMPT
 
 
@@ -299,4 +313,5 @@ def test_a_mistyped_tier_that_nobody_used_needs_no_price() -> None:
         usage("stockage 9 To: . . 0"),
     )
     rated = rate(consumption, [grid("2025", "2025-01-01..", "stockage 1 To: 10.80")])
+
     assert (rated.lines, rated.findings) == ((), ())

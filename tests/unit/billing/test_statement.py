@@ -27,6 +27,7 @@ def statement(*lines: RatedLine) -> Statement:
 def test_statement_and_invoice_have_one_total(prices: list[int], users: int) -> None:
     """What the statement announces is what the invoice asks for, to the cent (C3)."""
     lines = priced(*prices, users=users)
+
     assert statement(*lines).total == draft(lines).totals.gross
     assert statement(*lines).total == Money(sum(prices) * users)
 
@@ -34,6 +35,7 @@ def test_statement_and_invoice_have_one_total(prices: list[int], users: int) -> 
 def test_a_statement_without_lines_is_zero() -> None:
     """Nothing used, nothing owed, no source."""
     empty = statement()
+
     assert (empty.total, empty.source_files, empty.grid_versions) == (ZERO, (), ())
 
 
@@ -47,6 +49,7 @@ def test_every_file_and_grid_is_named_once_in_order_of_use() -> None:
     consumption = consume(SIRET, YEAR, subscriptions("gfu cat 1 from 2025-01-01"), rows)
     grids = [grid("Z", "2025-01-01..", "gfu: 10"), grid("A", "2025-07-01..", "gfu: 11")]
     found = statement(*rate(consumption, grids).lines)
+
     assert found.source_files == ("b" * 64, "a" * 64)
     assert found.grid_versions == ("Z", "A")
     assert found.total == Money(7 * 1000 + 14 * 1100)

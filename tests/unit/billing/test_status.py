@@ -63,6 +63,7 @@ def test_a_number_is_never_given_back() -> None:
 def test_nothing_is_cancelled_while_its_deposit_is_uncertain() -> None:
     """Credit notes cancel an invoice whose whereabouts are known, and no other."""
     cancellable = {status for status, moves in MOVES.items() if S.CANCELLED in moves}
+
     assert cancellable == NUMBERED - {S.SENDING, S.UNKNOWN, S.DEPOSITED, S.CANCELLED}
 
 
@@ -82,4 +83,5 @@ def test_any_walk_stays_in_the_table(wishes: list[InvoiceStatus]) -> None:
             status = wish
         assert not (numbered and status not in NUMBERED)
         numbered = numbered or status in NUMBERED
+
     assert status in FINAL or MOVES[status]

@@ -76,6 +76,7 @@ def test_every_storage_price_is_that_of_the_convention(shipped: TariffGrid) -> N
     """The 55 prices of storage are those of the annex, tier by tier and category by category."""
     (component,) = shipped.services["stockage"].shape.components
     rows = [line.split() for line in STORAGE.strip().splitlines()[1:]]
+
     assert {
         tier: [str(price) for price in prices] for tier, prices in component.prices.items()
     } == {int(tier): prices for tier, *prices in rows}
@@ -85,6 +86,7 @@ def test_the_closed_user_group_falls_by_category(shipped: TariffGrid) -> None:
     """The operator's 11 prices go from 9.60 to 4.80 by 0.48; the exploitant's 11 are 1.80."""
     operator, exploitant = shipped.services["gfu"].shape.components
     expected = tuple(Money(960 - 48 * step) for step in range(11))
+
     assert operator.prices == {NO_TIER: expected}
     assert expected[-1] == Money(480)
     assert exploitant.prices == {NO_TIER: (Money(180),) * 11}
@@ -99,12 +101,14 @@ def test_the_shipped_grid_says_where_it_comes_from(shipped: TariffGrid) -> None:
     assert shipped.services["gfu"].shape.parts(1, 1) is None
     assert shipped.french_validity == "du 01/01/2023 au 13/11/2026"
     covered = [shipped.covers(Month(*m)) for m in ((2022, 12), (2023, 1), (2026, 11), (2026, 12))]
+
     assert covered == [False, True, True, False]
 
 
 def test_parts_name_the_components_of_a_price(shipped: TariffGrid) -> None:
     """The price of the group is the operator's part and the exploitant's, by their labels."""
     shape = shipped.services["gfu"].shape
+
     assert shape.parts(None, 2) == (
         ("part opérateur", Money(912)),
         ("participation de l'exploitant", Money(180)),
@@ -134,6 +138,7 @@ def test_a_grid_is_known_by_its_bytes() -> None:
     """Any change of the file, were it of a comment, changes the hash kept with what it priced."""
     content = GOOD.encode()
     parsed = parse_grid(content, "essai.toml")
+
     assert parsed.sha256 == hashlib.sha256(content).hexdigest()
     assert parse_grid(content + b"# note\n", "essai.toml").sha256 != parsed.sha256
     assert parse_grid(content, "autre.toml") == parsed
@@ -142,6 +147,7 @@ def test_a_grid_is_known_by_its_bytes() -> None:
 def test_whole_euros_need_no_decimals() -> None:
     """10 is read as 10.00 euros, and an open grid has no last day."""
     parsed = parse_grid(spoiled(("valid_to = 2030-12-31", "")).encode(), "essai.toml")
+
     assert parsed.services["stockage"].shape.parts(1, 2) == (
         ("part du fournisseur", Money(1000)),
         ("part du syndicat", Money(100)),
@@ -158,18 +164,21 @@ def test_the_latest_grid_takes_over_from_its_first_day() -> None:
             getattr(grid_in_force(grids, Month(2025, n)), "version", "") for n in range(5, 12)
         ]
         assert priced == ["A", "A", "B", "B", "B", "A", "A"]
+
     assert grid_in_force((old, new), Month(2022, 12)) is None
 
 
 def test_the_last_day_of_a_grid_still_prices_its_month() -> None:
     """Both ends are included: a grid that ends on the first of a month prices that month."""
     ending = grid("A", "2025-02-01..2025-09-01", "gfu: 1")
+
     assert [n for n in range(1, 13) if ending.covers(Month(2025, n))] == list(range(2, 10))
 
 
 def test_a_grid_that_begins_inside_a_month_waits_for_the_next() -> None:
     """A month has one price: that of its first day."""
     old, new = grid("A", "2023-01-01..", "gfu: 1"), grid("B", "2025-07-02..", "gfu: 2")
+
     assert grid_in_force((old, new), Month(2025, 7)) == old
     assert grid_in_force((old, new), Month(2025, 8)) == new
 
@@ -225,6 +234,7 @@ def test_a_grid_that_begins_inside_a_month_waits_for_the_next() -> None:
 def test_each_mistake_has_its_path(old: str, new: str, path: str, words: str) -> None:
     """A mistake is named once, by its place in the file and in words finance understands."""
     ((where, message),) = mistakes(spoiled((old, new)))
+
     assert where == path
     assert words in message
 
@@ -241,6 +251,7 @@ def test_all_mistakes_come_at_once() -> None:
         )
     )
     component = "services.stockage.components"
+
     assert sorted(where for where, _ in found) == sorted(
         ["valid_to", "note", "services.stockage.vat", f"{component}[0].label"]
         + [f"{component}[0].tiers.1"] * 2
@@ -271,5 +282,6 @@ def test_what_is_no_toml_is_refused(content: bytes) -> None:
     """A syntax error names the file and what to correct, without findings."""
     with pytest.raises(TariffError, match=r"essai\.toml est illisible") as caught:
         parse_grid(content, "essai.toml")
+
     assert "TOML" in caught.value.remedy
     assert not caught.value.findings

@@ -19,6 +19,7 @@ def test_a_taxed_regime_has_a_rate_and_no_reason(rate: str) -> None:
 def test_an_untaxed_regime_has_a_reason_and_no_rate(category: VatCategory) -> None:
     """Exempt and out of scope, the rate is zero and the reason is kept for the invoice."""
     regime = VatRegime(category=category, reason="CGI 261")
+
     assert (regime.rate, regime.reason) == (Decimal(0), "CGI 261")
 
 
@@ -47,4 +48,5 @@ def test_a_reason_goes_with_no_vat_only() -> None:
 def test_the_same_regime_written_twice_is_one_group() -> None:
     """20 and 20.0 are one rate: two grids may write it both ways on one invoice."""
     one, other = (VatRegime(category=S, rate=Decimal(rate)) for rate in ("20", "20.0"))
+
     assert len({one, other}) == 1

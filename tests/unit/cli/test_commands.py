@@ -19,6 +19,7 @@ FILES = sorted(Path(worker.cli.__file__).parent.glob("*.py"))
 def test_the_listed_line_is_the_first_of_the_command(words: str) -> None:
     """``--help`` of the program and of the command say the same, though one loads nothing."""
     first, *_ = (commands()[words].help or "").splitlines()
+
     assert first == COMMANDS[words]
 
 
@@ -39,6 +40,7 @@ def test_each_command_is_loaded_alone() -> None:
 def test_what_a_command_says_in_json_is_written_in_views(file: Path) -> None:
     """``put_json`` is given a view and nothing else, so that all keys stand in one file."""
     calls = list(calls_of("put_json", file))
+
     assert [call.lineno for call in calls if not is_given_a_view(call)] == []
 
 

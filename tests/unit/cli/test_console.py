@@ -27,5 +27,6 @@ def test_json_is_utf8_whatever_the_name_of_a_file(capsys: pytest.CaptureFixture[
     """A name that is not UTF-8 does not make the answer unreadable for a program."""
     put_json(file="bad\udcff.xml")
     said = capsys.readouterr().out.encode("utf-8")
+
     assert json.loads(said)["ok"]
     assert b"bad" in said

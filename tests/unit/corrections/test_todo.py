@@ -71,6 +71,7 @@ def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
 def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
     """After a month, what is not deposited or has no verdict needs a person; a payment does not."""
     hangs = status in {S.ISSUED, S.UNKNOWN, S.DEPOSITED}
+
     assert (todo(invoice(status), LATER) is not None) == (hangs or status in ASKING)
 
 
@@ -123,6 +124,7 @@ def test_each_situation_has_its_advice(
     assert advice is not None
     assert (advice.code, advice.command) == (code, command)
     typed = " ".join(command).replace(f" {TO_FILL_IN}", f' "{TO_FILL_IN}"')
+
     assert f"chorus-worker {typed}" in sentence(advice)
 
 
@@ -152,6 +154,7 @@ def test_patience_ends_after_its_limit(status: InvoiceStatus, limit: timedelta) 
 def test_an_invoice_that_cannot_be_deposited_is_told_after_three_days() -> None:
     """Each try begins its status anew, so that the days count from the issue; never on Hélios."""
     tried = replace(invoice(S.ISSUED), status_since=SINCE + timedelta(days=4))
+
     assert todo(tried, SINCE + timedelta(days=3)) is None
     assert todo(tried, SINCE + timedelta(days=4)) == Advice(A.DEPOSIT, ("deposit",))
     assert todo(tried, LATER, deposits=False) is None

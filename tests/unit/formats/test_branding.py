@@ -71,6 +71,7 @@ def test_images_are_taken_whatever_their_name(tmp_path: Path, content: bytes) ->
     """A PNG, JPEG or plain SVG becomes the logo, byte for byte."""
     logo = tmp_path / "logo"
     logo.write_bytes(content)
+
     assert read_branding(ACCENT, logo) == Branding(accent=ACCENT, logo=content)
 
 
@@ -82,6 +83,7 @@ def test_no_logo_is_a_look_too() -> None:
 def test_a_missing_logo_is_said_with_its_path(tmp_path: Path) -> None:
     """The message names the file and its key."""
     message = refusal(tmp_path, None)
+
     assert str(tmp_path / "logo.svg") in message
     assert "look.logo" in message
     assert "illisible" in message
@@ -144,6 +146,7 @@ def test_a_drawing_that_reaches_out_is_refused(tmp_path: Path, body: str) -> Non
 def test_a_style_sheet_named_before_the_drawing_is_refused(tmp_path: Path) -> None:
     """It stands outside the root, and is an address all the same."""
     sheet = b"<?xml-stylesheet href='https://exemple.fr/a.css'?>"
+
     assert "références extérieures" in refusal(tmp_path, sheet + svg("<g/>"))
 
 
@@ -161,6 +164,7 @@ def test_an_image_of_too_many_pixels_is_refused(tmp_path: Path, kind: str) -> No
     assert len(content) < MAX_LOGO_BYTES
     assert "trop de points" in refusal(tmp_path, content)
     address = f"data:image/{kind.lower()};base64,{b64encode(content).decode()}"
+
     assert "trop de points" in refusal(tmp_path, svg(f'<image xlink:href="{address}"/>'))
 
 
@@ -169,6 +173,7 @@ def test_a_small_image_inside_a_drawing_is_taken(tmp_path: Path) -> None:
     address = f"data:image/png;base64,{b64encode(image('PNG')).decode()}"
     content = svg(f'<image xlink:href="{address}" width="9" height="9"/>')
     (tmp_path / "logo").write_bytes(content)
+
     assert read_branding(ACCENT, tmp_path / "logo").logo == content
 
 
@@ -183,4 +188,5 @@ def test_a_pipe_or_a_device_is_no_logo(tmp_path: Path) -> None:
 def test_entities_are_refused(tmp_path: Path) -> None:
     """An entity, which may read a file or grow without end, has no place in a logo."""
     bomb = b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + svg("<g>&a;</g>")
+
     assert "références extérieures" in refusal(tmp_path, bomb)

@@ -75,6 +75,7 @@ def test_absent_references_have_no_caption() -> None:
     """Without service code, engagement or BIC, the page has no empty caption for them."""
     (text,) = pages(rendered(no_references)[DocumentKind.FACTURX])
     captions = ("Code service", "N° d’engagement", "BIC")
+
     assert [caption for caption in captions if caption in text] == []
 
 
@@ -84,6 +85,7 @@ def test_each_rate_and_each_reason_is_printed() -> None:
     assert "20 % 8,78 € 1,75 € 10,53 €" in text
     assert "5,5 % 1 556,02 € 85,58 € 1 641,60 €" in text
     (text,) = pages(rendered(exempt)[DocumentKind.FACTURX])
+
     assert "exonéré 3 196,80 € – 3 196,80 €" in text
     assert "TVA non applicable, art. 293 B du CGI" in text
 
@@ -110,6 +112,7 @@ def test_references_and_contacts_are_printed_letter_for_letter() -> None:
     references = replace(BOTH, engagement="EJ'25")
     seller = replace(SELLER, contact=ContactPoint(name="Compta", email="o'neil@syndicat.example"))
     (text,) = invoice_pages(invoice_of(line(), references=references, seller=seller)[0])
+
     assert "EJ'25" in text
     assert "o'neil@syndicat.example" in text
 
@@ -122,6 +125,7 @@ def test_long_invoice_repeats_its_header_and_counts_its_pages() -> None:
     for number, text in enumerate(texts, start=1):
         assert f"page {number}/{len(texts)}" in text
         assert ("Désignation" in text) == ("site n°" in text)
+
     assert all(item.name in "".join(texts) for item in invoice.lines)
     assert sum("Net à payer 329 655,00 €" in text for text in texts) == 1
 
@@ -175,6 +179,7 @@ def test_pages_carry_their_totals(count: int) -> None:
         if here:
             caption = "À reporter" if carries else "Total des prestations"
             assert " ".join((caption, *sums[seen - 1])) in text
+
     assert seen == count
 
 
@@ -221,6 +226,7 @@ def test_credit_note_says_what_it_corrects_and_asks_for_nothing() -> None:
 def test_internal_credit_note_says_that_it_stays_here() -> None:
     """An avoir kept in the books says so, and names no way of transmission."""
     (text,) = invoice_pages(credit_internal()[0])
+
     assert "Annule la facture n° F2025-00001 du 15/01/2026" in text
     assert "Avoir interne, non transmis au membre" in text
     assert "La facture est annulée en entier : aucune somme n’est due à ce titre." in text
@@ -234,6 +240,7 @@ def test_rounding_is_printed_when_there_is_some() -> None:
     assert "Total HT + TVA 10,54 € Arrondi −0,01 € Net à payer 10,53 €" in text
     assert "Taux de TVA Base HT TVA HT + TVA 20 % 8,78 € 1,76 € 10,54 €" in text
     (text,) = invoice_pages(two_lines()[0])
+
     assert "Total TTC 3 196,80 € Net à payer 3 196,80 €" in text
     assert "Arrondi" not in text
     assert "HT + TVA" not in text
@@ -244,6 +251,7 @@ def test_one_word_has_one_value_on_an_invoice_and_its_statement() -> None:
     invoice, statement = rounding()
     (bill,) = invoice_pages(invoice)
     (basis,) = pages(print_statement(statement, invoice.seller, Branding()))
+
     assert "Total des prestations 8,78 € 10,53 €" in bill
     assert "Total TTC" not in bill
     assert "Total TTC 10,53 €" in basis
@@ -263,6 +271,7 @@ def test_each_sentence_is_printed_once() -> None:
         ),
     )
     (text,) = invoice_pages(once)
+
     assert text.count("escompte") == text.count("Payez") == text.count("néant") == 1
 
 
@@ -273,6 +282,7 @@ def test_an_endless_word_stays_on_the_page() -> None:
         rendered(lambda: invoice_of(line(), references=references))[DocumentKind.FACTURX]
     )
     runs = [word for word in text.split() if set(word) == {"W"}]
+
     assert "".join(runs) == "W" * 100
     assert max(map(len, runs)) < 24
 
@@ -287,6 +297,7 @@ def test_a_logo_is_printed_with_a_text_for_those_who_do_not_see_it() -> None:
         texts = [
             str(o.Alt) for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o
         ]
+
     assert texts == ["Logo de Syndicat mixte du Numérique Fictif"]
 
 
@@ -320,6 +331,7 @@ def test_a_logo_is_whole_whatever_its_shape(
     with pikepdf.open(io.BytesIO(page)) as pdf:
         (figure,) = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and "/Alt" in o]
         left, bottom, right, top = (float(edge) * 25.4 / 72 for edge in figure.A[0].BBox)
+
     assert (right - left, top - bottom) == pytest.approx(printed, abs=0.01)
 
 
@@ -330,6 +342,7 @@ def test_usual_documents_with_a_logo_hold_on_one_page() -> None:
     look = Branding(logo=picture("PNG", (100, 100)))
     assert len(pages(print_invoice(invoice, FACTURX_DIRECT, look))) == 1
     (text,) = pages(print_statement(statement, invoice.seller, look))
+
     assert "Sources Grilles tarifaires 2023" in text
 
 
@@ -340,5 +353,6 @@ def test_the_account_is_whole_and_the_terms_may_go_on(count: int, terms: int) ->
     words = [f"clause-{number:03d}" for number in range(terms * 10)]
     invoice, _ = invoice_of(*(gfu() for _ in range(count)))
     texts = invoice_pages(replace(invoice, payment_terms=" ".join(words)))
+
     assert sum(bool(re.search(r"Règlement Mode .* à rappeler F2025", text)) for text in texts) == 1
     assert re.findall(r"clause-\d{3,4}", " ".join(texts)) == words

@@ -31,6 +31,7 @@ from worker.formats.typesetting import unprintable_character
 def test_each_document_says_what_it_is() -> None:
     """Each document carries its kind, its profile and the media type it is sent with."""
     documents = render_all(*two_lines(), Branding())
+
     assert {
         ("FACTURX", "facturx-direct", "application/pdf"),
         ("CII", "facturx-direct", "application/xml"),
@@ -52,6 +53,7 @@ def test_claims_archival_and_accessible(kind: DocumentKind) -> None:
         assert bool(pdf.Root.MarkInfo.Marked)
         assert bool(pdf.Root.ViewerPreferences.DisplayDocTitle)
         fonts = {str(font.BaseFont) for page in pdf.pages for font in page.Resources.Font.values()}
+
     assert fonts
     assert all("Libertinus" in font or "DejaVu" in font for font in fonts)
 
@@ -66,6 +68,7 @@ def test_facturx_properties_are_declared() -> None:
         assert metadata[prefix + "DocumentFileName"] == "factur-x.xml"
         assert metadata[prefix + "Version"] == "1.0"
         assert metadata[prefix + "ConformanceLevel"] == "EN 16931"
+
     assert xmp.startswith("<?xpacket begin=")
     assert xmp.rstrip().endswith('<?xpacket end="r"?>')
     assert xmp.count("pdfaExtension:schemas>") == 2
@@ -97,6 +100,7 @@ def test_another_reader_finds_the_xml() -> None:
     name, xml = facturx.get_xml_from_pdf(
         documents[DocumentKind.FACTURX].content, check_xsd=True, check_schematron=False
     )
+
     assert (name, xml) == (XML_NAME, documents[DocumentKind.CII].content)
 
 
@@ -108,6 +112,7 @@ def test_two_threads_print_what_one_does() -> None:
             threads.map(lambda invoice: print_invoice(invoice, FACTURX_DIRECT, Branding()), samples)
         )
     alone = [print_invoice(invoice, FACTURX_DIRECT, Branding()) for invoice in samples]
+
     assert together == alone
 
 
@@ -130,6 +135,7 @@ def test_same_invoice_gives_the_same_bytes_in_another_process() -> None:
         "print(*(document.sha256 for document in render_all(*two_lines(), Branding())))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
     assert other.stdout.split() == [document.sha256 for document in rendered().values()]
 
 
@@ -139,6 +145,7 @@ def test_another_invoice_gives_another_pdf() -> None:
     member = replace(MEMBER, name="Commune fictive de Test")
     other = rendered(lambda: invoice_of(line(), member=member))[DocumentKind.FACTURX]
     red = rendered(look=Branding(accent="#7a1020"))[DocumentKind.FACTURX]
+
     assert len({one.sha256, other.sha256, red.sha256}) == 3
 
 
@@ -147,6 +154,7 @@ def test_a_sign_without_font_is_refused() -> None:
     member = replace(MEMBER, name="Mairie 日本")
     with pytest.raises(Unprintable, match="could not be displayed") as refused:
         render_all(*invoice_of(line(), member=member), Branding())
+
     assert refused.value.character == "日"
 
 

@@ -63,6 +63,7 @@ def test_csv_rows_add_up_to_the_invoice(sample: Sample) -> None:
     table = rows(statement)
     assert len(table) == sum(len(one.months) for one in statement.lines)
     amounts = [Decimal(row["Montant TTC"].replace(",", ".")) for row in table]
+
     assert sum(amounts) == invoice.totals.payable.euros
     assert {row["Membre"] for row in table} == {statement.member.name}
     assert [row["Fichier source (SHA-256)"] for row in table] == [
@@ -74,6 +75,7 @@ def test_csv_opens_in_a_french_spreadsheet() -> None:
     """It starts with a mark of UTF-8, and has semicolons, decimal commas and Windows line ends."""
     content = statement_csv(two_lines()[1])
     header, first, *_ = content.decode("utf-8").split("\r\n")
+
     assert content.startswith(b"\xef\xbb\xbf")
     assert header == "\ufeff" + ";".join([*IDENTITY, *(caption for caption, _ in MONTH)])
     assert ";01/2025;12;10,80;129,60;" in first
@@ -86,6 +88,7 @@ def test_csv_texts_are_never_formulas(text: str) -> None:
     (first, *_) = rows(hostile(text))
     for column in ("Membre", "Convention", "Service", "Désignation", "Grille tarifaire"):
         assert first[column] == f"'{text}"
+
     assert first["Montant TTC"] == "129,60"
 
 
@@ -98,6 +101,7 @@ def test_workbook_texts_are_only_texts(text: str) -> None:
     assert {type(cell) for cell in cells} == {str}
     with zipfile.ZipFile(io.BytesIO(statement_xlsx(statement))) as archive:
         inside = b"".join(archive.read(name) for name in archive.namelist())
+
     assert b"<f>" not in inside
     assert b"<hyperlink" not in inside
 
@@ -120,6 +124,7 @@ def test_workbook_says_where_the_figures_come_from() -> None:
     """The third sheet lists the grids and the fingerprints of the files."""
     _, statement = two_lines()
     header, *table = sheet(statement, "Sources")
+
     assert header == [caption for caption, _ in SOURCE]
     assert [row[1] for row in table] == [*statement.grid_versions, *statement.source_files]
 
@@ -127,6 +132,7 @@ def test_workbook_says_where_the_figures_come_from() -> None:
 def test_workbook_has_real_dates_and_numbers() -> None:
     """Days are dates and amounts numbers, so that they can be sorted and summed."""
     first = sheet(two_lines()[1], "Synthèse")[5]
+
     assert first[7:9] == [date(2025, 1, 1), date(2025, 12, 31)]
     assert first[9:] == [144, 10.8, 1555.2]
 
@@ -136,6 +142,7 @@ def test_each_sheet_keeps_its_header_in_sight_and_can_be_filtered(sheet_file: st
     """Rows are frozen under the header, and each column has its filter."""
     with zipfile.ZipFile(io.BytesIO(statement_xlsx(two_lines()[1]))) as archive:
         content = archive.read(f"xl/worksheets/{sheet_file}").decode()
+
     assert 'state="frozen"' in content
     assert "<autoFilter ref=" in content
 

@@ -46,6 +46,7 @@ def test_statement_says_the_months_once() -> None:
     users = tuple(range(20, 32))
     invoice, statement = invoice_of(line(users=users))
     (text,) = pages(print_statement(statement, invoice.seller, Branding()))
+
     assert f"Utilisateurs {' '.join(map(str, users))} 306" in text
     assert "306 utilisateurs × mois à 10,80 € TTC, soit 3 304,80 €" in text
     assert "21 en février" in plain(invoice.lines[0].description)
@@ -55,6 +56,7 @@ def test_statement_says_the_months_once() -> None:
 def test_months_without_subscription_are_dashes() -> None:
     """A month outside the subscription shows a dash, which a month with no user does not."""
     (text,) = pages(rendered(lambda: invoice_of(line(users=(4, 0, 3))))[DocumentKind.STATEMENT])
+
     assert f"Utilisateurs 4 0 3{' –' * 9} 7" in text
 
 
@@ -72,6 +74,7 @@ def test_statement_draws_the_users_of_each_month() -> None:
     """The chart of one service has its users above each month, and says them in words."""
     _, statement = invoice_of(line(users=(4, 0, 3)))
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
+
     assert "Utilisateurs par mois en 2025 4 0 3" in text
     assert "bonnement" not in text
     assert chart_text(statement) == "Utilisateurs par mois en 2025 : janvier 4, février 0, mars 3."
@@ -82,6 +85,7 @@ def test_a_sum_over_services_is_not_called_users() -> None:
     _, statement = partial_year()
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
     said_once = "Une personne qui utilise deux services compte pour deux abonnements."
+
     assert "Abonnements par mois en 2025, tous services confondus" in text
     assert f"Stockage et sauvegarde Groupement fermé d’utilisateurs {said_once}" in text
     assert "Utilisateurs par mois" not in text
@@ -100,6 +104,7 @@ def test_statement_shades_few_services_only(services: int) -> None:
     )
     (text, *_) = pages(print_statement(statement, two_lines()[0].seller, Branding()))
     legend = " ".join(f"Service {n}" for n in range(services)) + " Une personne"
+
     assert (legend in text) == (services == 3)
 
 
@@ -107,6 +112,7 @@ def test_statement_without_any_user_still_prints() -> None:
     """A year of zeros has a flat chart, not a division by zero."""
     _, statement = invoice_of(line(users=(0,) * 12), gfu())
     idle = replace(statement, lines=statement.lines[:1])
+
     assert "janvier 0, février 0" in chart_text(idle)
 
 

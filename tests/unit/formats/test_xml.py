@@ -156,6 +156,7 @@ def test_amounts_read_back_are_those_of_the_invoice(profile: Profile, rated: lis
     read = Reading(invoice, profile)
     assert faults(read.xml, profile, credit_note=False) == []
     net, vat, gross = (Decimal(read[term][0]) for term in ("BT-109", "BT-110", "BT-112"))
+
     assert gross == statement.total.euros == Decimal(read["BT-115"][0])
     assert net + vat == gross
     assert sum(map(Decimal, read["BT-131"])) == net == Decimal(read["BT-106"][0])
@@ -190,6 +191,7 @@ def test_header_holds_what_chorus_pro_routes_by(profile: Profile) -> None:
         term: [value] for term, value in expected.items()
     }
     dates = [read[term][0].replace("-", "") for term in ("BT-2", "BT-9", "BT-72")]
+
     assert dates == ["20260115", "20260214", "20251231"]
     assert "E2025-00001" in read["BT-22"][0]
     assert read["BT-149"] == ["12", "12"]
@@ -202,6 +204,7 @@ def test_what_is_empty_is_not_written(profile: Profile) -> None:
     read = Reading(no_references()[0], profile)
     assert [read[term] for term in ("BT-10", "BT-13", "BT-36", "BT-48", "BT-86")] == [[]] * 5
     empty = [node.tag for node in read.root.iter() if not len(node) and not node.text]
+
     assert empty == []
 
 
@@ -210,6 +213,7 @@ def test_absent_contract_and_terms_are_not_written(profile: Profile) -> None:
     """Neither an empty contract nor empty payment terms leave an empty block behind."""
     invoice = replace(two_lines()[0], contract="", payment_terms="")
     read = Reading(invoice, profile)
+
     assert read["BT-12"] == []
     assert [node.tag for node in read.root.iter() if not len(node) and not node.text] == []
 
@@ -220,6 +224,7 @@ def test_out_of_scope_prints_no_vat_number_and_no_rate(profile: Profile) -> None
     invoice, _ = out_of_scope()
     told = replace(invoice.seller, vat_number="FR47299999995")
     read = Reading(replace(invoice, seller=told), profile)
+
     assert [read[term] for term in ("BT-31", "BT-32", "BT-48", "BT-119", "BT-152")] == [[]] * 5
     assert read["BT-120"] == ["TVA non applicable, art. 256 B du CGI"]
     assert read["BT-121"] == ["VATEX-EU-O"]
@@ -229,6 +234,7 @@ def test_out_of_scope_prints_no_vat_number_and_no_rate(profile: Profile) -> None
 def test_exempt_seller_without_vat_number_shows_its_siren(profile: Profile) -> None:
     """Category E: rate 0, the reason, and the SIREN as tax identifier for want of a VAT number."""
     read = Reading(exempt()[0], profile)
+
     assert read["BT-31"] == []
     assert read["BT-32"] == [SELLER.siret[:9]]
     assert read["BT-152"] == ["0", "0"]
@@ -239,6 +245,7 @@ def test_exempt_seller_without_vat_number_shows_its_siren(profile: Profile) -> N
 def test_exempt_seller_with_a_vat_number_shows_it(profile: Profile) -> None:
     """Category E: the VAT number, when there is one, is enough (BR-E-02)."""
     read = Reading(invoice_of(line(vat=EXEMPT))[0], profile)
+
     assert read["BT-31"] == [SELLER.vat_number]
     assert read["BT-32"] == []
 
@@ -252,6 +259,7 @@ def test_forbidden_characters_are_refused_by_name(sign: str, profile: Profile) -
         Unprintable, match=r"(ram:Name|cbc:RegistrationName) cannot hold"
     ) as refused:
         invoice_xml(invoice, profile, ATTACHMENTS)
+
     assert refused.value.character == sign
 
 
@@ -260,6 +268,7 @@ def test_names_are_read_back_as_they_were(profile: Profile) -> None:
     """Markup signs, quotes and accents in names are escaped, not lost."""
     name = 'L\'Œil & <b>"Été"</b> ]]> &amp; €'
     invoice, _ = invoice_of(line(name))
+
     assert Reading(invoice, profile)["BT-153"] == [f"{name} (catégorie 1)"]
 
 
@@ -267,5 +276,6 @@ def test_names_are_read_back_as_they_were(profile: Profile) -> None:
 def test_writing_twice_gives_the_same_bytes(profile: Profile) -> None:
     """The XML depends on the invoice alone, and declares itself UTF-8."""
     first, second = (invoice_xml(two_lines()[0], profile, ATTACHMENTS) for _ in range(2))
+
     assert first == second
     assert first.startswith(b"<?xml version='1.0' encoding='UTF-8'?>")

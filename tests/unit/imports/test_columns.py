@@ -37,6 +37,7 @@ def test_every_kind_takes_its_own_columns(kind: ImportKind) -> None:
     """A header with all columns of a kind, in reverse order, is laid out without a finding."""
     names = [column.name.upper() for column in reversed(COLUMNS[kind])]
     layout = lay_out(names, kind, PLACE)
+
     assert isinstance(layout, Layout)
     assert {(position, column.name.upper()) for position, column in layout.places} == set(
         enumerate(names)
@@ -47,6 +48,7 @@ def test_every_kind_takes_its_own_columns(kind: ImportKind) -> None:
 def test_optional_columns_may_be_absent() -> None:
     """A file without an optional column is read with that column blank."""
     layout = lay_out(["siret", "service", "mois", "utilisateurs"], ImportKind.USAGE, PLACE)
+
     assert isinstance(layout, Layout)
     assert layout.blanks["palier"] is None
 
@@ -54,6 +56,7 @@ def test_optional_columns_may_be_absent() -> None:
 def test_unknown_column_suggests_the_closest() -> None:
     """A misspelt column is refused with the name it resembles and the list of known ones."""
     [misspelt] = findings_for([*USAGE[:2], "Pallier", *USAGE[3:]])
+
     assert misspelt.code == "IMPORT-COLUMN-UNKNOWN"
     assert misspelt.where == "usage.csv, ligne 1, colonne «\u00a0Pallier\u00a0»"
     assert "Vouliez-vous dire «\u00a0palier\u00a0»" in misspelt.remedy
@@ -70,6 +73,7 @@ def test_every_problem_of_a_header_is_reported_at_once() -> None:
         ("IMPORT-COLUMN-UNKNOWN", "remarque"),
     ]
     missing = [finding.message for finding in found if finding.code == "IMPORT-COLUMN-MISSING"]
+
     assert "service" in missing[0]
     assert "utilisateurs" in missing[1]
 
@@ -77,5 +81,6 @@ def test_every_problem_of_a_header_is_reported_at_once() -> None:
 def test_empty_headers_are_remembered_only_before_the_last_name() -> None:
     """Empty cells after the last name are no columns; those before it are watched for values."""
     layout = lay_out(["", *USAGE, "", ""], ImportKind.USAGE, PLACE)
+
     assert isinstance(layout, Layout)
     assert (layout.width, layout.unnamed) == (6, (0,))

@@ -43,6 +43,7 @@ def test_every_dialect_reads_alike(
     text = rows.replace(";", delimiter).replace("\n", ending)
     path.write_bytes(text.encode(encoding))
     member = first_member(path)
+
     assert (member.siret, member.name, member.address.postcode) == (SIRET, NAME, "01000")
     assert member.address.line1 == '1 place "du Puits"'
 
@@ -54,6 +55,7 @@ def test_separators_inside_quotes_do_not_decide(tmp_path: Path) -> None:
         MEMBERS.replace("nom", '"nom"') + f'{SIRET};"Mairie, école, poste";1 rue A;01000;B;C-1\n',
         encoding="utf-8",
     )
+
     assert first_member(path).name == "Mairie, école, poste"
 
 
@@ -64,6 +66,7 @@ def test_rows_carry_the_line_people_see(tmp_path: Path) -> None:
         f"{OTHER_SIRET};gfu;;2025-03;3\n"
     )
     rows = usage(tmp_path / "usage.csv", lines)
+
     assert [row.row for row in rows] == [4, 6, 9]
 
 
@@ -71,6 +74,7 @@ def test_a_row_keeps_the_proof_of_its_origin(tmp_path: Path) -> None:
     """A usage record names the SHA-256 of its file and its row."""
     path = tmp_path / "usage.csv"
     [row] = usage(path, f"{USAGE}{SIRET};Stockage;2 To;03/2025;12\n")
+
     assert isinstance(row, Row)
     assert (row.value.source.file_sha256, row.value.source.row) == (fingerprint(path).sha256, 2)
     assert (row.value.service, row.value.tier, row.value.users) == ("stockage", 2, 12)
@@ -86,6 +90,7 @@ def test_a_row_keeps_the_proof_of_its_origin(tmp_path: Path) -> None:
 def test_ragged_rows_are_reported(tmp_path: Path, line: str, says: str) -> None:
     """A row with too few or too many cells is refused: its values may be under wrong names."""
     [row] = usage(tmp_path / "usage.csv", f"{USAGE}{line}\n")
+
     assert isinstance(row, RefusedRow)
     assert [finding.code for finding in row.findings] == ["IMPORT-ROW"]
     assert says in row.findings[0].message
@@ -95,6 +100,7 @@ def test_ragged_rows_are_reported(tmp_path: Path, line: str, says: str) -> None:
 def test_empty_cells_after_the_last_column_are_ignored(tmp_path: Path) -> None:
     """Separators that a spreadsheet leaves at the end of lines are no values."""
     [row] = usage(tmp_path / "usage.csv", f"{USAGE.strip()};;\n{SIRET};gfu;;2025-01;3;; \n")
+
     assert isinstance(row, Row)
 
 
@@ -124,6 +130,7 @@ def test_files_that_are_no_table_are_refused(
     """What cannot be read for certain is refused, with the line when one is to blame."""
     with pytest.raises(ImportRefused) as refused:
         usage(tmp_path / "usage.csv", content)
+
     assert says in refused.value.message.replace("\u00a0", " ")
     assert refused.value.remedy
 
@@ -155,4 +162,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         return highest
 
     peak(6_000)  # fills the parsers' caches, which are bounded
+
     assert peak(30_000) < peak(3_000) + 2 * 2**20  # the check reads by chunks of 1 MiB

@@ -38,6 +38,7 @@ def test_members_come_with_their_contact(tmp_path: Path) -> None:
         )
     )
     address = Address(line1="1 rue A", line2="Bât. B", postcode="82000", city="Villefictive")
+
     assert rows[0] == Row(
         row=2,
         value=(
@@ -77,12 +78,14 @@ def test_subscriptions_end_after_they_start(tmp_path: Path) -> None:
     assert rows[:2] == [Row(row=2, value=storage), Row(row=3, value=network)]
     assert isinstance(rows[2], RefusedRow)
     [finding] = rows[2].findings
+
     assert (finding.code, finding.where) == ("IMPORT-PERIOD", "abonnements.csv, ligne 4")
 
 
 def test_references_may_be_empty(tmp_path: Path) -> None:
     """A member may say for a year that it wants no code service and no engagement."""
     source = csv(tmp_path / "r.csv", f"siret,annee,engagement\n{SIRET},2025,\n")
+
     assert list(read(source, ImportKind.REFERENCES)) == [
         Row(row=2, value=BillingReferences(siret=SIRET, year=2025))
     ]
@@ -97,6 +100,7 @@ def test_every_wrong_cell_of_a_row_is_reported_in_its_place(tmp_path: Path) -> N
         f"{SIRET};gfu;2025-12;3\n",
     )
     refused, good = read(source, ImportKind.USAGE)
+
     assert isinstance(refused, RefusedRow)
     assert isinstance(good, Row)
     assert [(finding.code, finding.where) for finding in refused.findings] == [
@@ -112,6 +116,7 @@ def test_a_wrong_header_refuses_the_file_with_findings(tmp_path: Path) -> None:
     source = csv(tmp_path / "usage.csv", f"siret;service;mois;nombre\n{SIRET};gfu;2025-12;3\n")
     with pytest.raises(ImportRefused) as refused:
         list(read(source, ImportKind.USAGE))
+
     assert [finding.code for finding in refused.value.findings] == [
         "IMPORT-COLUMN-UNKNOWN",
         "IMPORT-COLUMN-MISSING",
@@ -125,6 +130,7 @@ def test_findings_name_the_file_the_person_gave(tmp_path: Path) -> None:
     copy = fingerprint(path)
     source = SourceFile(path=path, name="juin.csv", sha256=copy.sha256, size=copy.size)
     [row] = read(source, ImportKind.USAGE)
+
     assert isinstance(row, RefusedRow)
     assert row.findings[0].where.startswith("juin.csv, ligne 2")
 

@@ -57,6 +57,7 @@ def test_xlsx_cells_are_read_exactly(tmp_path: Path) -> None:
         + f'{shared}<c r="D5" s="1"><v>{MARCH_2025 + 30}</v></c><c r="E5"><v>7</v></c></row>'
     )
     path = xlsx(tmp_path / "usage.dat", {"Données": rows}, shared=[SIRET, "gfu"])
+
     assert [facts(row) for row in usage(path)] == [
         (3, SIRET, "stockage", 2, "2025-03", 12),
         (4, OTHER_SIRET, "gfu", None, "2025-03", 1234),
@@ -79,6 +80,7 @@ def test_ods_cells_are_read_exactly(tmp_path: Path) -> None:
         + ods_row('<table:table-cell table:number-columns-repeated="16384"/>', repeat=1_048_572)
     )
     path = ods(tmp_path / "usage.xlsx", {"Feuille1": rows})
+
     assert [facts(row) for row in usage(path)] == [(4, SIRET, "stockage", 2, "2025-03", 12)]
 
 
@@ -97,6 +99,7 @@ def test_the_first_sheet_with_a_header_is_read_and_named(tmp_path: Path) -> None
     [row] = usage(path)
     assert isinstance(row, RefusedRow)
     [finding] = row.findings
+
     assert finding.where.replace("\u00a0", " ") == (
         "usage.xlsx, feuille « Données », ligne 3, colonne « utilisateurs »"
     )
@@ -108,6 +111,7 @@ def test_a_workbook_without_header_is_refused(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "usage.xlsx", {"A": "", "B": xlsx_row(1, ("Titre", "2025"))})
     with pytest.raises(ImportRefused, match="Titre") as refused:
         usage(path)
+
     assert "utilisateurs*" in refused.value.remedy
 
 
@@ -272,6 +276,7 @@ def test_hostile_workbooks_stay_closed(
         list(read(source, ImportKind.USAGE))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+
     assert peak < 8 * 2**20
 
 
@@ -298,6 +303,7 @@ def test_other_files_are_refused_for_what_they_are(
         package(path, content)
     with pytest.raises(ImportRefused, match=says) as refused:
         usage(path)
+
     assert refused.value.remedy
 
 
@@ -398,5 +404,6 @@ def test_memory_does_not_grow_with_the_workbook(tmp_path: Path) -> None:
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+
     assert count == 29_999
     assert peak < 4 * 2**20

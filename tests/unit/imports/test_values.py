@@ -106,6 +106,7 @@ def test_refuses_with_a_remedy(
 ) -> None:
     """A wrong cell gives a finding with its stable code, what is wrong, and what to do."""
     found = parse(text)
+
     assert isinstance(found, Finding)
     assert found.code == code
     assert says in found.message.replace("\u00a0", " ")
@@ -124,6 +125,7 @@ def test_text_is_composed_and_on_one_line() -> None:
 def test_long_values_are_shortened_in_messages() -> None:
     """A message never shows more than forty characters of the cell."""
     found = values.plain_text("x" * 500, maximum=99)
+
     assert isinstance(found, Finding)
     assert found.value == "x" * 39 + "…"
     assert f"«\u00a0{found.value}\u00a0»" in found.message
@@ -133,6 +135,7 @@ def test_long_values_are_shortened_in_messages() -> None:
 def test_users_round_trip(number: int, space: str) -> None:
     """Any count written with thousands apart, in any space and with empty decimals, reads back."""
     written = f"{number:,}".replace(",", space)
+
     assert values.users(written) == number
     assert values.users(f"{written},00") == number
     assert values.users(f"{number}.0") == number
@@ -148,6 +151,7 @@ def test_a_fraction_of_a_user_is_refused(whole: int, hundredths: int) -> None:
 def test_decimals_round_trip(number: Decimal) -> None:
     """A decimal number in French writing reads back exactly."""
     written = f"{number:,.2f}".replace(",", "\u202f").replace(".", ",")
+
     assert values.decimal(written) == number
 
 
@@ -167,5 +171,6 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         assert parse(text) is not None
     for parse_text in (values.service, values.postcode, values.service_code, values.engagement):
         assert isinstance(parse_text(text), str | Finding)
+
     assert isinstance(values.vat_number(text), str | Finding)
     assert isinstance(values.email(text), str | Finding)

@@ -144,6 +144,7 @@ def test_a_service_is_used_within_its_days_only(
 ) -> None:
     """The portal may call a service active after its last day, and then refuses the invoice."""
     service = replace(OPEN, valid_from=valid_from, valid_to=valid_to)
+
     assert objections(PLAIN, service, "S1", "") == ([] if usable else ["DIR-SERVICE-INACTIVE"])
 
 
@@ -162,6 +163,7 @@ def test_an_engagement_given_never_makes_a_demand_appear(
     """What is still missing with it was missing without it."""
     named, name = (service, "S1") if code else (None, "")
     without = DEMANDS & set(objections(structure, named, name, ""))
+
     assert DEMANDS & set(objections(structure, named, name, "E1")) <= without
 
 
@@ -174,6 +176,7 @@ def test_the_public_service_is_for_public_sellers_and_changes_nothing_else(
         objections(structure, PUBLIC_SERVICE, PUBLIC_ONLY, engagement, seller)
         for seller in (SELLER, PRIVATE)
     )
+
     assert public == objections(structure, replace(OPEN, code="S1"), "S1", engagement)
     assert private == [*public, "DIR-PUBLIC-ONLY"]
 
@@ -182,6 +185,7 @@ def test_a_private_seller_is_told_what_to_do_about_the_public_service() -> None:
     """The setting to correct if it is wrong, the command to type if it is right."""
     entry = DirectoryEntry(structure=PLAIN, service_code=PUBLIC_ONLY, service=PUBLIC_SERVICE)
     (finding,) = object_to(entry, given_references(PUBLIC_ONLY), PRIVATE, TODAY)
+
     assert "personnes publiques" in finding.message
     assert "syndicat.public = true" in finding.remedy
     assert "import references" in finding.remedy
@@ -207,6 +211,7 @@ def test_what_our_own_structure_must_be(
 ) -> None:
     """Known and active, or nothing can be sent; of another nature than said, a warning."""
     findings = object_to_seller(structure, seller, TODAY)
+
     assert [finding.code for finding in findings] == expected
     assert has_blocking(findings) == (structure is None or not structure.active)
     assert all(OURS in f.message for f in findings if f.severity is Severity.BLOCKING)
@@ -230,6 +235,7 @@ def about_password(days_left: int, seller: Seller = SELLER) -> tuple[Finding, ..
 def test_the_password_is_spoken_of_before_it_expires(days_left: int, code: str, words: str) -> None:
     """From thirty days before to its last day a warning, the day after an error."""
     (finding,) = about_password(days_left)
+
     assert finding.code == code
     assert finding.message.endswith(words)
     assert "technical_password" in finding.remedy
@@ -240,6 +246,7 @@ def test_the_password_is_spoken_of_before_it_expires(days_left: int, code: str, 
 def test_a_password_is_never_passed_over_in_silence(days_left: int, warning: int) -> None:
     """Silence means more days left than the warning asks for, whatever the setting."""
     seller = replace(SELLER, password_warning=timedelta(days=warning))
+
     assert (about_password(days_left, seller) == ()) == (days_left > warning)
 
 
@@ -247,6 +254,7 @@ def test_every_rule_is_in_the_table() -> None:
     """The module's table and its code name the same findings."""
     source = inspect.getsource(directory_rules)
     table = set(re.findall(r"^\| (DIR-[A-Z-]+) ", directory_rules.__doc__ or "", re.MULTILINE))
+
     assert table == set(re.findall(r'"(DIR-[A-Z-]+)"', source))
 
 
@@ -254,6 +262,7 @@ def test_an_unreadable_answer_parks_its_member_and_only_warns_about_us() -> None
     """Nobody is billed unseen; nothing proves that we would be refused."""
     error = PortalAnswerError("Réponse incomplète.")
     theirs, ours = unreadable(given_references(), error), unreadable_seller(SELLER, error)
+
     assert has_blocking((theirs,))
     assert not has_blocking((ours,))
     assert all(error.message in finding.message for finding in (theirs, ours))

@@ -41,6 +41,7 @@ def test_a_bad_answer_only_puts_that_one_off() -> None:
     """The others are asked about, and all are told, in order."""
     desk = Desk(unusable="bd")
     desk.go_through("abcde")
+
     assert (desk.told, desk.put_off) == (list("abcde"), ["b", "d"])
 
 
@@ -49,6 +50,7 @@ def test_bad_answers_in_a_row_end_it() -> None:
     desk = Desk(unusable="x")
     with pytest.raises(PortalAnswerError):
         desk.go_through("a" + "x" * MOST_UNUSABLE + "b")
+
     assert desk.asked == ["a", *"x" * MOST_UNUSABLE]
     assert desk.put_off == ["x"] * MOST_UNUSABLE
 
@@ -58,6 +60,7 @@ def test_a_good_answer_begins_the_row_anew() -> None:
     desk = Desk(unusable="x")
     letters = ("x" * (MOST_UNUSABLE - 1) + "a") * 5
     desk.go_through(letters)
+
     assert desk.told == list(letters)
 
 
@@ -65,6 +68,7 @@ def test_whoever_stops_it_is_obeyed_before_the_next() -> None:
     """What was asked about is told; the rest waits."""
     desk = Desk(stops_after=2)
     desk.go_through("abc")
+
     assert desk.told == ["a", "b"]
 
 
@@ -73,4 +77,5 @@ def test_a_portal_out_of_reach_ends_it_at_once() -> None:
     desk = Desk()
     with pytest.raises(PortalDown):
         desk.go_through("a!b")
+
     assert (desk.told, desk.put_off) == (["a"], [])

@@ -23,6 +23,7 @@ def test_a_lot_holds_its_documents_in_order(names: list[str], data: st.DataObjec
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as lot:
         entries = lot.getmembers()
         read = [(entry.name, (lot.extractfile(entry) or io.BytesIO()).read()) for entry in entries]
+
     assert read == files
     assert all(entry.isreg() and not entry.mtime and not entry.uid for entry in entries)
     assert pack(files) == packed

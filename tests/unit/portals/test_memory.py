@@ -62,6 +62,7 @@ def test_lost_answer_hides_a_deposit_that_lives() -> None:
     answer = deposit(portal)
     assert (answer.outcome, answer.flux_number) == (DepositOutcome.UNKNOWN, "")
     (found,) = portal.find(invoice_number="F-1")
+
     assert found.flux_number == portal.fluxes[0].number
 
 
@@ -69,6 +70,7 @@ def test_lost_request_looks_the_same_and_left_nothing() -> None:
     """From the caller's side, the two losses cannot be told apart."""
     portal = opened()
     portal.mishaps.extend([Mishap.ANSWER_LOST, Mishap.REQUEST_LOST])
+
     assert deposit(portal) == deposit(portal, "F-2")
     assert portal.find(invoice_number="F-2") == ()
     assert len(portal.fluxes) == 1
@@ -89,6 +91,7 @@ def test_certain_failure_records_nothing_and_happens_once(
     """The deposit after it goes through."""
     portal = opened()
     portal.mishaps.append(mishap)
+
     assert deposit(portal).outcome is outcome
     assert portal.fluxes == []
     assert deposit(portal).outcome is DepositOutcome.ACCEPTED
@@ -118,6 +121,7 @@ def test_portal_that_cannot_be_used(
     ):
         with pytest.raises(error):
             call()
+
     assert deposit(portal).outcome is outcome
     assert (portal.fluxes, list(portal.mishaps)) == ([], [Mishap.ANSWER_LOST])
 
@@ -133,6 +137,7 @@ def test_integration_may_come_later() -> None:
     states = [portal.integration_report(a.flux_number).state for a in (first, second)]
     assert states == [FluxState.INTEGRATED, FluxState.REJECTED]
     portal.integrate()
+
     assert len(portal.find(invoice_number="F-1")) == 1
 
 
@@ -142,6 +147,7 @@ def test_refused_member_stops_nobody_else() -> None:
     portal.refused_recipients.add(TOWN)
     refused, taken = deposit(portal), deposit(portal, "F-2", recipient=VILLAGE)
     report = portal.integration_report(refused.flux_number)
+
     assert report.state is FluxState.REJECTED
     assert TOWN in report.text
     assert portal.integration_report(taken.flux_number).state is FluxState.INTEGRATED
@@ -158,6 +164,7 @@ def test_a_lot_is_judged_invoice_by_invoice() -> None:
     assert (report.state, [e.invoice_number for e in report.errors]) == (FluxState.PARTIAL, ["F-2"])
     assert [found.number for found in portal.find(flux_number=answer.flux_number)] == ["F-1"]
     broken = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=b"not a lot")
+
     assert portal.integration_report(broken.flux_number).state is FluxState.REJECTED
 
 
@@ -169,6 +176,7 @@ def test_what_is_integrated_may_be_found_later() -> None:
     assert portal.integration_report(flux).state is FluxState.INTEGRATED
     assert portal.find(invoice_number="F-1") == portal.changed(NOW, NOW) == ()
     portal.index()
+
     assert portal.find(invoice_number="F-1") == portal.changed(NOW, NOW) != ()
 
 
@@ -177,6 +185,7 @@ def test_same_number_of_another_year_is_another_invoice() -> None:
     portal = opened()
     deposit(portal, year=2025)
     deposit(portal, year=2026)
+
     assert len(portal.find(invoice_number="F-1")) == 2
 
 

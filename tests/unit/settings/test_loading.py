@@ -59,6 +59,7 @@ def _loaded(folder: Path, *changes: tuple[str, str]) -> Configuration:
 def test_the_shipped_configuration_asks_one_question(tmp_path: Path) -> None:
     """As shipped, only the channel is missing, and the remedy is to ask the treasury."""
     mistakes = _mistakes(tmp_path, ('channel = "api"', '# channel = "api"'))
+
     assert set(mistakes) == {"channel"}
     assert mistakes["channel"].message == "clé obligatoire absente"
     assert "comptable public" in mistakes["channel"].remedy
@@ -69,6 +70,7 @@ def test_the_example_is_complete_once_the_channel_is_chosen(tmp_path: Path) -> N
     """Every key of the shipped file is known, and blanks in identifiers are dropped."""
     configuration = _loaded(tmp_path)
     settings = configuration.settings
+
     assert settings.channel is Channel.API
     assert settings.portal.environment is Environment.LOCAL
     assert settings.syndicat.iban == "FR7699999000010000123456768"
@@ -119,6 +121,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         tmp_path,
         *MISTAKES,
     )
+
     assert {key: (f.message, f.value) for key, f in mistakes.items()} == TOLD
 
 
@@ -144,6 +147,7 @@ def test_what_chorus_pro_or_a_bank_would_refuse_is_refused_here(
 ) -> None:
     """Wrong keys, forbidden characters, numbers past twenty characters: said with the key."""
     mistakes = _mistakes(tmp_path, (old, new))
+
     assert set(mistakes) == {key}
     assert message in mistakes[key].message
 
@@ -153,6 +157,7 @@ def test_twenty_characters_are_accepted(tmp_path: Path) -> None:
     configuration = _loaded(
         tmp_path, ('invoice = "BSN-{annee}-"', 'invoice = "SYNDI-BSN-+{annee}"')
     )
+
     assert configuration.settings.numbering.invoice == "SYNDI-BSN-+{annee}"
 
 
@@ -164,6 +169,7 @@ def test_identifiers_are_kept_as_the_standard_writes_them(tmp_path: Path, writte
         ('"FR50999900004"', f'"{written}"'),
         ('"99990000400014"', '"999 900 004 00014"'),
     ).settings.syndicat
+
     assert (syndicat.vat_number, syndicat.siret) == ("FR50999900004", "99990000400014")
 
 
@@ -185,6 +191,7 @@ def test_what_the_directory_is_asked_is_set_within_reason(
 ) -> None:
     """A public body, or not; a password is never spoken of for longer than it lives."""
     settings = _loaded(tmp_path).settings
+
     assert (settings.syndicat.public, settings.portal.password_warning_days) == (True, 30)
     assert {key: finding.message for key, finding in _mistakes(tmp_path, (old, new)).items()} == {
         key: message
@@ -204,6 +211,7 @@ def test_unknown_keys_are_refused(tmp_path: Path) -> None:
         ("[look]", "[couleurs]"),
         ("[worker]", "[worker]\nthreads = 4"),
     )
+
     assert set(mistakes) == {"billing.due_dais", "couleurs", "worker.threads"}
     assert {finding.message for finding in mistakes.values()} == {"clé inconnue"}
 
@@ -237,6 +245,7 @@ def test_a_missing_file_says_how_to_begin(tmp_path: Path) -> None:
     """Where it was looked for, and the three ways to name another."""
     with pytest.raises(ConfigurationError, match=str(tmp_path / "worker.toml")) as caught:
         load(tmp_path / "worker.toml")
+
     assert all(word in caught.value.remedy for word in ("init", "--config", CONFIG_VARIABLE))
 
 
@@ -251,12 +260,14 @@ def test_another_encoding_is_named(tmp_path: Path) -> None:
     (tmp_path / "worker.toml").write_bytes(COMPLETE.encode("cp1252"))
     with pytest.raises(ConfigurationError, match="UTF-8") as caught:
         load(tmp_path / "worker.toml")
+
     assert "codec" not in caught.value.message
 
 
 def test_the_mark_of_a_windows_editor_is_harmless(tmp_path: Path) -> None:
     """UTF-8 with a byte order mark reads as UTF-8."""
     (tmp_path / "worker.toml").write_text(COMPLETE, "utf-8-sig")
+
     assert load(tmp_path / "worker.toml").settings.channel is Channel.API
 
 
@@ -278,6 +289,7 @@ def test_the_environment_wins_and_is_named_as_origin(
     monkeypatch.setenv("chorus_worker_billing__due_days", "45")
     configuration = _loaded(tmp_path, ("heartbeat_minutes = 15", ""))
     settings, origins = configuration.settings, configuration.origins
+
     assert settings.portal.environment is Environment.QUALIFICATION
     assert settings.portal.report_minutes == (3, 5)
     assert settings.billing.due_days == 45
@@ -294,6 +306,7 @@ def test_a_mistake_in_a_variable_names_the_variable(
 ) -> None:
     """Nobody should look in the file for what the environment says wrong."""
     monkeypatch.setenv("CHORUS_WORKER_BILLING__DUE_DAYS", "bientôt")
+
     assert set(_mistakes(tmp_path)) == {"variable CHORUS_WORKER_BILLING__DUE_DAYS"}
 
 
@@ -305,6 +318,7 @@ def test_a_list_that_is_no_json_is_explained(
     monkeypatch.setenv("CHORUS_WORKER_PORTAL__REPORT_MINUTES", value)
     with pytest.raises(ConfigurationError, match="CHORUS_WORKER_PORTAL__REPORT_MINUTES") as caught:
         _loaded(tmp_path)
+
     assert "JSON" in caught.value.remedy
 
 
@@ -314,6 +328,7 @@ def test_variables_of_others_are_left_alone(
     """The secrets' variables and the one that names the file are no settings."""
     monkeypatch.setenv(CONFIG_VARIABLE, "ailleurs.toml")
     monkeypatch.setenv("CHORUS_WORKER_CLIENT_ID", "x")
+
     assert _loaded(tmp_path).settings.channel is Channel.API
 
 
@@ -325,6 +340,7 @@ def test_the_file_is_found_by_option_then_variable_then_habit(
     monkeypatch.setenv(CONFIG_VARIABLE, "")
     assert find_config(None) == DEFAULT_CONFIG
     monkeypatch.setenv(CONFIG_VARIABLE, "ailleurs.toml")
+
     assert find_config(None) == Path("ailleurs.toml")
     assert find_config(Path("ici.toml")) == Path("ici.toml")
 
@@ -337,6 +353,7 @@ def test_paths_start_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.chdir(tmp_path)
     configuration = load(Path(path.name))
+
     assert configuration.data_folder == tmp_path / "100 % à nous ?"
     assert configuration.tariff_folder == Path("/srv/tarifs")
     assert configuration.database_url.startswith("sqlite:////")
@@ -347,6 +364,7 @@ def test_a_database_url_is_taken_as_it_is(tmp_path: Path) -> None:
     """PostgreSQL by its URL."""
     url = "postgresql:///chorus_worker"
     changed = ('# database_url = "postgresql:///chorus_worker"', f'database_url = "{url}"')
+
     assert _loaded(tmp_path, changed).database_url == url
 
 
@@ -374,6 +392,7 @@ def test_waits_need_at_least_one_look(tmp_path: Path, line: str) -> None:
     """Without any look, an uncertain deposit would stay uncertain for ever."""
     key = line.partition(" =")[0]
     mistakes = _mistakes(tmp_path, (line, f"{key} = []"))
+
     assert set(mistakes) == {f"portal.{key}"}
 
 
@@ -394,6 +413,7 @@ def test_no_absence_is_concluded_before_the_portal_can_show_it(
         ("reconcile_minutes = [15, 60, 240, 1440, 2880]", f"reconcile_minutes = {waits}"),
     )
     mistakes = _mistakes(tmp_path, *changes)
+
     assert set(mistakes) == {"portal.reconcile_minutes"}
     assert message in mistakes["portal.reconcile_minutes"].message
 
@@ -421,5 +441,6 @@ def test_a_day_of_searches_is_enough(tmp_path: Path) -> None:
 def test_a_text_that_hides_a_sign_is_refused(tmp_path: Path, old: str, new: str, key: str) -> None:
     """What is printed on every invoice is what the configuration shows."""
     (found,) = _mistakes(tmp_path, (old, new)).items()
+
     assert found[0] == key
     assert "contient un" in found[1].message

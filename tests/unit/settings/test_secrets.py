@@ -44,6 +44,7 @@ def _revealed(secrets: Secrets) -> dict[str, str]:
 def test_a_guarded_file_gives_them_all(configuration: Configuration) -> None:
     """Four secrets, blanks around them dropped."""
     _file(configuration)
+
     assert _revealed(load_secrets(configuration)) == {name: f"fichier-{name}" for name in NAMES}
     assert set(secret_origins(configuration).values()) == {"fichier de secrets"}
 
@@ -59,6 +60,7 @@ def test_environment_then_systemd_then_file(
         (folder / name).write_text(f"systemd-{name}\n", "utf-8")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     monkeypatch.setenv("CHORUS_WORKER_CLIENT_ID", "variable-client_id")
+
     assert _revealed(load_secrets(configuration)) == {
         "client_id": "variable-client_id",
         "client_secret": "systemd-client_secret",
@@ -89,6 +91,7 @@ def test_missing_secrets_are_named(configuration: Configuration) -> None:
     _file(configuration, 'client_id = "x"\ntechnical_login = " "\n')
     with pytest.raises(ConfigurationError) as caught:
         load_secrets(configuration)
+
     assert "client_secret, technical_login, technical_password" in caught.value.message
     assert "LoadCredential" in caught.value.remedy
     assert secret_origins(configuration)["technical_login"] == ""
@@ -99,6 +102,7 @@ def test_values_are_never_shown(configuration: Configuration) -> None:
     _file(configuration)
     secrets = load_secrets(configuration)
     shown = f"{secrets!r} {secrets} {secrets.model_dump()} {secrets.model_dump_json()}"
+
     assert "fichier-" not in shown
     assert "fichier-" not in f"{configuration!r} {secret_origins(configuration)}"
 
@@ -141,6 +145,7 @@ def test_a_secret_that_is_no_utf_8_is_said(
     monkeypatch.setenv("CHORUS_WORKER_TECHNICAL_PASSWORD", "mot-de-pass\udce9")
     with pytest.raises(ConfigurationError, match="technical_password") as caught:
         load_secrets(configuration)
+
     assert "mot-de-pass" not in f"{caught.value.message} {caught.value.remedy}"
 
 
@@ -153,4 +158,5 @@ def test_an_unreadable_credential_is_said(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(ConfigurationError, match=str(tmp_path / "client_id")) as caught:
         load_secrets(configuration)
+
     assert "LoadCredential" in caught.value.remedy

@@ -34,6 +34,7 @@ def test_every_grid_of_the_folder_is_read_with_its_text(tmp_path: Path) -> None:
     write(tmp_path, "b.toml", "B", "2024-01-01")
     (tmp_path / "notes.txt").write_text("rien")
     grids, texts = load_grids(tmp_path)
+
     assert [grid.version for grid in grids] == ["A", "B"]
     assert 'version = "B"' in texts["B"]
 

@@ -74,6 +74,7 @@ def test_any_priced_line_survives_to_the_last_digit(
         line(label, users=users, parts=(("prix", Money(cents)),), vat=vat)
     )
     back = load(Invoice, dump(Invoice, invoice))
+
     assert back == invoice
     assert [str(price.price) for price in back.lines] == [
         str(price.price) for price in invoice.lines
@@ -87,6 +88,7 @@ def test_findings_survive(findings: tuple[Finding, ...]) -> None:
     """A tuple of findings comes back as a tuple of findings, severities included."""
     text = dump(tuple[Finding, ...], findings)
     back = load(tuple[Finding, ...], text)
+
     assert back == findings
     assert all(isinstance(finding.severity, Severity) for finding in back)
     assert dump(tuple[Finding, ...], back) == text
@@ -103,6 +105,7 @@ def test_the_order_of_old_keys_does_not_matter() -> None:
         return [reversed_keys(item) for item in value] if isinstance(value, list) else value
 
     shuffled = json.dumps(reversed_keys(json.loads(text)), indent=2)
+
     assert shuffled != text
     assert list(json.loads(text)) == sorted(json.loads(text))
     assert load(Invoice, shuffled) == invoice
@@ -114,6 +117,7 @@ def test_money_is_never_a_float() -> None:
     invoice, _ = SAMPLES["two-rates"]()
     floats: list[str] = []
     json.loads(dump(Invoice, invoice), parse_float=floats.append)
+
     assert floats == []
 
 
@@ -121,6 +125,7 @@ def test_another_value_has_other_bytes() -> None:
     """One cent more is another text."""
     invoice, _ = SAMPLES["two-lines"]()
     dearer = replace(invoice, totals=replace(invoice.totals, gross=Money(319681)))
+
     assert dump(Invoice, dearer) != dump(Invoice, invoice)
 
 
@@ -146,6 +151,7 @@ def test_instants_survive(instant: datetime) -> None:
     assert stored is not None
     assert len(stored) == 27
     back = kind.process_result_value(stored, DIALECT)
+
     assert back == instant
     assert back is not None
     assert back.utcoffset() == UTC.utcoffset(None)
@@ -154,6 +160,7 @@ def test_instants_survive(instant: datetime) -> None:
 def test_no_instant_is_no_text() -> None:
     """Null stays null."""
     kind = UtcText()
+
     assert kind.process_bind_param(None, DIALECT) is None
     assert kind.process_result_value(None, DIALECT) is None
 
@@ -166,5 +173,6 @@ def test_what_the_first_version_froze_can_still_be_credited() -> None:
     assert (invoice.vat_method, invoice.totals.rounding) == (VatMethod.DIFFERENCE, Money(0))
     assert statement.total == invoice.totals.payable == Money(319680)
     note = credit_of(invoice)
+
     assert (note.totals, note.breakdown) == (invoice.totals, invoice.breakdown)
     assert check_draft(note) == ()

@@ -25,6 +25,7 @@ def test_every_action_and_every_death_is_drawn() -> None:
     assert {type(kill) for kill in kills} == {AtPlace, AtCall, AtInstant}
     assert {kill.place for kill in kills if isinstance(kill, AtPlace)} == set(PLACES)
     deaths = [step.portal_dies for step in STEPS]
+
     assert {death.place for death in deaths if isinstance(death, AtPlace)} == set(PORTAL_PLACES)
 
 
@@ -64,4 +65,5 @@ def test_the_year_billed_is_over_when_a_round_begins() -> None:
 def test_every_named_place_is_a_function_that_exists() -> None:
     """A function that is renamed takes its place with it: here it is missed at once."""
     codes = {name: place.code() for name, place in {**PLACES, **PORTAL_PLACES}.items()}
+
     assert {code.co_name for code in codes.values()} >= {"put_all", "deposit", "move", "append"}

@@ -70,6 +70,7 @@ def test_a_clean_document_has_two_verdicts_without_fault() -> None:
 def test_a_failed_rule_is_named() -> None:
     """The clause, the number of the test, and the first place, as veraPDF gives them."""
     fault = Fault(rule="ISO 14289-1:2014 7.1-10", text="it is false (2×, first at root)")
+
     assert verapdf_says(CLEAN_A, FAULTY_UA) == {Standard.PDF_A: (), Standard.PDF_UA: (fault,)}
 
 
@@ -81,12 +82,14 @@ def test_a_failed_rule_is_named() -> None:
 def test_what_is_not_found_clean_is_a_fault(judgement: str, rule: str) -> None:
     """No judgement, a refusal without a reason, an unfinished check: none is a clean document."""
     verdict = verapdf_says(CLEAN_A, judgement)
+
     assert [fault.rule for fault in verdict[Standard.PDF_UA]] == [rule]
 
 
 def test_a_file_that_cannot_be_read_fails_both_standards() -> None:
     """There is then an exception instead of the verdicts."""
     failure = (Fault(rule="exception", text="End of file"),)
+
     assert verapdf_says(NO_PDF) == {Standard.PDF_A: failure, Standard.PDF_UA: failure}
 
 
@@ -94,6 +97,7 @@ def test_warnings_of_mustang_are_read_too() -> None:
     """A valid document may have warnings: each rule once, with its place but no namespaces."""
     text = "La mention PMT est absente. (at /Invoice[1]/Note[1])"
     fault = Fault(rule=PMT, text=text, severity=Severity.WARNING)
+
     assert mustang_says(WARNING, WARNING) == (fault,)
 
 
@@ -125,6 +129,7 @@ def test_a_warning_is_known_for_a_profile_and_never_as_an_error() -> None:
     """The rules of the reform are not for direct deposit; they are for the reform's dialect."""
     (warning,) = mustang_says(WARNING)
     (error,) = mustang_says(WARNING.replace("warning", "error"), status="invalid")
+
     assert is_known(warning, "facturx-direct")
     assert not is_known(warning, "ctc-fr")
     assert not is_known(error, "facturx-direct")
@@ -142,6 +147,7 @@ def test_a_warning_is_known_for_a_profile_and_never_as_an_error() -> None:
 def test_one_cent_of_vat_is_known_and_two_are_not(message: str, known: bool) -> None:  # noqa: FBT001
     """An agreed total that no rounded VAT can reach is off by one cent (docs/documents.md)."""
     (warning,) = mustang_says(message)
+
     assert is_known(warning, "facturx-direct") is known
 
 
@@ -149,6 +155,7 @@ def test_every_known_warning_is_explained() -> None:
     """The list that excuses and the guide that says why have the same rules."""
     guide = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
     known = {rule for rules in mustang.KNOWN.values() for rule in rules}
+
     assert {rule for rule in known if f"`{rule}`" not in guide} == set()
 
 
@@ -163,6 +170,7 @@ def test_the_versions_of_the_pom_are_those_of_the_hashes() -> None:
     assert jars == {VERAPDF.name, MUSTANG.name}
     guide = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
     versions = [jar.removesuffix(".jar").rpartition("-")[2] for jar in jars]
+
     assert [version for version in versions if version not in guide] == []
 
 
@@ -174,6 +182,7 @@ def test_a_jar_with_other_bytes_is_not_ours(
     jar = Jar(name="a.jar", sha256="0" * 64)
     assert not jar.is_ours()
     jar.path.write_bytes(b"something else")
+
     assert not jar.is_ours()
 
 
@@ -184,5 +193,6 @@ def test_without_java_nothing_is_checked_and_it_says_so(
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolMissing, match="java is not installed"):
         tools.fetch()
+
     assert main() == NOT_CHECKED
     assert "NOT CHECKED: java is not installed" in capsys.readouterr().err

@@ -98,6 +98,7 @@ def test_an_agreed_price_that_is_no_number_is_seen() -> None:
     agreed = tree.find(AGREED[1])
     assert agreed is not None
     agreed.text = "10,80"
+
     assert codes(tree) == ["AMOUNT-AGREED"]
 
 
@@ -142,6 +143,7 @@ def test_an_allowance_of_the_line_explains_its_amount() -> None:
     etree.SubElement(change, f"{CBC}Amount").text = "10.00"
     assert codes(tree) == []
     change[0].text = "true"
+
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
@@ -159,6 +161,7 @@ def test_a_price_with_fewer_decimals_is_seen(name: str, wrong: str) -> None:
     )
     assert codes(tree) == []
     price.text = wrong
+
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
@@ -177,6 +180,7 @@ def test_a_rounded_price_is_no_fault() -> None:
     price = line.find(f"{CAC}Price/{CBC}PriceAmount")
     assert price is not None
     price.text = "4.3203"
+
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
@@ -190,6 +194,7 @@ def test_a_base_that_explains_no_price_is_refused(text: str, unit: str) -> None:
     assert base is not None
     base.text = text
     base.set("unitCode", unit)
+
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
@@ -201,6 +206,7 @@ def test_a_number_too_long_to_be_an_amount_is_refused(number: str) -> None:
         element = line.find(path)
         assert element is not None
         element.text = number
+
     assert "AMOUNT-LENGTH" in codes(tree)
 
 
@@ -211,6 +217,7 @@ def test_the_longest_numbers_are_computed_with() -> None:
         element = line.find(path)
         assert element is not None
         element.text = "9" * 24
+
     assert codes(tree) == ["AMOUNT-PRICE"]
 
 
@@ -221,6 +228,7 @@ def test_a_tolerant_profile_only_warns_others_of_sums() -> None:
     assert total is not None
     total.text = "2664.01"
     found = wrong_amounts(tree, tolerant=True)
+
     assert {finding.severity for finding in found} == {Severity.WARNING}
     assert {finding.code for finding in found} == {"AMOUNT-LINES", "AMOUNT-NET"}
 
@@ -253,6 +261,7 @@ def test_a_currency_changed_in_any_one_place_is_refused(name: str) -> None:
         element.set("currencyID", "USD")
         assert "AMOUNT-CURRENCY" in codes(tree), element.tag
         element.set("currencyID", "EUR")
+
     assert codes(tree) == []
 
 
@@ -274,6 +283,7 @@ def test_a_total_of_vat_in_the_accounting_currency_has_its_own() -> None:
     payable = root.find(f"{CAC}LegalMonetaryTotal/{CBC}PayableAmount")
     assert payable is not None
     payable.set("currencyID", "CHF")
+
     assert codes(tree) == ["AMOUNT-CURRENCY"]
 
 
@@ -298,6 +308,7 @@ def test_a_charge_for_logistics_hides_nothing() -> None:
     assert codes(tree) == []
     price = next(tree.iter(f"{RAM}ChargeAmount"))
     price.text = "999"
+
     assert codes(tree) == ["AMOUNT-PRICE", "AMOUNT-AGREED"]
 
 
@@ -315,6 +326,7 @@ def test_the_findings_on_amounts_are_bounded() -> None:
     for _ in range(999):
         line.addnext(deepcopy(line))
     found = wrong_amounts(tree, tolerant=False)
+
     assert len(found) == MAX_FINDINGS + 1
     assert found[-1].code == "RULES-MORE"
     assert found[-1].message.startswith("98")

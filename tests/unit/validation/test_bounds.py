@@ -28,6 +28,7 @@ def test_only_what_is_shown_is_given_a_place() -> None:
 
     root = etree.Element("r")
     found = placed(((finding(), root) for _ in range(MANY)), place)
+
     assert len(asked) == MAX_FINDINGS
     assert [one.where for one in found[:2]] == ["n° 1", "n° 2"]
     assert found[-1].code == "RULES-MORE"
@@ -47,6 +48,7 @@ def test_what_blocks_is_never_hidden_by_warnings() -> None:
 def test_few_findings_are_all_there() -> None:
     """Nothing is said to be left out when nothing is."""
     root = etree.Element("r")
+
     assert [one.code for one in placed([(finding(), root)] * MAX_FINDINGS)] == ["X"] * MAX_FINDINGS
     assert placed([]) == ()
     assert bounded([]) == ()
@@ -60,6 +62,7 @@ def test_wrong_dates_are_bounded() -> None:
     for _ in range(MANY):
         first.addnext(etree.Element(first.tag))
     found = wrong_dates(tree)
+
     assert len(found) == MAX_FINDINGS + 1
     assert "IssueDate[" in found[0].where
 
@@ -72,6 +75,7 @@ def test_broken_limits_are_bounded() -> None:
     for _ in range(MANY):
         line.addnext(etree.fromstring(etree.tostring(line)))
     report = check_facts(tree)
+
     assert not report.valid
     assert len(report.findings) == MAX_FINDINGS + 1
 
@@ -79,6 +83,7 @@ def test_broken_limits_are_bounded() -> None:
 def test_a_place_names_its_rank_among_its_likes() -> None:
     """Only siblings of the same name and namespace count, and one alone has no rank."""
     root = etree.fromstring('<r xmlns:o="urn:o"><a/><o:a/><b/><a/></r>')
+
     assert [where(child).partition(",")[0] for child in root] == [
         "/r/a[1]",
         "/r/a",

@@ -87,6 +87,7 @@ def test_the_dialect_of_the_reform_in_a_factur_x_passes_all_its_rules(tmp_path: 
     path = tmp_path / "facture"
     path.write_bytes(REFORM)
     answer = validate_file(path, service())
+
     assert (answer.verdict, answer.kind) == (Verdict.VALID, FileKind.CII_REFORM)
     assert [rules for rules in ("CTC-FR", "BR-FR") if not names(answer, rules)] == []
 
@@ -107,6 +108,7 @@ def names(answer: FileVerdict, rules: str) -> list[str]:
 def test_what_the_reform_demands_is_missed_in_a_factur_x(tmp_path: Path, content: bytes) -> None:
     """Without one of its marks, the others still tell the dialect, whose rules refuse."""
     verdict, _kind, *codes = verdict_on(tmp_path, content, None)
+
     assert verdict == Verdict.INVALID
     assert any(code.startswith("BR-FR") for code in codes)
 
@@ -136,6 +138,7 @@ def with_address() -> bytes:
 def test_each_mark_tells_the_dialect_of_the_reform(tmp_path: Path, content: bytes) -> None:
     """Any one of them brings its rules, which an invoice of direct deposit does not pass."""
     verdict, kind, *_codes = verdict_on(tmp_path, content, None)
+
     assert (verdict, kind) == (Verdict.INVALID, FileKind.CII_REFORM)
 
 
@@ -154,6 +157,7 @@ def test_the_native_ubl_of_chorus_pro_is_never_judged_by_en_16931(
 ) -> None:
     """Our own breaks no rule that can be run, and only the portal's qualification can conclude."""
     answer = validate_file(path, service(), profile)
+
     assert answer.verdict is Verdict.INCONCLUSIVE
     assert answer.kind is FileKind.CHORUS_UBL
     assert [finding.code for finding in answer.findings] == ["CLAIM-NATIVE"]
@@ -165,6 +169,7 @@ def test_a_broken_rule_is_seen_where_nothing_can_conclude(tmp_path: Path) -> Non
     wrong = changed(native, ">2664.00</cbc:TaxExclusive", ">2665.00</cbc:TaxExclusive")
     assert verdict_on(tmp_path, wrong)[0] == Verdict.INVALID
     without = changed(native, ">A1</cbc:ProfileID>", ">S1</cbc:ProfileID>")
+
     assert verdict_on(tmp_path, without, None)[0] == Verdict.INCONCLUSIVE
     assert verdict_on(tmp_path, without)[0] == Verdict.INVALID
 
@@ -173,6 +178,7 @@ def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:
     """EN 16931 is checked, and the person knows that the rules of that use are not."""
     peppol = changed(UBL, "en16931:2017<", "en16931:2017#compliant#urn:fdc:peppol.eu:2017<")
     codes = [Verdict.VALID, FileKind.UBL_INVOICE, "CLAIM-OWN-RULES"]
+
     assert verdict_on(tmp_path, peppol) == codes
 
 
@@ -180,6 +186,7 @@ def test_a_particular_use_of_the_standard_is_a_warning(tmp_path: Path) -> None:
 def test_a_date_outside_the_calendar_is_refused(tmp_path: Path, wrong: str) -> None:
     """In CII the schema sees text, and the Factur-X rules do not look: we do."""
     content = changed(CII, '"102">20260112<', f'"102">{wrong}<')
+
     assert verdict_on(tmp_path, content) == [Verdict.INVALID, FileKind.CII_EN16931, "CII-DATE"]
 
 
@@ -189,6 +196,7 @@ def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, siren, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
     assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
     reports = validate_file(tmp_path / "facture", service(), "chorus").reports
+
     assert [report.valid for report in reports] == [True, True, False]
     assert "EN 16931" in reports[1].rule_set.name
     assert "Chorus Pro" in reports[2].rule_set.name
@@ -216,6 +224,7 @@ def test_cii_obeys_the_same_limits(tmp_path: Path, old: str, new: str, code: str
     assert code in verdict_on(tmp_path, altered)
     findings = validate_file(tmp_path / "facture", service(), "chorus").findings
     finding = next(finding for finding in findings if finding.code == code)
+
     assert "ligne" in finding.where
     assert finding.remedy
 
@@ -242,6 +251,7 @@ def test_an_account_that_is_no_iban_is_refused(tmp_path: Path) -> None:
     iban = rb"<ram:IBANID>FR1420041010050500013M02606</ram:IBANID>(.*?</ram:AccountName>)"
     other = rb"\1<ram:ProprietaryID>00013M02606</ram:ProprietaryID>"
     content = re.sub(iban, other, CII, flags=re.DOTALL)
+
     assert verdict_on(tmp_path, content, None)[0] == Verdict.VALID
     assert "CHORUS-IBAN" in verdict_on(tmp_path, content)
 
@@ -252,6 +262,7 @@ def test_a_transfer_needs_an_account(tmp_path: Path, syntax: bytes) -> None:
     without = re.sub(rb"<(\w+:Payee\w*Account)>.*?</\1>", b"", syntax, flags=re.DOTALL)
     assert "CHORUS-IBAN" in verdict_on(tmp_path, without)
     card = re.sub(rb">30<(/\w+:(PaymentMeans|Type)Code)", rb">48<\1", without)
+
     assert verdict_on(tmp_path, card)[0] == Verdict.VALID
 
 
@@ -259,6 +270,7 @@ def test_payment_means_are_compulsory_on_a_cii_invoice_only(tmp_path: Path) -> N
     """The portal says so of invoices; credit notes are better without."""
     tag = b"ram:SpecifiedTradeSettlementPaymentMeans"
     without = re.sub(b"<%b>.*?</%b>" % (tag, tag), b"", CII, flags=re.DOTALL)
+
     assert "CHORUS-PAYMENT-MEANS" in verdict_on(tmp_path, without)
     assert verdict_on(tmp_path, changed(without, ">380<", ">381<"))[0] == Verdict.VALID
 
@@ -268,6 +280,7 @@ def test_an_absent_framework_is_only_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "facture"
     path.write_bytes(changed(UBL, "<cbc:ProfileID>A1</cbc:ProfileID>", ""))
     answer = validate_file(path, service(), "chorus")
+
     assert answer.verdict is Verdict.VALID
     assert [finding.severity for finding in answer.findings] == [Severity.WARNING]
 
@@ -344,6 +357,7 @@ def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) 
     """A schema would take a minute over it."""
     many = " ".join(f'a{n}="1"' for n in range(1000)).encode()
     content = UBL.replace(b"<cbc:ID>", b"<cbc:ID " + many + b">", 1)
+
     assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
 
 
@@ -353,6 +367,7 @@ def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) 
 def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> None:
     """The XSD takes any year and a time zone; a receiver does not."""
     content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
+
     assert "UBL-DATE" in verdict_on(tmp_path, content, None)
 
 
@@ -360,6 +375,7 @@ def test_dates_and_amounts_are_looked_at_once_the_schema_accepts(tmp_path: Path)
     """Where the structure is wrong, what stands in it is not read: no list without end."""
     many = changed(UBL, "<cbc:IssueDate>", "<cbc:IssueDate/>" * 500 + "<cbc:IssueDate>")
     verdict, _kind, *codes = verdict_on(tmp_path, many, None)
+
     assert verdict == Verdict.INVALID
     assert 0 < len(codes) <= MAX_FINDINGS
     assert {code.partition("-")[0] for code in codes} == {"XSD"}
@@ -373,6 +389,7 @@ def test_paths_that_are_no_files_are_unreadable(tmp_path: Path) -> None:
         path: [finding.code for finding in validate_file(path, service()).findings]
         for path in (tmp_path / "absent", tmp_path, pipe, Path("/dev/zero"), Path("a\0b"))
     }
+
     assert list(codes.values()) == [
         ["FILE-MISSING"],
         ["FILE-NOT-REGULAR"],
@@ -387,6 +404,7 @@ def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "enorme.xml"
     with path.open("wb") as file:
         file.truncate(2 * 1024**3)
+
     assert [finding.code for finding in validate_file(path, service()).findings] == [
         "FILE-TOO-LARGE"
     ]
@@ -414,6 +432,7 @@ def test_a_deflate_bomb_is_stopped_by_the_system(tmp_path: Path) -> None:
     document.save(path)
     assert path.stat().st_size < 2_000_000
     answer = validate_file(path, service())
+
     assert [finding.code for finding in answer.findings] == ["PDF-TOO-LARGE"]
 
 
@@ -423,6 +442,7 @@ def test_a_module_in_the_current_folder_is_never_run(
     """The child that opens PDFs takes no code from the folder where the command was typed."""
     (tmp_path / "pikepdf.py").write_text("raise SystemExit(0)")
     monkeypatch.chdir(tmp_path)
+
     assert verdict_on(tmp_path, pdf()) == [Verdict.UNREADABLE, "PDF-NO-XML"]
 
 

@@ -52,6 +52,7 @@ def test_the_rules_of_the_standard_need_no_technical_detail(sheet: Sheet) -> Non
         for code, text in rules_of(sheet).items()
         if family.match(code) and "détail technique" in in_french(code, text)[0]
     ]
+
     assert generic == []
 
 

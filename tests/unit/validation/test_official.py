@@ -35,12 +35,14 @@ def copied(tmp_path: Path) -> SchemaFolders:
 def test_each_official_file_is_installed_as_listed(key: str, name: str) -> None:
     """The manifest's SHA-256 is that of the installed file."""
     content = (FOLDERS.official / SETS[key]["folder"] / name).read_bytes()
+
     assert hashlib.sha256(content).hexdigest() == SETS[key]["files"][name]
 
 
 def test_the_manifest_says_where_files_come_from() -> None:
     """Each set has its version, origin and licence, and the package version is the one pinned."""
     manifest = tomllib.loads((FOLDERS.ours / "official.toml").read_text(encoding="utf-8"))
+
     assert manifest["package_version"] == version(manifest["package"])
     assert all(entry[k] for entry in SETS.values() for k in ("version", "origin", "licence"))
 
@@ -62,6 +64,7 @@ def test_one_altered_byte_stops_validation(copied: SchemaFolders, name: str) -> 
     path.write_bytes(content)
     with pytest.raises(IntegrityError) as stopped:
         check_xsd(Schema.UBL_INVOICE, ubl_xml(), folders=copied)
+
     assert name in stopped.value.message
     assert stopped.value.exit_code == 70
 
@@ -89,6 +92,7 @@ def test_a_schema_imports_only_from_its_set(copied: SchemaFolders, target: str) 
 def test_our_profile_is_correct_for_a_strict_reader() -> None:
     """xmlschema, stricter than libxml2, finds no fault in our schema itself."""
     schema = xmlschema.XMLSchema((FOLDERS.ours / "chorus-pro-invoice.xsd").as_uri(), allow="local")
+
     assert [element.local_name for element in schema.elements.values()] == ["Invoice"]
 
 

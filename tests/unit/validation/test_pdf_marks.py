@@ -136,6 +136,7 @@ def test_a_pdf_with_a_good_xml_and_no_mark_is_refused(tmp_path: Path) -> None:
     target = BytesIO()
     document.save(target)
     found = [Verdict.INVALID, "PDF-XMP", "PDF-PART", "PDF-ASSOCIATED"]
+
     assert codes_of(tmp_path, target.getvalue()) == found
 
 
@@ -149,6 +150,7 @@ def test_the_factur_x_of_others_is_valid(tmp_path: Path, relationship: str) -> N
     made = facturx.generate_from_binary(
         target.getvalue(), CII, check_xsd=False, afrelationship=relationship
     )
+
     assert codes_of(tmp_path, made) == [Verdict.VALID]
 
 
@@ -175,4 +177,5 @@ def test_actions_without_end_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "boucle.pdf"
     path.write_bytes(spoilt(loop))
     answer = validate_file(path, service())
+
     assert [finding.code for finding in answer.findings] == ["PDF-TOO-LARGE"]

@@ -42,6 +42,7 @@ FACTURX = "urn:factur-x.eu:1p0"
 def test_each_claim_has_its_rules(content: bytes, profile: str, rules: list[Rules]) -> None:
     """Root and BT-24 choose a schema and every sheet that goes with it, and nothing is missing."""
     claim = read_claim(parse_xml(changed(content, f">{EN16931}<", f">\n {profile} <")))
+
     assert (claim.profile, list(claim.rules), claim.findings) == (profile, rules, ())
 
 
@@ -49,6 +50,7 @@ def test_without_claim_the_standard_applies_to_ubl() -> None:
     """UBL without BT-24 is held to EN 16931, whose first rule refuses the absence."""
     bare = changed(UBL, f"<cbc:CustomizationID>{EN16931}</cbc:CustomizationID>", "")
     claim = read_claim(parse_xml(bare))
+
     assert claim.rules == (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
 
 
@@ -57,6 +59,7 @@ def test_without_claim_the_standard_applies_to_ubl() -> None:
 def test_an_unknown_claim_blocks(content: bytes, profile: str) -> None:
     """Only the schema can be run, and the finding says that this concludes nothing."""
     claim = read_claim(parse_xml(changed(content, f">{EN16931}<", f">{profile}<")))
+
     assert len(claim.rules) == 1
     assert [finding.severity for finding in claim.findings] == [Severity.BLOCKING]
     assert "incomplet" in claim.findings[0].message

@@ -173,6 +173,7 @@ REFUSALS = [
 def test_each_rule_refuses_what_breaks_it(code: str, change: Change) -> None:
     """One wrong fact gives a blocking finding with the code of its rule and a French remedy."""
     found = [finding for finding in check_draft(change(draft())) if finding.code == code]
+
     assert found
     assert all(f.severity is Severity.BLOCKING and f.message and f.remedy for f in found)
 
@@ -263,6 +264,7 @@ def test_accents_are_letters_in_a_service_code() -> None:
 def test_out_of_scope_forbids_vat_numbers(change: Change) -> None:
     """BR-O-02: an invoice outside VAT shows no VAT number, and is right without one."""
     outside = draft(rated_line(vat=OUT_OF_SCOPE), vat_number="")
+
     assert check_draft(outside) == ()
     assert {f.code for f in check_draft(change(outside))} == {"VAT-OUT-OF-SCOPE"}
 
@@ -270,6 +272,7 @@ def test_out_of_scope_forbids_vat_numbers(change: Change) -> None:
 def test_out_of_scope_is_never_mixed() -> None:
     """BR-O-11: category O stands alone in a document."""
     mixed = draft(rated_line(vat=OUT_OF_SCOPE), rated_line(vat=STANDARD))
+
     assert "VAT-OUT-OF-SCOPE" in {finding.code for finding in check_draft(mixed)}
 
 
@@ -285,6 +288,7 @@ def test_out_of_scope_is_never_mixed() -> None:
 def test_a_computed_draft_is_always_coherent(lines: list[tuple[int, int, Any]]) -> None:
     """Whatever the prices, users and rates, the method of the house satisfies its own rules."""
     computed = draft(*(rated_line(price, users, vat) for price, users, vat in lines))
+
     assert check_draft(computed) == ()
 
 
@@ -293,6 +297,7 @@ def test_no_lost_cent_goes_unseen(cents: int) -> None:
     """A line whose net moved by any number of cents is refused."""
     good = draft()
     spoilt = replace(good.lines[0], net=good.lines[0].net + Money(cents))
+
     assert check_draft(replace(good, lines=(spoilt,)))
 
 

@@ -40,6 +40,7 @@ for _old, _new in (
 def test_our_documents_are_valid(schema: Schema, content: bytes) -> None:
     """What the writers make satisfies each schema that applies, without a word."""
     report = check_xsd(schema, content)
+
     assert (report.valid, report.findings) == (True, ())
     assert report.rule_set == rule_set(schema)
 
@@ -76,6 +77,7 @@ def test_the_profile_refuses_what_ubl_accepts(
     report = check_xsd(Schema.CHORUS_UBL_INVOICE, altered)
     assert not report.valid
     finding = report.findings[0]
+
     assert finding.code == "XSD-VALUE"
     assert f"{element} »" in finding.message.replace("\N{NO-BREAK SPACE}", " ")
     assert remedy in finding.remedy.replace("\N{NO-BREAK SPACE}", " ")
@@ -96,6 +98,7 @@ def test_the_profile_demands_what_ubl_leaves_free(first: str, last: str, missing
     start = UBL.index(first.encode())
     end = UBL.index(last.encode(), start) + len(last)
     report = check_xsd(Schema.CHORUS_UBL_INVOICE, UBL[:start] + UBL[end:])
+
     assert not report.valid
     assert missing in report.findings[0].message + report.findings[0].remedy
 
@@ -135,6 +138,7 @@ def test_the_profile_lets_others_use_more_of_ubl() -> None:
         ),
     ):
         rich = changed(rich, old, new)
+
     assert check_xsd(Schema.UBL_INVOICE, rich).valid
     assert check_xsd(Schema.CHORUS_UBL_INVOICE, rich).valid
 
@@ -152,6 +156,7 @@ def test_a_refusal_is_explained(
 ) -> None:
     """A wrong element, value or attribute is named in French, with its path and line."""
     finding = check_xsd(schema, changed(content, old, new, 2)).findings[0]
+
     assert finding.code == code
     assert words in finding.message
     assert finding.where.startswith("/")
@@ -163,6 +168,7 @@ def test_a_refusal_is_explained(
 def test_another_kind_of_document_is_refused(schema: Schema) -> None:
     """A schema never accepts the root of another one."""
     other = CII if schema is Schema.CHORUS_UBL_INVOICE else UBL
+
     assert [f.code for f in check_xsd(schema, other).findings] == ["XSD-ROOT"]
 
 
@@ -185,6 +191,7 @@ def test_another_kind_of_document_is_refused(schema: Schema) -> None:
 def test_unreadable_xml_is_invalid(content: bytes, code: str) -> None:
     """Hostile or broken XML gets a reason and no benefit of the doubt."""
     report = check_xsd(Schema.UBL_INVOICE, content)
+
     assert not report.valid
     assert [finding.code for finding in report.findings] == [code]
 
@@ -193,6 +200,7 @@ def test_a_huge_refused_document_is_explained_by_the_verdict_itself() -> None:
     """Above the bound, lxml's own reasons stand, without the slow explanation."""
     padded = changed(UBL, ">A1<", ">M1<") + b"<!--" + b" " * MAX_EXPLAINED_BYTES + b"-->"
     report = check_xsd(Schema.CHORUS_UBL_INVOICE, padded)
+
     assert not report.valid
     assert report.findings[0].code == "XSD-OTHER"
     assert "ProfileID" in report.findings[0].message
@@ -204,6 +212,7 @@ def test_threads_do_not_mix_their_findings() -> None:
     with ThreadPoolExecutor(4) as pool:
         jobs = [doc for bad in wrong * 5 for doc in (bad, UBL)]
         reports = list(pool.map(lambda doc: check_xsd(Schema.CHORUS_UBL_INVOICE, doc), jobs))
+
     assert [report.valid for report in reports] == [False, True] * 40
     assert all(
         report.findings[0].value.encode() in doc
@@ -221,6 +230,7 @@ def test_a_valid_document_never_loads_the_explanation() -> None:
         "assert check_xsd(Schema.UBL_INVOICE, ubl_xml()).valid;"
         "sys.exit('xmlschema' in sys.modules or 'facturx' in sys.modules)"
     )
+
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -230,4 +240,5 @@ def test_an_invalid_report_has_a_reason() -> None:
     with pytest.raises(ValueError, match="finding"):
         Report(rule_set=rules, valid=False)
     refusal = Report(rule_set=rules, valid=False, findings=(Finding(code="X", message="x"),))
+
     assert refusal.findings

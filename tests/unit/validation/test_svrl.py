@@ -36,6 +36,7 @@ def test_no_fault_is_valid_only_if_a_rule_looked() -> None:
     """An answer without a fault is valid; one where no rule applied is not."""
     assert report().valid
     silent = report(fired="")
+
     assert not silent.valid
     assert [finding.code for finding in silent.findings] == ["RULES-NONE"]
 
@@ -55,6 +56,7 @@ def test_a_fault_has_its_place_and_value() -> None:
         "CommonBasicComponents-2'][1]"
     )
     finding = report(broken("BR-02", location=number)).findings[0]
+
     assert finding.where.startswith("/Invoice/cbc:ID, ligne ")
     assert finding.value == "F2026-0001"
     assert report(broken("BR-02", location="/*:")).findings[0].where == "/*:"
@@ -67,6 +69,7 @@ def test_findings_are_bounded_and_the_rest_counted() -> None:
         broken("BR-01"),
         broken("BR-01"),
     )
+
     assert not answer.valid
     assert answer.findings[0].code == "BR-01"
     assert len(answer.findings) == MAX_FINDINGS + 1

@@ -26,6 +26,7 @@ anything = st.recursive(
 def test_no_body_breaks_the_reader(body: bytes) -> None:
     """Any bytes are an object or None."""
     found = read.read_object(body)
+
     assert found is None or isinstance(found, dict)
 
 
@@ -63,6 +64,7 @@ def test_every_reader_takes_every_value(value: object) -> None:
     assert isinstance(read.objects(record, "f"), tuple | None)
     assert isinstance(read.day(record, "f"), date | None)
     moment = read.instant(record, "f")
+
     assert moment is None or moment.tzinfo is UTC
 
 
@@ -123,6 +125,7 @@ def test_flags_in_their_shapes(value: object, *, expected: bool) -> None:
 def test_lists_in_their_shapes() -> None:
     """Absent, null, one object or a list; but a list of something else cannot be counted."""
     one = {"a": 1}
+
     assert read.objects({}, "f") == ()
     assert read.objects({"f": None}, "f") == ()
     assert read.objects({"f": one}, "f") == (one,)

@@ -64,6 +64,7 @@ def test_changes_of_a_period_are_read_exactly(
     register = Register(changes | outside | {250: START, 251: END})
     api.add_callback("POST", SEARCH, register.serve)
     found = portal.changed(START, END)
+
     assert sorted(int(invoice.portal_id) for invoice in found) == list(range(252))
     assert {invoice.status for invoice in found} == {BuyerStatus.REJECTED}
     assert [invoice.acknowledged for invoice in found[:2]] == [True, False]
@@ -77,6 +78,7 @@ def test_instants_are_sent_as_the_portal_writes_them(
     """Paris time with its offset of that day, to the millisecond, never narrower than asked."""
     register = Register({})
     api.add_callback("POST", SEARCH, register.serve)
+
     assert portal.changed(START, END + timedelta(microseconds=1)) == ()
     assert register.asked == [("2026-03-28T13:00:00.000+01:00", "2026-03-29T14:00:00.001+02:00")]
 
@@ -92,6 +94,7 @@ def test_period_that_may_be_cut_is_asked_in_parts(
     found = portal.changed(START, END)
     assert sorted(int(invoice.portal_id) for invoice in found) == list(range(count))
     pages = -(-count // 100)
+
     assert len(register.asked) <= 2 * pages
 
 
@@ -104,6 +107,7 @@ def test_invoice_on_the_bound_of_two_halves_counts_once(
     register = Register(changes | {7000: middle})
     api.add_callback("POST", SEARCH, register.serve)
     found = [invoice.portal_id for invoice in portal.changed(START, END)]
+
     assert found.count("7000") == 1
     assert len(found) == len(set(found)) == MOST_RESULTS
 
@@ -115,6 +119,7 @@ def test_a_whole_campaign_in_one_instant_is_read(
     """Thousands integrated at once cannot be split by time: they are asked for all together."""
     register = Register(dict.fromkeys(range(count), START + timedelta(hours=7)))
     api.add_callback("POST", SEARCH, register.serve)
+
     assert len(portal.changed(START, END)) == count
 
 
@@ -126,6 +131,7 @@ def test_a_portal_that_keeps_its_own_maximum_is_asked_in_parts(
     register = Register({rank: START + rank * step for rank in range(500)})
     register.most = USUAL_MOST
     api.add_callback("POST", SEARCH, register.serve)
+
     assert len(portal.changed(START, END)) == 500
 
 
@@ -137,6 +143,7 @@ def test_minute_with_too_many_changes_is_an_error(
     api.add_callback("POST", SEARCH, register.serve)
     with pytest.raises(PortalAnswerError, match="en une minute"):
         portal.changed(START, END)
+
     assert len(register.asked) < 50
 
 
@@ -150,6 +157,7 @@ def test_draft_without_number_does_not_hide_the_others(
     ]
     answer = {"codeRetour": 0, "listeFactures": rows, "parametresRetour": {"total": 2}}
     api.post(SEARCH, json=answer)
+
     assert [(invoice.portal_id, invoice.number) for invoice in portal.changed(START, END)] == [
         ("1", ""),
         ("2", "F-2"),

@@ -94,6 +94,7 @@ def test_comment_alone_is_enough() -> None:
 def test_lost_answer_is_settled_by_the_status(answer: Step) -> None:
     """COMPLETEE means that it worked; the request is sent once."""
     calls = completed(answer, status("COMPLETEE"), files=())
+
     assert [name for name, _ in calls] == ["completer", "consulter/fournisseur"]
 
 
@@ -102,6 +103,7 @@ def test_lost_answer_that_did_nothing_is_said(word: str) -> None:
     """Still suspended, or something else: told as doubt, never as a refusal, and not repeated."""
     with pytest.raises(PortalDown, match=f"état {word or 'inconnu'}") as caught:
         completed(hang_up, status(word), DONE, files=())
+
     assert caught.type is PortalDown
 
 
@@ -109,6 +111,7 @@ def test_lost_answer_then_portal_down_stays_open() -> None:
     """Nobody can tell yet: the message says to look before starting again."""
     with pytest.raises(PortalDown, match="n'a pas confirmé") as caught:
         completed(*[hang_up] * 9, files=())
+
     assert "avant de recommencer" in caught.value.remedy
 
 
@@ -116,6 +119,7 @@ def test_refusal_shows_the_label() -> None:
     """An invoice that is not suspended any more is the portal's to say."""
     with pytest.raises(PortalAnswerError, match=r"GDP_MSG_11\.033 \(code 20002\)") as caught:
         completed(reply(NOT_SUSPENDED), files=())
+
     assert "facture 7 de Chorus Pro n'est peut-être plus suspendue" in caught.value.remedy
 
 
@@ -186,4 +190,5 @@ def test_refused_token_is_renewed_once_then_it_stops() -> None:
             portal.acknowledge_rejection("7")
         portal.close()
         assert len(server.requests) == 4
+
     assert PASSWORD not in f"{caught.value.message} {caught.value.remedy}"

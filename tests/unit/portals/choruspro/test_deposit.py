@@ -46,6 +46,7 @@ def judged(status: int, body: object = b"", **headers: str) -> DepositAnswer:
 def test_flux_number_in_a_success_is_the_proof_of_a_deposit() -> None:
     """Code 0 and a number: accepted, with what is worth keeping."""
     answer = judged(200, TAKEN)
+
     assert answer.outcome is DepositOutcome.ACCEPTED
     assert (answer.flux_number, answer.deposit_date) == (FLUX, date(2026, 9, 14))
     assert (answer.http_status, json.loads(answer.raw)) == (200, TAKEN)
@@ -54,6 +55,7 @@ def test_flux_number_in_a_success_is_the_proof_of_a_deposit() -> None:
 def test_an_answer_is_kept_as_text_that_a_database_takes() -> None:
     """An error page in another encoding is full of zeros, which PostgreSQL refuses in a text."""
     answer = judged(502, "<html>".encode("utf-16-le") + b"\xff")
+
     assert answer.outcome is DepositOutcome.UNKNOWN
     assert answer.raw == "".join(f"{sign}\ufffd" for sign in "<html>") + "\ufffd"
 
@@ -105,6 +107,7 @@ def test_each_answer_is_exactly_one_outcome(
 def test_request_without_token_is_an_access_problem() -> None:
     """The gateway's "no token found" comes as a 400, and is not a refused file."""
     answer = judged(400, WWW_Authenticate='Bearer error="invalid_request"')
+
     assert answer.outcome is DepositOutcome.UNAUTHORISED
 
 
@@ -121,6 +124,7 @@ def test_without_answer_only_an_unsent_request_is_certain(
 ) -> None:
     """Nothing left: certain. Something left: nobody can tell. The reason is kept."""
     answer = judge(NoAnswer(sent=sent, reason="motif"))
+
     assert answer.outcome is outcome
     assert "motif" in answer.detail
 
@@ -147,6 +151,7 @@ def test_no_answer_is_ever_mistaken_for_a_certainty(status: int, body: bytes) ->
         assert 200 <= status < 300
     if answer.outcome in CERTAIN:
         assert status < 300 or status in {400, 401, 403, 404, 405, 413, 415, 429}
+
     assert answer.detail
     assert len(answer.raw) <= 4000
 
@@ -169,6 +174,7 @@ def test_evidence_is_cut() -> None:
 def test_file_the_portal_would_refuse_is_not_sent(name: str, kind: DocumentKind) -> None:
     """What certainly fails is refused here, and says that nothing was sent."""
     answer = unfit(name, kind)
+
     assert answer is not None
     assert answer.outcome is DepositOutcome.REFUSED
     assert "Rien n'a été envoyé" in answer.detail
@@ -201,6 +207,7 @@ def test_deposit_carries_the_file_and_both_identities() -> None:
     answer, (request,) = run(TOKEN, reply(TAKEN))
     head, _, body = request.partition(b"\r\n\r\n")
     account = base64.b64encode(f"TECH_1_essai@exemple.invalid:{PASSWORD}".encode())
+
     assert answer.outcome is DepositOutcome.ACCEPTED
     assert head.startswith(b"POST /cpro/factures/v1/deposer/flux HTTP/1.1")
     assert b"Authorization: Bearer jeton-opaque-0123456789" in head
@@ -231,6 +238,7 @@ def test_deposit_carries_the_file_and_both_identities() -> None:
 def test_deposit_is_sent_once_whatever_happens(step: Step, outcome: DepositOutcome) -> None:
     """No answer, however tempting, makes the client send the file again."""
     answer, sent = run(TOKEN, step, reply(TAKEN), reply(TAKEN))
+
     assert answer.outcome is outcome
     assert len(sent) == 1
 
@@ -241,6 +249,7 @@ def test_refused_token_is_renewed_once_then_it_stops() -> None:
     assert renewed.outcome is DepositOutcome.ACCEPTED
     assert len(sent) == 2
     refused, sent = run(TOKEN, reply(b"", 401), TOKEN, reply(b"", 401), TOKEN, reply(TAKEN))
+
     assert refused.outcome is DepositOutcome.UNAUTHORISED
     assert len(sent) == 2
     assert "technical_password" in refused.detail
@@ -249,6 +258,7 @@ def test_refused_token_is_renewed_once_then_it_stops() -> None:
 def test_unauthorised_answer_that_names_a_flux_is_not_sent_again() -> None:
     """A contradiction is doubt, never a reason to send twice."""
     answer, sent = run(TOKEN, reply(TAKEN, 401), TOKEN, reply(TAKEN))
+
     assert answer.outcome is DepositOutcome.UNKNOWN
     assert len(sent) == 1
 
@@ -259,6 +269,7 @@ def test_without_token_nothing_is_sent() -> None:
     assert (answer.outcome, sent) == (DepositOutcome.UNAUTHORISED, [])
     assert "client_secret" in answer.detail
     answer, sent = run(*[reply(b"", 503)] * 10)
+
     assert (answer.outcome, sent) == (DepositOutcome.NOT_SENT, [])
 
 
@@ -288,6 +299,7 @@ def test_secret_quoted_in_another_form_does_not_reach_the_evidence_either() -> N
         portal = ChorusPro(settings(server.url, technical_password=Secret(secret)))
         answer = deposited(portal)
         portal.close()
+
     assert answer.outcome is DepositOutcome.UNKNOWN
     assert answer.raw.count("***") == len(forms) + 1
     assert "mot" not in answer.raw
@@ -304,6 +316,7 @@ def test_the_account_does_not_reach_the_evidence_whatever_becomes_of_its_end(end
         portal = ChorusPro(settings(server.url, technical_password=Secret(password)))
         answer = deposited(portal)
         portal.close()
+
     assert answer.raw.startswith("<p>***")
 
 
@@ -318,5 +331,6 @@ def test_unreachable_portal_is_not_sent() -> None:
         )
         answer = deposited(portal)
         portal.close()
+
     assert answer.outcome is DepositOutcome.NOT_SENT
     assert "refuse la connexion" in answer.detail

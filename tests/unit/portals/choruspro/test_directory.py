@@ -48,6 +48,7 @@ def test_structure_is_found_then_consulted(api: responses.RequestsMock, portal: 
     other, same = structure_row("99999999999999", 1), structure_row(int(SIRET), "144")
     api.post(STRUCTURES, json=found_structures(other, same))
     api.post(STRUCTURE, json=done(parametres={"codeServiceDoitEtreRenseigne": True}))
+
     assert portal.structure(SIRET) == KNOWN
     assert sent(api, STRUCTURE) == [{"idStructureCPP": 144, "codeLangue": "fr"}]
 
@@ -60,6 +61,7 @@ def test_unknown_structure_is_none(
 ) -> None:
     """No list, an empty one, or only others: nobody has this SIRET."""
     api.post(STRUCTURES, json=answer)
+
     assert portal.structure(SIRET) is None
 
 
@@ -69,6 +71,7 @@ def test_inactive_structure_is_a_fact_and_is_not_consulted(
     """It exists and cannot receive: not the same as unknown."""
     api.post(STRUCTURES, json=found_structures(structure_row(SIRET, statut="INACTIVE")))
     found = portal.structure(SIRET)
+
     assert found is not None
     assert not found.active
 
@@ -108,6 +111,7 @@ def test_structure_says_its_nature_and_when_its_password_expires(
     api.post(STRUCTURES, json=found_structures(structure_row(SIRET)))
     api.post(STRUCTURE, json=done(parametres={}, informationGenerales=general))
     found = portal.structure(SIRET)
+
     assert found is not None
     assert (found.public, found.password_expires) == (public, last_day)
 
@@ -119,6 +123,7 @@ def test_active_structure_wins_over_its_dead_twin(
     twin = structure_row(SIRET, 9, statut="INACTIVE")
     api.post(STRUCTURES, json=found_structures(twin, structure_row(SIRET)))
     api.post(STRUCTURE, json=done(parametres={"codeServiceDoitEtreRenseigne": "true"}))
+
     assert portal.structure(SIRET) == KNOWN
 
 
@@ -149,6 +154,7 @@ def test_service_is_looked_for_on_all_pages(api: responses.RequestsMock, portal:
     demands = {"numeroEngagement": True, "dateFinValidite": "2030-12-31T00:00:00+01:00"}
     api.post(SERVICE, json=done(parametres=demands))
     found = portal.service(KNOWN, "SRV217")
+
     assert found is not None
     assert (found.code, found.name, found.active) == ("SRV217", "N217", True)
     assert (found.engagement_required, found.valid_to) == (True, date(2030, 12, 31))
@@ -165,6 +171,7 @@ def test_service_days_of_the_list_hold_when_the_detail_leaves_them_out(
     api.post(SERVICES, json=done(listeServices=listed, parametresRetour={"total": 1}))
     api.post(SERVICE, json=done(parametres={"numeroEngagement": False}))
     found = portal.service(KNOWN, "A")
+
     assert found is not None
     assert (found.valid_from, found.valid_to) == (date(2017, 1, 1), date(2020, 12, 31))
 

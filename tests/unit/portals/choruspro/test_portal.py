@@ -26,6 +26,7 @@ def test_sign_in_proves_both_pairs_once_per_token(
     api.get(HEALTH, json={"statusCodeValue": 200})
     portal.sign_in()
     portal.sign_in()
+
     assert [call.request.url for call in api.calls].count(HEALTH) == 1
 
 
@@ -36,6 +37,7 @@ def test_refused_technical_account_is_named_after_one_renewal(
     api.get(HEALTH, status=401, json={"ErrorCode": "401"})
     with pytest.raises(PortalAccessRefused, match="compte technique") as caught:
         portal.sign_in()
+
     assert [call.request.url for call in api.calls].count(HEALTH) == 2
     assert PASSWORD not in f"{caught.value.message} {caught.value.remedy}"
 
@@ -47,6 +49,7 @@ def test_forbidden_route_names_the_subscription(
     api.post(REPORT, status=403)
     with pytest.raises(PortalAccessRefused, match="consulterCRDetaille") as caught:
         portal.integration_report(FLUX)
+
     assert "CGU" in caught.value.remedy
     assert len(sent(api, REPORT)) == 1
 
@@ -57,6 +60,7 @@ def test_refused_token_is_renewed_once_for_a_read(
     """A token revoked early costs one more call, and nobody notices."""
     api.post(REPORT, status=401)
     api.post(REPORT, json=done(etatCourantDepotFlux="IN_INTEGRE"))
+
     assert portal.integration_report(FLUX).state is FluxState.INTEGRATED
 
 
@@ -112,6 +116,7 @@ def test_operation_that_fails_on_a_record_is_not_a_portal_that_is_away(
     assert len(sent(api, SEARCH)) == ATTEMPTS
     with pytest.raises(PortalDown) as caught:
         portal.history("7")
+
     assert not isinstance(caught.value, PortalAnswerError)
 
 
@@ -132,6 +137,7 @@ def test_user_is_told_to_the_invoice_api_only(api: responses.RequestsMock) -> No
     portal.find(invoice_number="FAC-1")
     portal.structure(SIRET)
     portal.close()
+
     assert sent(api, SEARCH)[0]["idUtilisateurCourant"] == 331
     assert "idUtilisateurCourant" not in sent(api, STRUCTURES)[0]
 

@@ -41,6 +41,7 @@ def test_held_invoice_is_read_exactly(api: responses.RequestsMock, portal: Choru
         "commentaire": "Bon de livraison manquant",
     }
     api.post(HELD, json=done(facture=invoice))
+
     assert portal.held("7") == HeldInvoice(
         portal_id="7",
         number="FAC-1",
@@ -63,6 +64,7 @@ def test_a_report_cut_in_the_middle_of_a_sign_is_kept_as_text(
     body = done(etatCourantDepotFlux="IN_REJETE", listeErreurDP={"libelleErreurDP": "été \ud83d"})
     api.post(REPORT, json=body)
     report = portal.integration_report(FLUX)
+
     assert report.text == "été"
     assert '"été \\ud83d"' in report.raw.encode().decode()
 
@@ -74,6 +76,7 @@ def test_bare_held_invoice_keeps_an_unknown_status(
     bare = {"numeroFacture": "F", "statutFacture": "NOUVEAU", "montantTotal": None}
     api.post(HELD, json=done(facture=bare))
     found = portal.held("7")
+
     assert (found.status, found.raw_status) == (BuyerStatus.UNRECOGNISED, "NOUVEAU")
     assert (found.gross, found.engagement, found.attachments) == (None, "", ())
 
@@ -94,6 +97,7 @@ def test_download_is_the_document_with_its_files(
     """As a PDF with what is beside it (§2.7); base64 broken in lines reads the same."""
     wrapped = "\r\n".join(in_base64(PDF)[i : i + 8] for i in range(0, 40, 8))
     api.post(DOWNLOAD, json=done(fichierResultat=wrapped))
+
     assert portal.download("7") == PDF
     assert sent(api, DOWNLOAD) == [
         {
@@ -121,6 +125,7 @@ def test_folder_too_big_for_the_portal_is_refused(
     api.post(DOWNLOAD, status=413)
     with pytest.raises(PortalAnswerError, match="HTTP 413") as caught:
         portal.download("7")
+
     assert "ne servirait à rien" in caught.value.remedy
     assert len(sent(api, DOWNLOAD)) == 1
 
@@ -145,6 +150,7 @@ def test_receipt_is_kept_as_the_portal_made_it(
 ) -> None:
     """The PDF of the integration report, byte for byte."""
     api.post(RECEIPT, json=done(numeroFluxDepot=FLUX, fichierCR=in_base64(PDF)))
+
     assert portal.report_file(FLUX) == PDF
     assert sent(api, RECEIPT) == [{"numeroFluxDepot": FLUX}]
 
@@ -163,6 +169,7 @@ def test_no_receipt_yet_is_none(
 ) -> None:
     """An unknown flux, or one without a file: nothing to keep, and no error."""
     api.post(RECEIPT, json=answer)
+
     assert portal.report_file(FLUX) is None
 
 
@@ -185,6 +192,7 @@ def test_operation_that_says_no_with_a_400_is_heard(
     """Business refusals come with HTTP 200, by some clients' account also with 400 (§4.1)."""
     answer = {"codeRetour": 20001, "libelle": "POQ_MSG_01.003 - Flux introuvable."}
     api.post(RECEIPT, json=answer, status=status)
+
     assert portal.report_file(FLUX) is None
 
 
@@ -195,6 +203,7 @@ def test_report_just_after_a_deposit_is_pending(
     label = "POQ_MSG_01.003 - Flux introuvable."
     api.post(REPORT, json={"codeRetour": 20001, "libelle": label})
     report = portal.integration_report(FLUX)
+
     assert (report.state, report.raw_state) == (FluxState.PENDING, label)
 
 
@@ -221,6 +230,7 @@ def test_partial_report_keeps_every_error(
     listed = [error] if as_list else error
     api.post(REPORT, json=done(etatCourantDepotFlux="IN_INTEGRE_PARTIEL", listeErreurDP=listed))
     report = portal.integration_report(FLUX)
+
     assert report.state is FluxState.PARTIAL
     assert [(e.invoice_number, e.supplier, e.recipient) for e in report.errors] == [
         ("F1110_NBO050740100", "00000000005719", "00000000005734")
@@ -236,6 +246,7 @@ def test_rejected_file_keeps_the_technical_error(
     errors = [{"natureErreur": "ERR_XSD", "codeErreur": "ERR_XSD_001", "libelleErreur": "cvc"}]
     api.post(REPORT, json=done(etatCourantDepotFlux="IN_REJETE", listeErreurTechnique=errors))
     (error,) = portal.integration_report(FLUX).errors
+
     assert (error.code, error.text, error.invoice_number) == ("ERR_XSD_001", "cvc", "")
 
 
@@ -246,6 +257,7 @@ def test_unknown_state_is_shown_not_guessed(
     """A word nobody knows is neither success nor failure."""
     api.post(REPORT, json=done(etatCourantDepotFlux=word))
     report = portal.integration_report(FLUX)
+
     assert (report.state, report.raw_state) == (FluxState.UNRECOGNISED, word)
 
 
@@ -264,6 +276,7 @@ def test_history_takes_no_order_for_granted(api: responses.RequestsMock, portal:
     blocks = {"histoStatut": statuses}
     api.post(HISTORY, json=done(statutCourantCode="MANDATEE", historiquesDesStatuts=blocks))
     history = portal.history("7")
+
     assert (history.portal_id, history.status) == ("7", BuyerStatus.APPROVED)
     assert [(e.raw_status, e.status, e.at, e.comment) for e in history.entries] == [
         ("DEPOSEE", BuyerStatus.IN_PROGRESS, "2018-04-19 11:08", ""),

@@ -72,6 +72,7 @@ def test_search_that_does_not_add_up_is_an_error(
         api.post(SEARCH, json=answer)
     with pytest.raises(PortalAnswerError):
         portal.find(invoice_number="FAC-1")
+
     assert len(sent(api, SEARCH)) == len(pages)
 
 
@@ -83,6 +84,7 @@ def test_search_at_the_limit_may_be_cut(api: responses.RequestsMock, portal: Cho
         portal.find(invoice_number="FAC-1")
     asked = [body["rechercheFactureParFournisseur"] for body in sent(api, SEARCH)]
     most = [block["nbResultatsMaximum"] for block in asked if isinstance(block, dict)]
+
     assert most == [MOST_RESULTS, MOST_ROWS]
 
 
@@ -94,18 +96,21 @@ def test_two_hundred_invoices_of_a_lot_are_believed_when_asked_for_more(
     for answer in (rows[:100], rows[:100], rows[100:]):
         counts = {"total": 200}
         api.post(SEARCH, json=done(listeFactures=answer, parametresRetour=counts))
+
     assert len(portal.find(flux_number="CPP1")) == 200
 
 
 def test_empty_search_is_an_answer(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Zero announced and zero given, list absent or not, is a true absence."""
     api.post(SEARCH, json=done(parametresRetour={"total": 0, "pages": 0, "pageCourante": 0}))
+
     assert portal.find(invoice_number="FAC-1") == ()
 
 
 def test_search_keeps_the_exact_number_only(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Should the portal match beginnings, FAC-10 is still not FAC-1."""
     api.post(SEARCH, json=page([row(1), row(2, numeroFacture="FAC-10")], 2))
+
     assert [found.portal_id for found in portal.find(invoice_number="FAC-1")] == ["1"]
 
 
@@ -128,6 +133,7 @@ def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: Chor
     )
     api.post(SEARCH, body=body)
     (found,) = portal.find(invoice_number="FAC-1")
+
     assert (found.portal_id, found.recipient) == ("4321098", "00001000900017")
     assert found.supplier == "99900000000013"
     assert (found.issue_date, found.gross) == (date(2026, 10, 7), Money(9007199254740993))
@@ -140,5 +146,6 @@ def test_bare_found_invoice_is_still_found(api: responses.RequestsMock, portal: 
     """Fields without a value are left out by the portal: the invoice exists all the same."""
     api.post(SEARCH, json=page([row(1, montantTTC=None, statut=None)], 1))
     (found,) = portal.find(invoice_number="FAC-1")
+
     assert (found.gross, found.issue_date, found.status_at) == (None, None, None)
     assert (found.status, found.supplier) == (BuyerStatus.UNRECOGNISED, "")

@@ -26,6 +26,7 @@ def changed(name: str, value: object) -> ChorusProSettings:
 def test_secret_never_shows_itself() -> None:
     """Printing the settings, in any way, shows no secret."""
     shown = f"{settings()} {settings()!r} {Secret(PASSWORD)} {Secret(PASSWORD)!s:>40}"
+
     assert PASSWORD not in shown
     assert "•••" in shown
 
@@ -33,6 +34,7 @@ def test_secret_never_shows_itself() -> None:
 def test_blanks_pasted_around_values_are_dropped() -> None:
     """A secret pasted with a line break works."""
     made = settings(client_id=" id\n", client_secret=Secret("\ts3cret \n"))
+
     assert (made.client_id, made.client_secret.reveal()) == ("id", "s3cret")
 
 
@@ -98,4 +100,5 @@ def test_known_environments_are_usable_and_apart() -> None:
     for known in (PRODUCTION, QUALIFICATION):
         assert settings(token_url=known.token_url, api_url=known.api_url).api_url == known.api_url
         assert not is_loopback(known.api_url)
+
     assert not set(PRODUCTION) & set(QUALIFICATION)

@@ -97,6 +97,7 @@ def test_refused_token_is_renewed_once_for_all_threads() -> None:
     piste.together = threading.Barrier(THREADS)
     with served(piste, THREADS) as portal, ThreadPoolExecutor(THREADS) as pool:
         states = list(pool.map(lambda _: state(portal), range(THREADS)))
+
     assert states == [FluxState.INTEGRATED] * THREADS
     assert piste.asked == {"token": 2, "jeton-1": THREADS, "jeton-2": THREADS}
 
@@ -107,6 +108,7 @@ def test_identity_is_proven_once_for_all_threads() -> None:
     with served(piste, THREADS) as portal, ThreadPoolExecutor(THREADS) as pool:
         for signed in [pool.submit(portal.sign_in) for _ in range(THREADS)]:
             signed.result()
+
     assert piste.asked == {"token": 1, "jeton-1": 1}
 
 
@@ -119,6 +121,7 @@ def test_refused_account_is_not_insisted_upon_by_many_threads() -> None:
             with pytest.raises(PortalAccessRefused):
                 refusal.result()
     calls = sum(piste.asked.values()) - piste.asked["token"]
+
     assert calls == 2 * THREADS
 
 
@@ -136,5 +139,6 @@ def test_calls_under_way_are_as_many_as_agreed(parallel: int) -> None:
 
     with served(piste, parallel) as portal, ThreadPoolExecutor(THREADS) as pool:
         assert all(pool.map(work, range(4 * parallel)))
+
     assert piste.most == parallel
     assert piste.asked == {"token": 1, "jeton-1": 4 * parallel}

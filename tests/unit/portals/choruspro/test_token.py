@@ -54,6 +54,7 @@ def test_request_is_the_documented_form(piste: responses.RequestsMock, token: Pi
     give(piste, "un")
     assert token.get() == "un"
     body = piste.calls[0].request.body
+
     assert isinstance(body, bytes)
     assert parse_qs(body.decode()) == {
         "grant_type": ["client_credentials"],
@@ -78,6 +79,7 @@ def test_token_is_kept_until_shortly_before_its_end(
     clock.now += used_for - 0.1
     assert token.get() == "un"
     clock.now += 0.2
+
     assert token.get() == "deux"
 
 
@@ -90,6 +92,7 @@ def test_token_without_lifetime_is_not_kept_long(
     give(piste, "deux", lifetime)
     assert token.get() == token.get() == "un"
     clock.now += 300
+
     assert token.get() == "deux"
 
 
@@ -103,6 +106,7 @@ def test_forgetting_concerns_the_refused_token_only(
     token.forget("ancien")
     assert token.get() == "un"
     token.forget("un")
+
     assert token.get() == "deux"
 
 
@@ -120,6 +124,7 @@ def test_refused_pair_is_final_and_named(
     with pytest.raises(PortalAccessRefused) as caught:
         token.get()
     said = f"{caught.value.message} {caught.value.remedy}"
+
     assert "client_id / client_secret" in said
     assert "invalid_client" in said
     assert CLIENT_SECRET not in said
@@ -154,6 +159,7 @@ def test_wrong_address_is_not_a_refusal(piste: responses.RequestsMock, token: Pi
     piste.post(URL, status=404)
     with pytest.raises(PortalAnswerError, match="404") as caught:
         token.get()
+
     assert "token_url" in caught.value.remedy
 
 
@@ -164,6 +170,7 @@ def test_server_that_fails_is_down_and_no_record_is_to_blame(
     piste.post(URL, status=500)
     with pytest.raises(PortalDown) as caught:
         token.get()
+
     assert not isinstance(caught.value, PortalAnswerError)
 
 

@@ -35,6 +35,7 @@ def test_requests_and_answers_do_not_show_what_they_carry() -> None:
     headers, body = {"Authorization": "Bearer jeton"}, b"client_secret=secret"
     request = HttpRequest(method="POST", url="https://x", route="r", headers=headers, body=body)
     shown = f"{request} {HttpAnswer(status=200, headers=headers, body=body)}"
+
     assert "jeton" not in shown
     assert "secret" not in shown
 
@@ -57,6 +58,7 @@ def test_no_whole_answer_after_the_request_leaves_doubt(transport: Transport, st
     with serving(step) as server:  # type: ignore[arg-type] # parametrize loses the type
         outcome = transport.attempt_alone(post(server.url, b"the file"))
         assert len(server.requests) == 1
+
     assert isinstance(outcome, NoAnswer)
     assert outcome.sent
 
@@ -65,6 +67,7 @@ def test_connection_closed_before_the_request_was_read_leaves_doubt(transport: T
     """A server that accepts and closes may or may not have read: that is doubt."""
     with serving(hang_up, reads=False) as server:
         outcome = transport.attempt_alone(post(server.url, b"x" * 5_000_000))
+
     assert isinstance(outcome, NoAnswer)
     assert outcome.sent
 
@@ -74,6 +77,7 @@ def test_answer_that_drips_is_given_up(transport: Transport) -> None:
     drops = [b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n", *[b"x"] * 50]
     with serving(raw(*drops, pause=0.05)) as server:
         outcome = transport.attempt_alone(post(server.url))
+
     assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
 
 
@@ -88,6 +92,7 @@ def test_enormous_answer_is_given_up(transport: Transport, *, packed: bool) -> N
     )
     with serving(step) as server:
         outcome = transport.attempt_alone(post(server.url))
+
     assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
 
 
@@ -96,6 +101,7 @@ def test_request_may_allow_a_larger_answer(transport: Transport) -> None:
     with serving(reply(b"x" * 100, keep_open=True), reply(b"x" * 101)) as server:
         request = replace(post(server.url), most_bytes=100)
         whole, cut = transport.attempt(request), transport.attempt(request)
+
     assert isinstance(whole, HttpAnswer)
     assert len(whole.body) == 100
     assert cut == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
@@ -106,6 +112,7 @@ def test_redirect_is_an_answer_and_is_not_followed(transport: Transport) -> None
     with serving(reply(b"", 307, "Location: /elsewhere\r\n"), reply(b"followed")) as server:
         outcome = transport.attempt_alone(post(server.url))
         assert len(server.requests) == 1
+
     assert isinstance(outcome, HttpAnswer)
     assert outcome.status == 307
 
@@ -116,6 +123,7 @@ def test_nonsense_in_a_redirect_breaks_nothing(transport: Transport, target: str
     step = reply(b"page", 302, f"Location: {target}\r\n")
     with serving(step) as server:
         outcome = transport.attempt_alone(post(server.url))
+
     assert isinstance(outcome, HttpAnswer)
     assert (outcome.status, outcome.body) == (302, b"page")
 
@@ -125,6 +133,7 @@ def test_body_of_a_redirect_is_bounded_too(transport: Transport) -> None:
     step = reply(b"x" * (MOST_BYTES + 1), 302, "Location: /elsewhere\r\n")
     with serving(step) as server:
         outcome = transport.attempt_alone(post(server.url))
+
     assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
 
 
@@ -192,4 +201,5 @@ def test_retry_after_never_fails(asked: str, date: str) -> None:
     """No header can break the reading of an answer, nor ask for more than a day."""
     headers = {"Retry-After": asked, "Date": date}
     seconds = HttpAnswer(status=503, headers=headers, body=b"").retry_after
+
     assert seconds is None or 0 <= seconds <= 86_400

@@ -62,6 +62,7 @@ def let_through(guarded: Breaker, outcome: Outcome) -> bool:
 def test_opens_after_several_answers_in_a_row_that_lead_nowhere(trouble: Outcome) -> None:
     """Lost answers, server errors and throttling count; the next call is not made."""
     guarded = breaker(StillClock())
+
     assert [let_through(guarded, trouble) for _ in range(IN_VAIN + 2)] == [
         *[True] * IN_VAIN,
         False,
@@ -110,6 +111,7 @@ def test_fails_fast_saying_since_when_and_until_when() -> None:
         clock.now += 1
     with pytest.raises(PortalDown) as caught:
         guarded.guard(lambda: FINE)
+
     assert caught.value.message == (
         "Chorus Pro ne répond plus depuis le 05/01/2026 à 09:00:00 : "
         f"aucun appel avant le 05/01/2026 à 09:01:{IN_VAIN - 1:02}."
@@ -125,6 +127,7 @@ def test_one_call_tries_again_and_its_answer_decides() -> None:
     assert let_through(guarded, LOST)
     assert not let_through(guarded, FINE)
     clock.now += PAUSE
+
     assert let_through(guarded, FINE)
     assert all(let_through(guarded, FINE) for _ in range(3))
 
@@ -147,6 +150,7 @@ def test_only_one_thread_tries() -> None:
     assert not let_through(guarded, FINE)
     answered.set()
     thread.join()
+
     assert let_through(guarded, FINE)
 
 
@@ -161,6 +165,7 @@ def test_trial_that_breaks_lets_another_one_try() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         guarded.guard(interrupted)
+
     assert let_through(guarded, FINE)
 
 
@@ -172,6 +177,7 @@ def test_long_wait_that_was_asked_is_obeyed_by_every_later_call() -> None:
     clock.now += 3599
     assert not let_through(guarded, FINE)
     clock.now += 1
+
     assert let_through(guarded, FINE)
 
 

@@ -40,6 +40,7 @@ def test_refused_connection_proves_nothing_was_sent(transport: Transport) -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     outcome = transport.attempt_alone(post(f"http://127.0.0.1:{port}/"))
+
     assert outcome == NoAnswer(
         sent=False,
         reason="le serveur refuse la connexion ou n'est pas joignable (NewConnectionError)",
@@ -49,6 +50,7 @@ def test_refused_connection_proves_nothing_was_sent(transport: Transport) -> Non
 def test_unknown_name_proves_nothing_was_sent(transport: Transport) -> None:
     """A server name that does not resolve is certainly not a deposit, and is named as such."""
     outcome = transport.attempt_alone(post("https://portail.invalid/"))
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "introuvable" in outcome.reason
@@ -67,6 +69,7 @@ def test_connect_timeout_proves_nothing_was_sent(transport: Transport) -> None:
         outcome = transport.attempt_alone(post(f"http://127.0.0.1:{address[1]}/"))
         for one in waiting:
             one.close()
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "délai de connexion" in outcome.reason
@@ -77,6 +80,7 @@ def test_untrusted_certificate_proves_nothing_was_sent(transport: Transport) -> 
     with serving(reply({}), tls=True) as server:
         outcome = transport.attempt_alone(tls(server))
         assert server.requests == []
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "certificat" in outcome.reason
@@ -86,6 +90,7 @@ def test_server_that_does_not_speak_tls_proves_nothing_was_sent(transport: Trans
     """A handshake answered with plain text fails before the request."""
     with serving(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), reads=False) as server:
         outcome = transport.attempt_alone(tls(server))
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
 
@@ -94,6 +99,7 @@ def test_reset_during_the_handshake_proves_nothing_was_sent(transport: Transport
     """A connection closed in the middle of the TLS handshake carried no request."""
     with serving(hang_up, reads=False) as server:
         outcome = transport.attempt_alone(tls(server))
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
 
@@ -106,6 +112,7 @@ def test_tls_cut_after_the_request_leaves_doubt(
     with serving(hang_up, tls=True) as server:
         outcome = transport.attempt_alone(tls(server))
         assert len(server.requests) == 1
+
     assert isinstance(outcome, NoAnswer)
     assert outcome.sent
 
@@ -117,6 +124,7 @@ def test_trusted_certificate_is_accepted(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
     with serving(reply(b"ok"), tls=True) as server:
         outcome = transport.attempt_alone(tls(server))
+
     assert isinstance(outcome, HttpAnswer)
     assert (outcome.status, outcome.body) == (200, b"ok")
 
@@ -129,6 +137,7 @@ def test_certificate_of_another_name_proves_nothing_was_sent(
     with serving(reply({}), tls=True) as server:
         outcome = transport.attempt_alone(post(f"https://localhost:{server.port}/"))
         assert server.requests == []
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "certificat" in outcome.reason
@@ -155,6 +164,7 @@ def test_trust_withdrawn_from_the_bundle_is_withdrawn_at_once(
         bundle.write_bytes(Path(certifi.where()).read_bytes())
         withdrawn = transport.attempt_alone(tls(server))
         assert len(server.requests) == 1
+
     assert isinstance(withdrawn, NoAnswer)
     assert not withdrawn.sent
 
@@ -173,6 +183,7 @@ def test_unreadable_authorities_prove_nothing_was_sent(
     with serving(reply({}), tls=True) as server:
         outcome = transport.attempt_alone(tls(server))
         assert server.connections == 0
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
     assert "REQUESTS_CA_BUNDLE" in outcome.reason
@@ -186,6 +197,7 @@ def test_dead_proxy_proves_nothing_was_sent(
         port = listener.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     outcome = transport.attempt_alone(post("https://portail.invalid/"))
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
 
@@ -199,6 +211,7 @@ def test_proxy_that_refuses_the_tunnel_proves_nothing_was_sent(
         outcome = transport.attempt_alone(post("https://portail.invalid/", b"the file"))
         assert proxy.requests[0].startswith(b"CONNECT portail.invalid:443")
         assert b"the file" not in b"".join(proxy.requests)
+
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
 
@@ -210,5 +223,6 @@ def test_this_machine_is_reached_without_proxy(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with serving(reply(b"direct")) as server:
         outcome = transport.attempt_alone(post(server.url))
+
     assert isinstance(outcome, HttpAnswer)
     assert outcome.body == b"direct"

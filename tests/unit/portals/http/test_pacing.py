@@ -66,6 +66,7 @@ def test_the_rate_is_never_exceeded_and_nearly_all_used(
 
     all_run(demand, threads)
     begun.sort()
+
     assert len(begun) == 5 * threads
     assert all(later - earlier >= (1 - 1e-9) / rate for earlier, later in pairwise(begun))
     assert (len(begun) - 1) / (begun[-1] - begun[0]) >= 0.95 * rate
@@ -109,6 +110,7 @@ def test_no_more_calls_at_once_than_agreed(parallel: int) -> None:
                 under_way -= 1
 
     all_run(demand, 4 * parallel)
+
     assert most == parallel
 
 
@@ -119,4 +121,5 @@ def test_failed_call_gives_its_place_back() -> None:
     for _ in range(3):
         with pytest.raises(OSError, match="lost"), call():
             raise OSError("lost")
+
     assert clock.slept == pytest.approx([0.1, 0.1])

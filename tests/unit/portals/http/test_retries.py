@@ -66,6 +66,7 @@ def test_lasting_answer_is_given_at_once(status: int) -> None:
 def test_lasting_trouble_is_down_in_french(failure: Outcome) -> None:
     """After the last attempt the caller is told to come back, and why."""
     result, attempts, _ = tried(failure)
+
     assert isinstance(result, PortalDown)
     assert attempts == ATTEMPTS
     assert "Chorus Pro ne répond pas" in result.message
@@ -75,6 +76,7 @@ def test_lasting_trouble_is_down_in_french(failure: Outcome) -> None:
 def test_wait_that_was_asked_is_obeyed() -> None:
     """Retry-After is waited in full, not guessed."""
     result, _, clock = tried(answer(429, Retry_After="40"), answer(503, Retry_After="7"), FINE)
+
     assert result == FINE
     assert clock.slept == [40, 7]
 
@@ -82,6 +84,7 @@ def test_wait_that_was_asked_is_obeyed() -> None:
 def test_wait_past_the_deadline_ends_the_read() -> None:
     """A server that asks for an hour is left alone, without sleeping, and the person knows."""
     result, attempts, clock = tried(answer(429, Retry_After="3600"))
+
     assert isinstance(result, PortalDown)
     assert (attempts, clock.slept) == (1, [])
     assert "d'attendre 3\u202f600 secondes" in result.message
@@ -93,6 +96,7 @@ def test_wait_past_the_deadline_ends_the_read() -> None:
 def test_reads_are_bounded(outcomes: list[Outcome]) -> None:
     """Whatever happens: an answer or PortalDown, few attempts, no wait past the deadline."""
     result, attempts, clock = tried(*outcomes)
+
     assert result in (FINE, answer(500)) or isinstance(result, PortalDown)
     assert attempts <= ATTEMPTS
     assert sum(clock.slept) <= DEADLINE

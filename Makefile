@@ -7,6 +7,17 @@ DEV_READY := .venv/.dev-ready
 N ?= 50
 SEED ?= 1
 
+# Said before pip fails on each dependency in turn.
+define PYTHON_IS_FIT
+@found=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null) || found=aucun; \
+if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+  echo "Python 3.11 ou plus récent est nécessaire ; trouvé : $$found ($(PYTHON))." \
+    "Indiquez-en un autre : make PYTHON=/chemin/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
+if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "Le module venv de $(PYTHON) ($$found) est nécessaire." \
+    "Debian, Ubuntu : sudo apt install python3-venv ; ou : make PYTHON=/chemin/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+endef
+
 .PHONY: help demo test check conformance format bench chaos lock clean
 
 help: ## this menu
@@ -46,6 +57,7 @@ clean: ## remove the environment and the demonstration
 	rm -rf .venv demo out
 
 $(RUN_READY): requirements/run.txt pyproject.toml
+	$(PYTHON_IS_FIT)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

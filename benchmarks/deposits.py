@@ -23,6 +23,7 @@ import requests
 import sqlalchemy
 from sqlmodel import SQLModel
 
+from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
@@ -30,8 +31,10 @@ from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.choruspro.settings import ChorusProSettings, Secret
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
+from worker.settings import Environment, PortalSettings, Settings
+from worker.settings.loading import Configuration
 from worker.storage import create_store
-from worker.transmission.statuses import StatusReader, read_statuses
+from worker.transmission.statuses import read_statuses
 
 WORKER = [sys.executable, "-m", "worker"]
 FILE = os.urandom(120_000)
@@ -174,17 +177,17 @@ class _Counting:
         self.calls += max(1, -(-self._changed // 100))
         return tuple(_found(rank, until) for rank in range(1, self._changed + 1))
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """One invoice."""
         self.calls += 1
         return InvoiceHistory(
-            cpp_id=cpp_id, status=BuyerStatus.APPROVED, raw_status="MANDATEE", entries=()
+            portal_id=portal_id, status=BuyerStatus.APPROVED, raw_status="MANDATEE", entries=()
         )
 
 
 def _found(rank: int, at: datetime) -> FoundInvoice:
     return FoundInvoice(
-        cpp_id=rank,
+        portal_id=str(rank),
         number=f"F-{rank:06d}",
         issue_date=date(2026, 1, 5),
         recipient=f"{rank:014d}",
@@ -234,16 +237,15 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
             )
         )
     portal = _Counting(changed)
-    status_reader = StatusReader(
+    settings = Settings.model_construct(portal=PortalSettings(environment=Environment.LOCAL))
+    app = App(
+        configuration=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
         store=store,
-        portal=portal,  # type: ignore[arg-type] # the two questions of this measure
         clock=lambda: START + timedelta(days=1),
         actor="bench@bench:1",
-        status_after=timedelta(hours=12),
-        payment_reported=lambda _: True,
     )
     before = time.perf_counter()
-    read_statuses(status_reader, lambda _: None, lambda: False)
+    read_statuses(app, portal, lambda _: None, lambda: False)  # type: ignore[arg-type] # the two questions of this measure
     return time.perf_counter() - before, portal.calls
 
 

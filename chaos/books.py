@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos import pace
+
 IN_MOTION = {"issued", "sending", "unknown", "deposited"}
 """The statuses in which the program, not a person, has the next word."""
 HELD = {"integrated", "suspended", "rejected", "settled"}
@@ -48,7 +50,7 @@ class BookedAttempt:
 @contextmanager
 def _reading(database: Path) -> Iterator[sqlite3.Connection]:
     # Not read-only: a process was killed, and its last transactions are still in the WAL.
-    with closing(sqlite3.connect(database, timeout=30)) as connection:
+    with closing(sqlite3.connect(database, timeout=pace.limit(30))) as connection:
         yield connection
 
 

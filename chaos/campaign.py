@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from chaos import books
 from chaos.clerk import Clerk
@@ -197,10 +198,10 @@ class Campaign:
         self._run("journal", "verify")
         self._add_up()
 
-    def _listed(self) -> list[dict[str, str]]:
+    def _listed(self) -> list[dict[str, Any]]:
         """What ``status`` tells a script of each invoice."""
         log = self._run("status", str(self.plan.year), "--json").read_text("utf-8")
-        listed: list[dict[str, str]] = json.loads(log[log.index("{") : log.rindex("}") + 1])[
+        listed: list[dict[str, Any]] = json.loads(log[log.index("{") : log.rindex("}") + 1])[
             "invoices"
         ]
         return listed

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chaos import books
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation
@@ -48,7 +49,7 @@ class Clerk:
         """What a person decides about one invoice; None when there is none for it."""
         if action is Action.RESEND:
             chosen = self._chosen(lambda invoice: invoice.status == "refused", pick)
-            return self._resend(chosen.number, chosen.siret, "--engagement") if chosen else None
+            return self._resend(chosen.number, chosen.siret, refused=True) if chosen else None
         if action is Action.CREDIT:
             chosen = self._chosen(_can_be_credited, pick)
             return ("credit", chosen.number, "--reason", "Facture contestée") if chosen else None
@@ -56,16 +57,21 @@ class Clerk:
         file = str(self.installation.complement)
         return ("complete", chosen.number, file, "--comment", "Pièce demandée") if chosen else None
 
-    def asked(self, listed: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
+    def asked(self, listed: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         """What ``status`` asks to type about deposits, once a person has looked at the portal."""
         return [
-            self._resend(invoice["number"], invoice["member_siret"], told)
+            self._resend(
+                invoice["number"],
+                invoice["member_siret"],
+                refused=invoice["status"] == "refused",
+                absent="--absent" in command,
+            )
             for invoice in listed
-            if "chorus-worker resend" in (told := invoice["todo"] or "")
+            if "resend" in (command := (invoice["todo"] or {}).get("command") or ())
             and (invoice["status"] == "refused" or self._is_hopeless(invoice))
         ]
 
-    def _is_hopeless(self, invoice: Mapping[str, str]) -> bool:
+    def _is_hopeless(self, invoice: Mapping[str, Any]) -> bool:
         """Whether the portal's own pages show no copy, and no file that may still become one."""
         ledger = self.installation.ledger
         held = {one.content.number for one in read_invoices(ledger)}
@@ -79,11 +85,13 @@ class Clerk:
         found = list(filter(meant, books.invoices(self.installation.database)))
         return found[int(pick * len(found))] if found else None
 
-    def _resend(self, number: str, siret: str, told: str) -> tuple[str, ...]:
+    def _resend(
+        self, number: str, siret: str, *, refused: bool, absent: bool = False
+    ) -> tuple[str, ...]:
         words = ("resend", number, "--reason", "Références corrigées")
-        if "--absent" in told:
+        if absent:
             return (*words, "--absent", number)
-        if "--engagement" in told and self.demanding and siret == DEMANDING.siret:
+        if refused and self.demanding and siret == DEMANDING.siret:
             return (*words, "--engagement", ENGAGEMENT)
         return words
 

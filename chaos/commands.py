@@ -22,19 +22,21 @@ from typing import NoReturn
 
 from lxml import etree
 
+from chaos import pace
 from chaos.clock import Clock
 from chaos.killing import AtInstant, Kill, arm, count_passages
 from chorus_sandbox.integration import schemas
 from worker.cli import main
 
-LONGEST = 120.0
-"""Seconds a command may take: one that takes longer hangs."""
+HANGS = 120.0
+"""Seconds that no command takes on an idle machine."""
 _LAZY = (
     "pypdf",
     "worker.service.bootstrap",
     "worker.service.campaign",
     "worker.corrections.credit",
     "worker.imports.intake",
+    "worker.corrections.french",
     "worker.corrections.resend",
     "worker.corrections.todo",
     "worker.audit.verification",
@@ -83,13 +85,15 @@ class Running:
     def ended(self) -> int | None:
         """Its exit code, once it has ended; None when it was killed. Raises Hanging."""
         kill = self.command.kill
-        limit = kill.seconds if isinstance(kill, AtInstant) else LONGEST
-        in_time = self._wait(self.started + limit - time.monotonic())
+        if isinstance(kill, AtInstant):
+            in_time = self._wait(self.started + kill.seconds - time.monotonic())
+        else:
+            in_time = pace.until(self._wait, HANGS)
         if not in_time:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         if not in_time and not isinstance(kill, AtInstant):
-            raise Hanging(f"{' '.join(self.command.words)} still runs after {LONGEST:.0f} s")
+            raise Hanging(f"{' '.join(self.command.words)} still runs after {HANGS:.0f} s")
         return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
 
     def _wait(self, seconds: float) -> bool:

@@ -83,9 +83,7 @@ PLACES: Mapping[str, Place] = {
     "report read": Place(
         "worker.portals.choruspro.portal:ChorusPro.integration_report", Edge.LEFT, _ASKING
     ),
-    "portal searched": Place(
-        "worker.portals.choruspro.portal:ChorusPro.search", Edge.LEFT, _LOOKING
-    ),
+    "portal searched": Place("worker.portals.choruspro.portal:ChorusPro.find", Edge.LEFT, _LOOKING),
     "news read": Place("worker.portals.choruspro.portal:ChorusPro.changed", Edge.LEFT, _ASKING),
     "observation stored": Place("worker.storage.observations:observe", Edge.LEFT, _ASKING),
     "attempts closed": Place(

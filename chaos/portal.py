@@ -15,6 +15,7 @@ from typing import NoReturn
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from chaos import pace
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
 from chaos.killing import AtPlace, arm
@@ -110,7 +111,7 @@ class PortalProcess:
             data=body,
             headers={"Content-Type": "application/json"},
         )
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - same
+        with urlopen(request, timeout=pace.limit(30)) as answer:  # noqa: S310 - same
             answer.read()
 
     def _order(self, **order: object) -> None:

@@ -6,9 +6,16 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from chaos import pace
+
 # A law holds or does not: how long a noisy machine takes to try it says nothing about it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Measure the machine before the workers start: they share what was found."""
+    pace.factor()
 
 
 @pytest.fixture(autouse=True)

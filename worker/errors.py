@@ -8,13 +8,16 @@
     │   ├── TariffError
     │   ├── ImportRefused             a file with bad rows; nothing of it was taken
     │   └── SellerUnfit               the portal would refuse whatever this seller sends
-    ├── PortalDown               (3)  the portal could not be reached: try later
+    ├── PortalError              (3)  nothing is lost: try later
+    │   ├── PortalDown                the portal could not be reached, or asked to wait
     │   └── PortalAnswerError         it answered, but not what a read can use
     ├── PortalAccessRefused      (2)  credentials or rights to correct, then try again
     │   └── DepositsRefused           one deposit after the other, for a reason common to all
     ├── StorageUnavailable       (3)  database locked or disk full: nothing half done
     ├── Refused                  (4)  the command would break a rule
     ├── InvalidDocument          (4)  a rendered document breaks a rule: nothing of it is kept
+    ├── ChangedMeanwhile         (3)  data changed while a member was being prepared
+    ├── ValidatorStopped        (70)  the process of the official rules ended without an answer
     └── IntegrityError          (70)  something kept was altered: stop and look
 
 The number is the exit code of the command line (docs/commands.md).
@@ -95,8 +98,8 @@ class SellerUnfit(WrongUse):
     """The portal would refuse whatever this seller sends: nothing was issued."""
 
 
-class PortalDown(WorkerError):
-    """The portal could not be reached or asked to wait; nothing is lost, try later.
+class PortalError(WorkerError):
+    """The portal gave nothing that a read can use; nothing is lost, try later.
 
     ``wait``: seconds during which it asked to be left alone; 0 when it did not say.
     """
@@ -108,7 +111,11 @@ class PortalDown(WorkerError):
         self.wait = wait
 
 
-class PortalAnswerError(PortalDown):
+class PortalDown(PortalError):
+    """The portal could not be reached, or asked to wait."""
+
+
+class PortalAnswerError(PortalError):
     """The portal's answer to a read is an error code, or cannot be understood."""
 
 

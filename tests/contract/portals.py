@@ -15,7 +15,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.choruspro.records import buyer_status
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import MemoryPortal
 
 PLAIN = "12345678200051"
@@ -55,7 +56,7 @@ def in_memory() -> MemoryPortal:
         siret: str, *, active: bool = True, both: bool = False, either: bool = False
     ) -> StructureRecord:
         return StructureRecord(
-            portal_id=int(siret[-5:]),
+            portal_id=siret[-5:],
             siret=siret,
             name=f"STRUCTURE {siret}",
             active=active,
@@ -88,6 +89,7 @@ def in_memory() -> MemoryPortal:
             supplier,
             replace(supplier, siret=PRIVATE_SUPPLIER, public=False),
         ],
+        status_of=buyer_status,
         services={
             SERVICES: kinds,
             CROWDED: [service(f"SRV{rank:03d}") for rank in range(1, 219)],
@@ -114,11 +116,11 @@ def integrated(portal: Portal) -> FoundInvoice:
     """A new invoice that the portal holds."""
     invoice = facts()
     deposit(portal, invoice)
-    (found,) = portal.search(invoice_number=invoice.number)
+    (found,) = portal.find(invoice_number=invoice.number)
     return found
 
 
 def again(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     """The same invoice, as it is now."""
-    (now,) = portal.search(invoice_number=found.number)
+    (now,) = portal.find(invoice_number=found.number)
     return now

@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from chaos import pace
 from chorus_sandbox import SandboxCredentials
 from worker.portals import FoundInvoice
 from worker.portals.choruspro.portal import ChorusPro
@@ -29,7 +30,7 @@ class Sandbox:
 
     def decide(self, found: FoundInvoice, status: str, comment: str) -> None:
         """Give an invoice a status, as its buyer."""
-        self._post(f"invoices/{found.cpp_id}/{ACTIONS[status]}", {"reason": comment})
+        self._post(f"invoices/{found.portal_id}/{ACTIONS[status]}", {"reason": comment})
 
     def arm(self, kind: str, routes: str, **details: object) -> None:
         """Have the next request of a route go wrong."""
@@ -37,20 +38,24 @@ class Sandbox:
 
     def waiting_faults(self) -> list[dict[str, Any]]:
         """The faults that no request met; they are forgotten."""
-        waiting: list[dict[str, Any]] = requests.get(self._faults, timeout=10).json()["armed"]
-        requests.delete(self._faults, timeout=10).raise_for_status()
+        waiting: list[dict[str, Any]] = requests.get(self._faults, timeout=pace.limit(10)).json()[
+            "armed"
+        ]
+        requests.delete(self._faults, timeout=pace.limit(10)).raise_for_status()
         return waiting
 
     def recorded(self) -> int:
         """How many files it ever recorded."""
-        return len(requests.get(f"{self.url}/_sandbox/fluxes", timeout=10).json()["fluxes"])
+        return len(
+            requests.get(f"{self.url}/_sandbox/fluxes", timeout=pace.limit(10)).json()["fluxes"]
+        )
 
     @property
     def _faults(self) -> str:
         return f"{self.url}/_sandbox/faults"
 
     def _post(self, path: str, body: object) -> None:
-        answer = requests.post(f"{self.url}/_sandbox/{path}", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/_sandbox/{path}", json=body, timeout=pace.limit(10))
         assert answer.status_code == 200, answer.text
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from chaos import pace
 from tests.contract.sandbox import Sandbox, choruspro
 from tests.support.portal_client import StillClock
 from tests.support.portal_documents import cii
@@ -22,7 +23,7 @@ from worker.portals import (
     SupportingFile,
 )
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.ledger import DepositedFacts
 
 PLAIN = "12345678200051"
 FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")
@@ -67,7 +68,7 @@ def deposited(portal: ChorusPro) -> tuple[DepositAnswer, str]:
 def integrated(portal: ChorusPro) -> FoundInvoice:
     """A new invoice that the portal holds."""
     _, number = deposited(portal)
-    (found,) = portal.search(invoice_number=number)
+    (found,) = portal.find(invoice_number=number)
     return found
 
 
@@ -107,7 +108,7 @@ def test_deposit_is_sent_once_and_judged_by_what_is_proven(
     assert answer.outcome is outcome
     assert bench.sandbox.recorded() - before == recorded
     another = choruspro(bench.sandbox.url)
-    assert len(another.search(invoice_number=number)) == recorded
+    assert len(another.find(invoice_number=number)) == recorded
     another.close()
 
 
@@ -117,7 +118,7 @@ def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) 
     bench.sandbox.arm("too_many_requests", "deposer/flux", seconds=300)
     assert deposited(bench.portal)[0].retry_after == 300
     with pytest.raises(PortalDown, match="demande d'attendre") as caught:
-        bench.portal.search(invoice_number="F-1")
+        bench.portal.find(invoice_number="F-1")
     assert caught.value.wait == pytest.approx(300)
     with pytest.raises(PortalDown, match="demande d'attendre"):
         bench.portal.sign_in()
@@ -130,13 +131,13 @@ def test_nothing_is_asked_while_the_portal_wants_to_be_left_alone(bench: Bench) 
 
 def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:
     """Past the read timeout nobody waits, and the file is there all the same, once."""
-    hurried = choruspro(bench.sandbox.url, read_timeout=0.5)
+    hurried = choruspro(bench.sandbox.url, read_timeout=pace.limit(0.5))
     hurried.sign_in()
-    bench.sandbox.arm("slow_after", "deposer/flux", seconds=1)
+    bench.sandbox.arm("slow_after", "deposer/flux", seconds=pace.limit(2))
     answer, number = deposited(hurried)
     hurried.close()
     assert answer.outcome is DepositOutcome.UNKNOWN
-    assert len(bench.portal.search(invoice_number=number)) == 1
+    assert len(bench.portal.find(invoice_number=number)) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_answer_that_comes_too_late_is_doubt(bench: Bench) -> None:
 def test_read_outlives_passing_trouble(bench: Bench, known: FoundInvoice, kind: str) -> None:
     """Two failures in a row, then the answer, as if nothing had happened."""
     bench.sandbox.arm(kind, "rechercher/fournisseur", times=2)
-    assert bench.portal.search(invoice_number=known.number) == (known,)
+    assert bench.portal.find(invoice_number=known.number) == (known,)
 
 
 def test_read_waits_as_long_as_it_is_asked(bench: Bench) -> None:
@@ -158,23 +159,23 @@ def test_read_waits_as_long_as_it_is_asked(bench: Bench) -> None:
 def test_dead_tokens_go_unnoticed(bench: Bench, known: FoundInvoice) -> None:
     """All tokens die in the middle: one more is asked for."""
     bench.sandbox.arm("token_expiry", "rechercher/fournisseur")
-    assert bench.portal.search(invoice_number=known.number) == (known,)
+    assert bench.portal.find(invoice_number=known.number) == (known,)
 
 
 def test_half_an_answer_is_never_read_as_nothing(bench: Bench, known: FoundInvoice) -> None:
     """A list cut in the middle is an error, never an absence."""
     bench.sandbox.arm("truncated", "rechercher/fournisseur")
     with pytest.raises(PortalAnswerError, match="inexploitable"):
-        bench.portal.search(invoice_number=known.number)
+        bench.portal.find(invoice_number=known.number)
 
 
 READS: dict[str, Callable[[ChorusPro, FoundInvoice], object]] = {
-    "rechercher/fournisseur": lambda portal, found: portal.search(invoice_number=found.number),
-    "consulter/fournisseur": lambda portal, found: portal.held(found.cpp_id),
-    "consulter/historique": lambda portal, found: portal.history(found.cpp_id),
-    "telecharger/groupe": lambda portal, found: portal.download(found.cpp_id),
+    "rechercher/fournisseur": lambda portal, found: portal.find(invoice_number=found.number),
+    "consulter/fournisseur": lambda portal, found: portal.held(found.portal_id),
+    "consulter/historique": lambda portal, found: portal.history(found.portal_id),
+    "telecharger/groupe": lambda portal, found: portal.download(found.portal_id),
     "consulterCRDetaille": lambda portal, found: portal.integration_report(found.flux_number).state,
-    "consulterCR": lambda portal, found: portal.receipt(found.flux_number),
+    "consulterCR": lambda portal, found: portal.report_file(found.flux_number),
     "structures/v1/consulter": lambda portal, _: portal.structure(PLAIN),
     "structures/v1/rechercher": lambda portal, _: portal.structure(PLAIN),
 }
@@ -194,10 +195,10 @@ def test_shapes_of_an_answer_do_not_change_its_meaning(
 def test_small_pages_hold_everything(bench: Bench) -> None:
     """Pages of one invoice, whatever was asked: all of them, once."""
     since = datetime.now(UTC)
-    made = {integrated(bench.portal).cpp_id for _ in range(3)}
+    made = {integrated(bench.portal).portal_id for _ in range(3)}
     bench.sandbox.arm("short_pages", "rechercher/fournisseur", size=1, times=3)
     found = bench.portal.changed(since, datetime.now(UTC))
-    assert {invoice.cpp_id for invoice in found} == made
+    assert {invoice.portal_id for invoice in found} == made
     assert len(found) == 3
 
 
@@ -205,8 +206,12 @@ def test_words_nobody_knows_are_shown(bench: Bench, known: FoundInvoice) -> None
     """A new status or state is neither success nor failure, and keeps its own word."""
     for route in ("rechercher/fournisseur", "consulter/fournisseur", "consulter/historique"):
         bench.sandbox.arm("unknown_status", route)
-    (searched,) = bench.portal.search(invoice_number=known.number)
-    for seen in (searched, bench.portal.held(known.cpp_id), bench.portal.history(known.cpp_id)):
+    (searched,) = bench.portal.find(invoice_number=known.number)
+    for seen in (
+        searched,
+        bench.portal.held(known.portal_id),
+        bench.portal.history(known.portal_id),
+    ):
         assert (seen.status, seen.raw_status) == (BuyerStatus.UNRECOGNISED, "SIMULE_INCONNU")
     bench.sandbox.arm("unknown_flux_state", "consulterCRDetaille")
     report = bench.portal.integration_report(known.flux_number)
@@ -221,8 +226,8 @@ def test_completion_whose_answer_is_lost_is_found_done(bench: Bench, kind: str) 
     found = integrated(bench.portal)
     bench.sandbox.decide(found, "SUSPENDUE", "Bon manquant")
     bench.sandbox.arm(kind, "factures/v1/completer")
-    bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
-    held = bench.portal.held(found.cpp_id)
+    bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
+    held = bench.portal.held(found.portal_id)
     assert (held.raw_status, held.attachments) == ("COMPLETEE", (FILE.name,))
 
 
@@ -233,7 +238,7 @@ def test_completion_that_was_lost_is_said_and_can_be_done_again(bench: Bench, ki
     bench.sandbox.decide(found, "SUSPENDUE", "Bon manquant")
     bench.sandbox.arm(kind, "factures/v1/completer")
     with pytest.raises(PortalDown, match="SUSPENDUE"):
-        bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
-    assert bench.portal.held(found.cpp_id).attachments == ()
-    bench.portal.complete(found.cpp_id, comment="Bon joint", files=[FILE])
-    assert bench.portal.held(found.cpp_id).attachments == (FILE.name,)
+        bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
+    assert bench.portal.held(found.portal_id).attachments == ()
+    bench.portal.complete(found.portal_id, comment="Bon joint", files=[FILE])
+    assert bench.portal.held(found.portal_id).attachments == (FILE.name,)

@@ -30,13 +30,9 @@ def test_accepted_deposit_ends_integrated_and_is_found(portal: Portal) -> None:
     assert answer.flux_number
     assert answer.deposit_date is not None
     report = portal.integration_report(answer.flux_number)
-    assert (report.state, report.raw_state, report.errors) == (
-        FluxState.INTEGRATED,
-        "IN_INTEGRE",
-        (),
-    )
-    (by_number,) = portal.search(invoice_number=invoice.number)
-    (by_flux,) = portal.search(flux_number=answer.flux_number)
+    assert (report.state, report.errors) == (FluxState.INTEGRATED, ())
+    (by_number,) = portal.find(invoice_number=invoice.number)
+    (by_flux,) = portal.find(flux_number=answer.flux_number)
     assert by_number == by_flux
     assert (by_number.number, by_number.issue_date) == (invoice.number, ISSUED)
     assert (by_number.recipient, by_number.gross) == (PLAIN, invoice.gross)
@@ -57,7 +53,7 @@ def test_recipient_that_cannot_receive_ends_rejected(portal: Portal, recipient: 
     (error,) = report.errors
     assert (error.invoice_number, error.recipient) == (invoice.number, recipient)
     assert "inconnu" in report.text
-    assert portal.search(invoice_number=invoice.number) == ()
+    assert portal.find(invoice_number=invoice.number) == ()
 
 
 def test_duplicate_is_refused_and_the_first_lives(portal: Portal) -> None:
@@ -68,9 +64,9 @@ def test_duplicate_is_refused_and_the_first_lives(portal: Portal) -> None:
     assert second.outcome is DepositOutcome.ACCEPTED
     assert second.flux_number != first.flux_number
     assert portal.integration_report(second.flux_number).state is FluxState.REJECTED
-    (found,) = portal.search(invoice_number=invoice.number)
+    (found,) = portal.find(invoice_number=invoice.number)
     assert (found.flux_number, found.gross) == (first.flux_number, invoice.gross)
-    assert portal.search(flux_number=second.flux_number) == ()
+    assert portal.find(flux_number=second.flux_number) == ()
 
 
 def test_number_may_be_used_again_after_a_rejection(portal: Portal) -> None:
@@ -105,14 +101,14 @@ def test_unknown_flux_is_pending(portal: Portal) -> None:
 
 def test_search_for_an_unknown_number_is_empty(portal: Portal) -> None:
     """Absence is an answer, not an error."""
-    assert portal.search(invoice_number="F-INCONNUE") == ()
-    assert portal.search(flux_number="CPP0011106000000999999999") == ()
+    assert portal.find(invoice_number="F-INCONNUE") == ()
+    assert portal.find(flux_number="CPP0011106000000999999999") == ()
 
 
 def test_search_without_criterion_is_a_mistake(portal: Portal) -> None:
     """Nobody asks for everything."""
     with pytest.raises(ValueError, match="number"):
-        portal.search()
+        portal.find()
 
 
 def test_wrong_credentials_are_refused_everywhere(portals: Portals) -> None:
@@ -122,9 +118,9 @@ def test_wrong_credentials_are_refused_everywhere(portals: Portals) -> None:
         with pytest.raises(PortalAccessRefused):
             portal.sign_in()
         with pytest.raises(PortalAccessRefused):
-            portal.search(invoice_number="F-1")
+            portal.find(invoice_number="F-1")
         with pytest.raises(PortalAccessRefused):
-            portal.complete(1, comment="Bon joint", files=[])
+            portal.complete("1", comment="Bon joint", files=[])
         with pytest.raises(PortalAccessRefused):
-            portal.acknowledge_rejection(1)
+            portal.acknowledge_rejection("1")
         assert deposit(portal, facts()).outcome is DepositOutcome.UNAUTHORISED

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions, dataset
 from chorus_sandbox.faults import Shape
 from tests.support.portal_client import settings
@@ -24,7 +25,7 @@ def client(portal: Portal) -> ChorusPro:
             client_secret=Secret(CREDENTIALS.client_secret),
             technical_login=CREDENTIALS.account,
             technical_password=Secret(CREDENTIALS.password),
-            read_timeout=30,
+            read_timeout=pace.limit(30),
         )
     )
 
@@ -38,9 +39,9 @@ def test_no_shape_of_an_answer_changes_its_meaning(tmp_path: Path, shape: Shape)
         deposit = chorus.deposit(file_name="F.xml", kind=DocumentKind.CII, content=CII)
         assert deposit.outcome is DepositOutcome.ACCEPTED
         assert chorus.integration_report(deposit.flux_number).state is FluxState.INTEGRATED
-        (found,) = chorus.search(invoice_number="FA-2026-0001")
+        (found,) = chorus.find(invoice_number="FA-2026-0001")
         assert (str(found.gross), found.recipient) == ("1200.00", dataset.SERVICE_RULES)
-        history = chorus.history(found.cpp_id)
+        history = chorus.history(found.portal_id)
         assert (history.status, len(history.entries)) == (BuyerStatus.IN_PROGRESS, 2)
         structure = chorus.structure(dataset.SERVICE_RULES)
         assert structure is not None

@@ -30,11 +30,11 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
+from worker.portals.choruspro.deposit import SYNTAXES
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.words import (
+from worker.portals.choruspro.records import (
     BUYER_STATUSES,
     FLUX_STATES,
-    SYNTAXES,
     buyer_status,
     flux_state,
 )
@@ -134,14 +134,14 @@ def call_everything(portal: ChorusPro) -> None:
     """Each operation once."""
     portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"x")
     portal.integration_report("FLUX")
-    portal.receipt("FLUX")
-    portal.search(invoice_number="F-1", flux_number="FLUX")
+    portal.report_file("FLUX")
+    portal.find(invoice_number="F-1", flux_number="FLUX")
     portal.changed(*DAY)
-    portal.history(77)
-    portal.held(77)
-    portal.download(77)
-    portal.complete(77, comment="Bon joint", files=[FILE])
-    portal.acknowledge_rejection(77)
+    portal.history("77")
+    portal.held("77")
+    portal.download("77")
+    portal.complete("77", comment="Bon joint", files=[FILE])
+    portal.acknowledge_rejection("77")
     structure = portal.structure(SIRET)
     assert structure is not None
     portal.service(structure, "SRV")
@@ -197,11 +197,11 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
         supplier="le identifiantFournisseur",
         recipient="le identifiantDestinataire",
     )
-    assert (portal.receipt("FLUX"), portal.download(77)) == (b"%PDF-C", b"%PDF-D")
-    (found,) = portal.search(invoice_number="F-1")
+    assert (portal.report_file("FLUX"), portal.download("77")) == (b"%PDF-C", b"%PDF-D")
+    (found,) = portal.find(invoice_number="F-1")
     assert portal.changed(*DAY) == (found,)
-    held = portal.held(77)
-    history = portal.history(77)
+    held = portal.held("77")
+    history = portal.history("77")
     (entry,) = history.entries
     structure = portal.structure(SIRET)
     assert structure is not None
@@ -225,7 +225,7 @@ def test_every_field_read_is_documented(portal: ChorusPro) -> None:
 
 def test_held_invoice_is_read_from_the_right_blocks(portal: ChorusPro) -> None:
     """Several fields have names that resemble: each comes from the one that is meant."""
-    held = portal.held(77)
+    held = portal.held("77")
     assert (held.number, held.recipient) == ("F-1", SIRET)
     assert (held.service_code, held.engagement) == (
         "le codeServiceExecutant",
@@ -240,7 +240,7 @@ def test_file_that_completes_takes_the_code_and_the_number_given(
     api: responses.RequestsMock, portal: ChorusPro
 ) -> None:
     """The type comes from the list of types, the identifier from the upload."""
-    portal.complete(77, comment="Bon joint", files=[FILE])
+    portal.complete("77", comment="Bon joint", files=[FILE])
     request = api.calls[-1].request
     (attached,) = json.loads(request.body or b"")["pieceJointeComplementaire"]
     assert attached == {

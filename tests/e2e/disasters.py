@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos import books
+from chaos import books, pace
 from chaos.installation import Installation, Secrets
 from chaos.invariants import at_the_end
 from chaos.laws import Breach
 from chorus_sandbox import SandboxCredentials
-from tests.e2e.program import Said, command, environment
+from tests.e2e.program import Said, command, environment, run_to_the_end
 
 AT = """
 import os, sys
@@ -50,15 +50,9 @@ def at(
     """Run a command at another date, on a machine in Paris; ``dies``: the place where."""
     offset = (instant - datetime.now(UTC)).total_seconds()
     line = [sys.executable, "-c", AT, str(offset), dies, *(str(one) for one in arguments)]
-    done = subprocess.run(
-        [*line, "--config", str(config)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment() | IN_PARIS | dict(env or {}),
+    return run_to_the_end(
+        [*line, "--config", str(config)], env=environment() | IN_PARIS | dict(env or {})
     )
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def broken_laws(
@@ -101,13 +95,14 @@ def portal(folder: Path, *options: str) -> Iterator[dict[str, str]]:
         stdout=subprocess.PIPE,
         env=environment(),
     )
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+    with process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
+        finally:
+            process.terminate()
+            pace.ended(process, seconds=10)
 
 
 @dataclass(slots=True)
@@ -138,16 +133,11 @@ class Disk:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.bound, resource.RLIM_INFINITY))
 
-        done = subprocess.run(
+        return run_to_the_end(
             command(*arguments, config=config),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
             env=environment() | dict(env),
             preexec_fn=bounded,
         )
-        return Said(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos import pace
 from tests.e2e import warm
 
+HANGS = 120
+"""Seconds that no command takes on an idle machine."""
 QUIET = {"PYTHONWARNINGS": "error", "NO_COLOR": "1", "COLUMNS": "200"}
 
 
@@ -62,12 +65,26 @@ def run_cold(
     env: Mapping[str, str] | None = None,
 ) -> Said:
     """The same in a process that starts from nothing: what it imports, and from where, counts."""
-    done = subprocess.run(
-        command(*arguments, config=config),
-        capture_output=True,
+    return run_to_the_end(command(*arguments, config=config), env=environment() | dict(env or {}))
+
+
+def run_to_the_end(
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    preexec_fn: Callable[[], None] | None = None,
+) -> Said:
+    """Run any command line, as long as it does not hang."""
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-        env=environment() | dict(env or {}),
+        env=env,
+        cwd=cwd,
+        preexec_fn=preexec_fn,  # noqa: PLW1509 - given by tests without threads
     )
-    return Said(done.returncode, done.stdout, done.stderr)
+    with process:
+        out, err = pace.communicate(process, HANGS)
+    return Said(process.returncode, out, err)

@@ -3,7 +3,6 @@
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from chaos.installation import Installation, Secrets
 from chaos.invariants import at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
-from tests.e2e.program import Said, environment
+from tests.e2e.program import Said, environment, run_to_the_end
 
 ROOT = Path(__file__).parents[2]
 SECRETS = Secrets.of(0, 0)
@@ -24,16 +23,8 @@ Tampering = Callable[[Installation], object]
 
 def chaos(*arguments: str | Path, cwd: Path = ROOT) -> Said:
     """``python -m chaos``, with the program that is in a folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chaos", *(str(argument) for argument in arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env=environment(),
-        cwd=cwd,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    words = [sys.executable, "-m", "chaos", *(str(argument) for argument in arguments)]
+    return run_to_the_end(words, env=environment(), cwd=cwd)
 
 
 @pytest.fixture(name="tour", scope="module")
@@ -156,20 +147,18 @@ def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
 @pytest.fixture(name="copy")
 def _copy(tmp_path: Path) -> Path:
     """The program beside its proof, to be spoiled."""
-    for name in ("chaos", "worker", "schemas", "config"):
+    for name in ("chaos", "worker", "chorus_sandbox", "schemas", "config"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
 def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
     """One more call after an uncertain one: exit 1, the file that nobody meant, and the replay."""
-    path = copy / "worker" / "deposit.py"
+    path = copy / "worker" / "transmission" / "deposit.py"
     source = path.read_text("utf-8")
-    call = re.search(r"    answer = depositor\.portal\.deposit\(.*?\n    \)\n", source, re.DOTALL)
+    call = re.search(r"    answer = portal\.deposit\(.*\)\n", source)
     assert call is not None
-    again = "    if answer.outcome is DepositOutcome.UNKNOWN:\n" + re.sub(
-        r"^(?=.)", "    ", call[0], flags=re.MULTILINE
-    )
+    again = f"    if answer.outcome is DepositOutcome.UNKNOWN:\n    {call[0]}"
     path.write_text(source.replace(call[0], call[0] + again), "utf-8")
 
     said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
@@ -182,9 +171,9 @@ def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
 
 def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
     """A command that ends with a defect of ours breaks a law of its own, whatever else holds."""
-    path = copy / "worker" / "followup.py"
+    path = copy / "worker" / "transmission" / "integration.py"
     source = path.read_text("utf-8")
-    call = "    _ask_reports(follower, report, stop)\n"
+    call = "    _ask_reports(app, portal, report, stop)\n"
     assert call in source
     path.write_text(source.replace(call, f'    raise LookupError("spoiled")\n{call}'), "utf-8")
 

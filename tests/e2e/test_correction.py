@@ -136,6 +136,9 @@ def test_a_member_is_parked_and_let_go(demo: Path) -> None:
     waiting = next(i["member_siret"] for i in said if not i["number"])
     assert run("park", waiting, "2025", "--reason", "litige", config=demo).code == 0
     assert "litige" in run("status", "--todo", config=demo).out
+    (asked,) = run("status", "--todo", "--json", config=demo).json["invoices"]
+    assert (asked["todo"]["code"], asked["todo"]["command"]) == ("correct", None)
+    assert f"unpark {waiting} 2025" in asked["todo"]["sentence"]
     assert run("unpark", waiting, "2025", "--reason", "réglé", "--json", config=demo).json == {
         "ok": True,
         "member_siret": waiting,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos import books
+from chaos import books, pace
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
-from tests.e2e.program import command, environment, run
+from tests.e2e.program import HANGS, command, environment, run
 from worker.billing.period import french_time
 from worker.service.demo import EXAMPLES, FILES, write_demo
 
@@ -64,11 +64,12 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
                 command(*words, config=folder / "worker.toml"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                text=True,
                 env=environment() | setting,
             )
             for words in (("deposit",), ("deposit",), ("run", YEAR))
         ]
-        said = [worker.communicate(timeout=120)[1].decode() for worker in workers]
+        said = [pace.communicate(worker, HANGS)[1] for worker in workers]
         assert [worker.returncode for worker in workers] == [0, 0, 0], said
         assert run("follow", config=folder / "worker.toml", env=setting).code == 0
     fluxes = read_fluxes(ledger_of(folder))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox.ledger.ledger import read_fluxes
-from tests.e2e.program import Said, command, environment, run, run_cold
+from tests.e2e.program import Said, command, environment, run, run_cold, run_to_the_end
 
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
 
@@ -191,15 +192,8 @@ def test_a_full_disk_stops_cleanly_and_the_run_continues(demo: Path) -> None:
         f"sys.argv = {command('run', '2025', config=demo)[2:]!r};"
         "runpy.run_module('worker', run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", limited],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment(),
-    )
-    assert_plain(Said(done.returncode, done.stdout, done.stderr), 3, "À faire")
+    said = run_to_the_end([sys.executable, "-c", limited], env=environment())
+    assert_plain(said, 3, "À faire")
 
     assert run("run", "2025", config=demo).code == 0
     assert run("journal", "verify", config=demo).code == 0
@@ -238,6 +232,7 @@ def test_a_standalone_sandbox_can_be_used(demo: Path) -> None:
             folder / "chorus-local-annuaire.json",
         ),
         stdout=subprocess.PIPE,
+        text=True,
         env=environment(),
     )
     try:
@@ -247,7 +242,7 @@ def test_a_standalone_sandbox_can_be_used(demo: Path) -> None:
         said = run("run", "2025", config=demo, env={"CHORUS_WORKER_PORTAL__LOCAL_URL": url})
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        pace.communicate(process, seconds=10)
     assert said.code == 1, said.err
 
 
@@ -319,7 +314,7 @@ def test_a_full_disk_under_the_output_is_said(demo: Path) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=pace.limit(60),
             check=False,
             env=environment(),
         )

@@ -16,9 +16,10 @@ from importlib import import_module
 from pathlib import Path
 
 import worker
+from chaos import pace
 
-LONGEST = 120
-"""Seconds a command may take."""
+HANGS = 120
+"""Seconds that no command takes on an idle machine."""
 _LAZY = (
     "worker.service.bootstrap",
     "worker.service.campaign",
@@ -26,6 +27,7 @@ _LAZY = (
     "worker.corrections.credit",
     "worker.imports.intake",
     "worker.issuing.prepare",
+    "worker.corrections.french",
     "worker.corrections.resend",
     "worker.corrections.todo",
     "worker.audit.verification",
@@ -54,11 +56,16 @@ def run(
             args=(list(words), dict(environment), folder or Path.cwd(), out, err),
         )
         process.start()
-        process.join(LONGEST)
-        if process.exitcode is None:
+
+        def is_over(step: float) -> bool:
+            process.join(step)
+            return process.exitcode is not None
+
+        if not pace.until(is_over, HANGS):
             process.kill()
             process.join()
-            raise TimeoutError(f"{' '.join(words)} still runs after {LONGEST} s")
+            raise pace.TooLong(" ".join(words))
+        assert process.exitcode is not None
         return process.exitcode, out.read_text("utf-8"), err.read_text("utf-8")
 
 

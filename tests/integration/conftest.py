@@ -3,15 +3,18 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from chaos import pace
 from tests.support.postgresql_server import Server, missing_binary, running_server
 from worker.storage import Store, create_store, open_store
 
 TEMPLATE = "migrated"
+BUSY_SECONDS = ceil(pace.limit(30))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Place:
         """Whether it is a file."""
         return self.url.startswith("sqlite")
 
-    def open(self, *, busy_seconds: int = 30) -> Store:
+    def open(self, *, busy_seconds: int = BUSY_SECONDS) -> Store:
         """Open it as a command does; the fixture closes it."""
         store = open_store(self.url, self.folder, busy_seconds=busy_seconds)
         self.opened.append(store)

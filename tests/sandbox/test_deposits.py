@@ -1,12 +1,12 @@
 """Deposits at the sandbox, and the verdicts on them."""
 
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from chorus_sandbox.ledger.records import FluxState
@@ -60,10 +60,9 @@ def test_the_answer_says_received_and_no_more(portal: Portal) -> None:
 def test_a_deposit_that_needs_no_time_is_judged_unasked(portal: Portal) -> None:
     """Its verdict comes after the answer, though nobody asks for the report."""
     portal.call(DEPOSIT, **body_of(b"not an invoice"))
-    deadline = time.monotonic() + 30
-    while read_fluxes(portal.data)[0].state is not FluxState.REFUSED:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert pace.becomes_true(
+        lambda: read_fluxes(portal.data)[0].state is FluxState.REFUSED, seconds=30
+    )
 
 
 def test_each_deposit_has_its_number(portal: Portal) -> None:
@@ -122,7 +121,9 @@ def test_a_flux_holds_thirty_megabytes(portal: Portal) -> None:
 
 def test_a_body_without_bounds_is_not_kept_in_memory(portal: Portal) -> None:
     """A body above what any flux needs is refused once read past."""
-    answer = portal.session.post(portal.url + DEPOSIT, data=bytes(65 * 1024 * 1024), timeout=30)
+    answer = portal.session.post(
+        portal.url + DEPOSIT, data=bytes(65 * 1024 * 1024), timeout=pace.limit(30)
+    )
     assert answer.status_code == 413
 
 

@@ -1,7 +1,6 @@
 """Faults at the sandbox: what the caller sees, and what the ledger holds afterwards."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions
 from chorus_sandbox.faults import FaultError, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices
@@ -101,11 +101,8 @@ def test_a_slow_answer_comes_after_the_record(portal: Portal) -> None:
     """A caller that does not wait long enough finds its deposit recorded."""
     portal.arm("slow_after", seconds=30)
     with pytest.raises(requests.ReadTimeout):
-        portal.session.post(portal.url + DEPOSIT, json=body_of(CII), timeout=1)
-    for _ in range(1000):  # a slow machine may still be at it
-        if read_fluxes(portal.data):
-            break
-        time.sleep(0.01)
+        portal.session.post(portal.url + DEPOSIT, json=body_of(CII), timeout=pace.limit(1))
+    assert pace.becomes_true(lambda: bool(read_fluxes(portal.data)), seconds=10)
     assert portal.verdict(CII)["etatCourantDepotFlux"] == "IN_REJETE"
 
 
@@ -123,7 +120,10 @@ def test_maintenance_is_for_everybody(portal: Portal) -> None:
     answers = [portal.ask_token(), portal.post(SEARCH, {}), portal.post("/x", {})]
     assert {answer.status_code for answer in answers} == {503}
     assert answers[0].headers["Content-Type"].startswith("text/html")
-    assert portal.session.get(f"{portal.url}/_sandbox/faults", timeout=10).json()["armed"] == []
+    assert (
+        portal.session.get(f"{portal.url}/_sandbox/faults", timeout=pace.limit(10)).json()["armed"]
+        == []
+    )
     portal.call(SEARCH)
 
 
@@ -258,14 +258,17 @@ def test_the_panel_sets_adds_and_clears(portal: Portal) -> None:
     portal.arm("error_before")
     assert outcome(portal) == 500
     several = [{"kind": "drop_after"}, {"kind": "incident"}]
-    assert kinds(portal.session.post(url, json=several, timeout=10)) == ["drop_after", "incident"]
+    assert kinds(portal.session.post(url, json=several, timeout=pace.limit(10))) == [
+        "drop_after",
+        "incident",
+    ]
     one = {"kind": "truncated"}
-    assert kinds(portal.session.post(url, json=one, timeout=10))[2:] == ["truncated"]
-    refused = portal.session.post(url, json=[one, {"kind": "zut"}], timeout=10)
+    assert kinds(portal.session.post(url, json=one, timeout=pace.limit(10)))[2:] == ["truncated"]
+    refused = portal.session.post(url, json=[one, {"kind": "zut"}], timeout=pace.limit(10))
     assert refused.status_code == 400
     assert "n° 2" in refused.json()["error"]
-    assert len(kinds(portal.session.get(url, timeout=10))) == 3
-    cleared = portal.session.delete(url, timeout=10)
+    assert len(kinds(portal.session.get(url, timeout=pace.limit(10)))) == 3
+    cleared = portal.session.delete(url, timeout=pace.limit(10))
     assert kinds(cleared) == []
     assert [one["kind"] for one in cleared.json()["injected"]] == ["error_before"]
 
@@ -345,5 +348,5 @@ def test_every_answer_has_its_latency(data: Path) -> None:
     late = replace(options, latency=timedelta(seconds=30))
     for portal in started(late, headers=headers):
         with pytest.raises(requests.ReadTimeout):
-            portal.session.post(portal.url + SEARCH, json={}, timeout=0.3)
-        assert portal.session.get(f"{portal.url}/_sandbox/fluxes", timeout=10).ok
+            portal.session.post(portal.url + SEARCH, json={}, timeout=pace.limit(0.3))
+        assert portal.session.get(f"{portal.url}/_sandbox/fluxes", timeout=pace.limit(10)).ok

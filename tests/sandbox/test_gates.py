@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions
 from tests.support.sandbox_portal import DEPOSIT, HEALTH, REPORT, SEARCH, Portal, started
 
@@ -99,7 +100,7 @@ def test_a_token_expires(slow_portal: Portal) -> None:
 def test_an_unknown_route_comes_third(portal: Portal, method: str, path: str) -> None:
     """An undeclared route is forbidden, even to a wrong account, with a trace identifier."""
     answer = portal.session.request(
-        method, portal.url + path, headers={"cpro-account": "x"}, timeout=10
+        method, portal.url + path, headers={"cpro-account": "x"}, timeout=pace.limit(10)
     )
     assert (answer.status_code, answer.content) == (403, b"")
     assert len(answer.headers["x-correlationid"]) == 36
@@ -113,8 +114,10 @@ def test_a_wrong_account_comes_fourth(portal: Portal, account: str) -> None:
     """A wrong technical account is refused with the recorded body, on health-check too."""
     headers = {"cpro-account": account.encode()}
     answers = [
-        portal.session.post(portal.url + REPORT, data=b"{", headers=headers, timeout=10),
-        portal.session.get(portal.url + HEALTH, headers=headers, timeout=10),
+        portal.session.post(
+            portal.url + REPORT, data=b"{", headers=headers, timeout=pace.limit(10)
+        ),
+        portal.session.get(portal.url + HEALTH, headers=headers, timeout=pace.limit(10)),
     ]
     for answer in answers:
         assert answer.status_code == 401
@@ -123,7 +126,7 @@ def test_a_wrong_account_comes_fourth(portal: Portal, account: str) -> None:
 
 def test_the_content_type_comes_fifth(portal: Portal) -> None:
     """Anything but JSON is not supported."""
-    answer = portal.session.post(portal.url + REPORT, data={"a": "b"}, timeout=10)
+    answer = portal.session.post(portal.url + REPORT, data={"a": "b"}, timeout=pace.limit(10))
     assert (answer.status_code, answer.content) == (415, b"")
 
 
@@ -134,13 +137,15 @@ def test_the_content_type_comes_fifth(portal: Portal) -> None:
 def test_a_bad_body_comes_last(portal: Portal, body: bytes) -> None:
     """An unreadable body, or a mandatory field without value, is a 400 without a word."""
     headers = {"Content-Type": "application/json;charset=utf-8"}
-    answer = portal.session.post(portal.url + REPORT, data=body, headers=headers, timeout=10)
+    answer = portal.session.post(
+        portal.url + REPORT, data=body, headers=headers, timeout=pace.limit(10)
+    )
     assert (answer.status_code, answer.content) == (400, b"")
 
 
 def test_health(portal: Portal) -> None:
     """The health check answers the recorded sentence."""
-    answer = portal.session.get(portal.url + HEALTH, timeout=10)
+    answer = portal.session.get(portal.url + HEALTH, timeout=pace.limit(10))
     assert answer.json() == {
         "statusCodeValue": 200,
         "statusCode": "OK",
@@ -152,7 +157,7 @@ def test_a_connection_serves_many_requests(portal: Portal) -> None:
     """Refusals leave the connection usable: the next call on it gets its own answer."""
     host, port = portal.url.removeprefix("http://").split(":")
     request = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=pace.limit(10)) as connection:
         for _ in range(3):
             connection.sendall(request)
             assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
@@ -169,7 +174,7 @@ def test_a_connection_serves_many_requests(portal: Portal) -> None:
 def test_a_body_of_unknown_length_is_refused(portal: Portal, header: bytes, status: bytes) -> None:
     """A length that is none, or a body in pieces, ends the connection with a reason."""
     host, port = portal.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=pace.limit(10)) as connection:
         connection.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.split()[1] == status

@@ -9,6 +9,7 @@ import pytest
 import requests
 from lxml import html
 
+from chaos import pace
 from chorus_sandbox import SandboxOptions, dataset
 from chorus_sandbox.ledger.ledger import read_invoices
 from tests.support.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, lot, numbered
@@ -28,7 +29,7 @@ def ask(portal: Portal, method: str, path: str, **details: object) -> requests.R
     return requests.request(
         method,
         f"{portal.url}{PANEL}{path}",
-        timeout=10,
+        timeout=pace.limit(10),
         allow_redirects=False,
         **details,  # type: ignore[arg-type] # json, data or headers
     )

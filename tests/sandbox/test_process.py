@@ -16,6 +16,7 @@ from typing import Self
 import pytest
 import requests
 
+from chaos import pace
 from chorus_sandbox import dataset
 from chorus_sandbox.command import main
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
@@ -69,7 +70,7 @@ class Process:
     def end(self, number: signal.Signals) -> tuple[int, bytes, bytes]:
         """Sends a signal; the exit code and what was written since the first line."""
         self.process.send_signal(number)
-        code = self.process.wait(timeout=10)
+        code = pace.ended(self.process, seconds=10)
         assert self.process.stdout
         assert self.process.stderr
         return code, self.process.stdout.read(), self.process.stderr.read()
@@ -121,7 +122,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     with Process(tmp_path / "x.db", "--exit-with-parent") as running:
         assert running.process.stdin
         running.process.stdin.close()
-        assert running.process.wait(timeout=10) == 0
+        assert pace.ended(running.process, seconds=10) == 0
 
 
 def test_verbose_lines_hold_no_secret(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, arguments: list[str]) -> No
         text=True,
         cwd=Path(__file__).parents[2],
         check=False,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
@@ -204,7 +205,9 @@ def test_several_callers_are_served_at_once(tmp_path: Path) -> None:
         portal = running.portal
         portal.arm("slow_after", seconds=60, routes="*/consulter/*")
         with pytest.raises(requests.ReadTimeout):
-            portal.session.post(portal.url + HISTORY, json={"idFacture": 1}, timeout=0.3)
+            portal.session.post(
+                portal.url + HISTORY, json={"idFacture": 1}, timeout=pace.limit(0.3)
+            )
 
         def deposit(rank: int) -> None:
             with requests.Session() as session:
@@ -227,7 +230,7 @@ def test_help_is_french_and_names_what_is_simulated() -> None:
         text=True,
         cwd=Path(__file__).parents[2],
         check=True,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     for siret in (structure.siret for structure in dataset.BUILT_IN):
         assert siret in done.stdout
@@ -246,7 +249,7 @@ def test_both_ways_to_start_it_have_the_same_options(tmp_path: Path) -> None:
             text=True,
             cwd=Path(__file__).parents[2],
             check=True,
-            timeout=20,
+            timeout=pace.limit(20),
         ).stdout
         for module in modules
     ]
@@ -311,6 +314,6 @@ def test_it_imports_nothing_of_the_worker() -> None:
         text=True,
         cwd=Path(__file__).parents[2],
         check=True,
-        timeout=20,
+        timeout=pace.limit(20),
     )
     assert json.loads(done.stdout.replace("'", '"')) == []

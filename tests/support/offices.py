@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.support.stage_portal import StagePortal
 from tests.support.validation_service import service
+from worker.app import App
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
@@ -24,19 +25,17 @@ from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, issue_credit_note
+from worker.corrections.french import sentence
 from worker.corrections.resend import mark_uncertain, resend
+from worker.corrections.todo import todo
 from worker.formats import ALWAYS, Branding
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
-from worker.issuing.documents import (
-    Issuer,
-)
 from worker.issuing.holds import lift_hold
 from worker.issuing.render import CheckedDocument, RenderChecked, render_checked
-from worker.portals.lots import ALONE, LotLimits
 from worker.service import campaign
-from worker.service.bootstrap import Office, open_office
+from worker.service.bootstrap import open_verified
 from worker.service.demo import EXAMPLES, FILES, STORY, write_demo
 from worker.storage import (
     attempts,
@@ -51,7 +50,7 @@ from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import (
     Observation,
 )
-from worker.transmission.deposit import Depositor, DepositResult, deposit_due, recover_interrupted
+from worker.transmission.deposit import DepositResult, deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
 from worker.validation import Report, RuleSet
@@ -131,27 +130,33 @@ class Desk:
     config: Path
     clock: MovableClock
     portal: StagePortal
-    office: Office
+    app: App
     real: bool = False
     render: Callable[[Invoice, Statement | None], Sequence[Document]] = field(default=light_render)
     check: Callable[[Document], CheckedDocument] = field(default=light_check)
     executor: Executor | None = None
-    lots: LotLimits = ALONE
 
     @property
     def folder(self) -> Path:
         """The demonstration."""
         return self.config.parent
 
+    def told(self, **portal: object) -> None:
+        """Have some settings of the portal be others from now on."""
+        settings = self.app.settings
+        changed = settings.model_copy(update={"portal": settings.portal.model_copy(update=portal)})
+        configuration = replace(self.app.configuration, settings=changed)
+        self.app = replace(self.app, configuration=configuration)
+
     def second(self) -> "Desk":
         """Another process on the same database and portal."""
-        office = open_office(self.config, self.clock)
-        return replace(self, office=replace(office, actor="other@elsewhere:1"))
+        app = open_verified(self.config, self.clock)
+        return replace(self, app=replace(app, actor="other@elsewhere:1"))
 
-    def issuer(self) -> Issuer:
-        """The batch, with light documents unless the desk is ``real``."""
-        render = real_render_checked() if self.real else self.light_render_checked
-        return self.office.issuer(self.portal, render, self.executor)
+    @property
+    def rendering(self) -> RenderChecked:
+        """Light documents, unless the desk is ``real``."""
+        return real_render_checked() if self.real else self.light_render_checked
 
     def light_render_checked(
         self, invoice: Invoice, statement: Statement | None
@@ -162,7 +167,7 @@ class Desk:
     def bring(self, name: str, kind: ImportKind) -> None:
         """Import one of the example files."""
         path = self.folder / EXAMPLES / name
-        take_in(self.office.store, path, kind, clock=self.clock, actor=self.office.actor)
+        take_in(self.app, path, kind)
 
     def write(self, kind: ImportKind, *rows: str) -> None:
         """Import rows: a header, then records."""
@@ -172,26 +177,22 @@ class Desk:
 
     def issue(self, stop: Callable[[], bool] = campaign.never) -> list[MemberOutcome]:
         """The batch."""
-        return list(issue_year(self.issuer(), YEAR, stop))
-
-    def depositor(self) -> Depositor:
-        """What deposits, in the lots of this desk."""
-        return replace(self.office.depositor(self.portal), lots=self.lots)
+        return list(issue_year(self.app, self.portal, self.rendering, YEAR, stop, self.executor))
 
     def deposit(self) -> list[DepositResult]:
         """Deposit what is due."""
         results: list[DepositResult] = []
-        deposit_due(self.depositor(), results.append)
+        deposit_due(self.app, self.portal, results.append)
         return results
 
     def recover(self) -> int:
         """Take over what a dead process left."""
-        return recover_interrupted(self.office.depositor(self.portal))
+        return recover_interrupted(self.app)
 
     def reconcile(self) -> list[TrackedInvoice]:
         """Look for what is uncertain and due."""
         looked: list[TrackedInvoice] = []
-        reconcile_due(self.office.reconciler(self.portal), looked.append)
+        reconcile_due(self.app, self.portal, looked.append)
         return looked
 
     def search_to_the_end(self) -> None:
@@ -203,18 +204,16 @@ class Desk:
     def follow(self, stop: Callable[[], bool] = campaign.never) -> list[TrackedInvoice]:
         """Ask what is due."""
         asked: list[TrackedInvoice] = []
-        follow_due(self.office.follower(self.portal), asked.append, stop)
+        follow_due(self.app, self.portal, asked.append, stop)
         return asked
 
     def resend(self, number: str, **references: str) -> TrackedInvoice:
         """Send again, for the reason of the test."""
-        return resend(self.issuer(), self.portal, number, "essai", **references)
+        return resend(self.app, self.portal, self.rendering, number, "essai", **references)
 
     def give_up(self, number: str) -> None:
         """Have a stuck deposit looked for, in vain, until nothing more is expected of it."""
-        mark_uncertain(
-            self.office.store, number, "sans suite", actor=self.office.actor, at=self.clock.now
-        )
+        mark_uncertain(self.app, number, "sans suite")
         for _ in range(4):
             self.reconcile()
             self.clock.advance(hours=4)
@@ -222,55 +221,54 @@ class Desk:
     def credit(self, number: str, *, deposits: bool = True, **asked: Any) -> TrackedInvoice:  # noqa: ANN401 - fields of the request
         """A credit note, for the reason of the test."""
         request = Request(number=number, reason="essai", **asked)
-        return issue_credit_note(self.issuer(), self.portal if deposits else None, request)
+        return issue_credit_note(
+            self.app, self.portal if deposits else None, self.rendering, request
+        )
 
     def lift_hold(self, siret: str, year: int = YEAR) -> None:
         """A person lets a member be billed again (``unpark``)."""
-        with self.office.store.transaction() as session:
-            lift_hold(
-                session,
-                siret,
-                year,
-                "corrigé",
-                actor=self.office.actor,
-                at=self.clock(),
-                deposits=True,
-            )
+        with self.app.transaction() as tx:
+            lift_hold(tx, siret, year, "corrigé", deposits=True)
 
     def is_sound(self) -> bool:
         """Whether journal, books and archive agree."""
-        return verify_books(self.office.store) == ()
+        return verify_books(self.app.store) == ()
 
     def invoices(self) -> tuple[TrackedInvoice, ...]:
         """All, by number."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             return invoices.tracked(session)
 
     def one(self, number: str) -> TrackedInvoice:
         """The invoice of this number, as it is now."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             found = invoices.by_number(session, number)
         assert found is not None
         return found
 
+    def advice(self, number: str) -> str:
+        """What a person is told to do about the invoice of this number, now; may be empty."""
+        advice = todo(self.one(number), self.clock())
+        return "" if advice is None else sentence(advice)
+
     def attempts(self, number: str) -> tuple[Attempt, ...]:
         """Every deposit call of an invoice."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             return attempts.attempts(session, self.one(number).id)
 
     def observations(self, number: str) -> tuple[Observation, ...]:
         """Everything the portal said of an invoice."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             return observations.observations(session, self.one(number).id)
 
     def documents(self, number: str, version: int | None = None) -> tuple[StoredDocument, ...]:
         """What is kept of an invoice."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             return documents_of(session, self.one(number).id, version)
 
     def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
         """Subject and payload of the journal's events of these tags, in order."""
-        with self.office.store.reading() as session:
+        with self.app.store.reading() as session:
             return [
                 (event.subject, json.loads(event.payload))
                 for event in journal.events(session)
@@ -279,7 +277,7 @@ class Desk:
 
     def archived(self) -> dict[str, bytes]:
         """Every file of the archive."""
-        folder = self.office.store.archive.folder
+        folder = self.app.store.archive.folder
         return {path.name: path.read_bytes() for path in folder.glob("*/*")}
 
 
@@ -290,7 +288,7 @@ def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:
 
 def counters(desk: Desk) -> list[int]:
     """The last value of each series."""
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         rows = session.connection().exec_driver_sql("SELECT last_value FROM number_series")
         return [int(value) for (value,) in rows]
 
@@ -339,7 +337,9 @@ def _make(folder: Path, issued: int) -> None:
     desk = _sit_down(building, real=False)
     for name in FILES:
         desk.bring(f"{name}.csv", ImportKind(name))
-    for _ in zip(range(issued), issue_year(desk.issuer(), YEAR), strict=False):
+    for _ in zip(
+        range(issued), issue_year(desk.app, desk.portal, desk.rendering, YEAR), strict=False
+    ):
         pass
     building.rename(folder)
 
@@ -351,6 +351,6 @@ def _sit_down(folder: Path, *, real: bool) -> Desk:
         config=config,
         clock=clock,
         portal=StagePortal(clock),
-        office=open_office(config, clock),
+        app=open_verified(config, clock),
         real=real,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import responses
 from requests import PreparedRequest
 
+from chaos import pace
 from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.choruspro.settings import ChorusProSettings, Secret
 
@@ -47,8 +48,8 @@ def settings(url: str = ROOT, /, **changes: object) -> ChorusProSettings:
         "client_secret": Secret(CLIENT_SECRET),
         "technical_login": "TECH_1_essai@exemple.invalid",
         "technical_password": Secret(PASSWORD),
-        "connect_timeout": 1,
-        "read_timeout": 1,
+        "connect_timeout": pace.limit(1),
+        "read_timeout": pace.limit(1),
         "requests_per_second": 1_000_000,
     }
     return ChorusProSettings(**{**values, **changes})  # type: ignore[arg-type] # any wrong value

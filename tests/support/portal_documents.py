@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from worker.billing.money import Money
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.ledger import DepositedFacts
 
 SELLER = "33254021516357"
 _UNECE = "urn:un:unece:uncefact:data:standard"

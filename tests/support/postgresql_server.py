@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from chaos import pace
+
 NOBODY = 65534
 PATIENCE = 30
-"""Seconds: a loaded machine takes its time, but a test run never hangs."""
+"""Seconds of an idle machine."""
 KEEPER = """
 "$@" </dev/null >"$0" 2>&1 &
 cat >/dev/null
@@ -114,7 +115,9 @@ def _binaries() -> Path | None:
 
 def _run(*command: str | Path) -> None:
     words = [*_as_nobody(), *map(str, command)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=pace.limit(PATIENCE)
+    )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr}")
 
@@ -135,8 +138,5 @@ def _as_nobody() -> Sequence[str]:
 
 
 def _wait(server: Server, log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while not server.answers():
-        if time.monotonic() > end:
-            raise RuntimeError(f"PostgreSQL does not start:\n{log.read_text('utf-8')}")
-        time.sleep(0.02)
+    if not pace.becomes_true(server.answers, PATIENCE):
+        raise RuntimeError(f"PostgreSQL does not start:\n{log.read_text('utf-8')}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from chaos import pace
 from chorus_sandbox import SandboxCredentials, SandboxOptions
 from chorus_sandbox.serving.server import SandboxServer
 
@@ -62,11 +63,15 @@ class Portal:
             "client_secret": CREDENTIALS.client_secret,
             "scope": "openid",
         }
-        return self.session.post(f"{self.url}/api/oauth/token", data=form | changes, timeout=10)
+        return self.session.post(
+            f"{self.url}/api/oauth/token", data=form | changes, timeout=pace.limit(10)
+        )
 
     def post(self, path: str, body: object, **headers: str) -> requests.Response:
         """A POST of a JSON body."""
-        return self.session.post(f"{self.url}{path}", json=body, headers=headers, timeout=10)
+        return self.session.post(
+            f"{self.url}{path}", json=body, headers=headers, timeout=pace.limit(10)
+        )
 
     def call(self, path: str, **body: object) -> dict[str, Any]:
         """The answer of a call that gets through the gates."""
@@ -95,7 +100,9 @@ class Portal:
     def arm(self, kind: str, **details: object) -> None:
         """Adds a fault through the panel."""
         fault = {"kind": kind, **details}
-        answer = self.session.post(f"{self.url}/_sandbox/faults", json=fault, timeout=10)
+        answer = self.session.post(
+            f"{self.url}/_sandbox/faults", json=fault, timeout=pace.limit(10)
+        )
         assert answer.status_code == 200, answer.text
 
     def structure_id(self, siret: str) -> int:

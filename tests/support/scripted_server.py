@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos import pace
+
 CERTIFICATE = Path(__file__).parents[1] / "data" / "tls" / "certificate.pem"
 KEY = Path(__file__).parents[1] / "data" / "tls" / "key.pem"
 
@@ -53,7 +55,19 @@ def raw(*pieces: bytes, pause: float = 0) -> Step:
     def step(connection: socket.socket) -> bool:
         for piece in pieces:
             connection.sendall(piece)
-            threading.Event().wait(pause)
+            threading.Event().wait(pace.limit(pause))
+        return False
+
+    return step
+
+
+def stuck(*pieces: bytes) -> Step:
+    """Send these bytes, then nothing until the client gives up."""
+
+    def step(connection: socket.socket) -> bool:
+        for piece in pieces:
+            connection.sendall(piece)
+        connection.recv(1)
         return False
 
     return step
@@ -96,12 +110,12 @@ def serving(*steps: Step, tls: bool = False, reads: bool = True) -> Iterator[Scr
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(timeout=5)
+        thread.join(timeout=pace.limit(5))
 
 
 @contextmanager
 def _speaking(connection: socket.socket, *, tls: bool) -> Iterator[socket.socket]:
-    connection.settimeout(5)
+    connection.settimeout(pace.limit(5))
     if not tls:
         yield connection
         return

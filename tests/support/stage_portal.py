@@ -25,7 +25,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.choruspro.records import buyer_status
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal
 from worker.service.demo import SELLER, STORY
 
@@ -34,7 +35,7 @@ _UDT = "{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}"
 _RSM = "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100}"
 
 OURSELVES = StructureRecord(
-    portal_id=1000,
+    portal_id="1000",
     siret=SELLER,
     name="SYNDICAT",
     active=True,
@@ -88,11 +89,13 @@ class StagePortal(MemoryPortal):
         falls_at: the question about a structure that finds the portal down.
         unreadable: SIRETs about which the directory gives no usable answer.
         amend: changes what a search finds.
+        watch_structure: called with the SIRET of each question about a structure.
         answers_nonsense_about: numbers whose search gives no usable answer.
     """
 
     watch: Callable[[bytes], None] = staticmethod(lambda _: None)
     watch_after: Callable[[bytes], None] = staticmethod(lambda _: None)
+    watch_structure: Callable[[str], None] = staticmethod(lambda _: None)
     amend: Callable[[FoundInvoice], FoundInvoice] = staticmethod(lambda found: found)
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -101,6 +104,7 @@ class StagePortal(MemoryPortal):
             structures=[OURSELVES, *(_structure(index) for index in range(len(STORY)))],
             services={case.siret: _services(index) for index, case in enumerate(STORY)},
             clock=clock,
+            status_of=buyer_status,
         )
         self.not_indexed: set[str] = set()
         self.unreadable: set[str] = set()
@@ -123,14 +127,14 @@ class StagePortal(MemoryPortal):
         self.asked.append(f"report {flux_number}")
         return super().integration_report(flux_number)
 
-    def search(
+    def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         """What is indexed."""
         self.asked.append(f"search {invoice_number or flux_number}")
         if invoice_number in self.answers_nonsense_about:
             raise PortalAnswerError("Réponse incohérente.")
-        found = super().search(invoice_number=invoice_number, flux_number=flux_number)
+        found = super().find(invoice_number=invoice_number, flux_number=flux_number)
         return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
@@ -139,10 +143,10 @@ class StagePortal(MemoryPortal):
         found = super().changed(since, until)
         return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """Note the question."""
-        self.asked.append(f"history {cpp_id}")
-        return super().history(cpp_id)
+        self.asked.append(f"history {portal_id}")
+        return super().history(portal_id)
 
     def structure(self, siret: str) -> StructureRecord | None:
         """Note the question; fall, or answer nonsense, about those the test says."""
@@ -151,6 +155,7 @@ class StagePortal(MemoryPortal):
             self.condition = Condition.DOWN
         if siret in self.unreadable:
             raise PortalAnswerError("Réponse incomplète.")
+        self.watch_structure(siret)
         return super().structure(siret)
 
     def change(self, siret: str, **facts: object) -> None:
@@ -178,7 +183,7 @@ class StagePortal(MemoryPortal):
 def _structure(index: int) -> StructureRecord:
     case = STORY[index]
     return StructureRecord(
-        portal_id=index + 1,
+        portal_id=str(index + 1),
         siret=case.siret,
         name=case.name,
         active=True,

@@ -1,20 +1,22 @@
 """Members, files and issued invoices put into a store, for the tests of storage and intake."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlmodel import Session
-
 from tests.golden.samples import MEMBER, two_lines
+from worker.app import App
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.members import Member
 from worker.billing.statement import Statement
 from worker.imports import ImportKind
 from worker.imports.intake import Intake, take_in
-from worker.storage import Store, imported, invoices, journal
+from worker.settings import Settings
+from worker.settings.loading import Configuration
+from worker.storage import Store, Transaction, imported, invoices
 from worker.storage.invoices import take_number
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
@@ -31,6 +33,21 @@ HEADERS = {
 }
 
 
+def writing(
+    store: Store, *, at: datetime = NOW, commit: bool = True
+) -> AbstractContextManager[Transaction]:
+    """A change made by the person of the tests."""
+    return store.transaction(ACTOR, lambda: at, commit=commit)
+
+
+def app_on(store: Store, *, at: datetime = NOW) -> App:
+    """An installation with this store, whose settings are never asked."""
+    configuration = Configuration(
+        path=Path("worker.toml"), settings=Settings.model_construct(), origins={}
+    )
+    return App(configuration=configuration, store=store, clock=lambda: at, actor=ACTOR)
+
+
 def write_csv(folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Path:
     """An import file with these rows under the right header."""
     path = folder / (name or f"{kind.value}.csv")
@@ -40,7 +57,7 @@ def write_csv(folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Pat
 
 def bring(store: Store, path: Path, kind: ImportKind, *, dry_run: bool = False) -> Intake:
     """Import a file on 5 January 2026."""
-    return take_in(store, path, kind, clock=lambda: NOW, actor=ACTOR, dry_run=dry_run)
+    return take_in(app_on(store), path, kind, dry_run=dry_run)
 
 
 def bring_rows(store: Store, folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Intake:
@@ -50,7 +67,7 @@ def bring_rows(store: Store, folder: Path, kind: ImportKind, *rows: str, name: s
 
 def add_members(store: Store, members: Sequence[Member] = (MEMBER,)) -> int:
     """Put members in without a file to read; returns the id of the file they claim to be from."""
-    with store.transaction() as session:
+    with writing(store) as session:
         file_id = imported.add_file(
             session, kind="members", name="membres.csv", sha256="0" * 64, size=1, at=NOW
         )
@@ -70,16 +87,9 @@ def numbered(value: int, member: Member = MEMBER) -> tuple[Invoice, Statement]:
     )
 
 
-def issue_one(session: Session, member: Member = MEMBER) -> int:
+def issue_one(tx: Transaction, member: Member = MEMBER) -> int:
     """Issue the two-line invoice as the batch does: number, rows, journal; returns its id."""
-    invoice, statement = numbered(take_number(session, "BSN-2026-"), member)
-    invoice_id = invoices.issue(session, invoice, statement, (), NOW)
-    journal.append(
-        session,
-        at=NOW,
-        actor=ACTOR,
-        tag=EventTag.INVOICE_ISSUED,
-        subject=invoice.number,
-        payload={"siret": member.siret},
-    )
+    invoice, statement = numbered(take_number(tx, "BSN-2026-"), member)
+    invoice_id = invoices.issue(tx, invoice, statement, ())
+    tx.journal(EventTag.INVOICE_ISSUED, invoice.number, siret=member.siret)
     return invoice_id

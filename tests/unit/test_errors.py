@@ -1,63 +1,47 @@
 """Errors and findings: what stops the program, with which exit code, and what only speaks."""
 
-import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from importlib import import_module
 
-import pytest
-
+import worker
 from worker import errors
-from worker.errors import (
-    ConfigurationError,
-    Finding,
-    ImportRefused,
-    IntegrityError,
-    PortalAccessRefused,
-    PortalAnswerError,
-    PortalDown,
-    Refused,
-    SellerUnfit,
-    Severity,
-    StorageUnavailable,
-    TariffError,
-    WorkerError,
-    WrongUse,
-    has_blocking,
-)
+from worker.errors import Finding, Severity, TariffError, WorkerError, has_blocking
 
 WARNING = Finding(code="W", message="à savoir", severity=Severity.WARNING)
 BLOCKING = Finding(code="B", message="à corriger")
+_DRAWN = re.compile(r"    ([│├└─ ]*)([A-Z]\w+)\s*(?:\((\d+)\))?")
 
 
-@pytest.mark.parametrize(
-    "error,code",
-    [
-        (WorkerError, 70),
-        (IntegrityError, 70),
-        (WrongUse, 2),
-        (ConfigurationError, 2),
-        (TariffError, 2),
-        (ImportRefused, 2),
-        (SellerUnfit, 2),
-        (PortalAccessRefused, 2),
-        (PortalDown, 3),
-        (PortalAnswerError, 3),
-        (StorageUnavailable, 3),
-        (Refused, 4),
-    ],
-)
-def test_each_error_has_its_exit_code(error: type[WorkerError], code: int) -> None:
-    """A script that calls the program can tell what to correct from what to try again."""
-    assert error("message").exit_code == code
+def drawn() -> Iterator[tuple[str, str, int]]:
+    """Name, parent and exit code of each error in the picture; a code is inherited."""
+    above: list[tuple[str, int]] = []
+    for match in filter(None, map(_DRAWN.match, (errors.__doc__ or "").splitlines())):
+        branch, name, number = match.groups()
+        above = above[: len(branch) // 4]
+        parent, inherited = above[-1] if above else ("Exception", 0)
+        code = int(number) if number else inherited
+        above.append((name, code))
+        yield name, parent, code
+
+
+def defined(kind: type[WorkerError]) -> Iterator[tuple[str, str, int]]:
+    """Name, parent and exit code of an error and of all that stand under it in the program."""
+    assert kind.__base__ is not None
+    yield kind.__name__, kind.__base__.__name__, kind.exit_code
+    for below in kind.__subclasses__():
+        if below.__module__.startswith("worker."):
+            yield from defined(below)
 
 
 def test_the_drawn_tree_is_the_tree() -> None:
-    """Every error of the module is in the picture at its top."""
-    classes = [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, WorkerError)
-    ]
-    assert len(classes) == 13
-    assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
+    """Every error of the program is in the picture, under its parent, with its exit code."""
+    for module in pkgutil.walk_packages(worker.__path__, "worker."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+
+    assert sorted(drawn()) == sorted(defined(WorkerError))
 
 
 def test_an_error_carries_what_people_need() -> None:

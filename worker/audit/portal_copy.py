@@ -12,7 +12,7 @@ def differences(held: HeldInvoice, ours: Invoice) -> tuple[Finding, ...]:
     """Everything the portal says otherwise; what it leaves out proves nothing.
 
     Args:
-        held: what the portal answered (consulter/fournisseur).
+        held: what the portal answered.
         ours: the frozen content of the present version.
     """
     return tuple(_differences(held, ours))

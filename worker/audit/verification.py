@@ -8,13 +8,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlmodel import Session
-
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import Finding, IntegrityError
 from worker.storage import (
+    Session,
     Store,
     invoices,
     journal,

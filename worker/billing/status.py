@@ -1,4 +1,4 @@
-"""The states of an invoice, the moves allowed between them, and what each asks of a person.
+"""The states of an invoice, the moves allowed between them, and the troubles it may have there.
 
 The portal's own statuses are not here: Chorus Pro imposes no order on them, so they are kept as
 a history of observations, and our status is derived from it (portals/, followup.py).
@@ -31,7 +31,7 @@ class InvoiceStatus(StrEnum):
     REFUSED = "refused"
     """Nothing was integrated: may be corrected and sent again with the same number."""
     INTEGRATED = "integrated"
-    """The portal holds it (identifiantFactureCPP)."""
+    """The portal holds it, under an identifier of its own."""
     SUSPENDED = "suspended"
     """The buyer asks for documents."""
     REJECTED = "rejected"
@@ -73,35 +73,33 @@ invoice cancel it, and never while a deposit is under way."""
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 """The statuses in which the program has the next word, at an hour of its own."""
 
-UNKNOWN_WORD = "Chorus Pro annonce un état inconnu de ce programme : "
-"""How the detail of an invoice begins when the portal says a word that nobody translated."""
-
-INCIDENT = "incident technique chez Chorus Pro"
-"""How the detail of a deposited invoice begins when the portal stumbled over its file."""
-
 ON_THE_REJECTED_LIST = "REJETEE"
 """The portal's word for what is on its list of rejections until it is told that they were seen."""
-NUMBER_TAKEN = "déjà pris sur le portail par une autre facture"
-"""Part of the detail of an invoice that the portal holds under our number, and is not ours."""
 
 
-class Effort(StrEnum):
-    """What a status asks of a person."""
+class Trouble(StrEnum):
+    """What hinders an invoice, beyond its status. The value is what the database holds."""
 
-    NOTHING = "nothing"
-    WAIT = "wait"
-    ACT = "act"
-
-
-def effort(status: InvoiceStatus) -> Effort:
-    """What the person who looks must do about an invoice in this status."""
-    match status:
-        case S.SETTLED | S.CANCELLED:
-            return Effort.NOTHING
-        case S.DRAFT | S.ISSUED | S.SENDING | S.UNKNOWN | S.DEPOSITED | S.INTEGRATED:
-            return Effort.WAIT
-        case S.PARKED | S.REFUSED | S.SUSPENDED | S.REJECTED:
-            return Effort.ACT
+    NONE = "none"
+    """``detail`` holds what the last answer about it said, if it said anything."""
+    UNKNOWN_WORD = "unknown_word"
+    """The portal says a status that has no translation: ``detail``."""
+    INCIDENT = "incident"
+    """The portal stumbled over its file."""
+    NOT_SHOWN_YET = "not_shown_yet"
+    """Integrated by the report on its file, and shown by no search."""
+    INTERRUPTED = "interrupted"
+    """The program stopped between intent and answer of its deposit."""
+    DUPLICATE_REFUSED = "duplicate_refused"
+    """Refused, maybe as a second copy: ``detail`` holds the portal's words."""
+    FILE_REFUSED = "file_refused"
+    """Its file is refused without words: ``detail`` holds the state of the flux."""
+    LOT_REFUSED = "lot_refused"
+    """Refused with its lot, of flux ``detail``: it is deposited again, alone."""
+    GIVEN_UP = "given_up"
+    """A person gave up its flux, for the reason in ``detail``: it is looked for."""
+    NUMBER_TAKEN = "number_taken"
+    """The portal holds another invoice under its number: ``detail`` says which."""
 
 
 FRENCH: Mapping[InvoiceStatus, str] = {
@@ -129,6 +127,27 @@ OF_A_CREDIT_NOTE: Mapping[InvoiceStatus, str] = {
     S.CANCELLED: "annulé",
 }
 """*Un avoir* is masculine."""
+TROUBLES: Mapping[Trouble, str] = {
+    Trouble.UNKNOWN_WORD: "Chorus Pro annonce un état inconnu de ce programme : {detail}",
+    Trouble.INCIDENT: (
+        "incident technique chez Chorus Pro : surveillez « Suivi des flux » avant tout nouveau "
+        "dépôt"
+    ),
+    Trouble.NOT_SHOWN_YET: (
+        "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
+    ),
+    Trouble.INTERRUPTED: "interrompu pendant le dépôt : on ne sait pas si le portail l'a reçu",
+    Trouble.DUPLICATE_REFUSED: (
+        "refusée, peut-être parce que le portail en a déjà une copie : {detail}"
+    ),
+    Trouble.FILE_REFUSED: "{flux} est à l'état {detail}",
+    Trouble.LOT_REFUSED: "son lot {detail} a été rejeté en entier : elle sera déposée seule",
+    Trouble.GIVEN_UP: "{flux} est resté sans suite : {detail}",
+    Trouble.NUMBER_TAKEN: (
+        "le numéro {number} est déjà pris sur le portail par une autre facture ({detail})"
+    ),
+}
+"""What people read of each trouble, around what the portal or a person said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +161,10 @@ class TrackedInvoice:
         rounding: BT-114, part of the total: the portal shows the total without it.
         number: empty before issue.
         version: of its documents: 1 at issue, one more for each correction after a refusal.
-        flux_number: numeroFluxDepot.
-        cpp_id: identifiantFactureCPP.
+        flux_number: the portal's number of the deposited file.
+        portal_id: the portal's own identifier.
         portal_status: the portal's own word, last seen.
-        detail: what the portal last said that a person needs.
+        detail: what the portal, or a person, last said of it in their own words.
         checks: how often the current step was looked at without news.
     """
 
@@ -166,8 +185,9 @@ class TrackedInvoice:
     findings: tuple[Finding, ...]
     flux_number: str
     deposited_at: datetime | None
-    cpp_id: int | None
+    portal_id: str | None
     portal_status: str
+    trouble: Trouble
     detail: str
     next_check_at: datetime | None
     checks: int
@@ -189,7 +209,7 @@ class TrackedInvoice:
     @property
     def number_is_taken(self) -> bool:
         """Whether the portal holds something else under its number: it needs another one."""
-        return self.status is InvoiceStatus.REFUSED and NUMBER_TAKEN in self.detail
+        return self.status is InvoiceStatus.REFUSED and self.trouble is Trouble.NUMBER_TAKEN
 
     @property
     def signed_total(self) -> Money:
@@ -202,3 +222,14 @@ class TrackedInvoice:
     def french_status(self) -> str:
         """Its status in French, as a member of the sentence: *annulée*, *annulé*."""
         return (OF_A_CREDIT_NOTE if self.is_credit_note else FRENCH)[self.status]
+
+    @property
+    def french_detail(self) -> str:
+        """What hinders it, in French, with the words of the portal or of a person; may be empty."""
+        if self.trouble is Trouble.NONE:
+            return self.detail
+        return TROUBLES[self.trouble].format(
+            number=self.number,
+            flux=f"le flux {self.flux_number}" if self.flux_number else "son flux",
+            detail=self.detail or "aucun",
+        )

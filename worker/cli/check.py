@@ -29,9 +29,9 @@ from worker.cli.typer_french import FrenchCommand
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from worker.app import App
     from worker.issuing.check import CheckedMember, CheckedYear, Readiness
     from worker.issuing.directory import DirectoryAnswer
-    from worker.service.bootstrap import Office
 
 
 def register(app: typer.Typer) -> None:
@@ -56,20 +56,18 @@ def check(
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
     from worker.issuing.check import check_year
-    from worker.service.bootstrap import open_directory, open_office
+    from worker.service.bootstrap import branding, open_directory, open_verified
     from worker.settings.loading import find_config
 
-    office = open_office(find_config(config))
-    office.look()  # in December, a logo that cannot be printed is still easily changed
-    directory = open_directory(office, refresh=refresh) if office.deposits else None
+    app = open_verified(find_config(config))
+    branding(app)  # in December, a logo that cannot be printed is still easily changed
+    directory = open_directory(app, refresh=refresh) if app.deposits else None
     with _progress() as tell:
-        checked = check_year(
-            office.store, office.clock(), year, office.terms(), office.grids()[0], directory, tell
-        )
+        checked = check_year(app, year, directory, tell)
     if as_json:
-        put_json(**_json(office, checked))
+        put_json(**_json(app, checked))
     else:
-        _show(office, checked)
+        _show(app, checked)
     if checked.unreachable is not None:
         report_error(checked.unreachable, as_json=False)
         raise typer.Exit(checked.unreachable.exit_code)
@@ -92,7 +90,7 @@ def _progress() -> "Iterator[Callable[[int, int], None]]":
         yield lambda asked, to_ask: bars.update(bar, completed=asked, total=to_ask)
 
 
-def _show(office: "Office", checked: "CheckedYear") -> None:
+def _show(app: "App", checked: "CheckedYear") -> None:
     from worker.billing.money import french
     from worker.issuing.check import Readiness
 
@@ -120,7 +118,7 @@ def _show(office: "Office", checked: "CheckedYear") -> None:
         f"{count(len(checked.members), 'membre')}{' : ' if told else ''}{told} ; "
         f"{french(checked.total)} TTC ; rien n'a été facturé."
     )
-    _show_common(office, checked)
+    _show_common(app, checked)
     for one in checked.members:
         if one.findings:
             say(f"{one.member.name} ({one.member.siret}) :")
@@ -141,7 +139,7 @@ def _counted(readiness: "Readiness", number: int) -> str:
             return f"{number} sans {readiness.french}"
 
 
-def _show_common(office: "Office", checked: "CheckedYear") -> None:
+def _show_common(app: "App", checked: "CheckedYear") -> None:
     """What concerns everybody: the year, the grids, the seller, the credentials."""
     for version, months in checked.grids.items():
         span = f"{months[0].french} à {months[-1].french}"
@@ -151,7 +149,7 @@ def _show_common(office: "Office", checked: "CheckedYear") -> None:
             f"L'année {checked.year} n'est pas terminée : « run » la facturera à partir du "
             f"1er janvier {checked.year + 1}."
         )
-    if not office.deposits:
+    if not app.deposits:
         put("Canal Hélios : ce programme ne dépose pas, l'annuaire de Chorus Pro n'est pas lu.")
     if checked.seller is not None:
         put(f"Chorus Pro : connexion acceptée ; {_seller(checked.seller)}.")
@@ -177,30 +175,30 @@ def _seller(answer: "DirectoryAnswer") -> str:
     return f"structure du syndicat {standing} (annuaire lu le {_read_at(answer)}) ; {password}"
 
 
-def _json(office: "Office", checked: "CheckedYear") -> dict[str, Any]:
+def _json(app: "App", checked: "CheckedYear") -> dict[str, Any]:
     unreachable, seller = checked.unreachable, checked.seller
     return {
         "ok": checked.is_clear,
         "year": checked.year,
         "finished": checked.finished,
-        "channel": office.configuration.settings.channel.value,
+        "channel": app.settings.channel.value,
         "total_ttc": str(checked.total),
         "error": None if unreachable is None else error_json(unreachable),
         "grids": [
             {"version": version or None, "months": [str(month) for month in months]}
             for version, months in checked.grids.items()
         ],
-        "seller": None if seller is None else _seller_json(office, seller),
+        "seller": None if seller is None else _seller_json(app, seller),
         "findings": [finding_json(finding) for finding in checked.findings],
         "members": [_member_json(one) for one in checked.members],
     }
 
 
-def _seller_json(office: "Office", answer: "DirectoryAnswer") -> dict[str, Any]:
+def _seller_json(app: "App", answer: "DirectoryAnswer") -> dict[str, Any]:
     structure = answer.structure
     last_day = None if structure is None else structure.password_expires
     return {
-        "siret": office.configuration.settings.syndicat.siret,
+        "siret": app.settings.syndicat.siret,
         "known": None if answer.entry is None else structure is not None,
         "active": None if structure is None else structure.active,
         "password_expires": last_day.isoformat() if last_day else None,

@@ -188,8 +188,10 @@ def finding_json(finding: Finding) -> dict[str, str]:
 
 def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) -> dict[str, Any]:
     """An invoice with the stable keys of the command line's contract; ``deposits`` as for todo."""
+    from worker.corrections.french import sentence
     from worker.corrections.todo import todo
 
+    advice = todo(invoice, now, deposits=deposits)
     return {
         "number": invoice.number or None,
         "kind": invoice.kind.value,
@@ -200,11 +202,17 @@ def invoice_json(invoice: "TrackedInvoice", now: "datetime", *, deposits: bool) 
         "status": invoice.status.value,
         "portal_status": invoice.portal_status or None,
         "flux_number": invoice.flux_number or None,
-        "cpp_id": invoice.cpp_id,
+        "cpp_id": None if invoice.portal_id is None else int(invoice.portal_id),
         "issued_on": invoice.issue_date.isoformat() if invoice.issue_date else None,
         "deposited_at": invoice.deposited_at.isoformat() if invoice.deposited_at else None,
-        "detail": invoice.detail or None,
-        "todo": todo(invoice, now, deposits=deposits) or None,
+        "detail": invoice.french_detail or None,
+        "todo": None
+        if advice is None
+        else {
+            "code": advice.code.value,
+            "command": list(advice.command) or None,
+            "sentence": sentence(advice),
+        },
         "findings": [finding_json(finding) for finding in invoice.findings],
     }
 

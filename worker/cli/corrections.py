@@ -72,46 +72,45 @@ def resend(
     )
     from worker.corrections.resend import resend as prepare
     from worker.corrections.todo import is_stuck
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified, rendering
     from worker.service.campaign import move_forward, vet_seller
     from worker.settings.loading import find_config
     from worker.storage import invoices
 
     why = _reason(reason)
-    office = open_office(find_config(config))
-    now, actor = office.clock(), office.actor
-    with office.store.reading() as session:
+    app = open_verified(find_config(config))
+    with app.reading() as session:
         invoice = invoices.named(session, number)
     if absent is not None:
         _typed_again("--absent", number, absent)
         refuse_correction(invoice, service_code, engagement)
-        searches = len(office.configuration.settings.portal.reconcile_minutes)
-        with open_portal(office) as portal:
+        with open_portal(app) as portal:
             portal.sign_in()
             refuse_if_found(portal, invoice)
-        declare_absent(office.store, number, why, searches=searches, actor=actor, at=now)
-    elif is_stuck(invoice, now):
+        declare_absent(app, number, why)
+    elif is_stuck(invoice, app.clock()):
         refuse_correction(invoice, service_code, engagement)
-        mark_uncertain(office.store, number, why, actor=actor, at=now)
+        mark_uncertain(app, number, why)
     else:
         refuse_unless(invoice, invoice.status is InvoiceStatus.REFUSED)
-    with open_portal(office) as portal:
+    with open_portal(app) as portal:
         portal.sign_in()
         if invoice.status is InvoiceStatus.REFUSED:
-            vet_seller(office, portal, teller())
-            with office.render() as render:
+            vet_seller(app, portal, teller())
+            with rendering(app) as render:
                 prepare(
-                    office.issuer(portal, render),
+                    app,
                     portal,
+                    render,
                     number,
                     why,
                     service_code=service_code,
                     engagement=engagement,
                 )
-        move_forward(office, portal, teller())
-    with office.store.reading() as session:
+        move_forward(app, portal, teller())
+    with app.reading() as session:
         invoice = invoices.named(session, number)
-    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
+    raise typer.Exit(show_invoices(app, [invoice], as_json=as_json))
 
 
 def complete(
@@ -129,16 +128,16 @@ def complete(
 ) -> None:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
     from worker.corrections.completion import complete as answer
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.settings.loading import find_config
     from worker.storage import invoices
 
-    office = open_office(find_config(config))
-    with open_portal(office) as portal:
-        answer(office.completer(portal), number, comment, files)
-    with office.store.reading() as session:
+    app = open_verified(find_config(config))
+    with open_portal(app) as portal:
+        answer(app, portal, number, comment, files)
+    with app.reading() as session:
         invoice = invoices.named(session, number)
-    raise typer.Exit(show_invoices(office, [invoice], as_json=as_json))
+    raise typer.Exit(show_invoices(app, [invoice], as_json=as_json))
 
 
 def credit(
@@ -190,7 +189,7 @@ def credit(
         draft_credit_note,
         issue_credit_note,
     )
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified, rendering
     from worker.service.campaign import move_forward
     from worker.settings.loading import find_config
     from worker.storage import invoices
@@ -205,24 +204,23 @@ def credit(
     )
     if internal is not None:
         _typed_again("--internal", number, internal)
-    office = open_office(find_config(config))
-    with open_portal(office) if office.deposits else nullcontext() as portal:
+    app = open_verified(find_config(config))
+    with open_portal(app) if app.deposits else nullcontext() as portal:
         if portal is not None:
             portal.sign_in()
-            confirm_rejection(office.status_reader(portal), number)
-        with office.render() as render:
-            issuer = office.issuer(portal, render)
+            confirm_rejection(app, portal, number)
+        with rendering(app) as render:
             if dry_run:
-                drafted = draft_credit_note(issuer, portal, request)
+                drafted = draft_credit_note(app, portal, request)
                 _show_draft(drafted, as_json=as_json)
                 return
-            note = issue_credit_note(issuer, portal, request)
+            note = issue_credit_note(app, portal, render, request)
         if portal is not None:
-            move_forward(office, portal, teller())
-    with office.store.reading() as session:
+            move_forward(app, portal, teller())
+    with app.reading() as session:
         # All the member's year: the invoice, its credit notes, and what now waits for a person.
         year = [i for i in invoices.tracked(session, year=note.year) if i.siret == note.siret]
-    code = show_invoices(office, year, as_json=as_json)
+    code = show_invoices(app, year, as_json=as_json)
     if not as_json and any(i.status is InvoiceStatus.PARKED for i in year):
         again = command(f'unpark {note.siret} {note.year} --reason "…"')
         put(f"Pour facturer à nouveau, une fois tout corrigé : {again}")
@@ -274,9 +272,9 @@ def park(
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
-    with books.store.transaction() as session:
-        place_hold(session, siret, year, _reason(reason), actor=books.actor, at=books.clock())
+    app = open_app(find_config(config))
+    with app.transaction() as tx:
+        place_hold(tx, siret, year, _reason(reason))
     if as_json:
         put_json(member_siret=siret, year=year, held=True)
         return
@@ -292,22 +290,20 @@ def unpark(
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
-    with books.store.transaction() as session:
+    app = open_app(find_config(config))
+    with app.transaction() as tx:
         lift_hold(
-            session,
+            tx,
             siret,
             year,
             _reason(reason),
-            actor=books.actor,
-            at=books.clock(),
-            deposits=books.deposits,
+            deposits=app.deposits,
         )
     if as_json:
         put_json(member_siret=siret, year=year, held=False)
         return
     put(f"Le membre {siret} n'est plus retenu pour {year}.")
-    if is_over(year, paris_day(books.clock())):
+    if is_over(year, paris_day(app.clock())):
         put(f"Pour le facturer : {command(f'run {year}')}")
     else:
         put(f"L'année {year} lui sera facturée avec les autres, en janvier {year + 1}.")

@@ -52,7 +52,7 @@ def demo(
     from worker.cli.run import show_invoices, teller
     from worker.imports import ImportKind
     from worker.imports.intake import take_in
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.service.campaign import run_year
     from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
     from worker.storage import invoices
@@ -64,19 +64,17 @@ def demo(
     say(f"Dossier de démonstration : {folder} (données fictives, année {year})")
     if again:
         say("La démonstration précédente, et tout ce que ce dossier contenait, est remplacée.")
-    office = open_office(config)
+    app = open_verified(config)
     for name in FILES:
         path = folder / EXAMPLES / f"{name}.csv"
-        intake = take_in(
-            office.store, path, ImportKind(name), clock=office.clock, actor=office.actor
-        )
+        intake = take_in(app, path, ImportKind(name))
         say(f"importé   {path} : {intake.rows} {FRENCH_KINDS[Kind(name)]}")
-    with open_portal(office) as portal:
-        head = run_year(office, portal, year, teller())
-    with office.store.reading() as session:
+    with open_portal(app) as portal:
+        head = run_year(app, portal, year, teller())
+    with app.reading() as session:
         found = invoices.tracked(session, year=year)
     put()
-    show_invoices(office, found, as_json=False)
+    show_invoices(app, found, as_json=False)
     put(f"Journal : {head.seq} événements, empreinte {head.hash[:16]}…")
     put()
     if any(invoice.status is InvoiceStatus.PARKED for invoice in found):

@@ -47,8 +47,8 @@ def export(
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
-    exported = export_year(books.store, year, to)
+    app = open_app(find_config(config))
+    exported = export_year(app.store, year, to)
     if as_json:
         put_json(folder=str(to), invoices=exported)
         return
@@ -75,23 +75,23 @@ def portal(
     from worker.audit.documents import write_file
     from worker.audit.portal_copy import differences
     from worker.errors import Refused
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.settings.loading import find_config
     from worker.storage import invoices
 
-    office = open_office(find_config(config))
-    with office.store.reading() as session:
+    app = open_verified(find_config(config))
+    with app.reading() as session:
         invoice = invoices.named(session, number)
         ours = invoices.content(session, invoice.id) if invoice.number else None
-    if ours is None or invoice.cpp_id is None:
+    if ours is None or invoice.portal_id is None:
         raise Refused(
             f"Aucun identifiant de Chorus Pro n'est connu pour {number} ({invoice.french_status}).",
             "Tapez « show » pour voir où en est son dépôt.",
         )
-    with open_portal(office) as chorus:
+    with open_portal(app) as chorus:
         chorus.sign_in()
-        held = chorus.held(invoice.cpp_id)
-        content = chorus.download(invoice.cpp_id) if to is not None else b""
+        held = chorus.held(invoice.portal_id)
+        content = chorus.download(invoice.portal_id) if to is not None else b""
     if to is not None:
         write_file(to, content)
     found = differences(held, ours)
@@ -99,14 +99,14 @@ def portal(
         put_json(
             ok=not found,
             number=number,
-            cpp_id=held.cpp_id,
+            cpp_id=int(held.portal_id),
             status=held.raw_status,
             attachments=list(held.attachments),
             file=str(to) if to else None,
             findings=[finding_json(finding) for finding in found],
         )
     else:
-        put(f"Chorus Pro détient {number} sous l'identifiant {held.cpp_id} : {held.raw_status}.")
+        put(f"Chorus Pro détient {number} sous l'identifiant {held.portal_id} : {held.raw_status}.")
         if held.raw_status != invoice.portal_status:
             put(
                 f"Nos livres en sont à {invoice.portal_status} : la prochaine lecture des "

@@ -74,13 +74,11 @@ def import_file(
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
+    app = open_app(find_config(config))
     intake = take_in(
-        books.store,
+        app,
         file,
         ImportKind(kind.value),
-        clock=books.clock,
-        actor=books.actor,
         dry_run=dry_run,
     )
     changes = intake.changes
@@ -121,9 +119,9 @@ def list_grids(config: Config = None, as_json: Json = False) -> None:
     from worker.settings.loading import find_config
     from worker.storage.grids import frozen_grids
 
-    books = open_app(find_config(config))
-    grids, _ = books.grids()
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    grids, _ = app.grids()
+    with app.reading() as session:
         used = frozen_grids(session)
     if as_json:
         put_json(
@@ -171,8 +169,8 @@ def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     from worker.service.app import open_app
     from worker.settings.loading import find_config
 
-    books = open_app(find_config(config))
-    grids, _ = books.grids()
+    app = open_app(find_config(config))
+    grids, _ = app.grids()
     months: dict[str, list[Month]] = {}
     by_version: dict[str, TariffGrid] = {}
     uncovered = []
@@ -186,7 +184,7 @@ def show_grid(year: Year, config: Config = None, as_json: Json = False) -> None:
     if not by_version:
         raise TariffError(
             f"Aucune grille n'est en vigueur en {year}.",
-            f"Ajoutez un fichier dans {books.configuration.tariff_folder}.",
+            f"Ajoutez un fichier dans {app.configuration.tariff_folder}.",
         )
     if as_json:
         put_json(

@@ -61,8 +61,8 @@ def show(
     from worker.settings.loading import find_config
     from worker.storage import journal
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         events = list(journal.events(session, subject=subject, after=after))[-last:]
     if as_json:
@@ -128,9 +128,9 @@ def verify(
             "L'empreinte donnée à --head ne convient pas.",
             "Recopiez au moins ses 16 premiers caractères (chiffres et lettres de a à f).",
         )
-    books = open_app(find_config(config))
+    app = open_app(find_config(config))
     known = head is None
-    with books.store.reading() as session:
+    with app.reading() as session:
         end = journal.head(session)
 
         def watched() -> "Iterator[JournalEvent]":
@@ -140,7 +140,7 @@ def verify(
                 yield event
 
         findings = verify_chain(watched(), end)
-    findings += verify_books(books.store)
+    findings += verify_books(app.store)
     if not known:
         findings += (
             Finding(
@@ -184,8 +184,8 @@ def export(
     from worker.settings.loading import find_config
     from worker.storage import journal
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         lines = (
             json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
             for event in journal.events(session)

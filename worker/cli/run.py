@@ -32,10 +32,9 @@ MOST_ACTS = 5
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.app import App
     from worker.billing.status import TrackedInvoice
     from worker.portals import Portal
-    from worker.service.app import App
-    from worker.service.bootstrap import Office
     from worker.service.campaign import Progress, Tell
 
 
@@ -56,15 +55,14 @@ def preview(year: Year, config: Config = None, as_json: Json = False) -> None:
     from worker.billing.money import Money, french
     from worker.errors import has_blocking
     from worker.issuing.prepare import preview_year
-    from worker.service.bootstrap import open_office
+    from worker.service.bootstrap import branding, open_verified
     from worker.settings.loading import find_config
     from worker.storage import invoices
 
-    office = open_office(find_config(config))
-    office.look()  # in December, a logo that cannot be printed is still easily changed
-    grids, _ = office.grids()
-    prepared = list(preview_year(office.store, year, office.terms(), grids))
-    with office.store.reading() as session:
+    app = open_verified(find_config(config))
+    branding(app)  # in December, a logo that cannot be printed is still easily changed
+    prepared = list(preview_year(app, year))
+    with app.reading() as session:
         before: dict[str, Money] = {}
         for invoice in invoices.tracked(session, year=year - 1):
             if invoice.number:
@@ -132,14 +130,14 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> None:
     """
     from contextlib import nullcontext
 
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.service.campaign import run_year
     from worker.settings.loading import find_config
 
-    office = open_office(find_config(config))
-    with open_portal(office) if office.deposits else nullcontext() as portal:
-        head = run_year(office, portal, year, teller())
-    code = show_year(office, year, as_json=as_json)
+    app = open_verified(find_config(config))
+    with open_portal(app) if app.deposits else nullcontext() as portal:
+        head = run_year(app, portal, year, teller())
+    code = show_year(app, year, as_json=as_json)
     if not as_json:
         put(f"Journal : {head.seq} événements, empreinte {head.hash[:16]}…")
     raise typer.Exit(code)
@@ -186,45 +184,42 @@ def teller() -> "Tell":
                 case MemberResult.ALREADY:
                     pass
         if (invoice := progress.invoice) is not None:
-            detail = f" : {invoice.detail}" if invoice.detail else ""
+            detail = f" : {invoice.french_detail}" if invoice.french_detail else ""
             flux = f"  flux {invoice.flux_number}" if invoice.flux_number else ""
             say(f"{invoice.french_status:<9} {invoice.number}{flux}{detail}")
 
     return tell
 
 
-def show_year(office: "App", year: int, *, as_json: bool) -> int:
+def show_year(app: "App", year: int, *, as_json: bool) -> int:
     """The closing table of a year, what to type next, and the exit code it deserves."""
-    from worker.corrections.todo import todo
+    from worker.corrections.french import sentence
+    from worker.corrections.todo import advised
     from worker.storage import invoices
 
-    with office.store.reading() as session:
+    with app.reading() as session:
         found = invoices.tracked(session, year=year)
-    code = show_invoices(office, found, as_json=as_json)
-    if not as_json:
-        waiting = [
-            (invoice, todo(invoice, office.clock(), deposits=office.deposits)) for invoice in found
-        ]
-        if acts := [(invoice, text) for invoice, text in waiting if text]:
-            put("À faire :")
-            for invoice, text in acts[:MOST_ACTS]:
-                put(f"  {invoice.number or invoice.member_name} : {typed(text)}")
-            if len(acts) > MOST_ACTS:
-                put(f"  … et {len(acts) - MOST_ACTS} autres")
-            put(f"Détail : {command('status --todo')}")
+    code = show_invoices(app, found, as_json=as_json)
+    if not as_json and (acts := advised(found, app.clock(), deposits=app.deposits)):
+        put("À faire :")
+        for invoice, advice in acts[:MOST_ACTS]:
+            put(f"  {invoice.number or invoice.member_name} : {typed(sentence(advice))}")
+        if len(acts) > MOST_ACTS:
+            put(f"  … et {len(acts) - MOST_ACTS} autres")
+        put(f"Détail : {command('status --todo')}")
     return code
 
 
 def show_invoices(
-    books: "App", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
+    app: "App", found: "list[TrackedInvoice] | tuple[TrackedInvoice, ...]", *, as_json: bool
 ) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     from worker.billing.money import Money, french
-    from worker.corrections.todo import needs_person
+    from worker.corrections.todo import advised
 
-    now = books.clock()
-    deposits = books.deposits
-    act = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
+    now = app.clock()
+    deposits = app.deposits
+    act = advised(found, now, deposits=deposits)
     if as_json:
         listed = [invoice_json(invoice, now, deposits=deposits) for invoice in found]
         put_json(ok=not act, invoices=listed)
@@ -278,15 +273,15 @@ def state(invoice: "TrackedInvoice", *, deposits: bool) -> str:
 
 
 def _one_step(
-    step: "Callable[[Office, Portal, Tell], None]", config: "Path | None", *, as_json: bool
+    step: "Callable[[App, Portal, Tell], None]", config: "Path | None", *, as_json: bool
 ) -> None:
     from worker.billing.period import french_time
     from worker.billing.status import ON_THEIR_WAY
-    from worker.service.bootstrap import open_office, open_portal
+    from worker.service.bootstrap import open_portal, open_verified
     from worker.settings.loading import find_config
     from worker.storage import due, invoices
 
-    office = open_office(find_config(config))
+    app = open_verified(find_config(config))
     moved: dict[int, None] = {}
     tell = teller()
 
@@ -295,14 +290,14 @@ def _one_step(
             moved[progress.invoice.id] = None
         tell(progress)
 
-    with open_portal(office) as portal:
+    with open_portal(app) as portal:
         portal.sign_in()
-        step(office, portal, note)
-    with office.store.reading() as session:
+        step(app, portal, note)
+    with app.reading() as session:
         found = [invoices.by_id(session, invoice_id) for invoice_id in moved]
         next_look = due.next_look(session, ON_THEIR_WAY)
     if not found and not as_json:
         when = f" ; prochaine échéance le {french_time(next_look)}" if next_look else ""
         put(f"Rien n'était à faire maintenant{when}.")
         return
-    raise typer.Exit(show_invoices(office, found, as_json=as_json))
+    raise typer.Exit(show_invoices(app, found, as_json=as_json))

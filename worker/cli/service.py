@@ -32,12 +32,12 @@ def serve(
     SIGTERM, après l'opération en cours.
     """
     from worker.service import logs
-    from worker.service.bootstrap import open_office
+    from worker.service.bootstrap import open_verified
     from worker.service.heartbeat import serve as work
     from worker.settings.loading import find_config
 
     logs.configure(verbose=True)
-    work(open_office(find_config(config)), once=once)
+    work(open_verified(find_config(config)), once=once)
 
 
 def sandbox(context: typer.Context) -> int:

@@ -63,35 +63,35 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Affiche chaque facture et son état."""
-    from worker.corrections.todo import needs_person
-    from worker.corrections.todo import todo as what
+    from worker.corrections.french import sentence
+    from worker.corrections.todo import advised
     from worker.service.app import open_app
     from worker.settings.loading import find_config
     from worker.storage import (
         invoices,
     )
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         found = invoices.tracked(session, year=year)
-    now = books.clock()
+    now = app.clock()
     if not todo:
-        raise typer.Exit(show_invoices(books, found, as_json=as_json))
-    deposits = books.deposits
-    waiting = [invoice for invoice in found if needs_person(invoice, now, deposits=deposits)]
+        raise typer.Exit(show_invoices(app, found, as_json=as_json))
+    deposits = app.deposits
+    waiting = advised(found, now, deposits=deposits)
     if as_json:
-        listed = [invoice_json(invoice, now, deposits=deposits) for invoice in waiting]
+        listed = [invoice_json(invoice, now, deposits=deposits) for invoice, _ in waiting]
         put_json(ok=not waiting, invoices=listed)
     elif not waiting:
         put("Rien n'attend une personne.")
-    for invoice in waiting if not as_json else ():
+    for invoice, advice in waiting if not as_json else ():
         number = invoice.number or "(sans numéro)"
         put(f"{number}  {invoice.member_name}  ({invoice.siret}), année {invoice.year}")
         for finding in invoice.findings:
             put(f"    {finding.message}")
-        if invoice.detail:
-            put(f"    Chorus Pro : {invoice.detail}")
-        put(f"    → {typed(what(invoice, now, deposits=deposits))}")
+        if invoice.french_detail:
+            put(f"    Chorus Pro : {invoice.french_detail}")
+        put(f"    → {typed(sentence(advice))}")
     raise typer.Exit(TO_LOOK_AT if waiting else DONE)
 
 
@@ -112,8 +112,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     )
     from worker.storage.documents import documents_of
 
-    books = open_app(find_config(config))
-    with books.store.reading() as session:
+    app = open_app(find_config(config))
+    with app.reading() as session:
         tracked = invoices.named(session, number)
         invoice = invoices.content(session, tracked.id)
         statement = invoices.statement_of(session, tracked.id)
@@ -125,7 +125,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         events = list(journal.events(session, subject=number))
     if as_json:
         put_json(
-            invoice=invoice_json(tracked, books.clock(), deposits=books.deposits)
+            invoice=invoice_json(tracked, app.clock(), deposits=app.deposits)
             | _content_json(invoice, statement, corrections, left),
             documents=[
                 {
@@ -183,7 +183,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         )
         return
     what = "Avoir" if invoice.is_credit_note else "Facture"
-    standing = state(tracked, deposits=books.deposits)
+    standing = state(tracked, deposits=app.deposits)
     put(f"{what} {number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
     for note in corrections:
         kind = "avoir interne" if note.is_internal else "avoir"
@@ -202,8 +202,8 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
         f"engagement : {invoice.engagement or '—'} ; "
         f"convention : {invoice.contract} ; état détaillé : {statement.number}"
     )
-    if tracked.detail:
-        put(f"Chorus Pro : {tracked.detail}")
+    if tracked.french_detail:
+        put(f"Chorus Pro : {tracked.french_detail}")
     put()
     for line, rest in zip(invoice.lines, left, strict=True):
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")

@@ -4,11 +4,10 @@ Chorus Pro takes files and a comment for a suspended invoice, and hands it back 
 was given is archived and journalled before the call.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing.text import hidden_character, hidden_in_french
@@ -16,13 +15,13 @@ from worker.errors import (
     Finding,
     PortalAccessRefused,
     PortalAnswerError,
-    PortalDown,
+    PortalError,
     Refused,
     WrongUse,
 )
 from worker.portals import Portal, SupportingFile
-from worker.storage import Store, invoices, journal
-from worker.transmission.statuses import StatusReader, ask_history
+from worker.storage import invoices
+from worker.transmission.statuses import ask_history
 from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 
 LONGEST_COMMENT = 2000
@@ -31,18 +30,7 @@ MOST_BYTES = 118_000_000
 """Of all files of an invoice together: 120 MB with the invoice itself (§5)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completer:
-    """The collaborators."""
-
-    store: Store
-    portal: Portal
-    clock: Callable[[], datetime]
-    actor: str
-    status_reader: StatusReader
-
-
-def complete(completer: Completer, number: str, comment: str, paths: Sequence[Path]) -> None:
+def complete(app: App, portal: Portal, number: str, comment: str, paths: Sequence[Path]) -> None:
     """Give a suspended invoice its files, and learn where it stands then.
 
     Raises:
@@ -52,7 +40,7 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
             to complete what is not suspended any more.
         PortalAccessRefused: nothing was given: credentials or rights to correct first.
     """
-    with completer.store.reading() as session:
+    with app.reading() as session:
         invoice = invoices.named(session, number)
     if invoice.status is not InvoiceStatus.SUSPENDED:
         raise Refused(
@@ -61,32 +49,32 @@ def complete(completer: Completer, number: str, comment: str, paths: Sequence[Pa
             "ce qu'elle attend.",
         )
     files = _read(paths, comment)
-    completer.portal.sign_in()
-    hashes = completer.store.archive.put_all([file.content for file in files])
+    portal.sign_in()
+    hashes = app.store.archive.put_all([file.content for file in files])
     given = {file.name: sha256 for file, sha256 in zip(files, hashes, strict=True)}
     _journal(
-        completer,
+        app,
         invoice,
         EventTag.COMPLETION_INTENDED,
         {"comment": comment.strip(), "files": given},
     )
     try:
-        completer.portal.complete(_cpp_id(invoice), comment=comment.strip(), files=files)
-    except (PortalDown, PortalAccessRefused) as error:
+        portal.complete(_portal_id(invoice), comment=comment.strip(), files=files)
+    except (PortalError, PortalAccessRefused) as error:
         answered = isinstance(error, PortalAnswerError)
         denied = isinstance(error, PortalAccessRefused)
         outcome = "refused" if answered or denied else "unknown"
         _journal(
-            completer,
+            app,
             invoice,
             EventTag.COMPLETION_ANSWERED,
             {"outcome": outcome, "detail": error.message},
         )
         if answered:
-            ask_history(completer.status_reader, invoice)
+            ask_history(app, portal, invoice)
         raise
-    _journal(completer, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
-    ask_history(completer.status_reader, invoice)
+    _journal(app, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
+    ask_history(app, portal, invoice)
 
 
 def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
@@ -142,21 +130,12 @@ def _finding(message: str, remedy: str) -> Finding:
     return Finding(code="COMPLETE-FILE", message=message, remedy=remedy)
 
 
-def _cpp_id(invoice: TrackedInvoice) -> int:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is suspended without cpp_id")
-    return invoice.cpp_id
+def _portal_id(invoice: TrackedInvoice) -> str:
+    if invoice.portal_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is suspended without portal_id")
+    return invoice.portal_id
 
 
-def _journal(
-    completer: Completer, invoice: TrackedInvoice, tag: EventTag, payload: dict[str, object]
-) -> None:
-    with completer.store.transaction() as session:
-        journal.append(
-            session,
-            at=completer.clock(),
-            actor=completer.actor,
-            tag=tag,
-            subject=invoice.number,
-            payload=payload,
-        )
+def _journal(app: App, invoice: TrackedInvoice, tag: EventTag, payload: dict[str, object]) -> None:
+    with app.transaction() as tx:
+        tx.journal(tag, invoice.number, **payload)

@@ -11,8 +11,7 @@ another number, and no longer counts.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
@@ -21,22 +20,25 @@ from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
 from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_character
+from worker.issuing.directory import Directory
 from worker.issuing.documents import (
-    Issuer,
     check_number_and_dates,
     keep_documents,
 )
-from worker.issuing.holds import HELD_BY_BUYER, held, place_hold
+from worker.issuing.holds import HELD_BY_BUYER, place_hold
+from worker.issuing.render import RenderChecked
 from worker.issuing.terms import (
+    Terms,
     take_number,
+    terms_of,
 )
 from worker.issuing.unprintable import (
     cannot_be_printed,
 )
 from worker.portals import BuyerStatus, Portal
-from worker.storage import Store, attempts, invoices, journal
+from worker.storage import Session, Store, Transaction, attempts, holds, invoices
 from worker.transmission.reconcile import copy_at, is_alive
-from worker.transmission.statuses import StatusReader, ask_history
+from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -102,21 +104,21 @@ class CreditDraft:
         return given == self.content.totals.payable
 
 
-def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -> CreditDraft:
+def draft_credit_note(app: App, portal: Portal | None, request: Request) -> CreditDraft:
     """Work out the credit note asked for, and check it; nothing is written.
 
     Args:
-        issuer: the collaborators.
+        app: the open installation.
         portal: where this installation deposits; None: all is exported (Hélios).
         request: what is asked: about an invoice, or a credit note that its buyer rejected.
 
     Raises:
         WrongUse: no such invoice, not so many units, or a text that cannot be printed.
         Refused: the state of the invoice, or the directory, does not allow it.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     _refuse_unprintable(request)
-    with issuer.store.reading() as session:
+    with app.reading() as session:
         asked = invoices.named(session, request.number)
         drafted = (
             _again(session, asked, request)
@@ -125,15 +127,15 @@ def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
         )
     if drafted.internal and portal is not None:
         taken_back = drafted.replaces or drafted.invoice
-        _refuse_if_received(issuer.store, portal, taken_back, nothing_comes=request.internal)
+        _refuse_if_received(app.store, portal, taken_back, nothing_comes=request.internal)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
         engagement=_given(request.engagement, drafted.draft.engagement),
     )
     findings = check_draft(draft)
-    if not drafted.internal:
-        findings += issuer.ask_directory(_references(draft, drafted.invoice))
+    if not drafted.internal and portal is not None:
+        findings += Directory(app=app, portal=portal).check(_references(draft, drafted.invoice))
     if has_blocking(findings):
         raise Refused(
             f"L'avoir sur la facture {drafted.invoice.number} serait refusé.",
@@ -144,20 +146,20 @@ def draft_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
     return replace(drafted, draft=draft, findings=findings)
 
 
-def confirm_rejection(status_reader: StatusReader, number: str) -> None:
+def confirm_rejection(app: App, portal: Portal, number: str) -> None:
     """Learn whether a rejection still stands: an internal credit note cannot be taken back.
 
     Raises:
         WrongUse: no such invoice.
         Refused: its buyer changed its mind since we last heard; the command may be typed again.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
-    with status_reader.store.reading() as session:
+    with app.reading() as session:
         before = invoices.named(session, number)
     if before.status is not S.REJECTED:
         return
-    ask_history(status_reader, before)
-    with status_reader.store.reading() as session:
+    ask_history(app, portal, before)
+    with app.reading() as session:
         now = invoices.by_id(session, before.id)
     if now.status is not S.REJECTED:
         raise Refused(
@@ -167,7 +169,9 @@ def confirm_rejection(status_reader: StatusReader, number: str) -> None:
         )
 
 
-def issue_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -> TrackedInvoice:
+def issue_credit_note(
+    app: App, portal: Portal | None, render: RenderChecked, request: Request
+) -> TrackedInvoice:
     """Issue the credit note asked for, and cancel the invoice it covers.
 
     Returns:
@@ -177,38 +181,33 @@ def issue_credit_note(issuer: Issuer, portal: Portal | None, request: Request) -
         WrongUse, Refused: as ``draft_credit_note`` does; Refused too when somebody was quicker.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
-    drafted = draft_credit_note(issuer, portal, request)
-    store, now, invoice = issuer.store, issuer.clock(), drafted.invoice
-    with store.transaction() as session:
-        _refuse_if_changed(session, drafted)
-        note = _issue(issuer, session, drafted.draft, drafted.content)
+    drafted = draft_credit_note(app, portal, request)
+    invoice = drafted.invoice
+    with app.transaction() as tx:
+        _refuse_if_changed(tx, drafted)
+        note = _issue(tx, terms_of(app.settings), drafted.draft, drafted.content)
         status = S.SETTLED if drafted.internal else S.ISSUED
-        note_id = invoices.issue_credit_note(session, note, invoice, status, drafted.findings, now)
-        hashes = keep_documents(issuer, session, note_id, 1, note, None)
-        journal.append(
-            session,
-            at=now,
-            actor=issuer.actor,
-            tag=EventTag.CREDIT_NOTE_ISSUED,
-            subject=note.number,
-            payload={
-                "siret": invoice.siret,
-                "year": invoice.year,
-                "corrects": invoice.number,
-                "replaces": drafted.replaces.number if drafted.replaces else "",
-                "reason": request.reason,
-                "internal": drafted.internal,
-                "total_ttc": str(note.totals.payable),
-                "statement": note.statement_number,
-                "documents": hashes,
-            },
+        note_id = invoices.issue_credit_note(tx, note, invoice, status, drafted.findings)
+        hashes = keep_documents(app.store.archive, tx, render, note_id, 1, note, None)
+        tx.journal(
+            EventTag.CREDIT_NOTE_ISSUED,
+            note.number,
+            siret=invoice.siret,
+            year=invoice.year,
+            corrects=invoice.number,
+            replaces=drafted.replaces.number if drafted.replaces else "",
+            reason=request.reason,
+            internal=drafted.internal,
+            total_ttc=str(note.totals.payable),
+            statement=note.statement_number,
+            documents=hashes,
         )
         if drafted.replaces is not None:
-            _cancel(issuer, session, drafted.replaces, note)
+            _cancel(tx, drafted.replaces, note)
         elif drafted.covers_the_invoice:
-            _cancel(issuer, session, invoice, note)
-            _place_hold(issuer, session, invoice, note)
-    with store.reading() as session:
+            _cancel(tx, invoice, note)
+            _place_hold(tx, invoice, note)
+    with app.reading() as session:
         return invoices.by_id(session, note_id)
 
 
@@ -342,7 +341,7 @@ def _refuse_if_received(
 
     Raises:
         Refused: with the way to have it integrated, or to say that it cannot be.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if taken_back.status is S.REJECTED:
         return
@@ -394,11 +393,11 @@ def _references(draft: InvoiceDraft, invoice: TrackedInvoice) -> BillingReferenc
     )
 
 
-def _issue(issuer: Issuer, session: Session, draft: InvoiceDraft, content: Invoice) -> Invoice:
-    today = paris_day(issuer.clock())
+def _issue(tx: Transaction, terms: Terms, draft: InvoiceDraft, content: Invoice) -> Invoice:
+    today = paris_day(tx.now)
     note = issue(
         draft,
-        number=take_number(session, issuer.terms, issuer.terms.credit_note_prefix, today.year),
+        number=take_number(tx, terms, terms.credit_note_prefix, today.year),
         issue_date=today,
         due_date=None,
         statement_number=content.statement_number,
@@ -407,32 +406,27 @@ def _issue(issuer: Issuer, session: Session, draft: InvoiceDraft, content: Invoi
     return note
 
 
-def _cancel(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
+def _cancel(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:
     """Of an invoice that is covered, or of a credit note that another replaces."""
-    now = issuer.clock()
-    # What was rejected at the portal is still on its list of things to do (news._acknowledge).
-    due = now if invoice.portal_status == ON_THE_REJECTED_LIST else None
-    if not invoices.move(session, invoice, S.CANCELLED, now, next_check_at=due):
+    # What was rejected at the portal is on its list of things to do (statuses._acknowledge).
+    due = tx.now if invoice.portal_status == ON_THE_REJECTED_LIST else None
+    if not invoices.move(tx, invoice, S.CANCELLED, next_check_at=due):
         raise Refused(f"{invoice.number} vient de changer d'état.", "Tapez « status ».")
-    journal.append(
-        session,
-        at=now,
-        actor=issuer.actor,
-        tag=EventTag.INVOICE_CANCELLED,
-        subject=invoice.number,
-        payload={"credit_note": note.number, "from": invoice.status.value},
+    tx.journal(
+        EventTag.INVOICE_CANCELLED,
+        invoice.number,
+        **{"from": invoice.status.value},
+        credit_note=note.number,
     )
 
 
-def _place_hold(issuer: Issuer, session: Session, invoice: TrackedInvoice, note: Invoice) -> None:
-    if held(session, invoice.siret, invoice.year):
+def _place_hold(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:
+    if holds.in_force(tx, invoice.siret, invoice.year) is not None:
         return  # a person did it first
     place_hold(
-        session,
+        tx,
         invoice.siret,
         invoice.year,
         f"la facture {invoice.number} a été annulée par l'avoir {note.number}",
-        actor=issuer.actor,
-        at=issuer.clock(),
         total=invoice.total,
     )

@@ -8,22 +8,21 @@ that every search left uncertain is sent again when a person has looked for it o
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import is_long_uncertain, is_stuck
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
+from worker.issuing.directory import Directory
 from worker.issuing.documents import (
-    Issuer,
     keep_documents,
 )
+from worker.issuing.render import RenderChecked
 from worker.portals import Portal
-from worker.storage import Store, attempts, imported, invoices, journal
+from worker.storage import Transaction, attempts, imported, invoices
 from worker.transmission.reconcile import copy_at
 from worker.validation.rules import check_draft
 
@@ -31,8 +30,9 @@ S = InvoiceStatus
 
 
 def resend(
-    issuer: Issuer,
+    app: App,
     portal: Portal,
+    render: RenderChecked,
     number: str,
     reason: str,
     *,
@@ -48,32 +48,34 @@ def resend(
         WrongUse: no such invoice.
         Refused: its state does not allow it, the correction would be refused again, or the portal
             holds it after all: sent again as it is, it is found there.
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
-    with issuer.store.reading() as session:
+    with app.reading() as session:
         invoice = invoices.named(session, number)
     refuse_unless(invoice, invoice.status is S.REFUSED)
-    with issuer.store.reading() as session:
+    with app.reading() as session:
         content = invoices.content(session, invoice.id)
     if copy_at(portal, invoice) is None:
-        _correct(issuer, invoice, content, reason, service_code, engagement)
+        _correct(app, portal, render, invoice, content, reason, service_code, engagement)
     else:
         # It lives there after all: another version would not be what its buyer has.
         refuse_correction(invoice, service_code, engagement)
-        _apply(issuer, invoice, content, content, None, reason, ())
-    with issuer.store.reading() as session:
+        _apply(app, render, invoice, content, content, None, reason, ())
+    with app.reading() as session:
         return invoices.by_id(session, invoice.id)
 
 
 def _correct(
-    issuer: Issuer,
+    app: App,
+    portal: Portal,
+    render: RenderChecked,
     invoice: TrackedInvoice,
     content: Invoice,
     reason: str,
     service_code: str | None,
     engagement: str | None,
 ) -> None:
-    with issuer.store.reading() as session:
+    with app.reading() as session:
         stored = imported.references_of(session, invoice.siret, invoice.year)
     if invoice.is_credit_note:
         # Its own: what was imported for the year bills the member again, and stays as it is.
@@ -86,14 +88,14 @@ def _correct(
     corrected = replace(
         content, service_code=references.service_code, engagement=references.engagement
     )
-    findings = check_draft(corrected) + issuer.ask_directory(references)
+    findings = check_draft(corrected) + Directory(app=app, portal=portal).check(references)
     if has_blocking(findings):
         raise Refused(
             f"La facture {invoice.number} serait refusée à nouveau.",
             "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
             findings=findings,
         )
-    _apply(issuer, invoice, content, corrected, references, reason, findings)
+    _apply(app, render, invoice, content, corrected, references, reason, findings)
 
 
 REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
@@ -160,9 +162,7 @@ def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
         )
 
 
-def mark_uncertain(
-    store: Store, number: str, reason: str, *, actor: str, at: datetime
-) -> TrackedInvoice:
+def mark_uncertain(app: App, number: str, reason: str) -> TrackedInvoice:
     """Have a deposited invoice without verdict looked for at the portal: it becomes uncertain.
 
     Found, it is adopted; not found after every search, it becomes refused, and may be sent again.
@@ -171,20 +171,19 @@ def mark_uncertain(
         WrongUse: no such invoice.
         Refused: it is not deposited, or the portal may still be working on it.
     """
-    with store.transaction() as session:
-        invoice = invoices.named(session, number)
-        refuse_unless(invoice, is_stuck(invoice, at))
-        detail = f"le flux {invoice.flux_number} est resté sans suite : {reason}"
-        invoices.move(session, invoice, S.UNKNOWN, at, detail=detail)
-        _request(session, invoice, reason, actor=actor, at=at)
-        return invoices.by_id(session, invoice.id)
+    with app.transaction() as tx:
+        invoice = invoices.named(tx, number)
+        refuse_unless(invoice, is_stuck(invoice, tx.now))
+        invoices.move(tx, invoice, S.UNKNOWN, trouble=Trouble.GIVEN_UP, detail=reason)
+        _request(tx, invoice, reason)
+        return invoices.by_id(tx, invoice.id)
 
 
 def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
     """Raise Refused when a search shows an invoice that a person calls absent.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
+        PortalError, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
             contradicts nobody.
     """
     if invoice.status is not S.UNKNOWN:
@@ -200,45 +199,43 @@ def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
         )
 
 
-def declare_absent(
-    store: Store, number: str, reason: str, *, searches: int, actor: str, at: datetime
-) -> TrackedInvoice:
+def declare_absent(app: App, number: str, reason: str) -> TrackedInvoice:
     """Have an uncertain invoice sent again: a person looked for it on the portal.
 
-    ``searches`` is how many must have been made in vain before; it may be fewer when it has been
-    uncertain for days, for the portal may answer nothing that can be used about it.
+    Every search must have been made in vain before; or it has been uncertain for days, for the
+    portal may answer nothing that can be used about it.
 
     Raises:
         WrongUse: no such invoice.
         Refused: it is not uncertain, or the searches are not over.
     """
-    with store.transaction() as session:
-        invoice = invoices.named(session, number)
-        in_vain = invoice.status is S.UNKNOWN and invoice.checks >= searches
-        refuse_unless(invoice, in_vain or is_long_uncertain(invoice, at))
-        invoices.move(session, invoice, S.ISSUED, at, flux_number="", detail="")
-        attempts.close_attempts(
-            session, invoice.id, at=at, detail=f"déclarée absente du portail : {reason}"
+    with app.transaction() as tx:
+        invoice = invoices.named(tx, number)
+        in_vain = invoice.status is S.UNKNOWN and invoice.checks >= len(
+            app.settings.portal.reconcile_after
         )
-        _request(session, invoice, reason, actor=actor, at=at)
-        return invoices.by_id(session, invoice.id)
+        refuse_unless(invoice, in_vain or is_long_uncertain(invoice, tx.now))
+        invoices.move(tx, invoice, S.ISSUED, flux_number="", detail="")
+        attempts.close_attempts(
+            tx, invoice.id, at=tx.now, detail=f"déclarée absente du portail : {reason}"
+        )
+        _request(tx, invoice, reason)
+        return invoices.by_id(tx, invoice.id)
 
 
-def _request(
-    session: Session, invoice: TrackedInvoice, reason: str, *, actor: str, at: datetime
-) -> None:
-    journal.append(
-        session,
-        at=at,
-        actor=actor,
-        tag=EventTag.RESEND_REQUESTED,
-        subject=invoice.number,
-        payload={"reason": reason, "from": invoice.status.value, "checks": invoice.checks},
+def _request(tx: Transaction, invoice: TrackedInvoice, reason: str) -> None:
+    tx.journal(
+        EventTag.RESEND_REQUESTED,
+        invoice.number,
+        **{"from": invoice.status.value},
+        reason=reason,
+        checks=invoice.checks,
     )
 
 
 def _apply(
-    issuer: Issuer,
+    app: App,
+    render: RenderChecked,
     invoice: TrackedInvoice,
     content: Invoice,
     corrected: Invoice,
@@ -246,38 +243,33 @@ def _apply(
     reason: str,
     findings: tuple[Finding, ...],
 ) -> None:
-    now = issuer.clock()
-    with issuer.store.transaction() as session:
-        journal.append(
-            session,
-            at=now,
-            actor=issuer.actor,
-            tag=EventTag.RESEND_REQUESTED,
-            subject=invoice.number,
-            payload={"reason": reason, "findings": [finding.code for finding in findings]},
+    now = app.clock()
+    with app.transaction() as tx:
+        tx.journal(
+            EventTag.RESEND_REQUESTED,
+            invoice.number,
+            reason=reason,
+            findings=[finding.code for finding in findings],
         )
-        if invoices.by_id(session, invoice.id) != invoice:
+        if invoices.by_id(tx, invoice.id) != invoice:
             raise Refused(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
         if references is not None and not invoice.is_credit_note:
-            imported.put_references(session, references, now, None)
+            imported.put_references(tx, references, now, None)
         if corrected == content:
-            invoices.move(session, invoice, InvoiceStatus.ISSUED, now, flux_number="", detail="")
+            invoices.move(tx, invoice, InvoiceStatus.ISSUED, flux_number="", detail="")
             return
-        version = invoices.correct(session, invoice.id, corrected, now)
-        statement = None if invoice.is_credit_note else invoices.statement_of(session, invoice.id)
-        hashes = keep_documents(issuer, session, invoice.id, version, corrected, statement)
-        journal.append(
-            session,
-            at=now,
-            actor=issuer.actor,
-            tag=EventTag.INVOICE_CORRECTED,
-            subject=invoice.number,
-            payload={
-                "version": version,
-                "service_code": [content.service_code, corrected.service_code],
-                "engagement": [content.engagement, corrected.engagement],
-                "documents": hashes,
-            },
+        version = invoices.correct(tx, invoice.id, corrected)
+        statement = None if invoice.is_credit_note else invoices.statement_of(tx, invoice.id)
+        hashes = keep_documents(
+            app.store.archive, tx, render, invoice.id, version, corrected, statement
+        )
+        tx.journal(
+            EventTag.INVOICE_CORRECTED,
+            invoice.number,
+            version=version,
+            service_code=[content.service_code, corrected.service_code],
+            engagement=[content.engagement, corrected.engagement],
+            documents=hashes,
         )

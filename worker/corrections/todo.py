@@ -1,16 +1,12 @@
 """What a person must do about an invoice, with the command to type. Pure."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from worker.billing.period import paris_day
-from worker.billing.status import (
-    INCIDENT,
-    UNKNOWN_WORD,
-    Effort,
-    InvoiceStatus,
-    TrackedInvoice,
-    effort,
-)
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Severity
 
 TOO_LONG = timedelta(hours=24)
@@ -21,90 +17,132 @@ NOT_SHOWN = timedelta(days=7)
 """How long an invoice that its report calls integrated may be shown by no search."""
 
 NOT_DEPOSITED = timedelta(days=3)
-"""How long the portal may be away before somebody is told that nothing leaves."""
+"""How long the portal may be away before a person is told that nothing leaves."""
+TO_FILL_IN = "…"
+"""In a command, a text that the person gives."""
 
 
-def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> str:
-    """The next thing for a person, in French; empty when there is nothing to do but wait.
+class AdviceCode(StrEnum):
+    """What a person must do. The value is what ``--json`` shows."""
+
+    CORRECT = "correct"
+    """What the first blocking finding says."""
+    RUN = "run"
+    """Correct what holds it back, then run the year."""
+    DEPOSIT = "deposit"
+    """See why no deposit succeeded for days."""
+    RESEND = "resend"
+    """Correct a refused invoice, and send it again."""
+    RESEND_OR_KEEP = "resend_or_keep"
+    """The same of a credit note, or keep it in our books."""
+    CANCEL_TAKEN_NUMBER = "cancel_taken_number"
+    """Cancel an invoice whose number the portal gives to another one."""
+    REMAKE_TAKEN_NUMBER = "remake_taken_number"
+    """Make again, under another number, a credit note whose number is taken."""
+    COMPLETE = "complete"
+    """Give the files that the buyer asks for."""
+    CANCEL_REJECTED = "cancel_rejected"
+    """Take back an invoice that its buyer rejected."""
+    REMAKE_REJECTED = "remake_rejected"
+    """Make again a credit note that its buyer rejected."""
+    FIND_UNCERTAIN = "find_uncertain"
+    """Look on the portal for an uncertain deposit, and send it again when it is absent."""
+    CHECK_FLUX = "check_flux"
+    """Look on the portal at a file without verdict, and send it again when it is lost."""
+    CHECK_INDEX = "check_index"
+    """Look on the portal at an integrated file that no search shows."""
+    REPORT_WORD = "report_word"
+    """Look on the portal at a status that has no translation, and report it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The next thing for a person.
+
+    Attributes:
+        code: what to do.
+        command: the words to type after ``chorus-worker``, then or at once; empty without any.
+        arguments: what else its sentence names.
+    """
+
+    code: AdviceCode
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+A = AdviceCode
+
+
+def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Advice | None:
+    """The next thing for a person; None when there is nothing to do but wait.
 
     ``deposits``: whether this installation deposits by itself; else nothing waits for it (Hélios).
     """
-    text = ""
+    number = invoice.number
+    advice: Advice | None = None
     match invoice.status:
         case InvoiceStatus.PARKED:
-            text = _first_remedy(invoice)
-        case InvoiceStatus.INTEGRATED if invoice.detail.startswith(UNKNOWN_WORD):
-            text = (
-                "regardez ce qu'il en est sur le portail Chorus Pro, et signalez ce mot à "
-                f"l'exploitant ; pour relire, tapez : chorus-worker documents portal "
-                f"{invoice.number}"
-            )
+            advice = _while_parked(invoice)
+        case InvoiceStatus.INTEGRATED if invoice.trouble is Trouble.UNKNOWN_WORD:
+            advice = Advice(A.REPORT_WORD, ("documents", "portal", number))
         case InvoiceStatus.ISSUED if deposits and _waits_for_its_deposit(invoice, now):
-            text = (
-                "son dépôt attend depuis plusieurs jours ; tapez : chorus-worker deposit, et "
-                "faites ce que dit sa réponse"
-            )
+            advice = Advice(A.DEPOSIT, ("deposit",))
         case InvoiceStatus.REFUSED:
-            text = _after_refusal(invoice)
+            advice = _after_refusal(invoice)
         case InvoiceStatus.SUSPENDED:
-            text = (
-                "le membre demande des pièces ; joignez-les, puis tapez : chorus-worker complete "
-                f'{invoice.number} FICHIER… --comment "…"'
-            )
+            advice = Advice(A.COMPLETE, ("complete", number, "FICHIER…", "--comment", TO_FILL_IN))
         case InvoiceStatus.REJECTED:
-            text = (
-                f"rejeté par le membre ; pour le refaire, tapez : chorus-worker credit "
-                f'{invoice.number} --reason "…" [--service-code CODE] [--engagement NUMERO]'
-                if invoice.is_credit_note
-                else "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : "
-                f'chorus-worker credit {invoice.number} --reason "…"'
+            advice = Advice(
+                A.REMAKE_REJECTED if invoice.is_credit_note else A.CANCEL_REJECTED,
+                ("credit", number, "--reason", TO_FILL_IN),
             )
         case InvoiceStatus.UNKNOWN if is_long_uncertain(invoice, now):
-            text = (
-                "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail, et "
-                f"si elle n'y est pas, tapez : chorus-worker resend {invoice.number} "
-                f'--reason "…" --absent {invoice.number}'
+            advice = Advice(
+                A.FIND_UNCERTAIN, ("resend", number, "--reason", TO_FILL_IN, "--absent", number)
             )
         case InvoiceStatus.DEPOSITED:
-            text = _about_its_flux(invoice, now)
+            advice = _about_its_flux(invoice, now)
         case _:
             pass
-    return text
+    return advice
 
 
-def _after_refusal(invoice: TrackedInvoice) -> str:
-    if not invoice.number_is_taken:
-        kept = (
-            " ; si son membre ne peut plus rien recevoir sur Chorus Pro, gardez-le dans nos livres "
-            f': chorus-worker credit {invoice.number} --reason "…" --internal {invoice.number}'
-        )
-        return (
-            f'corrigez puis tapez : chorus-worker resend {invoice.number} --reason "…" '
-            f"[--service-code CODE] [--engagement NUMERO]{kept if invoice.is_credit_note else ''}"
-        )
-    meant, then = ("le refaire", "")
-    if not invoice.is_credit_note:
-        meant, then = "l'annuler", ", puis « unpark » et « run »"
-    return (
-        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
-        f"{meant} et prendre un autre numéro, tapez : chorus-worker credit {invoice.number} "
-        f'--reason "…"{then}'
+def advised(
+    found: Iterable[TrackedInvoice], now: datetime, *, deposits: bool
+) -> list[tuple[TrackedInvoice, Advice]]:
+    """Of these invoices, those that wait for a person, each with its advice."""
+    asked = ((invoice, todo(invoice, now, deposits=deposits)) for invoice in found)
+    return [(invoice, advice) for invoice, advice in asked if advice is not None]
+
+
+def _while_parked(invoice: TrackedInvoice) -> Advice:
+    remedies = (
+        finding.remedy
+        for finding in invoice.findings
+        if finding.remedy and finding.severity is Severity.BLOCKING
     )
+    if (remedy := next(remedies, None)) is not None:
+        return Advice(A.CORRECT, arguments=(remedy,))
+    return Advice(A.RUN, ("run", str(invoice.year)))
 
 
-def _about_its_flux(invoice: TrackedInvoice, now: datetime) -> str:
+def _after_refusal(invoice: TrackedInvoice) -> Advice:
+    number, note = invoice.number, invoice.is_credit_note
+    if invoice.number_is_taken:
+        code = A.REMAKE_TAKEN_NUMBER if note else A.CANCEL_TAKEN_NUMBER
+        return Advice(code, ("credit", number, "--reason", TO_FILL_IN))
+    code = A.RESEND_OR_KEEP if note else A.RESEND
+    return Advice(code, ("resend", number, "--reason", TO_FILL_IN), (number,))
+
+
+def _about_its_flux(invoice: TrackedInvoice, now: datetime) -> Advice | None:
+    flux = invoice.flux_number
     if is_stuck(invoice, now):
-        return (
-            f"vérifiez le flux {invoice.flux_number} dans « Suivi des flux » de Chorus Pro ; "
-            "s'il ne doit pas aboutir, tapez : chorus-worker resend "
-            f'{invoice.number} --reason "…"'
-        )
+        again = ("resend", invoice.number, "--reason", TO_FILL_IN)
+        return Advice(A.CHECK_FLUX, again, (flux,))
     if _waited(invoice, now) > TOO_LONG:
-        return (
-            "son compte rendu la dit intégrée, et aucune recherche ne la montre : "
-            f"regardez le flux {invoice.flux_number} sur le portail Chorus Pro"
-        )
-    return ""
+        return Advice(A.CHECK_INDEX, arguments=(flux,))
+    return None
 
 
 def _waits_for_its_deposit(invoice: TrackedInvoice, now: datetime) -> bool:
@@ -123,7 +161,7 @@ def is_stuck(invoice: TrackedInvoice, now: datetime) -> bool:
     waited = _waited(invoice, now)
     if invoice.portal_status:
         return waited > NOT_SHOWN
-    return waited > TOO_LONG or invoice.detail.startswith(INCIDENT)
+    return waited > TOO_LONG or invoice.trouble is Trouble.INCIDENT
 
 
 def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:
@@ -132,19 +170,5 @@ def is_long_uncertain(invoice: TrackedInvoice, now: datetime) -> bool:
 
 
 def _waited(invoice: TrackedInvoice, now: datetime) -> timedelta:
-    """How long it has had its status; of one from a clock that was ahead, nobody knows."""
+    """How long it has had its status; of one from a clock that was ahead, unknown."""
     return abs(now - invoice.status_since)
-
-
-def needs_person(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> bool:
-    """Whether somebody must act; ``deposits`` as for ``todo``."""
-    return effort(invoice.status) is Effort.ACT or bool(todo(invoice, now, deposits=deposits))
-
-
-def _first_remedy(invoice: TrackedInvoice) -> str:
-    remedies = (
-        finding.remedy
-        for finding in invoice.findings
-        if finding.remedy and finding.severity is Severity.BLOCKING
-    )
-    return next(remedies, f"corrigez, puis tapez : chorus-worker run {invoice.year}")

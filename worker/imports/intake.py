@@ -4,14 +4,13 @@ One transaction per file: one bad row and nothing of the file is taken. Rows are
 and pass through the database, so that a million of them fit in little memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.consumption import UsageRecord, service_name
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences, Subscription
@@ -20,7 +19,7 @@ from worker.billing.period import Month, paris_day
 from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
 from worker.imports import read as read_rows
-from worker.storage import Store, imported, journal
+from worker.storage import Session, Transaction, imported
 from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
 
@@ -48,15 +47,7 @@ class Intake:
     findings: tuple[Finding, ...] = ()
 
 
-def take_in(
-    store: Store,
-    path: Path,
-    kind: ImportKind,
-    *,
-    clock: Callable[[], datetime],
-    actor: str,
-    dry_run: bool = False,
-) -> Intake:
+def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) -> Intake:
     """Import one file; with ``dry_run`` everything is checked and nothing kept.
 
     Raises:
@@ -64,45 +55,39 @@ def take_in(
         WrongUse: the file cannot be read.
     """
     file = fingerprint(path)
-    with store.transaction(commit=not dry_run) as session:
-        if imported.file_known(session, kind.value, file.sha256):
+    with app.transaction(commit=not dry_run) as tx:
+        if imported.file_known(tx, kind.value, file.sha256):
             return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
-        return _import(session, file, kind, clock(), actor)
+        return _import(tx, file, kind)
 
 
-def _import(
-    session: Session, file: SourceFile, kind: ImportKind, now: datetime, actor: str
-) -> Intake:
+def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
+    now = tx.now
     file_id = imported.add_file(
-        session, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=now
+        tx, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=now
     )
     refusals = _Refusals(file)
     warnings: tuple[Finding, ...] = ()
     match kind:
         case ImportKind.USAGE:
-            rows, changes, warnings = _usage(session, file, file_id, now, refusals)
+            rows, changes, warnings = _usage(tx, file, file_id, now, refusals)
         case ImportKind.MEMBERS:
-            rows, changes = _members(session, file, file_id, now, refusals)
+            rows, changes = _members(tx, file, file_id, now, refusals)
         case ImportKind.SUBSCRIPTIONS:
-            rows, changes = _subscriptions(session, file, file_id, refusals)
+            rows, changes = _subscriptions(tx, file, file_id, refusals)
         case ImportKind.REFERENCES:
-            rows, changes = _references(session, file, file_id, now, refusals)
+            rows, changes = _references(tx, file, file_id, now, refusals)
     refusals.raise_if_any()
-    imported.close_file(session, file_id, rows)
-    journal.append(
-        session,
-        at=now,
-        actor=actor,
-        tag=EventTag.FILE_IMPORTED,
-        subject=file.sha256,
-        payload={
-            "kind": kind.value,
-            "name": file.name,
-            "rows": rows,
-            "added": changes.added,
-            "changed": changes.changed,
-            "unchanged": changes.unchanged,
-        },
+    imported.close_file(tx, file_id, rows)
+    tx.journal(
+        EventTag.FILE_IMPORTED,
+        file.sha256,
+        kind=kind.value,
+        name=file.name,
+        rows=rows,
+        added=changes.added,
+        changed=changes.changed,
+        unchanged=changes.unchanged,
     )
     return Intake(file=file, kind=kind, rows=rows, changes=changes, findings=warnings)
 
@@ -144,39 +129,39 @@ class _Refusals:
 
 
 def _members(
-    session: Session, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
+    tx: Transaction, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
 ) -> tuple[int, Changes]:
     tally, seen = _Tally(), _Seen(refusals, "siret")
     for row, (member, contact) in _good(read_rows(file, ImportKind.MEMBERS), refusals):
         if seen.before(row, member.siret):
             continue
-        tally.add(imported.put_member(session, member, file_id, row))
+        tally.add(imported.put_member(tx, member, file_id, row))
         if contact is not None:
-            imported.put_contact(session, contact, now)
+            imported.put_contact(tx, contact, now)
     return tally.rows, tally.changes
 
 
 def _subscriptions(
-    session: Session, file: SourceFile, file_id: int, refusals: _Refusals
+    tx: Transaction, file: SourceFile, file_id: int, refusals: _Refusals
 ) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), imported.known_sirets(session), _Seen(refusals, "debut")
+    tally, known, seen = _Tally(), imported.known_sirets(tx), _Seen(refusals, "debut")
     for row, value in _good(read_rows(file, ImportKind.SUBSCRIPTIONS), refusals):
         if _unknown(value, known, row, refusals):
             continue
         if not seen.before(row, (value.siret, value.service, value.tier, value.start)):
-            tally.add(imported.put_subscription(session, value, file_id, row))
+            tally.add(imported.put_subscription(tx, value, file_id, row))
     return tally.rows, tally.changes
 
 
 def _references(
-    session: Session, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
+    tx: Transaction, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
 ) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), imported.known_sirets(session), _Seen(refusals, "annee")
+    tally, known, seen = _Tally(), imported.known_sirets(tx), _Seen(refusals, "annee")
     for row, value in _good(read_rows(file, ImportKind.REFERENCES), refusals):
         if _unknown(value, known, row, refusals):
             continue
         if not seen.before(row, (value.siret, value.year)):
-            tally.add(imported.put_references(session, value, now, (file_id, row)))
+            tally.add(imported.put_references(tx, value, now, (file_id, row)))
     return tally.rows, tally.changes
 
 

@@ -1,88 +1,184 @@
-"""XLSX and ODS workbooks, sheet by sheet, cells turned into the text a person would have typed."""
+"""XLSX and ODS workbooks, sheet by sheet, opened in a bounded process (``workbook``).
 
-from collections.abc import Collection, Iterator
-from datetime import date, datetime, time, timedelta
+The list of parts of the package is looked at here first: what announces more than a workbook is
+refused at once. What lies about its sizes meets the bounds of the process.
+"""
 
-from python_calamine import (
-    CalamineError,
-    CalamineSheet,
-    CalamineWorkbook,
-    SheetTypeEnum,
-    SheetVisibleEnum,
-)
+import json
+import os
+import zipfile
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
 
-from worker.imports.source import SourceFile, Table
+from worker.errors import ImportRefused
+from worker.imports.source import SourceFile, Table, readable
 from worker.imports.wording import refusal
-from worker.imports.workbook import checked_copy
-from worker.imports.workbook_scan import Place
+from worker.isolation import WORKBOOK, Program
+from worker.isolation.child import Child, ChildFailed
 
-MAX_SHEETS = 100
+MAX_PACKAGE = 128 * 2**20
+MAX_DIRECTORY = 2**20
+MAX_ENTRIES = 2_000
+MAX_UNFOLDED = 2**30
+MAX_RATIO = 200
+"""Unfolded bytes per byte of the file: a million near-identical ODS rows reach 83."""
+RATIO_FLOOR = 16 * 2**20
+"""A package that unfolds into less is no bomb, whatever its ratio."""
 
-Cell = int | float | str | bool | date | datetime | time | timedelta
+SPOILT = (
+    "est abîmé ou n'a pas été écrit par un tableur",
+    "Ouvrez-le dans le tableur et enregistrez-le à nouveau.",
+)
+LOCKED = (
+    "est protégé par un mot de passe",
+    "Retirez le mot de passe dans le tableur, puis importez-le à nouveau.",
+)
+_SHRINK = (
+    "Supprimez les lignes et colonnes autour du tableau, ou enregistrez la feuille en "
+    "« CSV UTF-8 »."
+)
+TOO_LARGE = (
+    (
+        "occuperait trop de mémoire : plus de 12 millions de cellules, ou de 2 millions de "
+        "caractères dans une ligne"
+    ),
+    _SHRINK,
+)
+_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
+_SAVE_AS = "Ouvrez-le dans le tableur et enregistrez-le en .xlsx, en .ods ou en « CSV UTF-8 »."
+_END = b"PK\x05\x06"
+_END_64 = b"PK\x06\x07"
 
-ERROR_TEXT = "#N/A"
-"""Stands for any cell in error, as it would in a CSV export."""
+
+class Said(StrEnum):
+    """First item of each frame of the process."""
+
+    SHEET = "sheet"
+    """Then its name; its batches of rows follow, the last one empty."""
+    ROWS = "rows"
+    """Then the number of the first, and the rows: texts."""
+    REFUSED = "refused"
+    """Then why, after the name of the file, and what to do. Nothing follows."""
+    END = "end"
 
 
-def tables(source: SourceFile) -> Iterator[Table]:
-    """The visible sheets of a workbook, in order; each is loaded when asked for.
+def tables(source: SourceFile, program: Program = WORKBOOK) -> Iterator[Table]:
+    """The visible sheets of a workbook, in order.
 
     Raises:
-        ImportRefused: not a workbook, encrypted, damaged, beyond a limit (package.py), or too many
-            sheets.
+        ImportRefused: not a workbook, encrypted, damaged, beyond a limit, or too many sheets.
+        WrongUse: the file can no longer be read.
+        ChildFailed: the machine cannot read any workbook.
     """
-    with checked_copy(source) as checked:
+    with readable(source.path):
         try:
-            with CalamineWorkbook.from_path(checked.path) as workbook:
-                if len(workbook.sheet_names) > MAX_SHEETS:
-                    raise refusal(
-                        f"« {source.name} » a plus de {MAX_SHEETS} feuilles",
-                        "Copiez la feuille utile dans un classeur neuf.",
-                    )
-                for sheet in workbook.sheets_metadata:
-                    if (sheet.typ, sheet.visible) != (
-                        SheetTypeEnum.WorkSheet,
-                        SheetVisibleEnum.Visible,
-                    ):
-                        continue
-                    errors = checked.errors.get(sheet.name, frozenset())
-                    rows = _rows(workbook.get_sheet_by_name(sheet.name), errors)
-                    yield Table(sheet=sheet.name, rows=rows)
-        except CalamineError as error:
-            raise refusal(
-                f"« {source.name} » est abîmé",
-                "Ouvrez-le dans le tableur et enregistrez-le à nouveau.",
-            ) from error
+            suffix = _checked_suffix(source)
+        except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError) as error:
+            raise _refused(source, *SPOILT) from error
+    with Child(program, subject=f"« {source.name} »") as child:
+        child.request(os.fsencode(source.path.absolute()), suffix.encode())
+        while name := _answer(child, source, Said.SHEET, Said.END):
+            rows = _rows(child, source)
+            yield Table(sheet=name[0], rows=rows)
+            # The next sheet comes after the rows that were not asked for.
+            deque(rows, maxlen=0)
 
 
-def _rows(sheet: CalamineSheet, errors: Collection[Place]) -> Iterator[tuple[int, list[str]]]:
-    """All rows from the sheet's first, so that numbers are those on screen."""
-    if sheet.start is None:
-        return
-    first = sheet.start[1] + 1
-    rows_in_error = {row for row, _ in errors}
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
-        texts = [cell if type(cell) is str else cell_text(cell) for cell in cells]
-        if number in rows_in_error:
-            texts = [
-                ERROR_TEXT if (number, column) in errors else text
-                for column, text in enumerate(texts, start=first)
-            ]
-        yield number, texts
+def _rows(child: Child, source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    while True:
+        first, rows = _answer(child, source, Said.ROWS)
+        if not rows:
+            return
+        yield from enumerate(rows, start=first)
 
 
-def cell_text(cell: Cell) -> str:
-    """A cell as text, exactly: ``99900007800017.0`` is fourteen digits, a date is ISO 8601."""
-    match cell:
-        case str():
-            return cell
-        case bool():
-            return "VRAI" if cell else "FAUX"
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case datetime() if cell.time() == time.min:
-            return cell.date().isoformat()
-        case date() | time():
-            return cell.isoformat()
-        case _:
-            return str(cell)
+def _answer(child: Child, source: SourceFile, *expected: Said) -> list[Any]:
+    """The rest of the next frame, of a kind that may come now."""
+
+    def decode(content: bytes) -> tuple[Said, list[Any]]:
+        kind, *rest = json.loads(content)
+        match Said(kind), rest:
+            case (Said.REFUSED, [str(), str()]) | (Said.SHEET, [str()]) | (Said.END, []):
+                fits = True
+            case Said.ROWS, [int(), list(rows)]:
+                fits = all(type(cell) is str for row in rows for cell in row)
+            case _:
+                fits = False
+        if not fits or Said(kind) not in {*expected, Said.REFUSED}:
+            raise ValueError(kind)
+        return Said(kind), rest
+
+    try:
+        kind, rest = child.receive(decode)
+    except ChildFailed as failed:
+        if not failed.by_document:
+            raise
+        raise refusal(failed.message.rstrip("."), _SHRINK) from failed
+    if kind is Said.REFUSED:
+        raise _refused(source, *rest)
+    return rest
+
+
+def _checked_suffix(source: SourceFile) -> str:
+    """``.xlsx`` or ``.ods``, for a package that announces no more than a workbook may hold."""
+    if source.size > MAX_PACKAGE:
+        raise refusal(
+            f"« {source.name} » est trop grand pour un classeur ({source.size // 2**20} Mo, "
+            f"{MAX_PACKAGE // 2**20} au plus)",
+            "Enregistrez la feuille en « CSV UTF-8 », ou découpez-la.",
+        )
+    with source.path.open("rb") as file:
+        file.seek(max(0, source.size - 65_557))
+        tail = file.read()
+    # The list of parts is read at once: alone, it could fill the memory.
+    end = len(tail) - 22 if tail[-22:].startswith(_END) else tail.rfind(_END)
+    declared = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
+    if declared > MAX_DIRECTORY or (end >= 20 and tail[end - 20 :].startswith(_END_64)):
+        raise _bomb(source)
+    with zipfile.ZipFile(source.path) as package:
+        parts = package.infolist()
+        names = {part.filename for part in parts}
+        if len(parts) > MAX_ENTRIES or len(names) < len(parts):
+            raise _bomb(source)
+        if any(part.flag_bits & 1 for part in parts):
+            raise _refused(source, *LOCKED)
+        suffix = _suffix(source, package, names)
+    unfolded = sum(part.file_size for part in parts if is_data(part))
+    packings = {part.compress_type for part in parts if is_data(part)}
+    if unfolded > min(MAX_UNFOLDED, max(RATIO_FLOOR, MAX_RATIO * source.size)) or not (
+        packings <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    ):
+        raise _bomb(source)
+    return suffix
+
+
+def _suffix(source: SourceFile, package: zipfile.ZipFile, names: set[str]) -> str:
+    if "xl/workbook.bin" in names:
+        raise _refused(source, "est un classeur binaire (.xlsb)", _SAVE_AS)
+    if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
+        return ".xlsx"
+    if "mimetype" in names and "content.xml" in names:
+        with package.open("mimetype") as file:
+            if file.read(len(_ODS) + 1).strip() == _ODS:
+                return ".ods"
+    raise _refused(source, "n'est pas un classeur XLSX ou ODS", _SAVE_AS)
+
+
+def is_data(part: zipfile.ZipInfo) -> bool:
+    """Whether a part of a package is read: neither a picture nor a macro."""
+    return part.filename.endswith((".xml", ".rels", "mimetype"))
+
+
+def _refused(source: SourceFile, why: str, remedy: str) -> ImportRefused:
+    return refusal(f"« {source.name} » {why}", remedy)
+
+
+def _bomb(source: SourceFile) -> ImportRefused:
+    return _refused(
+        source,
+        "a une structure démesurée ou inhabituelle pour un classeur ; il n'a pas été ouvert",
+        "Copiez les seules données dans un classeur neuf, ou enregistrez la feuille en "
+        "« CSV UTF-8 ».",
+    )

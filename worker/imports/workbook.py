@@ -1,158 +1,194 @@
-"""The ZIP package of a workbook, measured before the spreadsheet library opens it.
+"""The process that opens a workbook: sheets and rows as JSON, cells as text a person would type.
 
-A workbook from outside may be a bomb: few bytes that unfold into gigabytes, two cells a million
-rows apart, one long text referred to a million times. Its parts are unfolded here once, counted and
-scanned (cell_scan.py), into a plain copy. The library sees that copy only: what was measured is
-what is read, whatever the package declares about itself.
+``spreadsheet`` starts it, under the bounds of ``worker.isolation``. The spreadsheet library lays a
+sheet out in one full rectangle, whatever a file of few bytes declares: reaching the bound ends this
+process, and nothing else. It reads a formula in error (``#N/A``) as an empty cell: the package is
+scanned first, and opened through a copy with a text in these cells when it has any.
 """
 
-import tempfile
+import json
+import os
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
-from xml.parsers.expat import ExpatError
+from typing import BinaryIO
 
-from worker.imports.source import CHUNK, SourceFile, readable
-from worker.imports.wording import refusal
-from worker.imports.workbook_scan import Load, OdsScan, Place, XlsxScan
-
-MAX_PACKAGE = 128 * 2**20
-MAX_DIRECTORY = 2**20
-MAX_ENTRIES = 2_000
-MAX_UNFOLDED = 2**30
-MAX_RATIO = 200
-"""Unfolded bytes per byte of the file: a million near-identical ODS rows reach 83."""
-RATIO_FLOOR = 16 * 2**20
-"""A package that unfolds into less is no bomb, whatever its ratio."""
-
-_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
-_SAVE_AS = "Ouvrez-le dans le tableur et enregistrez-le en .xlsx, en .ods ou en « CSV UTF-8 »."
-_END = b"PK\x05\x06"
-_END_64 = b"PK\x06\x07"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedWorkbook:
-    """A measured copy of a workbook; ``errors`` are the cells in error, by sheet name."""
-
-    path: Path
-    errors: Mapping[str, frozenset[Place]]
-
-
-@contextmanager
-def checked_copy(source: SourceFile) -> Iterator[CheckedWorkbook]:
-    """A measured copy of a workbook, gone when the block ends.
-
-    Raises:
-        ImportRefused: not an XLSX or ODS workbook, encrypted, damaged, or beyond a limit.
-        WrongUse: the file can no longer be read.
-    """
-    load = Load(name=source.name)
-    with readable(source.path):
-        _check_directory(source)
-        try:
-            with zipfile.ZipFile(source.path) as package:
-                suffix = _suffix(source, package)
-                copy = tempfile.NamedTemporaryFile(prefix="import-", suffix=suffix)  # noqa: SIM115 closed below
-                with copy:
-                    _copy_parts(source, package, copy, load)
-                    yield CheckedWorkbook(path=Path(copy.name), errors=load.errors_by_sheet())
-        except _DAMAGE as error:
-            raise refusal(f"« {source.name} » est abîmé", _SAVE_AS) from error
-
-
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ExpatError,
-    UnicodeDecodeError,
-    NotImplementedError,
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
 )
 
+from worker.imports.source import CHUNK
+from worker.imports.spreadsheet import LOCKED, SPOILT, TOO_LARGE, Said, is_data
+from worker.isolation.frames import read_frame, write_frame
 
-def _check_directory(source: SourceFile) -> None:
-    """Refuse a package whose list of parts alone would fill the memory: it is read at once."""
-    if source.size > MAX_PACKAGE:
-        raise refusal(
-            f"« {source.name} » est trop grand pour un classeur ({source.size // 2**20} Mo, "
-            f"{MAX_PACKAGE // 2**20} au plus)",
-            "Enregistrez la feuille en « CSV UTF-8 », ou découpez-la.",
+MAX_SHEETS = 100
+MAX_CELLS = 12_000_000
+"""In the rectangle of a sheet: one filled to its last row with eleven columns."""
+MAX_ERRORS = 10_000
+MAX_BATCH = 250_000
+"""Characters of the rows sent at a time, one row apart."""
+MAX_ROW = 2_000_000
+ERROR_TEXT = "#N/A"
+"""Stands for any cell in error, as it would in a CSV export."""
+
+Cell = int | float | str | bool | date | datetime | time | timedelta
+
+_ATTRIBUTES = r"""(?:[^<>"'/]|"[^"]*"|'[^']*')*"""
+_XLSX_ERROR = re.compile(
+    rf"""<((?:\w+:)?)c(?=\s)({_ATTRIBUTES}?)\st\s*=\s*["']e["']({_ATTRIBUTES})>.*?</\1c>""",
+    re.DOTALL,
+)
+_XLSX_TEXT = rf'<\1c\2\3 t="str"><\1v>{ERROR_TEXT}</\1v></\1c>'
+_ODS_ERROR = re.compile(
+    rf"""<table:((?:covered-)?table-cell)(?=\s)(?={_ATTRIBUTES}?value-type\s*=\s*["']error["'])"""
+    rf"""(?:{_ATTRIBUTES}?(\stable:number-columns-repeated\s*=\s*["']\d+["']))?{_ATTRIBUTES}"""
+)
+_ODS_TEXT = rf'<table:\1\2 office:value-type="string" office:string-value="{ERROR_TEXT}"'
+_MARKS = ('"e"', "'e'", '"error"', "'error'")
+"""One of them stands in each cell in error: what has none is passed over quickly."""
+
+
+class _Refused(Exception):
+    """The workbook is not read: why, and what to do."""
+
+
+def prepare() -> Callable[[BinaryIO, BinaryIO], None]:
+    """What answers for one workbook, whose path and suffix are the request."""
+    return _serve
+
+
+def _serve(source: BinaryIO, target: BinaryIO) -> None:
+    path, suffix = (os.fsdecode(read_frame(source) or b"") for _ in range(2))
+    # The library tells the format by the suffix, which a person may have got wrong.
+    ours = Path(os.environ["TMPDIR"], f"workbook{suffix}")
+    try:
+        if not _fill_errors(Path(path), ours):
+            ours.symlink_to(path)
+        for said in _sheets(ours):
+            write_frame(target, json.dumps(said, ensure_ascii=False).encode())
+        last: list[str] = [Said.END]
+    except _Refused as refused:
+        last = [Said.REFUSED, *refused.args]
+    except PasswordError:
+        last = [Said.REFUSED, *LOCKED]
+    except CalamineError as error:
+        # Of its own: it counts the cells that a few bytes repeat.
+        last = [Said.REFUSED, *(TOO_LARGE if "limit exceeded" in str(error) else SPOILT)]
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError):
+        last = [Said.REFUSED, *SPOILT]
+    write_frame(target, json.dumps(last).encode())
+
+
+def _sheets(path: Path) -> Iterator[list[object]]:
+    """The visible sheets in order, each with its rows and an empty batch at its end."""
+    with CalamineWorkbook.from_path(path) as workbook:
+        if len(workbook.sheet_names) > MAX_SHEETS:
+            raise _Refused(
+                f"a plus de {MAX_SHEETS} feuilles", "Copiez la feuille utile dans un classeur neuf."
+            )
+        if not workbook.sheet_names:
+            raise _Refused(*SPOILT)
+        for sheet in workbook.sheets_metadata:
+            if (sheet.typ, sheet.visible) == (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible):
+                yield [Said.SHEET, sheet.name]
+                laid_out = workbook.get_sheet_by_name(sheet.name)
+                if laid_out.height * laid_out.width > MAX_CELLS:
+                    raise _Refused(*TOO_LARGE)
+                for first, rows in _batches(laid_out):
+                    yield [Said.ROWS, first, rows]
+                yield [Said.ROWS, 0, []]
+
+
+def _batches(sheet: CalamineSheet) -> Iterator[tuple[int, list[list[str]]]]:
+    """All rows from the sheet's first, so that numbers are those on screen."""
+    if sheet.start is None:
+        return
+    first, size, rows = 1, 0, list[list[str]]()
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        texts = [cell if type(cell) is str else cell_text(cell) for cell in cells]
+        length = sum(map(len, texts)) + 4 * len(texts)
+        if length > MAX_ROW:
+            raise _Refused(*TOO_LARGE)
+        rows.append(texts)
+        size += length
+        if size > MAX_BATCH:
+            yield first, rows
+            first, size, rows = number + 1, 0, []
+    if rows:
+        yield first, rows
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell as text, exactly: ``99900007800017.0`` is fourteen digits, a date is ISO 8601."""
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "VRAI" if cell else "FAUX"
+        case float() if cell.is_integer():
+            return str(int(cell))
+        case datetime() if cell.time() == time.min:
+            return cell.date().isoformat()
+        case date() | time():
+            return cell.isoformat()
+        case _:
+            return str(cell)
+
+
+def _fill_errors(path: Path, copy: Path) -> bool:
+    """Whether there are cells in error: there is then a copy, where they hold a text."""
+    with zipfile.ZipFile(path) as package:
+        parts = [part for part in package.infolist() if is_data(part)]
+        # All parts are read, so that their checksums are all verified.
+        if not sum(_has_errors(piece) for part in parts for piece in _pieces(package, part)):
+            return False
+        count = 0
+        with zipfile.ZipFile(copy, "w") as kept:
+            for part in parts:
+                with kept.open(zipfile.ZipInfo(part.filename), "w", force_zip64=True) as target:
+                    for piece in _pieces(package, part):
+                        text, found = _XLSX_ERROR.subn(_XLSX_TEXT, piece)
+                        text, more = _ODS_ERROR.subn(_ODS_TEXT, text)
+                        count += found + more
+                        target.write(text.encode())
+    if count > MAX_ERRORS:
+        raise _Refused(
+            f"a plus de {MAX_ERRORS} cellules en erreur (#N/A, #REF!…)",
+            "Corrigez les formules de la feuille.",
         )
-    with source.path.open("rb") as file:
-        file.seek(max(0, source.size - 65_557))
-        tail = file.read()
-    end = len(tail) - 22 if tail[-22:].startswith(_END) else tail.rfind(_END)
-    declared = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    if declared > MAX_DIRECTORY or (end >= 20 and tail[end - 20 :].startswith(_END_64)):
-        raise _bomb(source)
+    return True
 
 
-def _suffix(source: SourceFile, package: zipfile.ZipFile) -> str:
-    """``.xlsx`` or ``.ods``, by what the package holds."""
-    parts = package.infolist()
-    names = {part.filename for part in parts}
-    if len(parts) > MAX_ENTRIES or len(names) < len(parts):
-        raise _bomb(source)
-    if any(part.flag_bits & 1 for part in parts):
-        raise _locked(source)
-    if "xl/workbook.bin" in names:
-        raise refusal(f"« {source.name} » est un classeur binaire (.xlsb)", _SAVE_AS)
-    if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
-        return ".xlsx"
-    if "mimetype" in names and "content.xml" in names:
-        with package.open("mimetype") as file:
-            if file.read(len(_ODS) + 1).strip() == _ODS:
-                return ".ods"
-    raise refusal(f"« {source.name} » n'est pas un classeur XLSX ou ODS", _SAVE_AS)
+def _pieces(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[str]:
+    """The text of a part, cut after a cell where there are cells, never inside a tag.
+
+    One reading of its bytes, UTF-8, whatever it declares; no spreadsheet writes a DTD, and its
+    entities are how XML bombs are made.
+    """
+    kept = ""
+    with package.open(part) as packed, TextIOWrapper(packed, encoding="utf-8", newline="") as texts:
+        while chunk := texts.read(CHUNK):
+            text = kept + chunk
+            if "<!DOCTYPE" in text:
+                raise _Refused(*SPOILT)
+            cut = max(text.rfind("c>") + 2, text.rfind("cell>") + 5)
+            if cut <= 4:
+                cut = max(text.rfind("<"), 0)
+            yield text[:cut]
+            kept = text[cut:]
+    yield kept
 
 
-def _copy_parts(source: SourceFile, package: zipfile.ZipFile, copy: IO[bytes], load: Load) -> None:
-    """Unfold and scan the XML parts into ``copy``; pictures, macros and the rest are left out."""
-    unfolded = 0
-    is_ods = copy.name.endswith(".ods")
-    with zipfile.ZipFile(copy, "w") as kept:
-        for part in package.infolist():
-            name = part.filename
-            if not name.endswith((".xml", ".rels", "mimetype")):
-                continue
-            if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise _bomb(source)
-            scan = None
-            if name != "mimetype":
-                scan = OdsScan(load) if is_ods else XlsxScan(load, name)
-            plain = zipfile.ZipInfo(name)
-            with package.open(part) as packed, kept.open(plain, "w", force_zip64=True) as target:
-                while chunk := packed.read(CHUNK):
-                    unfolded += len(chunk)
-                    if unfolded > min(MAX_UNFOLDED, max(RATIO_FLOOR, MAX_RATIO * source.size)):
-                        raise _bomb(source)
-                    if name == "META-INF/manifest.xml" and b"encryption-data" in chunk:
-                        raise _locked(source)
-                    target.write(chunk)
-                    if scan is not None:
-                        scan.feed(chunk)
-            if scan is not None:
-                scan.close()
-    load.check()
-    copy.flush()
-
-
-def _bomb(source: SourceFile) -> Exception:
-    return refusal(
-        f"« {source.name} » a une structure démesurée ou inhabituelle pour un classeur ; "
-        "il n'a pas été ouvert",
-        "Copiez les seules données dans un classeur neuf, ou enregistrez la feuille en "
-        "« CSV UTF-8 ».",
-    )
-
-
-def _locked(source: SourceFile) -> Exception:
-    return refusal(
-        f"« {source.name} » est protégé par un mot de passe",
-        "Retirez le mot de passe dans le tableur, puis importez-le à nouveau.",
+def _has_errors(piece: str) -> bool:
+    return any(mark in piece for mark in _MARKS) and bool(
+        _XLSX_ERROR.search(piece) or _ODS_ERROR.search(piece)
     )

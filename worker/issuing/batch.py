@@ -13,13 +13,13 @@ Safe to run again at any time: a member already invoiced for the year is left al
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences, Member
@@ -27,6 +27,7 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.tariff import TariffGrid
 from worker.errors import (
     Finding,
     InvalidDocument,
@@ -35,21 +36,24 @@ from worker.errors import (
     has_blocking,
 )
 from worker.formats import statement_attachment
+from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE, unreadable
 from worker.issuing.documents import (
     Ahead,
-    Issuer,
     check_number_and_dates,
     keep_documents,
 )
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
+from worker.issuing.render import RenderChecked
 from worker.issuing.terms import (
     Terms,
     series,
     take_number,
+    terms_of,
 )
+from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import imported, invoices, journal
+from worker.storage import Session, Transaction, imported, invoices
 from worker.storage.grids import freeze_grid
 
 LOOK_AHEAD = 2
@@ -83,35 +87,71 @@ class ChangedMeanwhile(WorkerError):
     exit_code = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What the whole batch works with; ``directory`` is None on the Hélios channel."""
+
+    app: App
+    terms: Terms
+    grids: Sequence[TariffGrid]
+    grid_texts: Mapping[str, str]
+    directory: Directory | None
+    render: RenderChecked
+    executor: Executor | None
+
+
 def issue_year(
-    issuer: Issuer, year: int, stop: Callable[[], bool] = lambda: False
+    app: App,
+    portal: Portal | None,
+    render: RenderChecked,
+    year: int,
+    stop: Callable[[], bool] = lambda: False,
+    executor: Executor | None = None,
 ) -> Iterator[MemberOutcome]:
-    """Issue what is due for a year. ``stop`` is asked between members.
+    """Issue what is due for a year.
+
+    Args:
+        app: the open installation.
+        portal: whose directory is asked; None on the Hélios channel: the title software will.
+        render: renders and checks the documents of an invoice.
+        year: of the services.
+        stop: asked between members.
+        executor: where the next invoices' documents are rendered meanwhile; None: one by one.
 
     Raises:
         Refused: the year is not finished.
         TariffError: a grid that was used has changed.
-        PortalDown, PortalAccessRefused: the directory cannot be asked; what was issued stays.
+        PortalError, PortalAccessRefused: the directory cannot be asked; what was issued stays.
         PortalAnswerError: its answers about several members in a row cannot be used; they are
             parked, and looked at last next time.
         StorageUnavailable: nothing half done.
     """
-    refuse_unfinished_year(year, issuer.clock())
-    refuse_changed_grids(issuer.store, issuer.grids)
-    left, waiting = iter(_in_order(issuer, year)), deque[_Checked]()
-    depth = 0 if issuer.executor is None else LOOK_AHEAD
+    grids, texts = app.grids()
+    refuse_unfinished_year(year, app.clock())
+    refuse_changed_grids(app.store, grids)
+    batch = _Batch(
+        app=app,
+        terms=terms_of(app.settings),
+        grids=grids,
+        grid_texts=texts,
+        directory=None if portal is None else Directory(app=app, portal=portal),
+        render=render,
+        executor=executor,
+    )
+    left, waiting = iter(_in_order(batch, year)), deque[_Checked]()
+    depth = 0 if batch.executor is None else LOOK_AHEAD
     unusable = 0
     while not stop():
         while len(waiting) <= depth and (member := next(left, None)) is not None:
-            waiting.append(_check(issuer, member, year, rank=len(waiting)))
+            waiting.append(_check(batch, member, year, rank=len(waiting)))
         if not waiting:
             return
         checked = waiting.popleft()
         try:
-            outcome = _conclude(issuer, checked, year)
+            outcome = _conclude(batch, checked, year)
         except ChangedMeanwhile:
             # Somebody imported at that very moment: once more, on what is there now.
-            outcome = _conclude(issuer, _check(issuer, checked.member, year, rank=0), year)
+            outcome = _conclude(batch, _check(batch, checked.member, year, rank=0), year)
         yield outcome
         if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
             unread = next((one for one in outcome.findings if one.code == UNREADABLE), None)
@@ -121,9 +161,9 @@ def issue_year(
                 raise PortalAnswerError(unread.message, unread.remedy)
 
 
-def _in_order(issuer: Issuer, year: int) -> Sequence[Member]:
+def _in_order(batch: _Batch, year: int) -> Sequence[Member]:
     """The members of a year; last, those about whom the directory last said nothing of use."""
-    with issuer.store.reading() as session:
+    with batch.app.reading() as session:
         members = imported.members_of_year(session, year)
         unread = {
             invoice.siret
@@ -146,27 +186,27 @@ class _Checked:
     ahead: Ahead | None = None
 
 
-def _check(issuer: Issuer, member: Member, year: int, *, rank: int) -> _Checked:
+def _check(batch: _Batch, member: Member, year: int, *, rank: int) -> _Checked:
     """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
-    with issuer.store.reading() as session:
+    with batch.app.reading() as session:
         existing = invoices.current(session, member.siret, year)
         if existing is not None and _is_issued(existing):
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        member = imported.member(session, member.siret)
-        prepared = prepare(session, member, year, issuer.terms, issuer.grids)
-        numbers = _likely_numbers(issuer, session, rank)
+        known = imported.member_year(session, member.siret, year)
+        numbers = _likely_numbers(batch, session, rank)
+    prepared = prepare(known, batch.terms, batch.grids)
     if prepared.draft is None and not prepared.findings:
-        return _Checked(member=member, prepared=prepared)
-    findings = prepared.findings + _objections(issuer, prepared.references)
+        return _Checked(member=known.member, prepared=prepared)
+    findings = prepared.findings + _objections(batch, prepared.references)
     prepared = replace(prepared, findings=findings)
-    ahead = None if has_blocking(findings) else _draw_ahead(issuer, prepared, year, numbers)
-    return _Checked(member=member, prepared=prepared, ahead=ahead)
+    ahead = None if has_blocking(findings) else _draw_ahead(batch, prepared, year, numbers)
+    return _Checked(member=known.member, prepared=prepared, ahead=ahead)
 
 
-def _likely_numbers(issuer: Issuer, session: Session, rank: int) -> tuple[str, str]:
+def _likely_numbers(batch: _Batch, session: Session, rank: int) -> tuple[str, str]:
     """The numbers an invoice and its statement get if ``rank`` others are issued before."""
-    terms, year = issuer.terms, paris_day(issuer.clock()).year
+    terms, year = batch.terms, paris_day(batch.app.clock()).year
     invoice, statement = (
         terms.number(prefix, year, invoices.last_number(session, series(prefix, year)) + rank + 1)
         for prefix in (terms.invoice_prefix, terms.statement_prefix)
@@ -175,16 +215,16 @@ def _likely_numbers(issuer: Issuer, session: Session, rank: int) -> tuple[str, s
 
 
 def _draw_ahead(
-    issuer: Issuer, prepared: Prepared, year: int, numbers: tuple[str, str]
+    batch: _Batch, prepared: Prepared, year: int, numbers: tuple[str, str]
 ) -> Ahead | None:
-    if issuer.executor is None or prepared.draft is None:
+    if batch.executor is None or prepared.draft is None:
         return None
-    today = paris_day(issuer.clock())
-    invoice, statement = _numbered(issuer.terms, prepared, prepared.draft, year, numbers, today)
+    today = paris_day(batch.app.clock())
+    invoice, statement = _numbered(batch.terms, prepared, prepared.draft, year, numbers, today)
     return Ahead(
         invoice=invoice,
         statement=statement,
-        documents=issuer.executor.submit(issuer.render, invoice, statement),
+        documents=batch.executor.submit(batch.render, invoice, statement),
     )
 
 
@@ -215,69 +255,62 @@ def _numbered(
     return invoice, statement
 
 
-def _conclude(issuer: Issuer, checked: _Checked, year: int) -> MemberOutcome:
+def _conclude(batch: _Batch, checked: _Checked, year: int) -> MemberOutcome:
     if checked.existing is not None:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
     if prepared is None or (prepared.draft is None and not prepared.findings):
-        return _nothing(issuer, checked.member, year)
+        return _nothing(batch, checked.member, year)
     if prepared.draft is None or has_blocking(prepared.findings):
-        return _park(issuer, prepared, year, prepared.findings)
+        return _park(batch, prepared, year, prepared.findings)
     try:
-        return _issue(issuer, prepared, checked.ahead, year)
+        return _issue(batch, prepared, checked.ahead, year)
     except InvalidDocument as error:
-        return _park(issuer, prepared, year, error.findings)
+        return _park(batch, prepared, year, error.findings)
 
 
-def _objections(issuer: Issuer, references: BillingReferences) -> tuple[Finding, ...]:
+def _objections(batch: _Batch, references: BillingReferences) -> tuple[Finding, ...]:
     try:
-        return issuer.ask_directory(references)
+        return () if batch.directory is None else batch.directory.check(references)
     except PortalAnswerError as error:
         # The portal answers, but not about this member: the others must not wait behind it.
         return (unreadable(references, error),)
 
 
-def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) -> MemberOutcome:
-    now = issuer.clock()
-    terms, today = issuer.terms, paris_day(now)
-    with issuer.store.transaction() as session:
-        existing = invoices.current(session, checked.member.siret, year)
+def _issue(batch: _Batch, checked: Prepared, ahead: Ahead | None, year: int) -> MemberOutcome:
+    terms = batch.terms
+    with batch.app.transaction() as tx:
+        today = paris_day(tx.now)
+        existing = invoices.current(tx, checked.member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(checked.member, existing)
-        member = imported.member(session, checked.member.siret)
-        again = prepare(session, member, year, terms, issuer.grids)
-        draft = again.draft
-        held_meanwhile = has_blocking(again.findings)
-        same = (draft, again.lines) == (checked.draft, checked.lines)
-        if draft is None or held_meanwhile or not same:
+        draft = checked.draft
+        if draft is None or imported.member_year(tx, checked.member.siret, year) != checked.known:
             raise ChangedMeanwhile(
                 f"Les données de {checked.member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
             )
         numbers = (
-            take_number(session, terms, terms.invoice_prefix, today.year),
-            take_number(session, terms, terms.statement_prefix, today.year),
+            take_number(tx, terms, terms.invoice_prefix, today.year),
+            take_number(tx, terms, terms.statement_prefix, today.year),
         )
         invoice, statement = _numbered(terms, checked, draft, year, numbers, today)
         check_number_and_dates(invoice)
-        invoice_id = invoices.issue(session, invoice, statement, checked.findings, now)
-        hashes = keep_documents(issuer, session, invoice_id, 1, invoice, statement, ahead)
-        _freeze_grids(issuer, session, invoice, now)
-        journal.append(
-            session,
-            at=now,
-            actor=issuer.actor,
-            tag=EventTag.INVOICE_ISSUED,
-            subject=invoice.number,
-            payload={
-                "siret": checked.member.siret,
-                "year": year,
-                "total_ttc": str(invoice.totals.payable),
-                "statement": statement.number,
-                "grids": list(invoice.grid_versions),
-                "sources": list(statement.source_files),
-                "documents": hashes,
-            },
+        invoice_id = invoices.issue(tx, invoice, statement, checked.findings)
+        hashes = keep_documents(
+            batch.app.store.archive, tx, batch.render, invoice_id, 1, invoice, statement, ahead
+        )
+        _freeze_grids(batch, tx, invoice)
+        tx.journal(
+            EventTag.INVOICE_ISSUED,
+            invoice.number,
+            siret=checked.member.siret,
+            year=year,
+            total_ttc=str(invoice.totals.payable),
+            statement=statement.number,
+            grids=list(invoice.grid_versions),
+            sources=list(statement.source_files),
+            documents=hashes,
         )
     return MemberOutcome(
         member=checked.member,
@@ -289,21 +322,17 @@ def _issue(issuer: Issuer, checked: Prepared, ahead: Ahead | None, year: int) ->
 
 
 def _park(
-    issuer: Issuer, prepared: Prepared, year: int, findings: tuple[Finding, ...]
+    batch: _Batch, prepared: Prepared, year: int, findings: tuple[Finding, ...]
 ) -> MemberOutcome:
-    now = issuer.clock()
-    with issuer.store.transaction() as session:
-        existing = invoices.current(session, prepared.member.siret, year)
+    with batch.app.transaction() as tx:
+        existing = invoices.current(tx, prepared.member.siret, year)
         if existing is not None and _is_issued(existing):
             return _already(prepared.member, existing)
-        if invoices.park(session, prepared.member, year, prepared.total, findings, now):
-            journal.append(
-                session,
-                at=now,
-                actor=issuer.actor,
-                tag=EventTag.INVOICE_PARKED,
-                subject=f"{prepared.member.siret}/{year}",
-                payload={"findings": [finding.code for finding in findings]},
+        if invoices.park(tx, prepared.member, year, prepared.total, findings):
+            tx.journal(
+                EventTag.INVOICE_PARKED,
+                f"{prepared.member.siret}/{year}",
+                findings=[finding.code for finding in findings],
             )
     return MemberOutcome(
         member=prepared.member,
@@ -313,35 +342,20 @@ def _park(
     )
 
 
-def _nothing(issuer: Issuer, member: Member, year: int) -> MemberOutcome:
+def _nothing(batch: _Batch, member: Member, year: int) -> MemberOutcome:
     """Nothing to bill; a member that was parked is let go, for nobody could ever correct it."""
-    now = issuer.clock()
-    with issuer.store.transaction() as session:
-        if invoices.release(session, member.siret, year):
-            journal.append(
-                session,
-                at=now,
-                actor=issuer.actor,
-                tag=EventTag.INVOICE_RELEASED,
-                subject=f"{member.siret}/{year}",
-                payload={},
-            )
+    with batch.app.transaction() as tx:
+        if invoices.release(tx, member.siret, year):
+            tx.journal(EventTag.INVOICE_RELEASED, f"{member.siret}/{year}")
     return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
 
 
-def _freeze_grids(issuer: Issuer, session: Session, invoice: Invoice, now: datetime) -> None:
-    for grid in issuer.grids:
+def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:
+    for grid in batch.grids:
         if grid.version not in invoice.grid_versions:
             continue
-        if freeze_grid(session, grid, issuer.grid_texts[grid.version], now):
-            journal.append(
-                session,
-                at=now,
-                actor=issuer.actor,
-                tag=EventTag.TARIFF_USED,
-                subject=grid.version,
-                payload={"sha256": grid.sha256, "source": grid.source},
-            )
+        if freeze_grid(tx, grid, batch.grid_texts[grid.version], tx.now):
+            tx.journal(EventTag.TARIFF_USED, grid.version, sha256=grid.sha256, source=grid.source)
 
 
 def _is_issued(invoice: TrackedInvoice) -> bool:

@@ -8,9 +8,9 @@ the seller's own structure, the credentials.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 
+from worker.app import App
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.period import Month, is_over, months_of, paris_day
@@ -20,7 +20,7 @@ from worker.errors import (
     ConfigurationError,
     Finding,
     PortalAccessRefused,
-    PortalDown,
+    PortalError,
     Severity,
     TariffError,
     WorkerError,
@@ -28,7 +28,6 @@ from worker.errors import (
 )
 from worker.issuing.directory import Directory, DirectoryAnswer
 from worker.issuing.prepare import Prepared, preview_year, refuse_changed_grids
-from worker.issuing.terms import Terms
 from worker.storage import Store, invoices
 
 
@@ -144,11 +143,8 @@ def silent(_asked: int, _to_ask: int) -> None:
 
 
 def check_year(
-    store: Store,
-    now: datetime,
+    app: App,
     year: int,
-    terms: Terms,
-    grids: Sequence[TariffGrid],
     directory: AbstractContextManager[Directory] | None,
     tell: Callable[[int, int], None] = silent,
 ) -> CheckedYear:
@@ -158,36 +154,33 @@ def check_year(
     same.
 
     Args:
-        store: what was imported and issued.
-        now: the present instant.
+        app: the open installation.
         year: of the services.
-        terms: what the seller puts on every invoice.
-        grids: every grid of the tariff folder.
         directory: None where there is none (Hélios channel).
         tell: how many members the directory was asked about, of how many; a cold cache takes
             several calls for each.
     """
+    grids, _ = app.grids()
     months: dict[str, tuple[Month, ...]] = {}
     for month in months_of(year):
         grid = grid_in_force(grids, month)
         version = "" if grid is None else grid.version
         months[version] = (*months.get(version, ()), month)
     members = [
-        _member(store, prepared, asks=directory is not None)
-        for prepared in preview_year(store, year, terms, grids)
+        _member(app, prepared, asks=directory is not None) for prepared in preview_year(app, year)
     ]
     checked = CheckedYear(
         year=year,
-        finished=is_over(year, paris_day(now)),
+        finished=is_over(year, paris_day(app.clock())),
         grids=months,
         members=tuple(members),
-        findings=_empty(year, members) + _changed_grids(store, grids),
+        findings=_empty(year, members) + _changed_grids(app.store, grids),
     )
     return checked if directory is None else _asked(checked, directory, tell)
 
 
-def _member(store: Store, prepared: Prepared, *, asks: bool) -> CheckedMember:
-    with store.reading() as session:
+def _member(app: App, prepared: Prepared, *, asks: bool) -> CheckedMember:
+    with app.reading() as session:
         current = invoices.current(session, prepared.member.siret, prepared.references.year)
     if current is not None and current.number:
         return CheckedMember(prepared=prepared, issued=current)
@@ -231,7 +224,7 @@ def _asked(
                 answer = opened.buyer(members[rank].prepared.references)
                 members[rank] = replace(members[rank], directory=answer)
                 tell(asked, len(ranks))
-    except (PortalDown, PortalAccessRefused, ConfigurationError) as error:
+    except (PortalError, PortalAccessRefused, ConfigurationError) as error:
         unreachable = error
     return replace(
         checked,

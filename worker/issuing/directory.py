@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from worker.app import App
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.errors import Finding, PortalAnswerError
@@ -22,7 +23,6 @@ from worker.issuing.directory_rules import (
 )
 from worker.portals import Portal, StructureRecord
 from worker.storage import (
-    Store,
     directory,
 )
 from worker.storage.snapshots import dump, load
@@ -47,19 +47,27 @@ class DirectoryAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """The directory, and for how long what it says is believed."""
+    """The directory behind its cache; ``refresh`` believes nothing read before."""
 
+    app: App
     portal: Portal
-    store: Store
-    clock: Callable[[], datetime]
-    cache: timedelta
-    seller: Seller
+    refresh: bool = False
+
+    @property
+    def seller(self) -> Seller:
+        """Us, and how early the end of our password is spoken of."""
+        settings = self.app.settings
+        return Seller(
+            siret=settings.syndicat.siret,
+            public=settings.syndicat.public,
+            password_warning=timedelta(days=settings.portal.password_warning_days),
+        )
 
     def check(self, references: BillingReferences) -> tuple[Finding, ...]:
         """What the directory objects to, for a member and the references of its invoice.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked.
+            PortalError, PortalAccessRefused: the directory cannot be asked.
             PortalAnswerError: it answers nothing that can be used about this member.
         """
         return self._ask(references).findings
@@ -68,7 +76,7 @@ class Directory:
         """The same with the whole answer; an unusable one is a finding.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked about anybody.
+            PortalError, PortalAccessRefused: the directory cannot be asked about anybody.
         """
         try:
             return self._ask(references)
@@ -79,7 +87,7 @@ class Directory:
         """What it says of us, the seller: our structure and the technical account's password.
 
         Raises:
-            PortalDown, PortalAccessRefused: the directory cannot be asked about anybody.
+            PortalError, PortalAccessRefused: the directory cannot be asked about anybody.
         """
         seller = self.seller
         try:
@@ -88,15 +96,6 @@ class Directory:
             )
         except PortalAnswerError as error:
             return self._unusable(unreadable_seller(seller, error))
-
-    def payment_reported(self, siret: str) -> bool:
-        """Whether this buyer tells Chorus Pro that it paid; True when we never asked."""
-        with self.store.reading() as session:
-            stored = directory.cached_entry(session, siret)
-        if stored is None:
-            return True
-        structure = load(DirectoryEntry, stored[1]).structure
-        return structure is None or not structure.payment_not_reported
 
     def _ask(self, references: BillingReferences) -> DirectoryAnswer:
         return self._judged(
@@ -111,7 +110,7 @@ class Directory:
         service_code: str,
         judge: Callable[[DirectoryEntry, date], tuple[Finding, ...]],
     ) -> DirectoryAnswer:
-        today = paris_day(self.clock())
+        today = paris_day(self.app.clock())
         kept = self._cached(siret, service_code)
         if kept is None or judge(kept[1], today):
             kept = self._fetch(siret, service_code)
@@ -119,13 +118,15 @@ class Directory:
         return DirectoryAnswer(entry=entry, read_at=read_at, findings=judge(entry, today))
 
     def _unusable(self, finding: Finding) -> DirectoryAnswer:
-        return DirectoryAnswer(entry=None, read_at=self.clock(), findings=(finding,))
+        return DirectoryAnswer(entry=None, read_at=self.app.clock(), findings=(finding,))
 
     def _cached(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry] | None:
-        with self.store.reading() as session:
+        with self.app.reading() as session:
             stored = directory.cached_entry(session, siret)
+        hours = 0 if self.refresh else self.app.settings.portal.directory_cache_hours
+        cache = timedelta(hours=hours)
         # An entry of the future was read before the clock was set back: nobody knows its age.
-        if stored is None or not timedelta(0) <= self.clock() - stored[0] <= self.cache:
+        if stored is None or not timedelta(0) <= self.app.clock() - stored[0] <= cache:
             return None
         entry = load(DirectoryEntry, stored[1])
         return (stored[0], entry) if entry.service_code == service_code else None
@@ -136,7 +137,7 @@ class Directory:
         if structure is not None and service_code:
             service = self.portal.service(structure, service_code)
         entry = DirectoryEntry(structure=structure, service_code=service_code, service=service)
-        now = self.clock()
-        with self.store.transaction() as session:
-            directory.cache_entry(session, siret, dump(DirectoryEntry, entry), now)
+        now = self.app.clock()
+        with self.app.transaction() as tx:
+            directory.cache_entry(tx, siret, dump(DirectoryEntry, entry), now)
         return now, entry

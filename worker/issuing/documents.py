@@ -4,51 +4,19 @@ For the January batch, corrections after a refusal, and credit notes. Everything
 caller's transaction: undone, the number was never taken.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
-
-from sqlmodel import Session
 
 from worker.billing.document import Unprintable
 from worker.billing.invoice import Invoice
-from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
-from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, InvalidDocument, has_blocking
 from worker.issuing.render import CheckedDocument, RenderChecked
-from worker.issuing.terms import Terms
 from worker.issuing.unprintable import cannot_be_printed, holder_of
-from worker.storage import Store
+from worker.storage import Archive, Transaction
 from worker.storage.documents import CheckedWith, add_documents
 from worker.validation import Report
 from worker.validation.rules import check_attachments, check_dates, check_number
-
-DirectoryCheck = Callable[[BillingReferences], tuple[Finding, ...]]
-"""Asks the portal's directory; raises PortalDown when it cannot be asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """The collaborators of whatever issues."""
-
-    store: Store
-    clock: Callable[[], datetime]
-    actor: str
-    terms: Terms
-    grids: Sequence[TariffGrid]
-    grid_texts: dict[str, str]
-    """Version to file text, kept with the first invoice a grid prices."""
-    directory: DirectoryCheck | None
-    """None on the Hélios channel: the title software will ask."""
-    render: RenderChecked
-    executor: Executor | None = None
-    """Where the next invoice's documents are drawn up meanwhile; None: one after the other."""
-
-    def ask_directory(self, references: BillingReferences) -> tuple[Finding, ...]:
-        """What the portal's directory finds wrong; nothing where there is none."""
-        return () if self.directory is None else self.directory(references)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +44,9 @@ def check_number_and_dates(invoice: Invoice) -> None:
 
 
 def keep_documents(
-    issuer: Issuer,
-    session: Session,
+    archive: Archive,
+    tx: Transaction,
+    render: RenderChecked,
     invoice_id: int,
     version: int,
     invoice: Invoice,
@@ -94,10 +63,10 @@ def keep_documents(
     """
     if ahead is not None and (ahead.invoice, ahead.statement) != (invoice, statement):
         ahead = None
-    checked = _rendered(issuer, invoice, statement, ahead)
-    hashes = issuer.store.archive.put_all([one.document.content for one in checked])
+    checked = _rendered(render, invoice, statement, ahead)
+    hashes = archive.put_all([one.document.content for one in checked])
     passed = [(one.document, [_checked_with(report) for report in one.reports]) for one in checked]
-    add_documents(session, invoice_id, version, passed)
+    add_documents(tx, invoice_id, version, passed)
     return {one.document.kind.value: sha256 for one, sha256 in zip(checked, hashes, strict=True)}
 
 
@@ -116,10 +85,10 @@ def _of(invoice: Invoice) -> str:
 
 
 def _rendered(
-    issuer: Issuer, invoice: Invoice, statement: Statement | None, ahead: Ahead | None
+    render: RenderChecked, invoice: Invoice, statement: Statement | None, ahead: Ahead | None
 ) -> tuple[CheckedDocument, ...]:
     try:
-        checked = issuer.render(invoice, statement) if ahead is None else ahead.documents.result()
+        checked = render(invoice, statement) if ahead is None else ahead.documents.result()
     except Unprintable as error:
         field, remedy = holder_of(invoice, error.character)
         finding = Finding(

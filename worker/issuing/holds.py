@@ -3,16 +3,13 @@
 ``run`` and ``serve`` never bill a held member, whatever is imported, until a person lifts the hold.
 """
 
-from datetime import datetime
-
-from sqlmodel import Session
-
 from worker.billing.journal import EventTag
+from worker.billing.member_year import Hold
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
 from worker.errors import Finding, Refused, WrongUse
-from worker.storage import holds, imported, invoices, journal
+from worker.storage import Session, Transaction, holds, imported, invoices
 
 HELD_BY_BUYER = frozenset(
     {InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.SETTLED}
@@ -22,9 +19,8 @@ SETTLES = HELD_BY_BUYER | {InvoiceStatus.CANCELLED}
 """A credit note in these states owes its buyer nothing more: it has it, or has another instead."""
 
 
-def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
+def held(siret: str, year: int, hold: Hold | None) -> tuple[Finding, ...]:
     """The finding that holds a member back for a year; none when nothing does."""
-    hold = holds.in_force(session, siret, year)
     if hold is None:
         return ()
     finding = Finding(
@@ -37,13 +33,11 @@ def held(session: Session, siret: str, year: int) -> tuple[Finding, ...]:
 
 
 def place_hold(
-    session: Session,
+    tx: Transaction,
     siret: str,
     year: int,
     reason: str,
     *,
-    actor: str,
-    at: datetime,
     total: Money = ZERO,
 ) -> None:
     """Hold a member back for a year from now on.
@@ -54,37 +48,28 @@ def place_hold(
         WrongUse: no such member.
         Refused: it already is, or its invoice is already issued.
     """
-    _known(session, siret)
-    current = invoices.current(session, siret, year)
+    _known(tx, siret)
+    current = invoices.current(tx, siret, year)
     if current is not None and current.number:
         raise Refused(
             f"La facture {year} de ce membre est déjà émise : {current.number} "
             f"({current.french_status}).",
             f'Pour l\'annuler, tapez : chorus-worker credit {current.number} --reason "…"',
         )
-    if not holds.place(session, siret, year, reason, at):
+    if not holds.place(tx, siret, year, reason, tx.now):
         raise Refused(f"Le membre {siret} est déjà retenu pour {year}.", "Tapez « status --todo ».")
-    journal.append(
-        session,
-        at=at,
-        actor=actor,
-        tag=EventTag.HOLD_PLACED,
-        subject=f"{siret}/{year}",
-        payload={"reason": reason},
-    )
-    member = imported.member(session, siret)
+    tx.journal(EventTag.HOLD_PLACED, f"{siret}/{year}", reason=reason)
+    member = imported.member(tx, siret)
     known = total if current is None else current.total
-    invoices.park(session, member, year, known, held(session, siret, year), at)
+    invoices.park(tx, member, year, known, held(siret, year, holds.in_force(tx, siret, year)))
 
 
 def lift_hold(
-    session: Session,
+    tx: Transaction,
     siret: str,
     year: int,
     reason: str,
     *,
-    actor: str,
-    at: datetime,
     deposits: bool,
 ) -> None:
     """Lift the hold on a member: the next ``run`` bills it, if nothing else is wrong.
@@ -96,37 +81,30 @@ def lift_hold(
         Refused: it is not held, or its buyer still has the old invoice without the credit note
             that takes it back: billing again would make it pay twice.
     """
-    _known(session, siret)
+    _known(tx, siret)
     if deposits:
-        _refuse_before_the_credit_note(session, siret, year)
-    if not holds.lift(session, siret, year, at):
-        current = invoices.current(session, siret, year)
+        _refuse_before_the_credit_note(tx, siret, year)
+    if not holds.lift(tx, siret, year, tx.now):
+        current = invoices.current(tx, siret, year)
         parked = current is not None and current.status is InvoiceStatus.PARKED
         raise Refused(
             f"Le membre {siret} n'est pas retenu par une personne pour {year}.",
             "Corrigez ce que « status --todo » signale." if parked else "Il n'y a rien à lever.",
         )
-    journal.append(
-        session,
-        at=at,
-        actor=actor,
-        tag=EventTag.HOLD_LIFTED,
-        subject=f"{siret}/{year}",
-        payload={"reason": reason},
-    )
-    current = invoices.current(session, siret, year)
+    tx.journal(EventTag.HOLD_LIFTED, f"{siret}/{year}", reason=reason)
+    current = invoices.current(tx, siret, year)
     if current is None or current.status is not InvoiceStatus.PARKED:
         return
-    if not is_over(year, paris_day(at)):
-        invoices.release(session, siret, year)  # nothing to do before January
+    if not is_over(year, paris_day(tx.now)):
+        invoices.release(tx, siret, year)  # nothing to do before January
     else:
         free = Finding(
             code="RELEASED",
             message="n'est plus retenu, et n'est pas encore facturé",
             remedy=f"Tapez : chorus-worker run {year}",
         )
-        member = imported.member(session, siret)
-        invoices.park(session, member, year, current.total, (free,), at)
+        member = imported.member(tx, siret)
+        invoices.park(tx, member, year, current.total, (free,))
 
 
 def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.consumption import consume
 from worker.billing.invoice import InvoiceDraft, build_draft
+from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
 from worker.billing.period import is_over, paris_day
@@ -18,9 +18,7 @@ from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Refused, TariffError
 from worker.issuing.holds import held
-from worker.issuing.terms import (
-    Terms,
-)
+from worker.issuing.terms import Terms, terms_of
 from worker.storage import Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
@@ -30,11 +28,20 @@ from worker.validation.rules import check_draft
 class Prepared:
     """A member's year, computed and checked, before any number."""
 
-    member: Member
-    references: BillingReferences
+    known: MemberYear
     lines: tuple[RatedLine, ...]
     draft: InvoiceDraft | None
     findings: tuple[Finding, ...]
+
+    @property
+    def member(self) -> Member:
+        """Who."""
+        return self.known.member
+
+    @property
+    def references(self) -> BillingReferences:
+        """Code service and numéro d'engagement of the year."""
+        return self.known.references
 
     @property
     def total(self) -> Money:
@@ -66,26 +73,19 @@ def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
         )
 
 
-def prepare(
-    session: Session, member: Member, year: int, terms: Terms, grids: Sequence[TariffGrid]
-) -> Prepared:
-    """Compute and check a member's year from what is stored; nothing is written."""
-    references = imported.references_of(session, member.siret, year)
-    consumption = consume(
-        member.siret,
-        year,
-        imported.subscriptions_of(session, member.siret),
-        imported.usage_of(session, member.siret, year),
-    )
+def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Prepared:
+    """Compute and check a member's year. Pure: equal arguments give the same invoice."""
+    siret, year = known.member.siret, known.year
+    consumption = consume(siret, year, known.subscriptions, known.usage)
     rating = rate(consumption, grids)
     draft = None
-    findings = held(session, member.siret, year) + consumption.findings + rating.findings
+    findings = held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
         draft = build_draft(
             year=year,
             seller=terms.seller,
-            member=member,
-            references=references,
+            member=known.member,
+            references=known.references,
             payment=terms.payment,
             payment_terms=terms.payment_terms,
             rated=rating.lines,
@@ -95,20 +95,19 @@ def prepare(
         )
         findings += check_draft(draft)
     return Prepared(
-        member=member,
-        references=references,
+        known=known,
         lines=rating.lines,
         draft=draft,
         findings=findings,
     )
 
 
-def preview_year(
-    store: Store, year: int, terms: Terms, grids: Sequence[TariffGrid]
-) -> Iterator[Prepared]:
+def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
-    with store.reading() as session:
+    terms, (grids, _) = terms_of(app.settings), app.grids()
+    with app.reading() as session:
         members = imported.members_of_year(session, year)
     for member in members:
-        with store.reading() as session:
-            yield prepare(session, member, year, terms, grids)
+        with app.reading() as session:
+            known = imported.member_year(session, member.siret, year)
+        yield prepare(known, terms, grids)

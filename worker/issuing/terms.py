@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
-from worker.billing.invoice import Note, Party, PaymentMeans
+from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
+from worker.billing.members import Address
 from worker.billing.vat import VatMethod, VatPoint
-from worker.storage import invoices
+from worker.settings import Settings, Syndicat
+from worker.storage import Transaction, invoices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,50 @@ def series(prefix: str, year: int) -> str:
     return prefix.replace("{annee}", str(year))
 
 
-def take_number(session: Session, terms: Terms, prefix: str, year: int) -> str:
+def take_number(tx: Transaction, terms: Terms, prefix: str, year: int) -> str:
     """The next number of a series, given back if the transaction is undone."""
-    value = invoices.take_number(session, series(prefix, year))
+    value = invoices.take_number(tx, series(prefix, year))
     return terms.number(prefix, year, value)
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the seller puts on every invoice."""
+    syndicat, billing = settings.syndicat, settings.billing
+    return Terms(
+        seller=Party(
+            name=syndicat.name,
+            siret=syndicat.siret,
+            vat_number=syndicat.vat_number,
+            legal_form=syndicat.legal_form,
+            contact=_contact_point(syndicat),
+            address=Address(
+                line1=syndicat.address,
+                line2=syndicat.complement,
+                postcode=syndicat.postcode,
+                city=syndicat.city,
+            ),
+        ),
+        payment=PaymentMeans(
+            iban=syndicat.iban, bic=syndicat.bic, account_name=syndicat.account_name
+        ),
+        payment_terms=f"{billing.payment_terms} {billing.late_payment}",
+        notes=(
+            Note(text=billing.recovery_costs, code="PMT"),
+            Note(text=billing.late_payment, code="PMD"),
+            Note(text=billing.early_payment, code="AAB"),
+        ),
+        vat_method=billing.vat_method,
+        vat_point=billing.vat_point,
+        due_days=billing.due_days,
+        invoice_prefix=settings.numbering.invoice,
+        statement_prefix=settings.numbering.statement,
+        credit_note_prefix=settings.numbering.credit_note,
+        number_width=settings.numbering.width,
+    )
+
+
+def _contact_point(syndicat: Syndicat) -> ContactPoint | None:
+    contact = ContactPoint(
+        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
+    )
+    return None if contact == ContactPoint() else contact

@@ -1,8 +1,9 @@
-"""The contract of a portal, and the values it answers with. One file per portal beside this one.
+"""The contract of a portal, and the values it answers with. A folder per portal beside this file.
 
-A portal never raises for a deposit that went wrong: it says which of the few outcomes happened,
-because the caller must record it. Reads raise ``PortalDown`` (try later, nothing is lost) or
-``PortalAccessRefused`` (credentials or rights to correct).
+A *flux* is a deposited file, under the number that the portal gave it. A deposit that went wrong
+never raises: its answer says which of the few outcomes happened, for the caller to record. Reads
+raise ``PortalError`` (try later, nothing is lost) or ``PortalAccessRefused`` (credentials or rights
+to correct).
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class DepositOutcome(StrEnum):
     UNAUTHORISED = "unauthorised"
     """Certainly not recorded: credentials or rights refused."""
     UNKNOWN = "unknown"
-    """Nobody can tell: no answer, a broken one, or a server error after the file left."""
+    """Not certain: no answer, a broken one, or a server error after the file left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class FluxState(StrEnum):
     INCIDENT = "incident"
     """Stopped at the portal: a person must ask, and may have to deposit again."""
     UNRECOGNISED = "unrecognised"
-    """A word we do not know: still pending for us, and shown."""
+    """A word that is not known: still pending, and shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class ReportError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationReport:
-    """The *compte rendu d'intégration* of a flux. ``raw`` is its JSON, cut at 16 000 characters."""
+    """What became of a flux. ``raw`` is the portal's answer, cut at 16 000 characters."""
 
     flux_number: str
     state: FluxState
@@ -113,28 +114,28 @@ class BuyerStatus(StrEnum):
 class FoundInvoice:
     """One line of a search among the invoices we issued."""
 
-    cpp_id: int
-    """identifiantFactureCPP."""
+    portal_id: str
+    """The portal's own identifier of the invoice."""
     number: str
     issue_date: date | None
     recipient: str
     """SIRET."""
     gross: Money | None
-    """montantTTC."""
+    """BT-112."""
     flux_number: str
     status: BuyerStatus
     raw_status: str
     status_at: datetime | None = None
     comment: str = ""
     supplier: str = ""
-    """SIRET of who issued it: our account may act for several; empty when the portal is silent."""
+    """SIRET of the seller: one account may act for several; empty when the portal does not say."""
     acknowledged: bool = False
-    """Whether we told the portal that we saw a rejection (rejetTraite)."""
+    """Whether the portal was told that its rejection was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldInvoice:
-    """What the portal holds of one invoice (consulter/fournisseur): to compare with ours.
+    """What the portal holds of one invoice, to compare with ours.
 
     Attributes:
         service_code: BT-10 as the portal read it.
@@ -142,7 +143,7 @@ class HeldInvoice:
         attachments: names of the files beside the main one.
     """
 
-    cpp_id: int
+    portal_id: str
     number: str
     status: BuyerStatus
     raw_status: str
@@ -157,7 +158,7 @@ class HeldInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportingFile:
-    """A file that completes a suspended invoice. ``name`` has its extension, 50 characters."""
+    """A file that completes a suspended invoice. ``name`` has its extension."""
 
     name: str
     content: bytes
@@ -178,7 +179,7 @@ class HistoryEntry:
 class InvoiceHistory:
     """All statuses of an invoice, and the current one."""
 
-    cpp_id: int
+    portal_id: str
     status: BuyerStatus
     raw_status: str
     entries: tuple[HistoryEntry, ...]
@@ -188,8 +189,8 @@ class InvoiceHistory:
 class StructureRecord:
     """What the portal's directory says of a structure."""
 
-    portal_id: int
-    """idStructureCPP: differs between qualification and production."""
+    portal_id: str
+    """The portal's own identifier: differs between its environments."""
     siret: str
     name: str
     active: bool
@@ -204,7 +205,7 @@ class StructureRecord:
     public: bool = True
     """A public body; what the portal does not say is taken for public."""
     password_expires: date | None = None
-    """Last day of the technical account's password; told of structures we are attached to."""
+    """Last day of our password at the portal; told of structures we are attached to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +229,7 @@ class Portal(Protocol):
         """Make sure credentials work, before any intent is recorded.
 
         Raises:
-            PortalDown: cannot be reached, or asks to wait.
+            PortalError: cannot be reached, asks to wait, or answers nonsense.
             PortalAccessRefused: the credentials are refused.
         """
 
@@ -238,13 +239,13 @@ class Portal(Protocol):
     def integration_report(self, flux_number: str) -> IntegrationReport:
         """What became of a file. An unknown flux is pending: it may not be indexed yet."""
 
-    def search(
+    def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours that matches, all pages, their count checked against the total.
 
         Raises:
-            PortalDown: also when a page is missing: a short answer must never read as "absent".
+            PortalError: also when a page is missing: a short answer must never read as "absent".
         """
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
@@ -254,29 +255,31 @@ class Portal(Protocol):
         the portal gives is asked in parts.
 
         Raises:
-            PortalDown: also when a page is missing.
+            PortalError: also when a page is missing.
         """
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice."""
 
-    def held(self, cpp_id: int) -> HeldInvoice:
+    def held(self, portal_id: str) -> HeldInvoice:
         """What the portal holds of an integrated invoice."""
 
-    def download(self, cpp_id: int) -> bytes:
+    def download(self, portal_id: str) -> bytes:
         """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
 
-    def receipt(self, flux_number: str) -> bytes | None:
+    def report_file(self, flux_number: str) -> bytes | None:
         """The integration report as a PDF, kept as evidence; None while there is none."""
 
-    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+    def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
         """Give a suspended invoice what its buyer asked for; it goes back to the buyer.
+
+        Files and comment are within the limits of ``validation.limits``.
 
         Raises:
             PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
         """
 
-    def acknowledge_rejection(self, cpp_id: int) -> None:
+    def acknowledge_rejection(self, portal_id: str) -> None:
         """Tell the portal that a rejection was seen, so that it leaves its list of things to do."""
 
     def structure(self, siret: str) -> StructureRecord | None:

@@ -26,7 +26,7 @@ def in_turn(
 
     Raises:
         PortalAnswerError: so many in a row could not be used; those were put off.
-        PortalDown, PortalAccessRefused: as ``ask``.
+        PortalError, PortalAccessRefused: as ``ask``.
     """
     unusable = 0
     for thing in things:

@@ -1,6 +1,6 @@
-"""Several documents in one file to deposit: the ``.tar.gz`` that Chorus Pro takes as a lot (§2.1).
+"""Several documents in one file to deposit: a flat ``.tar.gz``, a lot.
 
-Flat, files of one syntax, each under the name it would have alone. The same documents give the
+Files of one syntax, each under the name it would have alone. The same documents give the
 same bytes: a lot is kept and hashed like everything that leaves. Pure.
 """
 
@@ -15,7 +15,7 @@ EXTENSION = ".tar.gz"
 
 @dataclass(frozen=True, slots=True)
 class LotLimits:
-    """When a lot is full (§5: 500 invoices and 30 MB at most, before or after base64 unsaid).
+    """When a lot is full.
 
     Attributes:
         invoices: most invoices of a lot; 1: no lots, each invoice goes alone.

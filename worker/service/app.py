@@ -1,43 +1,18 @@
-"""The open installation: configuration, database, archive, clock, who acts.
+"""Opens the installation that a configuration names.
 
-All that commands which only read need. Apart from bootstrap.py so that they start fast: no
-document, portal or schema is loaded here.
+Apart from bootstrap.py so that commands which only read start fast: no document, portal or schema
+is loaded here.
 """
 
 import getpass
 import os
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from worker.billing.tariff import TariffGrid
-from worker.settings import Channel
-from worker.settings.loading import Configuration, load
-from worker.settings.tariffs import load_grids
-from worker.storage import Store, open_store
-
-Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """What is kept, where, and who acts on it now."""
-
-    configuration: Configuration
-    store: Store
-    clock: Clock
-    actor: str
-
-    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
-        """The grids of the tariff folder, and their texts by version. Raises TariffError."""
-        return load_grids(self.configuration.tariff_folder)
-
-    @property
-    def deposits(self) -> bool:
-        """Whether this installation deposits by itself."""
-        return self.configuration.settings.channel is Channel.API
+from worker.app import App, Clock
+from worker.settings.loading import load
+from worker.storage import open_store
 
 
 def utc_now() -> datetime:

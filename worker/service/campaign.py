@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worker.app import App
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import TrackedInvoice
 from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
+from worker.issuing.directory import Directory
 from worker.portals import Portal
-from worker.service.bootstrap import Office
-from worker.storage import journal
+from worker.service.bootstrap import rendering
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -50,7 +51,7 @@ def never() -> bool:
 
 
 def run_year(
-    office: Office, portal: Portal | None, year: int, tell: Tell, stop: Stop = never
+    app: App, portal: Portal | None, year: int, tell: Tell, stop: Stop = never
 ) -> JournalHead:
     """The January batch for a year; returns where the journal ends, for the closing line.
 
@@ -61,25 +62,25 @@ def run_year(
     """
     if portal is not None:
         portal.sign_in()
-        vet_seller(office, portal, tell)
-    _journal(office, EventTag.RUN_STARTED, year, {})
+        vet_seller(app, portal, tell)
+    _journal(app, EventTag.RUN_STARTED, year, {})
     counts = dict.fromkeys(MemberResult, 0)
     try:
-        with office.render() as render, ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor:
-            for outcome in issue_year(office.issuer(portal, render, executor), year, stop):
+        with rendering(app) as render, ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor:
+            for outcome in issue_year(app, portal, render, year, stop, executor):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
         if portal is not None:
-            move_forward(office, portal, tell, stop)
+            move_forward(app, portal, tell, stop)
     finally:
         payload = {result.value: count for result, count in counts.items()}
-        head = _journal(office, EventTag.RUN_ENDED, year, payload)
+        head = _journal(app, EventTag.RUN_ENDED, year, payload)
     return head
 
 
-def vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
+def vet_seller(app: App, portal: Portal, tell: Tell) -> None:
     """Tell what the portal finds wrong with us. Raises SellerUnfit when it would refuse all."""
-    findings = office.directory(portal).ourselves().findings
+    findings = Directory(app=app, portal=portal).ourselves().findings
     if has_blocking(findings):
         raise SellerUnfit(
             "Chorus Pro refuserait toutes les factures du syndicat : rien n'a été émis.",
@@ -90,62 +91,57 @@ def vet_seller(office: Office, portal: Portal, tell: Tell) -> None:
         tell(Progress(step=Step.VET, findings=findings))
 
 
-def move_forward(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """The waiting half, once: take over what was interrupted, then every step that is due.
 
     Raises:
         PortalAnswerError, DepositsRefused: a step stopped at answers that cannot be used, or at
             refusals for one reason; the others were done.
-        PortalDown, PortalAccessRefused: the portal is not to be asked anything more now.
+        PortalError, PortalAccessRefused: the portal is not to be asked anything more now.
     """
     stopped: list[PortalAnswerError | DepositsRefused] = []
     for step in (reconcile, deposit, follow):
         try:
-            step(office, portal, tell, stop)
+            step(app, portal, tell, stop)
         except (PortalAnswerError, DepositsRefused) as error:
             stopped.append(error)
     if stopped:
         raise stopped[0]
 
 
-def deposit(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+def deposit(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Deposit what is issued and due."""
-    depositor = office.depositor(portal)
-    recover_interrupted(depositor)
+    recover_interrupted(app)
     deposit_due(
-        depositor,
+        app,
+        portal,
         lambda result: tell(Progress(step=Step.DEPOSIT, invoice=result.invoice)),
         stop,
     )
 
 
-def reconcile(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+def reconcile(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Look for uncertain deposits that are due."""
-    recover_interrupted(office.depositor(portal))
+    recover_interrupted(app)
     reconcile_due(
-        office.reconciler(portal),
+        app,
+        portal,
         lambda invoice: tell(Progress(step=Step.RECONCILE, invoice=invoice)),
         stop,
     )
 
 
-def follow(office: Office, portal: Portal, tell: Tell, stop: Stop = never) -> None:
+def follow(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Ask for news of what is pending and due."""
     follow_due(
-        office.follower(portal),
+        app,
+        portal,
         lambda invoice: tell(Progress(step=Step.FOLLOW, invoice=invoice)),
         stop,
     )
 
 
-def _journal(office: Office, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:
-    with office.store.transaction() as session:
-        event = journal.append(
-            session,
-            at=office.clock(),
-            actor=office.actor,
-            tag=tag,
-            subject=str(year),
-            payload=payload,
-        )
+def _journal(app: App, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:
+    with app.transaction() as tx:
+        event = tx.journal(tag, str(year), **payload)
     return JournalHead(seq=event.seq, hash=event.hash)

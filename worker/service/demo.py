@@ -9,11 +9,11 @@ import csv
 import json
 import random
 import shutil
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from stdnum import luhn
 
@@ -71,93 +71,18 @@ def made_up_siret(serial: int) -> str:
     return f"{siren}0001{luhn.calc_check_digit(f'{siren}0001')}"
 
 
-def _of(town: str) -> str:
-    return f"d'{town}" if town[0] in "AEIOUÉ" else f"de {town}"
-
-
-def _fictitious(serial: int, town: str, **facts: Any) -> Case:  # noqa: ANN401 - Case's own fields
-    return Case(
-        name=f"Commune fictive {_of(town)}",
-        siret=made_up_siret(serial),
-        street=f"{serial} place de la Mairie",
-        postcode=f"82{serial % 1000:03d}",
-        city=town,
-        **facts,
+def _story() -> tuple[Case, ...]:
+    content = tomllib.loads(shipped("config/demonstration.toml").read_text("utf-8"))
+    return tuple(
+        Case(
+            **{**facts, "tiers": tuple(tuple(tier) for tier in facts["tiers"])}
+            | {name: tuple(facts[name]) for name in ("needs", "gives") if name in facts}
+        )
+        for facts in content["member"]
     )
 
 
-STORY = (
-    Case(
-        name="Communauté de Communes du Val-Fictif",
-        siret="99900007800017",
-        street="2 rue du Moulin Neuf",
-        postcode="82400",
-        city="Val-d'Amont",
-        category=1,
-        tiers=((1, 1, 12),),
-        users=12,
-        needs=("service_code_required", "engagement_required"),
-        service="NUMERIQUE",
-        gives=("NUMERIQUE", "2025-NUM-0042"),
-    ),
-    _fictitious(901, "Aubépine-le-Vieux", category=4, tiers=((2, 1, 12),), users=23),
-    _fictitious(
-        902,
-        "Belle-Fontaine",
-        category=6,
-        tiers=((3, 1, 12),),
-        users=41,
-        needs=("service_code_required",),
-        service="FINANCES",
-        gives=("FINANCES", ""),
-    ),
-    _fictitious(
-        903,
-        "Castelrive",
-        category=8,
-        tiers=((4, 1, 12),),
-        users=65,
-        needs=("engagement_required",),
-        gives=("", "BC25-118"),
-    ),
-    _fictitious(
-        904,
-        "Dourmelle",
-        category=11,
-        tiers=((5, 1, 12),),
-        users=118,
-        needs=("service_or_engagement",),
-        service="FACTURES_PUBLIQUES",
-        gives=("FACTURES_PUBLIQUES", ""),
-    ),
-    _fictitious(905, "Étang-Perdu", category=10, tiers=((1, 5, 12),), users=9),
-    _fictitious(906, "Fauvette-sur-Lère", category=9, tiers=((2, 1, 9),), users=17),
-    _fictitious(907, "Grand-Chêne", category=7, tiers=((3, 1, 12),), users=28, gfu=False),
-    _fictitious(
-        908,
-        "Hautefeuille",
-        category=5,
-        tiers=((2, 1, 12),),
-        users=31,
-        needs=("engagement_required",),
-        owed="ENG-2025-0311",
-    ),
-    _fictitious(
-        909, "Isle-aux-Saules", category=3, tiers=((1, 1, 6), (2, 7, 12)), users=14, drift=1
-    ),
-    _fictitious(910, "Jolimont-Sainte-Croix", category=2, tiers=((4, 1, 12),), users=20, drift=2),
-    _fictitious(
-        911,
-        "Moulin & Lavoir",
-        category=1,
-        tiers=((5, 1, 12),),
-        users=36,
-        needs=("payment_status_not_reported",),
-        service="ACHATS",
-        service_needs_engagement=True,
-        gives=("ACHATS", "M25/0007"),
-    ),
-)
+STORY = _story()
 """The twelve members of the default demonstration."""
 
 

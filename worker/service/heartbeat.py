@@ -14,19 +14,19 @@ from threading import Event
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlmodel import Session
 
+from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
-from worker.corrections.todo import needs_person
+from worker.corrections.todo import advised
 from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
 from worker.portals import Portal
-from worker.service.bootstrap import Office, open_portal
+from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.systemd import tell_systemd
-from worker.storage import due, imported, invoices, journal
+from worker.storage import Session, due, imported, invoices, journal
 from worker.transmission import statuses
 
 _log = structlog.get_logger()
@@ -35,27 +35,27 @@ REST = timedelta(hours=12)
 it; a restart tries at once."""
 
 
-def serve(office: Office, *, once: bool = False) -> None:
+def serve(app: App, *, once: bool = False) -> None:
     """Work until SIGTERM or SIGINT; the item under way is finished first.
 
     ``once`` does a single heartbeat: what a timer or a test wants.
     """
     stopping = Event()
     if once:
-        if (error := beat(office, stopping.is_set)) is not None:
+        if (error := beat(app, stopping.is_set)) is not None:
             raise error
         return
     # Not the event itself: its lock may be held by the very thread that the signal interrupts.
     asked: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked.put(received))
-    minutes = office.configuration.settings.worker.heartbeat_minutes
+    minutes = app.settings.worker.heartbeat_minutes
     scheduler = BackgroundScheduler(
         timezone="UTC",
         # A late beat is run, not dropped; several missed ones are one; never two at a time.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    heartbeat = Heartbeat(office, stopping.is_set)
+    heartbeat = Heartbeat(app, stopping.is_set)
     scheduler.add_job(
         heartbeat.beat,
         "interval",
@@ -76,19 +76,19 @@ def serve(office: Office, *, once: bool = False) -> None:
 class Heartbeat:
     """The heartbeats of a process, and the rest it takes when the portal refuses us or asks so."""
 
-    def __init__(self, office: Office, stop: Callable[[], bool]) -> None:
-        self._office = office
+    def __init__(self, app: App, stop: Callable[[], bool]) -> None:
+        self._app = app
         self._stop = stop
         self._resting_until: datetime | None = None
 
     def beat(self) -> None:
         """One heartbeat, unless it is time to rest."""
-        now = self._office.clock()
+        now = self._app.clock()
         # Further ahead, the clock was wrong when we were refused.
         if self._resting_until is not None and now < self._resting_until <= now + REST:
             tell_systemd("WATCHDOG=1")
             return
-        match beat(self._office, self._stop):
+        match beat(self._app, self._stop):
             case PortalAccessRefused():
                 # Insisting with a wrong password may lock the technical account.
                 rest = REST
@@ -96,32 +96,32 @@ class Heartbeat:
                 rest = min(timedelta(seconds=wait), REST)
             case _:
                 return
-        self._resting_until = self._office.clock() + rest
+        self._resting_until = self._app.clock() + rest
 
 
-def beat(office: Office, stop: Callable[[], bool]) -> WorkerError | None:
+def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     """One heartbeat. A failure is logged, shown and returned; the next beat tries again."""
     tell_systemd("WATCHDOG=1")
     try:
-        with open_portal(office) if office.deposits else nullcontext() as portal:
-            year = due_year(office)
-            failure = None if year is None else _bill(office, portal, year, stop)
-            if portal is not None and anything_waiting(office):
+        with open_portal(app) if app.deposits else nullcontext() as portal:
+            year = due_year(app)
+            failure = None if year is None else _bill(app, portal, year, stop)
+            if portal is not None and anything_waiting(app):
                 portal.sign_in()
-                move_forward(office, portal, _note, stop)
+                move_forward(app, portal, _note, stop)
     except WorkerError as error:
         return _failed(error)
     if failure is None:
-        tell_systemd(f"STATUS={count(_acts(office), 'facture')} à traiter par une personne")
+        tell_systemd(f"STATUS={count(_acts(app), 'facture')} à traiter par une personne")
     return failure
 
 
 def _bill(
-    office: Office, portal: Portal | None, year: int, stop: Callable[[], bool]
+    app: App, portal: Portal | None, year: int, stop: Callable[[], bool]
 ) -> WorkerError | None:
     """Run the year; the error when a tariff must be corrected first: following up goes on."""
     try:
-        run_year(office, portal, year, _note, stop)
+        run_year(app, portal, year, _note, stop)
     except WrongUse as error:
         return _failed(error)
     return None
@@ -137,18 +137,18 @@ _TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
 """A cancelled invoice bills nobody: once its member is let go, the year is due again."""
 
 
-def due_year(office: Office) -> int | None:
+def due_year(app: App) -> int | None:
     """Last year, from the campaign day on, while a member of it has neither number nor holder.
 
     Parked members are looked at again when anything was imported or done since the last run,
     and otherwise once a day: their correction may have arrived.
     """
-    today = paris_day(office.clock())
-    month, day = office.configuration.settings.billing.campaign_day.split("-")
+    today = paris_day(app.clock())
+    month, day = app.settings.billing.campaign_day.split("-")
     if (today.month, today.day) < (int(month), int(day)):
         return None
     year = today.year - 1
-    with office.store.reading() as session:
+    with app.reading() as session:
         members = {member.siret for member in imported.members_of_year(session, year)}
         issued = {
             invoice.siret
@@ -171,16 +171,13 @@ def _just_run(session: Session, year: int, members: int, today: date) -> bool:
     )
 
 
-def anything_waiting(office: Office) -> bool:
+def anything_waiting(app: App) -> bool:
     """Whether the portal has anything to be asked or told now."""
-    now = office.clock()
-    portal = office.configuration.settings.portal
-    longest = timedelta(minutes=max(*portal.reconcile_minutes, *portal.report_minutes))
-    status_after = timedelta(hours=portal.status_hours)
-    with office.store.reading() as session:
-        return bool(due.due(session, ON_THEIR_WAY, now, 1, longest=longest)) or statuses.is_due(
-            session, now, status_after
-        )
+    now, told = app.clock(), app.settings.portal
+    longest = max(*told.reconcile_after, *told.report_after)
+    with app.reading() as session:
+        waiting = due.invoices_due(session, ON_THEIR_WAY, now, longest=longest, limit=1)
+        return bool(waiting) or statuses.is_due(session, now, told.status_after)
 
 
 def _note(progress: Progress) -> None:
@@ -207,8 +204,7 @@ def _note(progress: Progress) -> None:
         )
 
 
-def _acts(office: Office) -> int:
-    with office.store.reading() as session:
+def _acts(app: App) -> int:
+    with app.reading() as session:
         found = invoices.tracked(session)
-    now = office.clock()
-    return sum(needs_person(invoice, now, deposits=office.deposits) for invoice in found)
+    return len(advised(found, app.clock(), deposits=app.deposits))

@@ -80,12 +80,5 @@ def create_data(configuration: Configuration) -> bool:
 
 
 def _first_event(store: Store) -> None:
-    with store.transaction() as session:
-        journal.append(
-            session,
-            at=utc_now(),
-            actor=current_actor(),
-            tag=EventTag.DATABASE_CREATED,
-            subject="journal",
-            payload={"schema": SCHEMA, "program": __version__},
-        )
+    with store.transaction(current_actor(), utc_now) as tx:
+        tx.journal(EventTag.DATABASE_CREATED, "journal", schema=SCHEMA, program=__version__)

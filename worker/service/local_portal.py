@@ -14,6 +14,8 @@ from worker.errors import PortalDown
 
 LEDGER = "chorus-local.sqlite"
 STRUCTURES = "chorus-local-annuaire.json"
+END_SECONDS = 10
+"""For its last answers; what it has recorded outlives a kill."""
 
 
 @contextmanager
@@ -38,7 +40,11 @@ def local_portal(data_folder: Path) -> Iterator[str]:
         yield _address(process)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        try:
+            process.communicate(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def _address(process: "subprocess.Popen[str]") -> str:

@@ -4,7 +4,7 @@ Relative paths are relative to the configuration file. Unknown keys are refused,
 are reported at once with their path. Secrets never stand in the file (credentials.py).
 """
 
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -273,6 +273,27 @@ class PortalSettings(Section):
     """Most invoices deposited in one file; 1: each goes alone."""
     lot_megabytes: Annotated[int, Field(ge=1, le=20)] = 10
     """Most megabytes of the documents of one such file."""
+
+    @property
+    def reconcile_after(self) -> tuple[timedelta, ...]:
+        """Waits, counted from the attempt, before each search for an uncertain deposit."""
+        return tuple(timedelta(minutes=wait) for wait in self.reconcile_minutes)
+
+    @property
+    def report_after(self) -> tuple[timedelta, ...]:
+        """Waits between two looks at an integration report; the last one repeats."""
+        return tuple(timedelta(minutes=wait) for wait in self.report_minutes)
+
+    @property
+    def status_after(self) -> timedelta:
+        """Wait between two readings of what changed at the buyers'."""
+        return timedelta(hours=self.status_hours)
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest deposit: the body has a timeout of its own, and a 401 is tried once more."""
+        seconds = self.connect_timeout_seconds + 2 * self.read_timeout_seconds
+        return timedelta(seconds=2 * seconds)
 
     @field_validator("reconcile_minutes")
     @classmethod

@@ -1,10 +1,13 @@
 """What is kept: a database (SQLite by default, PostgreSQL by its URL) and an archive of bytes.
 
-``Store`` opens both. A writing transaction either commits everything, journal included, or
-nothing. Functions that take a ``Session`` never commit: the caller owns the transaction.
+``Store`` opens both. A ``Transaction`` either commits everything, journal included, or nothing; a
+``Session`` reads. Functions that take one never commit: the caller owns it.
 """
+
+from sqlmodel import Session
 
 from worker.storage.archive import Archive
 from worker.storage.engine import Store, create_store, open_store
+from worker.storage.transaction import Transaction
 
-__all__ = ["Archive", "Store", "create_store", "open_store"]
+__all__ = ["Archive", "Session", "Store", "Transaction", "create_store", "open_store"]

@@ -1,5 +1,6 @@
 """The cache of the portal's directory."""
 
+import json
 from datetime import UTC, datetime
 
 from sqlmodel import Session
@@ -14,6 +15,13 @@ def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:
     """When a structure was read in the portal's directory, and what it said."""
     row = session.get(DirectoryEntryRow, siret)
     return None if row is None else (row.fetched_at, row.payload)
+
+
+def payment_reported(session: Session, siret: str) -> bool:
+    """Whether this buyer tells the portal that it paid; True when its entry was never read."""
+    row = session.get(DirectoryEntryRow, siret)
+    structure = None if row is None else json.loads(row.payload)["structure"]
+    return structure is None or not structure["payment_not_reported"]
 
 
 def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> None:

@@ -16,13 +16,13 @@ _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
 
 
-def due(
+def invoices_due(
     session: Session,
     statuses: Sequence[InvoiceStatus],
     now: datetime | None,
-    limit: int,
     *,
     longest: timedelta,
+    limit: int | None = None,
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses whose next look is due; all of them when ``now`` is None.
 
@@ -69,7 +69,7 @@ def awaited(
 
 
 def held(
-    session: Session, statuses: Sequence[InvoiceStatus], *, cpp_ids: Sequence[int] | None = None
+    session: Session, statuses: Sequence[InvoiceStatus], *, portal_ids: Sequence[str] | None = None
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
     query = (
@@ -78,11 +78,11 @@ def held(
         .where(col(InvoiceRow.cpp_id).is_not(None))
         .order_by(col(InvoiceRow.id))
     )
-    if cpp_ids is None:
+    if portal_ids is None:
         return tuple(as_tracked(row) for row in session.execute(query))
     found: list[TrackedInvoice] = []
-    for start in range(0, len(cpp_ids), _AT_ONCE):
-        some = cpp_ids[start : start + _AT_ONCE]
+    for start in range(0, len(portal_ids), _AT_ONCE):
+        some = [int(each) for each in portal_ids[start : start + _AT_ONCE]]
         found += [
             as_tracked(row)
             for row in session.execute(query.where(col(InvoiceRow.cpp_id).in_(some)))

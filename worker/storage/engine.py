@@ -1,9 +1,10 @@
 """Opening the database, and transactions that commit everything or nothing."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ from sqlmodel import Session
 
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.storage.archive import Archive
+from worker.storage.transaction import Transaction
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
 """How long a writer waits for another."""
@@ -50,39 +52,44 @@ class Store:
     archive: Archive
 
     @contextmanager
-    def transaction(self, *, commit: bool = True) -> Iterator[Session]:
+    def transaction(
+        self, actor: str, clock: Callable[[], datetime], *, commit: bool = True
+    ) -> Iterator[Transaction]:
         """A writing transaction: commits at the end of the block, undoes everything on error.
 
-        Without ``commit`` it is a rehearsal: everything happens, and nothing is kept.
-
         One writer at a time, on every database: what it has read stays true until it commits.
+
+        Args:
+            actor: who acts, for the journal.
+            clock: read once, when the transaction begins.
+            commit: False for a rehearsal: everything happens, and nothing is kept.
 
         Raises:
             StorageUnavailable: locked too long, disk full, read-only, connection lost.
             IntegrityError: the database file is damaged.
         """
-        with self._session(writes=True, commit=commit) as session:
-            yield session
+        with (
+            self._connection(writes=True) as connection,
+            Transaction(connection, actor=actor, now=clock()) as tx,
+        ):
+            yield tx
+            if commit:
+                tx.commit()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A consistent view for reading, of one instant; nothing is written."""
-        with self._session(writes=False, commit=False) as session:
+        with self._connection(writes=False) as connection, Session(connection) as session:
             yield session
 
     @contextmanager
-    def _session(self, *, writes: bool, commit: bool) -> Iterator[Session]:
+    def _connection(self, *, writes: bool) -> Iterator[Connection]:
         options: dict[str, Any] = {_WRITES: writes}
         if not writes and self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
         try:
-            with (
-                self.engine.connect().execution_options(**options) as connection,
-                Session(connection) as session,
-            ):
-                yield session
-                if commit:
-                    session.commit()
+            with self.engine.connect().execution_options(**options) as connection:
+                yield connection
         except DBAPIError as error:
             if (problem := _problem(error)) is None:
                 raise

@@ -1,21 +1,12 @@
 """Members held back for a year: a hold stays, lifted, for the auditor."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy
 from sqlmodel import Session, SQLModel, col, select
 
+from worker.billing.member_year import Hold
 from worker.storage.tables import HoldRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Why a member is held back for a year, and since when."""
-
-    reason: str
-    placed_at: datetime
-
 
 _HOLD = SQLModel.metadata.tables["hold"].columns
 _IN_FORCE = sqlalchemy.select(_HOLD["reason"], _HOLD["placed_at"]).where(

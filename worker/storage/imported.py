@@ -9,10 +9,12 @@ from sqlalchemy import bindparam, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
+from worker.storage import holds
 from worker.storage.tables import (
     BillingReferenceRow,
     ContactRow,
@@ -174,9 +176,13 @@ def member(session: Session, siret: str) -> Member:
 
 
 _SUBSCRIPTION = SQLModel.metadata.tables["subscription"].columns
-_SUBSCRIPTIONS = sqlalchemy.select(
-    *(_SUBSCRIPTION[name] for name in ("service", "tier", "category", "start", "end"))
-).where(_SUBSCRIPTION["siret"] == bindparam("siret"))
+_SUBSCRIPTIONS = (
+    sqlalchemy.select(
+        *(_SUBSCRIPTION[name] for name in ("service", "tier", "category", "start", "end"))
+    )
+    .where(_SUBSCRIPTION["siret"] == bindparam("siret"))
+    .order_by(_SUBSCRIPTION["id"])
+)
 _USAGE = SQLModel.metadata.tables["usage_record"].columns
 _FILE = SQLModel.metadata.tables["source_file"].columns
 _USED = (
@@ -189,6 +195,7 @@ _USED = (
         _USAGE["year"] == bindparam("year"),
         _USAGE["superseded_at"].is_(None),
     )
+    .order_by(_USAGE["id"])
 )
 _REFERENCE = SQLModel.metadata.tables["billing_reference"].columns
 _REFERENCES = sqlalchemy.select(_REFERENCE["service_code"], _REFERENCE["engagement"]).where(
@@ -232,6 +239,18 @@ def references_of(session: Session, siret: str, year: int) -> BillingReferences:
     service_code, engagement = ("", "") if row is None else row
     return BillingReferences(
         siret=siret, year=year, service_code=service_code, engagement=engagement
+    )
+
+
+def member_year(session: Session, siret: str, year: int) -> MemberYear:
+    """All that is known of a member's year, as it is now."""
+    return MemberYear(
+        member=member(session, siret),
+        year=year,
+        references=references_of(session, siret, year),
+        subscriptions=subscriptions_of(session, siret),
+        usage=usage_of(session, siret, year),
+        hold=holds.in_force(session, siret, year),
     )
 
 

@@ -12,11 +12,12 @@ from worker.billing.invoice import Invoice
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.statement import Statement
-from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import InvoiceRow, StatementRow
+from worker.storage.transaction import Transaction
 
 LISTED = tuple(
     column
@@ -32,11 +33,13 @@ _INVOICE = _TABLE.columns
 _BY_NUMBER = sqlalchemy.select(*LISTED).where(_INVOICE["number"] == sqlalchemy.bindparam("number"))
 _BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
 # The instant too: it may have left its status and come back, with another deposit behind it.
-_WRITE = sqlalchemy.update(_TABLE).where(
+_AS_SEEN = (
     _INVOICE["id"] == sqlalchemy.bindparam("invoice"),
     _INVOICE["status"] == sqlalchemy.bindparam("present"),
     _INVOICE["status_since"] == sqlalchemy.bindparam("since"),
 )
+_WRITE = sqlalchemy.update(_TABLE).where(*_AS_SEEN)
+_FORGET = sqlalchemy.delete(_TABLE).where(*_AS_SEEN)
 _CURRENT = sqlalchemy.select(*LISTED).where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
@@ -51,9 +54,9 @@ _TAKE = sqlalchemy.text(
 _LAST = sqlalchemy.text("SELECT last_value FROM number_series WHERE series = :series")
 
 
-def take_number(session: Session, series: str) -> int:
+def take_number(tx: Transaction, series: str) -> int:
     """The next number of a series, from 1, without gap: it is given back if we roll back."""
-    return int(session.execute(_TAKE, {"series": series}).scalar_one())
+    return int(tx.execute(_TAKE, {"series": series}).scalar_one())
 
 
 def last_number(session: Session, series: str) -> int:
@@ -119,52 +122,37 @@ def tracked(
 
 
 def park(
-    session: Session,
-    member: Member,
-    year: int,
-    total: Money,
-    findings: Sequence[Finding],
-    at: datetime,
+    tx: Transaction, member: Member, year: int, total: Money, findings: Sequence[Finding]
 ) -> bool:
     """Hold a member back before any number; False when it already was, for the same reasons."""
-    row = _current_row(session, member.siret, year)
-    reasons = dump(tuple[Finding, ...], tuple(findings))
+    row = _current_row(tx, member.siret, year)
+    values = {
+        "member_name": member.name,
+        "total_cents": total.cents,
+        "findings": dump(tuple[Finding, ...], tuple(findings)),
+    }
     if row is None:
-        row = InvoiceRow(
-            siret=member.siret,
-            member_name=member.name,
-            year=year,
-            status=InvoiceStatus.PARKED.value,
-            status_since=at,
-            total_cents=total.cents,
-            findings=reasons,
-        )
-    elif row.status != InvoiceStatus.PARKED.value:
+        tx.add(_new(tx, InvoiceStatus.PARKED, siret=member.siret, year=year, **values))
+        tx.flush()
+        return True
+    if row.status != InvoiceStatus.PARKED.value:
         raise RuntimeError(f"invoice {row.id} is {row.status}: it cannot be parked")
-    elif (row.findings, row.total_cents) == (reasons, total.cents):
+    if (row.findings, row.total_cents) == (values["findings"], total.cents):
         return False
-    row.member_name, row.findings, row.total_cents = member.name, reasons, total.cents
-    session.add(row)
-    session.flush()
+    _overwrite(tx, row, **values)
     return True
 
 
-def release(session: Session, siret: str, year: int) -> bool:
+def release(tx: Transaction, siret: str, year: int) -> bool:
     """Forget a parked invoice, which has no number; False when there is none."""
-    row = _current_row(session, siret, year)
+    row = _current_row(tx, siret, year)
     if row is None or row.status != InvoiceStatus.PARKED.value:
         return False
-    session.delete(row)
-    session.flush()
-    return True
+    return bool(affected(tx, _FORGET, _row_as_seen(row)))
 
 
 def issue(
-    session: Session,
-    invoice: Invoice,
-    statement: Statement,
-    findings: Sequence[Finding],
-    at: datetime,
+    tx: Transaction, invoice: Invoice, statement: Statement, findings: Sequence[Finding]
 ) -> int:
     """Store an issued invoice with its statement; returns its id. Documents come after.
 
@@ -178,69 +166,78 @@ def issue(
         issue_date=statement.issue_date,
         snapshot=dump(Statement, statement),
     )
-    session.add(statement_row)
-    session.flush()
-    row = _current_row(session, invoice.buyer.siret, invoice.year) or InvoiceRow(
-        siret=invoice.buyer.siret,
-        member_name=invoice.buyer.name,
-        year=invoice.year,
-        status=InvoiceStatus.DRAFT.value,
-        status_since=at,
-        total_cents=0,
-        findings="[]",
-    )
-    if row.number is not None:
+    tx.add(statement_row)
+    tx.flush()
+    values = _frozen(invoice, findings) | {"statement_id": statement_row.id}
+    row = _current_row(tx, invoice.buyer.siret, invoice.year)
+    if row is None:
+        buyer, year = invoice.buyer, invoice.year
+        row = _new(tx, InvoiceStatus.ISSUED, siret=buyer.siret, year=year, **values)
+        tx.add(row)
+        tx.flush()
+    elif row.number is not None:
         raise RuntimeError(f"invoice {row.number} is already issued")
-    if row.status == InvoiceStatus.PARKED.value:
-        row.status = InvoiceStatus.DRAFT.value
-    _allowed(InvoiceStatus(row.status), InvoiceStatus.ISSUED)
-    row.member_name = invoice.buyer.name
-    row.status, row.status_since = InvoiceStatus.ISSUED.value, at
-    row.statement_id = statement_row.id
-    _freeze(row, invoice, findings)
-    session.add(row)
-    session.flush()
+    else:
+        issued = {"status": InvoiceStatus.ISSUED.value, "status_since": tx.now}
+        _overwrite(tx, row, **values, **issued)
     return _id(row.id)
 
 
 def issue_credit_note(
-    session: Session,
+    tx: Transaction,
     note: Invoice,
     corrects: TrackedInvoice,
     status: InvoiceStatus,
     findings: Sequence[Finding],
-    at: datetime,
 ) -> int:
     """Store an issued credit note beside its invoice; returns its id. Documents come after.
 
     ``status`` is issued, or settled at once for one that is never transmitted.
     """
-    invoice = session.get_one(InvoiceRow, corrects.id)
-    row = InvoiceRow(
+    invoice = tx.get_one(InvoiceRow, corrects.id)
+    row = _new(
+        tx,
+        status,
         siret=invoice.siret,
-        member_name=note.buyer.name,
         year=invoice.year,
-        status=status.value,
-        status_since=at,
-        total_cents=0,
-        findings="[]",
         statement_id=invoice.statement_id,
         kind=InvoiceKind.CREDIT_NOTE.value,
         corrects_id=invoice.id,
+        **_frozen(note, findings),
     )
-    _freeze(row, note, findings)
-    session.add(row)
-    session.flush()
+    tx.add(row)
+    tx.flush()
     return _id(row.id)
 
 
-def _freeze(row: InvoiceRow, invoice: Invoice, findings: Sequence[Finding]) -> None:
-    row.total_cents = invoice.totals.payable.cents
-    row.rounding_cents = invoice.totals.rounding.cents
-    row.number, row.issue_date, row.due_date = invoice.number, invoice.issue_date, invoice.due_date
-    row.version = 1
-    row.snapshot = dump(Invoice, invoice)
-    row.findings = dump(tuple[Finding, ...], tuple(findings))
+def _new(tx: Transaction, status: InvoiceStatus, **values: Any) -> InvoiceRow:
+    return InvoiceRow(status=status.value, status_since=tx.now, **values)
+
+
+def _frozen(invoice: Invoice, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The columns that say what was issued."""
+    return {
+        "member_name": invoice.buyer.name,
+        "total_cents": invoice.totals.payable.cents,
+        "rounding_cents": invoice.totals.rounding.cents,
+        "number": invoice.number,
+        "issue_date": invoice.issue_date,
+        "due_date": invoice.due_date,
+        "version": 1,
+        "snapshot": dump(Invoice, invoice),
+        "findings": dump(tuple[Finding, ...], tuple(findings)),
+    }
+
+
+def _overwrite(tx: Transaction, row: InvoiceRow, **values: object) -> None:
+    """Compare-and-swap of a row that this transaction read; what it read stays true until then."""
+    if not affected(tx, _WRITE, {**_row_as_seen(row), **values}):
+        raise RuntimeError(f"invoice {row.id} changed under the transaction that read it")
+    tx.expire(row)
+
+
+def _row_as_seen(row: InvoiceRow) -> dict[str, object]:
+    return {"invoice": row.id, "present": row.status, "since": row.status_since}
 
 
 def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
@@ -264,21 +261,28 @@ def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
     return tuple(as_tracked(row) for row in session.execute(query))
 
 
-def correct(session: Session, invoice_id: int, invoice: Invoice, at: datetime) -> int:
+def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
     """New content for a refused invoice, same number; returns the new version of its documents."""
     # As it is now: plain statements may have moved it since this session last read it.
-    row = session.get_one(InvoiceRow, invoice_id, populate_existing=True)
+    row = tx.get_one(InvoiceRow, invoice_id, populate_existing=True)
     if invoice.number != row.number:
         raise RuntimeError(f"invoice {row.number} cannot become {invoice.number}")
     if row.status != InvoiceStatus.REFUSED.value:
         raise RuntimeError(f"invoice {row.number} is {row.status}: it cannot be corrected")
-    row.snapshot = dump(Invoice, invoice)
-    row.version += 1
-    row.status, row.status_since = InvoiceStatus.ISSUED.value, at
-    row.flux_number, row.detail, row.next_check_at, row.checks = "", "", None, 0
-    session.add(row)
-    session.flush()
-    return row.version
+    version = row.version + 1
+    _overwrite(
+        tx,
+        row,
+        snapshot=dump(Invoice, invoice),
+        version=version,
+        status=InvoiceStatus.ISSUED.value,
+        status_since=tx.now,
+        flux_number="",
+        next_check_at=None,
+        checks=0,
+        **_hindered(Trouble.NONE, ""),
+    )
+    return version
 
 
 def content(session: Session, invoice_id: int) -> Invoice:
@@ -300,28 +304,54 @@ def statement_of(session: Session, invoice_id: int) -> Statement:
 
 
 def move(
-    session: Session,
+    tx: Transaction,
     invoice: TrackedInvoice,
     to: InvoiceStatus,
-    at: datetime,
     *,
     next_check_at: datetime | None = None,
+    trouble: Trouble = Trouble.NONE,
+    detail: str | None = None,
     **changes: object,
 ) -> bool:
     """Compare-and-swap of the status; False when somebody else moved the invoice first.
 
     It must still have the status that ``invoice`` shows, and since the same instant.
 
-    ``next_check_at`` is when the new status is to be looked at; None means at once.
+    Args:
+        tx: the transaction.
+        invoice: as it was seen.
+        to: the new status.
+        next_check_at: when the new status is to be looked at; None means at once.
+        trouble: what hinders it there.
+        detail: the words of the portal, or of a person, about it; None leaves both as they are.
+        changes: other columns.
     """
     _allowed(invoice.status, to)
-    values = {"status": to.value, "status_since": at, "next_check_at": next_check_at, "checks": 0}
-    return bool(affected(session, _WRITE, {**_as_seen(invoice), **values, **changes}))
+    values = {
+        "status": to.value,
+        "status_since": tx.now,
+        "next_check_at": next_check_at,
+        "checks": 0,
+        **_hindered(trouble, detail),
+    }
+    return bool(affected(tx, _WRITE, {**_as_seen(invoice), **values, **changes}))
 
 
-def note(session: Session, invoice: TrackedInvoice, **changes: object) -> bool:
-    """Write what was learnt about an invoice that keeps its status; False as ``move``."""
-    return bool(affected(session, _WRITE, {**_as_seen(invoice), **changes}))
+def note(
+    tx: Transaction,
+    invoice: TrackedInvoice,
+    *,
+    trouble: Trouble = Trouble.NONE,
+    detail: str | None = None,
+    **changes: object,
+) -> bool:
+    """Write what was learnt about an invoice that keeps its status; as ``move``."""
+    changes |= _hindered(trouble, detail)
+    return bool(affected(tx, _WRITE, {**_as_seen(invoice), **changes}))
+
+
+def _hindered(trouble: Trouble, detail: str | None) -> dict[str, object]:
+    return {} if detail is None else {"trouble": trouble.value, "detail": detail}
 
 
 def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
@@ -368,8 +398,9 @@ def as_tracked(row: Row[Any]) -> TrackedInvoice:
         findings=load(tuple[Finding, ...], row.findings) if row.findings != "[]" else (),
         flux_number=row.flux_number,
         deposited_at=row.deposited_at,
-        cpp_id=row.cpp_id,
+        portal_id=None if row.cpp_id is None else str(row.cpp_id),
         portal_status=row.portal_status,
+        trouble=Trouble(row.trouble),
         detail=row.detail,
         next_check_at=row.next_check_at,
         checks=row.checks,

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
-from worker.billing.status import InvoiceKind, InvoiceStatus
+from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
@@ -269,7 +269,7 @@ class InvoiceRow(SQLModel, table=True):
     portal_status: str = ""
     """The portal's own word, last seen."""
     detail: str = ""
-    """What the portal last said that a person needs: a refusal, a comment."""
+    """What the portal, or a person, last said of it in their own words: a refusal, a comment."""
     next_check_at: datetime | None = _instant(nullable=True)
     checks: int = 0
     kind: str = InvoiceKind.INVOICE.value
@@ -277,6 +277,7 @@ class InvoiceRow(SQLModel, table=True):
     """Of a credit note: its invoice."""
     rounding_cents: int = 0
     """BT-114."""
+    trouble: str = Trouble.NONE.value
 
 
 class DocumentRow(SQLModel, table=True):

@@ -14,20 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
-from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome, Portal
-from worker.portals.lots import ALONE, EXTENSION, LotLimits, pack, split
-from worker.storage import Store, attempts, directory, invoices, journal
-from worker.storage import due as agenda
+from worker.portals.lots import EXTENSION, LotLimits, pack, split
+from worker.storage import Session, Transaction, attempts, directory, due, invoices
 from worker.storage.documents import sealed
 from worker.transmission.reconcile import speaks_of_a_copy
 
-LIMIT = 1_000_000
 DEPOSITED = DocumentKind.FACTURX
 """Of the documents of an invoice, the one that is handed over."""
 BREAKER = 3
@@ -42,27 +39,6 @@ LONGEST_REST = timedelta(days=1)
 """That a portal asks for."""
 SETTLING = timedelta(seconds=60)
 """Beyond the longest possible call, an open attempt of another host is taken for dead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depositor:
-    """The collaborators of a deposit.
-
-    Attributes:
-        actor: ``user@host:pid``; tells whether the process of an open attempt still lives.
-        reconcile_after: waits, counted from the attempt, before each search for an unknown one.
-        call_limit: the longest a call may last.
-        lots: how many invoices go in one file.
-    """
-
-    store: Store
-    portal: Portal
-    clock: Callable[[], datetime]
-    actor: str
-    reconcile_after: Sequence[timedelta]
-    report_after: Sequence[timedelta]
-    call_limit: timedelta
-    lots: LotLimits = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +72,8 @@ class _Intent:
 
 
 def deposit_due(
-    depositor: Depositor,
+    app: App,
+    portal: Portal,
     report: Callable[[DepositResult], None],
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -109,12 +86,12 @@ def deposit_due(
     """
     in_vain = 0
     refusals: list[str] = []
-    for batch in _batches(depositor):
+    for batch in _batches(app):
         if stop():
             return
         # Before the intent: trouble with credentials must never leave an uncertain deposit.
-        depositor.portal.sign_in()
-        results = deposit_together(depositor, batch)
+        portal.sign_in()
+        results = deposit_together(app, portal, batch)
         for result in results:
             report(result)
         if not results:
@@ -143,89 +120,83 @@ def deposit_due(
             )
 
 
-def _batches(depositor: Depositor) -> Iterator[Sequence[TrackedInvoice]]:
+def _batches(app: App) -> Iterator[Sequence[TrackedInvoice]]:
     """What is due, in the files it is to go in."""
-    store = depositor.store
-    with store.reading() as session:
-        due = agenda.due(
-            session, (InvoiceStatus.ISSUED,), depositor.clock(), LIMIT, longest=LONGEST_REST
+    lots = LotLimits(
+        invoices=app.settings.portal.lot_invoices,
+        bytes=app.settings.portal.lot_megabytes * 1_000_000,
+    )
+    with app.reading() as session:
+        waiting = due.invoices_due(
+            session, (InvoiceStatus.ISSUED,), app.clock(), longest=LONGEST_REST
         )
-        if depositor.lots.invoices > 1:
+        if lots.invoices > 1:
             alone = attempts.tried_in_a_lot(session, REACHED)
-            together = [invoice for invoice in due if invoice.id not in alone]
+            together = [invoice for invoice in waiting if invoice.id not in alone]
             sizes = [sealed(session, invoice, DEPOSITED)[1] for invoice in together]
         else:
             together, sizes = [], []
     taken = {invoice.id for invoice in together}
-    yield from ((invoice,) for invoice in due if invoice.id not in taken)
-    for ranks in split(sizes, depositor.lots):
+    yield from ((invoice,) for invoice in waiting if invoice.id not in taken)
+    for ranks in split(sizes, lots):
         yield together[ranks.start : ranks.stop]
 
 
-def deposit_one(depositor: Depositor, invoice: TrackedInvoice) -> DepositAnswer | None:
-    """Intent, one call, outcome. None when somebody else is already at it."""
-    results = deposit_together(depositor, (invoice,))
-    return results[0].answer if results else None
-
-
 def deposit_together(
-    depositor: Depositor, batch: Sequence[TrackedInvoice]
+    app: App, portal: Portal, batch: Sequence[TrackedInvoice]
 ) -> tuple[DepositResult, ...]:
     """Intent, one call, outcome, for the invoices of one file.
 
     Those that somebody else is already at are left out; without any other, nothing is sent.
     """
-    intent = _intend(depositor, batch)
+    intent = _intend(app, batch)
     if intent is None:
         return ()
-    answer = depositor.portal.deposit(
-        file_name=intent.file_name, kind=DEPOSITED, content=intent.content
-    )
-    _record(depositor, intent, answer)
-    with depositor.store.reading() as session:
+    answer = portal.deposit(file_name=intent.file_name, kind=DEPOSITED, content=intent.content)
+    _record(app, intent, answer)
+    with app.reading() as session:
         return tuple(
             DepositResult(invoice=invoices.by_id(session, invoice.id), answer=answer)
             for invoice, _ in intent.attempts
         )
 
 
-def _intend(depositor: Depositor, batch: Sequence[TrackedInvoice]) -> _Intent | None:
-    store = depositor.store
-    started = depositor.clock()
-    with store.transaction() as session:
+def _intend(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
+    started = app.clock()
+    with app.transaction() as tx:
         ours = [
-            _take(depositor, session, invoice)
+            _take(app, tx, invoice)
             for invoice in batch
             # What the portal said of an earlier file says nothing of this one.
-            if invoices.move(session, invoice, InvoiceStatus.SENDING, started, portal_status="")
+            if invoices.move(tx, invoice, InvoiceStatus.SENDING, portal_status="")
         ]
         if not ours:
             return None
-        file_name, content, lot = _file_of(depositor, ours)
+        file_name, content, lot = _file_of(app, ours)
         attempts = tuple(
-            (one.invoice, _open(depositor, session, one, file_name, lot, started)) for one in ours
+            (one.invoice, _open(app, tx, one, file_name, lot, started)) for one in ours
         )
     return _Intent(
         started=started, file_name=file_name, content=content, lot=lot, attempts=attempts
     )
 
 
-def _take(depositor: Depositor, session: Session, invoice: TrackedInvoice) -> _Sealed:
+def _take(app: App, session: Session, invoice: TrackedInvoice) -> _Sealed:
     sha256, _ = sealed(session, invoice, DEPOSITED)
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
         file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
-        content=depositor.store.archive.get(sha256),
+        content=app.store.archive.get(sha256),
     )
 
 
-def _file_of(depositor: Depositor, ours: Sequence[_Sealed]) -> tuple[str, bytes, str]:
+def _file_of(app: App, ours: Sequence[_Sealed]) -> tuple[str, bytes, str]:
     """Name and bytes of the file to hand over; the hash of a lot, which is kept like the rest."""
     if len(ours) == 1:
         return ours[0].file_name, ours[0].content, ""
     content = pack([(one.file_name, one.content) for one in ours])
-    lot = depositor.store.archive.put(content)
+    lot = app.store.archive.put(content)
     first = _in_a_name(ours[0].invoice.number)
     return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
 
@@ -236,43 +207,38 @@ def _in_a_name(number: str) -> str:
 
 
 def _open(
-    depositor: Depositor,
-    session: Session,
+    app: App,
+    tx: Transaction,
     one: _Sealed,
     file_name: str,
     lot: str,
     started: datetime,
 ) -> int:
     attempt = attempts.open_attempt(
-        session,
+        tx,
         invoice_id=one.invoice.id,
         document_sha256=one.sha256,
         lot_sha256=lot,
         file_name=file_name,
-        actor=depositor.actor,
+        actor=app.actor,
         at=started,
     )
     payload: dict[str, object] = {"attempt": attempt, "file": file_name, "sha256": one.sha256}
-    journal.append(
-        session,
-        at=started,
-        actor=depositor.actor,
-        tag=EventTag.DEPOSIT_INTENDED,
-        subject=one.invoice.number,
-        payload=payload | ({"lot": lot} if lot else {}),
+    tx.journal(
+        EventTag.DEPOSIT_INTENDED, one.invoice.number, **(payload | ({"lot": lot} if lot else {}))
     )
     return attempt
 
 
-def recover_interrupted(depositor: Depositor) -> int:
+def recover_interrupted(app: App) -> int:
     """Take over deposits whose process died between intent and answer: they are unknown.
 
     Returns:
         How many there were.
     """
-    now = depositor.clock()
+    now = app.clock()
     recovered = 0
-    with depositor.store.reading() as session:
+    with app.reading() as session:
         sending = invoices.tracked(session, statuses=(InvoiceStatus.SENDING,))
         open_ones = {
             invoice.id: [a for a in attempts.attempts(session, invoice.id) if a.closed_at is None]
@@ -280,52 +246,51 @@ def recover_interrupted(depositor: Depositor) -> int:
         }
     for invoice in sending:
         if any(
-            _may_be_running(attempt.actor, now - attempt.started_at, depositor.call_limit)
+            _may_be_running(attempt.actor, now - attempt.started_at, app.settings.portal.call_limit)
             for attempt in open_ones[invoice.id]
         ):
             continue
-        with depositor.store.transaction() as session:
+        with app.transaction() as tx:
             started = min((now, *(a.started_at for a in open_ones[invoice.id])))
             recovered += invoices.move(
-                session,
+                tx,
                 invoice,
                 InvoiceStatus.UNKNOWN,
-                now,
-                next_check_at=started + depositor.reconcile_after[0],
-                detail="interrompu pendant le dépôt : on ne sait pas si le portail l'a reçu",
+                next_check_at=started + app.settings.portal.reconcile_after[0],
+                trouble=Trouble.INTERRUPTED,
+                detail="",
             )
     return recovered
 
 
-def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> None:
-    now = depositor.clock()
-    to, due = _after(depositor, intent, answer, now)
-    with depositor.store.transaction() as session:
-        if answer.outcome is DepositOutcome.THROTTLED and due is not None:
+def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
+    now = app.clock()
+    to, next_look = _after(app, intent, answer, now)
+    with app.transaction() as tx:
+        if answer.outcome is DepositOutcome.THROTTLED and next_look is not None:
             # It is asked of us, not of this file: no other goes before, from any process.
-            agenda.put_off(session, (to,), due)
+            due.put_off(tx, (to,), next_look)
         for invoice, attempt in intent.attempts:
             # Another process may have taken us for dead: once it has settled our attempt, what
             # we heard is kept as evidence and decides nothing any more.
-            present = invoices.by_id(session, invoice.id)
-            ours = next(a for a in attempts.attempts(session, invoice.id) if a.id == attempt)
+            present = invoices.by_id(tx, invoice.id)
+            ours = next(a for a in attempts.attempts(tx, invoice.id) if a.id == attempt)
             settled = ours.closed_at is not None
             if not settled and to in MOVES[present.status]:
                 invoices.move(
-                    session,
+                    tx,
                     present,
                     to,
-                    now,
-                    next_check_at=due,
+                    next_check_at=next_look,
                     flux_number=answer.flux_number,
                     deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
                 )
             if answer.outcome is DepositOutcome.REFUSED:
                 # It may speak of what the directory demands, as a report may (followup.py).
-                directory.expire_entry(session, invoice.siret)
+                directory.expire_entry(tx, invoice.siret)
             attempts.answer_attempt(
-                session,
+                tx,
                 attempt,
                 at=now,
                 closed=settled or answer.outcome is not DepositOutcome.UNKNOWN,
@@ -335,23 +300,18 @@ def _record(depositor: Depositor, intent: _Intent, answer: DepositAnswer) -> Non
                 detail=answer.detail,
                 raw=answer.raw,
             )
-            journal.append(
-                session,
-                at=now,
-                actor=depositor.actor,
-                tag=EventTag.DEPOSIT_ANSWERED,
-                subject=invoice.number,
-                payload={
-                    "attempt": attempt,
-                    "outcome": answer.outcome.value,
-                    "flux": answer.flux_number,
-                    "http_status": answer.http_status,
-                },
+            tx.journal(
+                EventTag.DEPOSIT_ANSWERED,
+                invoice.number,
+                attempt=attempt,
+                outcome=answer.outcome.value,
+                flux=answer.flux_number,
+                http_status=answer.http_status,
             )
 
 
 def _after(
-    depositor: Depositor, intent: _Intent, answer: DepositAnswer, now: datetime
+    app: App, intent: _Intent, answer: DepositAnswer, now: datetime
 ) -> tuple[InvoiceStatus, datetime | None]:
     """Where the answer leads each invoice of the file, and when it is to be looked at."""
     outcome = answer.outcome
@@ -360,14 +320,14 @@ def _after(
         outcome = DepositOutcome.UNKNOWN
     match outcome:
         case DepositOutcome.ACCEPTED:
-            return InvoiceStatus.DEPOSITED, now + depositor.report_after[0]
+            return InvoiceStatus.DEPOSITED, now + app.settings.portal.report_after[0]
         case DepositOutcome.REFUSED if intent.lot:
             # Nobody knows by whose fault: each goes alone next time, and is answered by itself.
             return InvoiceStatus.ISSUED, None
         case DepositOutcome.REFUSED:
             return InvoiceStatus.REFUSED, None
         case DepositOutcome.UNKNOWN:
-            return InvoiceStatus.UNKNOWN, intent.started + depositor.reconcile_after[0]
+            return InvoiceStatus.UNKNOWN, intent.started + app.settings.portal.reconcile_after[0]
         case DepositOutcome.NOT_SENT | DepositOutcome.UNAUTHORISED:
             return InvoiceStatus.ISSUED, None
         case DepositOutcome.THROTTLED:

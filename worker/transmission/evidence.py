@@ -1,20 +1,19 @@
-"""Keeps the integration reports that the portal gives as PDF (consulterCR, §2.3): evidence.
+"""Keeps the integration reports that the portal gives as PDF: evidence.
 
 Others found this operation unreliable, and nothing depends on it: it is asked last, the latest
 files first, and a few questions in vain end the pass. A report not had within a week is given up.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
+from worker.app import App
 from worker.billing.journal import EventTag
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
 from worker.storage import (
-    Store,
-    journal,
     observations,
 )
 
@@ -25,22 +24,16 @@ MOST_IN_VAIN = 3
 _log = structlog.get_logger(__name__)
 
 
-def keep_reports(
-    store: Store,
-    portal: Portal,
-    clock: Callable[[], datetime],
-    actor: str,
-    stop: Callable[[], bool],
-) -> None:
+def keep_reports(app: App, portal: Portal, stop: Callable[[], bool]) -> None:
     """Archive the reports of the files that came to their verdict lately."""
-    with store.reading() as session:
-        wanted = observations.reports_without_evidence(session, clock() - PATIENCE)
+    with app.reading() as session:
+        wanted = observations.reports_without_evidence(session, app.clock() - PATIENCE)
     in_vain = 0
     for flux_number, reported in reversed(wanted.items()):
         if stop() or in_vain >= MOST_IN_VAIN:
             return
         try:
-            receipt = portal.receipt(flux_number)
+            receipt = portal.report_file(flux_number)
         except PortalAnswerError as error:
             _log.warning("receipt.unusable", flux=flux_number, error=type(error).__name__)
             receipt = None
@@ -50,15 +43,13 @@ def keep_reports(
         if receipt is None:
             in_vain += 1
             continue
-        with store.transaction() as session:
-            sha256 = store.archive.put(receipt)
+        with app.transaction() as tx:
+            sha256 = app.store.archive.put(receipt)
             for observation, _ in reported:
-                observations.attach_evidence(session, observation, sha256)
-            journal.append(
-                session,
-                at=clock(),
-                actor=actor,
-                tag=EventTag.RECEIPT_KEPT,
-                subject=flux_number,
-                payload={"sha256": sha256, "invoices": [number for _, number in reported]},
+                observations.attach_evidence(tx, observation, sha256)
+            tx.journal(
+                EventTag.RECEIPT_KEPT,
+                flux_number,
+                sha256=sha256,
+                invoices=[number for _, number in reported],
             )

@@ -7,44 +7,24 @@ unless the portal refused it as already there, which sending again cannot mend.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.money import french
-from worker.billing.status import NUMBER_TAKEN, InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import Store, attempts, directory, invoices, journal
-from worker.storage import due as agenda
+from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import (
     Attempt,
 )
 
-LIMIT = 1_000_000
 DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
 """No official wording is known for a refused duplicate (reference §0.3): any text with one of
 these. A word too many costs a few searches; one too few, a good invoice called refused."""
 _SIREN = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciler:
-    """The collaborators.
-
-    Attributes:
-        seller: our SIRET.
-        reconcile_after: see Depositor.
-    """
-
-    store: Store
-    portal: Portal
-    clock: Callable[[], datetime]
-    actor: str
-    seller: str
-    reconcile_after: Sequence[timedelta]
 
 
 def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
@@ -67,11 +47,11 @@ def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
     """Our invoice as the portal holds it; None when no search shows it (yet).
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     found = (
         _completed(portal, candidate)
-        for candidate in portal.search(invoice_number=ours.number)
+        for candidate in portal.find(invoice_number=ours.number)
         if candidate.number == ours.number and _same_year(candidate, ours)
     )
     return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
@@ -83,7 +63,7 @@ def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     No answer came, or a person gave it up and the portal has not refused it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     unanswered = attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
     return unanswered or is_alive(portal, ours, attempt)
@@ -93,7 +73,7 @@ def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     """Whether the portal, which took the file of this attempt, has not refused our invoice in it.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     if attempt.outcome != DepositOutcome.ACCEPTED.value:
         return False
@@ -103,123 +83,126 @@ def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
 
 
 def reconcile_due(
-    reconciler: Reconciler,
+    app: App,
+    portal: Portal,
     report: Callable[[TrackedInvoice], None],
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Look for every uncertain deposit that is due.
 
     Raises:
-        PortalDown, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
+        PortalError, PortalAccessRefused: the search cannot be trusted now; nothing is decided. An
             answer that cannot be used about one invoice only puts that one off.
     """
-    with reconciler.store.reading() as session:
-        uncertain = agenda.due(
+    with app.reading() as session:
+        uncertain = due.invoices_due(
             session,
             (InvoiceStatus.UNKNOWN,),
-            reconciler.clock(),
-            LIMIT,
-            longest=max(reconciler.reconcile_after),
+            app.clock(),
+            longest=max(app.settings.portal.reconcile_after),
         )
     for invoice in in_turn(
         uncertain,
-        lambda one: _reconcile(reconciler, one),
-        lambda one, _: _look_again(reconciler, one, one.checks),
+        lambda one: _reconcile(app, portal, one),
+        lambda one, _: _look_again(app, one, one.checks),
         stop,
     ):
-        with reconciler.store.reading() as session:
+        with app.reading() as session:
             report(invoices.by_id(session, invoice.id))
 
 
-def _reconcile(reconciler: Reconciler, invoice: TrackedInvoice) -> None:
-    found = reconciler.portal.search(invoice_number=invoice.number)
+def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
+    found = portal.find(invoice_number=invoice.number)
     named = [
-        _completed(reconciler.portal, candidate)
+        _completed(portal, candidate)
         for candidate in found
         if candidate.number == invoice.number
         and _same_year(candidate, invoice)
-        and _same_seller(candidate, reconciler.seller)
+        and _same_seller(candidate, app.settings.syndicat.siret)
     ]
     ours = next((candidate for candidate in named if same_invoice(candidate, invoice)), None)
     other = next((candidate for candidate in named if _contradicts(candidate, invoice)), None)
     if ours is not None:
-        _adopt(reconciler, invoice, ours)
+        _adopt(app, invoice, ours)
     elif other is not None:
         _conclude(
-            reconciler,
+            app,
             invoice,
             InvoiceStatus.REFUSED,
             "clash",
-            f"le numéro {invoice.number} est {NUMBER_TAKEN} ({_identity(other)})",
+            Trouble.NUMBER_TAKEN,
+            _identity(other),
         )
     elif (
         named
-        or invoice.checks + 1 < len(reconciler.reconcile_after)
-        or not _control_passes(reconciler)
+        or invoice.checks + 1 < len(app.settings.portal.reconcile_after)
+        or not _control_passes(app, portal)
     ):
-        _look_again(reconciler, invoice, invoice.checks + 1)
-    elif _was_known(reconciler, invoice):
-        _conclude(reconciler, invoice, InvoiceStatus.REFUSED, "refused", invoice.detail)
+        _look_again(app, invoice, invoice.checks + 1)
+    elif _was_known(app, invoice):
+        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", invoice.trouble, invoice.detail)
     else:
-        _conclude(reconciler, invoice, InvoiceStatus.ISSUED, "absent", "")
+        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", Trouble.NONE, "")
 
 
 def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     """With what a search left out and the invoice itself may say: it decides whether it is ours."""
     if found.recipient and found.gross is not None:
         return found
-    held = portal.held(found.cpp_id)
+    held = portal.held(found.portal_id)
     gross = held.gross if found.gross is None else found.gross
     return replace(found, recipient=found.recipient or held.recipient, gross=gross)
 
 
-def _adopt(reconciler: Reconciler, invoice: TrackedInvoice, found: FoundInvoice) -> None:
-    now = reconciler.clock()
-    with reconciler.store.transaction() as session:
-        made = attempts.attempts(session, invoice.id)
-        deposited_at = made[-1].started_at if made else now
+def _adopt(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    with app.transaction() as tx:
+        made = attempts.attempts(tx, invoice.id)
+        deposited_at = made[-1].started_at if made else tx.now
         if not invoices.move(
-            session,
+            tx,
             invoice,
             InvoiceStatus.DEPOSITED,
-            now,
             flux_number=found.flux_number,
             deposited_at=deposited_at,
             detail="",
         ):
             return
         attempts.close_attempts(
-            session, invoice.id, at=now, detail=f"retrouvée sur le portail : {found.flux_number}"
+            tx, invoice.id, at=tx.now, detail=f"retrouvée sur le portail : {found.flux_number}"
         )
-        _journal(reconciler, session, invoice, "found", found.flux_number, now)
+        tx.journal(
+            EventTag.DEPOSIT_RECONCILED, invoice.number, verdict="found", flux=found.flux_number
+        )
 
 
 def _conclude(
-    reconciler: Reconciler,
+    app: App,
     invoice: TrackedInvoice,
     to: InvoiceStatus,
     verdict: str,
+    trouble: Trouble,
     detail: str,
 ) -> None:
-    now = reconciler.clock()
-    with reconciler.store.transaction() as session:
-        if invoices.move(session, invoice, to, now, flux_number="", detail=detail):
+    with app.transaction() as tx:
+        if invoices.move(tx, invoice, to, flux_number="", trouble=trouble, detail=detail):
             if verdict == "refused":
-                # It may speak of what the directory demands, as a report may (followup.py).
-                directory.expire_entry(session, invoice.siret)
-            text = detail or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
-            attempts.close_attempts(session, invoice.id, at=now, detail=text)
-            _journal(reconciler, session, invoice, verdict, "", now)
+                # It may speak of what the directory demands, as a report may (integration.py).
+                directory.expire_entry(tx, invoice.siret)
+            text = replace(invoice, trouble=trouble, detail=detail).french_detail
+            text = text or "absence prouvée sur le portail : les mêmes octets seront renvoyés"
+            attempts.close_attempts(tx, invoice.id, at=tx.now, detail=text)
+            tx.journal(EventTag.DEPOSIT_RECONCILED, invoice.number, verdict=verdict, flux="")
 
 
-def _look_again(reconciler: Reconciler, invoice: TrackedInvoice, checks: int) -> None:
-    now = reconciler.clock()
-    step = min(checks, len(reconciler.reconcile_after) - 1)
-    with reconciler.store.transaction() as session:
-        since = _uncertain_since(attempts.attempts(session, invoice.id), invoice)
-        since = min(since, now)  # written by a clock that was ahead
-        due = max(since + reconciler.reconcile_after[step], now + timedelta(minutes=1))
-        invoices.note(session, invoice, checks=checks, next_check_at=due)
+def _look_again(app: App, invoice: TrackedInvoice, checks: int) -> None:
+    step = min(checks, len(app.settings.portal.reconcile_after) - 1)
+    with app.transaction() as tx:
+        since = _uncertain_since(attempts.attempts(tx, invoice.id), invoice)
+        since = min(since, tx.now)  # written by a clock that was ahead
+        next_look = max(
+            since + app.settings.portal.reconcile_after[step], tx.now + timedelta(minutes=1)
+        )
+        invoices.note(tx, invoice, checks=checks, next_check_at=next_look)
 
 
 def _uncertain_since(attempts: Sequence[Attempt], invoice: TrackedInvoice) -> datetime:
@@ -233,23 +216,23 @@ def _uncertain_since(attempts: Sequence[Attempt], invoice: TrackedInvoice) -> da
     return attempts[-1].started_at
 
 
-def _control_passes(reconciler: Reconciler) -> bool:
+def _control_passes(app: App, portal: Portal) -> bool:
     """The same kind of search finds an invoice we know the portal holds.
 
     Before the first invoice ever integrated there is none to look for: the whole window without
     any answer is then taken as proof, and the portal's own uniqueness control stands behind it.
     """
-    with reconciler.store.reading() as session:
-        witness = agenda.known_to_portal(session)
+    with app.reading() as session:
+        witness = due.known_to_portal(session)
     if witness is None:
         return True
-    found = reconciler.portal.search(invoice_number=witness.number)
-    return any(candidate.cpp_id == witness.cpp_id for candidate in found)
+    found = portal.find(invoice_number=witness.number)
+    return any(candidate.portal_id == witness.portal_id for candidate in found)
 
 
-def _was_known(reconciler: Reconciler, invoice: TrackedInvoice) -> bool:
+def _was_known(app: App, invoice: TrackedInvoice) -> bool:
     """Whether the last deposit was answered or found: uncertain by a refusal or a person since."""
-    with reconciler.store.reading() as session:
+    with app.reading() as session:
         made = attempts.attempts(session, invoice.id)
     return bool(made) and made[-1].closed_at is not None
 
@@ -279,21 +262,3 @@ def _same_seller(found: FoundInvoice, seller: str) -> bool:
 
 def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:
     return found.issue_date is None or found.issue_date.year == (ours.issue_date or date.min).year
-
-
-def _journal(
-    reconciler: Reconciler,
-    session: Session,
-    invoice: TrackedInvoice,
-    verdict: str,
-    flux: str,
-    now: datetime,
-) -> None:
-    journal.append(
-        session,
-        at=now,
-        actor=reconciler.actor,
-        tag=EventTag.DEPOSIT_RECONCILED,
-        subject=invoice.number,
-        payload={"verdict": verdict, "flux": flux},
-    )

@@ -6,18 +6,15 @@ imposes no order on its statuses: each is kept as it came, and ours is derived f
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
+from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.status import MOVES, UNKNOWN_WORD, InvoiceStatus, TrackedInvoice
+from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import Store, directory, invoices, journal, observations
-from worker.storage import due as agenda
+from worker.storage import Session, Transaction, directory, due, invoices, observations
 from worker.storage.observations import (
     News,
 )
@@ -38,73 +35,57 @@ Report = Callable[[TrackedInvoice], None]
 Stop = Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusReader:
-    """The collaborators.
-
-    Attributes:
-        status_after: wait between two readings of the news.
-        payment_reported: whether a buyer (SIRET) tells the portal that it paid.
-    """
-
-    store: Store
-    portal: Portal
-    clock: Callable[[], datetime]
-    actor: str
-    status_after: timedelta
-    payment_reported: Callable[[str], bool]
-
-
 def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
     """Whether the portal has to be asked about an invoice at its buyer's."""
-    if agenda.awaited(session, _LOOKED_AT, now):
+    if due.awaited(session, _LOOKED_AT, now):
         return True
-    first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
     return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
-def read_statuses(status_reader: StatusReader, report: Report, stop: Stop) -> None:
+def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     """Ask what changed since the last time, when that is due; tell each invoice that did.
 
     Read from the beginning, the news also tell which invoices the portal no longer shows: each is
     asked about by itself.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
+        PortalError, PortalAccessRefused: the portal cannot be asked; what was learnt stays, and
             the same period is asked again.
     """
-    now = status_reader.clock()
-    with status_reader.store.reading() as session:
-        first = agenda.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    now = app.clock()
+    with app.reading() as session:
+        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
         read = observations.news(session)
-        if first is None or not _is_stale(read, now, status_reader.status_after):
+        if first is None or not _is_stale(read, now, app.settings.portal.status_after):
             return
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
     since = first if whole or read is None else read.read_until
     since = min(since, now)  # written by a clock that was ahead, it would hide what changed
-    changed = status_reader.portal.changed(since - OVERLAP, now)
-    with status_reader.store.reading() as session:
-        shown = {found.cpp_id for found in changed}
+    changed = portal.changed(since - OVERLAP, now)
+    with app.reading() as session:
+        shown = {found.portal_id for found in changed}
         ids = None if whole else sorted(shown)
         pending = {
-            invoice.cpp_id: invoice for invoice in agenda.held(session, AT_THE_BUYER, cpp_ids=ids)
+            invoice.portal_id: invoice
+            for invoice in due.held(session, AT_THE_BUYER, portal_ids=ids)
         }
         known = pending | {
-            invoice.cpp_id: invoice
-            for invoice in agenda.held(session, (InvoiceStatus.SETTLED,), cpp_ids=sorted(shown))
+            invoice.portal_id: invoice
+            for invoice in due.held(session, (InvoiceStatus.SETTLED,), portal_ids=sorted(shown))
             # Payment is final; approval is not, and may be followed by a rejection.
-            if not status_reader.payment_reported(invoice.siret)
+            if not directory.payment_reported(session, invoice.siret)
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-            (known[found.cpp_id], found)
+            (known[found.portal_id], found)
             for found in changed
-            if found.cpp_id in known and _is_new(session, known[found.cpp_id], found)
+            if found.portal_id in known and _is_new(session, known[found.portal_id], found)
         ]
     if whole:
         asked += [
             (invoice, None)
-            for cpp_id, invoice in pending.items()
-            if cpp_id not in shown
+            for portal_id, invoice in pending.items()
+            if portal_id not in shown
             and now - invoice.status_since >= OVERLAP
             and invoice.checks < MOST_TRIES
         ]
@@ -116,47 +97,41 @@ def read_statuses(status_reader: StatusReader, report: Report, stop: Stop) -> No
         if not _is_put_off(invoice, now)
         or (found is not None and found.status is not BuyerStatus.UNRECOGNISED)
     ]
-    _ask_each(status_reader, asked, report, stop)
+    _ask_each(app, portal, asked, report, stop)
     if stop():
         return
-    with status_reader.store.transaction() as session:
+    with app.transaction() as tx:
         read_whole_at = now if whole or read is None else read.read_whole_at
-        observations.note_news(session, News(read_until=now, read_whole_at=read_whole_at))
+        observations.note_news(tx, News(read_until=now, read_whole_at=read_whole_at))
 
 
-def ask_about_put_off(status_reader: StatusReader, report: Report, stop: Stop) -> None:
+def ask_about_put_off(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     """Ask again about the invoices that were put off, and acknowledge rejections dealt with.
 
     Raises:
-        PortalDown, PortalAccessRefused: as ``read_statuses``.
+        PortalError, PortalAccessRefused: as ``read_statuses``.
     """
-    with status_reader.store.reading() as session:
-        put_off = agenda.awaited(session, _LOOKED_AT, status_reader.clock())
-    _ask_each(status_reader, ((invoice, None) for invoice in put_off), report, stop)
+    with app.reading() as session:
+        put_off = due.awaited(session, _LOOKED_AT, app.clock())
+    _ask_each(app, portal, ((invoice, None) for invoice in put_off), report, stop)
 
 
-def learn(
-    status_reader: StatusReader,
-    session: Session,
-    invoice: TrackedInvoice,
-    found: FoundInvoice,
-    now: datetime,
-) -> None:
+def learn(tx: Transaction, invoice: TrackedInvoice, found: FoundInvoice) -> None:
     """Write what a search says of an integrated invoice, and move it where that leads."""
-    _observe(session, invoice, found, now)
-    _move(status_reader, session, invoice, found.status, found.raw_status, found.comment, now)
+    _observe(tx, invoice, found)
+    _move(tx, invoice, found.status, found.raw_status, found.comment)
 
 
-def _observe(session: Session, invoice: TrackedInvoice, found: FoundInvoice, now: datetime) -> None:
+def _observe(tx: Transaction, invoice: TrackedInvoice, found: FoundInvoice) -> None:
     observations.observe(
-        session,
+        tx,
         invoice.id,
         source="search",
         raw_status=found.raw_status,
         portal_at=_when(found),
         comment=found.comment,
         raw="",
-        at=now,
+        at=tx.now,
     )
 
 
@@ -175,8 +150,8 @@ def _is_new(session: Session, invoice: TrackedInvoice, found: FoundInvoice) -> b
 
 def _is_put_off(invoice: TrackedInvoice, now: datetime) -> bool:
     # Further ahead, its hour was written by a clock that was wrong.
-    due = invoice.next_check_at
-    return due is not None and now < due <= now + PUT_OFF
+    next_look = invoice.next_check_at
+    return next_look is not None and now < next_look <= now + PUT_OFF
 
 
 def _when(found: FoundInvoice) -> str:
@@ -184,141 +159,125 @@ def _when(found: FoundInvoice) -> str:
 
 
 def _ask_each(
-    status_reader: StatusReader,
+    app: App,
+    portal: Portal,
     asked: Iterable[tuple[TrackedInvoice, FoundInvoice | None]],
     report: Report,
     stop: Stop,
 ) -> None:
     for invoice, _ in in_turn(
         asked,
-        lambda one: _ask_one(status_reader, *one),
-        lambda one, error: _put_off(status_reader, one[0], error),
+        lambda one: _ask_one(app, portal, *one),
+        lambda one, error: _put_off(app, one[0], error),
         stop,
     ):
-        with status_reader.store.reading() as session:
+        with app.reading() as session:
             report(invoices.by_id(session, invoice.id))
 
 
-def _ask_one(
-    status_reader: StatusReader, invoice: TrackedInvoice, found: FoundInvoice | None
-) -> None:
+def _ask_one(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
     if invoice.status is InvoiceStatus.CANCELLED:
-        _acknowledge(status_reader, invoice)
-    elif found is not None and (
-        invoice.checks >= MOST_TRIES or _is_put_off(invoice, status_reader.clock())
-    ):
+        _acknowledge(app, portal, invoice)
+    elif found is not None and (invoice.checks >= MOST_TRIES or _is_put_off(invoice, app.clock())):
         # Its history was asked for in vain: what the search says is not to wait for it.
-        now = status_reader.clock()
-        with status_reader.store.transaction() as session:
-            learn(status_reader, session, invoice, found, now)
+        with app.transaction() as tx:
+            learn(tx, invoice, found)
     else:
-        ask_history(status_reader, invoice, found)
+        ask_history(app, portal, invoice, found)
 
 
 def ask_history(
-    status_reader: StatusReader, invoice: TrackedInvoice, found: FoundInvoice | None = None
+    app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice | None = None
 ) -> None:
     """Learn every status of one invoice, and move it where the current one leads.
 
     Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
         PortalAnswerError: its answer cannot be used.
     """
-    history = status_reader.portal.history(_cpp_id(invoice))
+    history = portal.history(_portal_id(invoice))
     # What a search says is not lost to a history that leaves out its current status, or that gives
     # one nobody knows.
     current: InvoiceHistory | FoundInvoice = history
     if found is not None and history.status is BuyerStatus.UNRECOGNISED:
         current = found
-    now = status_reader.clock()
-    with status_reader.store.transaction() as session:
+    with app.transaction() as tx:
         comment = ""
         for entry in history.entries:
             observations.observe(
-                session,
+                tx,
                 invoice.id,
                 source="history",
                 raw_status=entry.raw_status,
                 portal_at=entry.at,
                 comment=entry.comment,
                 raw="",
-                at=now,
+                at=tx.now,
             )
             if entry.raw_status == current.raw_status and not comment:
                 comment = entry.comment
         if found is not None:
-            _observe(session, invoice, found, now)
-        _move(status_reader, session, invoice, current.status, current.raw_status, comment, now)
+            _observe(tx, invoice, found)
+        _move(tx, invoice, current.status, current.raw_status, comment)
 
 
-def _acknowledge(status_reader: StatusReader, invoice: TrackedInvoice) -> None:
+def _acknowledge(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
     try:
-        status_reader.portal.acknowledge_rejection(_cpp_id(invoice))
+        portal.acknowledge_rejection(_portal_id(invoice))
     except PortalAccessRefused as error:
         # This one operation may be closed to us: nobody's news wait for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
-    with status_reader.store.transaction() as session:
-        invoices.note(session, invoice, next_check_at=None)
-        journal.append(
-            session,
-            at=status_reader.clock(),
-            actor=status_reader.actor,
-            tag=EventTag.REJECTION_ACKNOWLEDGED,
-            subject=invoice.number,
-            payload={"cpp": invoice.cpp_id},
-        )
+    with app.transaction() as tx:
+        invoices.note(tx, invoice, next_check_at=None)
+        tx.journal(EventTag.REJECTION_ACKNOWLEDGED, invoice.number, cpp=int(_portal_id(invoice)))
 
 
-def _put_off(
-    status_reader: StatusReader, invoice: TrackedInvoice, error: PortalAnswerError
-) -> None:
+def _put_off(app: App, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
     """Another time, a bounded number of times: then the next news of it are waited for."""
     tries = invoice.checks + 1
-    with status_reader.store.transaction() as session:
+    with app.transaction() as tx:
         invoices.note(
-            session,
+            tx,
             invoice,
             checks=tries,
-            next_check_at=status_reader.clock() + PUT_OFF if tries < MOST_TRIES else None,
+            next_check_at=app.clock() + PUT_OFF if tries < MOST_TRIES else None,
             detail=error.message,
         )
 
 
 def _move(
-    status_reader: StatusReader,
-    session: Session,
+    tx: Transaction,
     invoice: TrackedInvoice,
     status: BuyerStatus,
     raw_status: str,
     comment: str,
-    now: datetime,
 ) -> None:
-    to = _derive(status, reported=lambda: status_reader.payment_reported(invoice.siret))
+    to = _derive(status, reported=lambda: directory.payment_reported(tx, invoice.siret))
     unknown = status is BuyerStatus.UNRECOGNISED
-    detail = UNKNOWN_WORD + (raw_status or "aucun") if unknown else comment
+    trouble, detail = (Trouble.UNKNOWN_WORD, raw_status) if unknown else (Trouble.NONE, comment)
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
         # A status that nobody knows is shown as it is, and may be a slip: it is asked about again.
         tries = invoice.checks + 1 if unknown else 0
         invoices.note(
-            session,
+            tx,
             invoice,
-            next_check_at=now + PUT_OFF if 0 < tries < MOST_TRIES else None,
+            next_check_at=tx.now + PUT_OFF if 0 < tries < MOST_TRIES else None,
             checks=tries,
             portal_status=raw_status,
+            trouble=trouble,
             detail=detail,
         )
-    elif invoices.move(session, invoice, to, now, portal_status=raw_status, detail=detail):
+    elif invoices.move(tx, invoice, to, portal_status=raw_status, detail=comment):
         if to is InvoiceStatus.REJECTED:
             # Often for a service or an engagement: the directory is asked again before the next.
-            directory.expire_entry(session, invoice.siret)
-        journal.append(
-            session,
-            at=now,
-            actor=status_reader.actor,
-            tag=EventTag.STATUS_CHANGED,
-            subject=invoice.number,
-            payload={"from": invoice.status.value, "to": to.value, "portal": raw_status},
+            directory.expire_entry(tx, invoice.siret)
+        tx.journal(
+            EventTag.STATUS_CHANGED,
+            invoice.number,
+            **{"from": invoice.status.value},
+            to=to.value,
+            portal=raw_status,
         )
 
 
@@ -339,7 +298,7 @@ def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStat
             return None
 
 
-def _cpp_id(invoice: TrackedInvoice) -> int:
-    if invoice.cpp_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without cpp_id")
-    return invoice.cpp_id
+def _portal_id(invoice: TrackedInvoice) -> str:
+    if invoice.portal_id is None:
+        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without portal_id")
+    return invoice.portal_id

@@ -25,6 +25,7 @@ def parse_xml(content: bytes) -> etree._ElementTree:
     Raises:
         WrongUse: with one finding (``XML-…``), when it is empty, too large, malformed or has a
             DOCTYPE.
+        MemoryError: the parser lacks memory, which says nothing of the document.
     """
     if not content.strip():
         raise _unreadable("XML-EMPTY", "Le document est vide.", "Vérifiez le fichier transmis.")
@@ -41,6 +42,7 @@ def parse_xml(content: bytes) -> etree._ElementTree:
     try:
         tree = etree.fromstring(content, _parser()).getroottree()
     except etree.XMLSyntaxError as error:
+        raise_if_starved(error)
         if b"<!DOCTYPE" in content:
             raise _doctype() from error
         raise _malformed(error) from error
@@ -49,6 +51,18 @@ def parse_xml(content: bytes) -> etree._ElementTree:
     if content.count(b"=") > MAX_ATTRIBUTES:
         _refuse_many_attributes(tree)
     return tree
+
+
+def raise_if_starved(error: etree.LxmlError) -> None:
+    """Tell a lack of memory, which libxml2 reports among the defects of what it reads.
+
+    Raises:
+        MemoryError: it is the reason of the error.
+    """
+    entries: list[etree._LogEntry] = list(error.error_log)  # type: ignore[call-overload]  # missing in its stubs
+    reasons = {getattr(error, "code", None)} | {entry.type for entry in entries}
+    if etree.ErrorTypes.ERR_NO_MEMORY in reasons:
+        raise MemoryError from error
 
 
 def _refuse_many_attributes(tree: etree._ElementTree) -> None:

@@ -24,17 +24,17 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 def test_every_issued_invoice_has_its_folder(desk: Desk, tmp_path: Path) -> None:
     """Eleven folders named by their number; the parked member has none."""
     to = tmp_path / "a" / "factures"
-    exported = export_year(desk.office.store, YEAR, to)
+    exported = export_year(desk.app.store, YEAR, to)
     names = [number(rank) for rank in range(1, 12)]
     assert [item["number"] for item in exported] == names
     assert sorted(path.name for path in to.iterdir()) == names
     assert [Path(item["folder"]) for item in exported] == [to / name for name in names]
-    assert export_year(desk.office.store, YEAR - 1, tmp_path / "none") == []
+    assert export_year(desk.app.store, YEAR - 1, tmp_path / "none") == []
 
 
 def test_the_files_are_the_archived_bytes_for_their_owner_only(desk: Desk, tmp_path: Path) -> None:
     """With the hash and the checks of each in ``validation.json``."""
-    export_year(desk.office.store, YEAR, tmp_path / "to")
+    export_year(desk.app.store, YEAR, tmp_path / "to")
     folder = tmp_path / "to" / ONE
     report = json.loads((folder / "validation.json").read_text("utf-8"))
     documents = {d.kind.value: d for d in desk.documents(ONE)}
@@ -53,13 +53,13 @@ def test_the_files_are_the_archived_bytes_for_their_owner_only(desk: Desk, tmp_p
 def test_a_corrected_invoice_is_exported_in_its_last_version(desk: Desk, tmp_path: Path) -> None:
     """The first version stays in the archive, and an earlier export is overwritten whole."""
     to = tmp_path / "to"
-    export_year(desk.office.store, YEAR, to)
+    export_year(desk.app.store, YEAR, to)
     desk.portal.mishaps.append(Mishap.REFUSED)
     desk.deposit()
     assert desk.one(ONE).status is InvoiceStatus.REFUSED
     desk.resend(ONE, engagement="N2")
 
-    export_year(desk.office.store, YEAR, to)
+    export_year(desk.app.store, YEAR, to)
 
     said = json.loads((to / ONE / DocumentKind.FACTURX).read_bytes())
     assert said["engagement"] == "N2"
@@ -71,16 +71,16 @@ def test_a_folder_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> 
     """A file stands where the folder should be."""
     (tmp_path / "to").write_text("")
     with pytest.raises(StorageUnavailable) as caught:
-        export_year(desk.office.store, YEAR, tmp_path / "to")
+        export_year(desk.app.store, YEAR, tmp_path / "to")
     assert str(tmp_path / "to") in caught.value.message
 
 
 def test_an_altered_document_is_never_exported(desk: Desk, tmp_path: Path) -> None:
     """Somebody changed a byte of the archive: the command stops there."""
     sha256 = desk.documents(number(2))[0].sha256
-    path = desk.office.store.archive.folder / sha256[:2] / sha256
+    path = desk.app.store.archive.folder / sha256[:2] / sha256
     path.chmod(0o600)
     path.write_bytes(path.read_bytes().replace(b"cents", b"Cents"))
     with pytest.raises(IntegrityError):
-        export_year(desk.office.store, YEAR, tmp_path / "to")
+        export_year(desk.app.store, YEAR, tmp_path / "to")
     assert not (tmp_path / "to" / number(2)).exists()

@@ -30,7 +30,7 @@ def execute(desk: Desk, statement: str) -> None:
 
 def test_untouched_books_agree_with_the_journal(issued: Desk) -> None:
     """Every invoice, statement, document and archived file is as the journal says."""
-    assert verify_books(issued.office.store) == ()
+    assert verify_books(issued.app.store) == ()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_untouched_books_agree_with_the_journal(issued: Desk) -> None:
 def test_a_change_of_the_database_is_seen(issued: Desk, statement: str, words: str) -> None:
     """Amount, year or document: the invoice is named with what differs."""
     execute(issued, statement.format(number(1), "0" * 64))
-    found = verify_books(issued.office.store)
+    found = verify_books(issued.app.store)
     assert found
     assert {finding.where for finding in found} == {f"facture {number(1)}"}
     assert any(words in finding.message for finding in found)
@@ -62,7 +62,7 @@ def test_a_change_of_the_database_is_seen(issued: Desk, statement: str, words: s
 def test_an_invoice_that_vanished_is_seen(issued: Desk) -> None:
     """The journal remembers what the database forgot."""
     execute(issued, f"DELETE FROM invoice WHERE number = '{number(2)}'")
-    (finding,) = verify_books(issued.office.store)
+    (finding,) = verify_books(issued.app.store)
     assert finding.where == f"facture {number(2)}"
     assert "n'est plus dans la base" in finding.message
 
@@ -77,8 +77,8 @@ def test_an_altered_or_lost_archived_file_is_seen(
 ) -> None:
     """After a restore, the archive is read again, file by file."""
     sha256 = issued.documents(number(3))[0].sha256
-    harm(issued.office.store.archive.folder / sha256[:2] / sha256)
-    (finding,) = verify_books(issued.office.store)
+    harm(issued.app.store.archive.folder / sha256[:2] / sha256)
+    (finding,) = verify_books(issued.app.store)
     assert finding.where == f"facture {number(3)}"
 
 
@@ -91,7 +91,7 @@ def test_a_corrected_invoice_agrees_too(issued: Desk) -> None:
     issued.follow()
     issued.resend(refused, engagement="CORRIGE-1")
     assert {document.version for document in issued.documents(refused)} == {1, 2}
-    assert verify_books(issued.office.store) == ()
+    assert verify_books(issued.app.store) == ()
 
 
 def test_nothing_is_added_to_a_journal_whose_end_was_altered(issued: Desk) -> None:
@@ -100,7 +100,7 @@ def test_nothing_is_added_to_a_journal_whose_end_was_altered(issued: Desk) -> No
     execute(issued, "DELETE FROM journal_event WHERE seq = (SELECT MAX(seq) FROM journal_event)")
     with (
         pytest.raises(IntegrityError, match="fin du journal"),
-        issued.office.store.transaction() as session,
+        issued.app.transaction() as session,
     ):
         journal.append(
             session,

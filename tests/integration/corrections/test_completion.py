@@ -44,7 +44,7 @@ def _slip(tmp_path: Path) -> Path:
 
 def give(desk: Desk, *paths: Path, comment: str = "le bon signé") -> None:
     """The command."""
-    complete(desk.office.completer(desk.portal), ONE, comment, paths)
+    complete(desk.app, desk.portal, ONE, comment, paths)
 
 
 def told(desk: Desk) -> list[dict[str, object]]:
@@ -57,8 +57,8 @@ def test_a_suspended_invoice_goes_back_to_its_buyer(desk: Desk, slip: Path) -> N
     """The file is at the portal, in our archive and in the journal; nothing is deposited again."""
     give(desk, slip)
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.portal_status) == (S.INTEGRATED, "COMPLETEE")
-    assert desk.portal.held(1).attachments == (slip.name,)
+    assert (invoice.status, invoice.portal_status) == (S.INTEGRATED, "completed")
+    assert desk.portal.held("1").attachments == (slip.name,)
     intended, answered = told(desk)
     assert answered == {"outcome": "accepted"}
     assert intended["comment"] == "le bon signé"
@@ -117,8 +117,8 @@ def test_a_missing_file_and_a_double_name_are_said_together(desk: Desk, tmp_path
 def test_without_a_certain_answer_the_journal_says_so(desk: Desk, slip: Path) -> None:
     """The connection breaks: suspended here still, and the command may be typed again."""
 
-    def lost(cpp_id: int, *, comment: str, files: tuple[SupportingFile, ...]) -> None:
-        del cpp_id, comment, files
+    def lost(portal_id: str, *, comment: str, files: tuple[SupportingFile, ...]) -> None:
+        del portal_id, comment, files
         raise PortalDown("Chorus Pro ne répond pas.", "Réessayez.")
 
     desk.portal.complete = lost  # type: ignore[assignment, method-assign] # an answer that is lost
@@ -134,8 +134,8 @@ def test_without_a_certain_answer_the_journal_says_so(desk: Desk, slip: Path) ->
 def test_a_right_we_lack_is_journalled_too(desk: Desk, slip: Path) -> None:
     """Forbidden to us: the intent does not stay without an end, and nothing was given."""
 
-    def closed(cpp_id: int, *, comment: str, files: tuple[SupportingFile, ...]) -> None:
-        del cpp_id, comment, files
+    def closed(portal_id: str, *, comment: str, files: tuple[SupportingFile, ...]) -> None:
+        del portal_id, comment, files
         raise PortalAccessRefused("Accès interdit à completer (HTTP 403).")
 
     desk.portal.complete = closed  # type: ignore[assignment, method-assign] # forbidden

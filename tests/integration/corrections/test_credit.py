@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from worker.corrections.credit import (
     draft_credit_note,
     issue_credit_note,
 )
-from worker.corrections.todo import todo
 from worker.errors import (
     Finding,
     InvalidDocument,
@@ -77,7 +77,7 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
     desk.portal.decide(ONE, "REJETEE", "mauvais service")
     desk.follow()
     assert desk.one(ONE).status is S.REJECTED
-    assert f"chorus-worker credit {ONE}" in todo(desk.one(ONE), desk.clock())
+    assert f"chorus-worker credit {ONE}" in desk.advice(ONE)
     note = desk.credit(ONE)
     assert (note.status, note.is_internal, desk.one(ONE).status) == (S.SETTLED, True, S.CANCELLED)
     assert desk.deposit() == []
@@ -87,15 +87,14 @@ def test_a_rejected_invoice_gets_an_internal_credit_note(held_by_buyer: Desk) ->
 def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: Desk) -> None:
     """Cancelled internally, it would stay to be paid at its buyer's: it is heard first."""
     desk = held_by_buyer
-    status_reader = desk.office.status_reader(desk.portal)
     desk.portal.decide(ONE, "REJETEE", "mauvais service")
     desk.follow()
-    confirm_rejection(status_reader, ONE)
+    confirm_rejection(desk.app, desk.portal, ONE)
     assert desk.one(ONE).status is S.REJECTED
     desk.portal.decide(ONE, "SERVICE_FAIT")
     with pytest.raises(Refused, match="SERVICE_FAIT"):
-        confirm_rejection(status_reader, ONE)
-    confirm_rejection(status_reader, ONE)
+        confirm_rejection(desk.app, desk.portal, ONE)
+    confirm_rejection(desk.app, desk.portal, ONE)
     assert not desk.credit(ONE).is_internal
 
 
@@ -182,7 +181,7 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     desk.portal.answers.append(ANSWERS[DepositOutcome.REFUSED])
     desk.deposit()
     assert desk.one(NOTE).status is S.REFUSED
-    assert f"credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    assert f"credit {NOTE}" in desk.advice(NOTE)
     with pytest.raises(Refused, match="seul un avoir rejeté"):
         desk.credit(NOTE)
     again = desk.credit(NOTE, internal=True)
@@ -209,7 +208,7 @@ def test_only_after_a_refused_deposit_does_a_person_decide(held_by_buyer: Desk) 
 def test_what_its_buyer_rejected_meanwhile_is_taken_back_internally(desk: Desk) -> None:
     """Refused for us, integrated late and rejected by its buyer: there is nothing left to pay."""
     desk.deposit()
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         session.get_one(InvoiceRow, desk.one(ONE).id).status = S.REFUSED.value
     desk.portal.decide(ONE, "REJETEE")
     assert desk.credit(ONE).is_internal
@@ -219,11 +218,11 @@ def test_a_refused_credit_note_keeps_its_own_references(held_by_buyer: Desk) -> 
     """Sent again, it keeps what was asked for it; what is imported for the year is not touched."""
     desk = held_by_buyer
     desk.credit(ONE, engagement="  NEUF-1 ")
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         imported = records.references_of(session, SIRET, YEAR)
         session.get_one(InvoiceRow, desk.one(NOTE).id).status = S.REFUSED.value
     desk.resend(NOTE)
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         assert invoices.content(session, desk.one(NOTE).id).engagement == "NEUF-1"
         assert records.references_of(session, SIRET, YEAR) == imported
     assert imported.engagement != "NEUF-1"
@@ -239,7 +238,7 @@ def test_a_credit_note_whose_number_is_taken_is_made_again(held_by_buyer: Desk) 
     desk.clock.advance(minutes=15)
     desk.reconcile()
     assert desk.one(NOTE).status is S.REFUSED
-    advice = todo(desk.one(NOTE), desk.clock())
+    advice = desk.advice(NOTE)
     assert (
         f"pour le refaire et prendre un autre numéro, tapez : chorus-worker credit {NOTE}" in advice
     )
@@ -258,9 +257,9 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         session.get_one(InvoiceRow, first.id).status = S.REJECTED.value
-    assert f"chorus-worker credit {NOTE}" in todo(desk.one(NOTE), desk.clock())
+    assert f"chorus-worker credit {NOTE}" in desk.advice(NOTE)
     with pytest.raises(Refused, match="tout entier"):
         desk.credit(NOTE, quantities={"1": 1})
     with pytest.raises(Refused, match="deux fois"):
@@ -271,7 +270,7 @@ def test_a_rejected_credit_note_is_made_again(held_by_buyer: Desk) -> None:
     assert (desk.one(NOTE).status, desk.one(ONE).status) == (S.CANCELLED, S.CANCELLED)
     assert desk.one(NOTE).signed_total == Money(0)
     assert desk.is_sound()
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         content = invoices.content(session, again.id)
         (counting,) = invoices.credit_notes(session, desk.one(ONE).id)
     assert content.engagement == "JUSTE-1"
@@ -293,7 +292,7 @@ def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
     """What ``--dry-run`` shows is the credit note that would be issued, and the books stay."""
     desk = held_by_buyer
     request = Request(number=ONE, reason="essai")
-    drafted = draft_credit_note(desk.issuer(), desk.portal, request)
+    drafted = draft_credit_note(desk.app, desk.portal, request)
     assert drafted.covers_the_invoice
     assert [i.number for i in desk.invoices() if i.is_credit_note] == []
     note = desk.credit(ONE)
@@ -314,9 +313,9 @@ def test_a_text_that_cannot_be_printed_is_refused_before_anything(
     """``--dry-run`` refuses what the command would refuse, and both name the option."""
     desk = held_by_buyer
     before = (desk.invoices(), desk.archived(), desk.events())
-    for act in (draft_credit_note, issue_credit_note):
+    for act in (draft_credit_note, partial(issue_credit_note, render=desk.rendering)):
         with pytest.raises(WrongUse) as caught:
-            act(desk.issuer(), desk.portal, asked)
+            act(desk.app, desk.portal, request=asked)
         assert words in caught.value.message
         assert "--" in caught.value.remedy
     assert (desk.invoices(), desk.archived(), desk.events()) == before
@@ -350,7 +349,7 @@ def test_a_partial_credit_note_leaves_the_invoice_standing(held_by_buyer: Desk) 
     desk = held_by_buyer
     note = desk.credit(ONE, quantities={"1": 4})
     assert desk.one(ONE).status is S.INTEGRATED
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         line = invoices.content(session, note.id).lines[0]
         price = invoices.content(session, desk.one(ONE).id).lines[0].unit_price_gross
     assert (line.quantity, note.total) == (4, price * 4)
@@ -426,19 +425,18 @@ def test_an_invalid_credit_note_leaves_no_trace(held_by_buyer: Desk) -> None:
     assert desk.credit(ONE).number == NOTE
 
 
-def test_two_people_do_not_credit_the_same_invoice_twice(desk: Desk) -> None:
+def test_two_people_do_not_credit_the_same_invoice_twice(held_by_buyer: Desk) -> None:
     """The one who decided on what he saw before is told that it changed; there is one note."""
-    issuer = desk.issuer()
+    desk = held_by_buyer
+    desk.clock.advance(days=2)  # the directory is asked again
 
-    def late(*asked: object) -> tuple[()]:
-        del asked
-        desk.second().credit(ONE, deposits=False)
-        return ()
+    def late(_siret: str) -> None:
+        desk.portal.watch_structure = lambda _: None
+        desk.second().credit(ONE)
 
-    object.__setattr__(issuer, "directory", late)
-    request = Request(number=ONE, reason="essai")
+    desk.portal.watch_structure = late
     with pytest.raises(Refused, match="vient de changer"):
-        issue_credit_note(issuer, None, request)
+        desk.credit(ONE)
     assert [i.number for i in desk.invoices() if i.is_credit_note] == [NOTE]
 
 
@@ -462,9 +460,9 @@ def test_a_credit_note_altered_in_the_database_is_seen(held_by_buyer: Desk) -> N
     """An amount given back that is not the journal's, or more than invoiced, is an anomaly."""
     desk = held_by_buyer
     note = desk.credit(ONE)
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         session.execute(
             text("UPDATE invoice SET total_cents = total_cents + 1 WHERE id = :id"),
             {"id": note.id},
         )
-    assert [f.where for f in verify_books(desk.office.store)] == [f"facture {NOTE}"]
+    assert [f.where for f in verify_books(desk.app.store)] == [f"facture {NOTE}"]

@@ -8,16 +8,14 @@ import pytest
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.cli.corrections import resend as typed_resend
 from worker.corrections.resend import (
     REASONS,
     declare_absent,
     mark_uncertain,
     refuse_if_found,
-    resend,
 )
-from worker.corrections.todo import todo
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition, Mishap
@@ -43,7 +41,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 def force(desk: Desk, status: S) -> None:
     """Put the invoice in a state, however it came there."""
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         row = session.get_one(InvoiceRow, desk.one(ONE).id)
         row.status = status.value
         session.add(row)
@@ -83,10 +81,10 @@ def test_a_corrected_engagement_makes_a_second_version_of_the_same_number(desk: 
 
 def test_the_correction_is_kept_as_the_members_references(desk: Desk) -> None:
     """The next correction starts from it, and the amounts and dates stay those of the issue."""
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         issued = invoices.content(session, desk.one(ONE).id)
     desk.resend(ONE, engagement="2025-NUM-0099")
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         stored = imported.references_of(session, desk.one(ONE).siret, YEAR)
         content = invoices.content(session, desk.one(ONE).id)
     assert (stored.service_code, stored.engagement) == ("NUMERIQUE", "2025-NUM-0099")
@@ -213,16 +211,14 @@ def test_a_failure_while_correcting_leaves_the_invoice_refused(desk: Desk) -> No
 
 def test_two_people_cannot_resend_the_same_invoice(desk: Desk) -> None:
     """The second one, who decided on what he saw before, is told so; the first correction stays."""
-    issuer = desk.issuer()
 
-    def late(*asked: object) -> tuple[()]:
-        del asked
+    def late(_siret: str) -> None:
+        desk.portal.watch_structure = lambda _: None
         desk.resend(ONE, engagement="PREMIER-1")
-        return ()
 
-    object.__setattr__(issuer, "directory", late)
+    desk.portal.watch_structure = late
     with pytest.raises(Refused, match="vient de changer"):
-        resend(issuer, desk.portal, ONE, "essai", engagement="SECOND-2")
+        desk.resend(ONE, engagement="SECOND-2")
     assert desk.one(ONE).version == 2
     desk.deposit()
     assert json.loads(desk.portal.fluxes[1].content)["engagement"] == "PREMIER-1"
@@ -244,7 +240,7 @@ def test_a_deposit_without_verdict_is_looked_for_and_never_doubled(
         desk.clock.advance(hours=1)
         desk.reconcile()
     assert (desk.one(ONE).status, desk.one(ONE).flux_number) == (S.REFUSED, "")
-    assert "sans suite" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.GIVEN_UP
     desk.resend(ONE)
     desk.portal.integrates_at_once = True
     desk.deposit()
@@ -338,7 +334,7 @@ def test_what_lives_at_the_portal_after_all_goes_again_as_it_is_and_is_found(des
     desk.clock.advance(minutes=1)
     desk.follow()
     assert (desk.one(ONE).status, len(desk.portal.integrated())) == (S.INTEGRATED, 1)
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         assert imported.references_of(session, desk.one(ONE).siret, YEAR).engagement == "CORRIGE-7"
 
 
@@ -353,11 +349,11 @@ def test_what_no_search_can_tell_anything_about_is_left_by_the_advised_command(
     for _ in range(6):
         lost.clock.advance(hours=12)
         lost.reconcile()
-        assert "--absent" not in todo(lost.one(ONE), lost.clock.now)
+        assert "--absent" not in lost.advice(ONE)
         with pytest.raises(Refused, match="on ne sait pas encore"):
             absent(lost)
     lost.clock.advance(minutes=1)
-    assert f"--absent {ONE}" in todo(lost.one(ONE), lost.clock.now)
+    assert f"--absent {ONE}" in lost.advice(ONE)
     absent(lost)
     assert lost.one(ONE).status is S.ISSUED
 
@@ -397,14 +393,12 @@ def test_the_command_searches_before_it_believes(
 
 def abandon(desk: Desk) -> None:
     """A person gives up waiting for a verdict."""
-    office = desk.office
-    mark_uncertain(office.store, ONE, "incident clos", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "incident clos")
 
 
 def absent(desk: Desk) -> None:
     """A person says that the portal does not hold it."""
-    office = desk.office
-    declare_absent(office.store, ONE, "vérifié", searches=3, actor=office.actor, at=desk.clock.now)
+    declare_absent(desk.app, ONE, "vérifié")
 
 
 def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
@@ -417,11 +411,11 @@ def test_what_its_report_calls_integrated_is_waited_for_and_not_given_up(
     for hours in (25, 48, 48):
         desk.clock.advance(hours=hours)
         desk.follow()
-        assert "resend" not in todo(desk.one(ONE), desk.clock.now)
+        assert "resend" not in desk.advice(ONE)
         with pytest.raises(Refused, match="le portail la traite"):
             abandon(desk)
-    assert "ne la montre pas encore" in desk.one(ONE).detail
+    assert desk.one(ONE).trouble is Trouble.NOT_SHOWN_YET
     desk.clock.advance(days=3)
-    assert f"resend {ONE}" in todo(desk.one(ONE), desk.clock.now)
+    assert f"resend {ONE}" in desk.advice(ONE)
     abandon(desk)
     assert desk.one(ONE).status is S.UNKNOWN

@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,21 +9,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from chaos import pace
 from tests.golden.samples import MEMBER
 from tests.support.imports_workbooks import ods, ods_number, ods_row, ods_text, xlsx, xlsx_row
 from tests.support.storage_samples import (
     ACTOR,
     HEADERS,
-    NOW,
     OTHER,
     SIRET,
     UNKNOWN,
     add_members,
+    app_on,
     bring,
     bring_rows,
     issue_one,
     write_csv,
+    writing,
 )
+from worker.app import App
 from worker.billing.consumption import SourceRow
 from worker.billing.journal import verify
 from worker.billing.members import BillingReferences, Subscription
@@ -301,12 +303,12 @@ def test_the_month_begins_in_paris(known: Store, tmp_path: Path) -> None:
     """At half past midnight on 1 January in Paris, it is still December in UTC."""
     path = write_csv(tmp_path, ImportKind.USAGE, f"{SIRET};gfu;;2026-01;1")
 
-    def at(hour: int) -> Callable[[], datetime]:
-        return lambda: datetime(2025, 12, 31, hour, 30, tzinfo=UTC)
+    def at(hour: int) -> App:
+        return app_on(known, at=datetime(2025, 12, 31, hour, 30, tzinfo=UTC))
 
     with pytest.raises(ImportRefused):
-        take_in(known, path, ImportKind.USAGE, clock=at(22), actor=ACTOR)
-    assert take_in(known, path, ImportKind.USAGE, clock=at(23), actor=ACTOR).rows == 1
+        take_in(at(22), path, ImportKind.USAGE)
+    assert take_in(at(23), path, ImportKind.USAGE).rows == 1
 
 
 def test_a_hole_in_a_series_is_a_warning(known: Store, tmp_path: Path) -> None:
@@ -358,7 +360,7 @@ def test_a_corrected_figure_supersedes_and_the_old_one_stays(known: Store, tmp_p
 def test_a_billed_year_no_longer_changes(known: Store, tmp_path: Path) -> None:
     """Another figure or a new month is refused with the invoice's number; equal ones pass."""
     bring_rows(known, tmp_path, ImportKind.USAGE, f"{SIRET};gfu;;2025-03;12")
-    with known.transaction() as session:
+    with writing(known) as session:
         invoice_id = issue_one(session, MEMBER)
     findings = _usage_refused(
         known,
@@ -393,8 +395,8 @@ def _cancel(store: Store, invoice_id: int) -> None:
         status.REJECTED,
         status.CANCELLED,
     ):
-        with store.transaction() as session:
-            assert invoices.move(session, invoices.by_id(session, invoice_id), to, NOW)
+        with writing(store) as session:
+            assert invoices.move(session, invoices.by_id(session, invoice_id), to)
 
 
 def test_new_references_replace_the_old_ones(known: Store, tmp_path: Path) -> None:
@@ -444,7 +446,7 @@ def test_two_people_importing_at_once_do_it_once(known: Store, tmp_path: Path) -
     start = threading.Barrier(2)
 
     def take(_: int) -> bool:
-        start.wait(10)
+        start.wait(pace.limit(10))
         return bring(known, path, ImportKind.USAGE).already
 
     with ThreadPoolExecutor(2) as pool:

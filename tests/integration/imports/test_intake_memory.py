@@ -5,6 +5,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.storage_samples import SIRET, add_members
 
@@ -47,7 +48,7 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(place: Place, tmp_pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=pace.limit(120),
     ).stdout
     small, large = (tuple(map(int, line.split())) for line in printed.splitlines())
     assert small[:2] == (rows // 12, rows // 12)

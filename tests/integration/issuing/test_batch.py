@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 import pikepdf
 import pytest
 
+from chaos import pace
 from tests.support.offices import PARKED, YEAR, Desk, counters, number, numbers, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
@@ -41,7 +42,7 @@ def kept(desk: Desk) -> tuple[object, ...]:
 
 def cents(desk: Desk, table: str) -> int:
     """The sum of a column of amounts."""
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         rows = session.connection().exec_driver_sql(f"SELECT sum(total_cents) FROM {table}")
         return int(rows.scalar_one())
 
@@ -82,7 +83,7 @@ def test_a_parked_member_takes_the_next_number_once_corrected(desk: Desk) -> Non
     twelfth = desk.one(number(12))
     assert (twelfth.siret, twelfth.status) == (PARKED, InvoiceStatus.ISSUED)
     assert len(desk.invoices()) == 12
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         assert invoices.content(session, twelfth.id).engagement == "ENG-2025-0311"
 
 
@@ -119,18 +120,13 @@ def test_a_grid_changed_after_use_is_refused(desk: Desk) -> None:
 
 def test_all_books_agree_to_the_cent(desk: Desk) -> None:
     """Statement, invoice, lines, journal and the previewed total are one amount."""
-    previewed = {
-        prepared.member.siret: prepared.total
-        for prepared in preview_year(
-            desk.office.store, YEAR, desk.office.terms(), desk.office.grids()[0]
-        )
-    }
+    previewed = {prepared.member.siret: prepared.total for prepared in preview_year(desk.app, YEAR)}
     outcomes = {o.number: o.total for o in desk.issue() if o.number}
     journal = {
         subject: payload["total_ttc"] for subject, payload in desk.events(EventTag.INVOICE_ISSUED)
     }
     for invoice in desk.invoices()[:11]:
-        with desk.office.store.reading() as session:
+        with desk.app.store.reading() as session:
             content = invoices.content(session, invoice.id)
             statement = invoices.statement_of(session, invoice.id)
         assert content.statement_number == statement.number
@@ -146,7 +142,7 @@ def test_all_books_agree_to_the_cent(desk: Desk) -> None:
 
 def test_two_runs_at_once_bill_once_and_leave_no_gap(desk: Desk) -> None:
     """Two offices on one database start together: eleven invoices, numbers 1 to 11."""
-    start = Barrier(2)
+    start = Barrier(2, timeout=pace.limit(10))
     outcomes: list[list[MemberOutcome]] = [[], []]
     errors: list[WorkerError] = []
 
@@ -179,7 +175,7 @@ def test_two_runs_at_once_bill_once_and_leave_no_gap(desk: Desk) -> None:
 def test_stop_is_obeyed_between_members(desk: Desk) -> None:
     """The member under way is finished, and no other is begun."""
     seen: list[MemberOutcome] = []
-    for outcome in issue_year(desk.issuer(), YEAR, lambda: len(seen) == 3):
+    for outcome in issue_year(desk.app, desk.portal, desk.rendering, YEAR, lambda: len(seen) == 3):
         seen.append(outcome)  # noqa: PERF402 - the condition above reads it meanwhile
     assert numbers(seen) == [number(1), number(2), number(3)]
     assert counters(desk) == [3, 3]

@@ -115,7 +115,9 @@ def test_documents_drawn_for_other_numbers_are_drawn_again(ahead: Desk) -> None:
 def test_nothing_drawn_ahead_is_kept_when_the_run_is_stopped(ahead: Desk) -> None:
     """Asked to stop after three members: three invoices, and no file of a fourth."""
     seen: list[MemberOutcome] = []
-    for outcome in issue_year(ahead.issuer(), YEAR, lambda: len(seen) == 3):
+    for outcome in issue_year(
+        ahead.app, ahead.portal, ahead.rendering, YEAR, lambda: len(seen) == 3
+    ):
         seen.append(outcome)  # noqa: PERF402 - ``stop`` looks at it meanwhile
     assert numbers(seen) == [number(rank) for rank in range(1, 4)]
     assert counters(ahead) == [3, 3]

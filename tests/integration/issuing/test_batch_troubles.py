@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,11 +11,9 @@ from tests.support.offices import YEAR, Desk, counters, light_render, number, nu
 from worker.billing.document import Document
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
-from worker.billing.members import BillingReferences
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.errors import (
-    Finding,
     PortalAnswerError,
     PortalDown,
     StorageUnavailable,
@@ -26,6 +23,7 @@ from worker.issuing import holds
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
 from worker.portals.memory.portal import Condition
 from worker.service.demo import STORY
+from worker.storage import holds as stored_holds
 from worker.storage import invoices
 
 
@@ -55,7 +53,7 @@ def test_a_storage_failure_in_the_middle_leaves_no_trace(desk: Desk) -> None:
 
 def test_an_archive_that_cannot_be_written_stops_the_run(desk: Desk) -> None:
     """No row names bytes that are nowhere."""
-    folder = desk.office.store.archive.folder
+    folder = desk.app.store.archive.folder
     shutil.rmtree(folder)
     folder.write_text("un fichier à la place du dossier")
     with pytest.raises(StorageUnavailable) as caught:
@@ -69,7 +67,7 @@ def test_an_archive_that_cannot_be_written_stops_the_run(desk: Desk) -> None:
 
 def test_a_portal_down_stops_before_any_number(desk: Desk) -> None:
     """What was issued stays, and the run goes on from there when the portal is back."""
-    run = issue_year(desk.issuer(), YEAR)
+    run = issue_year(desk.app, desk.portal, desk.rendering, YEAR)
     outcomes = list(islice(run, 4))
     desk.portal.condition = Condition.DOWN
     with pytest.raises(PortalDown):
@@ -84,18 +82,14 @@ def test_a_portal_down_stops_before_any_number(desk: Desk) -> None:
 def test_an_unreadable_directory_entry_holds_one_member_back(desk: Desk) -> None:
     """The portal answers nonsense about one member: the others are billed all the same."""
     victim = STORY[2].siret
-    issuer = desk.issuer()
+    desk.portal.unreadable.add(victim)
 
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        if references.siret == victim:
-            raise PortalAnswerError("Réponse incomplète.")
-        return issuer.ask_directory(references)
-
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
+    outcomes = desk.issue()
 
     assert len(numbers(outcomes)) == 10
     (outcome,) = [o for o in outcomes if o.member.siret == victim]
     assert [finding.code for finding in outcome.findings] == ["DIR-UNREADABLE"]
+    desk.portal.unreadable.clear()
     assert numbers(desk.issue()) == [number(11)]
 
 
@@ -105,13 +99,13 @@ def test_a_directory_that_answers_nothing_of_use_stops_the_run_and_blames_few(de
     desk.portal.unreadable = {case.siret for case in STORY}
     outcomes: list[MemberOutcome] = []
     with pytest.raises(PortalAnswerError, match="annuaire"):
-        outcomes.extend(issue_year(desk.issuer(), YEAR))
+        outcomes.extend(issue_year(desk.app, desk.portal, desk.rendering, YEAR))
     assert [o.member.siret for o in outcomes if o.result is MemberResult.PARKED] == blamed
     assert numbers(outcomes) == []
     desk.portal.unreadable = set(blamed)
     later: list[MemberOutcome] = []
     with pytest.raises(PortalAnswerError):
-        later.extend(issue_year(desk.issuer(), YEAR))
+        later.extend(issue_year(desk.app, desk.portal, desk.rendering, YEAR))
     assert len(numbers(later)) == 8
     assert [o.member.siret for o in later][-3:] == blamed
     desk.portal.unreadable = set()
@@ -137,19 +131,19 @@ def test_data_that_changes_between_check_and_issue_is_not_billed(
     desk: Desk, kind: ImportKind, header: str, row: str
 ) -> None:
     """An import that lands in between: the old figures are dropped, the new ones are billed."""
-    issuer = desk.issuer()
 
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.ask_directory(references)
-        if references.siret == STORY[0].siret and not desk.events(EventTag.INVOICE_ISSUED):
+    def import_meanwhile(siret: str) -> None:
+        if siret == STORY[0].siret and not desk.events(EventTag.INVOICE_ISSUED):
+            desk.portal.watch_structure = lambda _: None
             desk.write(kind, header, row)
-        return found
 
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
+    desk.portal.watch_structure = import_meanwhile
+
+    outcomes = desk.issue()
 
     assert numbers(outcomes) == [number(rank) for rank in range(1, 12)]
     first = desk.one(number(1))
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         content = invoices.content(session, first.id)
         statement = invoices.statement_of(session, first.id)
     billed = {m.users for line in statement.lines for m in line.months}
@@ -159,16 +153,16 @@ def test_data_that_changes_between_check_and_issue_is_not_billed(
 
 def test_a_member_held_back_during_the_run_is_not_billed(desk: Desk) -> None:
     """A person parks it between its check and its number: no number is spent on it."""
-    issuer, first = desk.issuer(), STORY[0].siret
+    first = STORY[0].siret
 
-    def directory(references: BillingReferences) -> tuple[Finding, ...]:
-        found = issuer.ask_directory(references)
-        with desk.office.store.transaction() as session:
-            if references.siret == first and not holds.held(session, first, YEAR):
-                holds.place_hold(session, first, YEAR, "litige", actor="a@b:1", at=desk.clock())
-        return found
+    def hold_meanwhile(siret: str) -> None:
+        with desk.app.transaction() as tx:
+            if siret == first and not stored_holds.in_force(tx, first, YEAR):
+                holds.place_hold(tx, first, YEAR, "litige")
 
-    outcomes = list(issue_year(replace(issuer, directory=directory), YEAR))
+    desk.portal.watch_structure = hold_meanwhile
+
+    outcomes = desk.issue()
 
     (held,) = [outcome for outcome in outcomes if outcome.member.siret == first]
     assert (held.result, held.number) == (MemberResult.PARKED, "")

@@ -1,7 +1,7 @@
 """A year looked at before it is billed: what the batch would say, and nothing kept of it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from worker.billing.period import Month
 from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberOutcome, MemberResult
-from worker.issuing.check import CheckedYear, Readiness, check_year, silent
+from worker.issuing.check import CheckedYear, Readiness, check_year
 from worker.issuing.directory import Directory
 from worker.portals.memory.portal import Condition
-from worker.service.bootstrap import open_directory, open_office
+from worker.service.bootstrap import open_directory, open_verified
 from worker.service.demo import COMPLEMENT, SELLER, STORY
 from worker.storage import (
     directory,
@@ -35,25 +35,12 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 def directory_of(desk: Desk, *, refresh: bool = False) -> Iterator[Directory]:
     """As ``open_directory``, at the portal of the test."""
     desk.portal.sign_in()
-    yield desk.office.directory(desk.portal, refresh=refresh)
-
-
-def checked_year(
-    desk: Desk,
-    year: int,
-    directory: AbstractContextManager[Directory] | None,
-    tell: Callable[[int, int], None] = silent,
-) -> CheckedYear:
-    """What is known of the year of a desk."""
-    office = desk.office
-    return check_year(
-        office.store, office.clock(), year, office.terms(), office.grids()[0], directory, tell
-    )
+    yield Directory(app=desk.app, portal=desk.portal, refresh=refresh)
 
 
 def check(desk: Desk, year: int = YEAR) -> CheckedYear:
     """The command's work."""
-    return checked_year(desk, year, directory_of(desk))
+    return check_year(desk.app, year, directory_of(desk))
 
 
 def states(checked: CheckedYear) -> dict[str, Readiness]:
@@ -112,7 +99,7 @@ def make_trouble(desk: Desk) -> None:
         "siret;annee;code_service;engagement",
         f"{STORY[2].siret};{YEAR};PERIME;",
     )
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         holds.place(session, STORY[6].siret, YEAR, "un litige", desk.clock.now)
 
 
@@ -138,7 +125,7 @@ def test_the_questions_are_counted_for_whoever_waits(desk: Desk) -> None:
     """One by one to their number: the members that the directory is asked about, no other."""
     make_trouble(desk)
     told: list[tuple[int, int]] = []
-    checked_year(desk, YEAR, directory_of(desk), lambda *count: told.append(count))
+    check_year(desk.app, YEAR, directory_of(desk), lambda *count: told.append(count))
     assert told == [(rank, 11) for rank in range(1, 12)]
 
 
@@ -165,7 +152,7 @@ def test_nothing_is_kept_but_the_directorys_answers(desk: Desk) -> None:
     desk.portal.unreadable.clear()
     desk.portal.asked.clear()
     check(desk)
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         kept = [c.siret for c in STORY if directory.cached_entry(session, c.siret)]
         assert directory.cached_entry(session, SELLER) is not None
     assert len(kept) == 11  # one used nothing, and is not asked about
@@ -222,7 +209,7 @@ def test_credentials_to_correct_are_in_the_answer(desk: Desk) -> None:
     desk.portal.condition = Condition.CLOSED_TO_US
     refused = check(desk)
     (desk.folder / "secrets.toml").unlink()
-    lost = checked_year(desk, YEAR, open_directory(desk.office, refresh=False))
+    lost = check_year(desk.app, YEAR, open_directory(desk.app, refresh=False))
     assert isinstance(refused.unreachable, PortalAccessRefused)
     assert isinstance(lost.unreachable, ConfigurationError)
     for checked in (refused, lost):
@@ -240,7 +227,7 @@ def test_a_year_without_anybody_is_something_to_look_at(desk: Desk) -> None:
 
 def test_the_helios_channel_has_no_directory(desk: Desk) -> None:
     """Nobody is asked, and everybody is ready: the title software knows the references."""
-    checked = checked_year(desk, YEAR, None)
+    checked = check_year(desk.app, YEAR, None)
     assert set(states(checked).values()) == {Readiness.READY}
     assert (checked.seller, checked.unreachable, checked.is_clear) == (None, None, True)
     assert desk.portal.asked == []
@@ -252,7 +239,7 @@ def test_refresh_believes_nothing_that_was_read_before(desk: Desk) -> None:
     desk.clock.advance(hours=1)
     desk.portal.change(FIRST, active=False)
     assert states(check(desk))[FIRST] is Readiness.READY
-    fresh = checked_year(desk, YEAR, directory_of(desk, refresh=True))
+    fresh = check_year(desk.app, YEAR, directory_of(desk, refresh=True))
     assert states(fresh)[FIRST] is Readiness.BLOCKED
     assert {one.directory.read_at for one in fresh.members if one.directory} == {desk.clock.now}
 
@@ -260,10 +247,10 @@ def test_refresh_believes_nothing_that_was_read_before(desk: Desk) -> None:
 def test_what_concerns_everybody_is_said_once(desk: Desk) -> None:
     """An inactive seller and a grid changed after use: no member is blamed for them."""
     desk.issue()
-    grid = next(desk.office.configuration.tariff_folder.glob("*.toml"))
+    grid = next(desk.app.configuration.tariff_folder.glob("*.toml"))
     grid.write_text(grid.read_text("utf-8") + "\n# changé\n", "utf-8")
     desk.portal.change(SELLER, active=False)
-    desk.office = open_office(desk.config, desk.clock)
+    desk.app = open_verified(desk.config, desk.clock)
     checked = check(desk)
     assert [finding.code for finding in checked.findings] == [
         "TARIFF-CHANGED",
@@ -287,7 +274,7 @@ def test_a_private_seller_may_not_use_the_public_service(desk: Desk) -> None:
     desk.config.write_text(
         desk.config.read_text("utf-8").replace("public = true", "public = false")
     )
-    desk.office = open_office(desk.config, desk.clock)
+    desk.app = open_verified(desk.config, desk.clock)
     assert codes(check(desk))[named.siret] == ["DIR-PUBLIC-ONLY"]
     desk.portal.change(SELLER, public=False)
     assert check(desk).findings == ()

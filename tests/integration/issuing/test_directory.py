@@ -27,7 +27,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 @pytest.fixture(name="directory")
 def _directory(desk: Desk) -> Directory:
-    return desk.office.directory(desk.portal)
+    return Directory(app=desk.app, portal=desk.portal)
 
 
 FULL = BillingReferences(siret=SIRET, year=YEAR, service_code="NUMERIQUE", engagement="E1")
@@ -72,7 +72,7 @@ def test_a_refusal_has_the_directory_asked_again(
 ) -> None:
     """It may have changed since it was read: it is asked again before anything is resent."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "refused", issued=1)
-    directory = desk.office.directory(desk.portal)
+    directory = Directory(app=desk.app, portal=desk.portal)
     desk.portal.refused_recipients.add(SIRET)
     desk.deposit()
     desk.clock.advance(minutes=1)
@@ -89,7 +89,7 @@ def test_a_deposit_refused_on_the_spot_does_too(
 ) -> None:
     """Only of the buyer it concerns; an answer that says nothing of it changes nothing."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "two", issued=2)
-    directory = desk.office.directory(desk.portal)
+    directory = Directory(app=desk.app, portal=desk.portal)
     desk.portal.mishaps.extend([Mishap.REFUSED, Mishap.ANSWER_LOST])
     desk.deposit()
     directory.check(FULL)
@@ -104,10 +104,10 @@ def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(
 ) -> None:
     """Rejected for its service, say: asked again before the next invoice, not before a status."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "rejected", issued=1)
-    directory = desk.office.directory(desk.portal)
+    directory = Directory(app=desk.app, portal=desk.portal)
     desk.portal.change(SIRET, payment_not_reported=True)
     desk.clock.advance(seconds=1)
-    desk.office.directory(desk.portal, refresh=True).check(FULL)
+    Directory(app=desk.app, portal=desk.portal, refresh=True).check(FULL)
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
@@ -115,7 +115,8 @@ def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(
     desk.clock.advance(hours=12)
     desk.follow()
     assert desk.one(number(1)).status is InvoiceStatus.REJECTED
-    assert not directory.payment_reported(SIRET)
+    with desk.app.reading() as session:
+        assert not entries.payment_reported(session, SIRET)
     desk.portal.asked.clear()
     directory.check(FULL)
     assert desk.portal.asked == [f"structure {SIRET}"]
@@ -139,7 +140,7 @@ def test_an_answer_says_when_it_was_read(desk: Desk, directory: Directory) -> No
     assert first.read_at == desk.clock.now - timedelta(hours=5)
     assert first.structure is not None
     assert first.structure.siret == SIRET
-    fresh = desk.office.directory(desk.portal, refresh=True).buyer(FULL)
+    fresh = Directory(app=desk.app, portal=desk.portal, refresh=True).buyer(FULL)
     assert fresh == replace(first, read_at=desk.clock.now)
 
 
@@ -148,7 +149,7 @@ def test_what_was_kept_before_the_seller_was_known_is_still_read(
 ) -> None:
     """An entry of an older version, without the newer facts, is a public structure."""
     directory.check(FULL)
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         kept = entries.cached_entry(session, SIRET)
         assert kept is not None
         old = json.loads(kept[1])
@@ -196,8 +197,13 @@ def test_payment_is_thought_reported_unless_the_structure_says_otherwise(
     desk: Desk, directory: Directory
 ) -> None:
     """Without an answer, settling too early would be worse than waiting."""
+
+    def reported(siret: str) -> bool:
+        with desk.app.reading() as session:
+            return entries.payment_reported(session, siret)
+
     silent = STORY[-1].siret
-    assert directory.payment_reported(silent)
+    assert reported(silent)
     for case in (STORY[0], STORY[-1]):
         service, engagement = case.gives
         directory.check(
@@ -205,6 +211,6 @@ def test_payment_is_thought_reported_unless_the_structure_says_otherwise(
                 siret=case.siret, year=YEAR, service_code=service, engagement=engagement
             )
         )
-    assert directory.payment_reported(SIRET)
-    assert not directory.payment_reported(silent)
+    assert reported(SIRET)
+    assert not reported(silent)
     assert len(desk.portal.asked) == 2

@@ -6,11 +6,12 @@ import pytest
 
 from tests.support.offices import YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.billing.status import InvoiceStatus
-from worker.corrections.todo import todo
+from worker.corrections.french import sentence
+from worker.corrections.todo import AdviceCode, todo
 from worker.errors import Refused, WrongUse
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult
-from worker.issuing.holds import held, place_hold
+from worker.issuing.holds import place_hold
 from worker.service.demo import STORY
 from worker.storage import holds, imported
 
@@ -54,9 +55,12 @@ def test_a_wrong_figure_is_corrected_once_its_invoice_is_cancelled(desk: Desk) -
     desk.credit(ONE)
     desk.lift_hold(SIRET)
     (waiting,) = [i for i in desk.invoices() if i.siret == SIRET and i.status is S.PARKED]
-    assert f"chorus-worker run {YEAR}" in todo(waiting, desk.clock())
-    assert "unpark" not in todo(waiting, desk.clock())
-    with desk.office.store.reading() as session:
+    advice = todo(waiting, desk.clock())
+    assert advice is not None
+    assert advice.code is AdviceCode.CORRECT
+    assert f"chorus-worker run {YEAR}" in sentence(advice)
+    assert "unpark" not in sentence(advice)
+    with desk.app.store.reading() as session:
         usage = next(iter(imported.usage_of(session, SIRET, YEAR)))
     desk.write(
         ImportKind.USAGE,
@@ -87,8 +91,8 @@ def test_nobody_is_billed_again_before_the_buyer_has_the_credit_note(held_by_buy
 def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) -> None:
     """Nobody can bill 2026 in 2026: nothing may be left for a person to do."""
     year = desk.clock().year
-    with desk.office.store.transaction() as session:
-        place_hold(session, SIRET, year, "litige", actor="a@b:1", at=desk.clock())
+    with desk.app.transaction() as tx:
+        place_hold(tx, SIRET, year, "litige")
     assert [i.status for i in desk.invoices() if i.year == year] == [S.PARKED]
     desk.lift_hold(SIRET, year)
     assert [i for i in desk.invoices() if i.year == year] == []
@@ -97,25 +101,27 @@ def test_a_hold_is_lifted_before_its_year_is_over_without_a_trace(desk: Desk) ->
 
 def test_a_hold_that_is_already_there_does_not_stop_a_credit_note(desk: Desk) -> None:
     """However it came there, the invoice is cancelled and its member stays held."""
-    with desk.office.store.transaction() as session:
-        holds.place(session, SIRET, YEAR, "litige", desk.clock())
+    with desk.app.transaction() as tx:
+        holds.place(tx, SIRET, YEAR, "litige", desk.clock())
     desk.credit(ONE)
     assert desk.one(ONE).status is S.CANCELLED
-    with desk.office.store.reading() as session:
-        assert "litige" in held(session, SIRET, YEAR)[0].message
+    with desk.app.reading() as session:
+        hold = holds.in_force(session, SIRET, YEAR)
+    assert hold is not None
+    assert "litige" in hold.reason
 
 
 def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
     """A held member is parked at once, whatever is imported; unheld, it is billed."""
-    store, third = desk.office.store, STORY[2].siret
-    with store.transaction() as session:
-        place_hold(session, third, YEAR, "litige", actor="a@b:1", at=desk.clock())
+    third = STORY[2].siret
+    with desk.app.transaction() as tx:
+        place_hold(tx, third, YEAR, "litige")
     (parked,) = [i for i in desk.invoices() if i.siret == third]
     assert parked.status is S.PARKED
     assert "litige" in parked.findings[0].message
     assert third not in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
-    with pytest.raises(Refused, match="déjà retenu"), store.transaction() as session:
-        place_hold(session, third, YEAR, "encore", actor="a@b:1", at=desk.clock())
+    with pytest.raises(Refused, match="déjà retenu"), desk.app.transaction() as tx:
+        place_hold(tx, third, YEAR, "encore")
     desk.lift_hold(third)
     assert third in {o.member.siret for o in desk.issue() if o.result is MemberResult.ISSUED}
     with pytest.raises(Refused, match="n'est pas retenu"):
@@ -124,8 +130,8 @@ def test_a_person_holds_a_member_back_and_lets_it_go(desk: Desk) -> None:
 
 def test_an_issued_member_is_not_held_back_but_credited(desk: Desk) -> None:
     """Holding comes too late once a number is spent: the command to type is given."""
-    with pytest.raises(Refused, match=ONE) as caught, desk.office.store.transaction() as session:
-        place_hold(session, SIRET, YEAR, "trop tard", actor="a@b:1", at=desk.clock())
+    with pytest.raises(Refused, match=ONE) as caught, desk.app.transaction() as tx:
+        place_hold(tx, SIRET, YEAR, "trop tard")
     assert f"credit {ONE}" in caught.value.remedy
-    with pytest.raises(WrongUse), desk.office.store.transaction() as session:
-        place_hold(session, "00000000000000", YEAR, "qui ?", actor="a@b:1", at=desk.clock())
+    with pytest.raises(WrongUse), desk.app.transaction() as tx:
+        place_hold(tx, "00000000000000", YEAR, "qui ?")

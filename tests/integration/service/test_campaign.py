@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
 from tests.support.stage_portal import OURSELVES
+from worker.app import App
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import InvoiceStatus
 from worker.errors import (
@@ -21,7 +22,6 @@ from worker.errors import (
 from worker.issuing.batch import MemberResult
 from worker.portals import Portal
 from worker.portals.memory.portal import Condition, Mishap
-from worker.service.bootstrap import Office
 from worker.service.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
 from worker.service.demo import SELLER
 from worker.storage import journal
@@ -48,14 +48,14 @@ def counts(**seen: int) -> dict[str, int]:
 def forward(desk: Desk) -> list[tuple[Step, str, S]]:
     """One pass of the waiting half, and what it told."""
     told: list[Progress] = []
-    move_forward(desk.office, desk.portal, told.append)
+    move_forward(desk.app, desk.portal, told.append)
     return [(p.step, p.invoice.number, p.invoice.status) for p in told if p.invoice]
 
 
 def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
     """Everything is told as it happens, and the journal holds the start, the end and the counts."""
     told: list[Progress] = []
-    head = run_year(desk.office, desk.portal, YEAR, told.append)
+    head = run_year(desk.app, desk.portal, YEAR, told.append)
 
     assert Counter(p.step for p in told) == {Step.ISSUE: 12, Step.DEPOSIT: 11}
     assert [p.invoice.status for p in told if p.invoice] == [S.DEPOSITED] * 11
@@ -63,7 +63,7 @@ def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
         (str(YEAR), {}),
         (str(YEAR), counts(issued=11, parked=1)),
     ]
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         assert journal.head(session) == head
     assert isinstance(head, JournalHead)
     desk.clock.advance(minutes=1)
@@ -72,7 +72,7 @@ def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
 
 def test_without_a_portal_the_year_is_issued_and_nothing_deposited(desk: Desk) -> None:
     """The Hélios channel: nobody is asked, and all twelve are issued."""
-    run_year(desk.office, None, YEAR, lambda _: None)
+    run_year(desk.app, None, YEAR, lambda _: None)
     assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
     assert (desk.portal.asked, desk.portal.fluxes) == ([], [])
 
@@ -86,7 +86,7 @@ def test_a_portal_that_is_not_there_stops_before_anything(
     """Not even the journal says that a run began."""
     desk.portal.condition = condition
     with pytest.raises(error):
-        run_year(desk.office, desk.portal, YEAR, lambda _: None)
+        run_year(desk.app, desk.portal, YEAR, lambda _: None)
     assert desk.invoices() == ()
     assert desk.events(*RUNS) == []
 
@@ -108,11 +108,11 @@ def test_a_seller_that_would_be_refused_stops_before_anything(
     else:
         desk.portal.change(SELLER, **facts)
     with pytest.raises(SellerUnfit) as caught:
-        run_year(desk.office, desk.portal, YEAR, lambda _: None)
+        run_year(desk.app, desk.portal, YEAR, lambda _: None)
     assert [finding.code for finding in caught.value.findings] == [code]
     assert (desk.invoices(), desk.events(*RUNS)) == ((), [])
     desk.portal.know(OURSELVES)
-    run_year(desk.office, desk.portal, YEAR, lambda _: None)
+    run_year(desk.app, desk.portal, YEAR, lambda _: None)
     assert len(desk.portal.fluxes) == 11
 
 
@@ -120,7 +120,7 @@ def test_a_password_that_expires_soon_is_told_and_stops_nobody(desk: Desk) -> No
     """The warning comes first, then the batch as usual."""
     desk.portal.change(SELLER, password_expires=date(2026, 1, 20))
     told: list[Progress] = []
-    run_year(desk.office, desk.portal, YEAR, told.append)
+    run_year(desk.app, desk.portal, YEAR, told.append)
     assert [(p.step, [f.code for f in p.findings]) for p in told if p.findings] == [
         (Step.VET, ["DIR-PASSWORD-EXPIRES"])
     ]
@@ -138,10 +138,10 @@ def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> No
             desk.portal.condition = Condition.DOWN
 
     with pytest.raises(PortalDown):
-        run_year(desk.office, desk.portal, YEAR, tell)
+        run_year(desk.app, desk.portal, YEAR, tell)
     assert desk.events(*RUNS)[1] == (str(YEAR), counts(issued=3))
     desk.portal.condition = Condition.UP
-    run_year(desk.office, desk.portal, YEAR, lambda _: None)
+    run_year(desk.app, desk.portal, YEAR, lambda _: None)
     assert desk.events(*RUNS)[3] == (str(YEAR), counts(already=3, issued=8, parked=1))
     assert len(desk.portal.integrated()) == 11
 
@@ -149,7 +149,7 @@ def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> No
 def test_a_year_not_finished_is_refused_and_the_refusal_is_journalled(desk: Desk) -> None:
     """Nothing is billed, and the run ends at once."""
     with pytest.raises(Refused):
-        run_year(desk.office, desk.portal, YEAR + 1, lambda _: None)
+        run_year(desk.app, desk.portal, YEAR + 1, lambda _: None)
     assert desk.events(*RUNS) == [(str(YEAR + 1), {}), (str(YEAR + 1), counts())]
     assert desk.invoices() == ()
 
@@ -157,7 +157,7 @@ def test_a_year_not_finished_is_refused_and_the_refusal_is_journalled(desk: Desk
 def test_stop_ends_the_run_between_two_things(issued: Desk) -> None:
     """The invoice under way is deposited to its end, the others wait."""
     told: list[Progress] = []
-    move_forward(issued.office, issued.portal, told.append, lambda: len(told) == 2)
+    move_forward(issued.app, issued.portal, told.append, lambda: len(told) == 2)
     assert [i.status for i in issued.invoices()] == [S.DEPOSITED] * 2 + [S.ISSUED] * 3
 
 
@@ -212,11 +212,11 @@ def test_what_no_search_can_tell_about_stops_nobody_else(issued: Desk) -> None:
 
 @pytest.mark.parametrize("step", [deposit, reconcile])
 def test_either_command_alone_takes_over_what_was_interrupted(
-    issued: Desk, step: Callable[[Office, Portal, Tell], None]
+    issued: Desk, step: Callable[[App, Portal, Tell], None]
 ) -> None:
     """Whoever types ``deposit`` or ``reconcile`` need not know about the other."""
     die_after_the_first_call(issued)
-    step(issued.office, issued.portal, lambda _: None)
+    step(issued.app, issued.portal, lambda _: None)
     assert issued.one(number(1)).status is S.UNKNOWN
     assert len(issued.attempts(number(1))) == 1
 

@@ -27,7 +27,6 @@ from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
 from worker.issuing.batch import MemberResult, issue_year
-from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
 from worker.service.campaign import move_forward
 from worker.storage import journal
@@ -102,7 +101,7 @@ class Campaign(RuleBasedStateMachine):
         if len([i for i in self.desk.invoices() if i.number]) == MEMBERS:
             return
         try:
-            for outcome in issue_year(self.desk.issuer(), YEAR):
+            for outcome in issue_year(self.desk.app, self.desk.portal, self.desk.rendering, YEAR):
                 if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
                     break
         except (PortalDown, StorageUnavailable) as error:
@@ -117,7 +116,7 @@ class Campaign(RuleBasedStateMachine):
     )
     def deposit(self, mishaps: list[Mishap], crash: str, lot: int) -> None:
         """A campaign, perhaps cut short by the portal or by the death of its process."""
-        self.desk.lots = LotLimits(invoices=lot)
+        self.desk.told(lot_invoices=lot)
         self.desk.portal.mishaps.clear()
         self.desk.portal.mishaps.extend(mishaps)
         self.crash_before, self.crash_after = crash == "before", crash == "after"
@@ -133,7 +132,7 @@ class Campaign(RuleBasedStateMachine):
     def forward(self) -> None:
         """What the worker does at every heartbeat."""
         try:
-            move_forward(self.desk.office, self.desk.portal, lambda _: None)
+            move_forward(self.desk.app, self.desk.portal, lambda _: None)
         except PortalDown:
             assert self.desk.portal.condition is Condition.DOWN
 
@@ -251,7 +250,7 @@ class Campaign(RuleBasedStateMachine):
         theirs = {facts.number: facts.gross for facts in self.desk.portal.integrated()}
         issued = [invoice for invoice in self.desk.invoices() if invoice.number]
         assert theirs == {invoice.number: invoice.total - invoice.rounding for invoice in issued}
-        store = self.desk.office.store
+        store = self.desk.app.store
         with store.reading() as session:
             assert list(verify(journal.events(session), journal.head(session))) == []
         assert list(verify_books(store)) == []

@@ -15,6 +15,7 @@ from threading import Condition, Thread
 
 import pytest
 
+from chaos import pace
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.scripted_server import reply, serving
 from worker.billing.journal import EventTag
@@ -22,7 +23,7 @@ from worker.billing.status import InvoiceStatus
 from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition as PortalIs
-from worker.service.bootstrap import open_office
+from worker.service.bootstrap import open_verified
 from worker.service.campaign import run_year
 from worker.service.demo import COMPLEMENT, SELLER
 from worker.service.heartbeat import Heartbeat, anything_waiting, beat, due_year
@@ -30,8 +31,8 @@ from worker.service.local_portal import STRUCTURES
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
-LONG = 60
-"""Seconds nothing here should ever take."""
+HANGS = 60
+"""Seconds that nothing here takes on an idle machine."""
 END = b"the test is over"
 
 
@@ -65,10 +66,12 @@ class Manager:
 
     def wait_for(self, beginning: str) -> None:
         """Until something that begins like this was said."""
+
+        def said() -> bool:
+            return any(message.startswith(beginning) for message in self.said)
+
         with self._heard:
-            assert self._heard.wait_for(
-                lambda: any(message.startswith(beginning) for message in self.said), LONG
-            ), self.said
+            assert pace.until(lambda step: self._heard.wait_for(said, step), HANGS), self.said
 
     def close(self) -> None:
         """Listen to what is left, then no more."""
@@ -110,22 +113,22 @@ def test_last_year_is_due_from_the_campaign_day_on(
 ) -> None:
     """From the fifth of January in Paris, and caught up in November if it must be."""
     desk.clock.now = now
-    assert due_year(desk.office) == year
+    assert due_year(desk.app) == year
 
 
 def test_a_year_without_members_is_not_due(desk: Desk) -> None:
     """Nobody was subscribed in 2022."""
     desk.clock.now = datetime(2023, 1, 10, tzinfo=UTC)
-    assert due_year(desk.office) is None
+    assert due_year(desk.app) is None
 
 
 def test_a_year_wholly_issued_is_not_due(issued: Desk) -> None:
     """Once the parked member is issued too, there is nothing left, whatever the day."""
-    assert due_year(issued.office) == YEAR
+    assert due_year(issued.app) == YEAR
     issued.bring(COMPLEMENT, ImportKind.REFERENCES)
     issued.issue()
     for _ in range(4):
-        assert due_year(issued.office) is None
+        assert due_year(issued.app) is None
         issued.clock.advance(days=60)
 
 
@@ -133,24 +136,24 @@ def test_a_member_let_go_after_a_credit_note_is_due_again(issued: Desk) -> None:
     """Neither the cancelled invoice nor its credit note bills it: serve must not forget it."""
     issued.bring(COMPLEMENT, ImportKind.REFERENCES)
     issued.issue()
-    assert due_year(issued.office) is None
+    assert due_year(issued.app) is None
     issued.credit(number(1))
-    assert due_year(issued.office) == YEAR
+    assert due_year(issued.app) == YEAR
 
 
 def test_parked_members_are_looked_at_again_without_filling_the_journal(issued: Desk) -> None:
     """Not at every heartbeat: when something was imported, and once a day."""
-    run_year(issued.office, issued.portal, YEAR, lambda _: None)
-    assert due_year(issued.office) is None
+    run_year(issued.app, issued.portal, YEAR, lambda _: None)
+    assert due_year(issued.app) is None
     issued.clock.advance(hours=6)
-    assert due_year(issued.office) is None
+    assert due_year(issued.app) is None
     issued.clock.advance(hours=18)
-    assert due_year(issued.office) == YEAR
-    run_year(issued.office, issued.portal, YEAR, lambda _: None)
-    assert due_year(issued.office) is None
+    assert due_year(issued.app) == YEAR
+    run_year(issued.app, issued.portal, YEAR, lambda _: None)
+    assert due_year(issued.app) is None
     issued.bring(COMPLEMENT, ImportKind.REFERENCES)
-    assert due_year(issued.office) == YEAR
-    run_year(issued.office, issued.portal, YEAR, lambda _: None)
+    assert due_year(issued.app) == YEAR
+    run_year(issued.app, issued.portal, YEAR, lambda _: None)
     assert len([i for i in issued.invoices() if i.number]) == 12
 
 
@@ -161,12 +164,12 @@ def test_a_run_cut_short_is_due_again_at_once(desk: Desk) -> None:
         desk.portal.condition = PortalIs.DOWN
 
     with pytest.raises(Exception, match="ne répond pas"):
-        run_year(desk.office, desk.portal, YEAR, tell)
-    assert due_year(desk.office) == YEAR
+        run_year(desk.app, desk.portal, YEAR, tell)
+    assert due_year(desk.app) == YEAR
     desk.portal.condition = PortalIs.UP
     stops = iter([False, True])
-    run_year(desk.office, desk.portal, YEAR, lambda _: None, lambda: next(stops, True))
-    assert due_year(desk.office) == YEAR
+    run_year(desk.app, desk.portal, YEAR, lambda _: None, lambda: next(stops, True))
+    assert due_year(desk.app) == YEAR
 
 
 @pytest.mark.parametrize(
@@ -189,14 +192,14 @@ def test_the_portal_is_called_only_when_something_waits(
 ) -> None:
     """What needs a person, or is over, wakes nobody; nor does what is due later."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "one", issued=1)
-    with desk.office.store.transaction() as session:
+    with desk.app.transaction() as session:
         row = session.get_one(InvoiceRow, desk.invoices()[0].id)
         row.status, row.cpp_id = status.value, 7
         row.next_check_at = None if status is S.CANCELLED else desk.clock.now
         session.add(row)
-    assert anything_waiting(desk.office) is waits
+    assert anything_waiting(desk.app) is waits
     desk.clock.advance(seconds=-1)
-    assert not anything_waiting(desk.office)
+    assert not anything_waiting(desk.app)
 
 
 def configured(desk: Desk, before: str, after: str) -> Desk:
@@ -204,14 +207,14 @@ def configured(desk: Desk, before: str, after: str) -> Desk:
     text = desk.config.read_text("utf-8")
     assert before in text
     desk.config.write_text(text.replace(before, after, 1), "utf-8")
-    desk.office = open_office(desk.config, desk.clock)
+    desk.app = open_verified(desk.config, desk.clock)
     return desk
 
 
 def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager) -> None:
     """On the Hélios channel: all is issued, and the service manager shows what waits."""
     configured(desk, 'channel = "api"', 'channel = "helios"')
-    beat(desk.office, never)
+    beat(desk.app, never)
     assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
     systemd.close()
     said = systemd.said
@@ -220,7 +223,7 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     assert said[-1].startswith("STATUS=0 facture à traiter")
     events = len(desk.events())
     desk.clock.advance(days=2)
-    beat(desk.office, never)
+    beat(desk.app, never)
     assert len(desk.events()) == events
 
 
@@ -239,7 +242,7 @@ def test_a_heartbeat_survives_what_can_go_wrong(
     if "tariffs" in before:
         configured(desk, 'channel = "api"', 'channel = "helios"')
     configured(desk, before, after)
-    beat(desk.office, never)
+    beat(desk.app, never)
     assert desk.invoices() == ()
     systemd.close()
     said = systemd.said[-1]
@@ -254,7 +257,7 @@ def test_a_service_manager_that_does_not_listen_stops_nobody(
     """Its socket is gone: the work is done all the same."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     configured(desk, 'channel = "api"', 'channel = "helios"')
-    beat(desk.office, lambda: True)
+    beat(desk.app, lambda: True)
     assert desk.events(EventTag.RUN_ENDED) != []
 
 
@@ -264,7 +267,7 @@ def test_without_a_service_manager_nothing_is_said(
     """A person who types ``serve --once`` has no socket."""
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     configured(desk, 'channel = "api"', 'channel = "helios"')
-    beat(desk.office, lambda: True)
+    beat(desk.app, lambda: True)
     assert desk.events(EventTag.RUN_ENDED) != []
 
 
@@ -272,7 +275,7 @@ def test_a_heart_that_began_under_a_clock_that_was_ahead_beats_at_once(desk: Des
     """The machine woke up a month ahead, and its clock was set right: nobody waits for a month."""
     configured(desk, 'channel = "api"', 'channel = "helios"')
     desk.clock.advance(days=30)
-    heart = Heartbeat(desk.office, lambda: True)
+    heart = Heartbeat(desk.app, lambda: True)
     desk.clock.advance(days=-30)
     heart.beat()
     assert len(desk.events(EventTag.RUN_ENDED)) == 1
@@ -284,7 +287,7 @@ def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
     """Our credentials are refused: half a day without a call, by a clock that is right."""
     secrets = desk.folder / "secrets.toml"
     secrets.write_text(re.sub(r"(client_secret = ).*", r'\1"un-autre-secret"', secrets.read_text()))
-    heart = Heartbeat(desk.office, never)
+    heart = Heartbeat(desk.app, never)
     for hours in (720, 11, 2, -700):
         desk.clock.advance(hours=hours)
         heart.beat()
@@ -299,7 +302,7 @@ def test_a_heart_rests_as_long_as_the_portal_asks_for(desk: Desk, asked: int, ho
     step = reply(b"", 429, f"Retry-After: {asked}\r\n")
     with serving(step, step) as server:
         where = f'environment = "local"\nlocal_url = "{server.url}"'
-        heart = Heartbeat(configured(desk, 'environment = "local"', where).office, never)
+        heart = Heartbeat(configured(desk, 'environment = "local"', where).app, never)
         calls = []
         for minutes in (0, hours * 60 - 1, 1):
             desk.clock.advance(minutes=minutes)
@@ -324,7 +327,7 @@ def test_the_service_stops_as_soon_as_it_is_asked_to(
     try:
         systemd.wait_for(moment)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=LONG)
+        _, errors = pace.communicate(process, HANGS)
     finally:
         process.kill()
     assert process.returncode == 0, errors
@@ -345,7 +348,7 @@ def change_a_price(desk: Desk) -> None:
 
 def close_the_seller(desk: Desk) -> None:
     """The local portal says that our structure is inactive."""
-    path = desk.office.configuration.data_folder / STRUCTURES
+    path = desk.app.configuration.data_folder / STRUCTURES
     structures = json.loads(path.read_text("utf-8"))
     for entry in structures:
         entry["active"] = entry["siret"] != SELLER
@@ -360,15 +363,15 @@ def test_what_must_be_corrected_to_bill_does_not_stop_the_deposits(
 ) -> None:
     """Billing the rest of the year waits; what is issued goes on to the portal."""
     spoil(issued)
-    with issued.office.store.transaction() as session:
+    with issued.app.transaction() as session:
         row = session.get_one(InvoiceRow, issued.one(number(1)).id)
         row.status, row.next_check_at = InvoiceStatus.ISSUED.value, None
         session.add(row)
         parked = session.get_one(InvoiceRow, issued.invoices()[-1].id)
         session.delete(parked)
     before = len(issued.attempts(number(1)))
-    assert due_year(issued.office) == YEAR
+    assert due_year(issued.app) == YEAR
 
-    assert isinstance(beat(issued.office, lambda: False), error)
+    assert isinstance(beat(issued.app, lambda: False), error)
 
     assert len(issued.attempts(number(1))) == before + 1

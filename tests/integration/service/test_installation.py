@@ -11,13 +11,14 @@ from sqlalchemy import text
 from stdnum import luhn
 
 from tests.support.scripted_server import reply, serving
+from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
 from worker.billing.members import is_valid_siret
 from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
-from worker.service.bootstrap import open_office, open_portal
+from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
 from worker.settings import Channel
@@ -148,11 +149,9 @@ def _import_all(folder: Path) -> Store:
     store = open_store(configuration.database_url, configuration.data_folder)
     for name in FILES:
         done = take_in(
-            store,
+            app_on(store, at=CLOCK),
             folder / EXAMPLES / f"{name}.csv",
             ImportKind(name),
-            clock=lambda: CLOCK,
-            actor="demo",
         )
         assert done.findings == ()
         assert done.changes.added == done.rows > 0
@@ -168,9 +167,9 @@ def test_the_client_is_told_what_the_configuration_says(
     with serving(token, found) as server:
         monkeypatch.setenv("CHORUS_WORKER_PORTAL__LOCAL_URL", server.url)
         monkeypatch.setenv("CHORUS_WORKER_PORTAL__USER_ID", "331")
-        office = open_office(write_demo(tmp_path / "demo", YEAR, 3, seed=1))
+        office = open_verified(write_demo(tmp_path / "demo", YEAR, 3, seed=1))
         with open_portal(office) as portal:
-            assert portal.search(invoice_number="F-1") == ()
+            assert portal.find(invoice_number="F-1") == ()
     assert json.loads(server.requests[1].partition(b"\r\n\r\n")[2])["idUtilisateurCourant"] == 331
 
 
@@ -197,7 +196,7 @@ def test_the_complement_gives_what_was_missing(tmp_path: Path) -> None:
     path = tmp_path / EXAMPLES / COMPLEMENT
     with store.reading() as session:
         assert imported.references_of(session, late.siret, YEAR).engagement == ""
-    take_in(store, path, ImportKind.REFERENCES, clock=lambda: CLOCK, actor="demo")
+    take_in(app_on(store, at=CLOCK), path, ImportKind.REFERENCES)
     with store.reading() as session:
         assert imported.references_of(session, late.siret, YEAR).engagement == late.owed
         assert session.execute(text("SELECT COUNT(*) FROM contact")).scalar() == 0

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import add_members, issue_one
+from tests.support.storage_samples import add_members, issue_one, writing
 from worker.billing.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
 from worker.storage import Archive, Store, invoices
@@ -91,7 +92,7 @@ def test_many_may_put_the_same_bytes_at_once(archive: Archive) -> None:
     start = threading.Barrier(4)
 
     def put(_: int) -> str:
-        start.wait(10)
+        start.wait(pace.limit(10))
         return archive.put(content)
 
     with ThreadPoolExecutor(4) as pool:
@@ -116,7 +117,7 @@ def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None
     )
     check = CheckedWith(rule_set="UBL 2.1", version="2.1", sha256="f" * 64)
     for commit in (False, True):
-        with store.transaction(commit=commit) as session:
+        with writing(store, commit=commit) as session:
             invoice_id = issue_one(session)
             store.archive.put(document.content)
             add_documents(session, invoice_id, 1, [(document, (check,))])

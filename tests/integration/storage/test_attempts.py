@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.storage_samples import NOW, SIRET, add_members, issue_one
+from tests.support.storage_samples import NOW, SIRET, add_members, issue_one, writing
 from worker.storage import (
     Store,
     attempts,
@@ -24,12 +24,12 @@ LATER = NOW + timedelta(minutes=5)
 def invoice_id(store: Store) -> int:
     """An issued invoice."""
     add_members(store)
-    with store.transaction() as session:
+    with writing(store) as session:
         return issue_one(session)
 
 
 def _open(store: Store, invoice_id: int) -> int:
-    with store.transaction() as session:
+    with writing(store) as session:
         return attempts.open_attempt(
             session,
             invoice_id=invoice_id,
@@ -41,7 +41,7 @@ def _open(store: Store, invoice_id: int) -> int:
 
 
 def _answer(store: Store, attempt: int, *, closed: bool, **values: object) -> None:
-    with store.transaction() as session:
+    with writing(store) as session:
         attempts.answer_attempt(session, attempt, at=LATER, closed=closed, **values)
 
 
@@ -78,7 +78,7 @@ def test_reconciling_closes_only_what_is_open(store: Store, invoice_id: int) -> 
     _answer(store, first, closed=True, outcome="not-sent", detail="pas de réseau")
     _open(store, invoice_id)
     much_later = LATER + timedelta(hours=1)
-    with store.transaction() as session:
+    with writing(store) as session:
         attempts.close_attempts(session, invoice_id, at=much_later, detail="retrouvée")
     with store.reading() as session:
         old, new = attempts.attempts(session, invoice_id)
@@ -90,7 +90,7 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
     """The same status of the same instant is kept once; any order is legal."""
 
     def hear(status: str, portal_at: str) -> bool:
-        with store.transaction() as session:
+        with writing(store) as session:
             return observations.observe(
                 session,
                 invoice_id,
@@ -117,10 +117,10 @@ def test_the_portal_may_repeat_itself(store: Store, invoice_id: int) -> None:
 
 def test_the_directory_is_remembered_replaced_and_no_longer_believed(store: Store) -> None:
     """One entry for each structure, the last one read; once doubted, kept with another age."""
-    with store.transaction() as session:
+    with writing(store) as session:
         directory.cache_entry(session, SIRET, '{"active": true}', NOW)
         directory.cache_entry(session, SIRET, '{"active": false}', LATER)
-    with store.transaction() as session:
+    with writing(store) as session:
         assert directory.cached_entry(session, SIRET) == (LATER, '{"active": false}')
         directory.expire_entry(session, SIRET)
         directory.expire_entry(session, OTHER)

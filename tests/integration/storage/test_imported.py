@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.golden.samples import MEMBER
-from tests.support.storage_samples import NOW, OTHER, SIRET, add_members
+from tests.support.storage_samples import NOW, OTHER, SIRET, add_members, writing
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Contact, Subscription
 from worker.billing.period import Month
@@ -25,7 +25,7 @@ def test_a_member_is_brought_up_to_date(store: Store) -> None:
     """Added, unchanged, changed: and the last version is what is read."""
     file_id = add_members(store)
     moved = replace(MEMBER, address=replace(MEMBER.address, city="Villefictive"))
-    with store.transaction() as session:
+    with writing(store) as session:
         assert imported.put_member(session, MEMBER, file_id, 2) == Changes(unchanged=1)
         assert imported.put_member(session, moved, file_id, 3) == Changes(changed=1)
         assert imported.put_member(session, NEIGHBOUR, file_id, 4) == Changes(added=1)
@@ -39,10 +39,10 @@ def test_contacts_stand_apart(store: Store) -> None:
     """Personal data is in its own table: erasing it touches no accounting record."""
     add_members(store)
     for name in ("Camille", "Dominique"):
-        with store.transaction() as session:
+        with writing(store) as session:
             contact = Contact(siret=SIRET, name=name, email="referent@exemple.invalid")
             imported.put_contact(session, contact, NOW)
-    with store.transaction() as session:
+    with writing(store) as session:
         assert session.execute(text("SELECT name FROM contact")).scalars().all() == ["Dominique"]
         session.execute(text("DELETE FROM contact"))
     with store.reading() as session:
@@ -53,10 +53,10 @@ def test_subscriptions_keep_their_tier_or_have_none(store: Store) -> None:
     """A service without tiers is read back without one; end and category may be corrected."""
     file_id = add_members(store)
     ended = replace(STORAGE, end=date(2025, 12, 31), category=5)
-    with store.transaction() as session:
+    with writing(store) as session:
         assert imported.put_subscription(session, STORAGE, file_id, 2) == Changes(added=1)
         assert imported.put_subscription(session, GFU, file_id, 3) == Changes(added=1)
-    with store.transaction() as session:
+    with writing(store) as session:
         assert imported.put_subscription(session, GFU, file_id, 9) == Changes(unchanged=1)
         assert imported.put_subscription(session, ended, file_id, 9) == Changes(changed=1)
     with store.reading() as session:
@@ -79,7 +79,7 @@ def test_a_year_concerns_who_subscribed_a_day_of_it(
 ) -> None:
     """First and last days of the year included."""
     file_id = add_members(store)
-    with store.transaction() as session:
+    with writing(store) as session:
         imported.put_subscription(session, replace(STORAGE, start=start, end=end), file_id, 2)
     with store.reading() as session:
         assert imported.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
@@ -89,10 +89,10 @@ def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
     """The last ones are current, the old row stays with the instant it was replaced."""
     file_id = add_members(store)
     corrected = replace(REFERENCES, engagement="EJ-2")
-    with store.transaction() as session:
+    with writing(store) as session:
         assert imported.put_references(session, REFERENCES, NOW, (file_id, 2)) == Changes(added=1)
     later = NOW + timedelta(days=1)
-    with store.transaction() as session:
+    with writing(store) as session:
         again = imported.put_references(session, REFERENCES, later, (file_id, 3))
         assert again == Changes(unchanged=1)
         assert imported.put_references(session, corrected, later, None) == Changes(changed=1)
@@ -128,7 +128,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
     file_id = add_members(store)
     changes = []
     for users in (5, 5, 6):
-        with store.transaction() as session:
+        with writing(store) as session:
             stage = UsageStage(session)
             stage.add([_usage(month, users if month < 3 else 5, month + 1) for month in (1, 2, 3)])
             assert list(stage.problems()) == []
@@ -150,7 +150,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
 def test_december_and_january_are_neighbours(store: Store) -> None:
     """A series over two years has no hole between December and January; it has one elsewhere."""
     add_members(store)
-    with store.transaction(commit=False) as session:
+    with writing(store, commit=False) as session:
         stage = UsageStage(session)
         months = [Month(2024, 11), Month(2024, 12), Month(2025, 1), Month(2025, 3)]
         stage.add(

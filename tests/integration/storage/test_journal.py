@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW
+from tests.support.storage_samples import NOW, writing
 from worker.billing.journal import EMPTY, EventTag, JournalEvent, verify
 from worker.storage import Store, journal
 
@@ -35,7 +36,7 @@ def test_a_new_journal_is_empty_and_sound(store: Store) -> None:
 def test_many_events_make_one_chain(store: Store) -> None:
     """Events of several transactions, undone ones between them, verify up to the head."""
     for transaction in range(4):
-        with store.transaction(commit=transaction != 1) as session:
+        with writing(store, commit=transaction != 1) as session:
             for number in range(300):
                 event = _append(session, number)
     with store.reading() as session:
@@ -48,7 +49,7 @@ def test_many_events_make_one_chain(store: Store) -> None:
 
 def test_events_are_found_by_subject_and_place(store: Store) -> None:
     """``subject``, ``after`` and ``limit`` cut the same ordered list."""
-    with store.transaction() as session:
+    with writing(store) as session:
         for number in range(10):
             _append(session, number, subject="AB"[number % 2])
     with store.reading() as session:
@@ -68,7 +69,7 @@ def test_events_are_found_by_subject_and_place(store: Store) -> None:
 )
 def test_the_database_refuses_to_change_an_event(store: Store, statement: str) -> None:
     """Triggers forbid UPDATE and DELETE to everybody, this program included."""
-    with store.transaction() as session:
+    with writing(store) as session:
         _append(session, 1)
     with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
         connection.execute(text(statement))
@@ -86,7 +87,7 @@ def test_postgresql_refuses_to_empty_the_journal(postgresql_place: Place) -> Non
 
 def test_cutting_off_the_end_is_seen(store: Store) -> None:
     """An administrator who drops the trigger and the last event leaves the head behind."""
-    with store.transaction() as session:
+    with writing(store) as session:
         for number in range(3):
             _append(session, number)
     with store.engine.begin() as connection:
@@ -105,9 +106,9 @@ def test_writers_at_once_make_one_chain(store: Store) -> None:
     start = threading.Barrier(4)
 
     def write(_: int) -> None:
-        start.wait(10)
+        start.wait(pace.limit(10))
         for number in range(15):
-            with store.transaction() as session:
+            with writing(store) as session:
                 _append(session, number)
 
     with ThreadPoolExecutor(4) as pool:
@@ -119,18 +120,18 @@ def test_writers_at_once_make_one_chain(store: Store) -> None:
 
 def test_verifying_while_another_writes_gives_no_false_alarm(store: Store) -> None:
     """The head and the events are read at one instant, whichever is read first."""
-    with store.transaction() as session:
+    with writing(store) as session:
         _append(session, 1)
     with store.reading() as session:
         head = journal.head(session)
-        with store.transaction() as writer:
+        with writing(store) as writer:
             _append(writer, 2)
         assert verify(journal.events(session), head) == ()
 
 
 def test_a_head_read_before_does_not_break_the_chain(store: Store) -> None:
     """An event follows the last one committed, not the one this session saw first."""
-    with store.transaction() as session:
+    with writing(store) as session:
         assert journal.head(session) == EMPTY
         first, second = _append(session, 1), _append(session, 2)
         assert journal.head(session).hash == second.hash

@@ -16,8 +16,10 @@ from sqlalchemy.schema import CreateIndex
 from sqlmodel import SQLModel
 
 import worker.storage.engine
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
+from tests.support.storage_samples import writing
 from worker.billing.status import InvoiceKind
 from worker.errors import ConfigurationError, IntegrityError
 from worker.storage import Store, create_store, invoices, open_store
@@ -67,7 +69,7 @@ def test_checks_are_in_the_database(store: Store) -> None:
     """A month 13 is refused by the database itself, whoever writes it."""
     with (
         pytest.raises(DBAPIError, match="usage_sane"),
-        store.transaction() as session,
+        writing(store) as session,
     ):
         session.add(
             UsageRow(
@@ -78,7 +80,7 @@ def test_checks_are_in_the_database(store: Store) -> None:
 
 def test_creating_twice_keeps_what_is_there(place: Place) -> None:
     """``create_store`` on a database in use changes nothing."""
-    with place.open().transaction() as session:
+    with writing(place.open()) as session:
         session.execute(text("INSERT INTO number_series VALUES ('BSN-2026-', 7)"))
     again = create_store(place.url, place.folder)
     with again.reading() as session:
@@ -110,7 +112,7 @@ def test_two_programs_may_create_at_once(
     programs = [
         subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path)]) for _ in range(2)
     ]
-    assert [program.wait(60) for program in programs] == [0, 0]
+    assert [pace.ended(program, seconds=60) for program in programs] == [0, 0]
     store = open_store(url, tmp_path)
     with store.reading() as session:
         assert session.execute(text("SELECT COUNT(*) FROM journal_head")).scalar() == 1
@@ -151,7 +153,7 @@ def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
 def test_a_newer_database_is_left_alone(place: Place) -> None:
     """A database that a newer version migrated is refused in French, not damaged."""
     store = place.open()
-    with store.transaction() as session:
+    with writing(store) as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="version plus récente"):
         place.open()

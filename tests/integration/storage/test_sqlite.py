@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, add_members
+from tests.support.storage_samples import NOW, add_members, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -27,7 +28,7 @@ def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=pace.limit(60),
     ).stdout
 
 
@@ -68,7 +69,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
-        with store.transaction() as session:
+        with writing(store) as session:
             session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
             store.archive.put(b"une facture")
             modes = _modes(folder)
@@ -115,7 +116,7 @@ def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: 
             add_members(sqlite_place.open(busy_seconds=1))
         assert holder.stdin is not None
         holder.stdin.close()
-        assert holder.wait(10) == 0
+        assert pace.ended(holder, seconds=10) == 0
     add_members(sqlite_place.open())
 
 
@@ -157,7 +158,7 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
     """When no byte can be added any more: unavailable, and not one row of the file is there."""
     store = sqlite_place.open()
     add_members(store)
-    with store.transaction() as session:
+    with writing(store) as session:
         journal.append(
             session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )

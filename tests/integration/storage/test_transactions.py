@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError as Duplicate
 from sqlalchemy.exc import StatementError
 
+from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
-from tests.support.storage_samples import NOW, add_members, issue_one, numbered
+from tests.support.storage_samples import NOW, add_members, issue_one, numbered, writing
 from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, StorageUnavailable
 from worker.storage import (
@@ -31,7 +32,7 @@ class Stop(Exception):
 
 
 def _note(store: Store, *, commit: bool = True, then: Callable[[], None] = lambda: None) -> None:
-    with store.transaction(commit=commit) as session:
+    with writing(store, commit=commit) as session:
         journal.append(
             session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )
@@ -58,10 +59,10 @@ def test_an_error_undoes_everything(store: Store) -> None:
 
 def test_a_rehearsal_keeps_nothing(store: Store) -> None:
     """Without ``commit`` everything happens inside, and nothing is left outside."""
-    with store.transaction(commit=False) as session:
+    with writing(store, commit=False) as session:
         session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
         assert invoices.take_number(session, "BSN") == 2
-    with store.transaction() as session:
+    with writing(store) as session:
         assert invoices.take_number(session, "BSN") == 1
 
 
@@ -87,7 +88,7 @@ def test_reading_sees_one_instant(store: Store) -> None:
 def test_a_second_writer_gives_up_in_french(place: Place, store: Store) -> None:
     """When another holds the database too long: come back later, nothing half done."""
     impatient = place.open(busy_seconds=0)
-    with store.transaction() as session:
+    with writing(store) as session:
         invoices.take_number(session, "BSN")
         with pytest.raises(StorageUnavailable, match="occupée par un autre programme") as caught:
             _note(impatient)
@@ -104,33 +105,33 @@ def test_a_second_writer_waits_its_turn(store: Store) -> None:
     inside = threading.Event()
 
     def second() -> None:
-        inside.wait(10)
-        with store.transaction() as session:
+        inside.wait(pace.limit(10))
+        with writing(store) as session:
             order.append(f"second sees {invoices.take_number(session, 'BSN')}")
 
     thread = threading.Thread(target=second)
     thread.start()
-    with store.transaction() as session:
+    with writing(store) as session:
         assert invoices.take_number(session, "BSN") == 1
         inside.set()
-        thread.join(0.2)
+        thread.join(pace.limit(0.2))
         order.append("first")
-    thread.join(10)
+    thread.join(pace.limit(10))
     assert order == ["first", "second sees 2"]
 
 
 def test_a_defect_is_not_dressed_up_as_a_full_disk(store: Store) -> None:
     """Breaking a constraint is a defect of ours: it keeps its own name."""
-    with pytest.raises(Duplicate), store.transaction() as session:
+    with pytest.raises(Duplicate), writing(store) as session:
         session.execute(text("INSERT INTO number_series VALUES ('BSN', 1), ('BSN', 2)"))
 
 
 def test_a_naive_instant_is_refused(store: Store) -> None:
     """Somebody's local time never enters a column nor the journal."""
     naive = datetime(2026, 1, 5, 2, 0)  # noqa: DTZ001 - the mistake under test
-    with pytest.raises(StatementError, match="naive"), store.transaction() as session:
+    with pytest.raises(StatementError, match="naive"), writing(store) as session:
         kept.cache_entry(session, "99900007800017", "{}", naive)
-    with pytest.raises(ValueError, match="naive"), store.transaction() as session:
+    with pytest.raises(ValueError, match="naive"), writing(store) as session:
         journal.append(
             session, at=naive, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
         )
@@ -154,7 +155,7 @@ def test_a_cut_connection_is_said_and_nothing_is_half_done(
 def test_a_read_only_server_is_said(postgresql_place: Place) -> None:
     """After a failover the standby refuses to write: unavailable, not a defect of ours."""
     store = postgresql_place.open()
-    with store.transaction() as session:
+    with writing(store) as session:
         name = session.execute(text("SELECT current_database()")).scalar_one()
         session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
     reopened = postgresql_place.open()
@@ -197,14 +198,14 @@ def test_an_issue_commits_with_its_journal_or_not_at_all(store: Store) -> None:
     with store.reading() as session:
         assert invoices.tracked(session) == ()
         assert journal.head(session).seq == 0
-    with store.transaction() as session:
+    with writing(store) as session:
         issue_one(session)
     with store.reading() as session:
         assert invoices.by_number(session, numbered(1)[0].number) is not None
 
 
 def _issue_then_stop(store: Store) -> None:
-    with store.transaction() as session:
+    with writing(store) as session:
         issue_one(session)
         raise Stop
 
@@ -223,7 +224,7 @@ def _cut(store: Store) -> None:
 def test_instants_come_back_in_utc(store: Store) -> None:
     """An instant of any zone is the same instant when read."""
     paris = datetime.fromisoformat("2026-01-05T03:00:00.000001+01:00")
-    with store.transaction() as session:
+    with writing(store) as session:
         kept.cache_entry(session, "99900007800017", "{}", paris)
     with store.reading() as session:
         entry = kept.cached_entry(session, "99900007800017")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from chaos.killing import AtCall, AtPlace, arm
+from tests.support.storage_samples import writing
 from worker.billing.journal import EventTag
 from worker.storage import create_store, journal
 
@@ -22,7 +23,7 @@ store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
 
 def work():
     for rank in range(6):
-        with store.transaction() as session:
+        with writing(store) as session:
             journal.append(session, at=datetime.now(UTC), actor="test", subject=str(rank),
                            tag=EventTag.RUN_STARTED, payload={})
 

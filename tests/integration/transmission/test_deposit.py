@@ -12,10 +12,9 @@ from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.deposit import unfit
-from worker.portals.lots import ALONE, LotLimits
 from worker.portals.memory.portal import Mishap
-from worker.service.bootstrap import open_office
-from worker.transmission.deposit import deposit_one
+from worker.service.bootstrap import open_verified
+from worker.transmission.deposit import DepositResult, deposit_together
 
 S = InvoiceStatus
 ONE = number(1)
@@ -51,8 +50,8 @@ def test_each_outcome_is_recorded_whole(
 ) -> None:
     """The state, when it is looked at again, the attempt as evidence, and the journal."""
     desk.portal.answers.append(ANSWERS[outcome])
-    answer = deposit_one(desk.office.depositor(desk.portal), desk.one(ONE))
-    assert answer == ANSWERS[outcome]
+    (result,) = deposit_together(desk.app, desk.portal, [desk.one(ONE)])
+    assert result.answer == ANSWERS[outcome]
 
     invoice = desk.one(ONE)
     accepted = outcome is DepositOutcome.ACCEPTED
@@ -94,25 +93,25 @@ def test_the_intent_is_in_the_database_before_the_call(desk: Desk) -> None:
     ((content, attempt, status),) = seen
     assert status is S.SENDING
     assert (attempt.closed_at, attempt.outcome) == (None, "")
-    assert desk.office.store.archive.get(attempt.document_sha256) == content
+    assert desk.app.store.archive.get(attempt.document_sha256) == content
     assert attempt.file_name == f"{ONE}_{attempt.document_sha256[:8]}.pdf"
     assert len(attempt.file_name) <= 50
 
 
 def test_a_second_open_attempt_is_impossible(desk: Desk) -> None:
     """Even from inside a call, nobody else can deposit the same invoice."""
-    again: list[DepositAnswer | None] = []
+    again: list[tuple[DepositResult, ...]] = []
 
     def watch(_content: bytes) -> None:
         desk.portal.watch = lambda _: None
         other = desk.second()
-        again.append(deposit_one(other.office.depositor(desk.portal), stale))
+        again.append(deposit_together(other.app, desk.portal, [stale]))
         assert other.deposit() == []
 
     stale = desk.one(ONE)
     desk.portal.watch = watch
     desk.deposit()
-    assert again == [None]
+    assert again == [()]
     assert (len(desk.portal.fluxes), len(desk.attempts(ONE))) == (1, 1)
 
 
@@ -217,27 +216,28 @@ def test_a_copy_refused_by_the_call_itself_and_never_found_ends_with_a_person(de
     assert desk.deposit() == []
 
 
-@pytest.mark.parametrize("lots", [ALONE, LotLimits(invoices=3)])
+@pytest.mark.parametrize("lot", [1, 3])
 def test_every_number_that_may_be_configured_makes_a_name_that_the_portal_takes(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, lots: LotLimits
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, lot: int
 ) -> None:
     """Signs of a number that no file name has are replaced, alone and in a lot."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "signs")
     text = desk.config.read_text("utf-8")
     signs = text.replace('invoice = "BSN-{annee}-"', 'invoice = "B+S/N_{annee}-"')
     desk.config.write_text(signs, "utf-8")
-    desk.office, desk.lots = open_office(desk.config, desk.clock), lots
+    desk.app = open_verified(desk.config, desk.clock)
+    desk.told(lot_invoices=lot)
     desk.issue()
     desk.deposit()
     assert desk.attempts("B+S/N_2026-00001")
     for flux in desk.portal.fluxes:
-        assert unfit(flux.file_name, flux.kind, flux.content) is None, flux.file_name
+        assert unfit(flux.file_name, flux.kind) is None, flux.file_name
 
 
 def test_altered_bytes_are_never_deposited(desk: Desk) -> None:
     """The archive was touched: nothing is sent, no intent is left open."""
     (document, _) = desk.documents(ONE)
-    path = desk.office.store.archive.folder / document.sha256[:2] / document.sha256
+    path = desk.app.store.archive.folder / document.sha256[:2] / document.sha256
     path.chmod(0o600)
     path.write_bytes(b"{}")
     with pytest.raises(IntegrityError):

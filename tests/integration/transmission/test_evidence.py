@@ -26,7 +26,7 @@ def test_the_portals_own_report_is_kept_as_evidence(desk: Desk, tmp_path: Path) 
     desk.portal.integrate()
     desk.follow()
     (seen,) = [o for o in desk.observations(ONE) if o.source == "report"]
-    store = desk.office.store
+    store = desk.app.store
     receipt = store.archive.get(seen.evidence)
     assert receipt.startswith(b"%PDF")
     assert desk.events(EventTag.RECEIPT_KEPT)[-1][1]["sha256"] == seen.evidence
@@ -48,7 +48,7 @@ def test_a_report_that_cannot_be_had_stops_nothing(desk: Desk) -> None:
         asked.append(flux_number)
         raise PortalAccessRefused("Accès interdit à consulterCR (HTTP 403).")
 
-    desk.portal.receipt = closed  # type: ignore[method-assign] # an operation closed to us
+    desk.portal.report_file = closed  # type: ignore[method-assign] # an operation closed to us
     desk.portal.integrate()
     desk.follow()
     assert {i.status for i in desk.invoices() if i.number} == {S.INTEGRATED}
@@ -64,7 +64,7 @@ def test_reports_that_cannot_be_had_are_asked_for_a_few_at_a_time(
 ) -> None:
     """A portal that gives none costs three questions a pass, and two that fail hide no other."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "mute", issued=6)
-    give, asked = desk.portal.receipt, []
+    give, asked = desk.portal.report_file, []
     withheld = {f"CPP0010000{rank:015d}" for rank in range(1, 7)}
 
     def mute(flux_number: str) -> bytes | None:
@@ -75,7 +75,7 @@ def test_reports_that_cannot_be_had_are_asked_for_a_few_at_a_time(
             return None
         return give(flux_number)
 
-    desk.portal.receipt = mute  # type: ignore[method-assign] # an operation that hardly works
+    desk.portal.report_file = mute  # type: ignore[method-assign] # an operation that hardly works
     desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()

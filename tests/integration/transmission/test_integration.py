@@ -9,11 +9,10 @@ import pytest
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from tests.support.stage_portal import report
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
-from worker.corrections.todo import is_stuck, needs_person, todo
+from worker.billing.status import InvoiceStatus, Trouble
+from worker.corrections.todo import is_stuck
 from worker.errors import PortalDown
 from worker.portals import FluxState
-from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
@@ -43,7 +42,7 @@ def test_a_pending_report_is_asked_again_later_and_later(desk: Desk) -> None:
         assert desk.follow() == []
         desk.clock.now = invoice.next_check_at
     assert waits == [2, 4, 8, 15, 60, 240, 240, 240, 240]
-    assert needs_person(desk.one(ONE), desk.clock.now) is (sum(waits) > 24 * 60)
+    assert bool(desk.advice(ONE)) is (sum(waits) > 24 * 60)
 
 
 def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk: Desk) -> None:
@@ -51,11 +50,15 @@ def test_an_integrated_report_gives_the_portals_identifier_and_the_history(desk:
     desk.portal.integrate()
     assert [i.number for i in desk.follow()] == [ONE, TWO]
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.cpp_id, invoice.portal_status) == (S.INTEGRATED, 1, "DEPOSEE")
+    assert (invoice.status, invoice.portal_id, invoice.portal_status) == (
+        S.INTEGRATED,
+        "1",
+        "deposited",
+    )
     assert invoice.next_check_at is None
     assert [(o.source, o.raw_status) for o in desk.observations(ONE)] == [
-        ("report", "IN_INTEGRE"),
-        ("search", "DEPOSEE"),
+        ("report", "integrated"),
+        ("search", "deposited"),
     ]
     assert [subject for subject, _ in desk.events(EventTag.REPORT_RECEIVED)] == [ONE, TWO]
     assert desk.events(EventTag.STATUS_CHANGED) == []
@@ -83,22 +86,22 @@ def test_an_unknown_state_is_shown_and_waited_for(desk: Desk) -> None:
     desk.follow()
     invoice = desk.one(ONE)
     assert invoice.status is S.DEPOSITED
-    assert "IN_NOUVEAU_2027" in invoice.detail
+    assert (invoice.trouble, invoice.detail) == (Trouble.UNKNOWN_WORD, "IN_NOUVEAU_2027")
     assert desk.observations(ONE)[0].raw_status == "IN_NOUVEAU_2027"
     desk.clock.advance(hours=25)
-    assert "Suivi des flux" in todo(invoice, desk.clock.now)
+    assert "Suivi des flux" in desk.advice(ONE)
 
 
 def test_an_incident_is_shown_until_it_is_over(desk: Desk) -> None:
     """A person is told to watch it; the portal may restart it by itself, and nothing is resent."""
     desk.portal.tell(ONE, report(FluxState.INCIDENT, "IN_INCIDENTE"))
     desk.follow()
-    assert "incident" in desk.one(ONE).detail
-    assert needs_person(desk.one(ONE), desk.clock.now)
+    assert desk.one(ONE).trouble is Trouble.INCIDENT
+    assert desk.advice(ONE)
     desk.portal.tell(ONE, report(FluxState.PENDING, "IN_EN_COURS_TRAITEMENT_CPP"))
     desk.clock.advance(minutes=5)
     desk.follow()
-    assert desk.one(ONE).detail == ""
+    assert desk.one(ONE).trouble is Trouble.NONE
     desk.portal.integrate()
     desk.clock.advance(hours=1)
     desk.follow()
@@ -121,7 +124,7 @@ def test_an_integrated_invoice_that_search_does_not_show_yet_stays_deposited(des
     assert [i.status for i in desk.invoices()] == [S.DEPOSITED, S.INTEGRATED]
     desk.clock.advance(days=2)
     desk.follow()
-    assert needs_person(desk.one(ONE), desk.clock.now)
+    assert desk.advice(ONE)
     desk.portal.not_indexed.clear()
     desk.clock.advance(hours=4)
     desk.follow()
@@ -145,7 +148,7 @@ def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_on
 ) -> None:
     """Their file was turned away: the others go again, each alone."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "lot", issued=5)
-    desk.lots = LotLimits(invoices=5)
+    desk.told(lot_invoices=5)
     desk.portal.integrates_at_once = False
     desk.deposit()
     turned_away = report(FluxState.REJECTED, "IN_REJETE")
@@ -166,7 +169,7 @@ def test_a_search_that_is_unusable_about_one_invoice_of_a_lot_stops_only_that_on
 def test_an_unusable_answer_about_one_invoice_puts_only_that_one_off(held: Desk) -> None:
     """The portal no longer shows one of our invoices: seen within a week, the other is followed."""
     held.clock.advance(days=7)
-    del held.portal.invoices[1]
+    del held.portal.invoices["1"]
     held.portal.decide(TWO, "MISE_EN_PAIEMENT")
     held.follow()
     one = held.one(ONE)
@@ -196,7 +199,7 @@ def test_a_second_delivery_is_not_called_integrated_by_the_first(desk: Desk) -> 
     assert desk.one(ONE).portal_status == ""
     desk.clock.advance(hours=25)
     assert is_stuck(desk.one(ONE), desk.clock.now)
-    assert desk.one(ONE).flux_number in todo(desk.one(ONE), desk.clock.now)
+    assert desk.one(ONE).flux_number in desk.advice(ONE)
 
 
 def test_what_was_adopted_without_its_flux_is_followed_without_a_report(

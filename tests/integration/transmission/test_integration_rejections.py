@@ -8,7 +8,7 @@ import pytest
 from tests.support.offices import Desk, number, open_desk, open_waiting_desk
 from tests.support.stage_portal import report
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.portals import FluxState, IntegrationReport
 from worker.portals.memory.portal import Mishap
 from worker.storage import (
@@ -46,7 +46,7 @@ def test_a_rejected_flux_is_refused_with_the_portals_words(
     refused = desk.one(ONE)
     assert (refused.status, refused.next_check_at) == (S.REFUSED, None)
     assert refused.detail == "service inconnu | engagement absent"
-    with desk.office.store.reading() as session:
+    with desk.app.store.reading() as session:
         ages = [directory.cached_entry(session, of) for of in (siret, desk.one(TWO).siret)]
     assert [age is not None and age[0] == LONG_AGO for age in ages] == [True, False]
     (event,) = desk.events(EventTag.REPORT_RECEIVED)
@@ -57,8 +57,11 @@ def test_a_rejection_without_a_word_still_says_something(desk: Desk) -> None:
     """The flux and its state, when the report has no error text."""
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE"))
     desk.follow()
-    assert desk.portal.fluxes[0].number in desk.one(ONE).detail
-    assert "IN_REJETE" in desk.one(ONE).detail
+    refused = desk.one(ONE)
+    assert (refused.trouble, refused.detail) == (Trouble.FILE_REFUSED, "IN_REJETE")
+    assert refused.french_detail == (
+        f"le flux {desk.portal.fluxes[0].number} est à l'état IN_REJETE"
+    )
 
 
 def test_a_duplicate_whose_first_copy_lives_is_integrated(desk: Desk) -> None:
@@ -67,7 +70,7 @@ def test_a_duplicate_whose_first_copy_lives_is_integrated(desk: Desk) -> None:
     desk.portal.tell(ONE, report(FluxState.REJECTED, "IN_REJETE", "Doublon de facture", of=ONE))
     desk.follow()
     invoice = desk.one(ONE)
-    assert (invoice.status, invoice.cpp_id, invoice.detail) == (S.INTEGRATED, 1, "")
+    assert (invoice.status, invoice.portal_id, invoice.detail) == (S.INTEGRATED, "1", "")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_a_duplicate_that_cannot_be_found_is_uncertain(desk: Desk, words: str) -
     desk.follow()
     doubted = desk.one(ONE)
     assert doubted.status is S.UNKNOWN
-    assert words in doubted.detail
+    assert (doubted.trouble, doubted.detail) == (Trouble.DUPLICATE_REFUSED, words)
     assert doubted.next_check_at == desk.clock.now + timedelta(hours=4)
     desk.clock.advance(hours=4)
     desk.reconcile()

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from worker.billing.journal import EventTag
-from worker.billing.status import UNKNOWN_WORD, InvoiceStatus
-from worker.corrections.todo import needs_person
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.service.demo import STORY
 
 S = InvoiceStatus
@@ -46,8 +45,9 @@ def test_our_status_is_derived_from_the_buyers(held: Desk, raw: str, status: S) 
     held.follow()
     invoice = held.one(ONE)
     assert (invoice.status, invoice.portal_status) == (status, raw)
-    unknown = UNKNOWN_WORD + "UN_MOT_DE_2029"
-    assert invoice.detail == (unknown if "2029" in raw else "pièce jointe illisible")
+    assert (invoice.trouble, invoice.detail) == (
+        (Trouble.UNKNOWN_WORD, raw) if "2029" in raw else (Trouble.NONE, "pièce jointe illisible")
+    )
     changes = held.events(EventTag.STATUS_CHANGED)
     assert [payload["to"] for _, payload in changes] == (
         [] if status is S.INTEGRATED else [status.value]
@@ -84,7 +84,7 @@ def test_statuses_come_in_any_order_even_backwards(held: Desk) -> None:
         S.INTEGRATED,
     ]
     history = [o.raw_status for o in held.observations(ONE) if o.source == "history"]
-    assert sorted(history) == sorted(["DEPOSEE", *words])
+    assert sorted(history) == sorted(["deposited", *words])
     held.portal.decide(ONE, "MISE_EN_PAIEMENT")
     held.follow()
     held.portal.decide(ONE, "SUSPENDUE")
@@ -124,4 +124,4 @@ def test_what_is_rejected_after_its_last_word_is_work_for_a_person(
         desk.clock.advance(days=days)
         desk.follow()
         assert (desk.one(silent).status, desk.one(silent).detail) == (status, "pièce du comptable")
-    assert needs_person(desk.one(silent), desk.clock.now)
+    assert desk.advice(silent)

@@ -10,9 +10,7 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalDown
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
-from worker.portals.lots import LotLimits
 from worker.portals.memory.portal import Condition, Mishap
-from worker.transmission.deposit import deposit_due
 
 S = InvoiceStatus
 
@@ -21,7 +19,7 @@ S = InvoiceStatus
 def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     """Five invoices, deposited in lots of three."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=5)
-    desk.lots = LotLimits(invoices=3)
+    desk.told(lot_invoices=3)
     return desk
 
 
@@ -58,7 +56,7 @@ def test_each_invoice_has_its_own_attempt_and_its_own_integration(desk: Desk) ->
     assert len({one.lot_sha256 for (one,) in attempts}) == 1
     assert len({one.document_sha256 for (one,) in attempts}) == 3
     (lot,) = {one.lot_sha256 for (one,) in attempts}
-    assert desk.office.store.archive.get(lot) == desk.portal.fluxes[0].content
+    assert desk.app.store.archive.get(lot) == desk.portal.fluxes[0].content
     intents = [payload for _, payload in desk.events(EventTag.DEPOSIT_INTENDED)]
     assert [payload.get("lot") for payload in intents[:3]] == [lot] * 3
     desk.clock.advance(minutes=1)
@@ -69,7 +67,7 @@ def test_each_invoice_has_its_own_attempt_and_its_own_integration(desk: Desk) ->
 
 def test_a_lot_that_no_search_shows_yet_costs_no_question_for_each(desk: Desk) -> None:
     """Integrated, and the index is late: one number is looked for; then all are found at once."""
-    desk.lots = LotLimits(invoices=5)
+    desk.told(lot_invoices=5)
     desk.portal.indexes_at_once = False
     desk.deposit()
     desk.clock.advance(minutes=1)
@@ -85,9 +83,9 @@ def test_a_lot_that_no_search_shows_yet_costs_no_question_for_each(desk: Desk) -
 
 def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -> None:
     """A search by flux that shows nothing, for good, loses nobody."""
-    desk.lots = LotLimits(invoices=5)
+    desk.told(lot_invoices=5)
     desk.deposit()
-    search = desk.portal.search
+    search = desk.portal.find
 
     def by_number_only(
         *, invoice_number: str | None = None, flux_number: str | None = None
@@ -95,7 +93,7 @@ def test_a_lot_that_its_flux_does_not_show_is_found_by_its_numbers(desk: Desk) -
         found = search(invoice_number=invoice_number, flux_number=flux_number)
         return found if invoice_number else ()
 
-    desk.portal.search = by_number_only  # type: ignore[method-assign] # half an index
+    desk.portal.find = by_number_only  # type: ignore[method-assign] # half an index
     pass_time(desk, 1)
     assert statuses(desk) == [S.INTEGRATED] * 5
 
@@ -214,16 +212,15 @@ def test_a_crash_around_the_call_loses_and_doubles_nobody(desk: Desk, side: str)
 
 def test_somebody_elses_invoice_is_left_out_of_the_lot(desk: Desk) -> None:
     """Two workers prepare the same lot: what one has taken, the other does not send."""
-    depositor = desk.depositor()
     other = desk.second()
-    other.lots = LotLimits()
+    other.told(lot_invoices=1)
 
     def take_one(_content: bytes) -> None:
         desk.portal.watch = lambda _: None
-        deposit_due(other.depositor(), lambda _: None)
+        other.deposit()
 
     desk.portal.watch = take_one
-    deposit_due(depositor, lambda _: None)
+    desk.deposit()
     desk.clock.advance(minutes=1)
     desk.follow()
     assert statuses(desk) == [S.INTEGRATED] * 5

@@ -10,9 +10,8 @@ import pytest
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
-from worker.billing.status import InvoiceStatus
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.resend import mark_uncertain
-from worker.corrections.todo import todo
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     FluxState,
@@ -153,11 +152,12 @@ def test_a_clash_of_numbers_is_for_a_person_and_never_sent_again(
     desk.clock.advance(minutes=15)
     (clash,) = desk.reconcile()
     assert clash.status is S.REFUSED
-    assert clash.detail.replace("\u202f", " ").replace("\xa0", " ") == (
+    assert clash.trouble is Trouble.NUMBER_TAKEN
+    assert clash.french_detail.replace("\u202f", " ").replace("\xa0", " ") == (
         f"le numéro {ONE} est déjà pris sur le portail par une autre facture {said}"
     )
-    assert f"chorus-worker credit {ONE}" in todo(clash, desk.clock.now)
-    assert "resend" not in todo(clash, desk.clock.now)
+    assert f"chorus-worker credit {ONE}" in desk.advice(ONE)
+    assert "resend" not in desk.advice(ONE)
     assert verdicts(desk) == ["clash"]
     assert desk.attempts(ONE)[0].closed_at is not None
     desk.clock.advance(days=400)
@@ -170,7 +170,7 @@ def test_a_clash_of_numbers_is_left_by_the_advised_command(desk: Desk) -> None:
     desk.portal.amend = other_amount
     desk.clock.advance(minutes=15)
     desk.reconcile()
-    advice = todo(desk.one(ONE), desk.clock.now)
+    advice = desk.advice(ONE)
     assert f"chorus-worker credit {ONE} --reason" in advice
     assert "resend" not in advice
     assert desk.credit(ONE).is_internal
@@ -231,8 +231,8 @@ def test_a_fact_the_portal_leaves_out_is_no_clash(
     lose(desk, Mishap.ANSWER_LOST)
     desk.portal.amend = amend
     held = desk.portal.held
-    desk.portal.held = lambda cpp_id: replace(  # type: ignore[method-assign] # it says no more
-        held(cpp_id), gross=None, recipient=""
+    desk.portal.held = lambda portal_id: replace(  # type: ignore[method-assign] # it says no more
+        held(portal_id), gross=None, recipient=""
     )
     for minutes in (15, 60, 240, 1440, 2880):
         desk.clock.advance(minutes=minutes)
@@ -338,9 +338,10 @@ def test_refused_as_a_copy_that_cannot_be_found_ends_with_a_person(pair: Desk) -
         assert pair.deposit() == []
     refused = pair.one(ONE)
     assert refused.status is S.REFUSED
+    assert refused.trouble is Trouble.DUPLICATE_REFUSED
     assert "DOUBLON" in refused.detail
     assert verdicts(pair) == ["absent", "refused"]
-    with pair.office.store.reading() as session:
+    with pair.app.store.reading() as session:
         entries = [directory.cached_entry(session, i.siret) for i in pair.invoices()]
     # What refused the first may be what its directory demands.
     assert [entry is not None and entry[0] == LONG_AGO for entry in entries] == [True, False]
@@ -368,8 +369,7 @@ def test_the_searches_for_a_deposit_given_up_late_are_not_all_over_at_once(desk:
     desk.portal.integrates_at_once = False
     desk.deposit()
     desk.clock.advance(hours=48)
-    office = desk.office
-    mark_uncertain(office.store, ONE, "sans suite", actor=office.actor, at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "sans suite")
     for _ in range(5):
         desk.reconcile()
         desk.clock.advance(minutes=5)
@@ -404,7 +404,7 @@ def test_what_was_found_once_and_given_up_is_looked_for_as_long_and_never_sent_b
     assert verdicts(desk) == ["found"]
     desk.clock.advance(hours=25)
     desk.portal.not_indexed.add(ONE)
-    mark_uncertain(desk.office.store, ONE, "sans suite", actor="a@b:1", at=desk.clock.now)
+    mark_uncertain(desk.app, ONE, "sans suite")
     assert [i.number for i in desk.reconcile()] == [ONE]
     for minutes in (59, 179):
         desk.clock.advance(minutes=minutes)
@@ -433,16 +433,16 @@ def test_a_search_of_before_the_next_deposit_concludes_nothing_about_it(desk: De
 
 def other_worker_meanwhile(desk: Desk) -> None:
     """While our next search is answered, another worker does its whole round."""
-    search, other = desk.portal.search, desk.second()
+    search, other = desk.portal.find, desk.second()
 
     def answer_late(
         *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         found = search(invoice_number=invoice_number, flux_number=flux_number)
-        desk.portal.search = search  # type: ignore[method-assign] # as before
+        desk.portal.find = search  # type: ignore[method-assign] # as before
         other.reconcile()
         desk.clock.advance(seconds=20)
         lose(other, Mishap.ANSWER_LOST)
         return found
 
-    desk.portal.search = answer_late  # type: ignore[method-assign] # a slow portal
+    desk.portal.find = answer_late  # type: ignore[method-assign] # a slow portal

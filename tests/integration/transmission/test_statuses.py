@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
-from worker.billing.status import InvoiceStatus
-from worker.corrections.todo import todo
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, InvoiceHistory
-from worker.portals.choruspro.words import buyer_status
+from worker.portals.choruspro.records import buyer_status
 from worker.service.demo import STORY
 from worker.transmission.statuses import MOST_TRIES, is_due
 
@@ -49,8 +48,8 @@ def asked_about(desk: Desk) -> list[str]:
 
 def due(desk: Desk) -> bool:
     """Whether the portal is to be asked."""
-    hours = desk.office.configuration.settings.portal.status_hours
-    with desk.office.store.reading() as session:
+    hours = desk.app.configuration.settings.portal.status_hours
+    with desk.app.store.reading() as session:
         return is_due(session, desk.clock.now, timedelta(hours=hours))
 
 
@@ -137,10 +136,10 @@ def test_a_history_that_cannot_be_read_is_tried_a_bounded_number_of_times(held: 
     """Put off by itself each time, shown, and in the end only its next news are waited for."""
     tries = 0
 
-    def broken(cpp_id: int) -> InvoiceHistory:
+    def broken(portal_id: str) -> InvoiceHistory:
         nonlocal tries
         tries += 1
-        raise PortalAnswerError(f"Réponse illisible pour {cpp_id}.")
+        raise PortalAnswerError(f"Réponse illisible pour {portal_id}.")
 
     held.portal.decide(ONE, "UN_MOT_DE_2029")  # a known one would be believed
     held.clock.advance(hours=12)
@@ -163,9 +162,9 @@ class Slip:
         self._honest = desk.portal.history
         desk.portal.history = self  # type: ignore[method-assign] # a portal that errs
 
-    def __call__(self, cpp_id: int) -> InvoiceHistory:
+    def __call__(self, portal_id: str) -> InvoiceHistory:
         """The history, its current status wrong while there are slips left."""
-        told = self._honest(cpp_id)
+        told = self._honest(portal_id)
         self.left -= 1
         if self.left < 0:
             return told
@@ -174,14 +173,14 @@ class Slip:
 
 def test_histories_that_cannot_be_read_hide_nobodys_news(held: Desk) -> None:
     """Three in a row, for days: the others' changes are learnt, and the search is believed then."""
-    unreadable = {held.one(number(rank)).cpp_id for rank in (1, 2, 3)}
+    unreadable = {held.one(number(rank)).portal_id for rank in (1, 2, 3)}
     ask, asked = held.portal.history, []
 
-    def fail(cpp_id: int) -> InvoiceHistory:
-        asked.append(cpp_id)
-        if cpp_id in unreadable:
+    def fail(portal_id: str) -> InvoiceHistory:
+        asked.append(portal_id)
+        if portal_id in unreadable:
             raise PortalAnswerError("Réponse inexploitable à consulter/historique.")
-        return ask(cpp_id)
+        return ask(portal_id)
 
     held.portal.history = fail  # type: ignore[method-assign] # an operation that fails on them
     for rank in RANKS:
@@ -205,8 +204,8 @@ def test_a_search_that_says_more_than_a_put_off_history_is_believed_at_once(held
     held.clock.advance(hours=12)
     held.follow()
     assert held.one(ONE).next_check_at is not None
-    ask, cpp_id = held.portal.history, held.one(ONE).cpp_id
-    before = ask(cpp_id) if cpp_id is not None else None
+    ask, portal_id = held.portal.history, held.one(ONE).portal_id
+    before = ask(portal_id) if portal_id is not None else None
     held.portal.history = lambda _: before  # type: ignore[method-assign, assignment, return-value] # it lags
     held.portal.decide(ONE, "SUSPENDUE")
     held.clock.advance(hours=12)
@@ -288,12 +287,12 @@ def test_a_word_that_nobody_translated_is_work_for_a_person_until_it_changes(hel
     held.follow()
     unknown = held.one(ONE)
     assert (unknown.status, unknown.portal_status) == (S.INTEGRATED, "UN_MOT_DE_2030")
-    assert "UN_MOT_DE_2030" in unknown.detail
-    assert f"chorus-worker documents portal {ONE}" in todo(unknown, held.clock.now)
+    assert (unknown.trouble, unknown.detail) == (Trouble.UNKNOWN_WORD, "UN_MOT_DE_2030")
+    assert f"chorus-worker documents portal {ONE}" in held.advice(ONE)
     held.portal.decide(ONE, "MANDATEE")
     held.clock.advance(hours=12)
     held.follow()
-    assert (todo(held.one(ONE), held.clock.now), held.one(ONE).detail) == ("", "")
+    assert (held.advice(ONE), held.one(ONE).detail) == ("", "")
 
 
 def test_a_status_that_comes_back_without_a_date_is_seen(held: Desk) -> None:
@@ -314,10 +313,10 @@ def test_an_acknowledgement_closed_to_us_hides_nobodys_news(held: Desk) -> None:
     """This operation alone is forbidden: tried a bounded number of times, it stops nothing."""
     tries = 0
 
-    def closed(cpp_id: int) -> None:
+    def closed(portal_id: str) -> None:
         nonlocal tries
         tries += 1
-        raise PortalAccessRefused(f"Accès interdit à traiterRejet pour {cpp_id} (HTTP 403).")
+        raise PortalAccessRefused(f"Accès interdit à traiterRejet pour {portal_id} (HTTP 403).")
 
     held.portal.acknowledge_rejection = closed  # type: ignore[method-assign] # forbidden
     held.portal.decide(ONE, "REJETEE", "montant")
@@ -376,7 +375,7 @@ def test_a_rejection_dealt_with_is_acknowledged_once(held: Desk) -> None:
     assert held.one(ONE).status is S.CANCELLED
     assert due(held)
     held.follow()
-    (found,) = held.portal.search(invoice_number=ONE)
+    (found,) = held.portal.find(invoice_number=ONE)
     assert found.acknowledged
     held.clock.advance(days=30)
     held.follow()
@@ -396,7 +395,7 @@ def test_what_we_show_is_what_the_portal_last_said(
     """Whatever changes when and in what order, after a reading each invoice shows its last word."""
     folder = tmp_path_factory.mktemp("news")
     held = at_the_buyers(open_desk(tmp_path_factory.getbasetemp(), folder, issued=5))
-    last = dict.fromkeys(RANKS, "DEPOSEE")
+    last = dict.fromkeys(RANKS, "deposited")
     for rank, word, hours in changes:
         held.portal.decide(number(rank), word)
         last[rank] = word

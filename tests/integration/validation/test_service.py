@@ -6,10 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import suppress
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,10 +15,13 @@ from threading import Thread
 
 import pytest
 
+from chaos import pace
+from tests.support.processes import children, is_gone
 from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import IntegrityError, Severity
+from worker.isolation import VALIDATION, Program
 from worker.validation.files.profiles import (
     FACTURX_RULES,
     UBL_RULES,
@@ -38,29 +39,9 @@ SETS = official_sets(FOLDERS)
 WRONG = changed(UBL, ">3196.80</cbc:TaxInclusiveAmount>", ">3197.80</cbc:TaxInclusiveAmount>")
 
 
-def children() -> set[int]:
-    """The processes that this one has started and that still run."""
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has just ended
-            found.update(map(int, (task / "children").read_text().split()))
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be buried does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def is_gone(pid: int, seconds: float = 5) -> bool:
-    """Whether a process ends within this time."""
-    end = time.monotonic() + seconds
-    while is_alive(pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    return not is_alive(pid)
+@pytest.fixture(autouse=True)
+def _children_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
 
 
 def verdicts(xml: bytes, rules: tuple[Rules, ...]) -> list[bool]:
@@ -166,28 +147,17 @@ def test_a_killed_process_is_replaced() -> None:
     assert is_gone(other)
 
 
-FAKE = """
-import os, sys, time
-from worker.errors import Finding
-from worker.validation import Report, RuleSet
-from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
-source, target = sys.stdin.buffer, sys.stdout.buffer
-write_frame(target, READY)
-while (rules := read_frame(source)) is not None:
-    content = read_frame(source)
-    if content == b"hang":
-        time.sleep(60)
-    if content == b"die":
-        os._exit(3)
-    rule_set = RuleSet(name=rules.decode(), version="1", sha256="0")
-    write_frame(target, encode_answer(Report(rule_set=rule_set, valid=True)))
-"""
+FAKE = Program("tests.support.failing_reader", VALIDATION.bounds)
 
 
-@pytest.mark.parametrize("fault", [b"die", b"hang"])
+SOON = round(pace.factor()) - 1
+"""Seconds, to which the service adds one."""
+
+
+@pytest.mark.parametrize("fault", [b"exit", b"sleep"])
 def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -> None:
     """It is tried in two processes, then gets a finding that blocks; its neighbours are checked."""
-    with ValidationService(command=[sys.executable, "-c", FAKE], seconds=0) as own:
+    with ValidationService(program=FAKE, seconds=SOON) as own:
         before, bad, after = (own.submit(doc, [Schema.CII]) for doc in (b"a", fault, b"b"))
         assert before.result()[0].valid
         assert after.result()[0].valid
@@ -208,13 +178,11 @@ def test_a_check_that_lasts_is_ended_by_the_system() -> None:
     assert [finding.code for finding in reports[-1].findings] == ["VALIDATOR-FAILED"]
 
 
-@pytest.mark.parametrize(
-    "command", [["/absent"], [sys.executable, "-c", "raise SystemExit('non')"]]
-)
-def test_a_process_that_does_not_start_gives_no_verdict(command: list[str]) -> None:
+@pytest.mark.parametrize("module", ["absent", "tests.support.processes"])
+def test_a_process_that_does_not_start_gives_no_verdict(module: str) -> None:
     """It is an error of the installation, and no document is blamed for it."""
     with (
-        ValidationService(command=command) as own,
+        ValidationService(program=Program(module)) as own,
         pytest.raises(ValidatorStopped, match="ne démarre pas"),
     ):
         own.check(UBL, UBL_RULES)
@@ -222,13 +190,13 @@ def test_a_process_that_does_not_start_gives_no_verdict(command: list[str]) -> N
 
 def test_closing_cancels_what_waits() -> None:
     """Nobody waits for a service that is closed, and it takes nothing more."""
-    own = ValidationService(command=[sys.executable, "-c", FAKE])
-    first, second = own.submit(b"hang", [Schema.CII]), own.submit(b"a", [Schema.CII])
+    own = ValidationService(program=FAKE)
+    first, second = own.submit(b"sleep", [Schema.CII]), own.submit(b"a", [Schema.CII])
     own.close()
     own.close()
     for future in (first, second):
         with pytest.raises((ValidatorStopped, CancelledError)):
-            future.result(timeout=5)
+            future.result(timeout=pace.limit(5))
     with pytest.raises(ValidatorStopped):
         own.submit(b"a", [Schema.CII])
 

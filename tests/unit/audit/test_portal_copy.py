@@ -14,7 +14,7 @@ from worker.portals import BuyerStatus, HeldInvoice
 def held(invoice: Invoice, **changes: object) -> HeldInvoice:
     """The portal's copy of an invoice, with something else in it perhaps."""
     copy = HeldInvoice(
-        cpp_id=8000001,
+        portal_id="8000001",
         number=invoice.number,
         status=BuyerStatus.IN_PROGRESS,
         raw_status="MISE_A_DISPOSITION",

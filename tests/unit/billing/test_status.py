@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.billing.status import FRENCH, MOVES, Effort, InvoiceStatus, effort
+from worker.billing.status import FRENCH, MOVES, TROUBLES, InvoiceStatus, Trouble
 
 S = InvoiceStatus
 FINAL = {S.SETTLED, S.CANCELLED}
@@ -27,6 +27,11 @@ def test_every_status_has_its_row_and_its_french() -> None:
     assert len(set(FRENCH.values())) == len(S)
 
 
+def test_every_trouble_has_its_french() -> None:
+    """No trouble is shown to people as its bare value."""
+    assert set(TROUBLES) == set(Trouble) - {Trouble.NONE}
+
+
 def test_moves_lead_to_another_status() -> None:
     """Staying where it is is no move."""
     assert all(status not in moves for status, moves in MOVES.items())
@@ -47,7 +52,6 @@ def test_final_statuses_are_the_only_ones_without_a_way_out() -> None:
     """Cancelled ends the story; only a credit note or its buyer reopens what was settled."""
     assert {status for status, moves in MOVES.items() if not moves} == {S.CANCELLED}
     assert MOVES[S.SETTLED] == {S.CANCELLED, S.SUSPENDED, S.REJECTED}
-    assert {status for status in S if effort(status) is Effort.NOTHING} == FINAL
 
 
 def test_a_number_is_never_given_back() -> None:
@@ -67,26 +71,6 @@ def test_the_portal_is_never_left_with_a_second_copy() -> None:
     assert [status for status, moves in MOVES.items() if S.SENDING in moves] == [S.ISSUED]
     assert S.SENDING not in reachable(S.INTEGRATED)
     assert S.ISSUED not in MOVES[S.DEPOSITED]
-
-
-@pytest.mark.parametrize(
-    "status,expected",
-    [
-        (S.PARKED, Effort.ACT),
-        (S.REFUSED, Effort.ACT),
-        (S.SUSPENDED, Effort.ACT),
-        (S.REJECTED, Effort.ACT),
-        (S.DRAFT, Effort.WAIT),
-        (S.ISSUED, Effort.WAIT),
-        (S.SENDING, Effort.WAIT),
-        (S.UNKNOWN, Effort.WAIT),
-        (S.DEPOSITED, Effort.WAIT),
-        (S.INTEGRATED, Effort.WAIT),
-    ],
-)
-def test_what_each_status_asks(status: InvoiceStatus, expected: Effort) -> None:
-    """A person acts on what somebody refused or questioned, and waits for the rest."""
-    assert effort(status) is expected
 
 
 @given(st.lists(st.sampled_from(S), max_size=12))

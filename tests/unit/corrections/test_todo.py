@@ -8,28 +8,23 @@ import pytest
 
 from tests.support.builders import MEMBER, SIRET, YEAR
 from worker.billing.money import Money
-from worker.billing.status import (
-    INCIDENT,
-    UNKNOWN_WORD,
-    Effort,
-    InvoiceKind,
-    InvoiceStatus,
-    TrackedInvoice,
-    effort,
-)
-from worker.corrections.todo import needs_person, todo
+from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
+from worker.corrections.french import SENTENCES, sentence
+from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode, todo
 from worker.errors import Finding, Severity
 
-S = InvoiceStatus
+S, A = InvoiceStatus, AdviceCode
 SINCE = datetime(2026, 1, 12, 8, tzinfo=UTC)
 SOON, LATER = SINCE + timedelta(hours=1), SINCE + timedelta(days=30)
+ASKING = {S.PARKED, S.REFUSED, S.SUSPENDED, S.REJECTED}
+"""What was refused or questioned: a person acts at once."""
 
 
 class Changes(TypedDict, total=False):
     """What a test says of an invoice."""
 
     findings: tuple[Finding, ...]
-    detail: str
+    trouble: Trouble
 
 
 def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
@@ -52,77 +47,136 @@ def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice
         findings=changes.get("findings", ()),
         flux_number="CPP00110000001",
         deposited_at=None,
-        cpp_id=None,
+        portal_id=None,
         portal_status="",
-        detail=changes.get("detail", ""),
+        trouble=changes.get("trouble", Trouble.NONE),
+        detail="",
         next_check_at=None,
         checks=0,
     )
 
 
+def as_note(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
+    """A credit note in this status, under the same number."""
+    return replace(invoice(status, **changes), kind=InvoiceKind.CREDIT_NOTE, corrects=2)
+
+
 @pytest.mark.parametrize("status", S)
 def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
-    """Whoever must act is told what to do at once, and nobody else is bothered yet."""
-    asked = todo(invoice(status), SOON)
-    assert bool(asked) == needs_person(invoice(status), SOON) == (effort(status) is Effort.ACT)
+    """Who must act is told what to do at once, and is not bothered with the rest yet."""
+    assert (todo(invoice(status), SOON) is not None) == (status in ASKING)
 
 
 @pytest.mark.parametrize("status", S)
 def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
-    """After a month, what is not deposited or has no verdict needs somebody; a payment does not."""
+    """After a month, what is not deposited or has no verdict needs a person; a payment does not."""
     hangs = status in {S.ISSUED, S.UNKNOWN, S.DEPOSITED}
-    expected = hangs or effort(status) is Effort.ACT
-    assert bool(todo(invoice(status), LATER)) == needs_person(invoice(status), LATER) == expected
+    assert (todo(invoice(status), LATER) is not None) == (hangs or status in ASKING)
+
+
+NUMBER, REASON = "BSN-2026-00001", ("--reason", TO_FILL_IN)
 
 
 @pytest.mark.parametrize(
-    "status,words",
+    "asking,code,command",
     [
-        (S.REFUSED, "resend BSN-2026-00001 --reason"),
-        (S.PARKED, f"run {YEAR}"),
-        (S.UNKNOWN, "reconcile"),
-        (S.DEPOSITED, "CPP00110000001"),
-        (S.SUSPENDED, "pièces"),
-        (S.REJECTED, "credit BSN-2026-00001 --reason"),
+        (invoice(S.REFUSED), A.RESEND, ("resend", NUMBER, *REASON)),
+        (as_note(S.REFUSED), A.RESEND_OR_KEEP, ("resend", NUMBER, *REASON)),
+        (
+            invoice(S.REFUSED, trouble=Trouble.NUMBER_TAKEN),
+            A.CANCEL_TAKEN_NUMBER,
+            ("credit", NUMBER, *REASON),
+        ),
+        (
+            as_note(S.REFUSED, trouble=Trouble.NUMBER_TAKEN),
+            A.REMAKE_TAKEN_NUMBER,
+            ("credit", NUMBER, *REASON),
+        ),
+        (invoice(S.PARKED), A.RUN, ("run", str(YEAR))),
+        (invoice(S.ISSUED), A.DEPOSIT, ("deposit",)),
+        (
+            invoice(S.UNKNOWN),
+            A.FIND_UNCERTAIN,
+            ("resend", NUMBER, *REASON, "--absent", NUMBER),
+        ),
+        (invoice(S.DEPOSITED), A.CHECK_FLUX, ("resend", NUMBER, *REASON)),
+        (
+            invoice(S.SUSPENDED),
+            A.COMPLETE,
+            ("complete", NUMBER, "FICHIER…", "--comment", TO_FILL_IN),
+        ),
+        (invoice(S.REJECTED), A.CANCEL_REJECTED, ("credit", NUMBER, *REASON)),
+        (as_note(S.REJECTED), A.REMAKE_REJECTED, ("credit", NUMBER, *REASON)),
+        (
+            invoice(S.INTEGRATED, trouble=Trouble.UNKNOWN_WORD),
+            A.REPORT_WORD,
+            ("documents", "portal", NUMBER),
+        ),
     ],
 )
-def test_the_command_names_the_invoice(status: InvoiceStatus, words: str) -> None:
-    """What to type or where to look is complete: number, year or flux."""
-    assert words in todo(invoice(status), LATER)
+def test_each_situation_has_its_advice(
+    asking: TrackedInvoice, code: AdviceCode, command: tuple[str, ...]
+) -> None:
+    """The command names the invoice or the year; its sentence holds it as it is typed."""
+    advice = todo(asking, LATER)
+
+    assert advice is not None
+    assert (advice.code, advice.command) == (code, command)
+    typed = " ".join(command).replace(f" {TO_FILL_IN}", f' "{TO_FILL_IN}"')
+    assert f"chorus-worker {typed}" in sentence(advice)
+
+
+def test_every_advice_has_its_french() -> None:
+    """No code is shown to people as its bare value."""
+    assert set(SENTENCES) == set(AdviceCode)
+
+
+def test_what_the_portal_shows_late_is_looked_at_by_its_flux() -> None:
+    """Integrated by its report: nothing is typed, and the file to look for is named."""
+    late = replace(invoice(S.DEPOSITED), portal_status="IN_INTEGRE")
+    advice = todo(late, SINCE + timedelta(days=2))
+
+    assert advice == Advice(A.CHECK_INDEX, arguments=("CPP00110000001",))
+    assert "CPP00110000001" in sentence(advice)
 
 
 @pytest.mark.parametrize(
     "status,limit", [(S.DEPOSITED, timedelta(hours=24)), (S.UNKNOWN, timedelta(hours=72))]
 )
 def test_patience_ends_after_its_limit(status: InvoiceStatus, limit: timedelta) -> None:
-    """At the limit itself one still waits; past it, somebody looks."""
-    assert todo(invoice(status), SINCE + limit) == ""
-    assert todo(invoice(status), SINCE + limit + timedelta(seconds=1))
+    """At the limit itself one still waits; past it, a person looks."""
+    assert todo(invoice(status), SINCE + limit) is None
+    assert todo(invoice(status), SINCE + limit + timedelta(seconds=1)) is not None
 
 
 def test_an_invoice_that_cannot_be_deposited_is_told_after_three_days() -> None:
     """Each try begins its status anew, so that the days count from the issue; never on Hélios."""
     tried = replace(invoice(S.ISSUED), status_since=SINCE + timedelta(days=4))
-    assert todo(tried, SINCE + timedelta(days=3)) == ""
-    assert "chorus-worker deposit" in todo(tried, SINCE + timedelta(days=4))
-    assert todo(tried, LATER, deposits=False) == ""
-    assert not needs_person(tried, LATER, deposits=False)
+    assert todo(tried, SINCE + timedelta(days=3)) is None
+    assert todo(tried, SINCE + timedelta(days=4)) == Advice(A.DEPOSIT, ("deposit",))
+    assert todo(tried, LATER, deposits=False) is None
 
 
 def test_an_incident_on_a_deposit_is_looked_at_at_once_and_a_slip_is_not() -> None:
-    """An answer that cannot be read, or a word nobody translated, may be better an hour later."""
-    assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=f"{INCIDENT} : …"), SOON)
-    for slip in ("Réponse inexploitable", f"{UNKNOWN_WORD}IN_NOUVEAU"):
-        assert todo(invoice(S.DEPOSITED, detail=slip), SOON) == ""
-        assert "CPP00110000001" in todo(invoice(S.DEPOSITED, detail=slip), LATER)
+    """An answer that cannot be read, or a word without translation, may be better later."""
+    stuck = todo(invoice(S.DEPOSITED, trouble=Trouble.INCIDENT), SOON)
+    assert stuck is not None
+    assert "CPP00110000001" in sentence(stuck)
+    for slip in (Trouble.NONE, Trouble.UNKNOWN_WORD):
+        assert todo(invoice(S.DEPOSITED, trouble=slip), SOON) is None
+        assert todo(invoice(S.DEPOSITED, trouble=slip), LATER) == stuck
 
 
 def test_a_parked_member_shows_its_first_blocking_remedy() -> None:
     """The remedy shown is that of what stops the member, not of a warning that came before."""
     warning = Finding(code="W", message="w", remedy="à savoir", severity=Severity.WARNING)
     mute = Finding(code="B", message="b")
-    first = Finding(code="B", message="b", remedy="importez mars")
+    first = Finding(code="B", message="b", remedy="importez {mars}")
     second = Finding(code="B", message="b", remedy="importez avril")
-    parked = invoice(S.PARKED, findings=(warning, mute, first, second))
-    assert todo(parked, SOON) == "importez mars"
-    assert f"run {YEAR}" in todo(invoice(S.PARKED, findings=(warning, mute)), SOON)
+    parked = todo(invoice(S.PARKED, findings=(warning, mute, first, second)), SOON)
+
+    assert parked == Advice(A.CORRECT, arguments=("importez {mars}",))
+    assert sentence(parked) == "importez {mars}"
+    assert todo(invoice(S.PARKED, findings=(warning, mute)), SOON) == Advice(
+        A.RUN, ("run", str(YEAR))
+    )

@@ -2,7 +2,6 @@
 
 import struct
 import tracemalloc
-import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -25,8 +24,9 @@ from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
-from worker.imports.spreadsheet import Cell, cell_text
-from worker.imports.workbook import checked_copy
+from worker.imports.source import CHUNK
+from worker.imports.spreadsheet import tables
+from worker.imports.workbook import Cell, cell_text
 
 HEADER = ("SIRET *", "Service", "Palier", "Mois", "Utilisateurs")
 ODS_HEADER = ods_row(*map(ods_text, HEADER))
@@ -185,7 +185,9 @@ def _repeated_rows(path: Path) -> Path:
 
 
 def _repeated_spaces(path: Path) -> Path:
-    return ods(path, {"A": ods_row(ods_text("x") + '<text:s text:c="900000000"/>')})
+    text = '<text:p>x<text:s text:c="900000000"/></text:p>'
+    cell = f'<table:table-cell office:value-type="string">{text}</table:table-cell>'
+    return ods(path, {"A": ods_row(cell)})
 
 
 def _unfolding(path: Path) -> Path:
@@ -322,7 +324,7 @@ def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
     [row] = usage(path)
     assert isinstance(row, Row)
     assert row.value.month == Month(2025, 3)
-    for position in range(0, len(original), 7):
+    for position in range(0, len(original), 31):
         damaged = bytearray(original)
         damaged[position] ^= 0x55
         path.write_bytes(damaged)
@@ -333,14 +335,68 @@ def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
         assert [facts(row) for row in rows] == [(2, SIRET, "gfu", None, "2025-03", 3)]
 
 
-def test_the_copy_holds_data_only_and_goes_away(tmp_path: Path) -> None:
-    """Macros and pictures are never handed to the library; the copy is deleted after use."""
-    path = xlsx(tmp_path / "u.xlsm", {"A": xlsx_row(1, HEADER)})
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("xl/vbaProject.bin", b"\0" * 1000)
-        archive.writestr("xl/media/image1.png", b"\x89PNG")
-    with checked_copy(fingerprint(path)) as checked, zipfile.ZipFile(checked.path) as copy:
-        kept = copy.namelist()
-    assert "xl/worksheets/sheet1.xml" in kept
-    assert not any(name.endswith((".bin", ".png")) for name in kept)
-    assert not checked.path.exists()
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '<c r="B2" t="e"><v>#SPILL!</v></c>',
+        "<c t = 'e' r='B2'><f>A1&gt;2</f><v>#REF!</v></c>",
+        '<c r="B2" cm="1" t="e" s="0"><f>IF(A1>2,NA())</f><v>#N/A</v></c>',
+    ],
+)
+def test_an_error_is_seen_however_its_cell_is_written(tmp_path: Path, cell: str) -> None:
+    """Attributes in any order, either quotes, a code that is not known: one text for all."""
+    path = xlsx(
+        tmp_path / "a.xlsx",
+        {
+            "A": xlsx_row(1, ("a", "b", "c"))
+            + f'<row r="2"><c r="A2"><v>1</v></c>{cell}<c r="C2"><v>3</v></c></row>'
+        },
+    )
+
+    [table] = [list(table.rows) for table in tables(fingerprint(path))]
+
+    assert table[1] == (2, ["1", "#N/A", "3"])
+
+
+def test_repeated_errors_of_ods_are_all_seen(tmp_path: Path) -> None:
+    """A cell that stands for three is three errors, whatever value it claims."""
+    error = (
+        "<table:table-cell office:value-type='float' table:number-columns-repeated='3' "
+        "table:formula='of:=IF([.A1]>2;NA())' office:value='0' calcext:value-type='error'>"
+        "<text:p>#N/A</text:p></table:table-cell>"
+    )
+    path = ods(tmp_path / "a.ods", {"A": ods_row(ods_text("x"), error, ods_text("y"))})
+
+    [table] = [list(table.rows) for table in tables(fingerprint(path))]
+
+    assert table == [(1, ["x", "#N/A", "#N/A", "#N/A", "y"])]
+
+
+def test_errors_far_apart_are_all_seen(tmp_path: Path) -> None:
+    """A part is read in pieces; a cell that would straddle two of them is in one."""
+    rows = "".join(
+        f'<row r="{n}">{" " * (n % 300)}<c r="A{n}"><v>{n}</v></c>'
+        f'<c r="B{n}" t="e"><f>NA()</f><v>#N/A</v></c></row>'
+        for n in range(1, 9_000)
+    )
+    assert len(rows) > 2 * CHUNK
+
+    [table] = [
+        list(table.rows) for table in tables(fingerprint(xlsx(tmp_path / "a.xlsx", {"A": rows})))
+    ]
+
+    assert [cells for _, cells in table] == [[str(n), "#N/A"] for n in range(1, 9_000)]
+
+
+def test_memory_does_not_grow_with_the_workbook(tmp_path: Path) -> None:
+    """Rows come one batch at a time, however many the other process holds."""
+    rows = "".join(xlsx_row(n, (SIRET, f"service-{n}", 2, "2025-03", n)) for n in range(1, 30_000))
+    source = fingerprint(xlsx(tmp_path / "a.xlsx", {"A": rows}))
+    tracemalloc.start()
+
+    count = sum(1 for table in tables(source) for _ in table.rows)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 29_999
+    assert peak < 4 * 2**20

@@ -29,7 +29,7 @@ TODAY = date(2026, 1, 5)
 SELLER = Seller(siret=OURS, public=True, password_warning=timedelta(days=30))
 PRIVATE = replace(SELLER, public=False)
 PLAIN = StructureRecord(
-    portal_id=1,
+    portal_id="1",
     siret=SIRET,
     name="COMMUNE",
     active=True,
@@ -51,7 +51,7 @@ DEMANDS = {"DIR-REFERENCE", "DIR-SERVICE", "DIR-ENGAGEMENT", "DIR-SERVICE-ENGAGE
 
 structures = st.builds(
     StructureRecord,
-    portal_id=st.just(1),
+    portal_id=st.just("1"),
     siret=st.just(SIRET),
     name=st.just("COMMUNE"),
     active=st.booleans(),

@@ -12,7 +12,7 @@ from worker.billing.money import Money
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.lots import pack
-from worker.portals.memory.books import DepositedFacts
+from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal, Mishap
 
 TOWN, VILLAGE = "12345678200051", "12345678200036"
@@ -30,7 +30,7 @@ def read(content: bytes) -> DepositedFacts:
 def known(siret: str) -> StructureRecord:
     """A recipient that demands nothing."""
     return StructureRecord(
-        portal_id=1,
+        portal_id="1",
         siret=siret,
         name="COMMUNE",
         active=True,
@@ -61,7 +61,7 @@ def test_lost_answer_hides_a_deposit_that_lives() -> None:
     portal.mishaps.append(Mishap.ANSWER_LOST)
     answer = deposit(portal)
     assert (answer.outcome, answer.flux_number) == (DepositOutcome.UNKNOWN, "")
-    (found,) = portal.search(invoice_number="F-1")
+    (found,) = portal.find(invoice_number="F-1")
     assert found.flux_number == portal.fluxes[0].number
 
 
@@ -70,7 +70,7 @@ def test_lost_request_looks_the_same_and_left_nothing() -> None:
     portal = opened()
     portal.mishaps.extend([Mishap.ANSWER_LOST, Mishap.REQUEST_LOST])
     assert deposit(portal) == deposit(portal, "F-2")
-    assert portal.search(invoice_number="F-2") == ()
+    assert portal.find(invoice_number="F-2") == ()
     assert len(portal.fluxes) == 1
 
 
@@ -110,9 +110,9 @@ def test_portal_that_cannot_be_used(
     portal.condition = condition
     for call in (
         portal.sign_in,
-        lambda: portal.search(invoice_number="F-1"),
+        lambda: portal.find(invoice_number="F-1"),
         lambda: portal.integration_report("F"),
-        lambda: portal.history(1),
+        lambda: portal.history("1"),
         lambda: portal.structure(TOWN),
         lambda: portal.service(known(TOWN), "S"),
     ):
@@ -128,12 +128,12 @@ def test_integration_may_come_later() -> None:
     portal.integrates_at_once = False
     first, second = deposit(portal), deposit(portal)
     assert portal.integration_report(first.flux_number).state is FluxState.PENDING
-    assert portal.search(invoice_number="F-1") == ()
+    assert portal.find(invoice_number="F-1") == ()
     portal.integrate()
     states = [portal.integration_report(a.flux_number).state for a in (first, second)]
     assert states == [FluxState.INTEGRATED, FluxState.REJECTED]
     portal.integrate()
-    assert len(portal.search(invoice_number="F-1")) == 1
+    assert len(portal.find(invoice_number="F-1")) == 1
 
 
 def test_refused_member_stops_nobody_else() -> None:
@@ -156,7 +156,7 @@ def test_a_lot_is_judged_invoice_by_invoice() -> None:
     answer = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=pack(files))
     report = portal.integration_report(answer.flux_number)
     assert (report.state, [e.invoice_number for e in report.errors]) == (FluxState.PARTIAL, ["F-2"])
-    assert [found.number for found in portal.search(flux_number=answer.flux_number)] == ["F-1"]
+    assert [found.number for found in portal.find(flux_number=answer.flux_number)] == ["F-1"]
     broken = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=b"not a lot")
     assert portal.integration_report(broken.flux_number).state is FluxState.REJECTED
 
@@ -167,9 +167,9 @@ def test_what_is_integrated_may_be_found_later() -> None:
     portal.indexes_at_once = False
     flux = deposit(portal).flux_number
     assert portal.integration_report(flux).state is FluxState.INTEGRATED
-    assert portal.search(invoice_number="F-1") == portal.changed(NOW, NOW) == ()
+    assert portal.find(invoice_number="F-1") == portal.changed(NOW, NOW) == ()
     portal.index()
-    assert portal.search(invoice_number="F-1") == portal.changed(NOW, NOW) != ()
+    assert portal.find(invoice_number="F-1") == portal.changed(NOW, NOW) != ()
 
 
 def test_same_number_of_another_year_is_another_invoice() -> None:
@@ -177,7 +177,7 @@ def test_same_number_of_another_year_is_another_invoice() -> None:
     portal = opened()
     deposit(portal, year=2025)
     deposit(portal, year=2026)
-    assert len(portal.search(invoice_number="F-1")) == 2
+    assert len(portal.find(invoice_number="F-1")) == 2
 
 
 def test_deposit_counts_for_its_day_in_paris() -> None:
@@ -189,18 +189,18 @@ def test_buyer_decides_in_any_order() -> None:
     """Paid, then suspended: the current status is the last given, the history keeps both."""
     portal = opened()
     deposit(portal)
-    portal.decide("F-1", "MISE_EN_PAIEMENT")
-    portal.decide("F-1", "SUSPENDUE", "Pièce manquante")
-    (found,) = portal.search(invoice_number="F-1")
+    portal.decide("F-1", "paid")
+    portal.decide("F-1", "suspended", "Pièce manquante")
+    (found,) = portal.find(invoice_number="F-1")
     assert (found.status, found.comment) == (BuyerStatus.SUSPENDED, "Pièce manquante")
-    history = portal.history(found.cpp_id)
-    words = ["SUSPENDUE", "MISE_EN_PAIEMENT", "DEPOSEE"]
+    history = portal.history(found.portal_id)
+    words = ["suspended", "paid", "deposited"]
     assert [entry.raw_status for entry in history.entries] == words
     assert history.entries[0].at == "2026-01-06 00:30"
     with pytest.raises(LookupError):
-        portal.decide("F-2", "REJETEE")
+        portal.decide("F-2", "rejected")
     with pytest.raises(PortalAnswerError):
-        portal.history(99)
+        portal.history("99")
 
 
 class AnyUse(RuleBasedStateMachine):
@@ -239,7 +239,7 @@ class AnyUse(RuleBasedStateMachine):
     def one_invoice_per_year_and_number(self) -> None:
         """No schedule of deposits makes two integrated invoices of one."""
         for number in ("F-1", "F-2"):
-            found = self.portal.search(invoice_number=number)
+            found = self.portal.find(invoice_number=number)
             years = [invoice.issue_date for invoice in found]
             assert len(years) == len(set(years))
 
@@ -249,7 +249,7 @@ class AnyUse(RuleBasedStateMachine):
         assert len(self.portal.fluxes) == self.recorded
         for flux in self.portal.fluxes:
             report = self.portal.integration_report(flux.number)
-            shown = bool(self.portal.search(flux_number=flux.number))
+            shown = bool(self.portal.find(flux_number=flux.number))
             assert shown == (report.state is FluxState.INTEGRATED)
             assert bool(report.errors) == (report.state is FluxState.REJECTED)
 

@@ -10,23 +10,12 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from worker.errors import PortalAnswerError, PortalDown
+from worker.errors import PortalDown, PortalError
 from worker.portals import SupportingFile
 from worker.portals.choruspro.answers import JsonObject, integer, readable, text
-from worker.portals.choruspro.failures import failure, incoherent
 from worker.portals.choruspro.gateway import Gateway
 from worker.portals.choruspro.reading import held
-from worker.portals.choruspro.verdict import Verdict, judged
-
-LARGEST_ATTACHMENT = 10 * 1024 * 1024
-"""Bytes (§5)."""
-LONGEST_NAME = 50
-LONGEST_COMMENT = 2000
-_EXTENSIONS = (
-    "BMP GIF FAX ODT PPT TIFF XLS BZ2 GZ JPEG P7S RTF TXT XML CSV GZIP JPG PDF SVG XHTML XLSX DOC "
-    "HTM ODP PNG TGZ XLC ZIP DOCX HTML ODS PPS TIF XLM PPTX"
-)
-"""What the portal takes (§5)."""
+from worker.portals.choruspro.verdict import Verdict, failure, incoherent, judged
 
 _TYPES = "/cpro/transverses/v1/recuperer/typespj"
 _ADD = "/cpro/transverses/v1/ajouter/fichier"
@@ -43,15 +32,9 @@ def complete(
     """Give a suspended invoice what its buyer asked for.
 
     Raises:
-        PortalAnswerError: the portal refuses: it is not suspended any more, for instance; or
-            would certainly refuse a file or the comment, and nothing was sent.
+        PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
         PortalDown: the invoice was not completed, or nobody can tell yet.
     """
-    if fault := _fault(comment, files):
-        raise PortalAnswerError(
-            f"La facture {cpp_id} de Chorus Pro n'est pas complétée : {fault}.",
-            "Rien n'a été envoyé : corrigez, puis recommencez.",
-        )
     kind = _type_code(gateway) if files else ""
     attached = [
         {
@@ -86,28 +69,6 @@ def acknowledge_rejection(gateway: Gateway, cpp_id: int) -> None:
     fields = {"listeDemandePaiement": [{"idDemandePaiement": cpp_id}]}
     remedy = f"La facture {cpp_id} de Chorus Pro n'est peut-être pas, ou plus, rejetée."
     _done(gateway, _ACKNOWLEDGE, fields, remedy=remedy)
-
-
-def _fault(comment: str, files: Sequence[SupportingFile]) -> str:
-    if not comment.strip() and not files:
-        return "il faut un commentaire ou un fichier"
-    if len(comment) > LONGEST_COMMENT:
-        return f"le commentaire dépasse {LONGEST_COMMENT} caractères"
-    faults = (_file_fault(file) for file in files)
-    return next((fault for fault in faults if fault), "")
-
-
-def _file_fault(file: SupportingFile) -> str:
-    extension = PurePath(file.name).suffix[1:].upper()
-    if len(file.name) > LONGEST_NAME:
-        return f"le nom de « {file.name} » dépasse {LONGEST_NAME} caractères"
-    if not file.name.isprintable() or extension not in _EXTENSIONS.split():
-        return f"« {file.name} » n'a pas une extension que Chorus Pro accepte (pdf, jpg, zip…)"
-    if not file.content:
-        return f"« {file.name} » est vide"
-    if len(file.content) > LARGEST_ATTACHMENT:
-        return f"« {file.name} » dépasse {LARGEST_ATTACHMENT // 1024**2} Mo"
-    return ""
 
 
 def _type_code(gateway: Gateway) -> str:
@@ -161,7 +122,7 @@ def _make_sure(gateway: Gateway, cpp_id: int) -> None:
     """After a lost answer: completed means that it worked."""
     try:
         word = held(gateway, cpp_id).raw_status
-    except PortalDown as error:
+    except PortalError as error:
         raise PortalDown(
             f"Chorus Pro n'a pas confirmé que la facture {cpp_id} est complétée. {error.message}",
             "Regardez son état plus tard avant de recommencer : la demande a pu aboutir.",

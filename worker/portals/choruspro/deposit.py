@@ -7,12 +7,13 @@ looked for on the portal before it may be sent again.
 
 import base64
 import re
+from collections.abc import Mapping
 from math import ceil
 
 import structlog
 
 from worker.billing.document import DocumentKind
-from worker.errors import PortalAccessRefused, PortalDown
+from worker.errors import PortalAccessRefused, PortalError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.answers import day
 from worker.portals.choruspro.gateway import Gateway
@@ -22,14 +23,18 @@ from worker.portals.choruspro.verdict import (
     describe,
     judged,
 )
-from worker.portals.choruspro.words import SYNTAXES
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
 from worker.portals.http.outcome import (
     Outcome,
 )
 
-LARGEST_FILE = 20 * 1024 * 1024
-"""Bytes. The portal takes 30 MB, and does not say whether before or after base64 (§5)."""
+SYNTAXES: Mapping[DocumentKind, str] = {
+    DocumentKind.FACTURX: "IN_DP_E2_CII_FACTURX",
+    DocumentKind.CII: "IN_DP_E1_CII_16B",
+    DocumentKind.UBL: "IN_DP_E1_UBL_INVOICE",
+}
+"""``syntaxeFlux`` of what may be deposited (§3.1). Several other codes in circulation are made
+up; these three were seen at work."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}\.[A-Za-z0-9]{1,4}")
 _LONGEST_RAW = 4000
 
@@ -49,7 +54,7 @@ def deposit(
     gateway: Gateway, *, file_name: str, kind: DocumentKind, content: bytes
 ) -> DepositAnswer:
     """Hand a file over, once; a 401 alone is followed by one more call, with a new token."""
-    if refusal := unfit(file_name, kind, content):
+    if refusal := unfit(file_name, kind):
         return refusal
     fields: dict[str, object] = {
         "fichierFlux": base64.b64encode(content).decode(),
@@ -62,7 +67,7 @@ def deposit(
     except PortalAccessRefused as error:
         detail = f"{error.message} {error.remedy}"
         answer = DepositAnswer(outcome=DepositOutcome.UNAUTHORISED, detail=detail)
-    except PortalDown as error:
+    except PortalError as error:
         detail = f"Rien n'a été envoyé. {error.message}"
         wait = ceil(error.wait) or None
         answer = DepositAnswer(outcome=DepositOutcome.NOT_SENT, detail=detail, retry_after=wait)
@@ -70,16 +75,12 @@ def deposit(
     return answer
 
 
-def unfit(file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer | None:
+def unfit(file_name: str, kind: DocumentKind) -> DepositAnswer | None:
     """The refusal of a file that the portal would certainly refuse; None when it may be sent."""
     if kind not in SYNTAXES:
         reason = f"un document « {kind} » ne se dépose pas"
     elif not _FILE_NAME.fullmatch(file_name):
         reason = "le nom du fichier sort de A-Z a-z 0-9 . _ - ou n'a pas d'extension"
-    elif not content:
-        reason = "le fichier est vide"
-    elif len(content) > LARGEST_FILE:
-        reason = f"le fichier dépasse {LARGEST_FILE // 1024**2} Mo"
     else:
         return None
     return DepositAnswer(outcome=DepositOutcome.REFUSED, detail=f"Rien n'a été envoyé : {reason}.")

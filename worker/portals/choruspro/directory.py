@@ -2,9 +2,7 @@
 
 from worker.portals import ServiceRecord, StructureRecord
 from worker.portals.choruspro.answers import JsonObject, child, integer, objects
-from worker.portals.choruspro.failures import incoherent
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.pages import PAGE_SIZE, all_rows
 from worker.portals.choruspro.records import (
     is_active,
     service_record,
@@ -12,6 +10,8 @@ from worker.portals.choruspro.records import (
     structure_record,
     structure_with,
 )
+from worker.portals.choruspro.search import PAGE_SIZE, all_rows
+from worker.portals.choruspro.verdict import incoherent
 
 _FIND_STRUCTURE = "/cpro/structures/v1/rechercher"
 _STRUCTURE = "/cpro/structures/v1/consulter"
@@ -39,18 +39,18 @@ def structure(gateway: Gateway, siret: str) -> StructureRecord | None:
     row = structure_with(siret, rows)
     if row is None:
         return None
-    portal_id = integer(row, "idStructureCPP")
-    if portal_id is None:
+    cpp_id = integer(row, "idStructureCPP")
+    if cpp_id is None:
         raise incoherent(_FIND_STRUCTURE, f"pas d'identifiant pour {siret}")
     demands: JsonObject | None = {}
     general: JsonObject = {}
     if is_active(row):
-        consulted = gateway.read(_STRUCTURE, {"idStructureCPP": portal_id, "codeLangue": "fr"})
+        consulted = gateway.read(_STRUCTURE, {"idStructureCPP": cpp_id, "codeLangue": "fr"})
         demands = child(consulted, "parametres")
         general = child(consulted, "informationGenerales") or {}
     if demands is None:
         raise incoherent(_STRUCTURE, f"aucun paramètre pour {siret}")
-    return structure_record(siret, portal_id, row, demands, general)
+    return structure_record(siret, cpp_id, row, demands, general)
 
 
 def service(gateway: Gateway, of: StructureRecord, code: str) -> ServiceRecord | None:
@@ -58,7 +58,7 @@ def service(gateway: Gateway, of: StructureRecord, code: str) -> ServiceRecord |
 
     def page(rank: int) -> dict[str, object]:
         return {
-            "idStructure": of.portal_id,
+            "idStructure": int(of.portal_id),
             "parametresRechercherServicesStructure": {
                 "pageResultatDemandee": rank,
                 "nbResultatsParPage": PAGE_SIZE,
@@ -73,7 +73,11 @@ def service(gateway: Gateway, of: StructureRecord, code: str) -> ServiceRecord |
         return None
     consulted = gateway.read(
         _SERVICE,
-        {"idStructure": of.portal_id, "idService": integer(row, "idService"), "codeLangue": "fr"},
+        {
+            "idStructure": int(of.portal_id),
+            "idService": integer(row, "idService"),
+            "codeLangue": "fr",
+        },
     )
     demands = child(consulted, "parametres")
     if demands is None:

@@ -16,12 +16,14 @@ from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
 from worker.portals.choruspro.answers import JsonObject, integer
-from worker.portals.choruspro.failures import answered, failed, failure
 from worker.portals.choruspro.settings import ChorusProSettings
 from worker.portals.choruspro.token import PisteToken
 from worker.portals.choruspro.verdict import (
     Judgement,
     Verdict,
+    answered,
+    failed,
+    failure,
     judged,
     refuses_token,
 )
@@ -92,7 +94,7 @@ class Gateway:
         """Make sure both pairs of credentials work: once per token, by the health check (§1.9).
 
         Raises:
-            PortalDown: cannot be reached, or asks to wait.
+            PortalError: cannot be reached, asks to wait, or answers nonsense.
             PortalAccessRefused: one of the pairs is refused.
         """
         self._breaker.raise_if_waiting()
@@ -135,7 +137,7 @@ class Gateway:
         was revoked, so one more attempt is made with a new token. A second 401 is final.
 
         Raises:
-            PortalDown, PortalAccessRefused: without a token, or while the server asked to be left
+            PortalError, PortalAccessRefused: without a token, or while the server asked to be left
                 alone, nothing was sent.
         """
         self._breaker.raise_if_waiting()

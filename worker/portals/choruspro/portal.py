@@ -20,9 +20,8 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro import completion, directory, reading
+from worker.portals.choruspro import completion, directory, reading, search
 from worker.portals.choruspro import deposit as depositing
-from worker.portals.choruspro import search as searching
 from worker.portals.choruspro.gateway import Gateway
 from worker.portals.choruspro.settings import ChorusProSettings
 
@@ -51,7 +50,7 @@ class ChorusPro:
         """Make sure both pairs of credentials work; asks nothing when this token was proven.
 
         Raises:
-            PortalDown: cannot be reached, or asks to wait.
+            PortalError: cannot be reached, asks to wait, or answers nonsense.
             PortalAccessRefused: the credentials are refused.
         """
         self._gateway.prove_identity()
@@ -64,41 +63,39 @@ class ChorusPro:
         """What became of a file. An unknown flux is pending: it may not be indexed yet."""
         return reading.report(self._gateway, flux_number)
 
-    def receipt(self, flux_number: str) -> bytes | None:
+    def report_file(self, flux_number: str) -> bytes | None:
         """The integration report as a PDF; None while there is none."""
-        return reading.receipt(self._gateway, flux_number)
+        return reading.report_file(self._gateway, flux_number)
 
-    def search(
+    def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours that matches."""
-        return searching.matching(
-            self._gateway, invoice_number=invoice_number, flux_number=flux_number
-        )
+        return search.find(self._gateway, invoice_number=invoice_number, flux_number=flux_number)
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours whose status was set in this period, bounds included."""
-        return searching.changed(self._gateway, since, until)
+        return search.changed(self._gateway, since, until)
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice."""
-        return reading.history(self._gateway, cpp_id)
+        return reading.history(self._gateway, int(portal_id))
 
-    def held(self, cpp_id: int) -> HeldInvoice:
+    def held(self, portal_id: str) -> HeldInvoice:
         """What the portal holds of an integrated invoice."""
-        return reading.held(self._gateway, cpp_id)
+        return reading.held(self._gateway, int(portal_id))
 
-    def download(self, cpp_id: int) -> bytes:
+    def download(self, portal_id: str) -> bytes:
         """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
-        return reading.download(self._gateway, cpp_id)
+        return reading.download(self._gateway, int(portal_id))
 
-    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
+    def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
         """Give a suspended invoice what its buyer asked for; it goes back to the buyer."""
-        completion.complete(self._gateway, cpp_id, comment=comment, files=files)
+        completion.complete(self._gateway, int(portal_id), comment=comment, files=files)
 
-    def acknowledge_rejection(self, cpp_id: int) -> None:
+    def acknowledge_rejection(self, portal_id: str) -> None:
         """Tell the portal that a rejection was seen."""
-        completion.acknowledge_rejection(self._gateway, cpp_id)
+        completion.acknowledge_rejection(self._gateway, int(portal_id))
 
     def structure(self, siret: str) -> StructureRecord | None:
         """The structure that has this SIRET, or None."""

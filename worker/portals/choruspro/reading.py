@@ -2,21 +2,21 @@
 
 from worker.portals import FluxState, HeldInvoice, IntegrationReport, InvoiceHistory
 from worker.portals.choruspro.answers import child, content, integer, text
-from worker.portals.choruspro.failures import incoherent, succeeded
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.pages import PAGE_SIZE
 from worker.portals.choruspro.records import (
     held_invoice,
     integration_report,
     invoice_history,
     is_unknown_flux,
 )
+from worker.portals.choruspro.search import PAGE_SIZE
+from worker.portals.choruspro.verdict import incoherent, succeeded
 
 LARGEST_DOWNLOAD = 120 * 1024 * 1024
 """Bytes: the limit of the portal itself (§2.7, §5)."""
 
 _REPORT = "/cpro/transverses/v1/consulterCRDetaille"
-_RECEIPT = "/cpro/transverses/v1/consulterCR"
+_REPORT_FILE = "/cpro/transverses/v1/consulterCR"
 _HISTORY = "/cpro/factures/v1/consulter/historique"
 _HELD = "/cpro/factures/v1/consulter/fournisseur"
 _DOWNLOAD = "/cpro/factures/v1/telecharger/groupe"
@@ -37,14 +37,14 @@ def report(gateway: Gateway, flux_number: str) -> IntegrationReport:
     return integration_report(flux_number, succeeded(_REPORT, answer))
 
 
-def receipt(gateway: Gateway, flux_number: str) -> bytes | None:
+def report_file(gateway: Gateway, flux_number: str) -> bytes | None:
     """The integration report as a PDF; None for an unknown flux, or while there is none (§2.3)."""
-    answer = gateway.ask(_RECEIPT, {"numeroFluxDepot": flux_number})
+    answer = gateway.ask(_REPORT_FILE, {"numeroFluxDepot": flux_number})
     if is_unknown_flux(answer):
         return None
-    pdf = content(succeeded(_RECEIPT, answer), "fichierCR")
+    pdf = content(succeeded(_REPORT_FILE, answer), "fichierCR")
     if pdf is None:
-        raise incoherent(_RECEIPT, f"un fichier illisible pour le flux {flux_number}")
+        raise incoherent(_REPORT_FILE, f"un fichier illisible pour le flux {flux_number}")
     return pdf or None
 
 

@@ -1,15 +1,23 @@
-"""Finding the invoices we issued: by number, by flux, or by what changed (reference §2.4)."""
+"""Finding the invoices we issued: by number, by flux, or by what changed (reference §2.4).
 
-from collections.abc import Mapping
+Lists are read to the end and counted (§2, pagination): a short or repeated one must never read
+as "absent", so what does not add up is an error.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from worker.billing.period import PARIS
 from worker.portals import FoundInvoice
-from worker.portals.choruspro.failures import incoherent
+from worker.portals.choruspro.answers import JsonObject, child, integer, objects
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.pages import MOST_ROWS, PAGE_SIZE, all_rows
 from worker.portals.choruspro.records import found_invoice
+from worker.portals.choruspro.verdict import incoherent
 
+PAGE_SIZE = 100
+MOST_ROWS = 20_000
+"""Of one list: beyond, the pages would not be read to the end."""
+_MOST_PAGES = MOST_ROWS // PAGE_SIZE
 MOST_RESULTS = 1000
 """``nbResultatsMaximum``. The portal does not count past it (§2, pagination), so a search that
 reaches it may be cut."""
@@ -22,14 +30,14 @@ _SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def matching(
+def find(
     gateway: Gateway, *, invoice_number: str | None, flux_number: str | None
 ) -> tuple[FoundInvoice, ...]:
     """Every invoice of ours that matches, all pages, their count checked.
 
     Raises:
         ValueError: without any criterion.
-        PortalDown: also when the pages do not add up to the announced total, or may be cut.
+        PortalAnswerError: also when the pages do not add up to the announced total, or may be cut.
     """
     criteria = {
         name: value
@@ -58,12 +66,12 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 
     Raises:
         ValueError: an instant without offset, or a period that ends before it begins.
-        PortalDown: also when a page is missing, or when one minute has more results than can be
-            read.
+        PortalAnswerError: also when a page is missing, or when one minute has more results than
+            can be read.
     """
     if since.utcoffset() is None or until.utcoffset() is None or since > until:
         raise ValueError("a period goes from one aware instant to a later one")
-    found: dict[int, FoundInvoice] = {}
+    found: dict[str, FoundInvoice] = {}
     periods = [(since, until)]
     while periods:
         start, end = periods.pop(0)
@@ -81,11 +89,62 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
                     f"{MOST_ROWS} changements ou plus depuis {_instant(start)} en une minute",
                 )
         if part is not None:
-            found |= {invoice.cpp_id: invoice for invoice in part}
+            found |= {invoice.portal_id: invoice for invoice in part}
             continue
         middle = start + (end - start) / 2
         periods[:0] = [(start, middle), (middle, end)]
     return tuple(found.values())
+
+
+def all_rows(
+    gateway: Gateway,
+    route: str,
+    page: Callable[[int], Mapping[str, object]],
+    *,
+    rows: str,
+    key: str,
+    cut_at: Collection[int] = (),
+) -> list[JsonObject] | None:
+    """Every row of a list.
+
+    Args:
+        gateway: who asks.
+        route: the operation.
+        page: its body for the page of this rank, from 1.
+        rows: the field of the list.
+        key: the field that tells rows apart.
+        cut_at: totals at which the portal may have cut the list; so may any beyond the greatest.
+
+    Returns:
+        None when the list may be cut; what is left of it is not asked.
+
+    Raises:
+        PortalAnswerError: a row or the total is missing, unreadable, repeated or changing.
+    """
+    found: dict[int, JsonObject] = {}
+    announced: int | None = None
+    for rank in range(1, _MOST_PAGES + 1):
+        answer = gateway.read(route, page(rank))
+        # Older services put the counts at the top (§2).
+        here, counts = objects(answer, rows), child(answer, "parametresRetour") or answer
+        total = integer(counts, "total")
+        if here is None or total is None or announced not in (None, total):
+            raise incoherent(route, "une liste ou un total illisible, absent ou changeant")
+        if cut_at and (total in cut_at or total > max(cut_at)):
+            return None
+        if total and integer(counts, "pageCourante") not in (None, rank):
+            raise incoherent(route, f"une autre page que la page {rank}")
+        announced = total
+        for row in here:
+            identifier = integer(row, key)
+            if identifier is None or identifier in found:
+                raise incoherent(route, "une ligne sans identifiant ou en double")
+            found[identifier] = row
+        if len(found) == total:
+            return list(found.values())
+        if not here or len(found) > total:
+            break
+    raise incoherent(route, f"{len(found)} lignes reçues pour {announced} annoncées")
 
 
 def _search(

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals.choruspro.answers import integer, read_object, text
-from worker.portals.choruspro.failures import answered, down
 from worker.portals.choruspro.settings import ChorusProSettings
+from worker.portals.choruspro.verdict import answered, down
 from worker.portals.http.attempt import HttpAnswer, HttpRequest, Transport
 from worker.portals.http.breaker import Breaker
 from worker.portals.http.outcome import (

@@ -1,1 +1,1 @@
-"""A portal in memory: ``portal``, the contract; ``books``, what it holds."""
+"""A portal in memory: ``portal``, the contract; ``ledger``, what it holds."""

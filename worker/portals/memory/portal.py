@@ -1,6 +1,6 @@
 """A portal that lives in memory, for dry runs and tests: small, but faithful to the contract.
 
-It answers from its books (memory_books.py), and can be told to fail in the ways that matter: an
+It answers from its ledger, and can be told to fail in the ways that matter: an
 answer lost after the deposit was recorded, or before; a portal that is down; access refused; a
 member whose invoices are refused; an index that lags.
 """
@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from worker.billing.document import DocumentKind
+from worker.billing.period import PARIS, paris_day
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
+    BuyerStatus,
     DepositAnswer,
     DepositOutcome,
     FluxState,
@@ -26,10 +27,9 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro.words import SYNTAXES, buyer_status
-from worker.portals.memory.books import Books, DepositedFacts, Integrated
+from worker.portals.memory.ledger import DepositedFacts, Integrated, Ledger, Step, our_word
 
-_PARIS = ZoneInfo("Europe/Paris")
+_DEPOSITED = (DocumentKind.FACTURX, DocumentKind.CII, DocumentKind.UBL)
 
 
 def _answer(outcome: DepositOutcome, detail: str) -> DepositAnswer:
@@ -69,7 +69,7 @@ class Condition(StrEnum):
     """Our credentials are refused."""
 
 
-class MemoryPortal(Books):
+class MemoryPortal(Ledger):
     """The portal contract without a network. The attributes may be changed at any time.
 
     Attributes:
@@ -84,6 +84,7 @@ class MemoryPortal(Books):
         structures: Iterable[StructureRecord] = (),
         services: Mapping[str, Iterable[ServiceRecord]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        status_of: Callable[[str], BuyerStatus] = our_word,
     ) -> None:
         """Open an empty portal.
 
@@ -92,8 +93,9 @@ class MemoryPortal(Books):
             structures: the directory.
             services: the services of structures, by SIRET.
             clock: the current instant, aware.
+            status_of: what a word given to ``decide`` means.
         """
-        super().__init__(read=read, structures=structures, clock=clock)
+        super().__init__(read=read, structures=structures, clock=clock, status_of=status_of)
         self.condition = Condition.UP
         self.mishaps: deque[Mishap] = deque()
         self._services = {siret: tuple(items) for siret, items in (services or {}).items()}
@@ -112,7 +114,7 @@ class MemoryPortal(Books):
 
     def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
         """Record a file, unless the condition or a mishap prevents it."""
-        if kind not in SYNTAXES:
+        if kind not in _DEPOSITED:
             return _answer(DepositOutcome.REFUSED, f"Un document « {kind} » ne se dépose pas.")
         mishap = self._next_mishap()
         if mishap is Mishap.ANSWER_LOST:
@@ -124,7 +126,7 @@ class MemoryPortal(Books):
             outcome=DepositOutcome.ACCEPTED,
             detail=f"Le portail a reçu le fichier : flux {flux.number}.",
             flux_number=flux.number,
-            deposit_date=self.clock().astimezone(_PARIS).date(),
+            deposit_date=paris_day(self.clock()),
             http_status=200,
         )
 
@@ -133,7 +135,7 @@ class MemoryPortal(Books):
         self.sign_in()
         return self.report_on(flux_number)
 
-    def search(
+    def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
         """The integrated invoices that match; raises ValueError without any criterion."""
@@ -154,32 +156,32 @@ class MemoryPortal(Books):
         return tuple(
             _found(invoice)
             for invoice in self.invoices.values()
-            if invoice.found and since <= invoice.history[-1][1] <= until
+            if invoice.found and since <= invoice.history[-1].at <= until
         )
 
-    def held(self, cpp_id: int) -> HeldInvoice:
+    def held(self, portal_id: str) -> HeldInvoice:
         """What an integrated invoice says; the light documents of tests give no references."""
-        invoice = self._integrated(cpp_id)
-        word, _, comment = invoice.history[-1]
+        invoice = self._integrated(portal_id)
+        current = invoice.history[-1]
         return HeldInvoice(
-            cpp_id=cpp_id,
+            portal_id=portal_id,
             number=invoice.facts.number,
-            status=buyer_status(word),
-            raw_status=word,
+            status=current.status,
+            raw_status=current.word,
             recipient=invoice.facts.recipient,
             service_code="",
             engagement="",
             net=None,
             gross=invoice.facts.gross,
             attachments=tuple(invoice.attachments),
-            comment=comment,
+            comment=current.comment,
         )
 
-    def download(self, cpp_id: int) -> bytes:
+    def download(self, portal_id: str) -> bytes:
         """The bytes that were deposited."""
-        return self._integrated(cpp_id).content
+        return self._integrated(portal_id).content
 
-    def receipt(self, flux_number: str) -> bytes | None:
+    def report_file(self, flux_number: str) -> bytes | None:
         """A PDF as the portal gives one, once there is a verdict."""
         self.sign_in()
         report = self.report_on(flux_number)
@@ -187,36 +189,36 @@ class MemoryPortal(Books):
             return None
         return f"%PDF-1.4 {flux_number} {report.raw_state}".encode()
 
-    def complete(self, cpp_id: int, *, comment: str, files: Sequence[SupportingFile]) -> None:
-        """Give a suspended invoice its files; refused in any other status (§2.7)."""
-        invoice = self._integrated(cpp_id)
-        if invoice.history[-1][0] != "SUSPENDUE":
+    def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
+        """Give a suspended invoice its files; refused in any other status."""
+        invoice = self._integrated(portal_id)
+        if invoice.history[-1].status is not BuyerStatus.SUSPENDED:
             raise PortalAnswerError(
-                f"La facture {invoice.facts.number} n'est pas suspendue (GDP_MSG_11.033).",
+                f"La facture {invoice.facts.number} n'est pas suspendue.",
                 "Lisez son état avec « show ».",
             )
         invoice.attachments += [file.name for file in files]
-        invoice.history.append(("COMPLETEE", self.clock(), comment))
+        invoice.history.append(Step(BuyerStatus.IN_PROGRESS, "completed", self.clock(), comment))
 
-    def acknowledge_rejection(self, cpp_id: int) -> None:
+    def acknowledge_rejection(self, portal_id: str) -> None:
         """Note that the rejection was seen."""
-        self._integrated(cpp_id).acknowledged = True
+        self._integrated(portal_id).acknowledged = True
 
-    def history(self, cpp_id: int) -> InvoiceHistory:
+    def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice, the latest first."""
-        statuses = self._integrated(cpp_id).history[::-1]
+        statuses = self._integrated(portal_id).history[::-1]
         return InvoiceHistory(
-            cpp_id=cpp_id,
-            status=buyer_status(statuses[0][0]),
-            raw_status=statuses[0][0],
+            portal_id=portal_id,
+            status=statuses[0].status,
+            raw_status=statuses[0].word,
             entries=tuple(
                 HistoryEntry(
-                    raw_status=word,
-                    status=buyer_status(word),
-                    at=f"{at.astimezone(_PARIS):%Y-%m-%d %H:%M}",
-                    comment=comment,
+                    raw_status=step.word,
+                    status=step.status,
+                    at=f"{step.at.astimezone(PARIS):%Y-%m-%d %H:%M}",
+                    comment=step.comment,
                 )
-                for word, at, comment in statuses
+                for step in statuses
             ),
         )
 
@@ -231,11 +233,11 @@ class MemoryPortal(Books):
         services = self._services.get(structure.siret, ())
         return next((service for service in services if service.code == code), None)
 
-    def _integrated(self, cpp_id: int) -> Integrated:
+    def _integrated(self, portal_id: str) -> Integrated:
         self.sign_in()
-        if cpp_id not in self.invoices:
-            raise PortalAnswerError(f"Le portail ne connaît pas la facture {cpp_id}.")
-        return self.invoices[cpp_id]
+        if portal_id not in self.invoices:
+            raise PortalAnswerError(f"Le portail ne connaît pas la facture {portal_id}.")
+        return self.invoices[portal_id]
 
     def _next_mishap(self) -> Mishap | None:
         match self.condition:
@@ -248,17 +250,17 @@ class MemoryPortal(Books):
 
 
 def _found(invoice: Integrated) -> FoundInvoice:
-    word, at, comment = invoice.history[-1]
+    current = invoice.history[-1]
     return FoundInvoice(
-        cpp_id=invoice.cpp_id,
+        portal_id=invoice.portal_id,
         number=invoice.facts.number,
         issue_date=invoice.facts.issue_date,
         recipient=invoice.facts.recipient,
         gross=invoice.facts.gross,
         flux_number=invoice.flux_number,
-        status=buyer_status(word),
-        raw_status=word,
-        status_at=at,
-        comment=comment,
+        status=current.status,
+        raw_status=current.word,
+        status_at=current.at,
+        comment=current.comment,
         acknowledged=invoice.acknowledged,
     )

@@ -13,6 +13,7 @@ from lxml import etree
 from worker.billing.standard import EN16931, FACTURX_EXTENDED
 from worker.errors import Finding
 from worker.validation.paths import shorten
+from worker.validation.xml import raise_if_starved
 
 XML_NAME = "factur-x.xml"
 XRECHNUNG_NAME = "xrechnung.xml"
@@ -171,7 +172,8 @@ def _xmp(root: Any) -> etree._Element | None:  # noqa: ANN401 - pikepdf's
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         return etree.fromstring(content.strip(b"\0 \t\r\n"), parser)
-    except etree.XMLSyntaxError:
+    except etree.XMLSyntaxError as error:
+        raise_if_starved(error)
         return None
 
 

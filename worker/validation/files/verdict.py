@@ -99,7 +99,7 @@ def validate_file(
     Raises:
         WrongUse: when the profile is unknown.
         IntegrityError: when a schema or a rule was altered; there is then no verdict.
-        ValidatorStopped: when nothing can be checked.
+        ValidatorStopped, ChildFailed: when nothing can be checked.
     """
     if profile not in {None, CHORUS}:
         raise WrongUse(

@@ -1,13 +1,12 @@
 """The checking process: holds every compiled schema and sheet, answers one question at a time.
 
-``service`` starts it and feeds it. It has no terminal, no secret and no network in what it loads;
-it ends when its input does, so never outlives the program.
+``service`` starts it, under the bounds of ``worker.isolation``, and feeds it. It ends when its
+input does, so never outlives the program.
 """
 
-import os
 import resource
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,19 +14,14 @@ from lxml import etree
 
 from worker.billing.standard import Schema, Sheet
 from worker.errors import WorkerError, WrongUse
+from worker.isolation.frames import read_frame, write_frame
 from worker.validation import Report
+from worker.validation.official.answers import encode_answer
 from worker.validation.official.artefacts import SchemaFolders
-from worker.validation.official.frames import READY, encode_answer, read_frame, write_frame
 from worker.validation.official.schemas import check_xsd
 from worker.validation.official.schematron import Sheets
 from worker.validation.xml import parse_xml
 
-MAX_DATA = 1_200_000_000
-"""Memory it may write to. Saxon's native image reserves 32 GB of addresses before it starts, so
-a bound on addresses (RLIMIT_AS) stops it at once; the bound on data it respects: it needs 380 MB
-with every sheet compiled, and dies cleanly when it reaches the bound."""
-MAX_WRITTEN = 16_000_000
-"""Of one file: the sheets it prepares and what it complains of."""
 RETIRED = 600_000_000
 """Resident memory above which it ends once it has answered: the next document gets a new one."""
 
@@ -58,19 +52,21 @@ class Checker:
         return self._last[1]
 
 
-def serve(checker: Checker, source: BinaryIO, target: BinaryIO, seconds: int) -> None:
-    """Answer until the program has no more to ask."""
-    write_frame(target, READY)
-    while True:
-        rules, content = read_frame(source), read_frame(source)
-        if rules is None or content is None:
-            return
-        # The system itself ends a check that does not: no thread of Python runs meanwhile.
-        signal.alarm(seconds)
-        write_frame(target, encode_answer(checker.answer(rules.decode(), content)))
-        signal.alarm(0)
-        if _resident() > RETIRED:
-            return
+def prepare(ours: str, official: str, seconds: str) -> Callable[[BinaryIO, BinaryIO], None]:
+    """What answers until the program has no more to ask; ``seconds`` bound each answer."""
+    checker = Checker(SchemaFolders(ours=Path(ours), official=Path(official)))
+
+    def serve(source: BinaryIO, target: BinaryIO) -> None:
+        while _resident() < RETIRED:
+            rules, content = read_frame(source), read_frame(source)
+            if rules is None or content is None:
+                return
+            # The system itself ends a check that does not: no thread of Python runs meanwhile.
+            signal.alarm(int(seconds))
+            write_frame(target, encode_answer(checker.answer(rules.decode(), content)))
+            signal.alarm(0)
+
+    return serve
 
 
 def _resident() -> int:
@@ -79,27 +75,3 @@ def _resident() -> int:
         int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         * resource.getpagesize()
     )
-
-
-def _main(ours: str, official: str, seconds: str) -> None:
-    for limit, bound in (
-        (resource.RLIMIT_DATA, MAX_DATA),
-        (resource.RLIMIT_FSIZE, MAX_WRITTEN),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        # Whoever started us may have set a lower one, which only root could raise.
-        _, hard = resource.getrlimit(limit)
-        allowed = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-        resource.setrlimit(limit, (allowed, allowed))
-    # Whatever a library prints must not be taken for an answer.
-    target = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    checker = Checker(SchemaFolders(ours=Path(ours), official=Path(official)))
-    serve(checker, sys.stdin.buffer, target, int(seconds))
-
-
-if __name__ == "__main__":
-    try:
-        _main(*sys.argv[1:])
-    except BrokenPipeError:
-        sys.exit(0)

@@ -18,7 +18,7 @@ from worker.validation.official.artefacts import (
     read_official,
     read_profile,
 )
-from worker.validation.xml import parse_xml
+from worker.validation.xml import parse_xml, raise_if_starved
 
 MAX_FINDINGS = 20
 """Beyond, a person corrects the first ones and starts again."""
@@ -95,6 +95,8 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         if compiled.schema.validate(tree):
             return Report(rule_set=compiled.rule_set, valid=True)
         log: list[etree._LogEntry] = list(compiled.schema.error_log)  # type: ignore[call-overload]  # missing in its stubs
+    if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in log):
+        raise MemoryError
     findings = [_raw_finding(entry) for entry in log[:MAX_FINDINGS]]
     if log[0].type_name == "SCHEMAV_CVC_ELT_1":
         findings = [_other_root(tree)]
@@ -117,10 +119,11 @@ def _compile(schema: Schema, folders: SchemaFolders) -> _Compiled:
     files, entry = _files(schema, folders)
     parser = etree.XMLParser(no_network=True, load_dtd=False)
     parser.resolvers.add(_CheckedFiles(files))
-    root = etree.fromstring(files.contents[entry], parser, base_url=_CHECKED + entry)
     try:
+        root = etree.fromstring(files.contents[entry], parser, base_url=_CHECKED + entry)
         compiled = etree.XMLSchema(root)
-    except etree.XMLSchemaParseError as error:
+    except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+        raise_if_starved(error)
         raise IntegrityError(
             f"Le schéma « {entry} » ne peut pas être compilé : {error}",
             "Réinstallez le programme avec ses dépendances.",

@@ -81,6 +81,8 @@ class Sheets:
             answer = executable.transform_to_string(xdm_node=self._saxon.parse_xml(xml_text=text))
         except self._error as error:
             detail = " ".join(str(error).split())
+            if "OutOfMemory" in detail:
+                raise MemoryError from error
             return _unfinished(
                 rule_set,
                 "Les règles de calcul n'ont pas pu être appliquées jusqu'au bout à ce document "

@@ -11,9 +11,8 @@ from requests import PreparedRequest
 from tests.support.portal_client import ROOT
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
-from worker.portals.choruspro.pages import MOST_ROWS
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.search import MOST_RESULTS, USUAL_MOST
+from worker.portals.choruspro.search import MOST_RESULTS, MOST_ROWS, USUAL_MOST
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -65,7 +64,7 @@ def test_changes_of_a_period_are_read_exactly(
     register = Register(changes | outside | {250: START, 251: END})
     api.add_callback("POST", SEARCH, register.serve)
     found = portal.changed(START, END)
-    assert sorted(invoice.cpp_id for invoice in found) == list(range(252))
+    assert sorted(int(invoice.portal_id) for invoice in found) == list(range(252))
     assert {invoice.status for invoice in found} == {BuyerStatus.REJECTED}
     assert [invoice.acknowledged for invoice in found[:2]] == [True, False]
     assert found[1].status_at == START + timedelta(minutes=1)
@@ -91,7 +90,7 @@ def test_period_that_may_be_cut_is_asked_in_parts(
     register = Register({rank: START + rank * step for rank in range(count)})
     api.add_callback("POST", SEARCH, register.serve)
     found = portal.changed(START, END)
-    assert sorted(invoice.cpp_id for invoice in found) == list(range(count))
+    assert sorted(int(invoice.portal_id) for invoice in found) == list(range(count))
     pages = -(-count // 100)
     assert len(register.asked) <= 2 * pages
 
@@ -104,8 +103,8 @@ def test_invoice_on_the_bound_of_two_halves_counts_once(
     changes = {rank: START + timedelta(seconds=rank) for rank in range(MOST_RESULTS - 1)}
     register = Register(changes | {7000: middle})
     api.add_callback("POST", SEARCH, register.serve)
-    found = [invoice.cpp_id for invoice in portal.changed(START, END)]
-    assert found.count(7000) == 1
+    found = [invoice.portal_id for invoice in portal.changed(START, END)]
+    assert found.count("7000") == 1
     assert len(found) == len(set(found)) == MOST_RESULTS
 
 
@@ -151,9 +150,9 @@ def test_draft_without_number_does_not_hide_the_others(
     ]
     answer = {"codeRetour": 0, "listeFactures": rows, "parametresRetour": {"total": 2}}
     api.post(SEARCH, json=answer)
-    assert [(invoice.cpp_id, invoice.number) for invoice in portal.changed(START, END)] == [
-        (1, ""),
-        (2, "F-2"),
+    assert [(invoice.portal_id, invoice.number) for invoice in portal.changed(START, END)] == [
+        ("1", ""),
+        ("2", "F-2"),
     ]
 
 

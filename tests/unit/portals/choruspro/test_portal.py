@@ -70,7 +70,7 @@ def test_unusable_answer_of_a_read_is_an_error(
     """What cannot be understood is never read as "nothing"."""
     api.post(SEARCH, body=answer)
     with pytest.raises(PortalAnswerError):
-        portal.search(invoice_number="FAC-1")
+        portal.find(invoice_number="FAC-1")
 
 
 def test_business_error_of_a_read_shows_the_label(
@@ -79,7 +79,7 @@ def test_business_error_of_a_read_shows_the_label(
     """A codeRetour other than 0 in an HTTP 200 is an error that says what the portal said."""
     api.post(HISTORY, json={"codeRetour": 20001, "libelle": "GDP_MSG_11.005"})
     with pytest.raises(PortalAnswerError, match=r"GDP_MSG_11\.005 \(code 20001\)"):
-        portal.history(7)
+        portal.history("7")
 
 
 def test_health_check_that_answers_something_else_is_not_a_success(
@@ -108,10 +108,10 @@ def test_operation_that_fails_on_a_record_is_not_a_portal_that_is_away(
     api.post(SEARCH, status=500)
     api.post(HISTORY, status=502)
     with pytest.raises(PortalAnswerError, match=r"rechercher/fournisseur \(HTTP 500\)"):
-        portal.search(invoice_number="FAC-1")
+        portal.find(invoice_number="FAC-1")
     assert len(sent(api, SEARCH)) == ATTEMPTS
     with pytest.raises(PortalDown) as caught:
-        portal.history(7)
+        portal.history("7")
     assert not isinstance(caught.value, PortalAnswerError)
 
 
@@ -129,7 +129,7 @@ def test_user_is_told_to_the_invoice_api_only(api: responses.RequestsMock) -> No
     portal = ChorusPro(settings(user_id=331))
     api.post(SEARCH, json=done(parametresRetour={"total": 0}))
     api.post(STRUCTURES, json=done())
-    portal.search(invoice_number="FAC-1")
+    portal.find(invoice_number="FAC-1")
     portal.structure(SIRET)
     portal.close()
     assert sent(api, SEARCH)[0]["idUtilisateurCourant"] == 331
@@ -151,4 +151,4 @@ def test_portal_that_stays_down_is_down(api: responses.RequestsMock, portal: Cho
     """A read that never gets an answer raises, within its bounds."""
     api.post(SEARCH, status=503)
     with pytest.raises(PortalDown):
-        portal.search(invoice_number="FAC-1")
+        portal.find(invoice_number="FAC-1")

@@ -41,8 +41,8 @@ def test_held_invoice_is_read_exactly(api: responses.RequestsMock, portal: Choru
         "commentaire": "Bon de livraison manquant",
     }
     api.post(HELD, json=done(facture=invoice))
-    assert portal.held(7) == HeldInvoice(
-        cpp_id=7,
+    assert portal.held("7") == HeldInvoice(
+        portal_id="7",
         number="FAC-1",
         status=BuyerStatus.SUSPENDED,
         raw_status="SUSPENDUE",
@@ -73,7 +73,7 @@ def test_bare_held_invoice_keeps_an_unknown_status(
     """Blocks without a value are left out or null; a word nobody knows is shown."""
     bare = {"numeroFacture": "F", "statutFacture": "NOUVEAU", "montantTotal": None}
     api.post(HELD, json=done(facture=bare))
-    found = portal.held(7)
+    found = portal.held("7")
     assert (found.status, found.raw_status) == (BuyerStatus.UNRECOGNISED, "NOUVEAU")
     assert (found.gross, found.engagement, found.attachments) == (None, "", ())
 
@@ -85,7 +85,7 @@ def test_answer_about_another_invoice_is_an_error(
     """Nothing, or somebody else's invoice, is never compared with ours."""
     api.post(HELD, json=done(facture=facture))
     with pytest.raises(PortalAnswerError, match="7"):
-        portal.held(7)
+        portal.held("7")
 
 
 def test_download_is_the_document_with_its_files(
@@ -94,7 +94,7 @@ def test_download_is_the_document_with_its_files(
     """As a PDF with what is beside it (§2.7); base64 broken in lines reads the same."""
     wrapped = "\r\n".join(in_base64(PDF)[i : i + 8] for i in range(0, 40, 8))
     api.post(DOWNLOAD, json=done(fichierResultat=wrapped))
-    assert portal.download(7) == PDF
+    assert portal.download("7") == PDF
     assert sent(api, DOWNLOAD) == [
         {
             "format": "PDF",
@@ -111,7 +111,7 @@ def test_unreadable_file_is_an_error(
     """A damaged file is never taken for a document."""
     api.post(DOWNLOAD, json=done(fichierResultat=file))
     with pytest.raises(PortalAnswerError, match="facture 7"):
-        portal.download(7)
+        portal.download("7")
 
 
 def test_folder_too_big_for_the_portal_is_refused(
@@ -120,7 +120,7 @@ def test_folder_too_big_for_the_portal_is_refused(
     """Its 413 is an answer, asked once."""
     api.post(DOWNLOAD, status=413)
     with pytest.raises(PortalAnswerError, match="HTTP 413") as caught:
-        portal.download(7)
+        portal.download("7")
     assert "ne servirait à rien" in caught.value.remedy
     assert len(sent(api, DOWNLOAD)) == 1
 
@@ -131,12 +131,12 @@ def test_document_larger_than_an_ordinary_answer_is_read_whole() -> None:
     answer = reply(done(fichierResultat=in_base64(large), fichierCR=in_base64(large)))
     with serving(reply(TOKEN), answer) as server:
         portal = client(StillClock(), server.url)
-        assert portal.download(7) == large
+        assert portal.download("7") == large
         portal.close()
     with serving(reply(TOKEN), answer) as server:
         portal = client(StillClock(), server.url)
         with pytest.raises(PortalDown):
-            portal.receipt(FLUX)
+            portal.report_file(FLUX)
         portal.close()
 
 
@@ -145,7 +145,7 @@ def test_receipt_is_kept_as_the_portal_made_it(
 ) -> None:
     """The PDF of the integration report, byte for byte."""
     api.post(RECEIPT, json=done(numeroFluxDepot=FLUX, fichierCR=in_base64(PDF)))
-    assert portal.receipt(FLUX) == PDF
+    assert portal.report_file(FLUX) == PDF
     assert sent(api, RECEIPT) == [{"numeroFluxDepot": FLUX}]
 
 
@@ -163,7 +163,7 @@ def test_no_receipt_yet_is_none(
 ) -> None:
     """An unknown flux, or one without a file: nothing to keep, and no error."""
     api.post(RECEIPT, json=answer)
-    assert portal.receipt(FLUX) is None
+    assert portal.report_file(FLUX) is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_unreadable_or_forbidden_receipt_is_an_error(
     """A damaged file or a missing right is not "none yet"."""
     api.post(RECEIPT, json=answer)
     with pytest.raises(PortalAnswerError):
-        portal.receipt(FLUX)
+        portal.report_file(FLUX)
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -185,7 +185,7 @@ def test_operation_that_says_no_with_a_400_is_heard(
     """Business refusals come with HTTP 200, by some clients' account also with 400 (§4.1)."""
     answer = {"codeRetour": 20001, "libelle": "POQ_MSG_01.003 - Flux introuvable."}
     api.post(RECEIPT, json=answer, status=status)
-    assert portal.receipt(FLUX) is None
+    assert portal.report_file(FLUX) is None
 
 
 def test_report_just_after_a_deposit_is_pending(
@@ -263,8 +263,8 @@ def test_history_takes_no_order_for_granted(api: responses.RequestsMock, portal:
     ]
     blocks = {"histoStatut": statuses}
     api.post(HISTORY, json=done(statutCourantCode="MANDATEE", historiquesDesStatuts=blocks))
-    history = portal.history(7)
-    assert (history.cpp_id, history.status) == (7, BuyerStatus.APPROVED)
+    history = portal.history("7")
+    assert (history.portal_id, history.status) == ("7", BuyerStatus.APPROVED)
     assert [(e.raw_status, e.status, e.at, e.comment) for e in history.entries] == [
         ("DEPOSEE", BuyerStatus.IN_PROGRESS, "2018-04-19 11:08", ""),
         ("REJETEE", BuyerStatus.REJECTED, "2018-04-20 09:00", "Montant erroné"),

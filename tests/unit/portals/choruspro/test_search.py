@@ -9,9 +9,8 @@ from tests.support.portal_client import ROOT, done, paged, sent
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
-from worker.portals.choruspro.pages import MOST_ROWS
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.search import MOST_RESULTS
+from worker.portals.choruspro.search import MOST_RESULTS, MOST_ROWS
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 FLUX = "CPP0011117000000000425903"
@@ -32,8 +31,8 @@ def test_search_reads_all_pages(api: responses.RequestsMock, portal: ChorusPro) 
     rows = [row(i, numeroFluxDepot=FLUX) for i in range(218)]
     block = "rechercheFactureParFournisseur"
     api.add_callback("POST", SEARCH, paged(rows, 10, block, "listeFactures"))
-    found = portal.search(flux_number=FLUX)
-    assert [invoice.cpp_id for invoice in found] == list(range(218))
+    found = portal.find(flux_number=FLUX)
+    assert [invoice.portal_id for invoice in found] == [str(n) for n in range(218)]
     bodies = sent(api, SEARCH)
     assert [body["numeroFluxDepot"] for body in bodies] == [FLUX] * 22
     for rank, body in enumerate(bodies, start=1):
@@ -72,7 +71,7 @@ def test_search_that_does_not_add_up_is_an_error(
     for answer in pages:
         api.post(SEARCH, json=answer)
     with pytest.raises(PortalAnswerError):
-        portal.search(invoice_number="FAC-1")
+        portal.find(invoice_number="FAC-1")
     assert len(sent(api, SEARCH)) == len(pages)
 
 
@@ -81,7 +80,7 @@ def test_search_at_the_limit_may_be_cut(api: responses.RequestsMock, portal: Cho
     api.post(SEARCH, json=page([row(1)], MOST_RESULTS))
     api.post(SEARCH, json=page([row(1)], MOST_ROWS))
     with pytest.raises(PortalAnswerError, match="coupés"):
-        portal.search(invoice_number="FAC-1")
+        portal.find(invoice_number="FAC-1")
     asked = [body["rechercheFactureParFournisseur"] for body in sent(api, SEARCH)]
     most = [block["nbResultatsMaximum"] for block in asked if isinstance(block, dict)]
     assert most == [MOST_RESULTS, MOST_ROWS]
@@ -95,25 +94,25 @@ def test_two_hundred_invoices_of_a_lot_are_believed_when_asked_for_more(
     for answer in (rows[:100], rows[:100], rows[100:]):
         counts = {"total": 200}
         api.post(SEARCH, json=done(listeFactures=answer, parametresRetour=counts))
-    assert len(portal.search(flux_number="CPP1")) == 200
+    assert len(portal.find(flux_number="CPP1")) == 200
 
 
 def test_empty_search_is_an_answer(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Zero announced and zero given, list absent or not, is a true absence."""
     api.post(SEARCH, json=done(parametresRetour={"total": 0, "pages": 0, "pageCourante": 0}))
-    assert portal.search(invoice_number="FAC-1") == ()
+    assert portal.find(invoice_number="FAC-1") == ()
 
 
 def test_search_keeps_the_exact_number_only(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Should the portal match beginnings, FAC-10 is still not FAC-1."""
     api.post(SEARCH, json=page([row(1), row(2, numeroFacture="FAC-10")], 2))
-    assert [found.cpp_id for found in portal.search(invoice_number="FAC-1")] == [1]
+    assert [found.portal_id for found in portal.find(invoice_number="FAC-1")] == ["1"]
 
 
 def test_search_needs_a_criterion(portal: ChorusPro) -> None:
     """Everything we ever issued is not a question."""
     with pytest.raises(ValueError, match="number"):
-        portal.search()
+        portal.find()
 
 
 def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: ChorusPro) -> None:
@@ -128,8 +127,8 @@ def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: Chor
         '"commentaireEtatCourant": "Bon de livraison manquant"}}'
     )
     api.post(SEARCH, body=body)
-    (found,) = portal.search(invoice_number="FAC-1")
-    assert (found.cpp_id, found.recipient) == (4321098, "00001000900017")
+    (found,) = portal.find(invoice_number="FAC-1")
+    assert (found.portal_id, found.recipient) == ("4321098", "00001000900017")
     assert found.supplier == "99900000000013"
     assert (found.issue_date, found.gross) == (date(2026, 10, 7), Money(9007199254740993))
     assert (found.status, found.raw_status) == (BuyerStatus.SUSPENDED, "SUSPENDUE")
@@ -140,6 +139,6 @@ def test_found_invoice_is_read_exactly(api: responses.RequestsMock, portal: Chor
 def test_bare_found_invoice_is_still_found(api: responses.RequestsMock, portal: ChorusPro) -> None:
     """Fields without a value are left out by the portal: the invoice exists all the same."""
     api.post(SEARCH, json=page([row(1, montantTTC=None, statut=None)], 1))
-    (found,) = portal.search(invoice_number="FAC-1")
+    (found,) = portal.find(invoice_number="FAC-1")
     assert (found.gross, found.issue_date, found.status_at) == (None, None, None)
     assert (found.status, found.supplier) == (BuyerStatus.UNRECOGNISED, "")

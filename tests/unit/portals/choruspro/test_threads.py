@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from chaos import pace
 from tests.support.portal_client import settings
 from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused
@@ -39,7 +40,7 @@ class Piste:
             self.asked[token] += 1
             self.under_way += 1
             self.most = max(self.most, self.under_way)
-        self.together.wait(timeout=5)
+        self.together.wait(timeout=pace.limit(5))
         with self.lock:
             self.under_way -= 1
         if self.revoked(token):
@@ -75,7 +76,9 @@ def served(piste: Piste, parallel_calls: int) -> Iterator[ChorusPro]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"
-        portal = ChorusPro(settings(url, parallel_calls=parallel_calls, read_timeout=10))
+        portal = ChorusPro(
+            settings(url, parallel_calls=parallel_calls, read_timeout=pace.limit(10))
+        )
         yield portal
         portal.close()
         server.shutdown()

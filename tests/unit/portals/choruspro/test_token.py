@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 import responses
 
+from chaos import pace
 from tests.support.portal_client import CLIENT_SECRET, PASSWORD, StillClock, settings
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals.choruspro.token import PisteToken
@@ -33,8 +34,8 @@ def piste() -> Iterator[responses.RequestsMock]:
 def token(clock: StillClock) -> Iterator[PisteToken]:
     """A token source that has asked nothing yet."""
     transport = Transport(
-        connect_timeout=1,
-        read_timeout=1,
+        connect_timeout=pace.limit(1),
+        read_timeout=pace.limit(1),
         turn=nullcontext,
         monotonic=clock.monotonic,
     )

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.scripted_server import hang_up, raw, reply, serving
+from chaos import pace
+from tests.support.scripted_server import hang_up, raw, reply, serving, stuck
 from worker.portals.http.attempt import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
 
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     """A transport in a hurry."""
-    made = Transport(connect_timeout=0.3, read_timeout=0.3, turn=nullcontext)
+    made = Transport(
+        connect_timeout=pace.limit(0.3), read_timeout=pace.limit(0.3), turn=nullcontext
+    )
     yield made
     made.close()
 
@@ -44,8 +47,8 @@ def test_requests_and_answers_do_not_show_what_they_carry() -> None:
         raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"codeRetour": 0, "num'),
         raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
         raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"),
-        raw(b"", pause=0.6),
-        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", pause=0.6),
+        stuck(),
+        stuck(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
     ],
     ids=["closed", "noise", "half body", "half chunk", "bad gzip", "silent", "stuck"],
 )

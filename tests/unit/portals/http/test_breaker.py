@@ -7,6 +7,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos import pace
 from tests.support.portal_client import StillClock, client
 from tests.support.scripted_server import serving
 from worker.billing.document import DocumentKind
@@ -137,12 +138,12 @@ def test_only_one_thread_tries() -> None:
 
     def trial() -> Outcome:
         begun.set()
-        answered.wait(timeout=5)
+        answered.wait(timeout=pace.limit(5))
         return FINE
 
     thread = threading.Thread(target=lambda: guarded.guard(trial))
     thread.start()
-    begun.wait(timeout=5)
+    begun.wait(timeout=pace.limit(5))
     assert not let_through(guarded, FINE)
     answered.set()
     thread.join()

@@ -9,6 +9,7 @@ import certifi
 import pytest
 import requests
 
+from chaos import pace
 from tests.support.scripted_server import CERTIFICATE, ScriptedServer, hang_up, raw, reply, serving
 from worker.portals.http.attempt import HttpAnswer, HttpRequest, NoAnswer, Transport
 from worker.portals.http.connection import new_session
@@ -17,7 +18,9 @@ from worker.portals.http.connection import new_session
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     """A transport in a hurry."""
-    made = Transport(connect_timeout=0.3, read_timeout=0.3, turn=nullcontext)
+    made = Transport(
+        connect_timeout=pace.limit(0.3), read_timeout=pace.limit(0.3), turn=nullcontext
+    )
     yield made
     made.close()
 
@@ -136,7 +139,7 @@ def test_verifying_cannot_be_turned_off() -> None:
     with serving(reply(b"ok"), tls=True) as server, new_session() as session:
         session.verify = False
         with pytest.raises(requests.RequestException):
-            session.post(f"https://127.0.0.1:{server.port}/", data=b"secret", timeout=2)
+            session.post(f"https://127.0.0.1:{server.port}/", data=b"secret", timeout=pace.limit(2))
         assert server.requests == []
 
 

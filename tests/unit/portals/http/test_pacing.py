@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos import pace
 from tests.support.portal_client import StillClock
 from worker.portals.http.pacing import paced
 
@@ -92,7 +93,7 @@ def test_no_more_calls_at_once_than_agreed(parallel: int) -> None:
     """Exactly that many calls are under way together, whatever waits."""
     clock = LateClock(late=0)
     call = paced(1000, parallel, monotonic=clock.monotonic, sleep=clock.sleep)
-    together = threading.Barrier(parallel, timeout=5)
+    together = threading.Barrier(parallel, timeout=pace.limit(5))
     counting, under_way, most = threading.Lock(), 0, 0
 
     def demand() -> None:

@@ -1,5 +1,7 @@
 """The first schema."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,109 +10,97 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+TEXT, LONG_TEXT, INTEGER, CENTS, DAY = sa.String, sa.Text, sa.Integer, sa.BigInteger, sa.Date
+INSTANT = sa.String(27)
+
+
+def _columns(kind: Any, *names: str, nullable: bool = False) -> list[sa.Column[Any]]:
+    return [sa.Column(name, kind, nullable=nullable) for name in names]
+
 
 def upgrade() -> None:
     """Create every table, and forbid any change to the journal."""
     op.create_table(
         "contact",
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("email", sa.String(), nullable=False),
-        sa.Column("updated_at", sa.String(27), nullable=False),
+        *_columns(TEXT, "siret", "name", "email"),
+        *_columns(INSTANT, "updated_at"),
         sa.PrimaryKeyConstraint("siret"),
     )
     op.create_table(
         "directory_entry",
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("fetched_at", sa.String(27), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
+        *_columns(TEXT, "siret"),
+        *_columns(INSTANT, "fetched_at"),
+        *_columns(LONG_TEXT, "payload"),
         sa.PrimaryKeyConstraint("siret"),
     )
     op.create_table(
         "journal_event",
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.String(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("tag", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("payload_sha256", sa.String(), nullable=False),
-        sa.Column("previous", sa.String(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
+        *_columns(TEXT, "at", "actor", "tag", "subject"),
+        *_columns(LONG_TEXT, "payload"),
+        *_columns(TEXT, "payload_sha256", "previous", "hash"),
         sa.PrimaryKeyConstraint("seq"),
     )
     op.create_index("ix_journal_event_subject", "journal_event", ["subject"], unique=False)
     op.create_table(
         "journal_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
+        *_columns(INTEGER, "seq"),
+        *_columns(TEXT, "hash"),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "number_series",
-        sa.Column("series", sa.String(), nullable=False),
-        sa.Column("last_value", sa.Integer(), nullable=False),
+        *_columns(TEXT, "series"),
+        *_columns(INTEGER, "last_value"),
         sa.PrimaryKeyConstraint("series"),
     )
     op.create_table(
         "source_file",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("imported_at", sa.String(27), nullable=False),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "kind", "name", "sha256"),
+        *_columns(CENTS, "size"),
+        *_columns(INTEGER, "rows"),
+        *_columns(INSTANT, "imported_at"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("kind", "sha256"),
     )
     op.create_index("ix_source_file_sha256", "source_file", ["sha256"], unique=False)
     op.create_table(
         "tariff_grid",
-        sa.Column("version", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("first_used_at", sa.String(27), nullable=False),
+        *_columns(TEXT, "version", "sha256"),
+        *_columns(LONG_TEXT, "content"),
+        *_columns(INSTANT, "first_used_at"),
         sa.PrimaryKeyConstraint("version"),
     )
     op.create_table(
         "member",
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("line1", sa.String(), nullable=False),
-        sa.Column("line2", sa.String(), nullable=False),
-        sa.Column("postcode", sa.String(), nullable=False),
-        sa.Column("city", sa.String(), nullable=False),
-        sa.Column("country", sa.String(), nullable=False),
-        sa.Column("vat_number", sa.String(), nullable=False),
-        sa.Column("convention", sa.String(), nullable=False),
-        sa.Column("file_id", sa.Integer(), nullable=False),
-        sa.Column("row", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"],
-            ["source_file.id"],
+        *_columns(
+            TEXT,
+            "siret",
+            "name",
+            "line1",
+            "line2",
+            "postcode",
+            "city",
+            "country",
+            "vat_number",
+            "convention",
         ),
+        *_columns(INTEGER, "file_id", "row"),
+        sa.ForeignKeyConstraint(["file_id"], ["source_file.id"]),
         sa.PrimaryKeyConstraint("siret"),
     )
     op.create_table(
         "billing_reference",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("service_code", sa.String(), nullable=False),
-        sa.Column("engagement", sa.String(), nullable=False),
-        sa.Column("file_id", sa.Integer(), nullable=True),
-        sa.Column("row", sa.Integer(), nullable=True),
-        sa.Column("superseded_at", sa.String(27), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["file_id"],
-            ["source_file.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["siret"],
-            ["member.siret"],
-        ),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "siret"),
+        *_columns(INTEGER, "year"),
+        *_columns(TEXT, "service_code", "engagement"),
+        *_columns(INTEGER, "file_id", "row", nullable=True),
+        *_columns(INSTANT, "superseded_at", nullable=True),
+        sa.ForeignKeyConstraint(["file_id"], ["source_file.id"]),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -123,63 +113,38 @@ def upgrade() -> None:
     )
     op.create_table(
         "statement",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.String(), nullable=False),
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("total_cents", sa.BigInteger(), nullable=False),
-        sa.Column("issue_date", sa.Date(), nullable=False),
-        sa.Column("snapshot", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["siret"],
-            ["member.siret"],
-        ),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "number", "siret"),
+        *_columns(INTEGER, "year"),
+        *_columns(CENTS, "total_cents"),
+        *_columns(DAY, "issue_date"),
+        *_columns(LONG_TEXT, "snapshot"),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("number"),
     )
     op.create_table(
         "subscription",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("service", sa.String(), nullable=False),
-        sa.Column("tier", sa.Integer(), nullable=False),
-        sa.Column("category", sa.Integer(), nullable=False),
-        sa.Column("start", sa.Date(), nullable=False),
-        sa.Column("end", sa.Date(), nullable=True),
-        sa.Column("file_id", sa.Integer(), nullable=False),
-        sa.Column("row", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"],
-            ["source_file.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["siret"],
-            ["member.siret"],
-        ),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "siret", "service"),
+        *_columns(INTEGER, "tier", "category"),
+        *_columns(DAY, "start"),
+        *_columns(DAY, "end", nullable=True),
+        *_columns(INTEGER, "file_id", "row"),
+        sa.ForeignKeyConstraint(["file_id"], ["source_file.id"]),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("siret", "service", "tier", "start"),
     )
     op.create_table(
         "usage_record",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("service", sa.String(), nullable=False),
-        sa.Column("tier", sa.Integer(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("month", sa.Integer(), nullable=False),
-        sa.Column("users", sa.Integer(), nullable=False),
-        sa.Column("file_id", sa.Integer(), nullable=False),
-        sa.Column("row", sa.Integer(), nullable=False),
-        sa.Column("superseded_at", sa.String(27), nullable=True),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "siret", "service"),
+        *_columns(INTEGER, "tier", "year", "month", "users", "file_id", "row"),
+        *_columns(INSTANT, "superseded_at", nullable=True),
         sa.CheckConstraint("users >= 0 AND month BETWEEN 1 AND 12", name="usage_sane"),
-        sa.ForeignKeyConstraint(
-            ["file_id"],
-            ["source_file.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["siret"],
-            ["member.siret"],
-        ),
+        sa.ForeignKeyConstraint(["file_id"], ["source_file.id"]),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -192,27 +157,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "invoice",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("siret", sa.String(), nullable=False),
-        sa.Column("member_name", sa.String(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
-        sa.Column("status_since", sa.String(27), nullable=False),
-        sa.Column("total_cents", sa.BigInteger(), nullable=False),
-        sa.Column("number", sa.String(), nullable=True),
-        sa.Column("issue_date", sa.Date(), nullable=True),
-        sa.Column("due_date", sa.Date(), nullable=True),
-        sa.Column("statement_id", sa.Integer(), nullable=True),
-        sa.Column("snapshot", sa.Text(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("findings", sa.Text(), nullable=False),
-        sa.Column("flux_number", sa.String(), nullable=False),
-        sa.Column("deposited_at", sa.String(27), nullable=True),
+        *_columns(INTEGER, "id"),
+        *_columns(TEXT, "siret", "member_name"),
+        *_columns(INTEGER, "year"),
+        *_columns(TEXT, "status"),
+        *_columns(INSTANT, "status_since"),
+        *_columns(CENTS, "total_cents"),
+        *_columns(TEXT, "number", nullable=True),
+        *_columns(DAY, "issue_date", "due_date", nullable=True),
+        *_columns(INTEGER, "statement_id", nullable=True),
+        *_columns(LONG_TEXT, "snapshot", nullable=True),
+        *_columns(INTEGER, "version"),
+        *_columns(LONG_TEXT, "findings"),
+        *_columns(TEXT, "flux_number"),
+        *_columns(INSTANT, "deposited_at", nullable=True),
         sa.Column("cpp_id", sa.BigInteger(), nullable=True),
-        sa.Column("portal_status", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("next_check_at", sa.String(27), nullable=True),
-        sa.Column("checks", sa.Integer(), nullable=False),
+        *_columns(TEXT, "portal_status", "detail"),
+        *_columns(INSTANT, "next_check_at", nullable=True),
+        *_columns(INTEGER, "checks"),
         sa.CheckConstraint(
             "(number IS NULL) = (status IN ('draft', 'parked'))", name="invoice_number_when_issued"
         ),
@@ -220,14 +182,8 @@ def upgrade() -> None:
             "status IN ('draft', 'parked', 'issued', 'sending', 'unknown', 'deposited', 'refused', 'integrated', 'suspended', 'rejected', 'settled', 'cancelled')",
             name="invoice_status_known",
         ),
-        sa.ForeignKeyConstraint(
-            ["siret"],
-            ["member.siret"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["statement_id"],
-            ["statement.id"],
-        ),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
+        sa.ForeignKeyConstraint(["statement_id"], ["statement.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("number"),
     )
@@ -243,23 +199,15 @@ def upgrade() -> None:
     op.create_index("ix_invoice_year", "invoice", ["year"], unique=False)
     op.create_table(
         "deposit_attempt",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("invoice_id", sa.Integer(), nullable=False),
-        sa.Column("document_sha256", sa.String(), nullable=False),
-        sa.Column("file_name", sa.String(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("started_at", sa.String(27), nullable=False),
-        sa.Column("answered_at", sa.String(27), nullable=True),
-        sa.Column("closed_at", sa.String(27), nullable=True),
-        sa.Column("outcome", sa.String(), nullable=False),
-        sa.Column("flux_number", sa.String(), nullable=False),
-        sa.Column("http_status", sa.Integer(), nullable=True),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("raw", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["invoice_id"],
-            ["invoice.id"],
-        ),
+        *_columns(INTEGER, "id", "invoice_id"),
+        *_columns(TEXT, "document_sha256", "file_name", "actor"),
+        *_columns(INSTANT, "started_at"),
+        *_columns(INSTANT, "answered_at", "closed_at", nullable=True),
+        *_columns(TEXT, "outcome", "flux_number"),
+        *_columns(INTEGER, "http_status", nullable=True),
+        *_columns(TEXT, "detail"),
+        *_columns(LONG_TEXT, "raw"),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoice.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -275,18 +223,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "document",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("invoice_id", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("profile", sa.String(), nullable=False),
-        sa.Column("media_type", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["invoice_id"],
-            ["invoice.id"],
-        ),
+        *_columns(INTEGER, "id", "invoice_id", "version"),
+        *_columns(TEXT, "kind", "profile", "media_type", "sha256"),
+        *_columns(INTEGER, "size"),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoice.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("invoice_id", "version", "kind"),
     )
@@ -294,18 +234,11 @@ def upgrade() -> None:
     op.create_index("ix_document_sha256", "document", ["sha256"], unique=False)
     op.create_table(
         "portal_observation",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("invoice_id", sa.Integer(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("raw_status", sa.String(), nullable=False),
-        sa.Column("portal_at", sa.String(), nullable=False),
-        sa.Column("comment", sa.String(), nullable=False),
-        sa.Column("observed_at", sa.String(27), nullable=False),
-        sa.Column("raw", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["invoice_id"],
-            ["invoice.id"],
-        ),
+        *_columns(INTEGER, "id", "invoice_id"),
+        *_columns(TEXT, "source", "raw_status", "portal_at", "comment"),
+        *_columns(INSTANT, "observed_at"),
+        *_columns(LONG_TEXT, "raw"),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoice.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("invoice_id", "source", "raw_status", "portal_at"),
     )
@@ -314,16 +247,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "validation_report",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("document_id", sa.Integer(), nullable=False),
-        sa.Column("rule_set", sa.String(), nullable=False),
-        sa.Column("rule_version", sa.String(), nullable=False),
-        sa.Column("rule_sha256", sa.String(), nullable=False),
+        *_columns(INTEGER, "id", "document_id"),
+        *_columns(TEXT, "rule_set", "rule_version", "rule_sha256"),
         sa.Column("valid", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["document_id"],
-            ["document.id"],
-        ),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(

@@ -1,16 +1,23 @@
 """What the portal in memory holds, and how it judges what is deposited.
 
-It controls what Chorus Pro controls first: the recipient, and uniqueness on (year of issue,
-number), reference §4.4; lots file by file. What a document says is read by a function it is given.
+It controls the recipient, and uniqueness on (year of issue, number); lots file by file. Its words
+for a status are ours, unless it is given those of another portal.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
-from worker.portals import FluxState, IntegrationReport, ReportError, StructureRecord
+from worker.portals import (
+    BuyerStatus,
+    FluxState,
+    IntegrationReport,
+    ReportError,
+    StructureRecord,
+)
 from worker.portals.lots import EXTENSION, unpack
 
 
@@ -39,23 +46,37 @@ class Flux:
     report: IntegrationReport
 
 
+class Step(NamedTuple):
+    """A status that an invoice was given, with the portal's word for it."""
+
+    status: BuyerStatus
+    word: str
+    at: datetime
+    comment: str = ""
+
+
+def our_word(word: str) -> BuyerStatus:
+    """The status whose value is this word."""
+    return BuyerStatus(word) if word in set(BuyerStatus) else BuyerStatus.UNRECOGNISED
+
+
 @dataclass(slots=True, kw_only=True)
 class Integrated:
     """An invoice that the portal took."""
 
-    cpp_id: int
+    portal_id: str
     flux_number: str
     facts: DepositedFacts
     content: bytes
     found: bool
     """Whether searches know it yet."""
-    history: list[tuple[str, datetime, str]] = field(default_factory=list)
-    """Raw status, since when, comment; the current one is the last."""
+    history: list[Step] = field(default_factory=list)
+    """The current one is the last."""
     attachments: list[str] = field(default_factory=list)
     acknowledged: bool = False
 
 
-class Books:
+class Ledger:
     """Fluxes, invoices and the directory. The attributes may be changed at any time.
 
     Attributes:
@@ -73,21 +94,23 @@ class Books:
         read: Callable[[bytes], DepositedFacts],
         structures: Iterable[StructureRecord],
         clock: Callable[[], datetime],
+        status_of: Callable[[str], BuyerStatus],
     ) -> None:
-        """Open empty books; see MemoryPortal."""
+        """Open an empty ledger; see MemoryPortal."""
         self.integrates_at_once = True
         self.indexes_at_once = True
         self.refused_recipients: set[str] = set()
         self.fluxes: list[Flux] = []
-        self.invoices: dict[int, Integrated] = {}
+        self.invoices: dict[str, Integrated] = {}
         self.structures = {structure.siret: structure for structure in structures}
         self.clock = clock
         self._read = read
+        self._status_of = status_of
 
     def record(self, file_name: str, kind: DocumentKind, content: bytes) -> Flux:
         """Take a file, and give its verdict unless it is to wait for ``integrate``."""
         number = f"CPP0010000{len(self.fluxes) + 1:015d}"
-        waiting = _report(number, FluxState.PENDING, "IN_EN_COURS_TRAITEMENT_CPP")
+        waiting = _report(number, FluxState.PENDING)
         flux = Flux(number=number, file_name=file_name, kind=kind, content=content, report=waiting)
         self.fluxes.append(flux)
         if self.integrates_at_once:
@@ -105,11 +128,11 @@ class Books:
         for invoice in self.invoices.values():
             invoice.found = True
 
-    def decide(self, number: str, raw_status: str, comment: str = "") -> None:
+    def decide(self, number: str, word: str, comment: str = "") -> None:
         """Have the buyer give the integrated invoice of this number a status, in any order."""
         for invoice in self.invoices.values():
             if invoice.facts.number == number:
-                invoice.history.append((raw_status, self.clock(), comment))
+                invoice.history.append(Step(self._status_of(word), word, self.clock(), comment))
                 return
         raise LookupError(f"no integrated invoice {number}")
 
@@ -118,7 +141,7 @@ class Books:
         for flux in self.fluxes:
             if flux.number == flux_number:
                 return flux.report
-        return _report(flux_number, FluxState.PENDING, "Flux introuvable.")
+        return _report(flux_number, FluxState.PENDING)
 
     def _verdict(self, flux: Flux) -> IntegrationReport:
         try:
@@ -128,7 +151,7 @@ class Books:
         except ValueError as error:
             # One file that no schema reads, and the whole flux is turned away.
             refusal = ReportError(text=f"IRRECEVABILITE: {error}", code="ERR_XSD_001")
-            return _report(flux.number, FluxState.REJECTED, "IN_REJETE", refusal)
+            return _report(flux.number, FluxState.REJECTED, refusal)
         refusals = []
         for content, facts in read:
             if fault := self._fault(facts):
@@ -138,20 +161,20 @@ class Books:
             else:
                 self._integrate(flux, content, facts)
         if not refusals:
-            return _report(flux.number, FluxState.INTEGRATED, "IN_INTEGRE")
+            return _report(flux.number, FluxState.INTEGRATED)
         if len(refusals) < len(read):
-            return _report(flux.number, FluxState.PARTIAL, "IN_INTEGRE_PARTIEL", *refusals)
-        return _report(flux.number, FluxState.REJECTED, "IN_REJETE", *refusals)
+            return _report(flux.number, FluxState.PARTIAL, *refusals)
+        return _report(flux.number, FluxState.REJECTED, *refusals)
 
     def _integrate(self, flux: Flux, content: bytes, facts: DepositedFacts) -> None:
-        cpp_id = len(self.invoices) + 1
-        self.invoices[cpp_id] = Integrated(
-            cpp_id=cpp_id,
+        portal_id = str(len(self.invoices) + 1)
+        self.invoices[portal_id] = Integrated(
+            portal_id=portal_id,
             flux_number=flux.number,
             facts=facts,
             content=content,
             found=self.indexes_at_once,
-            history=[("DEPOSEE", self.clock(), "")],
+            history=[Step(BuyerStatus.IN_PROGRESS, "deposited", self.clock())],
         )
 
     def _fault(self, facts: DepositedFacts) -> str:
@@ -166,5 +189,5 @@ class Books:
         return ""
 
 
-def _report(number: str, state: FluxState, word: str, *errors: ReportError) -> IntegrationReport:
-    return IntegrationReport(flux_number=number, state=state, raw_state=word, errors=errors)
+def _report(number: str, state: FluxState, *errors: ReportError) -> IntegrationReport:
+    return IntegrationReport(flux_number=number, state=state, raw_state=state.value, errors=errors)

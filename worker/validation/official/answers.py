@@ -1,36 +1,17 @@
-"""What the program and its checking process say to each other, over two pipes.
+"""The answers of the checking process, between it and the program.
 
-A frame is four bytes of length, then the content. Answers are JSON and never pickled: the process
-that reads strangers' documents must not be able to make the program run anything.
+They are JSON and never pickled: the process that reads strangers' documents must not be able to
+make the program run anything.
 """
 
 import json
 from dataclasses import asdict
-from typing import BinaryIO
 
 from worker.errors import Finding, IntegrityError, Severity, StorageUnavailable, WorkerError
 from worker.validation import Report, RuleSet
 
 _ERRORS = {kind.__name__: kind for kind in (IntegrityError, StorageUnavailable)}
 """Those that say more than that there is no verdict: each has its exit code."""
-READY = b"ready"
-_LENGTH = 4
-
-
-def write_frame(stream: BinaryIO, content: bytes) -> None:
-    """Send one frame."""
-    stream.write(len(content).to_bytes(_LENGTH, "big") + content)
-    stream.flush()
-
-
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next frame, or nothing when the other side is gone, were it in the middle of one."""
-    head = stream.read(_LENGTH)
-    if len(head) < _LENGTH:
-        return None
-    size = int.from_bytes(head, "big")
-    content = stream.read(size)
-    return content if len(content) == size else None
 
 
 def encode_answer(answer: Report | WorkerError) -> bytes:

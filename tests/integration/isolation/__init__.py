@@ -1,0 +1,1 @@
+"""The bounded children, as real processes."""

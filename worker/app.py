@@ -1,0 +1,54 @@
+"""The open installation: settings, store, clock, who acts. What every act is given.
+
+It stands beside the layers, below the acts: it knows settings and storage only, so that commands
+which read start fast.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.billing.tariff import TariffGrid
+from worker.settings import Channel, Settings
+from worker.settings.loading import Configuration
+from worker.settings.tariffs import load_grids
+from worker.storage import Session, Store, Transaction
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """What is kept, where, by which settings, and who acts on it now.
+
+    Attributes:
+        actor: ``user@host:pid``; tells whether the process of an open deposit still lives.
+    """
+
+    configuration: Configuration
+    store: Store
+    clock: Clock
+    actor: str
+
+    @property
+    def settings(self) -> Settings:
+        """What this installation was told."""
+        return self.configuration.settings
+
+    @property
+    def deposits(self) -> bool:
+        """Whether this installation deposits by itself."""
+        return self.settings.channel is Channel.API
+
+    def transaction(self, *, commit: bool = True) -> AbstractContextManager[Transaction]:
+        """See ``Store.transaction``."""
+        return self.store.transaction(self.actor, self.clock, commit=commit)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """See ``Store.reading``."""
+        return self.store.reading()
+
+    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
+        """The grids of the tariff folder, and their texts by version. Raises TariffError."""
+        return load_grids(self.configuration.tariff_folder)

@@ -1,0 +1,35 @@
+"""All that is known of a member's year before it is billed: read once, computed from once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.billing.consumption import UsageRecord
+from worker.billing.members import BillingReferences, Member, Subscription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a member is held back for a year, and since when."""
+
+    reason: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberYear:
+    """A member, and what its invoice of a year rests on. Equal values give the same invoice.
+
+    Attributes:
+        year: of the services.
+        references: code service and numéro d'engagement, empty when none were given.
+        subscriptions: all of the member, whatever their dates.
+        usage: the current rows of the year.
+        hold: the one in force, if there is one.
+    """
+
+    member: Member
+    year: int
+    references: BillingReferences
+    subscriptions: tuple[Subscription, ...]
+    usage: tuple[UsageRecord, ...]
+    hold: Hold | None

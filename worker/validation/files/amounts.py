@@ -242,7 +242,7 @@ def _slack(document: _Document, lines: int) -> Decimal:
     """How far a VAT on some lines may be from its base × rate.
 
     Ours is what is left of an agreed total: a cent, and on a credit note that takes parts of
-    amounts back, two for each line (coherence.py).
+    amounts back, two for each line (arithmetic.py).
     """
     if not document.ours:
         return FOREIGN_VAT

@@ -1,4 +1,4 @@
-"""The statement as data: a CSV for any program, a workbook for whoever checks the invoice.
+"""The statement as data: a CSV for any program, a workbook for those who check the invoice.
 
 One row per line and month, its amount computed: the rows add up to the statement's total, which
 is the invoice's (convention C3). The columns are documented in docs/documents.md and stay as
@@ -65,7 +65,7 @@ def statement_csv(statement: Statement) -> bytes:
     """Write the months of a statement for a French spreadsheet, which opens it by a double click.
 
     Hence a byte order mark (without it « é » is misread), semicolons and decimal commas: a French
-    Excel takes amounts with a point for text. No total row: whoever sums the column would count
+    Excel takes amounts with a point for text. No total row: a sum over the column would count
     everything twice.
     """
     output = io.StringIO()

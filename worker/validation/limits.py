@@ -121,7 +121,7 @@ ENGAGEMENT = Limit(
     code="CHORUS-ENGAGEMENT",
     subject="Le numéro d'engagement (BT-13)",
     remedy="Demandez à l'acheteur son numéro d'engagement : 50 caractères au plus.",
-    # With a character that nobody sees, Chorus Pro finds no such engagement.
+    # With an invisible character, Chorus Pro finds no such engagement.
     accepts=lambda text: _short_text(50)(text) and not hidden_character(text),
 )
 CONTRACT = Limit(

@@ -1,4 +1,4 @@
-"""Read XML that nobody vouches for: no DTD, no entity, no network, bounded in every direction."""
+"""Read XML of any origin: no DTD, no entity, no network, bounded in every direction."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""Anybody's invoice file, judged.
+"""The verdict on any invoice file, ours or not.
 
 Reading order: ``verdict`` (the whole) → ``pdf`` (the XML inside; ``pdf_marks``, what the PDF says
-of it) → ``profiles`` (what it claims to be) → ``xpaths`` (where a business term stands) →
-``amounts``, ``prices``, ``dates``; ``chorus`` has Chorus Pro's limits on a file.
+of it) → ``profiles`` (what it claims to be) → ``xpaths`` (how a number is read, where
+allowances and charges stand) → ``amounts``, ``dates``; ``chorus`` has Chorus Pro's limits.
 """

@@ -3,6 +3,11 @@
 The official rules are laxer than the standard they run: a base of VAT may be off by a euro (BR-S-08
 in UBL), and EXTENDED profiles allow a cent for each line. No official sheet at all is run on Chorus
 Pro's native UBL. Here every sum is exact, as the semantic model says (BR-CO-10 to 16).
+
+The official rules tie no line to its price (BT-146) either. A line may be off its price by two
+cents and no more, as Peppol has it (PEPPOL-EN16931-R120): a tolerance that grew with the quantity,
+or with the decimals left out, would let a price say anything. The lines that we write also give the
+agreed price with all taxes (BG-32), from which BT-146 comes to its last decimal.
 """
 
 from collections import Counter
@@ -13,11 +18,11 @@ from decimal import Decimal
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.invoice import AGREED_PRICE
 from worker.errors import Finding, Severity
 from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.bounds import Fault, placed
 from worker.validation.files.chorus import is_credit_note
-from worker.validation.files.prices import HUNDRED, are_ours, wrong_prices
 from worker.validation.files.xpaths import (
     MAX_DIGITS,
     ZERO,
@@ -37,6 +42,10 @@ from worker.validation.paths import shorten
 
 FOREIGN_VAT = Decimal(1)
 """The gap that BR-CO-17 leaves to a VAT, as its publisher runs it."""
+PRICE_SLACK = Decimal("0.02")
+HALF_DECIMAL = Decimal("0.0000005")
+"""Half of the sixth decimal, the last that Chorus Pro takes of a price."""
+HUNDRED = Decimal(100)
 _CURRENCIES = "//*[@currencyID][not(ancestor::*[local-name() = 'UBLExtensions'])]"
 
 
@@ -85,22 +94,24 @@ def _wrong(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Fault]:
     root = tree.getroot()
     places = places_of(root)
     yield from _currencies(root, places)
-    lines = elements(root, places.lines)
+    lines = elements(root, places["BG-25"])
     if not lines:
         return  # a profile without lines, whose own rules look at its totals
-    ours = are_ours(lines, places)
+    ours = _are_ours(lines, places)
     severity = Severity.WARNING if tolerant and not ours else Severity.BLOCKING
     document = _Document(root=root, places=places, lines=lines, severity=severity, ours=ours)
     yield from _totals(document)
     yield from _bases(document)
     yield from _taxes(document)
-    yield from wrong_prices(lines, places)
+    for line in lines:
+        yield from _price(line, places)
+        yield from _agreed_price(line, places)
 
 
 def _currencies(root: _Element, places: Places) -> Iterator[Fault]:
     """Every amount is in BT-5; a total of VAT may be in BT-6 (BT-111)."""
-    currency, other = text(root, places.currency), text(root, places.tax_currency)
-    totals = set(elements(root, places.taxes))
+    currency, other = text(root, places["BT-5"]), text(root, places["BT-6"])
+    totals = set(elements(root, places["BT-110"]))
     for amount in elements(root, _CURRENCIES):
         stated = amount.get("currencyID", "")
         if stated == currency or (other and stated == other and amount in totals):
@@ -118,24 +129,24 @@ def _currencies(root: _Element, places: Places) -> Iterator[Fault]:
 
 def _totals(document: _Document) -> Iterator[Fault]:
     root, places, severity = document.root, document.places, document.severity
-    of_lines = sum((number(line, places.net) or ZERO for line in document.lines), ZERO)
+    of_lines = sum((number(line, places["BT-131"]) or ZERO for line in document.lines), ZERO)
     given, added = _changes(document)
     tax = _tax_total(root, places)
-    for at in elements(root, places.total):
+    for at in elements(root, places["BG-22"]):
         label = "Le total des lignes (BT-106)"
-        stated = number(at, places.lines_total)
+        stated = number(at, places["BT-106"])
         lines = yield from _sum("AMOUNT-LINES", label, stated, of_lines, severity, at)
-        label, stated = "Le total des remises (BT-107)", number(at, places.allowances) or ZERO
+        label, stated = "Le total des remises (BT-107)", number(at, places["BT-107"]) or ZERO
         allowances = yield from _sum("AMOUNT-ALLOWANCES", label, stated, given, severity, at)
-        label, stated = "Le total des frais (BT-108)", number(at, places.charges) or ZERO
+        label, stated = "Le total des frais (BT-108)", number(at, places["BT-108"]) or ZERO
         charges = yield from _sum("AMOUNT-CHARGES", label, stated, added, severity, at)
-        label, stated = "Le total HT (BT-109)", number(at, places.net_total)
+        label, stated = "Le total HT (BT-109)", number(at, places["BT-109"])
         computed = lines - allowances + charges
         net = yield from _sum("AMOUNT-NET", label, stated, computed, severity, at)
-        label, stated = "Le total TTC (BT-112)", number(at, places.gross_total)
+        label, stated = "Le total TTC (BT-112)", number(at, places["BT-112"])
         gross = yield from _sum("AMOUNT-GROSS", label, stated, net + tax, severity, at)
-        label, stated = "Le net à payer (BT-115)", number(at, places.payable)
-        paid, rounding = number(at, places.paid) or ZERO, number(at, places.rounding) or ZERO
+        label, stated = "Le net à payer (BT-115)", number(at, places["BT-115"])
+        paid, rounding = number(at, places["BT-113"]) or ZERO, number(at, places["BT-114"]) or ZERO
         # No profile allows anything here (BR-CO-16).
         yield from _sum(
             "AMOUNT-PAYABLE", label, stated, gross - paid + rounding, Severity.BLOCKING, at
@@ -169,10 +180,10 @@ def _tax_total(root: _Element, places: Places) -> Decimal:
 
 
 def _own_tax_totals(root: _Element, places: Places) -> list[_Element]:
-    currency = text(root, places.currency)
+    currency = text(root, places["BT-5"])
     return [
         total
-        for total in elements(root, places.taxes)
+        for total in elements(root, places["BT-110"])
         if total.get("currencyID", currency) == currency
     ]
 
@@ -181,16 +192,16 @@ def _bases(document: _Document) -> Iterator[Fault]:
     root, places = document.root, document.places
     computed: dict[Rate, Decimal] = {}
     for line in document.lines:
-        key = rate_of(line, places.category, places.rate)
-        computed[key] = computed.get(key, ZERO) + (number(line, places.net) or ZERO)
+        key = rate_of(line, places["BT-151"], places["BT-152"])
+        computed[key] = computed.get(key, ZERO) + (number(line, places["BT-131"]) or ZERO)
     for change, where in _all_changes(document):
         key = rate_of(change, where.category, where.rate)
         computed[key] = computed.get(key, ZERO) + signed(change, where)
     stated: dict[Rate, Decimal] = {}
     first: dict[Rate, _Element] = {}
-    for group in elements(root, places.groups):
-        key = rate_of(group, places.group_category, places.group_rate)
-        stated[key] = stated.get(key, ZERO) + (number(group, places.group_base) or ZERO)
+    for group in elements(root, places["BG-23"]):
+        key = rate_of(group, places["BT-118"], places["BT-119"])
+        stated[key] = stated.get(key, ZERO) + (number(group, places["BT-116"]) or ZERO)
         first.setdefault(key, group)
     for key, base in stated.items():
         label = f"La base de TVA de catégorie {key[0]} (BT-116)"
@@ -201,19 +212,19 @@ def _bases(document: _Document) -> Iterator[Fault]:
 def _taxes(document: _Document) -> Iterator[Fault]:
     """BT-110 is the sum of BT-117, each of which is BT-116 × rate, nearly (BR-CO-14, BR-CO-17)."""
     root, places = document.root, document.places
-    groups = elements(root, places.groups)
+    groups = elements(root, places["BG-23"])
     totals = _own_tax_totals(root, places)
     if totals and groups:
-        added = sum((number(group, places.group_tax) or ZERO for group in groups), ZERO)
+        added = sum((number(group, places["BT-117"]) or ZERO for group in groups), ZERO)
         stated = _tax_total(root, places)
         label = "Le total de TVA (BT-110)"
         yield from _sum("AMOUNT-VAT", label, stated, added, document.severity, totals[0])
-    of_rate = Counter(rate_of(line, places.category, places.rate) for line in document.lines)
+    of_rate = Counter(rate_of(line, places["BT-151"], places["BT-152"]) for line in document.lines)
     for group in groups:
-        base, tax = number(group, places.group_base), number(group, places.group_tax)
+        base, tax = number(group, places["BT-116"]), number(group, places["BT-117"])
         if base is None or tax is None:
             continue
-        key = rate_of(group, places.group_category, places.group_rate)
+        key = rate_of(group, places["BT-118"], places["BT-119"])
         exact = base * key[1] / HUNDRED
         if abs(tax - exact) > _slack(document, of_rate[key]):
             finding = Finding(
@@ -238,6 +249,76 @@ def _slack(document: _Document, lines: int) -> Decimal:
     if not is_credit_note(document.root):
         return VAT_TOLERANCE
     return VAT_TOLERANCE * CREDIT_CENTS * lines
+
+
+def _are_ours(lines: list[_Element], places: Places) -> bool:
+    """Whether each line gives the agreed price, as every line that we write does."""
+    return bool(lines) and all(elements(line, places.agreed) for line in lines)
+
+
+def _price(line: _Element, places: Places) -> Iterator[Fault]:
+    numbers = [number(line, places[term]) for term in ("BT-129", "BT-131", "BT-146")]
+    if any(one is None for one in numbers):
+        return  # what is missing or unreadable is the schema's business
+    quantity, net, price = (one for one in numbers if one is not None)
+    stated_base = number(line, places["BT-149"])
+    base = Decimal(1) if stated_base is None else stated_base
+    if base <= 0 or not _same_unit(line, places):
+        why = (
+            f"sa base de prix ({base}) ne convient pas : elle est nulle, négative, ou d'une autre "
+            "unité que la quantité"
+        )
+        yield _price_finding(price, why), line
+        return
+    changes = elements(line, places.line_change.place)
+    computed = quantity * price / base + sum(
+        (signed(change, places.line_change) for change in changes), ZERO
+    )
+    if abs(computed - net) > PRICE_SLACK:
+        why = f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"
+        yield _price_finding(price, why), line
+
+
+def _agreed_price(line: _Element, places: Places) -> Iterator[Fault]:
+    """Our own lines give the agreed price of a unit with all taxes: BT-146 is that, rounded."""
+    agreed, price = number(line, places.agreed), number(line, places["BT-146"])
+    base = number(line, places["BT-149"])
+    if not elements(line, places.agreed) or price is None or base is None:
+        return
+    _, rate = rate_of(line, places["BT-151"], places["BT-152"])
+    with_tax = HUNDRED + rate
+    exact = None if agreed is None else agreed * base * HUNDRED
+    if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
+        finding = Finding(
+            code="AMOUNT-AGREED",
+            message=f"Le prix net de la ligne ({price} pour {base}) ne vient pas du prix convenu "
+            f"TTC qu'elle porte, à {rate} % de TVA.",
+            remedy="Corrigez le prix net (BT-146), sa base (BT-149), le taux (BT-152) ou le prix "
+            f"convenu (BT-161 de « {AGREED_PRICE} »).",
+            value=shorten(text(line, places.agreed)),
+        )
+        yield finding, line
+
+
+def _price_finding(price: Decimal, why: str) -> Finding:
+    return Finding(
+        code="AMOUNT-PRICE",
+        message=f"Le montant net de la ligne ne vient pas de sa quantité et de son prix : {why}.",
+        remedy="Corrigez le prix net (BT-146), sa base (BT-149), la quantité (BT-129) ou "
+        "le montant (BT-131).",
+        value=str(price),
+    )
+
+
+def _same_unit(line: _Element, places: Places) -> bool:
+    """A price for another unit than the quantity's cannot be compared."""
+    units = {
+        element.get("unitCode")
+        for path in (places["BT-129"], places["BT-149"])
+        for element in elements(line, path)
+        if element.get("unitCode")
+    }
+    return len(units) <= 1
 
 
 def _sum(

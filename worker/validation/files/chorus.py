@@ -11,6 +11,8 @@ from functools import cache
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing import bindings
+from worker.billing.bindings import PLACES, Place
 from worker.billing.invoice import CREDIT_NOTE
 from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.errors import Finding, Severity, has_blocking
@@ -20,119 +22,54 @@ from worker.validation.limits import TRANSFER_CODES, Limit, broken
 
 FACTS_VERSION = "1.0"
 
-_SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
-_CUSTOMER = "cac:AccountingCustomerParty/cac:Party"
-_CONTEXT = "rsm:ExchangedDocumentContext"
-_TRADE = "rsm:SupplyChainTradeTransaction"
-_AGREEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeAgreement"
-_SETTLEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeSettlement"
-_CII_MEANS = f"{_SETTLEMENT}/ram:SpecifiedTradeSettlementPaymentMeans"
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Where one value with a limit stands in each syntax."""
+    """A value with a limit, and where it stands."""
 
     limit: Limit
-    ubl: str
-    cii: str
+    place: Place
     of: str = ""
     required: bool = False
 
 
-FRAMEWORK = Fact(
-    limits.FRAMEWORK,
-    "cbc:ProfileID",
-    f"{_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID",
-)
-TYPE = Fact(
-    limits.TYPE_CODE,
-    "cbc:InvoiceTypeCode | cbc:CreditNoteTypeCode",
-    "rsm:ExchangedDocument/ram:TypeCode",
-)
-PAYMENT_CODE = Fact(
-    limits.PAYMENT_CODE, "cac:PaymentMeans/cbc:PaymentMeansCode", f"{_CII_MEANS}/ram:TypeCode"
-)
-ACCOUNT = Fact(
-    limits.IBAN_ACCOUNT,
-    "cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:ID",
-    f"{_CII_MEANS}/ram:PayeePartyCreditorFinancialAccount/*[self::ram:IBANID or "
-    "self::ram:ProprietaryID]",
-)
+FRAMEWORK = Fact(limits.FRAMEWORK, PLACES["BT-23"])
+TYPE = Fact(limits.TYPE_CODE, PLACES["BT-3"])
+PAYMENT_CODE = Fact(limits.PAYMENT_CODE, PLACES["BT-81"])
+ACCOUNT = Fact(limits.IBAN_ACCOUNT, PLACES["BT-84"])
 ATTACHMENT = Fact(
     limits.ATTACHMENT_NAME,
-    "cac:AdditionalDocumentReference/cac:Attachment/cbc:EmbeddedDocumentBinaryObject[@filename]",
-    f"{_AGREEMENT}/ram:AdditionalReferencedDocument/ram:AttachmentBinaryObject[@filename]",
+    Place(
+        f"{PLACES['BG-24'].ubl}/{PLACES['BT-125'].ubl}[@filename]",
+        f"{PLACES['BG-24'].cii}/{PLACES['BT-125'].cii}[@filename]",
+    ),
+)
+QUANTITY = Fact(
+    limits.QUANTITY,
+    Place(
+        "cac:InvoiceLine/cbc:InvoicedQuantity | cac:CreditNoteLine/cbc:CreditedQuantity",
+        # Of every line, even those that the calculation leaves out.
+        "rsm:SupplyChainTradeTransaction/ram:IncludedSupplyChainTradeLineItem/"
+        f"{PLACES['BT-129'].cii}",
+    ),
 )
 FACTS = (
-    Fact(limits.NUMBER, "cbc:ID", "rsm:ExchangedDocument/ram:ID", required=True),
+    Fact(limits.NUMBER, PLACES["BT-1"], required=True),
     TYPE,
     FRAMEWORK,
-    Fact(
-        limits.CURRENCY,
-        "cbc:DocumentCurrencyCode",
-        f"{_SETTLEMENT}/ram:InvoiceCurrencyCode",
-        required=True,
-    ),
-    Fact(limits.SERVICE_CODE, "cbc:BuyerReference", f"{_AGREEMENT}/ram:BuyerReference"),
-    Fact(
-        limits.ENGAGEMENT,
-        "cac:OrderReference/cbc:ID",
-        f"{_AGREEMENT}/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
-    ),
-    Fact(
-        limits.CONTRACT,
-        "cac:ContractDocumentReference/cbc:ID",
-        f"{_AGREEMENT}/ram:ContractReferencedDocument/ram:IssuerAssignedID",
-    ),
-    Fact(
-        limits.SIRET,
-        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:CompanyID",
-        f"{_AGREEMENT}/ram:SellerTradeParty/ram:SpecifiedLegalOrganization/ram:ID",
-        of="du vendeur (BT-30)",
-        required=True,
-    ),
-    Fact(
-        limits.SIRET,
-        f"{_SUPPLIER}/cac:PartyIdentification/cbc:ID",
-        f"{_AGREEMENT}/ram:SellerTradeParty/ram:GlobalID[@schemeID='0009']",
-        of="du vendeur (BT-29)",
-    ),
-    Fact(
-        limits.SIRET,
-        f"{_CUSTOMER}/cac:PartyLegalEntity/cbc:CompanyID",
-        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:SpecifiedLegalOrganization/ram:ID",
-        of="de l'acheteur (BT-47)",
-        required=True,
-    ),
-    Fact(
-        limits.SIRET,
-        f"{_CUSTOMER}/cac:PartyIdentification/cbc:ID",
-        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:GlobalID[@schemeID='0009']",
-        of="de l'acheteur (BT-46)",
-    ),
-    Fact(
-        limits.NAME,
-        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:RegistrationName",
-        f"{_AGREEMENT}/ram:SellerTradeParty/ram:Name",
-        of="du vendeur (BT-27)",
-        required=True,
-    ),
-    Fact(
-        limits.NAME,
-        f"{_CUSTOMER}/cac:PartyLegalEntity/cbc:RegistrationName",
-        f"{_AGREEMENT}/ram:BuyerTradeParty/ram:Name",
-        of="de l'acheteur (BT-44)",
-        required=True,
-    ),
+    Fact(limits.CURRENCY, PLACES["BT-5"], required=True),
+    Fact(limits.SERVICE_CODE, PLACES["BT-10"]),
+    Fact(limits.ENGAGEMENT, PLACES["BT-13"]),
+    Fact(limits.CONTRACT, PLACES["BT-12"]),
+    Fact(limits.SIRET, PLACES["BT-30"], of="du vendeur (BT-30)", required=True),
+    Fact(limits.SIRET, PLACES["BT-29"], of="du vendeur (BT-29)"),
+    Fact(limits.SIRET, PLACES["BT-47"], of="de l'acheteur (BT-47)", required=True),
+    Fact(limits.SIRET, PLACES["BT-46"], of="de l'acheteur (BT-46)"),
+    Fact(limits.NAME, PLACES["BT-27"], of="du vendeur (BT-27)", required=True),
+    Fact(limits.NAME, PLACES["BT-44"], of="de l'acheteur (BT-44)", required=True),
     PAYMENT_CODE,
     ACCOUNT,
-    Fact(
-        limits.QUANTITY,
-        "cac:InvoiceLine/cbc:InvoicedQuantity | cac:CreditNoteLine/cbc:CreditedQuantity",
-        f"{_TRADE}/ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/"
-        "ram:BilledQuantity",
-    ),
+    QUANTITY,
 )
 
 
@@ -157,7 +94,11 @@ def is_credit_note(root: _Element) -> bool:
 def rule_set() -> RuleSet:
     """These limits, as recorded beside a verdict."""
     return RuleSet.of_sources(
-        "Limites de Chorus Pro sur un fichier", FACTS_VERSION, __file__, limits.__file__
+        "Limites de Chorus Pro sur un fichier",
+        FACTS_VERSION,
+        __file__,
+        limits.__file__,
+        bindings.__file__,
     )
 
 
@@ -211,7 +152,7 @@ def _missing(fact: Fact, root: _Element) -> Finding:
 
 
 def _path(root: _Element, fact: Fact) -> str:
-    return fact.cii if root.tag == CII_ROOT else fact.ubl
+    return fact.place.cii if root.tag == CII_ROOT else fact.place.ubl
 
 
 def _nodes(root: _Element, fact: Fact) -> list[_Element]:

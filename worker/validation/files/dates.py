@@ -18,7 +18,7 @@ _UBL_DATES = "//cbc:*[substring(local-name(), string-length(local-name()) - 3) =
 def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
     """The dates of UBL, and of format 102 in CII (YYYYMMDD), that are not in the calendar.
 
-    Four digits for the year, and no time zone: nobody knows what a receiver makes of another.
+    Four digits for the year, and no time zone: receivers differ on any other form.
 
     Args:
         tree: a document that its schema accepts.

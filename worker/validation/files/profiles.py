@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
+from worker.billing.bindings import PLACES
 from worker.billing.standard import (
     CII_ROOT,
     EN16931,
@@ -36,16 +37,12 @@ _CII: dict[str, tuple[Rules, ...]] = {
     FACTURX_EXTENDED: FACTURX_EXTENDED_RULES,
     EXTENDED_CTC_FR: CTC_CII_RULES,
 }
-_GUIDELINE = (
-    "string(rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID)"
-)
 _UBL_ROOTS = {
     UBL_INVOICE_ROOT: Schema.UBL_INVOICE,
     UBL_CREDIT_NOTE_ROOT: Schema.UBL_CREDIT_NOTE,
 }
-_CONTEXT = "rsm:ExchangedDocumentContext"
 _OF_THE_REFORM = (
-    f"boolean({_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"
+    f"boolean({PLACES['BT-23'].cii}"
     "[string-length(.) = 2 and contains('BSM', substring(., 1, 1))"
     " and contains('123456789', substring(., 2, 1))]"
     " | rsm:ExchangedDocument/ram:IncludedNote[ram:SubjectCode = 'ADN']"
@@ -83,12 +80,12 @@ def read_claim(tree: etree._ElementTree) -> Claim:
     """
     root = tree.getroot()
     if schema := _UBL_ROOTS.get(str(root.tag)):
-        profile = str(root.xpath("string(cbc:CustomizationID)", namespaces=NAMESPACES)).strip()
+        profile = str(root.xpath(f"string({PLACES['BT-24'].ubl})", namespaces=NAMESPACES)).strip()
         if not profile and root.xpath(_NATIVE, namespaces=NAMESPACES):
             return Claim(profile, (schema,), (_native(),), native=True)
         return _ubl(schema, profile)
     if root.tag == CII_ROOT:
-        profile = str(root.xpath(_GUIDELINE, namespaces=NAMESPACES)).strip()
+        profile = str(root.xpath(f"string({PLACES['BT-24'].cii})", namespaces=NAMESPACES)).strip()
         claim = _cii(profile)
         if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):
             return replace(claim, rules=(*FACTURX_EXTENDED_RULES, *CTC_CII_RULES))

@@ -1,9 +1,10 @@
-"""Where UBL and CII keep the amounts that make others, and how these are read.
+"""How the amounts that make others are read in UBL and CII, with their allowances and charges.
 
-The names are those of EN 16931 (business terms in ``docs/documents.md``). Charges for logistics
-(BT-X-272) exist in CII only, in the profiles EXTENDED.
+Business terms stand where ``billing/bindings.py`` says. Charges for logistics (BT-X-272)
+exist in CII only, in the profiles EXTENDED.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -11,6 +12,7 @@ from functools import cache
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.bindings import PLACES
 from worker.billing.invoice import AGREED_PRICE
 from worker.billing.standard import CII_ROOT, NAMESPACES
 
@@ -34,47 +36,30 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where a syntax keeps the amounts that make others."""
+    """Where a syntax keeps the amounts that make others.
 
-    lines: str
-    quantity: str
-    net: str
-    price: str
-    base: str
+    Attributes:
+        paths: by the number of the business term.
+        agreed: the agreed price of a unit with all taxes, in a line of ours.
+        line_change: the allowances and charges of a line.
+        changes: those of the whole document.
+    """
+
+    paths: Mapping[str, str]
     agreed: str
-    category: str
-    rate: str
     line_change: Change
     changes: tuple[Change, ...]
-    groups: str
-    group_base: str
-    group_tax: str
-    group_category: str
-    group_rate: str
-    total: str
-    lines_total: str
-    allowances: str
-    charges: str
-    net_total: str
-    taxes: str
-    """Every total of VAT, from the root: that in the currency of the invoice is BT-110."""
-    gross_total: str
-    paid: str
-    rounding: str
-    payable: str
-    currency: str
-    tax_currency: str
+
+    def __getitem__(self, term: str) -> str:
+        """Where a term stands (bindings.py)."""
+        return self.paths[term]
 
 
+_UBL = {term: place.ubl for term, place in PLACES.items()}
+_CII = {term: place.cii for term, place in PLACES.items()}
 UBL = Places(
-    lines="cac:InvoiceLine | cac:CreditNoteLine",
-    quantity="cbc:InvoicedQuantity | cbc:CreditedQuantity",
-    net="cbc:LineExtensionAmount",
-    price="cac:Price/cbc:PriceAmount",
-    base="cac:Price/cbc:BaseQuantity",
-    agreed=f"cac:Item/cac:AdditionalItemProperty[cbc:Name = '{AGREED_PRICE}']/cbc:Value",
-    category="cac:Item/cac:ClassifiedTaxCategory/cbc:ID",
-    rate="cac:Item/cac:ClassifiedTaxCategory/cbc:Percent",
+    paths=_UBL,
+    agreed=f"{_UBL['BG-32']}[{_UBL['BT-160']} = '{AGREED_PRICE}']/{_UBL['BT-161']}",
     line_change=Change(
         place="cac:AllowanceCharge", indicator="cbc:ChargeIndicator", amount="cbc:Amount"
     ),
@@ -87,42 +72,13 @@ UBL = Places(
             rate="cac:TaxCategory/cbc:Percent",
         ),
     ),
-    groups="cac:TaxTotal/cac:TaxSubtotal",
-    group_base="cbc:TaxableAmount",
-    group_tax="cbc:TaxAmount",
-    group_category="cac:TaxCategory/cbc:ID",
-    group_rate="cac:TaxCategory/cbc:Percent",
-    total="cac:LegalMonetaryTotal",
-    lines_total="cbc:LineExtensionAmount",
-    allowances="cbc:AllowanceTotalAmount",
-    charges="cbc:ChargeTotalAmount",
-    net_total="cbc:TaxExclusiveAmount",
-    taxes="cac:TaxTotal/cbc:TaxAmount",
-    gross_total="cbc:TaxInclusiveAmount",
-    paid="cbc:PrepaidAmount",
-    rounding="cbc:PayableRoundingAmount",
-    payable="cbc:PayableAmount",
-    currency="cbc:DocumentCurrencyCode",
-    tax_currency="cbc:TaxCurrencyCode",
 )
-_TRADE = "rsm:SupplyChainTradeTransaction"
-_HEADER = f"{_TRADE}/ram:ApplicableHeaderTradeSettlement"
-_PRICE = "ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice"
-_LINE = "ram:SpecifiedLineTradeSettlement"
+_HEADER = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeSettlement"
 CII = Places(
-    # Groups and information (EXTENDED) are no lines of the calculation.
-    lines=f"{_TRADE}/ram:IncludedSupplyChainTradeLineItem"
-    "[not(ram:AssociatedDocumentLineDocument/ram:LineStatusReasonCode[. != 'DETAIL'])]",
-    quantity="ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
-    net=f"{_LINE}/ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount",
-    price=f"{_PRICE}/ram:ChargeAmount",
-    base=f"{_PRICE}/ram:BasisQuantity",
-    agreed="ram:SpecifiedTradeProduct/ram:ApplicableProductCharacteristic"
-    f"[ram:Description = '{AGREED_PRICE}']/ram:Value",
-    category=f"{_LINE}/ram:ApplicableTradeTax/ram:CategoryCode",
-    rate=f"{_LINE}/ram:ApplicableTradeTax/ram:RateApplicablePercent",
+    paths=_CII,
+    agreed=f"{_CII['BG-32']}[{_CII['BT-160']} = '{AGREED_PRICE}']/{_CII['BT-161']}",
     line_change=Change(
-        place=f"{_LINE}/ram:SpecifiedTradeAllowanceCharge",
+        place="ram:SpecifiedLineTradeSettlement/ram:SpecifiedTradeAllowanceCharge",
         indicator="ram:ChargeIndicator/*",
         amount="ram:ActualAmount",
     ),
@@ -141,23 +97,6 @@ CII = Places(
             rate="ram:AppliedTradeTax/ram:RateApplicablePercent",
         ),
     ),
-    groups=f"{_HEADER}/ram:ApplicableTradeTax",
-    group_base="ram:BasisAmount",
-    group_tax="ram:CalculatedAmount",
-    group_category="ram:CategoryCode",
-    group_rate="ram:RateApplicablePercent",
-    total=f"{_HEADER}/ram:SpecifiedTradeSettlementHeaderMonetarySummation",
-    lines_total="ram:LineTotalAmount",
-    allowances="ram:AllowanceTotalAmount",
-    charges="ram:ChargeTotalAmount",
-    net_total="ram:TaxBasisTotalAmount",
-    taxes=f"{_HEADER}/ram:SpecifiedTradeSettlementHeaderMonetarySummation/ram:TaxTotalAmount",
-    gross_total="ram:GrandTotalAmount",
-    paid="ram:TotalPrepaidAmount",
-    rounding="ram:RoundingAmount",
-    payable="ram:DuePayableAmount",
-    currency=f"{_HEADER}/ram:InvoiceCurrencyCode",
-    tax_currency=f"{_HEADER}/ram:TaxCurrencyCode",
 )
 
 

@@ -1,7 +1,7 @@
 """The official calculation rules (Schematron, compiled to XSLT by their publishers), run by Saxon.
 
 Only the checking process creates ``Sheets``: several Saxon processors in one process, or threads
-around one, have been seen to kill it with an error nobody can catch.
+around one, have been seen to kill it with an error that cannot be caught.
 """
 
 import tempfile

@@ -26,23 +26,12 @@ from chaos import pace
 from chaos.clock import Clock
 from chaos.killing import AtInstant, Kill, arm, count_passages
 from chorus_sandbox.integration import schemas
-from worker.cli import main
+from worker.cli import commands, main
 
 HANGS = 120.0
 """Seconds that no command takes on an idle machine."""
-_LAZY = (
-    "pypdf",
-    "worker.service.bootstrap",
-    "worker.service.campaign",
-    "worker.corrections.credit",
-    "worker.imports.intake",
-    "worker.corrections.french",
-    "worker.corrections.resend",
-    "worker.corrections.todo",
-    "worker.audit.verification",
-    "rich.table",
-)
-"""What the commands import when they need it, and would import again in each process."""
+_LAZY = ("pypdf", "worker.cli.drawing")
+"""What the program imports when it needs it, beside its commands."""
 _QUIET = {"NO_COLOR": "1", "COLUMNS": "200", "PYTHONWARNINGS": "error"}
 
 
@@ -106,6 +95,7 @@ class Running:
 
 def warm_up() -> None:
     """Import the whole program, once and for all the processes to come."""
+    commands()
     for name in _LAZY:
         import_module(name)
     # The sandbox compiles its schema when it first reads an invoice; each would do it again.

@@ -20,27 +20,15 @@ from chaos import pace
 
 HANGS = 120
 """Seconds that no command takes on an idle machine."""
-_LAZY = (
-    "worker.service.bootstrap",
-    "worker.service.campaign",
-    "worker.issuing.check",
-    "worker.corrections.credit",
-    "worker.imports.intake",
-    "worker.issuing.prepare",
-    "worker.corrections.french",
-    "worker.corrections.resend",
-    "worker.corrections.todo",
-    "worker.audit.verification",
-    "alembic.command",
-    "rich.table",
-)
-"""What the commands import when they need it."""
+_LAZY = ("alembic.command", "worker.cli.drawing")
+"""What the program imports when it needs it, beside its commands."""
 _SERVER = multiprocessing.get_context("forkserver")
 
 
 def preload() -> None:
     """Import the program; in the server only, which says so by importing this module."""
-    for name in ("worker.cli", *_LAZY):
+    import_module("worker.cli").commands()
+    for name in _LAZY:
         import_module(name)
 
 

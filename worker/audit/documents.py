@@ -13,8 +13,8 @@ from worker.storage import (
 from worker.storage.documents import documents_of
 
 
-def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
-    """Write ``TO/<number>/…`` for every invoice issued for a year; their number and folder.
+def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
+    """Write ``TO/<number>/…`` for every invoice issued for a year; their folders, by number.
 
     The last version of each document, ``validation.json`` (what each one passed) and the
     integration reports the portal gave as PDF. Versions before a correction are in ``v1``, ``v2``…
@@ -23,7 +23,7 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
         StorageUnavailable: the folder cannot be written.
         IntegrityError: a kept document was altered.
     """
-    exported = []
+    exported = {}
     with store.reading() as session:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
@@ -75,7 +75,7 @@ def export_year(store: Store, year: int, to: Path) -> list[dict[str, str]]:
                     files[name] = store.archive.get(seen.evidence)
             text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
             _write(folder, files | {"validation.json": text.encode()})
-            exported.append({"number": invoice.number, "folder": str(folder)})
+            exported[invoice.number] = folder
     return exported
 
 

@@ -1,11 +1,66 @@
-"""Is the invoice the portal holds the one we issued? For whoever doubts, years later. Pure."""
+"""Is the invoice the portal holds the one we issued? Asked years later, when there is a doubt."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 
+from worker.app import App
+from worker.audit.documents import write_file
 from worker.billing.invoice import Invoice
 from worker.billing.money import Money
-from worker.errors import Finding
-from worker.portals import HeldInvoice
+from worker.billing.status import TrackedInvoice
+from worker.errors import Finding, Refused
+from worker.portals import HeldInvoice, Portal
+from worker.storage import invoices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalCopy:
+    """What the portal holds of an invoice.
+
+    Attributes:
+        invoice: ours, as stored.
+        size: bytes of the document that was downloaded; 0 for none.
+        findings: what the portal says otherwise.
+    """
+
+    invoice: TrackedInvoice
+    held: HeldInvoice
+    size: int
+    findings: tuple[Finding, ...]
+
+
+def compare(
+    app: App, portal: AbstractContextManager[Portal], number: str, to: Path | None
+) -> PortalCopy:
+    """Compare an invoice with the portal's copy, and download that copy to ``to``.
+
+    ``portal`` is opened once the invoice is known to be there.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: no identifier of the portal is known for it.
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+        StorageUnavailable: ``to`` cannot be written.
+    """
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+        ours = invoices.content(session, invoice.id) if invoice.number else None
+    if ours is None or invoice.portal_id is None:
+        raise Refused(
+            f"Aucun identifiant de Chorus Pro n'est connu pour {number} ({invoice.french_status}).",
+            "Tapez « show » pour voir où en est son dépôt.",
+        )
+    with portal as opened:
+        opened.sign_in()
+        held = opened.held(invoice.portal_id)
+        content = b"" if to is None else opened.download(invoice.portal_id)
+    if to is not None:
+        write_file(to, content)
+    return PortalCopy(
+        invoice=invoice, held=held, size=len(content), findings=differences(held, ours)
+    )
 
 
 def differences(held: HeldInvoice, ours: Invoice) -> tuple[Finding, ...]:

@@ -6,13 +6,17 @@ bytes.
 """
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from worker.app import App
 from worker.billing.credit_note import credited_total
-from worker.billing.journal import EventTag
+from worker.billing.journal import EventTag, JournalEvent, JournalHead
+from worker.billing.journal import verify as verify_chain
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.errors import Finding, IntegrityError
+from worker.errors import Finding, IntegrityError, WrongUse
 from worker.storage import (
     Session,
     Store,
@@ -23,6 +27,57 @@ from worker.storage import (
 from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a verification came to: where the journal ends, and everything that was altered."""
+
+    end: JournalHead
+    findings: tuple[Finding, ...]
+
+
+def verify(app: App, noted: str | None = None) -> Verification:
+    """Verify the chain of the journal, then the invoices and the archive against it.
+
+    ``noted``: a hash printed earlier, or at least its first 16 characters, which the chain must
+    still hold.
+
+    Raises:
+        WrongUse: ``noted`` is no such hash.
+    """
+    sought = "" if noted is None else _sought(noted)
+    held = False
+    with app.reading() as session:
+        end = journal.head(session)
+
+        def watched() -> Iterator[JournalEvent]:
+            nonlocal held
+            for event in journal.events(session):
+                held = held or event.hash.startswith(sought)
+                yield event
+
+        findings = verify_chain(watched(), end)
+    findings += verify_books(app.store)
+    if sought and not held:
+        findings += (
+            Finding(
+                code="JOURNAL-HEAD",
+                message=f"l'empreinte {noted} n'est plus dans le journal",
+                remedy="La fin du journal a été coupée ou réécrite : comparez à une sauvegarde.",
+            ),
+        )
+    return Verification(end=end, findings=findings)
+
+
+def _sought(noted: str) -> str:
+    text = noted.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{16,64}…?", text):
+        raise WrongUse(
+            "L'empreinte donnée à --head ne convient pas.",
+            "Recopiez au moins ses 16 premiers caractères (chiffres et lettres de a à f).",
+        )
+    return text.rstrip("…")
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:

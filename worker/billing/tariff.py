@@ -7,14 +7,14 @@ there. A new *shape* of price is a new class beside ``PerUserMonth`` and a funct
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from worker.billing.money import Money, count
-from worker.billing.period import Month, french_date
+from worker.billing.period import Month, french_date, months_of
 from worker.billing.vat import VatCategory, VatRegime
 from worker.errors import Finding, TariffError
 
@@ -100,6 +100,16 @@ def grid_in_force(grids: Iterable[TariffGrid], month: Month) -> TariffGrid | Non
     """The grid that prices a month: of those that cover it, the one that began last."""
     covering = [grid for grid in grids if grid.covers(month)]
     return max(covering, key=lambda grid: grid.valid_from, default=None)
+
+
+def months_by_version(grids: Sequence[TariffGrid], year: int) -> dict[str, tuple[Month, ...]]:
+    """The months of a year by the version of the grid that prices them; "" for no grid."""
+    months: dict[str, tuple[Month, ...]] = {}
+    for month in months_of(year):
+        grid = grid_in_force(grids, month)
+        version = "" if grid is None else grid.version
+        months[version] = (*months.get(version, ()), month)
+    return months
 
 
 def parse_grid(content: bytes, name: str) -> TariffGrid:

@@ -6,6 +6,8 @@ C*, Zl and Zp: controls, formats such as U+202E, surrogates of bytes that are no
 
 import unicodedata
 
+from worker.errors import WrongUse
+
 
 def hidden_character(text: str) -> str:
     """The first character that cannot be seen in a text of one line, or nothing.
@@ -29,3 +31,16 @@ def hidden_in_french(character: str) -> str:
         if character in "\r\n"
         else f"un caractère invisible (U+{ord(character):04X})"
     )
+
+
+def stated_reason(text: str) -> str:
+    """Why a person decides, as the journal keeps it. Raises WrongUse when nothing can be read."""
+    reason = text.strip()
+    if not reason:
+        raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')
+    if character := hidden_character(reason):
+        raise WrongUse(
+            f"Le motif contient {hidden_in_french(character)}.",
+            "Retapez-le à la main, sur une seule ligne.",
+        )
+    return reason

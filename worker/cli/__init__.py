@@ -1,93 +1,28 @@
 """The command line: what finance, operators and auditors may do. It prints, and maps errors.
 
-Each command is a thin function: it opens what it needs from bootstrap.py, calls one function of
-the path, and prints. Heavy imports are inside the commands, so that ``--help`` answers at once.
+Reading order: ``commands`` (the list) → a file per command or family, each a few thin functions
+(parse, one call, show) → ``options`` (those they share) → ``views`` (JSON) and ``invoices``
+(tables) → ``console``. ``typer_french`` is the library's help, in French.
 """
 
 import errno
 import gc
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from worker import __version__
-from worker.cli import (
-    check,
-    corrections,
-    demo,
-    documents,
-    imports,
-    journal,
-    run,
-    service,
-    setup,
-    status,
-)
-from worker.cli.console import remember_config, report_error, say
-from worker.cli.typer_french import FrenchGroup, explain
+from worker.cli.commands import commands, program
+from worker.cli.console import report_error, say
+from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import WorkerError
 
-WRONG_USE = 2
+__all__ = ["commands", "main"]
+
 INTERRUPTED = 130
 DEFECT = 70
-
-app = typer.Typer(
-    name="chorus-worker",
-    cls=FrenchGroup,
-    rich_markup_mode=None,
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Facture les services partagés d'un syndicat mixte, de la consommation à la facture "
-    "soldée sur Chorus Pro.",
-)
-for module in (
-    demo,
-    setup,
-    imports,
-    check,
-    run,
-    corrections,
-    status,
-    documents,
-    journal,
-    service,
-):
-    module.register(app)
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", metavar="FICHIER", help="configuration à utiliser", show_default=False
-        ),
-    ] = None,
-    _version_option: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            help="affiche la version",
-            callback=_version,
-            is_eager=True,
-            show_default=False,
-        ),
-    ] = False,
-) -> None:
-    if config is not None:
-        os.environ["CHORUS_WORKER_CONFIG"] = str(config)
-        remember_config(config)
 
 
 def main() -> None:
@@ -98,17 +33,13 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
-    as_json = "--json" in arguments
     try:
-        code = app(arguments, standalone_mode=False, prog_name="chorus-worker")
-    except NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return WRONG_USE
-    except ClickException as error:
+        code = program().main(arguments, standalone_mode=False, prog_name="chorus-worker")
+    except typer.TyperException as error:
         say(f"Erreur : {explain(error)}")
         return WRONG_USE
     except WorkerError as error:
-        report_error(error, as_json=as_json)
+        report_error(error, as_json="--json" in arguments)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         say("Interrompu. Rien n'est perdu : la même commande reprendra où elle en était.")
@@ -131,8 +62,6 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
 
 
 def _defect(error: Exception) -> int:
-    import traceback
-
     say("".join(traceback.format_exception(error)))
     say(f"Défaut du programme ({type(error).__name__}) : rien n'a été fait à moitié.")
     say("À faire : transmettez le message technique ci-dessus à qui maintient le programme.")

@@ -2,20 +2,20 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
-import typer
+from rich.console import Console
+from rich.progress import Progress
 
-from worker.billing.money import count
+from worker.app import App
+from worker.billing.money import count, french
+from worker.billing.period import french_date, french_time
+from worker.cli import views
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
-    Config,
-    Json,
-    Year,
-    error_json,
-    finding_json,
     is_narrow,
     put,
     put_json,
@@ -24,83 +24,60 @@ from worker.cli.console import (
     show_findings,
     table,
 )
-from worker.cli.typer_french import FrenchCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from worker.app import App
-    from worker.issuing.check import CheckedMember, CheckedYear, Readiness
-    from worker.issuing.directory import DirectoryAnswer
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("check", cls=FrenchCommand)(check)
+from worker.cli.options import Config, Json, Year, option
+from worker.issuing.check import CheckedMember, CheckedYear, Readiness, check_year, silent
+from worker.issuing.directory import DirectoryAnswer
+from worker.service.bootstrap import branding, open_directory, open_verified
+from worker.settings.loading import find_config
 
 
 def check(
     year: Year,
     refresh: Annotated[
-        bool,
-        typer.Option(
-            "--refresh", help="relit tout dans l'annuaire de Chorus Pro", show_default=False
-        ),
+        bool, option("--refresh", "relit tout dans l'annuaire de Chorus Pro")
     ] = False,
     config: Config = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Vérifie qu'une année peut être facturée, membre par membre, sans rien facturer.
 
     Données, tarifs, références, règles de Chorus Pro, annuaire, structure du syndicat et mot de
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
-    from worker.issuing.check import check_year
-    from worker.service.bootstrap import branding, open_directory, open_verified
-    from worker.settings.loading import find_config
-
     app = open_verified(find_config(config))
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     directory = open_directory(app, refresh=refresh) if app.deposits else None
     with _progress() as tell:
         checked = check_year(app, year, directory, tell)
     if as_json:
-        put_json(**_json(app, checked))
+        put_json(**views.checked_year(app, checked))
     else:
         _show(app, checked)
     if checked.unreachable is not None:
         report_error(checked.unreachable, as_json=False)
-        raise typer.Exit(checked.unreachable.exit_code)
-    raise typer.Exit(DONE if checked.is_clear else TO_LOOK_AT)
+        return checked.unreachable.exit_code
+    return DONE if checked.is_clear else TO_LOOK_AT
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[int, int], None]]":
+def _progress() -> Iterator[Callable[[int, int], None]]:
     """Shows a person how far the questions are; only on a terminal, and gone at the end."""
-    from worker.issuing.check import silent
-
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("Annuaire de Chorus Pro", total=None)
         yield lambda asked, to_ask: bars.update(bar, completed=asked, total=to_ask)
 
 
-def _show(app: "App", checked: "CheckedYear") -> None:
-    from worker.billing.money import french
-    from worker.issuing.check import Readiness
-
+def _show(app: App, checked: CheckedYear) -> None:
     total = f"total TTC {checked.year}"
     rows = [
         {
             "membre": one.member.name,
             "SIRET": one.member.siret,
             total: french(one.total),
-            "grille": ", ".join(_versions(one)) or "—",
+            "grille": ", ".join(one.grids) or "—",
             "références": _references(one) or "—",
             "annuaire lu le": _read_at(one.directory),
             "état": one.readiness.french,
@@ -125,9 +102,7 @@ def _show(app: "App", checked: "CheckedYear") -> None:
             show_findings(one.findings)
 
 
-def _counted(readiness: "Readiness", number: int) -> str:
-    from worker.issuing.check import Readiness
-
+def _counted(readiness: Readiness, number: int) -> str:
     if not number:
         return ""
     match readiness:
@@ -139,7 +114,7 @@ def _counted(readiness: "Readiness", number: int) -> str:
             return f"{number} sans {readiness.french}"
 
 
-def _show_common(app: "App", checked: "CheckedYear") -> None:
+def _show_common(app: App, checked: CheckedYear) -> None:
     """What concerns everybody: the year, the grids, the seller, the credentials."""
     for version, months in checked.grids.items():
         span = f"{months[0].french} à {months[-1].french}"
@@ -158,9 +133,7 @@ def _show_common(app: "App", checked: "CheckedYear") -> None:
         show_findings(checked.findings)
 
 
-def _seller(answer: "DirectoryAnswer") -> str:
-    from worker.billing.period import french_date
-
+def _seller(answer: DirectoryAnswer) -> str:
     if answer.entry is None:
         return "structure du syndicat non lue"
     if (structure := answer.structure) is None:
@@ -175,62 +148,10 @@ def _seller(answer: "DirectoryAnswer") -> str:
     return f"structure du syndicat {standing} (annuaire lu le {_read_at(answer)}) ; {password}"
 
 
-def _json(app: "App", checked: "CheckedYear") -> dict[str, Any]:
-    unreachable, seller = checked.unreachable, checked.seller
-    return {
-        "ok": checked.is_clear,
-        "year": checked.year,
-        "finished": checked.finished,
-        "channel": app.settings.channel.value,
-        "total_ttc": str(checked.total),
-        "error": None if unreachable is None else error_json(unreachable),
-        "grids": [
-            {"version": version or None, "months": [str(month) for month in months]}
-            for version, months in checked.grids.items()
-        ],
-        "seller": None if seller is None else _seller_json(app, seller),
-        "findings": [finding_json(finding) for finding in checked.findings],
-        "members": [_member_json(one) for one in checked.members],
-    }
-
-
-def _seller_json(app: "App", answer: "DirectoryAnswer") -> dict[str, Any]:
-    structure = answer.structure
-    last_day = None if structure is None else structure.password_expires
-    return {
-        "siret": app.settings.syndicat.siret,
-        "known": None if answer.entry is None else structure is not None,
-        "active": None if structure is None else structure.active,
-        "password_expires": last_day.isoformat() if last_day else None,
-        "directory_read_at": answer.read_at.isoformat(),
-    }
-
-
-def _member_json(one: "CheckedMember") -> dict[str, Any]:
-    return {
-        "member_siret": one.member.siret,
-        "member_name": one.member.name,
-        "state": one.readiness.value,
-        "number": one.issued.number if one.issued else None,
-        "total_ttc": str(one.total),
-        "grids": _versions(one),
-        "service_code": one.prepared.references.service_code or None,
-        "engagement": one.prepared.references.engagement or None,
-        "directory_read_at": one.directory.read_at.isoformat() if one.directory else None,
-        "findings": [finding_json(finding) for finding in one.findings],
-    }
-
-
-def _versions(one: "CheckedMember") -> list[str]:
-    return list(dict.fromkeys(line.grid_version for line in one.prepared.lines))
-
-
-def _references(one: "CheckedMember") -> str:
+def _references(one: CheckedMember) -> str:
     given = one.prepared.references
     return " / ".join(text for text in (given.service_code, given.engagement) if text)
 
 
-def _read_at(answer: "DirectoryAnswer | None") -> str:
-    from worker.billing.period import french_time
-
+def _read_at(answer: DirectoryAnswer | None) -> str:
     return "—" if answer is None else french_time(answer.read_at)

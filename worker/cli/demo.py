@@ -3,60 +3,34 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from worker.billing.status import InvoiceStatus
 from worker.cli.console import command, put, remember_config, say
-from worker.cli.typer_french import FrenchCommand
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("demo", cls=FrenchCommand)(demo)
+from worker.cli.imports import FRENCH_KINDS
+from worker.cli.invoices import show_invoices
+from worker.cli.options import option
+from worker.cli.progress import tell
+from worker.imports import ImportKind
+from worker.imports.intake import take_in
+from worker.service.bootstrap import open_portal, open_verified
+from worker.service.campaign import run_year
+from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
+from worker.storage import invoices
 
 
 def demo(
-    folder: Annotated[
-        Path, typer.Option("--dir", metavar="DOSSIER", help="demo par défaut", show_default=False)
-    ] = Path("demo"),
+    folder: Annotated[Path, option("--dir", "demo par défaut", "DOSSIER")] = Path("demo"),
     year: Annotated[
         int | None,
-        typer.Option(
-            "--year",
-            metavar="ANNÉE",
-            help="année des services ; 2025 par défaut",
-            min=2023,
-            max=2100,
-            show_default=False,
-        ),
+        option("--year", "année des services ; 2025 par défaut", "ANNÉE", min=2023, max=2100),
     ] = 2025,
-    members: Annotated[
-        int,
-        typer.Option(
-            "--members", metavar="N", help="12 par défaut", min=1, max=50_000, show_default=False
-        ),
-    ] = 12,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", metavar="S", help="tirage des membres au-delà de 12", show_default=False
-        ),
-    ] = 2025,
+    members: Annotated[int, option("--members", "12 par défaut", "N", min=1, max=50_000)] = 12,
+    seed: Annotated[int, option("--seed", "tirage des membres au-delà de 12", "S")] = 2025,
 ) -> None:
     """Joue un mois de janvier complet sur des données d'exemple.
 
     Crée un dossier, y importe des fichiers fictifs, émet les factures et les dépose sur un
     Chorus Pro local lancé pour l'occasion. Toutes les autres commandes marchent ensuite dessus.
     """
-    from worker.billing.status import InvoiceStatus
-    from worker.cli.imports import FRENCH_KINDS, Kind
-    from worker.cli.run import show_invoices, teller
-    from worker.imports import ImportKind
-    from worker.imports.intake import take_in
-    from worker.service.bootstrap import open_portal, open_verified
-    from worker.service.campaign import run_year
-    from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
-    from worker.storage import invoices
-
     year = year or 2025
     again = folder.exists() and any(folder.iterdir())
     config = write_demo(folder, year, members, seed)
@@ -66,11 +40,10 @@ def demo(
         say("La démonstration précédente, et tout ce que ce dossier contenait, est remplacée.")
     app = open_verified(config)
     for name in FILES:
-        path = folder / EXAMPLES / f"{name}.csv"
-        intake = take_in(app, path, ImportKind(name))
-        say(f"importé   {path} : {intake.rows} {FRENCH_KINDS[Kind(name)]}")
+        path, kind = folder / EXAMPLES / f"{name}.csv", ImportKind(name)
+        say(f"importé   {path} : {take_in(app, path, kind).rows} {FRENCH_KINDS[kind]}")
     with open_portal(app) as portal:
-        head = run_year(app, portal, year, teller())
+        head = run_year(app, portal, year, tell)
     with app.reading() as session:
         found = invoices.tracked(session, year=year)
     put()

@@ -3,35 +3,24 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from worker.cli.console import Config, Json, put, put_json, say, table
-from worker.cli.typer_french import FrenchCommand, FrenchGroup
-
-config_app = typer.Typer(
-    cls=FrenchGroup, rich_markup_mode=None, help="la configuration", no_args_is_help=True
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("init", cls=FrenchCommand)(init)
-    app.add_typer(config_app, name="config")
+from worker.cli import views
+from worker.cli.console import put, put_json, say, table
+from worker.cli.options import Config, Json, argument
+from worker.errors import ConfigurationError
+from worker.formats.branding import read_branding
+from worker.service.installation import create_data, install
+from worker.settings.loading import find_config, flatten, load, masked_url
+from worker.settings.secrets import secret_origins
 
 
 def init(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="[DOSSIER]", help="où installer", show_default=False)
-    ] = None,
+    folder: Annotated[Path | None, argument("[DOSSIER]", "où installer")] = None,
     config: Config = None,
 ) -> None:
     """Crée un dossier : configuration commentée, tarifs et données vides.
 
     Sans DOSSIER, crée la base de données vide que la configuration nomme.
     """
-    from worker.service.installation import create_data, install
-    from worker.settings.loading import find_config, load
-
     if folder is None:
         configuration = load(find_config(config))
         done = "créées, vides" if create_data(configuration) else "déjà là, gardées telles quelles"
@@ -45,14 +34,8 @@ def init(
     put(f"Complétez {folder / 'worker.toml'} : il commence par la question du canal de dépôt.")
 
 
-@config_app.command("show", cls=FrenchCommand)
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
-    from worker.errors import ConfigurationError
-    from worker.formats.branding import read_branding
-    from worker.settings.loading import find_config, flatten, load, masked_url
-    from worker.settings.secrets import secret_origins
-
     configuration = load(find_config(config))
     try:
         secrets = secret_origins(configuration)
@@ -69,14 +52,7 @@ def show(config: Config = None, as_json: Json = False) -> None:
         for key, value in flatten(configuration.settings.model_dump(mode="json"))
     ]
     if as_json:
-        put_json(
-            file=str(configuration.path),
-            settings={
-                key: {"value": value, "origin": configuration.origins.get(key, "")}
-                for key, value in values
-            },
-            secrets=secrets,
-        )
+        put_json(**views.configuration(configuration.path, values, configuration.origins, secrets))
         return
     put(f"Configuration : {configuration.path}")
     rows = [(key, _shown(value), configuration.origins.get(key, "")) for key, value in values]

@@ -1,34 +1,40 @@
-"""Typer's help and complaints, in French. The library has no translation of its own."""
+"""Typer's help and complaints, in French. The library has no translation of its own.
+
+Its contexts, formatters and most of its errors have no public name: their text and their
+attributes are what is read here. The version is pinned, and a test types every complaint.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from typer._click import Command, Context, HelpFormatter
-
-# Private, but the only names of these errors; the version is pinned and a test types them all.
-from typer._click.exceptions import (
-    BadParameter,
-    ClickException,
-    MissingParameter,
-    NoSuchOption,
-    UsageError,
-)
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from worker.cli.console import remember_config
 
-HELP = "affiche cette aide"
+Context = Any
+"""The library's own, which is not ``typer.Context`` where a group is concerned."""
+WRONG_USE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A command in the help of its group: one line, and how it is loaded when it is called."""
+
+    line: str
+    load: Callable[[], TyperCommand | TyperGroup]
 
 
 class _French:
     """The parts of a help page that the library writes in English."""
 
-    def format_usage(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_usage(self, ctx: Context, formatter: Context) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))  # type: ignore[attr-defined] # mixin
         formatter.write_usage(ctx.command_path, pieces, prefix="Usage : ")
 
-    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_options(self, ctx: Context, formatter: Context) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for param in self.get_params(ctx):  # type: ignore[attr-defined] # mixin
             record = param.get_help_record(ctx)
@@ -36,7 +42,7 @@ class _French:
                 continue
             name, text = re.sub(r" <[^>]+>", "", record[0]), record[1]
             if param.name == "help":
-                text = HELP
+                text = "affiche cette aide"
             section = "Arguments" if param.param_type_name == "argument" else "Options"
             sections[section].append((name, _in_french(text)))
         for title, rows in sections.items():
@@ -55,54 +61,60 @@ class FrenchCommand(_French, TyperCommand):
 
 
 class FrenchGroup(_French, TyperGroup):
-    """A group of commands."""
+    """A group of commands, each loaded when it is called: its help and its errors load none."""
 
-    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - the library's signature
+    def __init__(self, listed: Mapping[str, Listed] | None = None, **attributes: Any) -> None:  # noqa: ANN401 - the library's signature
         attributes["subcommand_metavar"] = "COMMANDE [ARGUMENTS]..."
         super().__init__(**attributes)
+        self.listed = listed or {}
 
-    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Without any argument, give the help."""
+        if not args:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(WRONG_USE)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Context, formatter: Context) -> None:
         """The options, then the commands."""
         super().format_options(ctx, formatter)
-        commands: Sequence[tuple[str, Command | None]] = [
-            (name, self.get_command(ctx, name)) for name in self.list_commands(ctx)
-        ]
-        rows = [
-            (name, command.get_short_help_str(limit=100))
-            for name, command in commands
-            if command is not None and not command.hidden
-        ]
         with formatter.section("Commandes\u00a0"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(name, one.line) for name, one in self.listed.items()])
 
     def list_commands(self, ctx: Context) -> list[str]:
         """In the order a person meets them, not the alphabet's."""
         del ctx
-        return list(self.commands)
+        return list(self.listed)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        """Load one; None when there is no such command."""
+        del ctx
+        return self.listed[cmd_name].load() if cmd_name in self.listed else None
 
 
-def explain(error: ClickException) -> str:
+def explain(error: typer.TyperException) -> str:
     """A wrong command line, in one French sentence and where to look."""
+    told = error.format_message()
+    option = getattr(error, "option_name", "")
     match error:
-        case MissingParameter():
+        case typer.BadParameter() if told.startswith("Missing "):
             sentence = f"il manque {_named(error)}"
-        case BadParameter():
+        case typer.BadParameter():
             sentence = f"la valeur donnée pour {_named(error)} ne convient pas"
-        case NoSuchOption():
-            sentence = f"l'option {error.option_name} n'existe pas"
-        case _ if "No such command" in error.message:
-            sentence = f"la commande {error.message.split(chr(39))[1]} n'existe pas"
-        case _ if "Missing command" in error.message:
+        case _ if "No such option" in told:
+            sentence = f"l'option {option} n'existe pas"
+        case _ if "No such command" in told:
+            sentence = f"la commande {told.split(chr(39))[1]} n'existe pas"
+        case _ if "Missing command" in told:
             sentence = "il manque une commande"
-        case _ if "unexpected extra argument" in error.message:
-            extra = error.message.partition("(")[2].rstrip(").")
-            sentence = f"argument en trop : {extra}"
-        case _ if "requires an argument" in error.message:
-            sentence = f"il manque la valeur de l'option {getattr(error, 'option_name', '')}"
+        case _ if "unexpected extra argument" in told:
+            sentence = f"argument en trop : {told.partition('(')[2].rstrip(').')}"
+        case _ if "requires an argument" in told:
+            sentence = f"il manque la valeur de l'option {option}"
         case _:
             sentence = error.message
-    context = error.ctx if isinstance(error, UsageError) else None
-    path = context.command_path if context is not None else "chorus-worker"
+    context = getattr(error, "ctx", None)
+    path = "chorus-worker" if context is None else context.command_path
     return f"{sentence} ; voyez « {path} --help »."
 
 
@@ -112,7 +124,7 @@ def _in_french(text: str) -> str:
     return re.sub(r"\s*\[[^\]]*[<>]=[^\]]*\]", "", text)
 
 
-def _named(error: BadParameter) -> str:
+def _named(error: typer.BadParameter) -> str:
     param = error.param
     if param is None:
         return "un argument"

@@ -30,8 +30,10 @@ MOST_BYTES = 118_000_000
 """Of all files of an invoice together: 120 MB with the invoice itself (§5)."""
 
 
-def complete(app: App, portal: Portal, number: str, comment: str, paths: Sequence[Path]) -> None:
-    """Give a suspended invoice its files, and learn where it stands then.
+def complete(
+    app: App, portal: Portal, number: str, comment: str, paths: Sequence[Path]
+) -> TrackedInvoice:
+    """Give a suspended invoice its files; returns it as it stands then.
 
     Raises:
         WrongUse: no such invoice, or files that Chorus Pro would not take.
@@ -75,6 +77,8 @@ def complete(app: App, portal: Portal, number: str, comment: str, paths: Sequenc
         raise
     _journal(app, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
     ask_history(app, portal, invoice)
+    with app.reading() as session:
+        return invoices.by_id(session, invoice.id)
 
 
 def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:

@@ -8,6 +8,8 @@ that every search left uncertain is sent again when a person has looked for it o
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
 
 from worker.app import App
 from worker.billing.invoice import Invoice
@@ -27,6 +29,42 @@ from worker.transmission.reconcile import copy_at
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
+
+
+class Way(StrEnum):
+    """How an invoice goes to the portal once more."""
+
+    CORRECTED = "corrected"
+    """Its deposit was refused: under its number, corrected if references are given."""
+    SEARCHED = "searched"
+    """Its flux has no verdict: it is searched for, and refused when every search is in vain."""
+    DECLARED_ABSENT = "declared_absent"
+    """Every search was in vain, and a person did not find it on the portal either."""
+
+
+def way_to_resend(
+    invoice: TrackedInvoice, now: datetime, *references: str | None, absent: bool
+) -> Way:
+    """The way that the state of an invoice calls for.
+
+    Args:
+        invoice: as stored.
+        now: the present instant.
+        references: service code and engagement to correct; None to keep.
+        absent: a person looked for it on the portal in vain.
+
+    Raises:
+        Refused: its state calls for none, or its bytes cannot be corrected now.
+    """
+    if absent:
+        way = Way.DECLARED_ABSENT
+    elif is_stuck(invoice, now):
+        way = Way.SEARCHED
+    else:
+        refuse_unless(invoice, invoice.status is S.REFUSED)
+        return Way.CORRECTED
+    refuse_correction(invoice, *references)
+    return way
 
 
 def resend(

@@ -46,6 +46,7 @@ TOO_LARGE = (
     ),
     _SHRINK,
 )
+MAKE_ROOM = "Libérez de la place dans le dossier temporaire, puis réessayez."
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _SAVE_AS = "Ouvrez-le dans le tableur et enregistrez-le en .xlsx, en .ods ou en « CSV UTF-8 »."
 _END = b"PK\x05\x06"

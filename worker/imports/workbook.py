@@ -27,7 +27,7 @@ from python_calamine import (
 )
 
 from worker.imports.source import CHUNK
-from worker.imports.spreadsheet import LOCKED, SPOILT, TOO_LARGE, Said, is_data
+from worker.imports.spreadsheet import LOCKED, MAKE_ROOM, SPOILT, TOO_LARGE, Said, is_data
 from worker.isolation.frames import read_frame, write_frame
 
 MAX_SHEETS = 100
@@ -83,6 +83,10 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
     except CalamineError as error:
         # Of its own: it counts the cells that a few bytes repeat.
         last = [Said.REFUSED, *(TOO_LARGE if "limit exceeded" in str(error) else SPOILT)]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        last = [Said.REFUSED, f"ne peut pas être lu : {error.strerror}", MAKE_ROOM]
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError):
         last = [Said.REFUSED, *SPOILT]
     write_frame(target, json.dumps(last).encode())

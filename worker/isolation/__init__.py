@@ -29,7 +29,7 @@ class Bounds:
 
     memory: int = 10**9
     processor: int = 60
-    wall: float = 60
+    wall: int = 60
     answer: int = 64 * 2**20
     written: int = 16_000_000
     reserves: bool = False
@@ -70,6 +70,6 @@ VALIDATION = Program(
     Bounds(memory=1_200_000_000, processor=0, reserves=True),
 )
 PDF = Program("worker.validation.files.pdf")
-WORKBOOK = Program("worker.imports.workbook", Bounds(answer=8 * 2**20, written=2**30))
+WORKBOOK = Program("worker.imports.workbook", Bounds(answer=16 * 2**20, written=2**30))
 PROGRAMS = (VALIDATION, PDF, WORKBOOK)
 """Every reader of hostile bytes."""

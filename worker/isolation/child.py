@@ -88,7 +88,7 @@ class Child:
         self._subject = subject
         limits = program.bounds.limits()
         self._bounds = replace(program.bounds, memory=limits[program.bounds.memory_limit])
-        self._left = self._bounds.wall
+        self._left: float = self._bounds.wall
         self._ready = self._overdue = False
         self._ending = Lock()
         # -P: never import a module from the current folder.
@@ -189,7 +189,7 @@ class Child:
         elif ending is None:
             ending = self._told(status, said)
         if status is not None:
-            said = f"{said} ({_status(status)})"
+            said = f"{said} (exit status {status})"
         return ChildFailed(self._subject, self._bounds, ending, said[-DETAIL:].strip())
 
     def _told(self, status: int | None, said: str) -> Ending:
@@ -244,7 +244,7 @@ def _reason(bounds: Bounds, ending: Ending, detail: str) -> str:
                 f"sa lecture demande trop de calcul, plus de {bounds.processor} s de processeur"
             )
         case Ending.WALL:
-            reason = f"sa lecture dure trop longtemps, plus de {bounds.wall:g} s"
+            reason = f"sa lecture dure trop longtemps, plus de {bounds.wall} s"
         case Ending.CRASH:
             reason = "sa lecture s'est interrompue sans résultat"
         case Ending.GARBAGE:
@@ -254,11 +254,3 @@ def _reason(bounds: Bounds, ending: Ending, detail: str) -> str:
         case Ending.START:
             reason = f"le programme de lecture ne démarre pas (détail technique : {detail})"
     return reason
-
-
-def _status(status: int) -> str:
-    if status >= 0:
-        return f"code {status}"
-    with suppress(ValueError):
-        return signal.Signals(-status).name
-    return f"signal {-status}"

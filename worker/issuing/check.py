@@ -13,9 +13,9 @@ from enum import StrEnum
 from worker.app import App
 from worker.billing.members import Member
 from worker.billing.money import Money
-from worker.billing.period import Month, is_over, months_of, paris_day
+from worker.billing.period import Month, is_over, paris_day
 from worker.billing.status import TrackedInvoice
-from worker.billing.tariff import TariffGrid, grid_in_force
+from worker.billing.tariff import TariffGrid, months_by_version
 from worker.errors import (
     ConfigurationError,
     Finding,
@@ -80,6 +80,11 @@ class CheckedMember:
     def member(self) -> Member:
         """Who."""
         return self.prepared.member
+
+    @property
+    def grids(self) -> tuple[str, ...]:
+        """Versions of the grids that price it, in the order of its lines."""
+        return tuple(dict.fromkeys(line.grid_version for line in self.prepared.lines))
 
     @property
     def total(self) -> Money:
@@ -161,18 +166,13 @@ def check_year(
             several calls for each.
     """
     grids, _ = app.grids()
-    months: dict[str, tuple[Month, ...]] = {}
-    for month in months_of(year):
-        grid = grid_in_force(grids, month)
-        version = "" if grid is None else grid.version
-        months[version] = (*months.get(version, ()), month)
     members = [
         _member(app, prepared, asks=directory is not None) for prepared in preview_year(app, year)
     ]
     checked = CheckedYear(
         year=year,
         finished=is_over(year, paris_day(app.clock())),
-        grids=months,
+        grids=months_by_version(grids, year),
         members=tuple(members),
         findings=_empty(year, members) + _changed_grids(app.store, grids),
     )

@@ -8,6 +8,7 @@ from worker.billing.member_year import Hold
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
+from worker.billing.text import stated_reason
 from worker.errors import Finding, Refused, WrongUse
 from worker.storage import Session, Transaction, holds, imported, invoices
 
@@ -45,9 +46,10 @@ def place_hold(
     ``total`` is what its year comes to, as far as is known, unless it is parked already.
 
     Raises:
-        WrongUse: no such member.
+        WrongUse: no such member, or no reason that can be read.
         Refused: it already is, or its invoice is already issued.
     """
+    reason = stated_reason(reason)
     _known(tx, siret)
     current = invoices.current(tx, siret, year)
     if current is not None and current.number:
@@ -71,16 +73,20 @@ def lift_hold(
     reason: str,
     *,
     deposits: bool,
-) -> None:
+) -> bool:
     """Lift the hold on a member: the next ``run`` bills it, if nothing else is wrong.
 
     ``deposits``: whether this installation deposits by itself, and so knows what the buyer holds.
 
+    Returns:
+        Whether the year is over, and ``run`` can bill it now.
+
     Raises:
-        WrongUse: no such member.
+        WrongUse: no such member, or no reason that can be read.
         Refused: it is not held, or its buyer still has the old invoice without the credit note
             that takes it back: billing again would make it pay twice.
     """
+    reason = stated_reason(reason)
     _known(tx, siret)
     if deposits:
         _refuse_before_the_credit_note(tx, siret, year)
@@ -92,10 +98,11 @@ def lift_hold(
             "Corrigez ce que « status --todo » signale." if parked else "Il n'y a rien à lever.",
         )
     tx.journal(EventTag.HOLD_LIFTED, f"{siret}/{year}", reason=reason)
+    can_be_billed = is_over(year, paris_day(tx.now))
     current = invoices.current(tx, siret, year)
     if current is None or current.status is not InvoiceStatus.PARKED:
-        return
-    if not is_over(year, paris_day(tx.now)):
+        return can_be_billed
+    if not can_be_billed:
         invoices.release(tx, siret, year)  # nothing to do before January
     else:
         free = Finding(
@@ -105,6 +112,7 @@ def lift_hold(
         )
         member = imported.member(tx, siret)
         invoices.park(tx, member, year, current.total, (free,))
+    return can_be_billed
 
 
 def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> None:

@@ -1,4 +1,4 @@
-"""Asks the portal about one thing after the other; a bad answer about one never stops the rest."""
+"""Questions to the portal one after the other: a bad answer to one does not stop the rest."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar

@@ -1,6 +1,7 @@
 """The program: opened, campaigned, beating, watched.
 
 Reading order: ``app`` (the open installation) → ``bootstrap`` (builds the parts, nowhere else) →
-``campaign`` (a year moved forward) → ``heartbeat`` (unattended; ``systemd`` is told). Beside them:
-``installation``, ``demo``, ``local_portal``, ``logs``.
+``campaign`` (a year moved forward) → ``decisions`` (what a person decides about an invoice) →
+``heartbeat`` (unattended; ``systemd`` is told). Beside them: ``installation``, ``demo``,
+``local_portal``, ``logs``.
 """

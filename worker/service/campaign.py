@@ -6,16 +6,18 @@ Each step asks "what is due?", so that a campaign stopped anywhere goes on where
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from worker.app import App
 from worker.billing.journal import EventTag, JournalHead
-from worker.billing.status import TrackedInvoice
+from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
 from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
+from worker.storage import due, invoices
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -43,6 +45,14 @@ class Progress:
 
 Tell = Callable[[Progress], None]
 Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """What one step came to: the invoices it looked at, and when something is due again."""
+
+    invoices: tuple[TrackedInvoice, ...]
+    next_look: datetime | None
 
 
 def never() -> bool:
@@ -139,6 +149,26 @@ def follow(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
         lambda invoice: tell(Progress(step=Step.FOLLOW, invoice=invoice)),
         stop,
     )
+
+
+def take_step(
+    app: App, portal: Portal, step: Callable[[App, Portal, Tell], None], tell: Tell
+) -> StepOutcome:
+    """One of the steps above, alone. Raises what it raises."""
+    moved: dict[int, None] = {}
+
+    def note(progress: Progress) -> None:
+        if progress.invoice is not None:
+            moved[progress.invoice.id] = None
+        tell(progress)
+
+    portal.sign_in()
+    step(app, portal, note)
+    with app.reading() as session:
+        return StepOutcome(
+            invoices=tuple(invoices.by_id(session, invoice_id) for invoice_id in moved),
+            next_look=due.next_look(session, ON_THEIR_WAY),
+        )
 
 
 def _journal(app: App, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:

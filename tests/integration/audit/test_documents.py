@@ -26,10 +26,9 @@ def test_every_issued_invoice_has_its_folder(desk: Desk, tmp_path: Path) -> None
     to = tmp_path / "a" / "factures"
     exported = export_year(desk.app.store, YEAR, to)
     names = [number(rank) for rank in range(1, 12)]
-    assert [item["number"] for item in exported] == names
     assert sorted(path.name for path in to.iterdir()) == names
-    assert [Path(item["folder"]) for item in exported] == [to / name for name in names]
-    assert export_year(desk.app.store, YEAR - 1, tmp_path / "none") == []
+    assert list(exported.items()) == [(name, to / name) for name in names]
+    assert export_year(desk.app.store, YEAR - 1, tmp_path / "none") == {}
 
 
 def test_the_files_are_the_archived_bytes_for_their_owner_only(desk: Desk, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Sending again: the right way for each state, and nothing that could double an invoice."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, Trouble
-from worker.cli.corrections import resend as typed_resend
 from worker.corrections.resend import (
     REASONS,
     declare_absent,
@@ -19,6 +19,9 @@ from worker.corrections.resend import (
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.portals.memory.portal import Condition, Mishap
+from worker.service import decisions
+from worker.service.bootstrap import open_portal
+from worker.service.campaign import Progress
 from worker.storage import imported, invoices
 from worker.storage.tables import InvoiceRow
 
@@ -294,21 +297,32 @@ def test_an_uncertain_deposit_goes_again_only_after_every_search(
     assert lost.one(ONE).status is S.INTEGRATED
 
 
-@pytest.mark.parametrize("mishap,retyped", [(Mishap.REQUEST_LOST, ONE), (None, None)])
+def unheard(progress: Progress) -> None:
+    """Steps are told to a person only."""
+    assert progress.step
+
+
+@pytest.mark.parametrize("mishap,absent", [(Mishap.REQUEST_LOST, True), (None, False)])
 def test_references_are_never_dropped_without_a_word(
     tmp_path_factory: pytest.TempPathFactory,
     tmp_path: Path,
     mishap: Mishap | None,
-    retyped: str | None,
+    absent: bool,  # noqa: FBT001 - a case of the table
 ) -> None:
     """Uncertain or stuck, its bytes stay: who gives a correction is told when it will be taken."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "kept", issued=1)
     desk.portal.integrates_at_once = False
     desk.portal.mishaps.extend([mishap] if mishap else [])
     desk.deposit()
+    desk.clock.advance(hours=25)
     before = everything(desk)
+    portal = nullcontext(desk.portal)
+
     with pytest.raises(Refused, match="telle quelle"):
-        typed_resend(ONE, "essai", engagement="NEUF-1", absent=retyped, config=desk.config)
+        decisions.resend(
+            desk.app, portal, ONE, "essai", unheard, engagement="NEUF-1", absent=absent
+        )
+
     assert everything(desk) == before
 
 
@@ -375,7 +389,7 @@ def test_what_a_person_calls_absent_is_searched_once_more(
     refuse_if_found(desk.portal, desk.one(ONE))
 
 
-def test_the_command_searches_before_it_believes(
+def test_what_is_called_absent_is_searched_before_it_is_believed(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     """With a portal that is away, « --absent » changes nothing: the search comes first."""
@@ -386,8 +400,11 @@ def test_the_command_searches_before_it_believes(
     nobody = 'environment = "local"\nlocal_url = "http://127.0.0.1:9"'
     desk.config.write_text(text.replace('environment = "local"', nobody, 1), "utf-8")
     before = everything(desk)
+    app = desk.second().app
+
     with pytest.raises(PortalDown):
-        typed_resend(ONE, "essai", absent=ONE, config=desk.config)
+        decisions.resend(app, open_portal(app), ONE, "essai", unheard, absent=True)
+
     assert everything(desk) == before
 
 

@@ -45,7 +45,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read_official(fault: str, program: Program, _folder: Path) -> str:
     """What official validation says of a document."""
-    with ValidationService(program=program, seconds=int(program.bounds.wall)) as service:
+    with ValidationService(program=program) as service:
         (report,) = service.check(fault.encode(), [Schema.CII])
     assert not report.valid
     return " ".join(finding.message for finding in report.findings)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_a_killed_process_is_replaced() -> None:
     assert is_gone(other)
 
 
-FAKE = Program("tests.support.failing_reader", VALIDATION.bounds)
+FAKE = "tests.support.failing_reader"
 
 
 SOON = round(pace.factor()) - 1
@@ -157,7 +158,8 @@ SOON = round(pace.factor()) - 1
 @pytest.mark.parametrize("fault", [b"exit", b"sleep"])
 def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -> None:
     """It is tried in two processes, then gets a finding that blocks; its neighbours are checked."""
-    with ValidationService(program=FAKE, seconds=SOON) as own:
+    patient = replace(VALIDATION.bounds, wall=SOON)
+    with ValidationService(program=Program(FAKE, patient)) as own:
         before, bad, after = (own.submit(doc, [Schema.CII]) for doc in (b"a", fault, b"b"))
         assert before.result()[0].valid
         assert after.result()[0].valid
@@ -173,7 +175,8 @@ def test_a_check_that_lasts_is_ended_by_the_system() -> None:
     line = re.search(item, CII, re.DOTALL)
     assert line is not None
     endless = CII.replace(line[0], line[0] * 3000)
-    with ValidationService(seconds=1) as own:
+    hasty = replace(VALIDATION, bounds=replace(VALIDATION.bounds, wall=1))
+    with ValidationService(program=hasty) as own:
         reports = own.check(endless, FACTURX_RULES)
     assert [finding.code for finding in reports[-1].findings] == ["VALIDATOR-FAILED"]
 
@@ -190,7 +193,7 @@ def test_a_process_that_does_not_start_gives_no_verdict(module: str) -> None:
 
 def test_closing_cancels_what_waits() -> None:
     """Nobody waits for a service that is closed, and it takes nothing more."""
-    own = ValidationService(program=FAKE)
+    own = ValidationService(program=Program(FAKE))
     first, second = own.submit(b"sleep", [Schema.CII]), own.submit(b"a", [Schema.CII])
     own.close()
     own.close()

@@ -1,4 +1,4 @@
-"""Reading the portal's JSON with patience for its shapes, and none for floats.
+"""Lenient reading of the portal's JSON, without floats.
 
 Its answers vary: a list of one printed as an object, a SIRET or an id as number or text, null or
 nothing for "no value", three ways to write a date (reference §2, general rules; §9, 15). Here
@@ -120,7 +120,7 @@ def objects(record: JsonObject, field: str) -> tuple[JsonObject, ...] | None:
     """The objects of a list; a lone object is a list of one, no value an empty list.
 
     Returns:
-        None when something else is there: nobody can tell how many records that is.
+        None when something else is there: the number of records is then unknown.
     """
     match record.get(field):
         case None:
@@ -134,7 +134,7 @@ def objects(record: JsonObject, field: str) -> tuple[JsonObject, ...] | None:
 
 
 def readable(record: JsonObject, field: str) -> tuple[JsonObject, ...]:
-    """The objects of a list that nobody counts: what else is in it hides none of them."""
+    """The objects of a list that is not counted; anything else in it is left out."""
     match record.get(field):
         case list() as items:
             return tuple(item for item in items if isinstance(item, dict))

@@ -33,7 +33,7 @@ def complete(
 
     Raises:
         PortalAnswerError: the portal refuses: it is not suspended any more, for instance.
-        PortalDown: the invoice was not completed, or nobody can tell yet.
+        PortalDown: the invoice was not completed, or this is not certain yet.
     """
     kind = _type_code(gateway) if files else ""
     attached = [

@@ -1,4 +1,4 @@
-"""Getting past the PISTE gateway with both identities, and what its refusals mean (§1.4, §1.5).
+"""Calls through the PISTE gateway with both identities, and what its refusals mean (§1.4, §1.5).
 
 A 401 is ambiguous: an expired token, or the technical account. So the token is renewed once, and
 a second 401 is the account; repeating could lock it. A 403 is a subscription to correct.
@@ -29,10 +29,7 @@ from worker.portals.choruspro.verdict import (
 )
 from worker.portals.http.attempt import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
 from worker.portals.http.breaker import Breaker
-from worker.portals.http.outcome import (
-    FAILED,
-    Outcome,
-)
+from worker.portals.http.outcome import FAILED, Outcome
 from worker.portals.http.pacing import paced
 from worker.portals.http.retries import persist
 
@@ -41,7 +38,7 @@ _INVOICES = "/cpro/factures/"
 _WITHOUT_USER = "/cpro/factures/v1/traiterRejet"
 """The one operation of the Factures API that has no ``idUtilisateurCourant``."""
 _SHORTEST_SECRET = 8
-"""Below, masking would eat ordinary text."""
+"""Below, masking would remove ordinary text."""
 
 
 class Gateway:
@@ -87,7 +84,7 @@ class Gateway:
         self._proven = ""
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self._transport.close()
 
     def prove_identity(self) -> None:
@@ -103,7 +100,7 @@ class Gateway:
                 return
             answer, judgement, token = self._call("GET", HEALTH, b"", MOST_BYTES)
             if judgement.content is None:
-                # A page of maintenance, or of whoever stands in front of the API.
+                # A page of maintenance, or of a proxy.
                 said = "une page illisible"
             else:
                 said = str(integer(judgement.content, "statusCodeValue") or answer.status)
@@ -121,7 +118,7 @@ class Gateway:
 
         Raises:
             PortalDown: no answer within the bounds.
-            PortalAnswerError: a ``codeRetour`` other than 0, or an answer nobody can use.
+            PortalAnswerError: a ``codeRetour`` other than 0, or an answer of no use.
             PortalAccessRefused: credentials or rights to correct.
         """
         return self._answered(route, fields, most_bytes=most_bytes, may_refuse=False)

@@ -43,7 +43,7 @@ class ChorusPro:
         self._gateway = Gateway(settings, monotonic=monotonic, sleep=sleep, clock=clock)
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self._gateway.close()
 
     def sign_in(self) -> None:

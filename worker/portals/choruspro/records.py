@@ -186,17 +186,13 @@ def invoice_history(cpp_id: int, answer: JsonObject) -> InvoiceHistory:
         entries=tuple(
             HistoryEntry(
                 raw_status=read.text(entry, "histoStatutCode"),
-                status=_status_of(entry),
+                status=buyer_status(read.text(entry, "histoStatutCode")),
                 at=read.text(entry, "histoStatutDatePassage"),
                 comment=read.text(entry, "histoStatutCommentaire"),
             )
             for entry in read.readable(block, "histoStatut")
         ),
     )
-
-
-def _status_of(entry: JsonObject) -> BuyerStatus:
-    return buyer_status(read.text(entry, "histoStatutCode"))
 
 
 def structure_with(siret: str, rows: Iterable[JsonObject]) -> JsonObject | None:

@@ -62,7 +62,7 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 
     A period with as many results as the portal gives is asked in two halves. Their common bound
     is in both; an invoice seen in both counts once, as it was seen last. An invoice may have no
-    number: a draft that somebody began on the portal's own pages.
+    number: a draft begun on the portal's own pages.
 
     Raises:
         ValueError: an instant without offset, or a period that ends before it begins.

@@ -15,9 +15,7 @@ from worker.portals.choruspro.settings import ChorusProSettings
 from worker.portals.choruspro.verdict import answered, down
 from worker.portals.http.attempt import HttpAnswer, HttpRequest, Transport
 from worker.portals.http.breaker import Breaker
-from worker.portals.http.outcome import (
-    FAILED,
-)
+from worker.portals.http.outcome import FAILED
 from worker.portals.http.retries import persist
 
 MARGIN = 60.0
@@ -94,7 +92,7 @@ class PisteToken:
             )
         )
         if answer.status == FAILED:
-            raise down(answer)  # never about one record: nobody has a token
+            raise down(answer)  # never about one record: there is no token
         self._value, lifetime = _read_token(answer)
         self._use_until = asked_at + lifetime - min(MARGIN, lifetime / 10)
 

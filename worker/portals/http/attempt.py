@@ -28,7 +28,7 @@ _CHUNK = 64 * 1024
 _LONGEST_WAIT = 24 * 3600
 _DIRECT = {"http": "", "https": ""}
 
-_log = structlog.get_logger("worker.portals.choruspro.portal")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ class HttpRequest:
     Attributes:
         route: names the operation in logs.
         most_bytes: bound of the answer; its body may take one read timeout per ``MOST_BYTES``.
-            The time of its headers is bounded line by line only: who drips them holds us longer
-            than a call should last, and what then comes late decides nothing (deposit.py).
+            The time of its headers is bounded line by line only: a server that drips them makes a
+            call last longer.
     """
 
     method: Literal["GET", "POST"]
@@ -105,7 +105,7 @@ class Transport:
         self._session = new_session()
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self._session.close()
 
     def attempt(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
@@ -115,8 +115,8 @@ class Transport:
     def attempt_alone(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
         """Send a request that must never be repeated, on a connection of its own.
 
-        A connection kept open may be found closed by the server when we write on it, and
-        nobody can then tell whether the request was read.
+        A connection kept open may turn out closed by the server at the first byte written: then
+        it is not certain that the request was not read.
         """
         with closing(new_session()) as session:
             return self._attempt(session, request)

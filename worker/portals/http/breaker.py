@@ -1,9 +1,8 @@
-"""Leaves a server alone for a while after it led nowhere too often, or asked for it.
+"""A circuit breaker: no call for a while after too many failures, or when the server asks for it.
 
 The circuit is for reads (and for tokens): each of them is repeated, and a campaign makes
-hundreds, so that a portal that is down would be knocked at for hours. Deposits are not repeated
-and keep their own rule (deposit.BREAKER). A wait that the server asked for (``Retry-After``)
-holds for both.
+hundreds. Deposits are not repeated and keep their own rule (``transmission.deposit.BREAKER``). A
+wait that the server asked for (``Retry-After``) holds for both.
 
 A plain 500 does not count: it is an operation that failed, on one record perhaps, and must not
 close the others. A portal that is down does not answer, or 502, 503, 504.

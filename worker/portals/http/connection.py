@@ -52,7 +52,7 @@ class _TlsConnection(HTTPSConnection):
 
 
 class UnreadableAuthorities(OSError):
-    """The certificate authorities cannot be read: nobody can be trusted."""
+    """The certificate authorities cannot be read: no server can be verified."""
 
 
 @lru_cache(maxsize=4)
@@ -98,7 +98,7 @@ class _Adapter(HTTPAdapter):
         cert: str | tuple[str, str] | None,
     ) -> None:
         try:
-            # Nobody asks for less than verifying; nobody would get it either.
+            # ``verify`` is never off, whatever the caller asks.
             super().cert_verify(conn, url, verify or True, cert)  # type: ignore[no-untyped-call]
             if not isinstance(conn, HTTPSConnectionPool):
                 return

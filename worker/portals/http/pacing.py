@@ -1,4 +1,4 @@
-"""No more calls per second, and at once, than agreed, whoever makes them.
+"""No more calls per second, and at once, than agreed, over all threads.
 
 PISTE publishes no quota for Chorus Pro: five calls per second, one at a time, is a polite guess
 (reference §5, "PISTE quotas").
@@ -22,8 +22,8 @@ def paced(
     """Make the context that surrounds each call: entering waits until its turn comes.
 
     A bucket of one token: two calls never begin less than ``1 / per_second`` seconds apart, also
-    between threads, so that no window of any length holds more than the rate allows. Time that
-    nobody used is not saved up for a burst. At most ``parallel_calls`` are under way at once.
+    between threads, so that no window of any length holds more than the rate allows. Unused time
+    is not saved up for a burst. At most ``parallel_calls`` are under way at once.
     """
     interval = 1 / per_second
     slots = BoundedSemaphore(parallel_calls)

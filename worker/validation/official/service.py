@@ -7,7 +7,6 @@ and the others go on. Nothing is ever valid because something could not run.
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Self
@@ -24,8 +23,6 @@ from worker.validation.official.artefacts import SchemaFolders, installed_folder
 from worker.validation.official.schemas import rule_set
 from worker.validation.official.schematron import sheet_rule_set, suits
 
-MAX_SECONDS = 60
-"""For one rule set on one document; a usual one takes 10 ms, a first one compiles for 1 s."""
 ATTEMPTS = 2
 
 _log = structlog.get_logger(__name__)
@@ -41,8 +38,8 @@ class ValidationService:
 
     Args:
         folders: where schemas and rules are, when not those of this installation.
-        seconds: what one rule set may take on one document.
-        program: what runs in the checking process.
+        program: what runs in the checking process; its ``wall`` is for one rule set on one
+            document: a usual one takes 10 ms, a first one compiles for 1 s.
 
     Raises:
         IntegrityError: at once, when any artefact is missing or was altered.
@@ -52,13 +49,13 @@ class ValidationService:
         self,
         folders: SchemaFolders | None = None,
         *,
-        seconds: int = MAX_SECONDS,
         program: Program = VALIDATION,
     ) -> None:
         self._folders = folders or installed_folders()
         verify_artefacts(self._folders)
-        self._program = replace(program, bounds=replace(program.bounds, wall=seconds))
-        self._arguments = (str(self._folders.ours), str(self._folders.official), str(seconds))
+        self._program = program
+        folders_and_wall = (self._folders.ours, self._folders.official, program.bounds.wall)
+        self._arguments = tuple(map(str, folders_and_wall))
         self._requests: SimpleQueue[_Request | None] = SimpleQueue()
         self._lock = Lock()
         self._closed = False

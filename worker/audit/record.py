@@ -1,0 +1,49 @@
+"""All that is kept of one invoice: content, documents, deposits, the portal's history, journal."""
+
+from dataclasses import dataclass
+
+from worker.billing.credit_note import Remainder, remainders
+from worker.billing.invoice import Invoice
+from worker.billing.journal import JournalEvent
+from worker.billing.statement import Statement
+from worker.billing.status import TrackedInvoice
+from worker.storage import Session, attempts, invoices, journal, observations
+from worker.storage.attempts import Attempt
+from worker.storage.documents import StoredDocument, documents_of
+from worker.storage.observations import Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRecord:
+    """One invoice or credit note.
+
+    Attributes:
+        left: of each line, in the order of the lines, what no credit note took back.
+    """
+
+    tracked: TrackedInvoice
+    invoice: Invoice
+    statement: Statement
+    credit_notes: tuple[TrackedInvoice, ...]
+    left: tuple[Remainder, ...]
+    documents: tuple[StoredDocument, ...]
+    attempts: tuple[Attempt, ...]
+    observations: tuple[Observation, ...]
+    events: tuple[JournalEvent, ...]
+
+
+def record_of(session: Session, number: str) -> InvoiceRecord:
+    """Read it. Raises WrongUse: no such invoice."""
+    tracked = invoices.named(session, number)
+    invoice = invoices.content(session, tracked.id)
+    return InvoiceRecord(
+        tracked=tracked,
+        invoice=invoice,
+        statement=invoices.statement_of(session, tracked.id),
+        credit_notes=invoices.notes_of(session, tracked.id),
+        left=remainders(invoice, invoices.credit_notes(session, tracked.id)),
+        documents=documents_of(session, tracked.id),
+        attempts=attempts.attempts(session, tracked.id),
+        observations=observations.observations(session, tracked.id),
+        events=tuple(journal.events(session, subject=number)),
+    )

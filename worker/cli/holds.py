@@ -1,0 +1,38 @@
+"""``park`` and ``unpark``: a member held back for a year, and let go on."""
+
+from worker.cli import views
+from worker.cli.console import command, put, put_json
+from worker.cli.options import Config, Json, Reason, Siret, Year
+from worker.issuing.holds import lift_hold, place_hold
+from worker.service.app import open_app
+from worker.settings.loading import find_config
+
+
+def park(
+    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+) -> None:
+    """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
+    app = open_app(find_config(config))
+    with app.transaction() as tx:
+        place_hold(tx, siret, year, reason)
+    if as_json:
+        put_json(**views.hold(siret, year, held=True))
+    else:
+        put(f"Le membre {siret} est retenu pour {year}.")
+
+
+def unpark(
+    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+) -> None:
+    """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
+    app = open_app(find_config(config))
+    with app.transaction() as tx:
+        can_be_billed = lift_hold(tx, siret, year, reason, deposits=app.deposits)
+    if as_json:
+        put_json(**views.hold(siret, year, held=False))
+        return
+    put(f"Le membre {siret} n'est plus retenu pour {year}.")
+    if can_be_billed:
+        put(f"Pour le facturer : {command(f'run {year}')}")
+    else:
+        put(f"L'année {year} lui sera facturée avec les autres, en janvier {year + 1}.")

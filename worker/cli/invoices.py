@@ -1,0 +1,93 @@
+"""The table of invoices, what to type next, and each step as it happens."""
+
+from collections.abc import Sequence
+
+from worker.app import App
+from worker.billing.money import Money, count, french
+from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.cli import views
+from worker.cli.console import (
+    DONE,
+    TO_LOOK_AT,
+    command,
+    is_narrow,
+    put,
+    put_json,
+    table,
+    typed,
+)
+from worker.corrections.french import sentence
+from worker.corrections.todo import advised
+
+ISSUED_ONLY = "émise (canal Hélios)"
+MOST_ACTS = 5
+"""Things to do that the closing lines name; the command they quote lists all."""
+
+
+def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -> int:
+    """A table of invoices with its total, or JSON; returns 1 when a person must act."""
+    act = advised(found, app.clock(), deposits=app.deposits)
+    if as_json:
+        put_json(**views.invoices(app, found, ok=not act))
+    else:
+        _draw(app, found, len(act))
+    return TO_LOOK_AT if act else DONE
+
+
+def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
+    rows = [
+        {
+            "membre": invoice.member_name,
+            "total TTC": french(invoice.signed_total),
+            "numéro": invoice.number or "—",
+            "flux": invoice.flux_number or "—",
+            "état": state(invoice, deposits=app.deposits),
+            "Chorus Pro": invoice.portal_status or "—",
+        }
+        if invoice.number
+        else {
+            "membre": invoice.member_name,
+            "total TTC": french(invoice.total),
+            "état": invoice.french_status,
+        }
+        for invoice in found
+    ]
+    columns = ["membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"]
+    if is_narrow():
+        columns = ["membre", "total TTC", "numéro", "état"]
+    table(
+        columns,
+        [[row.get(column, "—") for column in columns] for row in rows],
+        right=("total TTC",),
+    )
+    issued = [invoice for invoice in found if invoice.number]
+    notes = sum(invoice.is_credit_note for invoice in issued)
+    beside = f" et {count(notes, 'avoir')}" if notes else ""
+    put(
+        f"{count(len(issued) - notes, 'facture émise')}{beside}, "
+        f"{french(Money.sum(i.signed_total for i in issued))} TTC ; "
+        f"{waiting} à traiter par une personne."
+    )
+
+
+def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
+    """What to do about them: the first ones, and the command that lists all."""
+    acts = advised(found, app.clock(), deposits=app.deposits)
+    if not acts:
+        return
+    put("À faire :")
+    for invoice, advice in acts[:MOST_ACTS]:
+        put(f"  {invoice.number or invoice.member_name} : {typed(sentence(advice))}")
+    if len(acts) > MOST_ACTS:
+        put(f"  … et {len(acts) - MOST_ACTS} autres")
+    put(f"Détail : {command('status --todo')}")
+
+
+def state(invoice: TrackedInvoice, *, deposits: bool) -> str:
+    """Where an invoice stands, in French; a credit note says that it is one."""
+    word = invoice.french_status
+    if not deposits and invoice.status is InvoiceStatus.ISSUED:
+        word = ISSUED_ONLY
+    if not invoice.is_credit_note:
+        return word
+    return "avoir interne" if invoice.is_internal else f"avoir : {word}"

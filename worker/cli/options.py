@@ -1,0 +1,34 @@
+"""The options and arguments that several commands have, each declared once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def option(name: str, help_text: str, metavar: str | None = None, **rest: Any) -> Any:  # noqa: ANN401 - the library's signature
+    """An option as all of ours are: its default is told in words, if at all."""
+    return typer.Option(name, help=help_text, metavar=metavar, show_default=False, **rest)
+
+
+def argument(metavar: str, help_text: str, **rest: Any) -> Any:  # noqa: ANN401 - the library's signature
+    """An argument; the same."""
+    return typer.Argument(metavar=metavar, help=help_text, show_default=False, **rest)
+
+
+Config = Annotated[
+    Path | None,
+    option(
+        "--config",
+        "configuration ; sinon CHORUS_WORKER_CONFIG, sinon config/worker.toml",
+        "FICHIER",
+    ),
+]
+Json = Annotated[bool, option("--json", "résultat en JSON sur la sortie standard")]
+DryRun = Annotated[bool, option("--dry-run", "tout vérifier sans rien garder")]
+Year = Annotated[int, argument("ANNÉE", "année des services", min=2000, max=2100)]
+Number = Annotated[str, argument("NUMÉRO", "numéro de la facture")]
+Siret = Annotated[str, argument("SIRET", "SIRET du membre")]
+Reason = Annotated[str, option("--reason", "pourquoi ; gardé au journal", "TEXTE")]
+ServiceCode = Annotated[str | None, option("--service-code", "code service corrigé", "CODE")]
+Engagement = Annotated[str | None, option("--engagement", "engagement corrigé", "NUMÉRO")]

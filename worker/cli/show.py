@@ -1,0 +1,135 @@
+"""``show``: one invoice, and all that is kept of it."""
+
+from datetime import datetime
+
+from worker.audit.record import InvoiceRecord, record_of
+from worker.billing.money import french, french_integer
+from worker.billing.period import french_date, french_time
+from worker.cli import views
+from worker.cli.console import put, put_json, show_findings, table
+from worker.cli.invoices import state
+from worker.cli.options import Config, Json, Number
+from worker.service.app import open_app
+from worker.settings.loading import find_config
+from worker.storage.observations import Observation
+
+OUTCOMES = {
+    "accepted": "reçu",
+    "refused": "refusé",
+    "not_sent": "non parti",
+    "throttled": "ralenti",
+    "unauthorised": "non autorisé",
+    "unknown": "incertain",
+}
+SOURCES = {"report": "intégration", "search": "recherche", "history": "suivi"}
+
+
+def show(number: Number, config: Config = None, as_json: Json = False) -> None:
+    """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
+    app = open_app(find_config(config))
+    with app.reading() as session:
+        record = record_of(session, number)
+    if as_json:
+        put_json(**views.record(app, record))
+        return
+    _show_content(record, state(record.tracked, deposits=app.deposits))
+    show_findings(record.tracked.findings)
+    _show_trace(record)
+
+
+def _show_content(record: InvoiceRecord, standing: str) -> None:
+    """Who owes what, and what credit notes took back."""
+    tracked, invoice = record.tracked, record.invoice
+    what = "Avoir" if invoice.is_credit_note else "Facture"
+    put(f"{what} {invoice.number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
+    for note in record.credit_notes:
+        kind = "avoir interne" if note.is_internal else "avoir"
+        put(f"  {kind} {note.number} : {french(note.total)} TTC, {note.french_status}")
+    if (preceding := invoice.preceding) is not None:
+        put(f"Sur la facture {preceding.number} du {french_date(preceding.issue_date)}")
+        put(f"  {invoice.notes[0].text}")
+    due = f"échéance le {french_date(invoice.due_date)}" if invoice.due_date else "sans échéance"
+    put(
+        f"Émis{'' if invoice.is_credit_note else 'e'} le {french_date(invoice.issue_date)}, "
+        f"{due} ; services du "
+        f"{french_date(invoice.period.start)} au {french_date(invoice.period.end)}"
+    )
+    put(
+        f"Code service : {invoice.service_code or '—'} ; "
+        f"engagement : {invoice.engagement or '—'} ; "
+        f"convention : {invoice.contract} ; état détaillé : {record.statement.number}"
+    )
+    if tracked.french_detail:
+        put(f"Chorus Pro : {tracked.french_detail}")
+    put()
+    for line, rest in zip(invoice.lines, record.left, strict=True):
+        put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")
+        put(f"   {line.description}")
+        if rest.quantity < line.quantity:
+            given = french_integer(line.quantity - rest.quantity)
+            put(f"   Crédité : {given} ; il en reste {french_integer(rest.quantity)}.")
+    put()
+    totals = invoice.totals
+    rounding = f", arrondi {french(totals.rounding)}" if totals.rounding else ""
+    put(
+        f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}{rounding}"
+    )
+
+
+def _show_trace(record: InvoiceRecord) -> None:
+    """What was kept and what happened: documents, deposits, the portal's history, the journal."""
+    table(
+        ("document", "version", "profil", "SHA-256", "contrôles passés"),
+        [
+            (
+                document.kind.value,
+                str(document.version),
+                document.profile or "—",
+                document.sha256,
+                ", ".join(f"{check.rule_set} {check.version}" for check in document.checks) or "—",
+            )
+            for document in record.documents
+        ],
+    )
+    if record.attempts:
+        table(
+            ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),
+            [
+                (
+                    french_time(attempt.started_at),
+                    french_time(attempt.answered_at) if attempt.answered_at else "—",
+                    OUTCOMES.get(attempt.outcome, attempt.outcome or "en cours"),
+                    attempt.flux_number or "—",
+                    attempt.file_name,
+                    attempt.detail,
+                )
+                for attempt in record.attempts
+            ],
+        )
+    if record.observations:
+        table(
+            ("portail", "état", "appris le", "commentaire"),
+            [
+                (
+                    f"{SOURCES.get(seen.source, seen.source)} {_dated(seen)}",
+                    seen.raw_status,
+                    french_time(seen.observed_at),
+                    seen.comment,
+                )
+                for seen in record.observations
+            ],
+        )
+    table(
+        ("journal", "le", "événement", "par"),
+        [
+            (str(event.seq), french_time(datetime.fromisoformat(event.at)), event.tag, event.actor)
+            for event in record.events
+        ],
+    )
+
+
+def _dated(seen: Observation) -> str:
+    """What the portal dates or names it by: a search gives an instant, others their own text."""
+    if seen.source == "search" and seen.portal_at:
+        return french_time(datetime.fromisoformat(seen.portal_at))
+    return seen.portal_at

@@ -1,0 +1,82 @@
+"""``tariff list`` and ``tariff show``: the prices."""
+
+from collections.abc import Sequence
+
+from worker.billing.money import french
+from worker.billing.period import Month, french_date
+from worker.billing.tariff import TariffGrid, months_by_version
+from worker.cli import views
+from worker.cli.console import put, put_json, say, table
+from worker.cli.options import Config, Json, Year
+from worker.errors import TariffError
+from worker.service.app import open_app
+from worker.settings.loading import find_config
+from worker.storage.grids import frozen_grids
+
+
+def list_(config: Config = None, as_json: Json = False) -> None:
+    """Liste les grilles, leur validité et si elles ont déjà servi."""
+    app = open_app(find_config(config))
+    grids, _ = app.grids()
+    with app.reading() as session:
+        used = frozen_grids(session)
+    if as_json:
+        put_json(**views.grids(grids, used))
+        return
+    states = {True: "figée (a servi)", False: "modifiable"}
+    table(
+        ("version", "intitulé", "début", "fin", "services", "état"),
+        [
+            (
+                grid.version,
+                grid.title,
+                french_date(grid.valid_from),
+                french_date(grid.valid_to) if grid.valid_to else "—",
+                ", ".join(grid.services),
+                states[grid.version in used]
+                if used.get(grid.version, grid.sha256) == grid.sha256
+                else "MODIFIÉE après usage",
+            )
+            for grid in grids
+        ],
+    )
+
+
+def show(year: Year, config: Config = None, as_json: Json = False) -> None:
+    """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
+    app = open_app(find_config(config))
+    every, _ = app.grids()
+    months = months_by_version(every, year)
+    by_version = {grid.version: grid for grid in every}
+    grids = [by_version[version] for version in months if version]
+    if not grids:
+        raise TariffError(
+            f"Aucune grille n'est en vigueur en {year}.",
+            f"Ajoutez un fichier dans {app.configuration.tariff_folder}.",
+        )
+    if as_json:
+        put_json(**views.prices(year, grids, months))
+        return
+    for grid in grids:
+        _show_prices(grid, months[grid.version])
+    if uncovered := months.get(""):
+        say(f"! Aucun prix pour : {', '.join(month.french for month in uncovered)}.")
+
+
+def _show_prices(grid: TariffGrid, months: Sequence[Month]) -> None:
+    put(f"Grille {grid.version} — {grid.title} — {months[0].french} à {months[-1].french}")
+    put(f"Source : {grid.source} ; validité {grid.french_validity}")
+    put("Prix TTC par utilisateur et par mois :")
+    rows: dict[tuple[str, str], list[str]] = {}
+    for tariff in grid.services.values():
+        for part in tariff.shape.components:
+            for tier, prices in part.prices.items():
+                name = f"{tariff.code}{f' {tier} To' if tier else ''}"
+                rows[name, part.label] = [french(price) for price in prices]
+    widest = max(len(prices) for prices in rows.values())
+    headings = [f"cat. {number}" for number in range(1, widest + 1)]
+    table(
+        ("service", "composante", *headings),
+        [(*names, *prices) for names, prices in rows.items()],
+        right=headings,
+    )

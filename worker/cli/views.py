@@ -1,0 +1,404 @@
+"""Every JSON key of the command line: a value, and what ``--json`` says of it.
+
+The keys are a contract with other programs (docs/commands.md): they are added to, never changed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from worker.corrections.french import sentence
+from worker.corrections.todo import Advice, todo
+from worker.errors import Finding, WorkerError
+
+if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
+    from worker.app import App
+    from worker.audit.portal_copy import PortalCopy
+    from worker.audit.record import InvoiceRecord
+    from worker.audit.verification import Verification
+    from worker.billing.journal import JournalEvent
+    from worker.billing.period import Month
+    from worker.billing.status import TrackedInvoice
+    from worker.billing.tariff import TariffGrid
+    from worker.corrections.credit import CreditDraft
+    from worker.imports.intake import Intake
+    from worker.issuing.check import CheckedMember, CheckedYear
+    from worker.issuing.directory import DirectoryAnswer
+    from worker.issuing.preview import Preview
+    from worker.validation.files.verdict import FileVerdict
+
+View = dict[str, Any]
+
+
+def plain(value: object) -> str:
+    """An amount, a month, a path or an instant, as JSON has it."""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _facts(value: object, *names: str) -> View:
+    """The attributes whose key is their name."""
+    return {name: getattr(value, name) for name in names}
+
+
+def _known(value: object, *names: str) -> View:
+    """The same; what is empty is not known yet, and null."""
+    return {name: getattr(value, name) or None for name in names}
+
+
+def findings(found: Iterable[Finding]) -> list[View]:
+    """Findings."""
+    return [
+        _facts(finding, "code", "severity", "where", "value", "message", "remedy")
+        for finding in found
+    ]
+
+
+def error(stopped: WorkerError) -> View:
+    """A stop."""
+    return _facts(stopped, "message", "remedy", "exit_code")
+
+
+def failure(stopped: WorkerError) -> View:
+    """All that a command says when it was stopped."""
+    return {"ok": False, "error": error(stopped), "findings": findings(stopped.findings)}
+
+
+def advice(said: Advice) -> View:
+    """What a person must do; ``command``: the words after ``chorus-worker``."""
+    return {
+        "code": said.code.value,
+        "command": list(said.command) or None,
+        "sentence": sentence(said),
+    }
+
+
+def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View:
+    """An invoice; ``deposits`` as for ``todo``."""
+    said = todo(tracked, now, deposits=deposits)
+    return {
+        "number": tracked.number or None,
+        "kind": tracked.kind,
+        "year": tracked.year,
+        "member_siret": tracked.siret,
+        "member_name": tracked.member_name,
+        "total_ttc": tracked.signed_total,
+        "status": tracked.status,
+        **_known(tracked, "portal_status", "flux_number"),
+        "cpp_id": None if tracked.portal_id is None else int(tracked.portal_id),
+        "issued_on": tracked.issue_date,
+        **_known(tracked, "deposited_at"),
+        "detail": tracked.french_detail or None,
+        "todo": None if said is None else advice(said),
+        "findings": findings(tracked.findings),
+    }
+
+
+def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View:
+    """Invoices; ``ok``: none waits for a person."""
+    now, deposits = app.clock(), app.deposits
+    return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
+
+
+def record(app: "App", kept: "InvoiceRecord") -> View:
+    """All that is kept of an invoice."""
+    content = kept.invoice
+    return {
+        "invoice": {
+            **invoice(kept.tracked, app.clock(), deposits=app.deposits),
+            **_known(content, "service_code", "engagement"),
+            "contract": content.contract,
+            "statement": kept.statement.number,
+            "due_on": content.due_date,
+            "corrects": content.preceding.number if content.preceding else None,
+            "credit_notes": [note.number for note in kept.credit_notes],
+            "total_ht": content.totals.net,
+            "total_vat": content.totals.vat,
+            "lines": [
+                {
+                    "id": line.identifier,
+                    **_facts(line, "name", "description", "quantity"),
+                    "quantity_left": rest.quantity,
+                    "unit_price_ttc": line.unit_price_gross,
+                    "total_ht": line.net,
+                    "total_ttc": line.gross,
+                }
+                for line, rest in zip(content.lines, kept.left, strict=True)
+            ],
+        },
+        "documents": [
+            _known(document, "kind", "version", "profile")
+            | _facts(document, "sha256", "size")
+            | {
+                "checks": [
+                    _facts(check, "rule_set", "version", "sha256")
+                    | {"findings": findings(check.findings)}
+                    for check in document.checks
+                ]
+            }
+            for document in kept.documents
+        ],
+        "attempts": [
+            _known(attempt, "started_at", "answered_at", "outcome")
+            | _facts(attempt, "file_name", "document_sha256")
+            | _known(attempt, "lot_sha256", "flux_number", "detail")
+            for attempt in kept.attempts
+        ],
+        "portal_history": [
+            {
+                "source": seen.source,
+                "status": seen.raw_status,
+                "at": seen.portal_at,
+                "comment": seen.comment or None,
+                "evidence_sha256": seen.evidence or None,
+                "observed_at": seen.observed_at,
+            }
+            for seen in kept.observations
+        ],
+        "journal": [_event(event, "seq", "at", "tag") for event in kept.events],
+    }
+
+
+def checked_year(app: "App", checked: "CheckedYear") -> View:
+    """A year before it is billed."""
+    unreachable, seller = checked.unreachable, checked.seller
+    return {
+        "ok": checked.is_clear,
+        "year": checked.year,
+        "finished": checked.finished,
+        "channel": app.settings.channel,
+        "total_ttc": checked.total,
+        "error": None if unreachable is None else error(unreachable),
+        "grids": [
+            {"version": version or None, "months": months}
+            for version, months in checked.grids.items()
+        ],
+        "seller": None if seller is None else _seller(app, seller),
+        "findings": findings(checked.findings),
+        "members": [_checked_member(one) for one in checked.members],
+    }
+
+
+def _seller(app: "App", answer: "DirectoryAnswer") -> View:
+    structure = answer.structure
+    return {
+        "siret": app.settings.syndicat.siret,
+        "known": None if answer.entry is None else structure is not None,
+        "active": None if structure is None else structure.active,
+        "password_expires": None if structure is None else structure.password_expires,
+        "directory_read_at": answer.read_at,
+    }
+
+
+def _checked_member(one: "CheckedMember") -> View:
+    return {
+        "member_siret": one.member.siret,
+        "member_name": one.member.name,
+        "state": one.readiness,
+        "number": one.issued.number if one.issued else None,
+        "total_ttc": one.total,
+        "grids": one.grids,
+        **_known(one.prepared.references, "service_code", "engagement"),
+        "directory_read_at": one.directory.read_at if one.directory else None,
+        "findings": findings(one.findings),
+    }
+
+
+def preview(previewed: "Preview") -> View:
+    """A year's amounts."""
+    return {
+        "ok": not previewed.blocked,
+        "year": previewed.year,
+        "total_ttc": previewed.total,
+        "members": [
+            {
+                "member_siret": one.member.siret,
+                "member_name": one.member.name,
+                "total_ttc": one.total,
+                "previous_year_total_ttc": previewed.before.get(one.member.siret),
+                "lines": [
+                    {
+                        **_facts(line, "service", "tier", "category", "quantity"),
+                        "unit_price_ttc": line.unit_price,
+                        "total_ttc": line.total,
+                        "grid": line.grid_version,
+                        "explanation": line.explanation,
+                    }
+                    for line in one.lines
+                ],
+                "findings": findings(one.findings),
+            }
+            for one in previewed.members
+        ],
+    }
+
+
+def credit_draft(drafted: "CreditDraft") -> View:
+    """A credit note that is not issued."""
+    return {
+        "corrects": drafted.invoice.number,
+        "replaces": drafted.replaces.number if drafted.replaces else None,
+        **_facts(drafted, "internal", "covers_the_invoice"),
+        "total_ttc": drafted.draft.totals.payable,
+        "lines": [
+            {
+                "id": line.identifier,
+                **_facts(line, "name", "quantity"),
+                "total_ttc": line.gross,
+            }
+            for line in drafted.draft.lines
+        ],
+    }
+
+
+def hold(siret: str, year: int, *, held: bool) -> View:
+    """Whether a member is held back for a year."""
+    return {"member_siret": siret, "year": year, "held": held}
+
+
+def intake(taken: "Intake", *, dry_run: bool) -> View:
+    """An imported file."""
+    return {
+        "kind": taken.kind,
+        "file": taken.file.name,
+        "sha256": taken.file.sha256,
+        "dry_run": dry_run,
+        "already_imported": taken.already,
+        "rows": taken.rows,
+        **_facts(taken.changes, "added", "changed", "unchanged"),
+        "findings": findings(taken.findings),
+    }
+
+
+def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
+    """The tariff grids; ``used``: hash of those that priced an invoice, by version."""
+    return {
+        "grids": [
+            {
+                **_facts(grid, "version", "title", "source", "valid_from", "valid_to", "sha256"),
+                "used": grid.version in used,
+                "intact": used.get(grid.version, grid.sha256) == grid.sha256,
+            }
+            for grid in known
+        ]
+    }
+
+
+def prices(
+    year: int,
+    grids_of_year: Iterable["TariffGrid"],
+    months: Mapping[str, Sequence["Month"]],
+) -> View:
+    """The prices of a year; ``months``: by version, "" for those without a grid."""
+    return {
+        "year": year,
+        "uncovered_months": months.get("", ()),
+        "grids": [
+            {
+                "version": grid.version,
+                "months": months[grid.version],
+                "prices": [
+                    {
+                        "service": tariff.code,
+                        "component": part.code,
+                        "tier": tier or None,
+                        "category": category,
+                        "price_ttc": price,
+                    }
+                    for tariff in grid.services.values()
+                    for part in tariff.shape.components
+                    for tier, by_category in part.prices.items()
+                    for category, price in enumerate(by_category, start=1)
+                ],
+            }
+            for grid in grids_of_year
+        ],
+    }
+
+
+def exported(to: Path, folders: Mapping[str, Path]) -> View:
+    """The documents of a year, written out; ``folders`` by number."""
+    return {
+        "folder": to,
+        "invoices": [{"number": number, "folder": folder} for number, folder in folders.items()],
+    }
+
+
+def portal_copy(copy: "PortalCopy", to: Path | None) -> View:
+    """What the portal holds of an invoice."""
+    return {
+        "ok": not copy.findings,
+        "number": copy.invoice.number,
+        "cpp_id": int(copy.held.portal_id),
+        "status": copy.held.raw_status,
+        "attachments": copy.held.attachments,
+        "file": to,
+        "findings": findings(copy.findings),
+    }
+
+
+def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
+    """Files of anybody, checked."""
+    return {
+        "ok": ok,
+        "files": [
+            {
+                "file": result.path,
+                "verdict": result.verdict,
+                "kind": result.kind.name.lower() if result.kind else None,
+                "checks": [
+                    {
+                        "rule_set": report.rule_set.name,
+                        **_facts(report.rule_set, "version", "sha256"),
+                        "valid": report.valid,
+                    }
+                    for report in result.reports
+                ],
+                "unchecked": [left.name.lower() for left in result.unchecked],
+                "findings": findings(result.findings),
+            }
+            for result in results
+        ],
+    }
+
+
+def events(found: Iterable["JournalEvent"]) -> View:
+    """Events of the journal."""
+    return {"events": [_event(event, "seq", "at", "actor", "tag", "subject") for event in found]}
+
+
+def event_line(event: "JournalEvent") -> str:
+    """An event as exported: its payload stays the text that was hashed."""
+    return json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _event(event: "JournalEvent", *names: str) -> View:
+    return _facts(event, *names) | {"payload": json.loads(event.payload), "hash": event.hash}
+
+
+def verification(found: "Verification") -> View:
+    """The journal and the books, verified."""
+    return {
+        "ok": not found.findings,
+        "events": found.end.seq,
+        "head": found.end.hash,
+        "findings": findings(found.findings),
+    }
+
+
+def configuration(
+    path: Path,
+    values: Iterable[tuple[str, object]],
+    origins: Mapping[str, str],
+    secrets: Mapping[str, str],
+) -> View:
+    """Each setting and where it comes from; of secrets, the origin alone."""
+    return {
+        "file": path,
+        "settings": {
+            key: {"value": value, "origin": origins.get(key, "")} for key, value in values
+        },
+        "secrets": secrets,
+    }

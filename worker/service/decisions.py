@@ -1,0 +1,136 @@
+"""What a person decides about an invoice, carried to its end: decided, deposited, followed.
+
+``corrections`` holds what each state allows and writes it down; here the portal is called and
+everything that is due moves on. The command line, a queue or a web page calls these functions.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from worker.app import App
+from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.text import stated_reason
+from worker.corrections import resend as resending
+from worker.corrections.credit import (
+    CreditDraft,
+    Request,
+    confirm_rejection,
+    draft_credit_note,
+    issue_credit_note,
+)
+from worker.corrections.resend import Way
+from worker.portals import Portal
+from worker.service.bootstrap import branding, rendering
+from worker.service.campaign import Tell, move_forward, vet_seller
+from worker.storage import invoices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credited:
+    """What a credit note came to.
+
+    Attributes:
+        note: the credit note, as stored.
+        year: all that its member has for the year: invoices, credit notes, what is parked.
+    """
+
+    note: TrackedInvoice
+    year: tuple[TrackedInvoice, ...]
+
+    @property
+    def member_is_parked(self) -> bool:
+        """Whether the member is billed again only once a person lets it go on."""
+        return any(invoice.status is InvoiceStatus.PARKED for invoice in self.year)
+
+
+def resend(
+    app: App,
+    portal: AbstractContextManager[Portal],
+    number: str,
+    reason: str,
+    tell: Tell,
+    *,
+    service_code: str | None = None,
+    engagement: str | None = None,
+    absent: bool = False,
+) -> TrackedInvoice:
+    """Send an invoice again in the way its state calls for; returns it as it stands then.
+
+    Args:
+        app: the open installation.
+        portal: opened once the state allows it.
+        number: of an invoice or a credit note.
+        reason: kept in the journal.
+        tell: told of each step.
+        service_code: corrected; None to keep.
+        engagement: same.
+        absent: a person looked for it on the portal in vain.
+
+    Raises:
+        WrongUse: no such invoice, or no reason that can be read.
+        Refused: its state does not allow it, or the correction would be refused again.
+        SellerUnfit, PortalDown, PortalAccessRefused: see ``move_forward``.
+    """
+    reason = stated_reason(reason)
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+    way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
+    if way is Way.SEARCHED:
+        resending.mark_uncertain(app, number, reason)
+    with portal as opened:
+        opened.sign_in()
+        match way:
+            case Way.DECLARED_ABSENT:
+                resending.refuse_if_found(opened, invoice)
+                resending.declare_absent(app, number, reason)
+            case Way.CORRECTED:
+                vet_seller(app, opened, tell)
+                with rendering(app) as render:
+                    resending.resend(
+                        app,
+                        opened,
+                        render,
+                        number,
+                        reason,
+                        service_code=service_code,
+                        engagement=engagement,
+                    )
+            case Way.SEARCHED:
+                pass
+        move_forward(app, opened, tell)
+    with app.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def credit(app: App, portal: Portal | None, request: Request, tell: Tell) -> Credited:
+    """Issue the credit note asked for, deposit it, and follow it.
+
+    ``portal``: where this installation deposits; None: all is exported (Hélios).
+
+    Raises:
+        WrongUse, Refused, InvalidDocument: see ``issue_credit_note``.
+        PortalDown, PortalAccessRefused: see ``move_forward``.
+    """
+    request = _confirmed(app, portal, request)
+    with rendering(app) as render:
+        note = issue_credit_note(app, portal, render, request)
+    if portal is not None:
+        move_forward(app, portal, tell)
+    with app.reading() as session:
+        year = invoices.tracked(session, year=note.year)
+    return Credited(note=note, year=tuple(one for one in year if one.siret == note.siret))
+
+
+def draft_credit(app: App, portal: Portal | None, request: Request) -> CreditDraft:
+    """The credit note that ``credit`` would issue; nothing is issued. Raises as it does."""
+    request = _confirmed(app, portal, request)
+    branding(app)
+    return draft_credit_note(app, portal, request)
+
+
+def _confirmed(app: App, portal: Portal | None, request: Request) -> Request:
+    request = replace(request, reason=stated_reason(request.reason))
+    if portal is not None:
+        portal.sign_in()
+        confirm_rejection(app, portal, request.number)
+    return request

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import grid
 from worker.billing.money import Money
 from worker.billing.period import Month
-from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, parse_grid
+from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, months_by_version, parse_grid
 from worker.billing.vat import VatCategory
 from worker.errors import TariffError
 
@@ -166,6 +166,16 @@ def test_the_latest_grid_takes_over_from_its_first_day() -> None:
         assert priced == ["A", "A", "B", "B", "B", "A", "A"]
 
     assert grid_in_force((old, new), Month(2022, 12)) is None
+
+
+def test_the_months_of_a_year_are_grouped_by_the_grid_that_prices_them() -> None:
+    """Each month once, under the version in force; those without a grid under nothing."""
+    old, new = grid("A", "2025-03-01..", "gfu: 1"), grid("B", "2025-07-01..2025-09-30", "gfu: 2")
+
+    months = months_by_version((old, new), 2025)
+
+    numbers = {version: [month.number for month in found] for version, found in months.items()}
+    assert numbers == {"": [1, 2], "A": [3, 4, 5, 6, 10, 11, 12], "B": [7, 8, 9]}
 
 
 def test_the_last_day_of_a_grid_still_prices_its_month() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.billing.text import hidden_character, hidden_in_french
+from worker.billing.text import hidden_character, hidden_in_french, stated_reason
+from worker.errors import WrongUse
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,25 @@ def test_a_sign_that_nobody_sees_is_found(text: str, sign: str, said: str) -> No
 def test_french_is_seen(text: str) -> None:
     """Accents, quotation marks and the spaces of French typography hide nothing."""
     assert hidden_character(text) == ""
+
+
+def test_a_reason_is_kept_without_the_spaces_around_it() -> None:
+    """What the journal holds is what was meant."""
+    assert stated_reason("  Convention revue, « lot n° 2 »\u202f! ") == (
+        "Convention revue, « lot n° 2 »\u202f!"
+    )
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("", "vide"),
+        (" \t\n", "vide"),
+        ("deux\nlignes", "un saut de ligne"),
+        ("à l'env\u202eers", r"U\+202E"),
+    ],
+)
+def test_a_reason_that_cannot_be_read_is_refused(text: str, why: str) -> None:
+    """Empty, on two lines, or with a sign that hides."""
+    with pytest.raises(WrongUse, match=why):
+        stated_reason(text)

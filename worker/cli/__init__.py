@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from worker.cli.commands import commands, program
+from worker.cli.commands import command_line, commands
 from worker.cli.console import report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import WorkerError
@@ -34,7 +34,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
     try:
-        code = program().main(arguments, standalone_mode=False, prog_name="chorus-worker")
+        code = command_line().main(arguments, standalone_mode=False, prog_name="chorus-worker")
     except typer.TyperException as error:
         say(f"Erreur : {explain(error)}")
         return WRONG_USE

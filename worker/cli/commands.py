@@ -91,8 +91,8 @@ def commands() -> dict[str, TyperCommand]:
     return {words: _load(words) for words in COMMANDS}
 
 
-def program() -> FrenchGroup:
-    """The whole command line, to call with its words."""
+def command_line() -> FrenchGroup:
+    """The whole of it, to call with the words that were typed."""
     shell = typer.Typer(
         name="chorus-worker",
         cls=FrenchGroup,

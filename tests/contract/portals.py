@@ -15,7 +15,9 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.choruspro.records import buyer_status
+from worker.portals.choruspro.status_words import (
+    buyer_status,
+)
 from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import MemoryPortal
 

@@ -32,7 +32,7 @@ from worker.portals import (
 )
 from worker.portals.choruspro.deposit import SYNTAXES
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.records import (
+from worker.portals.choruspro.status_words import (
     BUYER_STATUSES,
     FLUX_STATES,
     buyer_status,

@@ -26,9 +26,9 @@ from worker.billing.journal import EventTag
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, issue_credit_note
-from worker.corrections.french import sentence
 from worker.corrections.resend import mark_uncertain, resend
 from worker.corrections.todo import todo
+from worker.corrections.todo_sentences import sentence
 from worker.formats import ALWAYS, Branding
 from worker.imports import ImportKind
 from worker.imports.intake import take_in

@@ -25,7 +25,9 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.choruspro.records import buyer_status
+from worker.portals.choruspro.status_words import (
+    buyer_status,
+)
 from worker.portals.memory.ledger import DepositedFacts
 from worker.portals.memory.portal import Condition, MemoryPortal
 from worker.service.demo import SELLER, STORY

@@ -16,8 +16,8 @@ from worker.cli.console import (
     table,
     typed,
 )
-from worker.corrections.french import sentence
 from worker.corrections.todo import advised
+from worker.corrections.todo_sentences import sentence
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5

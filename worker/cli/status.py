@@ -7,8 +7,8 @@ from worker.cli import views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
 from worker.cli.invoices import show_invoices
 from worker.cli.options import Config, Json, argument, option
-from worker.corrections.french import sentence
 from worker.corrections.todo import Advice, advised
+from worker.corrections.todo_sentences import sentence
 from worker.service.app import open_app
 from worker.settings.loading import find_config
 from worker.storage import invoices

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.corrections.french import sentence
 from worker.corrections.todo import Advice, todo
+from worker.corrections.todo_sentences import sentence
 from worker.errors import Finding, WorkerError
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start

@@ -26,10 +26,12 @@ from worker.issuing.documents import (
     keep_documents,
 )
 from worker.issuing.holds import HELD_BY_BUYER, place_hold
+from worker.issuing.numbering import (
+    take_number,
+)
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import (
     Terms,
-    take_number,
     terms_of,
 )
 from worker.issuing.unprintable import (

@@ -43,12 +43,14 @@ from worker.issuing.documents import (
     check_number_and_dates,
     keep_documents,
 )
+from worker.issuing.numbering import (
+    likely_number,
+    take_number,
+)
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import (
     Terms,
-    series,
-    take_number,
     terms_of,
 )
 from worker.portals import Portal
@@ -208,7 +210,7 @@ def _likely_numbers(batch: _Batch, session: Session, rank: int) -> tuple[str, st
     """The numbers an invoice and its statement get if ``rank`` others are issued before."""
     terms, year = batch.terms, paris_day(batch.app.clock()).year
     invoice, statement = (
-        terms.number(prefix, year, invoices.last_number(session, series(prefix, year)) + rank + 1)
+        likely_number(session, terms, prefix, year, rank)
         for prefix in (terms.invoice_prefix, terms.statement_prefix)
     )
     return invoice, statement

@@ -1,4 +1,4 @@
-"""What the seller puts on every invoice, and the numbers of its series."""
+"""What the seller puts on every invoice."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,6 @@ from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.billing.members import Address
 from worker.billing.vat import VatMethod, VatPoint
 from worker.settings import Settings, Syndicat
-from worker.storage import Transaction, invoices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +23,6 @@ class Terms:
     statement_prefix: str
     credit_note_prefix: str
     number_width: int
-
-    def number(self, prefix: str, year: int, value: int) -> str:
-        """A number of a series, such as ``BSN-2026-00012``."""
-        return f"{series(prefix, year)}{value:0{self.number_width}d}"
-
-
-def series(prefix: str, year: int) -> str:
-    """The series a number belongs to: its prefix, with the year of issue."""
-    return prefix.replace("{annee}", str(year))
-
-
-def take_number(tx: Transaction, terms: Terms, prefix: str, year: int) -> str:
-    """The next number of a series, given back if the transaction is undone."""
-    value = invoices.take_number(tx, series(prefix, year))
-    return terms.number(prefix, year, value)
 
 
 def terms_of(settings: Settings) -> Terms:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.offices import YEAR, Desk, in_the_buyers_hands, number, open_desk
 from worker.billing.status import InvoiceStatus
-from worker.corrections.french import sentence
 from worker.corrections.todo import AdviceCode, todo
+from worker.corrections.todo_sentences import sentence
 from worker.errors import Refused, WrongUse
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult

@@ -14,7 +14,9 @@ from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, InvoiceHistory
-from worker.portals.choruspro.records import buyer_status
+from worker.portals.choruspro.status_words import (
+    buyer_status,
+)
 from worker.service.demo import STORY
 from worker.transmission.statuses import MOST_TRIES, is_due
 

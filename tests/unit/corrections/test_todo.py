@@ -9,8 +9,8 @@ import pytest
 from tests.support.builders import MEMBER, SIRET, YEAR
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
-from worker.corrections.french import SENTENCES, sentence
 from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode, todo
+from worker.corrections.todo_sentences import SENTENCES, sentence
 from worker.errors import Finding, Severity
 
 S, A = InvoiceStatus, AdviceCode

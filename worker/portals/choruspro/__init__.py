@@ -2,6 +2,7 @@
 
 ``portal`` (the contract) → an operation: ``deposit``, ``search``, ``reading``, ``completion``,
 ``directory`` → ``gateway`` (both identities) → ``token`` → ``portals/http``. Beside them:
-``verdict`` (what an outcome proves), ``records`` (answers as values), ``answers`` (lenient reading
-of JSON), ``settings``.
+``verdict`` (what an outcome proves), ``records`` (answers as values), ``status_words``
+(Chorus Pro's words for a file or an invoice, and ours), ``answers`` (lenient reading of JSON),
+``settings``.
 """

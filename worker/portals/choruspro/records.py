@@ -1,19 +1,14 @@
 """Answers of Chorus Pro as the values of the contract. Field names are those of its Swaggers.
 
-An unknown word is never a success. The portal publishes no list of flux states (reference §3.2,
-gathered from recorded exchanges); invoice statuses are those of its Swagger that a plain supplier
-meets (§3.3).
 Personal data in histories (who at the buyer's did what) is not read.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from worker.billing.period import paris_day
 from worker.portals import (
-    BuyerStatus,
-    FluxState,
     FoundInvoice,
     HeldInvoice,
     HistoryEntry,
@@ -25,63 +20,11 @@ from worker.portals import (
 )
 from worker.portals.choruspro import answers as read
 from worker.portals.choruspro.answers import JsonObject
+from worker.portals.choruspro.status_words import buyer_status, flux_state
 
 LONGEST_REPORT = 16_000
 _UNKNOWN_FLUX = 20001
 _UNKNOWN_FLUX_LABEL = "POQ_MSG_01.003"
-
-
-FLUX_STATES: Mapping[str, FluxState] = {
-    "IN_DEPOT_PORTAIL_EN_ATTENTE_TRAITEMENT_SE_CPP": FluxState.PENDING,
-    "IN_RECU": FluxState.PENDING,
-    "IN_TRAITE_SE_CPP": FluxState.PENDING,
-    "IN_EN_ATTENTE_TRAITEMENT_CPP": FluxState.PENDING,
-    "IN_EN_COURS_TRAITEMENT_CPP": FluxState.PENDING,
-    "IN_INTEGRE": FluxState.INTEGRATED,
-    "IN_INTEGRE_PARTIEL": FluxState.PARTIAL,
-    "IN_REJETE": FluxState.REJECTED,
-    "IN_INCIDENTE": FluxState.INCIDENT,
-    # Blocked until someone at AIFE replays it, or asked to be sent again: a person decides,
-    # because a replay and a new deposit together would be two deposits.
-    "IN_EN_ATTENTE_RETRAITEMENT_CPP": FluxState.INCIDENT,
-    "IN_A_RELANCER": FluxState.INCIDENT,
-    "IN_ERREUR_INTERNE": FluxState.INCIDENT,
-}
-
-BUYER_STATUSES: Mapping[str, BuyerStatus] = {
-    "BROUILLON": BuyerStatus.IN_PROGRESS,
-    "DEPOSEE": BuyerStatus.IN_PROGRESS,
-    "EN_COURS_ACHEMINEMENT": BuyerStatus.IN_PROGRESS,
-    "EN_COURS_TRAITEMENT_PIVOT_S": BuyerStatus.IN_PROGRESS,
-    "INTERPRETEE_OCR": BuyerStatus.IN_PROGRESS,
-    "MISE_A_DISPOSITION": BuyerStatus.IN_PROGRESS,
-    "PRISE_EN_COMPTE_DESTINATAIRE": BuyerStatus.IN_PROGRESS,
-    "COMPLETEE": BuyerStatus.IN_PROGRESS,
-    "SERVICE_FAIT": BuyerStatus.IN_PROGRESS,
-    "SUSPENDUE": BuyerStatus.SUSPENDED,
-    "REJETEE": BuyerStatus.REJECTED,
-    # Recycling (same number, corrected recipient) is being withdrawn: handled as a rejection.
-    "A_RECYCLER": BuyerStatus.REJECTED,
-    "EN_ATTENTE_RECYCLAGE_FOURNISSEUR": BuyerStatus.REJECTED,
-    "MANDATEE": BuyerStatus.APPROVED,
-    "MISE_A_DISPOSITION_COMPTABLE": BuyerStatus.APPROVED,
-    "COMPTABILISEE": BuyerStatus.APPROVED,
-    "MISE_EN_PAIEMENT": BuyerStatus.PAID,
-    "ABANDONNEE": BuyerStatus.CLOSED,
-    "SUPPRIMEE": BuyerStatus.CLOSED,
-}
-"""The statuses of works contracts and co-contractors are left out on purpose: our invoices never
-have them, so one that does must be looked at."""
-
-
-def flux_state(word: str) -> FluxState:
-    """Our word for ``etatCourantDepotFlux``."""
-    return FLUX_STATES.get(word, FluxState.UNRECOGNISED)
-
-
-def buyer_status(word: str) -> BuyerStatus:
-    """Our word for ``statut``, ``statutCourantCode`` or ``histoStatutCode``."""
-    return BUYER_STATUSES.get(word, BuyerStatus.UNRECOGNISED)
 
 
 def is_unknown_flux(answer: JsonObject) -> bool:

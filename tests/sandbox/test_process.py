@@ -323,7 +323,7 @@ def test_a_wrong_option_ends_both_ways_to_start_it(module: list[str]) -> None:
         text=True,
         cwd=Path(__file__).parents[2],
         check=False,
-        timeout=20,
+        timeout=pace.limit(20),
     )
 
     assert (done.returncode, done.stdout) == (2, "")

@@ -175,6 +175,7 @@ def test_the_months_of_a_year_are_grouped_by_the_grid_that_prices_them() -> None
     months = months_by_version((old, new), 2025)
 
     numbers = {version: [month.number for month in found] for version, found in months.items()}
+
     assert numbers == {"": [1, 2], "A": [3, 4, 5, 6, 10, 11, 12], "B": [7, 8, 9]}
 
 

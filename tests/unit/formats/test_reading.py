@@ -77,7 +77,7 @@ def invoices(draw: st.DrawFn) -> Invoice:
     return replace(
         invoice,
         number=draw(texts),
-        statement_number=draw(texts),
+        statement_number=f"{draw(texts)}{draw(st.integers(0, 99999)):05d}",  # numbers end in digits
         issue_date=draw(st.dates(date(2000, 1, 1), date(2099, 12, 31))),
         seller=seller,
         buyer=buyer,

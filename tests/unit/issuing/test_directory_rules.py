@@ -1,7 +1,5 @@
 """What a buyer's structure demands, what ours must be, and whether FACTURES_PUBLIQUES is ours."""
 
-import inspect
-import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 
 from worker.billing.members import BillingReferences
 from worker.errors import Finding, PortalAnswerError, Severity, has_blocking
-from worker.issuing import directory_rules
 from worker.issuing.directory_rules import (
     PUBLIC_ONLY,
     DirectoryEntry,
@@ -248,14 +245,6 @@ def test_a_password_is_never_passed_over_in_silence(days_left: int, warning: int
     seller = replace(SELLER, password_warning=timedelta(days=warning))
 
     assert (about_password(days_left, seller) == ()) == (days_left > warning)
-
-
-def test_every_rule_is_in_the_table() -> None:
-    """The module's table and its code name the same findings."""
-    source = inspect.getsource(directory_rules)
-    table = set(re.findall(r"^\| (DIR-[A-Z-]+) ", directory_rules.__doc__ or "", re.MULTILINE))
-
-    assert table == set(re.findall(r'"(DIR-[A-Z-]+)"', source))
 
 
 def test_an_unreadable_answer_parks_its_member_and_only_warns_about_us() -> None:

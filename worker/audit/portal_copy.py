@@ -86,7 +86,7 @@ def _differences(held: HeldInvoice, ours: Invoice) -> Iterator[Finding]:
         ("total HT (BT-109)", held.net, ours.totals.net),
         ("total TTC (BT-112)", held.gross, ours.totals.gross),
     ):
-        # Nobody knows whether the portal signs the amounts of a credit note.
+        # Whether the portal signs the amounts of a credit note is unknown.
         if amount is not None and amount not in _signed(own, ours):
             yield _differs(what, f"{amount} €", f"{own} €")
 

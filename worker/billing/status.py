@@ -25,7 +25,7 @@ class InvoiceStatus(StrEnum):
     SENDING = "sending"
     """An attempt is open: the intent is recorded, the answer is not."""
     UNKNOWN = "unknown"
-    """Sent or not: nobody can tell yet."""
+    """Sent or not: not known yet."""
     DEPOSITED = "deposited"
     """The portal gave a flux number."""
     REFUSED = "refused"

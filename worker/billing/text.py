@@ -1,4 +1,4 @@
-"""Signs that hide in a text, or turn it round: whoever reads it does not see what it says.
+"""Characters that hide in a text or turn it round: what is read is not what it says.
 
 Imported files, options and the configuration are held to the same (Unicode 15, general categories
 C*, Zl and Zp: controls, formats such as U+202E, surrogates of bytes that are no text, unassigned).

@@ -1,4 +1,4 @@
-"""``demo``: a whole January batch on example data, for whoever has just cloned the project."""
+"""``demo``: a whole January batch on example data, for a first look at the program."""
 
 from pathlib import Path
 from typing import Annotated

@@ -180,7 +180,7 @@ def issue_credit_note(
         The credit note, as stored: to deposit, or settled when internal.
 
     Raises:
-        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when somebody was quicker.
+        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when another was quicker.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
     drafted = draft_credit_note(app, portal, request)
@@ -276,7 +276,7 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
         replaces=note,
         content=invoices.content(session, invoice.id),
         earlier=_others(session, invoice, note),
-        # As it would be transmitted: whoever follows that buyer may be given it by hand.
+        # As it would be transmitted: the successor of that buyer may be given it by hand.
         draft=reissue(rejected, request.reason),
         internal=request.internal,
     )

@@ -222,7 +222,7 @@ def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
 
     Raises:
         PortalError, PortalAccessRefused: the portal cannot be asked. An answer that cannot be used
-            contradicts nobody.
+            proves nothing.
     """
     if invoice.status is not S.UNKNOWN:
         return

@@ -152,7 +152,7 @@ def issue_year(
         try:
             outcome = _conclude(batch, checked, year)
         except ChangedMeanwhile:
-            # Somebody imported at that very moment: once more, on what is there now.
+            # An import landed in between: once more, on what is there now.
             outcome = _conclude(batch, _check(batch, checked.member, year, rank=0), year)
         yield outcome
         if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
@@ -345,7 +345,7 @@ def _park(
 
 
 def _nothing(batch: _Batch, member: Member, year: int) -> MemberOutcome:
-    """Nothing to bill; a member that was parked is let go, for nobody could ever correct it."""
+    """Nothing to bill; a member that was parked is released, for there is nothing to correct."""
     with batch.app.transaction() as tx:
         if invoices.release(tx, member.siret, year):
             tx.journal(EventTag.INVOICE_RELEASED, f"{member.siret}/{year}")

@@ -144,7 +144,7 @@ class CheckedYear:
 
 
 def silent(_asked: int, _to_ask: int) -> None:
-    """Nobody waits for news."""
+    """No progress is shown."""
 
 
 def check_year(

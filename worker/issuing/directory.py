@@ -1,7 +1,7 @@
 """The portal's directory behind a cache, asked before a number is spent (preflight).
 
 Answers are kept with the instant they were read. One that would hold a member back, or stop us
-all, is asked again first: nobody is parked on something that was true yesterday. What it says is
+all, is asked again first: no member is parked on something that was true yesterday. What it says is
 judged in directory_rules.py.
 """
 
@@ -125,7 +125,7 @@ class Directory:
             stored = directory.cached_entry(session, siret)
         hours = 0 if self.refresh else self.app.settings.portal.directory_cache_hours
         cache = timedelta(hours=hours)
-        # An entry of the future was read before the clock was set back: nobody knows its age.
+        # An entry of the future was read before the clock was set back: its age is unknown.
         if stored is None or not timedelta(0) <= self.app.clock() - stored[0] <= cache:
             return None
         entry = load(DirectoryEntry, stored[1])

@@ -1,4 +1,4 @@
-"""A member's year, computed and checked from what is stored. Nothing is written, nobody is asked.
+"""A member's year, computed and checked from what is stored. Nothing is written, nothing is asked.
 
 What ``run`` does before any number, and all that ``preview`` does.
 """

@@ -119,7 +119,7 @@ def open_directory(app: App, *, refresh: bool) -> Iterator[Directory]:
 
     Raises:
         ConfigurationError: as ``open_portal``.
-        PortalError, PortalAccessRefused: nobody can be asked.
+        PortalError, PortalAccessRefused: nothing can be asked.
     """
     with open_portal(app) as portal:
         portal.sign_in()

@@ -24,7 +24,7 @@ from worker.transmission.reconcile import reconcile_due
 
 
 class Step(StrEnum):
-    """The steps, for whoever shows progress."""
+    """The steps, as progress shows them."""
 
     VET = "vet"
     ISSUE = "issue"
@@ -56,7 +56,7 @@ class StepOutcome:
 
 
 def never() -> bool:
-    """Nobody asked to stop."""
+    """Never stop."""
     return False
 
 

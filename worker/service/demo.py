@@ -64,7 +64,7 @@ class Case:
 
 
 def made_up_siret(serial: int) -> str:
-    """A SIRET with correct keys, in a range that belongs to nobody."""
+    """A SIRET with correct keys, in a range that is not attributed."""
     siren = f"9998{serial:04d}"
     siren += luhn.calc_check_digit(siren)
     return f"{siren}0001{luhn.calc_check_digit(f'{siren}0001')}"

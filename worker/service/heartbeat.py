@@ -134,7 +134,7 @@ def _failed(error: WorkerError) -> WorkerError:
 
 
 _TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
-"""A cancelled invoice bills nobody: once its member is let go, the year is due again."""
+"""A cancelled invoice does not count: once its hold is lifted, the year is due again."""
 
 
 def due_year(app: App) -> int | None:

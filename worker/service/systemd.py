@@ -11,7 +11,7 @@ _log = structlog.get_logger()
 def tell_systemd(state: str) -> None:
     """One datagram to the service manager, when there is one (sd_notify's protocol).
 
-    A manager that does not listen stops nobody from working.
+    A manager that does not listen does not stop the work.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:

@@ -128,7 +128,7 @@ def _readable(colour: str) -> str:
 
 
 class Section(BaseModel):
-    """A table of the file: no key that nobody knows."""
+    """A table of the file; an unknown key is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from worker.storage.tables import DirectoryEntryRow
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""When an entry of the directory was read, once nobody believes it any more."""
+"""When an entry of the directory was read, once it is no longer believed."""
 
 
 def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:

@@ -313,7 +313,7 @@ def move(
     detail: str | None = None,
     **changes: object,
 ) -> bool:
-    """Compare-and-swap of the status; False when somebody else moved the invoice first.
+    """Compare-and-swap of the status; False when another moved the invoice first.
 
     It must still have the status that ``invoice`` shows, and since the same instant.
 

@@ -30,7 +30,7 @@ STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 def utc_text(instant: datetime) -> str:
     """An instant as ``2026-01-05T02:00:00.000000Z``: exact, sortable, readable.
 
-    Raises ValueError when it is naive: it would be somebody's local time.
+    Raises ValueError when it is naive: it would be a local time of unknown zone.
     """
     if instant.tzinfo is None:
         raise ValueError("a naive instant cannot be stored")

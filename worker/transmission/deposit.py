@@ -1,7 +1,7 @@
 """Hands over what is issued, exactly once, to a portal that has no idempotency key.
 
 The protocol (docs/protocol.md): sign in; write the intent; one call, never repeated; write the
-outcome. An outcome nobody can tell, or a crash in between, is the explicit state *unknown*:
+outcome. An uncertain outcome, or a crash in between, is the explicit state *unknown*:
 reconcile.py looks for the invoice at the portal before anything is sent again.
 
 Invoices go alone, or several in one file (a lot). Each has its own attempt and its own fate; one
@@ -147,7 +147,7 @@ def deposit_together(
 ) -> tuple[DepositResult, ...]:
     """Intent, one call, outcome, for the invoices of one file.
 
-    Those that somebody else is already at are left out; without any other, nothing is sent.
+    Those that another process has taken are left out; without any other, nothing is sent.
     """
     intent = _intend(app, batch)
     if intent is None:
@@ -322,7 +322,7 @@ def _after(
         case DepositOutcome.ACCEPTED:
             return InvoiceStatus.DEPOSITED, now + app.settings.portal.report_after[0]
         case DepositOutcome.REFUSED if intent.lot:
-            # Nobody knows by whose fault: each goes alone next time, and is answered by itself.
+            # Whose fault it is stays unknown: each goes alone next time, and is answered by itself.
             return InvoiceStatus.ISSUED, None
         case DepositOutcome.REFUSED:
             return InvoiceStatus.REFUSED, None

@@ -250,7 +250,7 @@ def _identity(found: FoundInvoice) -> str:
 
 
 def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:
-    """The total with VAT (BT-112); nobody knows whether the portal signs that of a credit note."""
+    """The total with VAT (BT-112); whether the portal signs that of a credit note is unknown."""
     gross = ours.total - ours.rounding
     return found.gross == gross or (ours.is_credit_note and found.gross == -gross)
 

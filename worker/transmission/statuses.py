@@ -197,7 +197,7 @@ def ask_history(
     """
     history = portal.history(_portal_id(invoice))
     # What a search says is not lost to a history that leaves out its current status, or that gives
-    # one nobody knows.
+    # an unknown one.
     current: InvoiceHistory | FoundInvoice = history
     if found is not None and history.status is BuyerStatus.UNRECOGNISED:
         current = found
@@ -226,7 +226,7 @@ def _acknowledge(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     try:
         portal.acknowledge_rejection(_portal_id(invoice))
     except PortalAccessRefused as error:
-        # This one operation may be closed to us: nobody's news wait for a courtesy.
+        # This one operation may be closed to us: no status waits for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
     with app.transaction() as tx:
         invoices.note(tx, invoice, next_check_at=None)
@@ -257,7 +257,7 @@ def _move(
     unknown = status is BuyerStatus.UNRECOGNISED
     trouble, detail = (Trouble.UNKNOWN_WORD, raw_status) if unknown else (Trouble.NONE, comment)
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
-        # A status that nobody knows is shown as it is, and may be a slip: it is asked about again.
+        # An unknown status is shown as it is, and may be a slip: it is asked about again.
         tries = invoice.checks + 1 if unknown else 0
         invoices.note(
             tx,

@@ -93,12 +93,6 @@ def round_half_up(numerator: int, denominator: int) -> int:
     return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
 
 
-def net_of_tax(gross: Money, rate: Decimal) -> Money:
-    """HT of an agreed TTC amount at ``rate`` percent: round half up of T × 100 / (100 + r)."""
-    numerator, denominator = (Decimal(100) + rate).as_integer_ratio()
-    return Money(round_half_up(gross.cents * 100 * denominator, numerator))
-
-
 def tax_on(net: Money, rate: Decimal) -> Money:
     """VAT of a base at ``rate`` percent, rounded half up (BR-CO-17)."""
     numerator, denominator = rate.as_integer_ratio()

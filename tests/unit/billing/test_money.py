@@ -12,7 +12,6 @@ from worker.billing.money import (
     Money,
     french,
     french_integer,
-    net_of_tax,
     nets_of_tax,
     round_half_up,
     unit_price_net,
@@ -21,6 +20,12 @@ from worker.billing.money import (
 RATES = tuple(map(Decimal, ("20", "10", "5.5", "2.1", "8.5", "0")))
 cents = st.integers(0, 10**6)
 rates = st.sampled_from(RATES)
+
+
+def net_of_tax(gross: Money, rate: Decimal) -> Money:
+    """HT of one agreed TTC amount."""
+    (net,) = nets_of_tax((gross,), rate)
+    return net
 
 
 @pytest.mark.parametrize(

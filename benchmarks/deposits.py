@@ -27,11 +27,11 @@ from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
+from worker.portals.choruspro.access import ChorusProSettings, Secret
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import ChorusProSettings, Secret
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
-from worker.settings import Environment, PortalSettings, Settings
+from worker.settings.keys import Environment, PortalSettings, Settings
 from worker.settings.loading import Configuration
 from worker.storage import create_store
 from worker.transmission.statuses import read_statuses

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.billing.tariff import TariffGrid
-from worker.settings import Channel, Settings
+from worker.settings.keys import Channel, Settings
 from worker.settings.loading import Configuration
 from worker.settings.tariffs import load_grids
 from worker.storage import Session, Store, Transaction

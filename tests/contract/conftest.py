@@ -6,9 +6,9 @@ import pytest
 
 from tests.contract.portals import Buyer, Portals, in_memory
 from tests.contract.sandbox import Sandbox, choruspro, running
+from tests.support.memory_portal import Condition
 from worker.portals import Portal
-from worker.portals.choruspro.settings import Secret
-from worker.portals.memory.portal import Condition
+from worker.portals.choruspro.access import Secret
 
 
 @pytest.fixture(scope="session")

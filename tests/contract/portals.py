@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from tests.support.memory_ledger import DepositedFacts
+from tests.support.memory_portal import MemoryPortal
 from tests.support.portal_documents import cii, read_cii
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
@@ -18,8 +20,6 @@ from worker.portals import (
 from worker.portals.choruspro.status_words import (
     buyer_status,
 )
-from worker.portals.memory.ledger import DepositedFacts
-from worker.portals.memory.portal import MemoryPortal
 
 PLAIN = "12345678200051"
 """A recipient that demands nothing."""

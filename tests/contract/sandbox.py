@@ -15,8 +15,8 @@ import requests
 from chaos import pace
 from chorus_sandbox import SandboxCredentials
 from worker.portals import FoundInvoice
+from worker.portals.choruspro.access import ChorusProSettings, Secret
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import ChorusProSettings, Secret
 
 CREDENTIALS = SandboxCredentials()
 ACTIONS: Mapping[str, str] = {"SUSPENDUE": "suspend", "REJETEE": "reject", "MANDATEE": "accept"}

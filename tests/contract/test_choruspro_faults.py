@@ -9,6 +9,7 @@ import pytest
 
 from chaos import pace
 from tests.contract.sandbox import Sandbox, choruspro
+from tests.support.memory_ledger import DepositedFacts
 from tests.support.portal_client import StillClock
 from tests.support.portal_documents import cii
 from worker.billing.document import DocumentKind
@@ -23,7 +24,6 @@ from worker.portals import (
     SupportingFile,
 )
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.memory.ledger import DepositedFacts
 
 PLAIN = "12345678200051"
 FILE = SupportingFile(name="BL-118.pdf", content=b"%PDF-1.7 un bon")

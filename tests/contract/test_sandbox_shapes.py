@@ -12,8 +12,8 @@ from tests.support.sandbox_documents import CII
 from tests.support.sandbox_portal import CREDENTIALS, Portal, started
 from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
+from worker.portals.choruspro.access import Secret
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import Secret
 
 
 def client(portal: Portal) -> ChorusPro:

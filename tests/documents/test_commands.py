@@ -81,9 +81,9 @@ def test_exit_codes_are_those_of_the_page() -> None:
 
 
 def json_keys() -> set[str]:
-    """Keys of JSON answers: those of the dictionaries of views.py, and names that are keys."""
+    """Keys of JSON answers: those of the dictionaries of json_views.py, and names that are keys."""
     keys: list[ast.expr | None] = []
-    for node in ast.walk(ast.parse(page("worker/cli/views.py"))):
+    for node in ast.walk(ast.parse(page("worker/cli/json_views.py"))):
         if isinstance(node, ast.Dict):
             keys += node.keys
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in {

@@ -4,7 +4,7 @@ import re
 import tomllib
 
 from tests.documents.pages import page, quoted, rows, section
-from worker.settings import Settings
+from worker.settings.keys import Settings
 from worker.settings.loading import flatten
 
 SHIPPED = page("config/worker.toml")

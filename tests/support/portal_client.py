@@ -9,8 +9,8 @@ import responses
 from requests import PreparedRequest
 
 from chaos import pace
+from worker.portals.choruspro.access import ChorusProSettings, Secret
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import ChorusProSettings, Secret
 
 CLIENT_SECRET = "secret-de-l-application"
 PASSWORD = "mot-de-passe-technique"

@@ -4,8 +4,8 @@ import re
 from datetime import date
 from decimal import Decimal
 
+from tests.support.memory_ledger import DepositedFacts
 from worker.billing.money import Money
-from worker.portals.memory.ledger import DepositedFacts
 
 SELLER = "33254021516357"
 _UNECE = "urn:un:unece:uncefact:data:standard"

@@ -10,6 +10,8 @@ from io import BytesIO
 import pikepdf
 from lxml import etree
 
+from tests.support.memory_ledger import DepositedFacts
+from tests.support.memory_portal import Condition, MemoryPortal
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.errors import PortalAnswerError
@@ -28,8 +30,6 @@ from worker.portals import (
 from worker.portals.choruspro.status_words import (
     buyer_status,
 )
-from worker.portals.memory.ledger import DepositedFacts
-from worker.portals.memory.portal import Condition, MemoryPortal
 from worker.service.demo import SELLER, STORY
 
 _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"

@@ -14,7 +14,7 @@ from worker.billing.members import Member
 from worker.billing.statement import Statement
 from worker.imports import ImportKind
 from worker.imports.intake import Intake, take_in
-from worker.settings import Settings
+from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
 from worker.storage import Store, Transaction, imported, invoices
 from worker.storage.invoices import take_number

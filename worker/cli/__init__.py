@@ -1,7 +1,7 @@
 """The command line: what finance, operators and auditors may do. It prints, and maps errors.
 
 Reading order: ``commands`` (the list) → a file per command or family, each a few thin functions
-(parse, one call, show) → ``options`` (those they share) → ``views`` (JSON) and ``invoices``
+(parse, one call, show) → ``options`` (those they share) → ``json_views`` and ``invoices``
 (tables) → ``console``. ``typer_french`` is the library's help, in French.
 """
 

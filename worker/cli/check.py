@@ -12,7 +12,7 @@ from rich.progress import Progress
 from worker.app import App
 from worker.billing.money import count, french
 from worker.billing.period import french_date, french_time
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -50,7 +50,7 @@ def check(
     with _progress() as tell:
         checked = check_year(app, year, directory, tell)
     if as_json:
-        put_json(**views.checked_year(app, checked))
+        put_json(**json_views.checked_year(app, checked))
     else:
         _show(app, checked)
     if checked.unreachable is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import typer
 
 from worker.billing.money import count
-from worker.cli import views
+from worker.cli import json_views
 from worker.errors import Finding, Severity, WorkerError
 
 DONE, TO_LOOK_AT = 0, 1
@@ -83,7 +83,7 @@ def put(text: str = "") -> None:
 
 def put_json(*, ok: bool = True, **content: object) -> None:
     """The result as one JSON object, and nothing else."""
-    text = json.dumps({"ok": ok, **content}, default=views.plain, ensure_ascii=False, indent=2)
+    text = json.dumps({"ok": ok, **content}, default=json_views.plain, ensure_ascii=False, indent=2)
     # A file name that is not UTF-8 must not make the whole answer unreadable.
     typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
@@ -137,7 +137,7 @@ def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
 def report_error(error: WorkerError, *, as_json: bool) -> None:
     """A stop, for people on standard error, and for programs on standard output."""
     if as_json:
-        put_json(**views.failure(error))
+        put_json(**json_views.failure(error))
     say(f"Erreur : {error.message}")
     show_findings(error.findings)
     if error.remedy:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.billing.money import french, french_integer
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import command, put, put_json, table
 from worker.cli.invoices import show_invoices
 from worker.cli.options import (
@@ -135,7 +135,7 @@ def credit(
 
 def _show_draft(drafted: CreditDraft, *, as_json: bool) -> None:
     if as_json:
-        put_json(**views.credit_draft(drafted))
+        put_json(**json_views.credit_draft(drafted))
         return
     kind = "interne, gardé dans nos livres" if drafted.internal else "à transmettre au membre"
     put(f"Avoir sur la facture {drafted.invoice.number}, {kind} : rien n'est émis.")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from worker.audit.documents import export_year
 from worker.billing.money import count
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import put, put_json
 from worker.cli.options import Config, Json, Year, option
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 
 
@@ -21,7 +21,7 @@ def export(
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
     exported = export_year(open_app(find_config(config)).store, year, to)
     if as_json:
-        put_json(**views.exported(to, exported))
+        put_json(**json_views.exported(to, exported))
         return
     folders = count(len(exported), "dossier écrit")
     put(f"{folders} dans {to} (année {year}), un par facture ou avoir.")

@@ -1,10 +1,10 @@
 """``park`` and ``unpark``: a member held back for a year, and let go on."""
 
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import command, put, put_json
 from worker.cli.options import Config, Json, Reason, Siret, Year
 from worker.issuing.holds import lift_hold, place_hold
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 
 
@@ -16,7 +16,7 @@ def park(
     with app.transaction() as tx:
         place_hold(tx, siret, year, reason)
     if as_json:
-        put_json(**views.hold(siret, year, held=True))
+        put_json(**json_views.hold(siret, year, held=True))
     else:
         put(f"Le membre {siret} est retenu pour {year}.")
 
@@ -29,7 +29,7 @@ def unpark(
     with app.transaction() as tx:
         can_be_billed = lift_hold(tx, siret, year, reason, deposits=app.deposits)
     if as_json:
-        put_json(**views.hold(siret, year, held=False))
+        put_json(**json_views.hold(siret, year, held=False))
         return
     put(f"Le membre {siret} n'est plus retenu pour {year}.")
     if can_be_billed:

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.billing.money import count
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import put, put_json, say, show_findings
 from worker.cli.options import Config, DryRun, Json, argument
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 
 FRENCH_KINDS = {
@@ -34,7 +34,7 @@ def import_(
     """
     intake = take_in(open_app(find_config(config)), file, kind, dry_run=dry_run)
     if as_json:
-        put_json(**views.intake(intake, dry_run=dry_run))
+        put_json(**json_views.intake(intake, dry_run=dry_run))
         return
     name = f"{intake.file.name} ({FRENCH_KINDS[kind]})"
     if intake.already:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from worker.app import App
 from worker.billing.money import Money, count, french
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
@@ -28,7 +28,7 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     act = advised(found, app.clock(), deposits=app.deposits)
     if as_json:
-        put_json(**views.invoices(app, found, ok=not act))
+        put_json(**json_views.invoices(app, found, ok=not act))
     else:
         _draw(app, found, len(act))
     return TO_LOOK_AT if act else DONE

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from worker.audit.verification import verify as verify_all
 from worker.billing.money import count
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 from worker.storage import journal
 
@@ -30,7 +30,7 @@ def show(
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         events = list(journal.events(session, subject=subject, after=after))[-last:]
     if as_json:
-        put_json(**views.events(events))
+        put_json(**json_views.events(events))
         return
     table(
         ("n°", "le (UTC)", "événement", "objet", "par", "contenu"),
@@ -76,7 +76,7 @@ def verify(
     """
     found = verify_all(open_app(find_config(config)), head)
     if as_json:
-        put_json(**views.verification(found))
+        put_json(**json_views.verification(found))
     elif found.findings:
         say(f"ALTÉRATION : {count(len(found.findings), 'anomalie')}.")
         show_findings(found.findings)
@@ -92,7 +92,7 @@ def export(
 ) -> None:
     """Écrit tout le journal, un événement JSON par ligne, vérifiable sans ce programme."""
     with open_app(find_config(config)).reading() as session:
-        lines = map(views.event_line, journal.events(session))
+        lines = map(json_views.event_line, journal.events(session))
         if to is None:
             sys.stdout.writelines(lines)
             return

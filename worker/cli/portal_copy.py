@@ -5,7 +5,7 @@ from typing import Annotated
 
 from worker.audit.portal_copy import PortalCopy, compare
 from worker.billing.money import count
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, harmless, put, put_json, show_findings
 from worker.cli.options import Config, Json, Number, option
 from worker.service.bootstrap import open_portal, open_verified
@@ -25,7 +25,7 @@ def portal(
     app = open_verified(find_config(config))
     copy = compare(app, open_portal(app), number, to)
     if as_json:
-        put_json(**views.portal_copy(copy, to))
+        put_json(**json_views.portal_copy(copy, to))
     else:
         _show(copy, to)
     return TO_LOOK_AT if copy.findings else DONE

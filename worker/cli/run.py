@@ -7,7 +7,7 @@ from pathlib import Path
 from worker.app import App
 from worker.billing.money import count, french
 from worker.billing.period import french_time
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
 from worker.cli.invoices import show_acts, show_invoices
 from worker.cli.options import Config, Json, Year
@@ -27,7 +27,7 @@ def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:
-        put_json(**views.preview(previewed))
+        put_json(**json_views.preview(previewed))
     else:
         _show_preview(previewed)
     return TO_LOOK_AT if previewed.blocked else DONE

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import put, put_json, say, table
 from worker.cli.options import Config, Json, argument
 from worker.errors import ConfigurationError
@@ -52,7 +52,9 @@ def show(config: Config = None, as_json: Json = False) -> None:
         for key, value in flatten(configuration.settings.model_dump(mode="json"))
     ]
     if as_json:
-        put_json(**views.configuration(configuration.path, values, configuration.origins, secrets))
+        put_json(
+            **json_views.configuration(configuration.path, values, configuration.origins, secrets)
+        )
         return
     put(f"Configuration : {configuration.path}")
     rows = [(key, _shown(value), configuration.origins.get(key, "")) for key, value in values]

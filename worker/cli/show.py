@@ -5,11 +5,11 @@ from datetime import datetime
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.money import french, french_integer
 from worker.billing.period import french_date, french_time
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Json, Number
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 from worker.storage.observations import Observation
 
@@ -30,7 +30,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     with app.reading() as session:
         record = record_of(session, number)
     if as_json:
-        put_json(**views.record(app, record))
+        put_json(**json_views.record(app, record))
         return
     _show_content(record, state(record.tracked, deposits=app.deposits))
     show_findings(record.tracked.findings)

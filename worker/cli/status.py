@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from worker.billing.status import TrackedInvoice
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
 from worker.cli.invoices import show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice, advised
 from worker.corrections.todo_sentences import sentence
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 from worker.storage import invoices
 
@@ -31,7 +31,7 @@ def status(
         return show_invoices(app, found, as_json=as_json)
     waiting = advised(found, app.clock(), deposits=app.deposits)
     if as_json:
-        put_json(**views.invoices(app, [invoice for invoice, _ in waiting], ok=not waiting))
+        put_json(**json_views.invoices(app, [invoice for invoice, _ in waiting], ok=not waiting))
     elif not waiting:
         put("Rien n'attend une personne.")
     else:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from worker.billing.money import french
 from worker.billing.period import Month, french_date
 from worker.billing.tariff import TariffGrid, months_by_version
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import put, put_json, say, table
 from worker.cli.options import Config, Json, Year
 from worker.errors import TariffError
-from worker.service.app import open_app
+from worker.service.opening import open_app
 from worker.settings.loading import find_config
 from worker.storage.grids import frozen_grids
 
@@ -21,7 +21,7 @@ def list_(config: Config = None, as_json: Json = False) -> None:
     with app.reading() as session:
         used = frozen_grids(session)
     if as_json:
-        put_json(**views.grids(grids, used))
+        put_json(**json_views.grids(grids, used))
         return
     states = {True: "figée (a servi)", False: "modifiable"}
     table(
@@ -55,7 +55,7 @@ def show(year: Year, config: Config = None, as_json: Json = False) -> None:
             f"Ajoutez un fichier dans {app.configuration.tariff_folder}.",
         )
     if as_json:
-        put_json(**views.prices(year, grids, months))
+        put_json(**json_views.prices(year, grids, months))
         return
     for grid in grids:
         _show_prices(grid, months[grid.version])

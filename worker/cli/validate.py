@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from worker.cli import views
+from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, harmless, put, put_json, show_findings
 from worker.cli.options import Json, argument, option
 from worker.validation.files.verdict import FileVerdict, Verdict, validate_file
@@ -35,7 +35,7 @@ def validate(
         results = [validate_file(file, service, profile) for file in files]
     code = max(SAID[result.verdict][1] for result in results)
     if as_json:
-        put_json(**views.validated(results, ok=code == DONE))
+        put_json(**json_views.validated(results, ok=code == DONE))
     else:
         for result in results:
             _show(result)

@@ -22,7 +22,7 @@ from worker.errors import (
 from worker.portals import Portal, SupportingFile
 from worker.storage import invoices
 from worker.transmission.statuses import ask_history
-from worker.validation.limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
+from worker.validation.value_limits import ATTACHMENT_NAME, MAX_ATTACHMENT, broken
 
 LONGEST_COMMENT = 2000
 """Characters of the comment (§2.7)."""

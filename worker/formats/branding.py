@@ -9,7 +9,7 @@ from pathlib import Path
 
 from worker.errors import ConfigurationError
 from worker.formats.logo import logo_problem
-from worker.settings import MIN_CONTRAST, contrast_on_white
+from worker.settings.keys import MIN_CONTRAST, contrast_on_white
 
 MAX_LOGO_BYTES = 500_000
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")

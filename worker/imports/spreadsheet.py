@@ -15,8 +15,8 @@ from typing import Any
 from worker.errors import ImportRefused
 from worker.imports.source import SourceFile, Table, readable
 from worker.imports.wording import refusal
-from worker.isolation import WORKBOOK, Program
 from worker.isolation.child import Child, ChildFailed
+from worker.isolation.limits import WORKBOOK, Program
 
 MAX_PACKAGE = 128 * 2**20
 MAX_DIRECTORY = 2**20

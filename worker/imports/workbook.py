@@ -1,6 +1,6 @@
 """The process that opens a workbook: sheets and rows as JSON, cells as text a person would type.
 
-``spreadsheet`` starts it, under the bounds of ``worker.isolation``. The spreadsheet library lays a
+``spreadsheet`` starts it, under the bounds of ``isolation.limits``. The spreadsheet library lays a
 sheet out in one full rectangle, whatever a file of few bytes declares: reaching the bound ends this
 process, and nothing else. It reads a formula in error (``#N/A``) as an empty cell: the package is
 scanned first, and opened through a copy with a text in these cells when it has any.

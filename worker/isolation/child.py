@@ -17,8 +17,8 @@ from threading import Lock, Timer
 from typing import BinaryIO, Self, TypeVar
 
 from worker.errors import WorkerError
-from worker.isolation import Bounds, Program
 from worker.isolation.frames import READY, STARVED, read_frame, write_frame
+from worker.isolation.limits import Bounds, Program
 
 START_SECONDS = 30
 DETAIL = 500

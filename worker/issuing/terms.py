@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.billing.members import Address
 from worker.billing.vat import VatMethod, VatPoint
-from worker.settings import Settings, Syndicat
+from worker.settings.keys import Settings, Syndicat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

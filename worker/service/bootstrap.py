@@ -15,18 +15,18 @@ from worker.formats.profiles import ON_DEMAND
 from worker.issuing.directory import Directory
 from worker.issuing.render import RenderChecked, render_checked
 from worker.portals import Portal
-from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import (
+from worker.portals.choruspro.access import (
     PRODUCTION,
     QUALIFICATION,
     Addresses,
     ChorusProSettings,
     Secret,
 )
+from worker.portals.choruspro.portal import ChorusPro
 from worker.service import logs
-from worker.service.app import open_app, utc_now
 from worker.service.local_portal import local_portal
-from worker.settings import Environment, PortalSettings
+from worker.service.opening import open_app, utc_now
+from worker.settings.keys import Environment, PortalSettings
 from worker.settings.secrets import load_secrets
 from worker.validation.official.artefacts import verify_artefacts
 from worker.validation.official.service import ValidationService

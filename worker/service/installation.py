@@ -10,7 +10,7 @@ from urllib.parse import quote
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable
-from worker.service.app import current_actor, utc_now
+from worker.service.opening import current_actor, utc_now
 from worker.settings.loading import Configuration
 from worker.settings.shipped import shipped
 from worker.storage import Store, create_store, journal

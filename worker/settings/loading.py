@@ -17,7 +17,7 @@ from pydantic_settings import SettingsError
 
 from worker.billing.money import count
 from worker.errors import ConfigurationError, Finding
-from worker.settings import ENV_PREFIX, Settings
+from worker.settings.keys import ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/worker.toml")

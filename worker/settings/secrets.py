@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from worker.errors import ConfigurationError
-from worker.settings import ENV_PREFIX
+from worker.settings.keys import ENV_PREFIX
 from worker.settings.loading import Configuration
 
 

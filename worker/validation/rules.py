@@ -12,9 +12,9 @@ from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, InvoiceDraft
 from worker.billing.period import french_date
 from worker.errors import Finding
-from worker.validation import RuleSet, arithmetic, limits
+from worker.validation import RuleSet, arithmetic, value_limits
 from worker.validation.arithmetic import Rule, parties
-from worker.validation.limits import broken
+from worker.validation.value_limits import broken
 
 RULES_VERSION = "1.0"
 MAX_ADDRESS = 400
@@ -27,7 +27,7 @@ def check_draft(draft: InvoiceDraft) -> tuple[Finding, ...]:
 
 def check_number(number: str) -> tuple[Finding, ...]:
     """Whether Chorus Pro takes this invoice number (BT-1)."""
-    return broken(limits.NUMBER, number)
+    return broken(value_limits.NUMBER, number)
 
 
 def check_dates(issue: date, due: date | None, today: date) -> tuple[Finding, ...]:
@@ -67,7 +67,7 @@ def check_attachments(invoice: Invoice) -> tuple[Finding, ...]:
     return tuple(
         finding
         for attachment in invoice.attachments
-        for finding in broken(limits.ATTACHMENT_NAME, attachment.file_name)
+        for finding in broken(value_limits.ATTACHMENT_NAME, attachment.file_name)
     )
 
 
@@ -75,9 +75,9 @@ def check_size(document: Document) -> tuple[Finding, ...]:
     """Whether a document is small enough to be attached, or to be deposited."""
     deposited = document.kind is DocumentKind.FACTURX
     code, limit = (
-        ("CHORUS-SIZE", limits.MAX_FLUX)
+        ("CHORUS-SIZE", value_limits.MAX_FLUX)
         if deposited
-        else ("CHORUS-ATTACHMENT", limits.MAX_ATTACHMENT)
+        else ("CHORUS-ATTACHMENT", value_limits.MAX_ATTACHMENT)
     )
     if len(document.content) <= limit:
         return ()
@@ -95,14 +95,14 @@ def check_size(document: Document) -> tuple[Finding, ...]:
 def rule_set() -> RuleSet:
     """These rules, as recorded beside an invoice."""
     return RuleSet.of_sources(
-        "Règles de Chorus Pro", RULES_VERSION, __file__, arithmetic.__file__, limits.__file__
+        "Règles de Chorus Pro", RULES_VERSION, __file__, arithmetic.__file__, value_limits.__file__
     )
 
 
 def _parties(draft: InvoiceDraft) -> Iterator[Finding]:
     for party, of in parties(draft):
-        yield from broken(limits.SIRET, party.siret, of=of)
-        yield from broken(limits.NAME, party.name, of=of)
+        yield from broken(value_limits.SIRET, party.siret, of=of)
+        yield from broken(value_limits.NAME, party.name, of=of)
 
 
 def _addresses(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -143,17 +143,17 @@ def _addresses(draft: InvoiceDraft) -> Iterator[Finding]:
 def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
     if draft.payment is None:
         if not draft.is_credit_note:
-            yield from broken(limits.PAYMENT_CODE, "")
+            yield from broken(value_limits.PAYMENT_CODE, "")
     elif draft.is_credit_note:
         yield Finding(
-            code=limits.PAYMENT_CODE.code,
+            code=value_limits.PAYMENT_CODE.code,
             message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
             remedy="Retirez le mode de paiement et le compte de l'avoir.",
             value=draft.payment.code,
         )
     else:
-        yield from broken(limits.PAYMENT_CODE, draft.payment.code)
-        yield from broken(limits.IBAN_ACCOUNT, draft.payment.iban)
+        yield from broken(value_limits.PAYMENT_CODE, draft.payment.code)
+        yield from broken(value_limits.IBAN_ACCOUNT, draft.payment.iban)
 
 
 def _preceding(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -170,37 +170,39 @@ def _preceding(draft: InvoiceDraft) -> Iterator[Finding]:
             remedy="Retirez cette référence : Chorus Pro ne sait pas lier une facture à une autre.",
         )
     elif draft.preceding is not None:
-        for finding in broken(limits.NUMBER, draft.preceding.number):
+        for finding in broken(value_limits.NUMBER, draft.preceding.number):
             yield replace(finding, code="CHORUS-PRECEDING")
 
 
 def _references(draft: InvoiceDraft) -> Iterator[Finding]:
     """Whether one is needed depends on the buyer, and is checked against the directory."""
     for limit, value in (
-        (limits.SERVICE_CODE, draft.service_code),
-        (limits.ENGAGEMENT, draft.engagement),
-        (limits.CONTRACT, draft.contract),
+        (value_limits.SERVICE_CODE, draft.service_code),
+        (value_limits.ENGAGEMENT, draft.engagement),
+        (value_limits.CONTRACT, draft.contract),
     ):
         if value:
             yield from broken(limit, value)
 
 
 def _header(draft: InvoiceDraft) -> Iterator[Finding]:
-    yield from broken(limits.TYPE_CODE, draft.type_code)
-    yield from broken(limits.CURRENCY, draft.currency)
+    yield from broken(value_limits.TYPE_CODE, draft.type_code)
+    yield from broken(value_limits.CURRENCY, draft.currency)
 
 
 def _texts(draft: InvoiceDraft) -> Iterator[Finding]:
-    yield from broken(limits.FREE_TEXT, draft.payment_terms, of="des conditions de paiement")
+    yield from broken(value_limits.FREE_TEXT, draft.payment_terms, of="des conditions de paiement")
     for note in draft.notes:
-        yield from broken(limits.FREE_TEXT, note.text, of="d'une note (BT-22)")
+        yield from broken(value_limits.FREE_TEXT, note.text, of="d'une note (BT-22)")
     for line in draft.lines:
-        yield from broken(limits.FREE_TEXT, line.description, of=f"de la ligne {line.identifier}")
+        yield from broken(
+            value_limits.FREE_TEXT, line.description, of=f"de la ligne {line.identifier}"
+        )
 
 
 def _characters(draft: InvoiceDraft) -> Iterator[Finding]:
     for place, text in _all_texts(draft):
-        if character := limits.forbidden_character(text):
+        if character := value_limits.forbidden_character(text):
             yield Finding(
                 code="CHORUS-CHARACTER",
                 message=f"{place} contient un caractère de contrôle (U+{ord(character):04X}).",

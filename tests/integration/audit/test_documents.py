@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Mishap
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.audit.documents import export_year
 from worker.billing.document import DocumentKind
 from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError, StorageUnavailable
-from worker.portals.memory.portal import Mishap
 
 ONE = number(1)
 

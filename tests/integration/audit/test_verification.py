@@ -11,7 +11,7 @@ from tests.support.offices import Desk, number, open_desk
 from worker.audit.verification import verify_books
 from worker.billing.journal import EventTag
 from worker.errors import IntegrityError
-from worker.service.app import current_actor
+from worker.service.opening import current_actor
 from worker.storage import journal
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.support.memory_portal import Mishap
 from tests.support.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
 from tests.support.stage_portal import ANSWERS, report
 from worker.audit.verification import verify_books
@@ -30,7 +31,6 @@ from worker.errors import (
 )
 from worker.issuing.render import CheckedDocument
 from worker.portals import DepositOutcome, FluxState
-from worker.portals.memory.portal import Mishap
 from worker.service.demo import STORY
 from worker.storage import imported as records
 from worker.storage import invoices

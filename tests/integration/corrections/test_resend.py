@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
@@ -18,7 +19,6 @@ from worker.corrections.resend import (
 )
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
-from worker.portals.memory.portal import Condition, Mishap
 from worker.service import decisions
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress

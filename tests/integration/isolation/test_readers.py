@@ -22,8 +22,8 @@ from worker.billing.standard import Schema
 from worker.errors import ImportRefused, WorkerError
 from worker.imports import fingerprint
 from worker.imports.spreadsheet import tables
-from worker.isolation import PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
 from worker.isolation.child import Child, ChildFailed
+from worker.isolation.limits import PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
 from worker.validation.files.pdf import read_hybrid
 from worker.validation.files.profiles import UBL_RULES
 from worker.validation.official.service import ValidationService
@@ -238,7 +238,7 @@ def test_many_listings_of_one_sheet_end_within_the_bounds(tmp_path: Path) -> Non
 PARENT = """
 import time
 from tests.support.processes import children
-from worker.isolation import Program
+from worker.isolation.limits import Program
 from worker.isolation.child import Child
 child = Child(Program("tests.support.failing_reader"), subject="x")
 child.request(b"")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition
 from tests.support.offices import YEAR, Desk, counters, light_render, number, numbers, open_desk
 from worker.billing.document import Document
 from worker.billing.invoice import Invoice
@@ -21,7 +22,6 @@ from worker.errors import (
 from worker.imports import ImportKind
 from worker.issuing import holds
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
-from worker.portals.memory.portal import Condition
 from worker.service.demo import STORY
 from worker.storage import holds as stored_holds
 from worker.storage import invoices

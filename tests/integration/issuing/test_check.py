@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.billing.money import Money
 from worker.billing.period import Month
@@ -15,7 +16,6 @@ from worker.imports import ImportKind
 from worker.issuing.batch import MemberOutcome, MemberResult
 from worker.issuing.check import CheckedYear, Readiness, check_year
 from worker.issuing.directory import Directory
-from worker.portals.memory.portal import Condition
 from worker.service.bootstrap import open_directory, open_verified
 from worker.service.demo import COMPLEMENT, SELLER, STORY
 from worker.storage import (

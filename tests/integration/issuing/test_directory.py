@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalDown, Severity
 from worker.issuing.directory import Directory
-from worker.portals.memory.portal import Condition, Mishap
 from worker.service.demo import SELLER, STORY
 from worker.storage import directory as entries
 

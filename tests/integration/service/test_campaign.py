@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
 from tests.support.stage_portal import OURSELVES
 from worker.app import App
@@ -21,7 +22,6 @@ from worker.errors import (
 )
 from worker.issuing.batch import MemberResult
 from worker.portals import Portal
-from worker.portals.memory.portal import Condition, Mishap
 from worker.service.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
 from worker.service.demo import SELLER
 from worker.storage import journal

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import YEAR, Desk, light_render, number, open_desk
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, Unprintable
@@ -27,7 +28,6 @@ from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalAccessRefused, PortalDown, Refused, StorageUnavailable
 from worker.issuing.batch import MemberResult, issue_year
-from worker.portals.memory.portal import Condition, Mishap
 from worker.service.campaign import move_forward
 from worker.storage import journal
 

@@ -16,13 +16,13 @@ from threading import Condition, Thread
 import pytest
 
 from chaos import pace
+from tests.support.memory_portal import Condition as PortalIs
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.scripted_server import reply, serving
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
-from worker.portals.memory.portal import Condition as PortalIs
 from worker.service.bootstrap import open_verified
 from worker.service.campaign import run_year
 from worker.service.demo import COMPLEMENT, SELLER

@@ -21,7 +21,7 @@ from worker.imports.intake import take_in
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
-from worker.settings import Channel
+from worker.settings.keys import Channel
 from worker.settings.loading import load
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped

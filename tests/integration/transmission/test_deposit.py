@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Mishap
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
 from worker.billing.journal import EventTag
@@ -12,7 +13,6 @@ from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.deposit import unfit
-from worker.portals.memory.portal import Mishap
 from worker.service.bootstrap import open_verified
 from worker.transmission.deposit import DepositResult, deposit_together
 

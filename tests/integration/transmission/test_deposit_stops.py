@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk, open_waiting_desk
 from tests.support.stage_portal import report
 from worker.billing.journal import EventTag
@@ -13,7 +14,6 @@ from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.todo import is_stuck
 from worker.errors import PortalDown
 from worker.portals import FluxState
-from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
 ONE, TWO = number(1), number(2)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Mishap
 from tests.support.offices import Desk, number, open_desk, open_waiting_desk
 from tests.support.stage_portal import report
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.portals import FluxState, IntegrationReport
-from worker.portals.memory.portal import Mishap
 from worker.storage import (
     directory,
 )

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
 from worker.errors import PortalDown
 from worker.portals import FluxState, FoundInvoice, IntegrationReport, ReportError
-from worker.portals.memory.portal import Condition, Mishap
 
 S = InvoiceStatus
 

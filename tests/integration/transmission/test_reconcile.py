@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
@@ -19,7 +20,6 @@ from worker.portals import (
     IntegrationReport,
     ReportError,
 )
-from worker.portals.memory.portal import Condition, Mishap
 from worker.service.demo import SELLER, STORY
 from worker.storage import (
     directory,

@@ -22,7 +22,7 @@ from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import IntegrityError, Severity
-from worker.isolation import VALIDATION, Program
+from worker.isolation.limits import VALIDATION, Program
 from worker.validation.files.profiles import (
     FACTURX_RULES,
     UBL_RULES,

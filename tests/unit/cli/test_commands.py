@@ -52,8 +52,8 @@ def calls_of(name: str, file: Path) -> Iterator[ast.Call]:
 
 
 def is_given_a_view(call: ast.Call) -> bool:
-    """Whether it reads ``put_json(**views.…)``."""
+    """Whether it reads ``put_json(**json_views.…)``."""
     return not call.args and all(
-        keyword.arg is None and ast.unparse(keyword.value).startswith("views.")
+        keyword.arg is None and ast.unparse(keyword.value).startswith("json_views.")
         for keyword in call.keywords
     )

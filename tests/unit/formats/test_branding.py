@@ -10,7 +10,7 @@ from PIL import Image
 
 from worker.errors import ConfigurationError
 from worker.formats.branding import MAX_LOGO_BYTES, Branding, read_branding
-from worker.settings import contrast_on_white
+from worker.settings.keys import contrast_on_white
 
 ACCENT = "#1d4f7c"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" %s</svg>'

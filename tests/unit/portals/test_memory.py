@@ -7,13 +7,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.support.memory_ledger import DepositedFacts
+from tests.support.memory_portal import Condition, MemoryPortal, Mishap
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.lots import pack
-from worker.portals.memory.ledger import DepositedFacts
-from worker.portals.memory.portal import Condition, MemoryPortal, Mishap
 
 TOWN, VILLAGE = "12345678200051", "12345678200036"
 NOW = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)

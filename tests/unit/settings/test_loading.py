@@ -7,7 +7,7 @@ import pytest
 
 from worker.billing.money import count
 from worker.errors import ConfigurationError, Finding
-from worker.settings import Channel, Environment
+from worker.settings.keys import Channel, Environment
 from worker.settings.loading import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,

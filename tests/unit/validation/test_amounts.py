@@ -13,10 +13,10 @@ from tests.support.validation_service import service
 from worker.billing.invoice import AGREED_PRICE
 from worker.billing.standard import NAMESPACES
 from worker.errors import Severity, has_blocking
-from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.profiles import read_claim
 from worker.validation.files.verdict import FileVerdict, Verdict, is_tolerant, validate_file
+from worker.validation.first_findings import MAX_FINDINGS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "files"
 NAMES = sorted(path.name for path in GOLDEN.iterdir())

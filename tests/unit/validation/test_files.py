@@ -12,8 +12,8 @@ import pytest
 from tests.support.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.support.validation_service import service
 from worker.errors import Severity, WrongUse
-from worker.validation.bounds import MAX_FINDINGS
 from worker.validation.files.verdict import FileKind, FileVerdict, Verdict, validate_file
+from worker.validation.first_findings import MAX_FINDINGS
 
 UBL = ubl_xml()
 CII = cii_xml()

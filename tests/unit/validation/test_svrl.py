@@ -5,7 +5,7 @@ import pytest
 from tests.support.validation_samples import ubl_xml
 from worker.errors import Severity
 from worker.validation import Report, RuleSet
-from worker.validation.bounds import MAX_FINDINGS
+from worker.validation.first_findings import MAX_FINDINGS
 from worker.validation.official.svrl import report_of
 from worker.validation.xml import parse_xml
 

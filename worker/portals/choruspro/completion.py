@@ -12,9 +12,9 @@ from pathlib import PurePath
 
 from worker.errors import PortalDown, PortalError
 from worker.portals import SupportingFile
-from worker.portals.choruspro.answers import JsonObject, integer, readable, text
+from worker.portals.choruspro.consultation import held
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.reading import held
+from worker.portals.choruspro.json_fields import JsonObject, integer, readable, text
 from worker.portals.choruspro.verdict import Verdict, failure, incoherent, judged
 
 _TYPES = "/cpro/transverses/v1/recuperer/typespj"

@@ -15,8 +15,8 @@ import structlog
 from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalError
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.choruspro.answers import day
 from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.json_fields import day
 from worker.portals.choruspro.verdict import Judgement, Verdict, describe, judged
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
 from worker.portals.http.outcome import Outcome

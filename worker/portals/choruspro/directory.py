@@ -1,15 +1,15 @@
 """The directory of Chorus Pro: structures and their services (reference §2.9, §6.1)."""
 
 from worker.portals import ServiceRecord, StructureRecord
-from worker.portals.choruspro.answers import JsonObject, child, integer, objects
-from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.records import (
+from worker.portals.choruspro.contract_values import (
     is_active,
     service_record,
     service_with,
     structure_record,
     structure_with,
 )
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.json_fields import JsonObject, child, integer, objects
 from worker.portals.choruspro.search import PAGE_SIZE, all_rows
 from worker.portals.choruspro.verdict import incoherent
 

@@ -15,8 +15,8 @@ from typing import Literal
 from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
-from worker.portals.choruspro.answers import JsonObject, integer
-from worker.portals.choruspro.settings import ChorusProSettings
+from worker.portals.choruspro.access import ChorusProSettings
+from worker.portals.choruspro.json_fields import JsonObject, integer
 from worker.portals.choruspro.token import PisteToken
 from worker.portals.choruspro.verdict import (
     Judgement,

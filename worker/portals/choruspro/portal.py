@@ -20,10 +20,10 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.choruspro import completion, directory, reading, search
+from worker.portals.choruspro import completion, consultation, directory, search
 from worker.portals.choruspro import deposit as depositing
+from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.settings import ChorusProSettings
 
 
 class ChorusPro:
@@ -61,11 +61,11 @@ class ChorusPro:
 
     def integration_report(self, flux_number: str) -> IntegrationReport:
         """What became of a file. An unknown flux is pending: it may not be indexed yet."""
-        return reading.report(self._gateway, flux_number)
+        return consultation.report(self._gateway, flux_number)
 
     def report_file(self, flux_number: str) -> bytes | None:
         """The integration report as a PDF; None while there is none."""
-        return reading.report_file(self._gateway, flux_number)
+        return consultation.report_file(self._gateway, flux_number)
 
     def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
@@ -79,15 +79,15 @@ class ChorusPro:
 
     def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice."""
-        return reading.history(self._gateway, int(portal_id))
+        return consultation.history(self._gateway, int(portal_id))
 
     def held(self, portal_id: str) -> HeldInvoice:
         """What the portal holds of an integrated invoice."""
-        return reading.held(self._gateway, int(portal_id))
+        return consultation.held(self._gateway, int(portal_id))
 
     def download(self, portal_id: str) -> bytes:
         """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
-        return reading.download(self._gateway, int(portal_id))
+        return consultation.download(self._gateway, int(portal_id))
 
     def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
         """Give a suspended invoice what its buyer asked for; it goes back to the buyer."""

@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 
 from worker.billing.period import PARIS
 from worker.portals import FoundInvoice
-from worker.portals.choruspro.answers import JsonObject, child, integer, objects
+from worker.portals.choruspro.contract_values import found_invoice
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.records import (
-    found_invoice,
-)
+from worker.portals.choruspro.json_fields import JsonObject, child, integer, objects
 from worker.portals.choruspro.verdict import incoherent
 
 PAGE_SIZE = 100

@@ -10,8 +10,8 @@ from threading import Lock
 from urllib.parse import urlencode
 
 from worker.errors import PortalAccessRefused, PortalAnswerError
-from worker.portals.choruspro.answers import integer, read_object, text
-from worker.portals.choruspro.settings import ChorusProSettings
+from worker.portals.choruspro.access import ChorusProSettings
+from worker.portals.choruspro.json_fields import integer, read_object, text
 from worker.portals.choruspro.verdict import answered, down
 from worker.portals.http.attempt import HttpAnswer, HttpRequest, Transport
 from worker.portals.http.breaker import Breaker

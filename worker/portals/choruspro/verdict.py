@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from worker.billing.money import count
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, WorkerError
-from worker.portals.choruspro.answers import JsonObject, integer, read_object, text
+from worker.portals.choruspro.json_fields import JsonObject, integer, read_object, text
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
 from worker.portals.http.outcome import FAILED, Outcome, leads_nowhere
 

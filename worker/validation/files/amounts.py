@@ -21,7 +21,6 @@ from lxml.etree import _Element
 from worker.billing.invoice import AGREED_PRICE
 from worker.errors import Finding, Severity
 from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
-from worker.validation.bounds import Fault, placed
 from worker.validation.files.chorus import is_credit_note
 from worker.validation.files.xpaths import (
     MAX_DIGITS,
@@ -38,6 +37,7 @@ from worker.validation.files.xpaths import (
     signed,
     text,
 )
+from worker.validation.first_findings import Fault, placed
 from worker.validation.paths import shorten
 
 FOREIGN_VAT = Decimal(1)

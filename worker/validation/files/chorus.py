@@ -16,9 +16,9 @@ from worker.billing.bindings import PLACES, Place
 from worker.billing.invoice import CREDIT_NOTE
 from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.errors import Finding, Severity, has_blocking
-from worker.validation import Report, RuleSet, limits
-from worker.validation.bounds import Fault, placed
-from worker.validation.limits import TRANSFER_CODES, Limit, broken
+from worker.validation import Report, RuleSet, value_limits
+from worker.validation.first_findings import Fault, placed
+from worker.validation.value_limits import TRANSFER_CODES, Limit, broken
 
 FACTS_VERSION = "1.0"
 
@@ -33,19 +33,19 @@ class Fact:
     required: bool = False
 
 
-FRAMEWORK = Fact(limits.FRAMEWORK, PLACES["BT-23"])
-TYPE = Fact(limits.TYPE_CODE, PLACES["BT-3"])
-PAYMENT_CODE = Fact(limits.PAYMENT_CODE, PLACES["BT-81"])
-ACCOUNT = Fact(limits.IBAN_ACCOUNT, PLACES["BT-84"])
+FRAMEWORK = Fact(value_limits.FRAMEWORK, PLACES["BT-23"])
+TYPE = Fact(value_limits.TYPE_CODE, PLACES["BT-3"])
+PAYMENT_CODE = Fact(value_limits.PAYMENT_CODE, PLACES["BT-81"])
+ACCOUNT = Fact(value_limits.IBAN_ACCOUNT, PLACES["BT-84"])
 ATTACHMENT = Fact(
-    limits.ATTACHMENT_NAME,
+    value_limits.ATTACHMENT_NAME,
     Place(
         f"{PLACES['BG-24'].ubl}/{PLACES['BT-125'].ubl}[@filename]",
         f"{PLACES['BG-24'].cii}/{PLACES['BT-125'].cii}[@filename]",
     ),
 )
 QUANTITY = Fact(
-    limits.QUANTITY,
+    value_limits.QUANTITY,
     Place(
         "cac:InvoiceLine/cbc:InvoicedQuantity | cac:CreditNoteLine/cbc:CreditedQuantity",
         # Of every line, even those that the calculation leaves out.
@@ -54,19 +54,19 @@ QUANTITY = Fact(
     ),
 )
 FACTS = (
-    Fact(limits.NUMBER, PLACES["BT-1"], required=True),
+    Fact(value_limits.NUMBER, PLACES["BT-1"], required=True),
     TYPE,
     FRAMEWORK,
-    Fact(limits.CURRENCY, PLACES["BT-5"], required=True),
-    Fact(limits.SERVICE_CODE, PLACES["BT-10"]),
-    Fact(limits.ENGAGEMENT, PLACES["BT-13"]),
-    Fact(limits.CONTRACT, PLACES["BT-12"]),
-    Fact(limits.SIRET, PLACES["BT-30"], of="du vendeur (BT-30)", required=True),
-    Fact(limits.SIRET, PLACES["BT-29"], of="du vendeur (BT-29)"),
-    Fact(limits.SIRET, PLACES["BT-47"], of="de l'acheteur (BT-47)", required=True),
-    Fact(limits.SIRET, PLACES["BT-46"], of="de l'acheteur (BT-46)"),
-    Fact(limits.NAME, PLACES["BT-27"], of="du vendeur (BT-27)", required=True),
-    Fact(limits.NAME, PLACES["BT-44"], of="de l'acheteur (BT-44)", required=True),
+    Fact(value_limits.CURRENCY, PLACES["BT-5"], required=True),
+    Fact(value_limits.SERVICE_CODE, PLACES["BT-10"]),
+    Fact(value_limits.ENGAGEMENT, PLACES["BT-13"]),
+    Fact(value_limits.CONTRACT, PLACES["BT-12"]),
+    Fact(value_limits.SIRET, PLACES["BT-30"], of="du vendeur (BT-30)", required=True),
+    Fact(value_limits.SIRET, PLACES["BT-29"], of="du vendeur (BT-29)"),
+    Fact(value_limits.SIRET, PLACES["BT-47"], of="de l'acheteur (BT-47)", required=True),
+    Fact(value_limits.SIRET, PLACES["BT-46"], of="de l'acheteur (BT-46)"),
+    Fact(value_limits.NAME, PLACES["BT-27"], of="du vendeur (BT-27)", required=True),
+    Fact(value_limits.NAME, PLACES["BT-44"], of="de l'acheteur (BT-44)", required=True),
     PAYMENT_CODE,
     ACCOUNT,
     QUANTITY,
@@ -97,7 +97,7 @@ def rule_set() -> RuleSet:
         "Limites de Chorus Pro sur un fichier",
         FACTS_VERSION,
         __file__,
-        limits.__file__,
+        value_limits.__file__,
         bindings.__file__,
     )
 
@@ -121,9 +121,9 @@ def _absent(root: _Element) -> Iterator[Finding]:
 def _presence(root: _Element) -> Iterator[Finding]:
     if not _nodes(root, FRAMEWORK):
         yield Finding(
-            code=limits.FRAMEWORK.code,
-            message=f"{limits.FRAMEWORK.subject} est absent : Chorus Pro suppose A1.",
-            remedy=limits.FRAMEWORK.remedy,
+            code=value_limits.FRAMEWORK.code,
+            message=f"{value_limits.FRAMEWORK.subject} est absent : Chorus Pro suppose A1.",
+            remedy=value_limits.FRAMEWORK.remedy,
             severity=Severity.WARNING,
             where=_path(root, FRAMEWORK),
         )
@@ -133,7 +133,7 @@ def _presence(root: _Element) -> Iterator[Finding]:
         yield _missing(PAYMENT_CODE, root)
     if codes and credit_note:
         yield Finding(
-            code=limits.PAYMENT_CODE.code,
+            code=value_limits.PAYMENT_CODE.code,
             message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
             remedy="Retirez le mode de paiement et le compte de l'avoir.",
             where=_path(root, PAYMENT_CODE),

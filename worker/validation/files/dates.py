@@ -8,7 +8,7 @@ from lxml.etree import _Element
 
 from worker.billing.standard import NAMESPACES
 from worker.errors import Finding
-from worker.validation.bounds import Fault, placed
+from worker.validation.first_findings import Fault, placed
 from worker.validation.paths import shorten
 
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
@@ -24,7 +24,7 @@ def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
         tree: a document that its schema accepts.
 
     Returns:
-        A bounded list (bounds.py).
+        A bounded list (first_findings.py).
     """
     return placed(_wrong(tree))
 

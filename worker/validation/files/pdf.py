@@ -12,9 +12,9 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from worker.errors import Finding, WrongUse
-from worker.isolation import PDF, Program
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
+from worker.isolation.limits import PDF, Program
 from worker.validation.files.pdf_marks import Wrapping, read_wrapping
 
 XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")

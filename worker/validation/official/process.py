@@ -1,6 +1,6 @@
 """The checking process: holds every compiled schema and sheet, answers one question at a time.
 
-``service`` starts it, under the bounds of ``worker.isolation``, and feeds it. It ends when its
+``service`` starts it, under the bounds of ``isolation.limits``, and feeds it. It ends when its
 input does, so never outlives the program.
 """
 

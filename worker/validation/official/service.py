@@ -15,8 +15,8 @@ import structlog
 
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, WorkerError
-from worker.isolation import VALIDATION, Program
 from worker.isolation.child import Child, ChildFailed, Ending
+from worker.isolation.limits import VALIDATION, Program
 from worker.validation import Report, RuleSet
 from worker.validation.official.answers import decode_answer
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts

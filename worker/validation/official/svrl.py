@@ -8,7 +8,7 @@ from lxml.etree import _Element
 
 from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet
-from worker.validation.bounds import bounded
+from worker.validation.first_findings import bounded
 from worker.validation.official.french import in_french
 from worker.validation.paths import shorten, where
 

@@ -14,9 +14,9 @@ from tests.support.portal_client import CLIENT_SECRET, PASSWORD, StillClock, cli
 from tests.support.scripted_server import Step, hang_up, raw, reply, serving
 from worker.billing.document import DocumentKind
 from worker.portals import DepositAnswer, DepositOutcome
+from worker.portals.choruspro.access import Secret
 from worker.portals.choruspro.deposit import judge, unfit
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.settings import Secret
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
 
 FLUX = "CPP0011117000000000425903"

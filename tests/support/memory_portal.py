@@ -1,4 +1,4 @@
-"""A portal that lives in memory, for dry runs and tests: small, but faithful to the contract.
+"""A portal that lives in memory: small, but faithful to the contract.
 
 It answers from its ledger, and can be told to fail in the ways that matter: an
 answer lost after the deposit was recorded, or before; a portal that is down; access refused; a
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from tests.support.memory_ledger import DepositedFacts, Integrated, Ledger, Step, our_word
 from worker.billing.document import DocumentKind
 from worker.billing.period import PARIS, paris_day
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
@@ -27,7 +28,6 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-from worker.portals.memory.ledger import DepositedFacts, Integrated, Ledger, Step, our_word
 
 _DEPOSITED = (DocumentKind.FACTURX, DocumentKind.CII, DocumentKind.UBL)
 

@@ -18,8 +18,8 @@ from worker.portals import (
     ServiceRecord,
     StructureRecord,
 )
-from worker.portals.choruspro import answers as read
-from worker.portals.choruspro.answers import JsonObject
+from worker.portals.choruspro import json_fields as read
+from worker.portals.choruspro.json_fields import JsonObject
 from worker.portals.choruspro.status_words import buyer_status, flux_state
 
 LONGEST_REPORT = 16_000

@@ -1,14 +1,14 @@
 """What became of a flux and of its invoices (reference §2.2, §2.3, §2.5, §2.6, §2.7)."""
 
 from worker.portals import FluxState, HeldInvoice, IntegrationReport, InvoiceHistory
-from worker.portals.choruspro.answers import child, content, integer, text
-from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.records import (
+from worker.portals.choruspro.contract_values import (
     held_invoice,
     integration_report,
     invoice_history,
     is_unknown_flux,
 )
+from worker.portals.choruspro.gateway import Gateway
+from worker.portals.choruspro.json_fields import child, content, integer, text
 from worker.portals.choruspro.search import PAGE_SIZE
 from worker.portals.choruspro.verdict import incoherent, succeeded
 

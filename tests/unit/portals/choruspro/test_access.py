@@ -4,12 +4,7 @@ import pytest
 
 from tests.support.portal_client import PASSWORD, settings
 from worker.errors import ConfigurationError
-from worker.portals.choruspro.settings import (
-    PRODUCTION,
-    QUALIFICATION,
-    ChorusProSettings,
-    Secret,
-)
+from worker.portals.choruspro.access import PRODUCTION, QUALIFICATION, ChorusProSettings, Secret
 from worker.portals.http.address import (
     is_loopback,
 )

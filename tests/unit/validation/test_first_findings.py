@@ -5,9 +5,9 @@ from lxml.etree import _Element
 
 from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from worker.errors import Finding, Severity
-from worker.validation.bounds import MAX_FINDINGS, bounded, placed
 from worker.validation.files.chorus import check_facts
 from worker.validation.files.dates import wrong_dates
+from worker.validation.first_findings import MAX_FINDINGS, bounded, placed
 from worker.validation.paths import where
 
 MANY = 500

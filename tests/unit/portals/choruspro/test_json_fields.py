@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.billing.money import Money
-from worker.portals.choruspro import answers as read
+from worker.portals.choruspro import json_fields as read
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals(),

@@ -1,1 +1,0 @@
-"""A portal in memory: ``portal``, the contract; ``ledger``, what it holds."""

@@ -1,0 +1,360 @@
+"""The configuration: one TOML file, environment variables above it, secrets apart.
+
+Relative paths are relative to the configuration file. Unknown keys are refused, and all mistakes
+are reported at once with their path. Secrets never stand in the file (secrets.py).
+"""
+
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from stdnum import iban
+from stdnum.exceptions import ValidationError as StdnumError
+from stdnum.fr import siret, tva
+
+from worker.billing.text import hidden_character, hidden_in_french
+from worker.billing.vat import VatMethod, VatPoint
+
+ENV_PREFIX = "CHORUS_WORKER_"
+MIN_CONTRAST = 4.5
+"""Of a text on its ground, at least: WCAG 2.1 level AA, which the French RGAA asks for."""
+NUMBER_LIMIT = 20
+"""Characters of an invoice number at Chorus Pro (BT-1, rule G1.05)."""
+NUMBER_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+")
+
+
+def _legible(value: str) -> str:
+    if character := hidden_character(value):
+        raise ValueError(f"ce texte contient {hidden_in_french(character)} ; retapez-le à la main")
+    return value
+
+
+Legible = AfterValidator(_legible)
+"""One line of which every character is seen: it is printed, or stands in the XML."""
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=99), Legible
+]
+Detail = Annotated[str, StringConstraints(strip_whitespace=True, max_length=99), Legible]
+"""A text that may be absent."""
+SHORTEST_WINDOW = 1440
+"""Minutes in which the portal may still show what it took: "later the same evening" (§5)."""
+Waits = Annotated[tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(min_length=1)]
+"""Minutes between looks: at least one."""
+
+
+class Channel(StrEnum):
+    """How invoices reach the member: to be agreed with the treasury first (README)."""
+
+    API = "api"
+    """Deposited on Chorus Pro by this program."""
+    HELIOS = "helios"
+    """Issued and exported for the title software; never deposited here."""
+
+
+class Environment(StrEnum):
+    """Which Chorus Pro."""
+
+    LOCAL = "local"
+    """The sandbox of this program, started when needed."""
+    QUALIFICATION = "qualification"
+    PRODUCTION = "production"
+
+
+def _siret(value: str) -> str:
+    try:
+        return str(siret.validate("".join(value.split())))
+    except StdnumError as error:
+        raise ValueError("ce n'est pas un SIRET valide (14 chiffres, clé de contrôle)") from error
+
+
+def _vat(value: str) -> str:
+    compact = "".join(value.split())
+    try:
+        return f"FR{tva.validate(compact)}" if compact else ""
+    except StdnumError as error:
+        raise ValueError("ce n'est pas un numéro de TVA français valide") from error
+
+
+def _iban(value: str) -> str:
+    try:
+        return str(iban.validate(value))
+    except StdnumError as error:
+        raise ValueError("ce n'est pas un IBAN valide (clé de contrôle)") from error
+
+
+def _day_of_year(value: str) -> str:
+    try:
+        date.fromisoformat(f"2024-{value}")
+    except ValueError as error:
+        raise ValueError("ce jour n'existe pas") from error
+    return value
+
+
+def contrast_on_white(colour: str) -> float:
+    """Contrast ratio of ``#rrggbb`` on white, from 1 to 21 (WCAG 2.1, relative luminance)."""
+    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    weights = (0.2126, 0.7152, 0.0722)
+    luminance = sum(weight * part for weight, part in zip(weights, linear, strict=True))
+    return 1.05 / (luminance + 0.05)
+
+
+def _readable(colour: str) -> str:
+    if (contrast := contrast_on_white(colour)) < MIN_CONTRAST:
+        ratio = f"{contrast:.1f}".replace(".", ",")
+        raise ValueError(
+            f"cette couleur est trop claire pour être lue sur du blanc : contraste {ratio}, "
+            "il en faut 4,5 (RGAA, WCAG AA) ; choisissez-la plus foncée"
+        )
+    return colour
+
+
+class Section(BaseModel):
+    """A table of the file; an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Syndicat(Section):
+    """The seller."""
+
+    name: Text
+    siret: Annotated[str, AfterValidator(_siret)]
+    public: bool = True
+    """A public body: it may name the service FACTURES_PUBLIQUES of its members."""
+    vat_number: Annotated[str, AfterValidator(_vat)] = ""
+    legal_form: Detail = ""
+    """BT-33."""
+    contact_name: Detail = ""
+    """BT-41: a service, such as « Service facturation »."""
+    contact_phone: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=30), Legible
+    ] = ""
+    contact_email: Annotated[
+        str, StringConstraints(pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$", max_length=99), Legible
+    ] = ""
+    address: Text
+    complement: Detail = ""
+    postcode: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
+    city: Text
+    iban: Annotated[str, AfterValidator(_iban)]
+    bic: Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{8}([A-Z0-9]{3})?)?$")] = ""
+    account_name: Text
+
+
+Sentence = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), Legible
+]
+
+
+class Billing(Section):
+    """Terms of the yearly invoice."""
+
+    due_days: Annotated[int, Field(ge=0, le=365)] = 30
+    payment_terms: Sentence
+    """BT-20, with ``late_payment`` after it."""
+    late_payment: Sentence = (
+        "En cas de retard, l'intérêt au taux légal peut être demandé sur les sommes dues."
+    )
+    """Convention C8; also the coded note PMD of the reform."""
+    recovery_costs: Sentence = "Aucune indemnité forfaitaire pour frais de recouvrement."
+    """Coded note PMT."""
+    early_payment: Sentence = "Aucun escompte pour paiement anticipé."
+    """Coded note AAB."""
+    vat_method: VatMethod = VatMethod.DIFFERENCE
+    vat_point: VatPoint | None = None
+    """BT-8; said only when it is set."""
+    campaign_day: Annotated[
+        str, StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"), AfterValidator(_day_of_year)
+    ] = "01-05"
+    """MM-DD from which ``serve`` bills the year before."""
+
+
+class Numbering(Section):
+    """Prefixes of the gapless series; ``{annee}`` is the year of issue."""
+
+    invoice: str
+    statement: str
+    credit_note: str = "AVOIR-{annee}-"
+    width: Annotated[int, Field(ge=3, le=12)] = 5
+
+    @field_validator("invoice", "statement", "credit_note")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        sample = value.replace("{annee}", "2026")
+        if "{" in sample or not set(sample) <= NUMBER_CHARACTERS:
+            raise ValueError("lettres, chiffres, - _ / + et {annee} seulement")
+        if "{annee}" not in value:
+            raise ValueError(
+                "doit contenir {annee} : les numéros sont uniques par année d'émission"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _lengths(self) -> "Numbering":
+        prefixes = (self.invoice, self.statement, self.credit_note)
+        for prefix in prefixes:
+            length = len(prefix.replace("{annee}", "2026")) + self.width
+            if length > NUMBER_LIMIT:
+                raise ValueError(
+                    f"« {prefix} » et {self.width} chiffres font {length} caractères : "
+                    f"Chorus Pro en accepte {NUMBER_LIMIT}"
+                )
+        if len(set(prefixes)) < len(prefixes):
+            raise ValueError("les séries doivent avoir des préfixes différents")
+        return self
+
+
+class ExtraProfile(StrEnum):
+    """A dialect made beside the two usual ones (docs/documents.md)."""
+
+    CHORUS_E1_UBL = "chorus-e1-ubl"
+    CTC_FR = "ctc-fr"
+
+
+class Documents(Section):
+    """What is made of each invoice, beside the Factur-X that is deposited and its UBL."""
+
+    also: tuple[ExtraProfile, ...] = ()
+
+
+class Data(Section):
+    """Where things are kept."""
+
+    folder: Path = Path("donnees")
+    tariffs: Path = Path("tarifs")
+    database_url: str = ""
+    """Empty: SQLite in the data folder. Else a SQLAlchemy URL, PostgreSQL for example."""
+    busy_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    """How long to wait for another program that is writing."""
+
+
+class PortalSettings(Section):
+    """How to speak to Chorus Pro."""
+
+    environment: Environment
+    local_url: Annotated[str, StringConstraints(pattern=r"^(http://127\.0\.0\.1:\d{1,5})?$")] = ""
+    """A sandbox that already runs; empty: one is started for each command."""
+    requests_per_second: Annotated[float, Field(gt=0, le=100)] = 5
+    parallel_calls: Annotated[int, Field(ge=1, le=16)] = 1
+    """Calls under way at once."""
+    user_id: Annotated[int, Field(ge=0)] | None = None
+    """``idUtilisateurCourant``, for the day the portal asks for it (reference §1.7)."""
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
+    read_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
+    directory_cache_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
+    password_warning_days: Annotated[int, Field(ge=0, le=424)] = 30
+    """How long before the technical account's password expires it is spoken of."""
+    reconcile_minutes: Waits = (15, 60, 240, 1440, 2880)
+    """When an uncertain deposit is looked for at the portal, after the attempt."""
+    report_minutes: Waits = (1, 2, 4, 8, 15, 60, 240)
+    """Waits between two looks at an integration report; the last one repeats."""
+    status_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 12
+    """Wait between two readings of what changed at the buyers'."""
+    lot_invoices: Annotated[int, Field(ge=1, le=500)] = 1
+    """Most invoices deposited in one file; 1: each goes alone."""
+    lot_megabytes: Annotated[int, Field(ge=1, le=20)] = 10
+    """Most megabytes of the documents of one such file."""
+
+    @property
+    def reconcile_after(self) -> tuple[timedelta, ...]:
+        """Waits, counted from the attempt, before each search for an uncertain deposit."""
+        return tuple(timedelta(minutes=wait) for wait in self.reconcile_minutes)
+
+    @property
+    def report_after(self) -> tuple[timedelta, ...]:
+        """Waits between two looks at an integration report; the last one repeats."""
+        return tuple(timedelta(minutes=wait) for wait in self.report_minutes)
+
+    @property
+    def status_after(self) -> timedelta:
+        """Wait between two readings of what changed at the buyers'."""
+        return timedelta(hours=self.status_hours)
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest deposit: the body has a timeout of its own, and a 401 is tried once more."""
+        seconds = self.connect_timeout_seconds + 2 * self.read_timeout_seconds
+        return timedelta(seconds=2 * seconds)
+
+    @field_validator("reconcile_minutes")
+    @classmethod
+    def _window(cls, waits: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if list(waits) != sorted(waits):
+            raise ValueError("les attentes doivent être croissantes")
+        if info.data.get("environment") is not Environment.LOCAL and waits[-1] < SHORTEST_WINDOW:
+            raise ValueError(
+                f"la dernière recherche doit venir {SHORTEST_WINDOW} minutes après le dépôt au "
+                "moins : Chorus Pro peut mettre des heures à montrer une facture, et une absence "
+                "conclue plus tôt la ferait déposer deux fois"
+            )
+        return waits
+
+
+class WorkerSettings(Section):
+    """The unattended worker."""
+
+    heartbeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+
+
+class LookSettings(Section):
+    """Colours and logo of the documents."""
+
+    accent: Annotated[
+        str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_readable)
+    ] = "#1d4f7c"
+    logo: Path | None = None
+    """A PNG, JPEG or SVG image, 500 kB at most; read when documents are made (branding.py)."""
+
+
+class Settings(BaseSettings):
+    """Everything a person may set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    channel: Channel
+    syndicat: Syndicat
+    billing: Billing
+    numbering: Numbering
+    documents: Documents = Documents()
+    data: Data = Data()
+    portal: PortalSettings
+    worker: WorkerSettings = WorkerSettings()
+    look: LookSettings = LookSettings()
+    secrets_file: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which comes in as arguments."""
+        return env_settings, init_settings

@@ -18,13 +18,15 @@ SENTENCES: Mapping[A, str] = {
         "membre ne peut plus rien recevoir sur Chorus Pro, gardez-le dans nos livres : "
         'chorus-worker credit {0} --reason "…" --internal {0}'
     ),
-    A.CANCEL_TAKEN_NUMBER: (
-        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
-        "l'annuler et prendre un autre numéro, tapez : {command}, puis « unpark » et « run »"
+    A.CHECK_TAKEN_NUMBER: (
+        "le portail a une autre facture sous son numéro ; un renvoi serait refusé. Voyez ce que "
+        "c'est : si elle facture un de nos membres (sauvegarde restaurée, autre machine, saisie à "
+        "la main), n'émettez rien et appelez l'exploitant ; sinon, pour la refaire sous un autre "
+        "numéro : {command}"
     ),
-    A.REMAKE_TAKEN_NUMBER: (
-        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
-        "le refaire et prendre un autre numéro, tapez : {command}"
+    A.COMPARE: (
+        "le portail a une facture presque identique ({0}) ; comparez les deux, et si c'est bien la "
+        "nôtre, tapez : {command}"
     ),
     A.COMPLETE: "le membre demande des pièces ; joignez-les, puis tapez : {command}",
     A.CANCEL_REJECTED: (

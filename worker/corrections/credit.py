@@ -18,6 +18,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
+from worker.corrections.todo_sentences import NOT_CREDITED
 from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_character
 from worker.issuing.directory import Directory
@@ -34,18 +35,6 @@ from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
-REFUSALS: Mapping[InvoiceStatus, tuple[str, str]] = {
-    S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
-    S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
-    S.SENDING: ("un dépôt est en cours ou interrompu", "Tapez « reconcile », puis recommencez."),
-    S.UNKNOWN: (
-        "on ne sait pas encore si le portail l'a reçue",
-        "Tapez « reconcile » : recommencez quand son sort est connu.",
-    ),
-    S.DEPOSITED: ("le portail la traite encore", "Tapez « follow » plus tard, puis recommencez."),
-    S.CANCELLED: ("elle est déjà annulée", "Il n'y a plus rien à créditer."),
-}
-"""Why an invoice in each of these states has no credit note now, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,8 +292,8 @@ def _refuse_if_changed(session: Session, drafted: CreditDraft) -> None:
 def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -> bool:
     """Which kind of credit note the state calls for. Raises Refused when none."""
     named = f"{invoice.number} ({invoice.french_status})"
-    if invoice.status in REFUSALS:
-        why, what = REFUSALS[invoice.status]
+    if invoice.status in NOT_CREDITED:
+        why, what = NOT_CREDITED[invoice.status]
         raise Refused(f"La facture {named} ne peut pas être créditée : {why}.", what)
     if invoice.status in HELD_BY_BUYER or not deposits:
         return False

@@ -6,7 +6,6 @@ portal keeps without any verdict is first looked for, like any uncertain one. An
 that every search left uncertain is sent again when a person has looked for it on the portal.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +16,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import is_long_uncertain, is_stuck
+from worker.corrections.todo_sentences import NOT_SENT_AGAIN
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
 from worker.issuing.directory import Directory
 from worker.issuing.documents import keep_documents
@@ -134,53 +134,11 @@ def _correct(
     _apply(app, render, invoice, content, corrected, references, reason, findings)
 
 
-REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
-    S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
-    S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
-    S.ISSUED: ("elle attend déjà son dépôt", "Tapez « deposit »."),
-    S.SENDING: (
-        "un dépôt est en cours ou a été interrompu",
-        "Tapez « reconcile » : un dépôt interrompu est repris et recherché sur le portail.",
-    ),
-    S.UNKNOWN: (
-        "on ne sait pas encore si le portail l'a reçue, un renvoi pourrait la doubler",
-        (
-            "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée. "
-            "Si toutes les recherches restent vaines, cherchez-la sur le portail puis tapez "
-            "« resend » avec « --absent »."
-        ),
-    ),
-    S.DEPOSITED: (
-        "elle est déposée et le portail la traite",
-        (
-            "Tapez « follow » plus tard. « resend » la fera rechercher après un jour sans verdict, "
-            "ou une semaine si son compte rendu la dit intégrée sans qu'aucune recherche la montre."
-        ),
-    ),
-    S.REFUSED: (
-        "« --absent » est pour un dépôt incertain, et le sien est refusé",
-        "Tapez « resend » sans « --absent ».",
-    ),
-    S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
-    S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
-    S.SUSPENDED: (
-        "le membre demande des pièces",
-        "Joignez-les par « complete », sans nouveau dépôt.",
-    ),
-    S.REJECTED: (
-        "le membre l'a rejetée, son numéro ne peut plus servir",
-        "Annulez-la par « credit », qui refait aussi un avoir rejeté.",
-    ),
-    S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
-}
-"""Why an invoice in each state is not sent again in the way that was asked, and what to do."""
-
-
 def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
     """Raise Refused, with why and what to do instead, unless its state allows it."""
     if allowed:
         return
-    why, what = REASONS[invoice.status]
+    why, what = NOT_SENT_AGAIN[invoice.status]
     raise Refused(
         f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,

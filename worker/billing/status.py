@@ -175,6 +175,13 @@ class TrackedInvoice:
         return self.status is InvoiceStatus.REFUSED and self.trouble is Trouble.NUMBER_TAKEN
 
     @property
+    def id_at_portal(self) -> str:
+        """``portal_id``, of one that the portal holds."""
+        if self.portal_id is None:
+            raise RuntimeError(f"invoice {self.number} is {self.status} without portal_id")
+        return self.portal_id
+
+    @property
     def signed_total(self) -> Money:
         """TTC as it adds up with others: a credit note counts below zero, a replaced one not."""
         if not self.is_credit_note:

@@ -101,6 +101,12 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     _refuse_unprintable(request)
     with app.reading() as session:
         asked = invoices.named(session, request.number)
+        if request.internal and asked.status is not S.REFUSED:
+            raise Refused(
+                f"{asked.number} ({asked.french_status}) : --internal n'est que pour un dépôt "
+                "refusé.",
+                "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
+            )
         drafted = (
             _again(session, asked, request)
             if asked.is_credit_note
@@ -116,7 +122,13 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     )
     findings = check_draft(draft)
     if not drafted.internal and portal is not None:
-        findings += Directory(app=app, portal=portal).check(_references(draft, drafted.invoice))
+        references = BillingReferences(
+            siret=drafted.invoice.siret,
+            year=drafted.invoice.year,
+            service_code=draft.service_code,
+            engagement=draft.engagement,
+        )
+        findings += Directory(app=app, portal=portal).check(references)
     if has_blocking(findings):
         raise Refused(
             f"L'avoir sur la facture {drafted.invoice.number} serait refusé.",
@@ -209,7 +221,6 @@ def _first(
     session: Session, invoice: TrackedInvoice, request: Request, *, deposits: bool
 ) -> CreditDraft:
     """The credit note of an invoice. Raises Refused when its state calls for none, WrongUse."""
-    _refuse_internal(invoice, request)
     internal = _is_internal(invoice, request, deposits=deposits)
     content = invoices.content(session, invoice.id)
     earlier = invoices.credit_notes(session, invoice.id)
@@ -233,7 +244,6 @@ def _first(
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
     """A credit note that cannot live under its number, once more. Raises Refused for any other."""
     again = note.status is S.REJECTED or note.number_is_taken or request.internal
-    _refuse_internal(note, request)
     if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
@@ -259,15 +269,6 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
         draft=reissue(rejected, request.reason),
         internal=request.internal,
     )
-
-
-def _refuse_internal(named: TrackedInvoice, request: Request) -> None:
-    """Raise Refused when a person asks for an internal credit note that the state leaves open."""
-    if request.internal and named.status is not S.REFUSED:
-        raise Refused(
-            f"{named.number} ({named.french_status}) : --internal n'est que pour un dépôt refusé.",
-            "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
-        )
 
 
 def _others(
@@ -363,15 +364,6 @@ def _flux_alive(store: Store, portal: Portal, invoice: TrackedInvoice) -> str:
 
 def _given(option: str | None, kept: str) -> str:
     return kept if option is None else option.strip()
-
-
-def _references(draft: InvoiceDraft, invoice: TrackedInvoice) -> BillingReferences:
-    return BillingReferences(
-        siret=invoice.siret,
-        year=invoice.year,
-        service_code=draft.service_code,
-        engagement=draft.engagement,
-    )
 
 
 def _issue(tx: Transaction, terms: Terms, draft: InvoiceDraft, content: Invoice) -> Invoice:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
@@ -316,15 +317,19 @@ def issue(
     attachments: tuple[SupportingDocument, ...] = (),
 ) -> Invoice:
     """Give a draft its number and dates; everything else stays as it is."""
-    content = {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
     return Invoice(
-        **content,
+        **content_of(draft),
         number=number,
         issue_date=issue_date,
         due_date=due_date,
         statement_number=statement_number,
         attachments=attachments,
     )
+
+
+def content_of(draft: InvoiceDraft) -> dict[str, Any]:
+    """What an invoice or a draft says beside number and dates, by field of ``InvoiceDraft``."""
+    return {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
 
 
 def split_gross(
@@ -358,6 +363,12 @@ def split_gross(
 
 
 def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
+    attributes = {
+        "Palier (To)": rated.tier,
+        "Catégorie tarifaire": rated.category,
+        GRID: rated.grid_version,
+        AGREED_PRICE: rated.unit_price,
+    }
     return InvoiceLine(
         identifier=identifier,
         name=f"{rated.label} (catégorie {rated.category})",
@@ -373,16 +384,9 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
         unit_price_gross=rated.unit_price,
         gross=rated.total,
         item=rated.service if rated.tier is None else f"{rated.service}-{rated.tier}",
-        attributes=_attributes(rated),
+        attributes=tuple(
+            ItemAttribute(name=name, value=str(value))
+            for name, value in attributes.items()
+            if value is not None
+        ),
     )
-
-
-def _attributes(rated: RatedLine) -> tuple[ItemAttribute, ...]:
-    pairs = [
-        ("Catégorie tarifaire", str(rated.category)),
-        (GRID, rated.grid_version),
-        (AGREED_PRICE, str(rated.unit_price)),
-    ]
-    if rated.tier is not None:
-        pairs.insert(0, ("Palier (To)", str(rated.tier)))
-    return tuple(ItemAttribute(name=name, value=value) for name, value in pairs)

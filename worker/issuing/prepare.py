@@ -94,12 +94,7 @@ def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Pre
             vat_point=terms.vat_point,
         )
         findings += check_draft(draft)
-    return Prepared(
-        known=known,
-        lines=rating.lines,
-        draft=draft,
-        findings=findings,
-    )
+    return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
 
 
 def preview_year(app: App, year: int) -> Iterator[Prepared]:

@@ -26,7 +26,6 @@ from worker.issuing.documents import check_number_and_dates, keep_documents
 from worker.issuing.holds import HELD_BY_BUYER, place_hold
 from worker.issuing.numbering import take_number
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import Terms, terms_of
 from worker.issuing.unprintable import cannot_be_printed
 from worker.portals import BuyerStatus, Portal
 from worker.storage import Session, Store, Transaction, attempts, holds, invoices
@@ -178,7 +177,15 @@ def issue_credit_note(
     invoice = drafted.invoice
     with app.transaction() as tx:
         _refuse_if_changed(tx, drafted)
-        note = _issue(tx, terms_of(app.settings), drafted.draft, drafted.content)
+        numbering, today = app.settings.numbering, paris_day(tx.now)
+        note = issue(
+            drafted.draft,
+            number=take_number(tx, numbering, numbering.credit_note, today.year),
+            issue_date=today,
+            due_date=None,
+            statement_number=drafted.content.statement_number,
+        )
+        check_number_and_dates(note)
         status = S.SETTLED if drafted.internal else S.ISSUED
         note_id = invoices.issue_credit_note(tx, note, invoice, status, drafted.findings)
         hashes = keep_documents(app.store.archive, tx, render, note_id, 1, note, None)
@@ -364,19 +371,6 @@ def _flux_alive(store: Store, portal: Portal, invoice: TrackedInvoice) -> str:
 
 def _given(option: str | None, kept: str) -> str:
     return kept if option is None else option.strip()
-
-
-def _issue(tx: Transaction, terms: Terms, draft: InvoiceDraft, content: Invoice) -> Invoice:
-    today = paris_day(tx.now)
-    note = issue(
-        draft,
-        number=take_number(tx, terms, terms.credit_note_prefix, today.year),
-        issue_date=today,
-        due_date=None,
-        statement_number=content.statement_number,
-    )
-    check_number_and_dates(note)
-    return note
 
 
 def _cancel(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:

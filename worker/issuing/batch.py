@@ -183,8 +183,8 @@ def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
         # As it is now: the list of members was read when the run began.
         known = imported.member_year(session, member.siret, batch.year)
         number, statement_number = (
-            likely_number(session, terms, prefix, today.year, rank)
-            for prefix in (terms.invoice_prefix, terms.statement_prefix)
+            likely_number(session, terms.numbering, prefix, today.year, rank)
+            for prefix in (terms.numbering.invoice, terms.numbering.statement)
         )
     prepared = prepare(known, terms, batch.grids)
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
@@ -260,8 +260,10 @@ def _issue(
                 f"Les données de {member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
             )
-        number = take_number(tx, terms, terms.invoice_prefix, today.year)
-        statement_number = take_number(tx, terms, terms.statement_prefix, today.year)
+        number, statement_number = (
+            take_number(tx, terms.numbering, prefix, today.year)
+            for prefix in (terms.numbering.invoice, terms.numbering.statement)
+        )
         invoice, statement = _numbered(terms, prepared, draft, number, statement_number, today)
         check_number_and_dates(invoice)
         invoice_id = invoices.issue(tx, invoice, statement, prepared.findings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
 from worker.billing.members import Address
 from worker.billing.vat import VatMethod, VatPoint
-from worker.settings.keys import Settings, Syndicat
+from worker.settings.keys import Numbering, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,22 +19,22 @@ class Terms:
     vat_method: VatMethod
     vat_point: VatPoint | None
     due_days: int
-    invoice_prefix: str
-    statement_prefix: str
-    credit_note_prefix: str
-    number_width: int
+    numbering: Numbering
 
 
 def terms_of(settings: Settings) -> Terms:
     """What the seller puts on every invoice."""
     syndicat, billing = settings.syndicat, settings.billing
+    contact = ContactPoint(
+        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
+    )
     return Terms(
         seller=Party(
             name=syndicat.name,
             siret=syndicat.siret,
             vat_number=syndicat.vat_number,
             legal_form=syndicat.legal_form,
-            contact=_contact_point(syndicat),
+            contact=None if contact == ContactPoint() else contact,
             address=Address(
                 line1=syndicat.address,
                 line2=syndicat.complement,
@@ -54,15 +54,5 @@ def terms_of(settings: Settings) -> Terms:
         vat_method=billing.vat_method,
         vat_point=billing.vat_point,
         due_days=billing.due_days,
-        invoice_prefix=settings.numbering.invoice,
-        statement_prefix=settings.numbering.statement,
-        credit_note_prefix=settings.numbering.credit_note,
-        number_width=settings.numbering.width,
+        numbering=settings.numbering,
     )
-
-
-def _contact_point(syndicat: Syndicat) -> ContactPoint | None:
-    contact = ContactPoint(
-        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
-    )
-    return None if contact == ContactPoint() else contact

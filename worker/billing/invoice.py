@@ -244,18 +244,20 @@ class Invoice(InvoiceDraft):
     """BG-24."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the seller puts on every invoice."""
+
+    seller: Party
+    payment: PaymentMeans
+    payment_terms: str
+    notes: tuple[Note, ...] = ()
+    vat_method: VatMethod = VatMethod.DIFFERENCE
+    vat_point: VatPoint | None = None
+
+
 def build_draft(
-    *,
-    year: int,
-    seller: Party,
-    member: Member,
-    references: BillingReferences,
-    payment: PaymentMeans,
-    payment_terms: str,
-    rated: Sequence[RatedLine],
-    notes: tuple[Note, ...] = (),
-    vat_method: VatMethod = VatMethod.DIFFERENCE,
-    vat_point: VatPoint | None = None,
+    member: Member, references: BillingReferences, terms: Terms, rated: Sequence[RatedLine]
 ) -> InvoiceDraft:
     """Make the invoice of a member and year from its priced lines, one line each.
 
@@ -265,7 +267,7 @@ def build_draft(
     Raises:
         ValueError: without any line.
     """
-    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], vat_method)
+    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], terms.vat_method)
     lines = tuple(
         _line(str(index), line, net)
         for index, (line, net) in enumerate(zip(rated, nets, strict=True), start=1)
@@ -274,8 +276,8 @@ def build_draft(
         group.regime.category is not VatCategory.OUT_OF_SCOPE for group in breakdown
     )
     return InvoiceDraft(
-        year=year,
-        seller=seller if tells_vat_numbers else replace(seller, vat_number=""),
+        year=references.year,
+        seller=terms.seller if tells_vat_numbers else replace(terms.seller, vat_number=""),
         buyer=Party(
             name=member.name,
             siret=member.siret,
@@ -288,15 +290,15 @@ def build_draft(
         period=Period(
             min(line.period.start for line in rated), max(line.period.end for line in rated)
         ),
-        payment=payment,
-        payment_terms=payment_terms,
+        payment=terms.payment,
+        payment_terms=terms.payment_terms,
         lines=lines,
         breakdown=breakdown,
         totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
         grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
-        vat_method=vat_method,
-        vat_point=vat_point if any(group.regime.taxed for group in breakdown) else None,
-        notes=notes,
+        vat_method=terms.vat_method,
+        vat_point=terms.vat_point if any(group.regime.taxed for group in breakdown) else None,
+        notes=terms.notes,
     )
 
 

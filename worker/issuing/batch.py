@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from worker.app import App
-from worker.billing.invoice import Invoice, InvoiceDraft, issue
+from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
@@ -36,7 +36,7 @@ from worker.issuing.documents import Ahead, check_number_and_dates, keep_documen
 from worker.issuing.numbering import likely_number, take_number
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import Terms, terms_of
+from worker.issuing.terms import terms_of
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
 from worker.storage import Session, Transaction, imported, invoices
@@ -176,17 +176,17 @@ class _Checked:
 
 def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
     """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
-    terms, today = batch.terms, paris_day(batch.app.clock())
+    numbering, today = batch.app.settings.numbering, paris_day(batch.app.clock())
     with batch.app.reading() as session:
         if (existing := _issued(batch, session, member)) is not None:
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
         known = imported.member_year(session, member.siret, batch.year)
         number, statement_number = (
-            likely_number(session, terms.numbering, prefix, today.year, rank)
-            for prefix in (terms.numbering.invoice, terms.numbering.statement)
+            likely_number(session, numbering, prefix, today.year, rank)
+            for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, terms, batch.grids)
+    prepared = prepare(known, batch.terms, batch.grids)
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
         objections = batch.directory.buyer(prepared.references).findings
@@ -194,7 +194,7 @@ def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
     ahead = None
     if batch.executor is not None and prepared.draft and not has_blocking(prepared.findings):
         invoice, statement = _numbered(
-            terms, prepared, prepared.draft, number, statement_number, today
+            batch, prepared, prepared.draft, number, statement_number, today
         )
         documents = batch.executor.submit(batch.render, invoice, statement)
         ahead = Ahead(invoice=invoice, statement=statement, documents=documents)
@@ -208,7 +208,7 @@ def _issued(batch: _Batch, session: Session, member: Member) -> TrackedInvoice |
 
 
 def _numbered(
-    terms: Terms,
+    batch: _Batch,
     prepared: Prepared,
     draft: InvoiceDraft,
     number: str,
@@ -226,7 +226,7 @@ def _numbered(
         draft,
         number=number,
         issue_date=today,
-        due_date=today + timedelta(days=terms.due_days),
+        due_date=today + timedelta(days=batch.app.settings.billing.due_days),
         statement_number=statement_number,
         attachments=(statement_attachment(statement_number),),
     )
@@ -250,7 +250,7 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
 def _issue(
     batch: _Batch, prepared: Prepared, draft: InvoiceDraft, ahead: Ahead | None
 ) -> MemberOutcome:
-    terms, member = batch.terms, prepared.member
+    numbering, member = batch.app.settings.numbering, prepared.member
     with batch.app.transaction() as tx:
         today = paris_day(tx.now)
         if (existing := _issued(batch, tx, member)) is not None:
@@ -261,10 +261,10 @@ def _issue(
                 "Relancez la commande.",
             )
         number, statement_number = (
-            take_number(tx, terms.numbering, prefix, today.year)
-            for prefix in (terms.numbering.invoice, terms.numbering.statement)
+            take_number(tx, numbering, prefix, today.year)
+            for prefix in (numbering.invoice, numbering.statement)
         )
-        invoice, statement = _numbered(terms, prepared, draft, number, statement_number, today)
+        invoice, statement = _numbered(batch, prepared, draft, number, statement_number, today)
         check_number_and_dates(invoice)
         invoice_id = invoices.issue(tx, invoice, statement, prepared.findings)
         hashes = keep_documents(

@@ -1,25 +1,8 @@
 """What the seller puts on every invoice."""
 
-from dataclasses import dataclass
-
-from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
+from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans, Terms
 from worker.billing.members import Address
-from worker.billing.vat import VatMethod, VatPoint
-from worker.settings.keys import Numbering, Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the seller puts on every invoice."""
-
-    seller: Party
-    payment: PaymentMeans
-    payment_terms: str
-    notes: tuple[Note, ...]
-    vat_method: VatMethod
-    vat_point: VatPoint | None
-    due_days: int
-    numbering: Numbering
+from worker.settings.keys import Settings
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -53,6 +36,4 @@ def terms_of(settings: Settings) -> Terms:
         ),
         vat_method=billing.vat_method,
         vat_point=billing.vat_point,
-        due_days=billing.due_days,
-        numbering=settings.numbering,
     )

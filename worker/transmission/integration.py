@@ -12,30 +12,12 @@ from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAnswerError
-from worker.portals import (
-    FluxState,
-    FoundInvoice,
-    IntegrationReport,
-    Portal,
-)
+from worker.portals import FluxState, FoundInvoice, IntegrationReport, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import (
-    Transaction,
-    attempts,
-    directory,
-    due,
-    invoices,
-    observations,
-)
+from worker.storage import Transaction, attempts, directory, due, invoices, observations
 from worker.transmission.evidence import keep_reports
 from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
-from worker.transmission.statuses import (
-    Report,
-    Stop,
-    ask_about_put_off,
-    learn,
-    read_statuses,
-)
+from worker.transmission.statuses import Report, Stop, ask_about_put_off, learn, read_statuses
 
 
 def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: False) -> None:
@@ -164,10 +146,7 @@ def _may_be_a_second_copy(
     app: App, portal: Portal, invoice: TrackedInvoice, answer: IntegrationReport
 ) -> bool:
     """It is refused as a duplicate: it says so, or an earlier delivery may live."""
-    said = " ".join(
-        error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
-    )
-    if speaks_of_a_copy(said):
+    if speaks_of_a_copy(_words(answer, invoice)):
         return True
     with app.reading() as session:
         earlier = attempts.attempts(session, invoice.id)[:-1]

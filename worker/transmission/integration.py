@@ -12,31 +12,13 @@ from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAnswerError
-from worker.portals import (
-    FluxState,
-    FoundInvoice,
-    IntegrationReport,
-    Portal,
-)
+from worker.portals import FluxState, FoundInvoice, IntegrationReport, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import (
-    Transaction,
-    attempts,
-    directory,
-    due,
-    invoices,
-    observations,
-)
+from worker.storage import Transaction, attempts, directory, due, invoices, observations
 from worker.transmission.evidence import keep_reports
 from worker.transmission.likeness import Likeness, Ours, described, differences, likeness
 from worker.transmission.reconcile import Seen, earlier_file_may_live, look_for
-from worker.transmission.statuses import (
-    Report,
-    Stop,
-    ask_about_put_off,
-    learn,
-    read_statuses,
-)
+from worker.transmission.statuses import Report, Stop, ask_about_put_off, learn, read_statuses
 
 SOON = 3
 """Questions about a file that a portal may well leave pending; then its search is asked too."""

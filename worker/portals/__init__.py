@@ -258,6 +258,13 @@ class Portal(Protocol):
             PortalError: also when a page is missing.
         """
 
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours dated in this period, bounds included, whatever its status.
+
+        Raises:
+            PortalError: also when a page is missing.
+        """
+
     def history(self, portal_id: str) -> InvoiceHistory:
         """The statuses of an integrated invoice."""
 

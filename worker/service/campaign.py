@@ -18,6 +18,7 @@ from worker.issuing.directory import Directory
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
 from worker.storage import due, invoices
+from worker.transmission.beyond import look_beyond
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -67,12 +68,14 @@ def run_year(
 
     Raises:
         SellerUnfit: the portal would refuse all of it; nothing was begun.
-        Refused, TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
+        Refused: also while the portal holds documents of our series that the books do not know.
+        TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
             could not go on; everything before it is kept, and running again continues.
     """
     if portal is not None:
         portal.sign_in()
         vet_seller(app, portal, tell)
+        look_beyond(app, portal)
     _journal(app, EventTag.RUN_STARTED, year)
     counts = dict.fromkeys(map(str, MemberResult), 0)
     try:

@@ -166,7 +166,7 @@ class StatusRecord:
     comment: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file the supplier put on the portal (§2.8).
 
@@ -183,20 +183,20 @@ class Attachment:
     extension: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Joined:
     """An attachment joined to an invoice when it was completed (§2.7).
 
     Attributes:
-        id: ``pieceJointeIdLiaison``.
         attachment: the file.
+        id: ``pieceJointeIdLiaison``.
         designation: what the supplier calls it.
         type_code: a code of ``recuperer/typespj``.
         line: the invoice line it belongs to, if any.
     """
 
-    id: int
     attachment: Attachment
+    id: int
     designation: str
     type_code: str
     line: int | None

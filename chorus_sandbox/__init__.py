@@ -17,7 +17,8 @@ Map
     routes/         the operations, a file for each family
     integration/    the verdict on a deposited file
     ledger/         the SQLite file and what it holds
-    directory.py    structures and services; dataset.py holds the built-in ones
+    directory.py    structures and services; structures.json holds the built-in ones
+    entries.py      what is given in JSON: structures, faults
     fault_kinds.py  which faults there are and how they are asked for
     paris.py        instants and days as the portal writes them
 """

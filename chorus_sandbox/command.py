@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from chorus_sandbox import DEFAULT_PORT, SandboxOptions, read_credentials
-from chorus_sandbox.directory import DirectoryError
-from chorus_sandbox.fault_kinds import Fault, FaultError, FaultPlan, read_kinds
+from chorus_sandbox.entries import EntryError
+from chorus_sandbox.fault_kinds import Fault, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import LedgerError
 from chorus_sandbox.serving.server import serve
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str], *, program: str) -> int:
     options = _options(vars(parsed))
     try:
         serve(options)
-    except (DirectoryError, FaultError, LedgerError) as error:
+    except (EntryError, LedgerError) as error:
         remedy = f"corrigez ce fichier ou indiquez-en un autre ; voyez {program} --help"
         return _cannot_start(str(error), remedy)
     except OSError as error:
@@ -227,7 +227,7 @@ def _lags(text: str) -> tuple[int, int, int]:
 def _kinds(text: str) -> tuple[Fault, ...]:
     try:
         return read_kinds(text)
-    except FaultError as error:
+    except EntryError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
+from chorus_sandbox.entries import read_entry
+from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection
 from chorus_sandbox.ledger.tables import Tables, instant
 
 _FILE = "faults file"
@@ -88,7 +89,7 @@ class Faults(Tables):
             "SELECT id, description, skip, remaining, ends_at FROM fault ORDER BY id"
         ).fetchall()
         for identifier, description, skip, remaining, ends_at in rows:
-            fault = read_fault(json.loads(description), f"panne {identifier}")
+            fault = read_entry(json.loads(description), Fault, f"panne {identifier}")
             yield Armed(
                 id=identifier,
                 fault=replace(fault, skip=skip, times=remaining),

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import parse_qs, unquote
 
-from chorus_sandbox.fault_kinds import FaultError, read_fault
+from chorus_sandbox.entries import EntryError, read_entry
+from chorus_sandbox.fault_kinds import Fault
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
@@ -136,8 +137,11 @@ def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
             given = _json(request)
             entries = given if isinstance(given, list) else [given]
             try:
-                faults = [read_fault(item, f"Panne n° {n}") for n, item in enumerate(entries, 1)]
-            except FaultError as error:
+                faults = [
+                    read_entry(entry, Fault, f"Panne n° {rank}")
+                    for rank, entry in enumerate(entries, 1)
+                ]
+            except EntryError as error:
                 raise _Wrong(400, str(error)) from error
             ledger.faults.arm(faults, now=context.clock(), replacing=isinstance(given, list))
         case "DELETE":

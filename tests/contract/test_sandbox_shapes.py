@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from chaos import pace
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.fault_kinds import Shape
+from tests.support import dataset
 from tests.support.portal_client import settings
 from tests.support.sandbox_documents import CII
 from tests.support.sandbox_portal import CREDENTIALS, Portal, started

@@ -6,7 +6,7 @@ from chorus_sandbox import paris
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord
-from chorus_sandbox.routes.calls import Call, Refusal, success
+from chorus_sandbox.routes.calls import DONE, Call, Refusal, success
 from chorus_sandbox.routes.invoices import known_invoice
 
 _BUYER_TARGETS = frozenset(
@@ -31,7 +31,7 @@ def decide(call: Call) -> dict[str, object]:
     invoice = known_invoice(call, call.body.mandatory_integer("idFacture"))
     give_status(call.ledger, call.directory, invoice, target, reason=reason, now=call.now)
     return success(
-        "GCU_MSG_01_000",
+        DONE,
         idFacture=invoice.id,
         numeroFacture=invoice.content.number,
         dateTraitement=paris.day_of(call.now).isoformat(),

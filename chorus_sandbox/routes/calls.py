@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -11,6 +11,10 @@ from typing import TypeVar
 from chorus_sandbox import SandboxOptions
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.ledger.ledger import Ledger
+
+DONE = "GCU_MSG_01_000"
+FOUND = "TRA_MSG_00.000"
+"""Labels of success: the first of what does something, the second mostly of what looks up."""
 
 _DEFAULT_PAGE_SIZE = 10
 _GREATEST_INTEGER = 2**63 - 1
@@ -46,16 +50,18 @@ class Body:
         """The fields that have a value."""
         return frozenset(self._fields)
 
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuses other criteria: leaving one out would return more than was asked for."""
+        if unknown := sorted(self._fields.keys() - known):
+            raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
+
     def text(self, name: str) -> str | None:
         """A text; an empty one counts as absent."""
         return _checked_text(name, self._fields.get(name, "")) or None
 
     def mandatory_text(self, name: str) -> str:
         """A text that must be there."""
-        value = self.text(name)
-        if value is None:
-            raise MalformedBody(name)
-        return value
+        return _there(name, self.text(name))
 
     def mandatory_bytes(self, name: str, *, most: int, too_large: Refusal) -> bytes:
         """Bytes in base64 that must be there; more than so many are refused (§5)."""
@@ -83,10 +89,7 @@ class Body:
 
     def mandatory_integer(self, name: str) -> int:
         """A whole number that must be there."""
-        value = self.integer(name)
-        if value is None:
-            raise MalformedBody(name)
-        return value
+        return _there(name, self.integer(name))
 
     def flag(self, name: str) -> bool | None:
         """True or false."""
@@ -119,6 +122,12 @@ class Body:
         if not isinstance(value, list):
             raise MalformedBody(name)
         return value
+
+
+def _there(name: str, value: _Item | None) -> _Item:
+    if value is None:
+        raise MalformedBody(name)
+    return value
 
 
 def _checked_text(name: str, value: object) -> str:

@@ -8,13 +8,11 @@ from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import FluxRecord, FluxState
 from chorus_sandbox.routes import report_pdf
-from chorus_sandbox.routes.calls import Call, MalformedBody, Refusal, success
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, MalformedBody, Refusal, success
 
 LARGEST_FLUX: Final = 30 * 1024 * 1024
 """Most bytes of one flux, once decoded (§5)."""
 
-_DONE = "GCU_MSG_01_000"
-_FOUND = "TRA_MSG_00.000"
 _LONGEST_FILE_NAME = 200
 
 # §3.1. The digits of the last eight are not recorded: 1199 is ours.
@@ -33,8 +31,6 @@ _INTERFACES = {
     "IN_DP_PDFARCHIVE_CII_MUG": "1199",
     "IN_DP_E2_CII_MIN_16B": "1199",
 }
-
-_UNDECIDED = (FluxState.WAITING, FluxState.RUNNING)
 
 
 def deposit(call: Call) -> dict[str, object]:
@@ -60,7 +56,7 @@ def deposit(call: Call) -> dict[str, object]:
         incident=call.options.incident,
     )
     return success(
-        _DONE,
+        DONE,
         numeroFluxDepot=flux.number,
         dateDepot=paris.day_of(flux.deposited_at).isoformat(),
         syntaxeFlux=syntax,
@@ -70,10 +66,8 @@ def deposit(call: Call) -> dict[str, object]:
 def report(call: Call) -> dict[str, object]:
     """``transverses/v1/consulterCRDetaille``: where a flux stands, and why it was refused."""
     flux = _observed(call)
-    refused = () if flux.state in _UNDECIDED else flux.refused_invoices
-    technical = () if flux.state in _UNDECIDED else flux.technical_errors
     return success(
-        _FOUND,
+        FOUND,
         nomFichier=f"{flux.interface}_CPP001_{flux.number}",
         dateDepotFlux=paris.to_milliseconds(flux.deposited_at),
         codeInterfaceDepotFlux=flux.interface,
@@ -86,11 +80,11 @@ def report(call: Call) -> dict[str, object]:
                 "numeroDP": invoice.number,
                 "libelleErreurDP": invoice.text,
             }
-            for invoice in refused
+            for invoice in flux.refused_invoices
         ],
         listeErreurTechnique=[
             {"natureErreur": error.nature, "codeErreur": error.code, "libelleErreur": error.text}
-            for error in technical
+            for error in flux.technical_errors
         ],
     )
 
@@ -98,10 +92,10 @@ def report(call: Call) -> dict[str, object]:
 def printed_report(call: Call) -> dict[str, object]:
     """``transverses/v1/consulterCR``: the report of a flux that has its verdict, as a PDF."""
     flux = _observed(call)
-    if flux.state in _UNDECIDED:
+    if flux.state in (FluxState.WAITING, FluxState.RUNNING):
         raise Refusal(20002, "SIMULE - Compte rendu pas encore disponible")
     return success(
-        _FOUND,
+        FOUND,
         codeAppliPartenaire="CPP001",
         designationPartenaire="SIMULE - Bac a sable",
         codeInterfaceFlux=flux.interface,
@@ -125,10 +119,11 @@ def _observed(call: Call) -> FluxRecord:
         raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
     integration.settle(call.ledger, call.directory, now=call.now, up_to=deposited)
     flux = call.ledger.fluxes.numbered(number) or deposited
+    undecided = replace(flux, state_at=flux.deposited_at, technical_errors=(), refused_invoices=())
     if deposited.reports < unknown + waiting:
-        return replace(flux, state=FluxState.WAITING, state_at=flux.deposited_at)
+        return replace(undecided, state=FluxState.WAITING)
     # Once it was said to be processed, a flux whose verdict is not due does not wait again.
     late = running and flux.state is FluxState.WAITING
     if late or deposited.reports < unknown + waiting + running:
-        return replace(flux, state=FluxState.RUNNING, state_at=flux.deposited_at)
+        return replace(undecided, state=FluxState.RUNNING)
     return flux

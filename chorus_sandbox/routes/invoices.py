@@ -10,10 +10,8 @@ from chorus_sandbox.integration import documents, integration
 from chorus_sandbox.integration.dialects import Dialect, Rows
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord, Joined
-from chorus_sandbox.routes.calls import Call, Refusal, Suffixes, given, success
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, Refusal, Suffixes, given, success
 
-_DONE = "GCU_MSG_01_000"
-_FOUND = "TRA_MSG_00.000"
 _PRINCIPAL: Final = 50_000_000
 """``pieceJointeId`` of an invoice's own file: this more than the identifier of the invoice."""
 
@@ -24,6 +22,7 @@ _FRAMEWORKS = {
     "A9": "A9_FACTURE_SOUSTRAITANT",
     "A12": "A12_FACTURE_COTRAITANT",
 }
+_TEXTS = ("lignePosteReference", "lignePosteDenomination", "lignePosteUniteLibelle")
 # Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
 _HISTORY = ("ListeHistoStatut",) * 3
 _RATES = (
@@ -50,8 +49,8 @@ def consult(call: Call) -> dict[str, object]:
     syntax, _, file = file_of(call.ledger, invoice)
     tree, dialect = documents.parse(syntax, file)
     root = tree.getroot()
-    lines = [_line(row) for row in _rows(root, dialect.lines, dialect)]
-    rates = [_rate(row) for row in _rows(root, dialect.rates, dialect)]
+    lines = _rows(root, dialect.lines, dialect)
+    rates = _rows(root, dialect.rates, dialect)
     files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
     facture = {
         "identifiantFactureCPP": invoice.id,
@@ -88,7 +87,7 @@ def consult(call: Call) -> dict[str, object]:
         "lignesDePoste": _listed(call, lines, "lignePoste", _LINES),
         "commentaire": invoice.comment,
     }
-    return success(_FOUND, facture=given(facture))
+    return success(FOUND, facture=given(facture))
 
 
 def history(call: Call) -> dict[str, object]:
@@ -114,7 +113,7 @@ def history(call: Call) -> dict[str, object]:
         for row in rows
     ]
     return success(
-        _DONE,
+        DONE,
         idFacture=invoice.id,
         numeroFacture=invoice.content.number,
         modeDepot="UPLOAD_API",
@@ -148,17 +147,26 @@ def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
     return flux.syntax, name, files[name]
 
 
-def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    buyer = call.directory.by_siret(content.buyer_siret)
-    service = buyer.service(content.service_code) if buyer else None
+def buyer_ids(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    """The identifiers of the buyer and of the service an invoice names, those that are known."""
+    buyer = call.directory.by_siret(invoice.content.buyer_siret)
+    service = buyer.service(invoice.content.service_code) if buyer else None
     return given(
         {
             "idDestinataire": buyer.id if buyer else None,
+            "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
+        }
+    )
+
+
+def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    content = invoice.content
+    buyer = call.directory.by_siret(content.buyer_siret)
+    return buyer_ids(call, invoice) | given(
+        {
             "codeDestinataire": content.buyer_siret,
             "libelleDestinataire": content.buyer_name,
             "designationDestinataire": content.buyer_name,
-            "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
             "codeServiceExecutant": content.service_code,
             "libelleServiceExecutant": content.service_name,
             "miseEnPaiementDestinataire": not (buyer and buyer.payment_status_not_reported),
@@ -180,43 +188,24 @@ def _supplier(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
     )
 
 
-def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, str]]:
+def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, object]]:
     found: Any = root.xpath(rows.at, namespaces=dict(dialect.namespaces))
     return [
-        {
-            name: next(iter(documents.texts_at(element, path, dialect)), "")
-            for name, path in rows.paths.items()
-        }
+        given(
+            {
+                name: _value(name, next(iter(documents.texts_at(element, path, dialect)), ""))
+                for name, path in rows.paths.items()
+            }
+        )
         for element in found
     ]
 
 
-def _line(row: dict[str, str]) -> dict[str, object]:
-    return given(
-        {
-            "lignePosteNumero": int(row["number"]) if row["number"].isdecimal() else None,
-            "lignePosteReference": row["reference"],
-            "lignePosteDenomination": row["name"],
-            "lignePosteQuantite": _number(row["quantity"]),
-            "lignePosteUniteLibelle": row["unit"],
-            "lignePosteMontantUnitaireHT": _number(row["price"]),
-            "lignePosteTauxTvaManuel": _number(row["rate"]),
-            "lignePosteMontantHtApresRemise": _number(row["net"]),
-        }
-    )
-
-
-def _rate(row: dict[str, str]) -> dict[str, object]:
-    return given(
-        {
-            "ligneTvaTauxManuel": _number(row["rate"]),
-            "ligneTvaMontantBaseHtParTaux": _number(row["base"]),
-            "ligneTvaMontantTvaParTaux": _number(row["tax"]),
-        }
-    )
-
-
-def _number(text: str) -> float | None:
+def _value(name: str, text: str) -> str | float | None:
+    if name in _TEXTS:
+        return text
+    if name == "lignePosteNumero":
+        return int(text) if text.isdecimal() else None
     # A JSON number, as the portal writes amounts: nothing is computed with it.
     return float(text) if text else None
 

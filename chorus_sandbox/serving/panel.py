@@ -6,7 +6,6 @@ elsewhere that made its name point here) or another site's page is refused.
 
 import json
 from dataclasses import asdict
-from datetime import datetime
 from urllib.parse import parse_qs, unquote
 
 from chorus_sandbox.entries import EntryError, read_entry
@@ -153,13 +152,10 @@ def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
         200,
         {
             "armed": [
-                armed.fault.described() | {"id": armed.id, "ends_at": _iso(armed.ends_at)}
+                armed.fault.described() | {"id": armed.id, "ends_at": armed.ends_at}
                 for armed in ledger.faults.armed()
             ],
-            "injected": [
-                asdict(injection) | {"at": _iso(injection.at)}
-                for injection in ledger.faults.injected()
-            ],
+            "injected": [asdict(injection) for injection in ledger.faults.injected()],
             "plan": None if plan is None else {"seed": plan.seed, "rate": plan.rate},
         },
     )
@@ -178,29 +174,24 @@ def _invoice(invoice: InvoiceRecord) -> dict[str, object]:
     return {
         "cpp_id": invoice.id,
         "number": content.number,
-        "issued_on": content.issued_on.isoformat(),
-        "deposited_on": invoice.deposited_on.isoformat(),
+        "issued_on": content.issued_on,
+        "deposited_on": invoice.deposited_on,
         "seller_siret": content.seller_siret,
         "buyer_siret": content.buyer_siret,
         "buyer_name": content.buyer_name,
         "kind": content.kind,
-        "gross": f"{content.gross:f}",
+        "gross": content.gross,
         "status": invoice.status,
-        "status_at": _iso(invoice.status_at),
+        "status_at": invoice.status_at,
         "comment": invoice.comment,
         "rejection_handled": invoice.rejection_handled,
         "flux_number": invoice.flux_number,
         "file_name": invoice.file_name,
-        "indexed_at": _iso(invoice.indexed_at),
+        "indexed_at": invoice.indexed_at,
     }
 
 
 def _flux(flux: FluxRecord) -> dict[str, object]:
     fields = asdict(flux)
     del fields["id"], fields["index_delay"]
-    instants = ("deposited_at", "due_at", "state_at")
-    return fields | {name: _iso(fields[name]) for name in instants}
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
+    return fields

@@ -10,8 +10,8 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -198,10 +198,12 @@ def serve(options: SandboxOptions) -> None:
         OSError: the port cannot be bound.
     """
     end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
     if not options.verbose:
         # The PDF reader comments on broken files: it has nowhere else to say it.
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    with SandboxServer(options) as server, _ending_on_signals(end):
+    with SandboxServer(options) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         if options.exit_with_parent:
             threading.Thread(target=_await_parent, args=(end,), daemon=True).start()
@@ -209,17 +211,6 @@ def serve(options: SandboxOptions) -> None:
         sys.stdout.flush()
         end.wait()
         server.shutdown()
-
-
-@contextmanager
-def _ending_on_signals(end: threading.Event) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = [signal.signal(number, lambda *_: end.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)
 
 
 def _await_parent(end: threading.Event) -> None:

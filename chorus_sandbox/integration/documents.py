@@ -151,9 +151,9 @@ def _xsd_error(message: str, line: int, column: int) -> TechnicalError:
 
 def unreadable(reason: str) -> Inadmissible:
     """The refusal of a file that is not what it is said to be."""
-    # No such refusal is recorded: nature and code are as made up as the text.
-    return Inadmissible(
-        TechnicalError(
-            nature="SIMULE", code="SIMULE_001", text=f"SIMULE - IRRECEVABILITE: {reason}"
-        )
-    )
+    return Inadmissible(simulated(1, f"IRRECEVABILITE: {reason}"))
+
+
+def simulated(rank: int, text: str) -> TechnicalError:
+    """An error that is not recorded: nature and code are as made up as the text."""
+    return TechnicalError(nature="SIMULE", code=f"SIMULE_{rank:03d}", text=f"SIMULE - {text}")

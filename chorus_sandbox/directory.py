@@ -21,23 +21,14 @@ _SIRET = re.compile(r"[0-9]{14}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service of a structure, named by BT-10.
+    """A service of a structure, named by BT-10."""
 
-    Attributes:
-        code: what the supplier writes in BT-10.
-        name: label.
-        active: an inactive service receives nothing.
-        engagement_required: BT-13 is mandatory when this service is used (§6.1).
-        valid_from: first day of validity.
-        valid_to: last day of validity; none when open.
-    """
-
-    code: str
-    name: str
-    active: bool = True
-    engagement_required: bool = False
-    valid_from: date = date(2017, 1, 1)
-    valid_to: date | None = None
+    code: str  # what the supplier writes in BT-10
+    name: str  # label
+    active: bool = True  # an inactive service receives nothing
+    engagement_required: bool = False  # BT-13 is mandatory when this service is used (§6.1)
+    valid_from: date = date(2017, 1, 1)  # first day of validity
+    valid_to: date | None = None  # last day of validity; none when open
 
     def is_usable_on(self, day: date) -> bool:
         """Whether an invoice deposited on this day may name the service."""
@@ -50,33 +41,19 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """A supplier or a recipient, named by its SIRET. Check digits are not looked at (§1.8).
+    """A supplier or a recipient, named by its SIRET. Check digits are not looked at (§1.8)."""
 
-    Attributes:
-        siret: 14 digits.
-        name: designation.
-        public: public structures receive invoices, private ones only send them.
-        active: whether invoices may come from it or go to it.
-        moa_only: works contracts only: no ordinary recipient.
-        service_code_required: BT-10 mandatory.
-        engagement_required: BT-13 mandatory.
-        service_or_engagement: one of the two mandatory; looked at before the two above.
-        payment_status_not_reported: never sends ``MISE_EN_PAIEMENT``.
-        services: its services.
-        account_password_expiry: when the password of its technical account expires (§1.6).
-    """
-
-    siret: str
-    name: str
-    public: bool = True
-    active: bool = True
-    moa_only: bool = False
-    service_code_required: bool = False
-    engagement_required: bool = False
-    service_or_engagement: bool = False
-    payment_status_not_reported: bool = False
-    services: tuple[Service, ...] = ()
-    account_password_expiry: date = date(2099, 12, 31)
+    siret: str  # 14 digits
+    name: str  # designation
+    public: bool = True  # public structures receive invoices, private ones only send them
+    active: bool = True  # whether invoices may come from it or go to it
+    moa_only: bool = False  # works contracts only: no ordinary recipient
+    service_code_required: bool = False  # BT-10 mandatory
+    engagement_required: bool = False  # BT-13 mandatory
+    service_or_engagement: bool = False  # one of the two mandatory; looked at before the two above
+    payment_status_not_reported: bool = False  # never sends ``MISE_EN_PAIEMENT``
+    services: tuple[Service, ...] = ()  # its services
+    account_password_expiry: date = date(2099, 12, 31)  # technical account (§1.6)
 
     def __post_init__(self) -> None:
         if not _SIRET.fullmatch(self.siret):

@@ -116,53 +116,32 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Armed:
-    """A fault that waits for its requests.
+    """A fault that waits for its requests."""
 
-    Attributes:
-        id: rank in the ledger.
-        fault: the fault, with what is left of its ``times`` and ``skip``.
-        ends_at: when it ends by itself, if ever.
-    """
-
-    id: int
-    fault: Fault
-    ends_at: datetime | None
+    id: int  # rank in the ledger
+    fault: Fault  # the fault, with what is left of its ``times`` and ``skip``
+    ends_at: datetime | None  # when it ends by itself, if ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """A fault that was injected.
+    """A fault that was injected."""
 
-    Attributes:
-        id: rank in the ledger.
-        at: instant of the request.
-        kind: what went wrong.
-        path: path of the request.
-        planned: whether the seeded plan chose it.
-        flux_number: ``numeroFluxDepot`` the request recorded, empty when none.
-    """
-
-    id: int
-    at: datetime
-    kind: FaultKind
-    path: str
-    planned: bool
-    flux_number: str
+    id: int  # rank in the ledger
+    at: datetime  # instant of the request
+    kind: FaultKind  # what went wrong
+    path: str  # path of the request
+    planned: bool  # whether the seeded plan chose it
+    flux_number: str  # ``numeroFluxDepot`` the request recorded, empty when none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """Faults drawn from a seed: the same requests in the same order meet the same faults.
+    """Faults drawn from a seed: the same requests in the same order meet the same faults."""
 
-    Attributes:
-        seed: any whole number.
-        rate: share of the requests that are hit, from 0 to 1.
-        faults: what may be drawn; every kind when empty.
-    """
-
-    seed: int
-    rate: float
-    faults: tuple[Fault, ...] = ()
+    seed: int  # any whole number
+    rate: float  # share of the requests that are hit, from 0 to 1
+    faults: tuple[Fault, ...] = ()  # what may be drawn; every kind when empty
 
     @property
     def name(self) -> str:

@@ -19,23 +19,14 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """Where one XML syntax keeps what the controls look at.
+    """Where one XML syntax keeps what the controls look at."""
 
-    Attributes:
-        schema: its XSD, as `schemas` finds it.
-        namespaces: prefixes of the paths.
-        paths: XPath of each field of `Read`, from the root.
-        tags: the same places as the portal names them in its messages (§4.3).
-        lines: the invoice lines.
-        rates: the VAT breakdown.
-    """
-
-    schema: str
-    namespaces: Mapping[str, str]
-    paths: Mapping[str, str]
-    tags: Mapping[str, str]
-    lines: Rows
-    rates: Rows
+    schema: str  # its XSD, as `schemas` finds it
+    namespaces: Mapping[str, str]  # prefixes of the paths
+    paths: Mapping[str, str]  # XPath of each field of `Read`, from the root
+    tags: Mapping[str, str]  # the same places as the portal names them in its messages (§4.3)
+    lines: Rows  # the invoice lines
+    rates: Rows  # the VAT breakdown
 
 
 def _dialect(table: Mapping[str, Any]) -> Dialect:

@@ -142,17 +142,11 @@ def _checked_text(name: str, value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a list (§2, Pagination).
+    """One page of a list (§2, Pagination)."""
 
-    Attributes:
-        rank: page number, from 1.
-        size: most results of a page.
-        descending: greatest first.
-    """
-
-    rank: int
-    size: int
-    descending: bool
+    rank: int  # page number, from 1
+    size: int  # most results of a page
+    descending: bool  # greatest first
 
     @property
     def offset(self) -> int:
@@ -175,21 +169,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that the gateway let in.
+    """One call that the gateway let in."""
 
-    Attributes:
-        body: its JSON body.
-        ledger: the ledger, on a connection of this thread.
-        directory: the known structures.
-        now: the instant of the call.
-        options: how late and how short this call is served.
-    """
-
-    body: Body
-    ledger: Ledger
-    directory: Directory
-    now: datetime
-    options: SandboxOptions
+    body: Body  # its JSON body
+    ledger: Ledger  # the ledger, on a connection of this thread
+    directory: Directory  # the known structures
+    now: datetime  # the instant of the call
+    options: SandboxOptions  # how late and how short this call is served
 
     def page(self, block: Body, *, descending: bool, suffixes: Suffixes = ("", "", "")) -> Page:
         """The page asked for in a paging block, no larger than this call allows."""

@@ -85,21 +85,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes back.
+    """What goes back."""
 
-    Attributes:
-        status: HTTP status.
-        headers: besides the length.
-        body: the bytes.
-        held: how long they are held back.
-        dropped: the connection closes instead of answering.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    held: timedelta = timedelta(0)
-    dropped: bool = False
+    status: int  # HTTP status
+    headers: Mapping[str, str] = field(default_factory=dict)  # besides the length
+    body: bytes = b""  # the bytes
+    held: timedelta = timedelta(0)  # how long they are held back
+    dropped: bool = False  # the connection closes instead of answering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

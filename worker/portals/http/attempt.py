@@ -58,15 +58,10 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnswer:
-    """No whole answer came.
+    """No whole answer came."""
 
-    Attributes:
-        sent: False only when it is certain that no byte of the request left.
-        reason: for people, in French, without address nor secret.
-    """
-
-    sent: bool
-    reason: str
+    sent: bool  # False only when it is certain that no byte of the request left
+    reason: str  # for people, in French, without address nor secret
     retry_after: ClassVar[None] = None
 
 

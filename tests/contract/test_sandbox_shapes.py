@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from chaos import pace
 from chorus_sandbox import SandboxOptions
@@ -13,7 +14,6 @@ from tests.support.sandbox_documents import CII
 from tests.support.sandbox_portal import CREDENTIALS, Portal, started
 from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
-from worker.portals.choruspro.access import Secret
 from worker.portals.choruspro.portal import ChorusPro
 
 
@@ -23,9 +23,9 @@ def client(portal: Portal) -> ChorusPro:
         settings(
             portal.url,
             client_id=CREDENTIALS.client_id,
-            client_secret=Secret(CREDENTIALS.client_secret),
+            client_secret=SecretStr(CREDENTIALS.client_secret),
             technical_login=CREDENTIALS.account,
-            technical_password=Secret(CREDENTIALS.password),
+            technical_password=SecretStr(CREDENTIALS.password),
             read_timeout=pace.limit(30),
         )
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from worker.errors import ConfigurationError
 from worker.portals.http.address import is_loopback
 from worker.portals.http.pacing import MOST_PARALLEL
@@ -29,28 +31,9 @@ QUALIFICATION = Addresses(
 )
 
 
-class Secret:
-    """A text that never shows itself by accident. Blanks pasted around it are dropped."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value.strip()
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(•••)"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChorusProSettings:
-    """How to reach Chorus Pro, and as whom. Checked when built.
+    """How to reach Chorus Pro, and as whom. Checked when built, without the blanks around texts.
 
     Attributes:
         token_url: where PISTE issues tokens.
@@ -73,9 +56,9 @@ class ChorusProSettings:
     token_url: str
     api_url: str
     client_id: str
-    client_secret: Secret
+    client_secret: SecretStr
     technical_login: str
-    technical_password: Secret
+    technical_password: SecretStr
     connect_timeout: float = 10
     read_timeout: float = 60
     requests_per_second: float = 5
@@ -84,9 +67,7 @@ class ChorusProSettings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str):
-                object.__setattr__(self, field.name, value.strip())
+            object.__setattr__(self, field.name, _bare(getattr(self, field.name)))
         for name in ("client_id", "client_secret", "technical_login", "technical_password"):
             if not getattr(self, name):
                 raise ConfigurationError(
@@ -108,6 +89,12 @@ class ChorusProSettings:
             raise ConfigurationError(
                 f"Chorus Pro : parallel_calls doit être entre 1 et {MOST_PARALLEL}."
             )
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return SecretStr(value.get_secret_value().strip())
+    return value.strip() if isinstance(value, str) else value
 
 
 def _check_address(name: str, address: str) -> None:

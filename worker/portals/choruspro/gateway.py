@@ -87,7 +87,7 @@ class Gateway:
             monotonic=monotonic,
             sleep=sleep,
         )
-        pair = f"{settings.technical_login}:{settings.technical_password.reveal()}"
+        pair = f"{settings.technical_login}:{settings.technical_password.get_secret_value()}"
         self._account = base64.b64encode(pair.encode()).decode()
         self._proving = Lock()
         self._proven = ""
@@ -229,8 +229,8 @@ class Gateway:
 
     def _masked(self, body: bytes, token: str) -> bytes:
         """Without our secrets: an error page may quote them, and answers are kept and shown."""
-        settings = self._settings
-        secrets = (settings.client_secret.reveal(), settings.technical_password.reveal())
+        kept = (self._settings.client_secret, self._settings.technical_password)
+        secrets = [secret.get_secret_value() for secret in kept]
         # An account says as much without its padding, which is escaped or dropped here and there.
         for secret in (token, self._account.rstrip("="), *secrets):
             if len(secret) >= _SHORTEST_SECRET:

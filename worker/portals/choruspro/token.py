@@ -70,7 +70,7 @@ class PisteToken:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._settings.client_id,
-            "client_secret": self._settings.client_secret.reveal(),
+            "client_secret": self._settings.client_secret.get_secret_value(),
             "scope": "openid",
         }
         request = HttpRequest(

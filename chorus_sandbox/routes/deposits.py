@@ -1,13 +1,14 @@
 """Deposit and report: what comes in, and what became of it (§2.1–2.3, §8.2)."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import FluxRecord, FluxState
-from chorus_sandbox.routes import report_pdf
+from chorus_sandbox.routes import VOCABULARY, report_pdf
 from chorus_sandbox.routes.calls import DONE, FOUND, Call, MalformedBody, Refusal, success
 
 LARGEST_FLUX: Final = 30 * 1024 * 1024
@@ -15,22 +16,7 @@ LARGEST_FLUX: Final = 30 * 1024 * 1024
 
 _LONGEST_FILE_NAME = 200
 
-# §3.1. The digits of the last eight are not recorded: 1199 is ours.
-_INTERFACES = {
-    "IN_DP_E1_UBL_INVOICE": "1100",
-    "IN_DP_E1_CII_16B": "1106",
-    "IN_DP_E2_CII_FACTURX": "1117",
-    "IN_DP_E2_UBL_INVOICE_MIN": "1110",
-    "IN_DP_E2_CPP_FACTURE_MIN": "1113",
-    "IN_DP_E1_CII": "1199",
-    "IN_DP_E1_PES_FACTURE": "1199",
-    "IN_DP_E1_XCBL": "1199",
-    "IN_DP_E2_CII_MIN": "1199",
-    "IN_DP_E2_PES_FACTURE_MIN": "1199",
-    "IN_DP_PDFARCHIVE_UBL_INVOICE_MUG": "1199",
-    "IN_DP_PDFARCHIVE_CII_MUG": "1199",
-    "IN_DP_E2_CII_MIN_16B": "1199",
-}
+_INTERFACES: Mapping[str, str] = VOCABULARY["interfaces"]
 
 
 def deposit(call: Call) -> dict[str, object]:

@@ -10,36 +10,14 @@ from chorus_sandbox.integration import documents, integration
 from chorus_sandbox.integration.dialects import Dialect, Rows
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord, Joined
-from chorus_sandbox.routes.calls import DONE, FOUND, Call, Refusal, Suffixes, given, success
+from chorus_sandbox.routes import VOCABULARY
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, Refusal, given, success
 
 _PRINCIPAL: Final = 50_000_000
 """``pieceJointeId`` of an invoice's own file: this more than the identifier of the invoice."""
 
-# §3.5: the frameworks an ordinary supplier uses; the others are left out of the answer.
-_FRAMEWORKS = {
-    "A1": "A1_FACTURE_FOURNISSEUR",
-    "A2": "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE",
-    "A9": "A9_FACTURE_SOUSTRAITANT",
-    "A12": "A12_FACTURE_COTRAITANT",
-}
 _TEXTS = ("lignePosteReference", "lignePosteDenomination", "lignePosteUniteLibelle")
-# Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
 _HISTORY = ("ListeHistoStatut",) * 3
-_RATES = (
-    "getpLigneRecapTva",
-    ("ListeRecapitulatifTVA", "ListeListeRecapitulatifTVA", "ListeRecapitulatifTVA"),
-    "LignesRecapitulativesTVA",
-)
-_FILES = (
-    "getpListePiecesJointes",
-    ("ListePieceJointe", "ListePieceJointe", "ListePiecesJointes"),
-    "ListePiecesJointe",
-)
-_LINES = (
-    "getpLignesPoste",
-    ("LignesPoste", "LignesPoste", "ListeLignesPoste"),
-    "LignesPoste",
-)
 
 
 def consult(call: Call) -> dict[str, object]:
@@ -60,7 +38,9 @@ def consult(call: Call) -> dict[str, object]:
         "rejetTraite": invoice.rejection_handled,
         "destinataire": _recipient(call, invoice),
         "fournisseur": _supplier(call, invoice),
-        "cadreDeFacturation": given({"codeCadreFacturation": _FRAMEWORKS.get(content.framework)}),
+        "cadreDeFacturation": given(
+            {"codeCadreFacturation": VOCABULARY["frameworks"].get(content.framework)}
+        ),
         "references": given(
             {
                 "dateFacture": content.issued_on.isoformat(),
@@ -72,7 +52,7 @@ def consult(call: Call) -> dict[str, object]:
                 "numeroFactureOrigine": content.preceding,
             }
         ),
-        "recapitulatifDeTva": _listed(call, rates, "ligneTva", _RATES),
+        "recapitulatifDeTva": _listed(call, rates, "ligneTva", "rates"),
         "montantTotal": {
             "montantHtTotal": float(content.net),
             "montantTVA": float(content.gross - content.net),
@@ -83,8 +63,8 @@ def consult(call: Call) -> dict[str, object]:
             "idLiaisonPieceJointePrincipale": _PRINCIPAL + invoice.id,
             "idPieceJointePrincipale": _PRINCIPAL + invoice.id,
         },
-        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", _FILES),
-        "lignesDePoste": _listed(call, lines, "lignePoste", _LINES),
+        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", "files"),
+        "lignesDePoste": _listed(call, lines, "lignePoste", "lines"),
         "commentaire": invoice.comment,
     }
     return success(FOUND, facture=given(facture))
@@ -224,14 +204,11 @@ def _file(joined: Joined) -> dict[str, object]:
 
 
 def _listed(
-    call: Call,
-    items: Sequence[dict[str, object]],
-    name: str,
-    paging: tuple[str, Suffixes, str],
+    call: Call, items: Sequence[dict[str, object]], name: str, paging: str
 ) -> dict[str, object]:
     """A block with one page of its list, and the counts under the names of that list."""
-    block, suffixes, suffix = paging
-    page = call.page(call.body.block(block), descending=False, suffixes=suffixes)
+    block, rank, size, way, suffix = VOCABULARY["lists"][paging]
+    page = call.page(call.body.block(block), descending=False, suffixes=(rank, size, way))
     shown = page.slice(items[::-1] if page.descending else items)
     counts = {f"{key}{suffix}": value for key, value in page.described(len(items)).items()}
     return given({name: shown} | counts)

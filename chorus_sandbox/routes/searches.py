@@ -7,32 +7,13 @@ from typing import Final
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import InvoiceRecord
+from chorus_sandbox.routes import VOCABULARY
 from chorus_sandbox.routes.calls import FOUND, Body, Call, MalformedBody, Refusal, given, success
 from chorus_sandbox.routes.invoices import buyer_ids
 
 _MOST_RESULTS = 200
 
-_TREAT_FILTERS = frozenset(
-    (
-        "idStructure",
-        "masquerRejetee",
-        "rechercheFactureATraiterParFournisseur",
-        "idUtilisateurCourant",
-        "recupererTaille",
-    )
-)
-_COLUMNS = {
-    "DateDepot": "deposited_on",
-    "DateFacture": "issued_on",
-    "NumeroFacture": "number",
-    "NumeroFluxDepot": "flux_number",
-    "CodeDestinataire": "buyer_siret",
-    "DesignationDestinataire": "buyer_name",
-    "Statut": "status",
-    "TypeFacture": "kind",
-}
-# §2.4: of the statuses the annex lists, those an invoice of the sandbox can have.
-_TO_TREAT = ("DEPOSEE", "EN_COURS_ACHEMINEMENT", "MISE_A_DISPOSITION", "A_RECYCLER", "SUSPENDUE")
+_COLUMNS: Mapping[str, str] = VOCABULARY["invoice_columns"]
 
 
 def _moment(body: Body, name: str, *, read: Callable[[str], object]) -> object:
@@ -62,19 +43,10 @@ _CRITERIA: Final[Mapping[str, tuple[str, Callable[[Body, str], object]]]] = {
 }
 """The criteria of one value: their condition, bounds included, and how they are read (§2.4)."""
 
-_FILTERS = frozenset(_CRITERIA) | {
-    "statutCourant",
-    "listeDestinataire",
-    "rechercheFactureParFournisseur",
-    "idUtilisateurCourant",
-    "recupererTaille",
-    "idFournisseur",
-}
-
 
 def search(call: Call) -> dict[str, object]:
     """``factures/v1/rechercher/fournisseur``: integrated invoices only, newest deposit first."""
-    call.body.refuse_unknown(_FILTERS)
+    call.body.refuse_unknown({*_CRITERIA, *VOCABULARY["search_fields"]})
     wanted = _read_criteria(call)
     flux_number = call.body.text("numeroFluxDepot")
     flux = None if flux_number is None else call.ledger.fluxes.numbered(flux_number)
@@ -90,10 +62,11 @@ def search_to_treat(call: Call) -> dict[str, object]:
     the annex does not say how far that flag goes, this reading of it is ours.
     """
     body = call.body
-    body.refuse_unknown(_TREAT_FILTERS)
+    body.refuse_unknown(VOCABULARY["search_to_treat_fields"])
     integration.settle(call.ledger, call.directory, now=call.now)
     seller = _siret(call, body.integer("idStructure"))
-    statuses = _TO_TREAT if body.flag("masquerRejetee") else (*_TO_TREAT, "REJETEE")
+    to_treat = tuple(VOCABULARY["to_treat"])
+    statuses = to_treat if body.flag("masquerRejetee") else (*to_treat, "REJETEE")
     wanted: dict[str, object] = {"status IN (?)": statuses, "rejection_handled = ?": False}
     wanted["indexed_at <= ?"] = call.now
     if seller is not None:

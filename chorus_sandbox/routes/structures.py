@@ -1,36 +1,21 @@
 """Structures and services, as the directory exposes them (§2.9)."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from chorus_sandbox import paris
 from chorus_sandbox.directory import Service, Structure
+from chorus_sandbox.routes import VOCABULARY
 from chorus_sandbox.routes.calls import FOUND, Body, Call, MalformedBody, Refusal, given, success
 
-_SEARCHABLE = frozenset(
-    (
-        "identifiantStructure",
-        "typeIdentifiantStructure",
-        "raisonSocialeStructure",
-        "libelleStructure",
-        "typeStructure",
-        "statutStructure",
-        "estMOAUniquement",
-    )
-)
-_SORTS = {
-    "CodeService": "code",
-    "LibelleService": "name",
-    "DateDbtService": "valid_from",
-    "DateFinService": "valid_to",
-    "EstActif": "active",
-}
+_SORTS: Mapping[str, str] = VOCABULARY["service_columns"]
 _ADDRESS = {"adresse": "1 rue du Bac", "codePostal": "75000", "ville": "Paris", "pays": "France"}
 
 
 def search(call: Call) -> dict[str, object]:
     """``structures/v1/rechercher``: nothing found is a success without a list."""
     wanted = call.body.block("structure")
-    wanted.refuse_unknown(_SEARCHABLE)
+    wanted.refuse_unknown(VOCABULARY["structure_fields"])
     page = call.page(call.body.block("parametres"), descending=False)
     found = [structure for structure in call.directory.all() if _matches(structure, wanted)]
     found.sort(key=lambda structure: structure.siret, reverse=page.descending)

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any, Final
 
 from chorus_sandbox.fault_kinds import Shape
+from chorus_sandbox.routes import VOCABULARY
 
 UNKNOWN_FLUX_STATE: Final = "IN_SIMULE_INCONNU"
 UNKNOWN_STATUS: Final = "SIMULE_INCONNU"
@@ -14,8 +14,7 @@ _Fields = dict[str, Any]
 _STATE_FIELDS = frozenset(("etatCourantDepotFlux",))
 _STATUS_FIELDS = frozenset(("statut", "statutCourantCode", "statutFacture"))
 _IDENTIFIERS = frozenset(("identifiantFactureCPP", "idFacture"))
-# Fields a client can do without: the portal leaves them out or gives null at times (§2).
-_OPTIONAL = frozenset(files(__package__).joinpath("optional_fields.txt").read_text().split())
+_OPTIONAL = frozenset(VOCABULARY["optional_fields"])
 _REPORT_LISTS = ("listeErreurDP", "listeErreurTechnique")
 
 

@@ -82,8 +82,8 @@ class NewInvoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceRecord:
-    """An integrated invoice."""
+class InvoiceRecord(NewInvoice):
+    """An integrated invoice, with what it says."""
 
     id: int  # ``identifiantFactureCPP``
     flux_number: str  # ``numeroFluxDepot`` of its flux
@@ -94,7 +94,6 @@ class InvoiceRecord:
     file_name: str  # its file: the deposited one, or one of the lot
     indexed_at: datetime  # instant from which the supplier finds and reads it
     rejection_handled: bool  # ``rejetTraite``: whether the supplier acknowledged its rejection
-    content: NewInvoice  # what the invoice says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from chorus_sandbox.ledger.records import (
     FluxRecord,
     FluxState,
     InvoiceRecord,
-    NewInvoice,
     RefusedInvoice,
     StatusRecord,
     TechnicalError,
@@ -27,11 +26,7 @@ CREATE: Final = files(__package__).joinpath("tables.sql").read_text("utf-8")
 UPGRADES: Final = (files(__package__).joinpath("upgrade_1.sql").read_text("utf-8"),)
 """What each version adds to a ledger of the version before; the header holds how many ran."""
 
-CONTENT: Final = tuple(field.name for field in fields(NewInvoice))
-"""The columns that hold a `NewInvoice`, in the order of its fields."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_Columns = dict[str, Callable[[Any], Any]]
 _Record = TypeVar("_Record", FluxRecord, InvoiceRecord, StatusRecord, Attachment, Injection)
 
 
@@ -75,22 +70,20 @@ _READERS: Final[Mapping[object, Callable[[Any], Any]]] = {
 """What makes a value of each type from what SQLite keeps; other types are kept as they are."""
 
 
-def _columns(kind: type[Any]) -> _Columns:
-    return {
-        field.name: _READERS.get(field.type, lambda value: value)
-        for field in fields(kind)
-        if field.type is not NewInvoice
-    }
-
-
-_TABLES: Final[Mapping[type, tuple[str, _Columns]]] = {
-    FluxRecord: ("flux", _columns(FluxRecord)),
-    InvoiceRecord: ("invoice", _columns(InvoiceRecord) | _columns(NewInvoice)),
-    StatusRecord: ("status", _columns(StatusRecord)),
-    Attachment: ("attachment", _columns(Attachment)),
-    Injection: ("injection", _columns(Injection)),
+_TABLES: Final[Mapping[type, str]] = {
+    FluxRecord: "flux",
+    InvoiceRecord: "invoice",
+    StatusRecord: "status",
+    Attachment: "attachment",
+    Injection: "injection",
 }
-"""The table of each kind of record, its columns, and what reads each."""
+"""The table of each kind of record; its columns are the fields."""
+
+_COLUMNS: Final[Mapping[type, dict[str, Callable[[Any], Any]]]] = {
+    kind: {field.name: _READERS.get(field.type, lambda value: value) for field in fields(kind)}
+    for kind in _TABLES
+}
+"""What reads each column."""
 
 
 class Tables:
@@ -122,13 +115,9 @@ class Tables:
 
     def _select(self, kind: type[_Record], clauses: str, *values: object) -> tuple[_Record, ...]:
         """The records of a class, which names the table; clauses come from the code alone."""
-        table, columns = _TABLES[kind]
-        rows = self._run(f"SELECT {', '.join(columns)} FROM {table} {clauses}", *values)  # noqa: S608 - names from the code
-        return tuple(_record(kind, columns, row) for row in rows)
-
-
-def _record(kind: type[Any], columns: _Columns, row: tuple[Any, ...]) -> Any:  # noqa: ANN401 - of this kind
-    values = {name: read(value) for (name, read), value in zip(columns.items(), row, strict=True)}
-    if kind is InvoiceRecord:
-        values["content"] = NewInvoice(**{name: values.pop(name) for name in CONTENT})
-    return kind(**values)
+        columns = _COLUMNS[kind]
+        query = f"SELECT {', '.join(columns)} FROM {_TABLES[kind]} {clauses}"  # noqa: S608 - names from the code
+        return tuple(
+            kind(**{name: columns[name](value) for name, value in zip(columns, row, strict=True)})
+            for row in self._run(query, *values)
+        )

@@ -22,7 +22,7 @@ def decide(call: Call) -> dict[str, object]:
     return success(
         DONE,
         idFacture=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         dateTraitement=paris.day_of(call.now).isoformat(),
         nouveauStatut=target,
     )
@@ -43,7 +43,7 @@ def give_status(
         Refusal: not a status of the buyer, no reason where one is due, or a buyer that never
             reports payments.
     """
-    buyer = directory.by_siret(invoice.content.buyer_siret)
+    buyer = directory.by_siret(invoice.buyer_siret)
     if target not in VOCABULARY["buyer_statuses"]:
         raise Refusal(20002, "SIMULE - Statut que le destinataire ne peut pas donner")
     if target in _NEEDS_REASON and not reason.strip():

@@ -61,7 +61,7 @@ def _files(ledger: Ledger, invoices: Sequence[InvoiceRecord], *, with_attachment
     files: list[tuple[str, bytes]] = []
     size = 0
     for invoice in invoices:
-        number = re.sub(r"[^\w+-]", "_", invoice.content.number)
+        number = re.sub(r"[^\w+-]", "_", invoice.number)
         for name, content in _of_invoice(ledger, invoice, with_attachments=with_attachments):
             size += len(content)
             if size > LARGEST_DOWNLOAD:
@@ -93,7 +93,7 @@ def _pivot(ledger: Ledger, invoices: Sequence[InvoiceRecord]) -> bytes:
         syntax, name, content = file_of(ledger, invoice)
         tree, _ = documents.parse(syntax, content)
         element = etree.SubElement(
-            root, "Facture", identifiant=str(invoice.id), numero=invoice.content.number, nom=name
+            root, "Facture", identifiant=str(invoice.id), numero=invoice.number, nom=name
         )
         element.append(tree.getroot())
         size += len(content)

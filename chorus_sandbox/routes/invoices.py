@@ -23,7 +23,6 @@ _HISTORY = ("ListeHistoStatut",) * 3
 def consult(call: Call) -> dict[str, object]:
     """``factures/v1/consulter/fournisseur``: all an invoice says, read again from its file."""
     invoice = known_invoice(call, call.body.mandatory_integer("identifiantFactureCPP"))
-    content = invoice.content
     syntax, _, file = file_of(call.ledger, invoice)
     tree, dialect = documents.parse(syntax, file)
     root = tree.getroot()
@@ -32,32 +31,32 @@ def consult(call: Call) -> dict[str, object]:
     files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
     facture = {
         "identifiantFactureCPP": invoice.id,
-        "numeroFacture": content.number,
+        "numeroFacture": invoice.number,
         "statutFacture": invoice.status,
         "modeDepot": "UPLOAD_API",
         "rejetTraite": invoice.rejection_handled,
         "destinataire": _recipient(call, invoice),
         "fournisseur": _supplier(call, invoice),
         "cadreDeFacturation": given(
-            {"codeCadreFacturation": VOCABULARY["frameworks"].get(content.framework)}
+            {"codeCadreFacturation": VOCABULARY["frameworks"].get(invoice.framework)}
         ),
         "references": given(
             {
-                "dateFacture": content.issued_on.isoformat(),
+                "dateFacture": invoice.issued_on.isoformat(),
                 "dateDepot": invoice.deposited_on.isoformat(),
-                "codeDeviseFacture": content.currency,
-                "typeFacture": content.kind,
-                "numeroMarche": content.contract,
-                "numeroBonCommande": content.engagement,
-                "numeroFactureOrigine": content.preceding,
+                "codeDeviseFacture": invoice.currency,
+                "typeFacture": invoice.kind,
+                "numeroMarche": invoice.contract,
+                "numeroBonCommande": invoice.engagement,
+                "numeroFactureOrigine": invoice.preceding,
             }
         ),
         "recapitulatifDeTva": _listed(call, rates, "ligneTva", "rates"),
         "montantTotal": {
-            "montantHtTotal": float(content.net),
-            "montantTVA": float(content.gross - content.net),
-            "montantTtcTotal": float(content.gross),
-            "montantAPayer": float(content.due),
+            "montantHtTotal": float(invoice.net),
+            "montantTVA": float(invoice.gross - invoice.net),
+            "montantTtcTotal": float(invoice.gross),
+            "montantAPayer": float(invoice.due),
         },
         "pieceJointePrincipale": {
             "idLiaisonPieceJointePrincipale": _PRINCIPAL + invoice.id,
@@ -95,7 +94,7 @@ def history(call: Call) -> dict[str, object]:
     return success(
         DONE,
         idFacture=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         modeDepot="UPLOAD_API",
         statutCourantCode=invoice.status,
         historiquesDesStatuts={"histoStatut": statuses} | listed,
@@ -129,8 +128,8 @@ def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
 
 def buyer_ids(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
     """The identifiers of the buyer and of the service an invoice names, those that are known."""
-    buyer = call.directory.by_siret(invoice.content.buyer_siret)
-    service = buyer.service(invoice.content.service_code) if buyer else None
+    buyer = call.directory.by_siret(invoice.buyer_siret)
+    service = buyer.service(invoice.service_code) if buyer else None
     return given(
         {
             "idDestinataire": buyer.id if buyer else None,
@@ -140,30 +139,28 @@ def buyer_ids(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
 
 
 def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    buyer = call.directory.by_siret(content.buyer_siret)
+    buyer = call.directory.by_siret(invoice.buyer_siret)
     return buyer_ids(call, invoice) | given(
         {
-            "codeDestinataire": content.buyer_siret,
-            "libelleDestinataire": content.buyer_name,
-            "designationDestinataire": content.buyer_name,
-            "codeServiceExecutant": content.service_code,
-            "libelleServiceExecutant": content.service_name,
+            "codeDestinataire": invoice.buyer_siret,
+            "libelleDestinataire": invoice.buyer_name,
+            "designationDestinataire": invoice.buyer_name,
+            "codeServiceExecutant": invoice.service_code,
+            "libelleServiceExecutant": invoice.service_name,
             "miseEnPaiementDestinataire": not (buyer and buyer.payment_status_not_reported),
         }
     )
 
 
 def _supplier(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    seller = call.directory.by_siret(content.seller_siret)
+    seller = call.directory.by_siret(invoice.seller_siret)
     return given(
         {
             "idFournisseur": seller.id if seller else None,
             "typeIdentifiantFournisseur": "SIRET",
-            "codeFournisseur": content.seller_siret,
-            "raisonSocialeFournisseur": content.seller_name,
-            "designationFournisseur": content.seller_name,
+            "codeFournisseur": invoice.seller_siret,
+            "raisonSocialeFournisseur": invoice.seller_name,
+            "designationFournisseur": invoice.seller_name,
         }
     )
 

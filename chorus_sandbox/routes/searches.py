@@ -131,30 +131,29 @@ def _read_criteria(call: Call) -> dict[str, object]:
 
 
 def _short_line(_: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
     # The portal's amounts are JSON numbers, doubles on its side as here: nothing is computed.
     return given(
         {
             "identifiantFactureCPP": invoice.id,
             "typeDemandePaiement": "FACTURE",
-            "codeFournisseur": content.seller_siret,
+            "codeFournisseur": invoice.seller_siret,
             "typeIdentifiantFournisseur": "SIRET",
-            "designationFournisseur": content.seller_name,
-            "codeDestinataire": content.buyer_siret,
-            "designationDestinataire": content.buyer_name,
-            "codeServiceExecutant": content.service_code,
-            "nomServiceExecutant": content.service_name,
-            "typeFacture": content.kind,
-            "numeroFacture": content.number,
-            "dateFacture": content.issued_on.isoformat(),
+            "designationFournisseur": invoice.seller_name,
+            "codeDestinataire": invoice.buyer_siret,
+            "designationDestinataire": invoice.buyer_name,
+            "codeServiceExecutant": invoice.service_code,
+            "nomServiceExecutant": invoice.service_name,
+            "typeFacture": invoice.kind,
+            "numeroFacture": invoice.number,
+            "dateFacture": invoice.issued_on.isoformat(),
             "dateDepot": invoice.deposited_on.isoformat(),
-            "montantHT": float(content.net),
-            "montantTTC": float(content.gross),
-            "montantAPayer": float(content.due),
-            "devise": content.currency,
+            "montantHT": float(invoice.net),
+            "montantTTC": float(invoice.gross),
+            "montantAPayer": float(invoice.due),
+            "devise": invoice.currency,
             "statut": invoice.status,
-            "numeroMarche": content.contract,
-            "numeroBonCommande": content.engagement,
+            "numeroMarche": invoice.contract,
+            "numeroBonCommande": invoice.engagement,
         }
     )
 
@@ -163,7 +162,7 @@ def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
     """The full line, with what the Swagger does not give to the other search."""
     more = {
         "numeroFluxDepot": invoice.flux_number,
-        "numeroFactureOrigine": invoice.content.preceding,
+        "numeroFactureOrigine": invoice.preceding,
         "modeDepot": "UPLOAD_API",
         "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
         "commentaireEtatCourant": invoice.comment,

@@ -28,7 +28,7 @@ def complete(call: Call) -> dict[str, object]:
     return success(
         DONE,
         identifiantFactureCPP=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         dateTraitement=paris.to_minutes(call.now),
     )
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from chorus_sandbox.ledger.ledger import Ledger
-from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, NewInvoice
+from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 from chorus_sandbox.paris import PARIS
 from chorus_sandbox.serving.gateway import Reply
 
@@ -59,8 +59,7 @@ def _rows(rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _invoice_cells(invoice: InvoiceRecord) -> tuple[str, ...]:
-    content = invoice.content
-    number = escape(content.number)
+    number = escape(invoice.number)
     buttons = "".join(
         f"<button formaction='/_sandbox/invoices/{invoice.id}/{quote(action)}'"
         f" aria-label='{label} la facture {number}'>{label}</button>"
@@ -74,18 +73,18 @@ def _invoice_cells(invoice: InvoiceRecord) -> tuple[str, ...]:
     )
     return (
         number,
-        escape(f"{content.buyer_name} ({content.buyer_siret})"),
-        escape(_amount(content)),
+        escape(f"{invoice.buyer_name} ({invoice.buyer_siret})"),
+        escape(_amount(invoice)),
         escape(invoice.status),
         escape(invoice.comment),
         form,
     )
 
 
-def _amount(content: NewInvoice) -> str:
+def _amount(invoice: InvoiceRecord) -> str:
     """``1 234,50 EUR``, with the spaces that do not break."""
-    figures = f"{content.gross:,f}".replace(",", "\u00a0").replace(".", ",")
-    return f"{figures}\u00a0{content.currency}"
+    figures = f"{invoice.gross:,f}".replace(",", "\u00a0").replace(".", ",")
+    return f"{figures}\u00a0{invoice.currency}"
 
 
 def _flux_cells(flux: FluxRecord) -> tuple[str, ...]:

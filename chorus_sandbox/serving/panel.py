@@ -95,7 +95,7 @@ def _act(
             ledger, context.directory, invoice, target, reason=reason, now=context.clock()
         )
     except Refusal as refusal:
-        raise _Wrong(409, f"Facture {invoice.content.number} : {refusal.label}.") from refusal
+        raise _Wrong(409, f"Facture {invoice.number} : {refusal.label}.") from refusal
     return ledger.invoices.identified(invoice.id) or invoice
 
 
@@ -170,17 +170,16 @@ def _json(request: Request) -> object:
 
 
 def _invoice(invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
     return {
         "cpp_id": invoice.id,
-        "number": content.number,
-        "issued_on": content.issued_on,
+        "number": invoice.number,
+        "issued_on": invoice.issued_on,
         "deposited_on": invoice.deposited_on,
-        "seller_siret": content.seller_siret,
-        "buyer_siret": content.buyer_siret,
-        "buyer_name": content.buyer_name,
-        "kind": content.kind,
-        "gross": content.gross,
+        "seller_siret": invoice.seller_siret,
+        "buyer_siret": invoice.buyer_siret,
+        "buyer_name": invoice.buyer_name,
+        "kind": invoice.kind,
+        "gross": invoice.gross,
         "status": invoice.status,
         "status_at": invoice.status_at,
         "comment": invoice.comment,

@@ -35,34 +35,22 @@ QUALIFICATION = Addresses(
 class ChorusProSettings:
     """How to reach Chorus Pro, and as whom. Checked when built, without the blanks around texts.
 
-    Attributes:
-        token_url: where PISTE issues tokens.
-        api_url: root of the API, without ``/cpro``.
-        client_id: of the PISTE application, "OAuth Credentials" panel.
-        client_secret: its secret.
-        technical_login: of the *compte technique*, ``TECH_…@cpro.fr``.
-        technical_password: its password, to be changed every 424 days.
-        connect_timeout: seconds to reach the server.
-        read_timeout: seconds without a byte of the answer.
-        requests_per_second: pace of all calls together.
-        parallel_calls: how many calls may be under way at once, 1 to 16.
-        user_id: ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional).
-
     Raises:
         ConfigurationError: an address is not https, half of a pair is missing, or a number is out
             of its range.
     """
 
-    token_url: str
-    api_url: str
-    client_id: str
-    client_secret: SecretStr
-    technical_login: str
-    technical_password: SecretStr
-    connect_timeout: float = 10
-    read_timeout: float = 60
-    requests_per_second: float = 5
-    parallel_calls: int = 1
+    token_url: str  # where PISTE issues tokens
+    api_url: str  # root of the API, without ``/cpro``
+    client_id: str  # of the PISTE application, "OAuth Credentials" panel
+    client_secret: SecretStr  # its secret
+    technical_login: str  # of the *compte technique*, ``TECH_…@cpro.fr``
+    technical_password: SecretStr  # its password, to be changed every 424 days
+    connect_timeout: float = 10  # seconds to reach the server
+    read_timeout: float = 60  # seconds without a byte of the answer
+    requests_per_second: float = 5  # pace of all calls together
+    parallel_calls: int = 1  # how many calls may be under way at once, 1 to 16
+    # ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional)
     user_id: int | None = None
 
     def __post_init__(self) -> None:

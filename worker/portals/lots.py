@@ -21,10 +21,6 @@ class LotLimits:
     bytes: int = 10_000_000  # most bytes of its documents together, before compression
 
 
-ALONE = LotLimits()
-"""No lots."""
-
-
 def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
     """The lot of these documents, by file name.
 

@@ -1,7 +1,8 @@
 """Where each business term of EN 16931 stands in UBL and in CII: the bindings of its part 3.
 
 XPaths with the prefixes of ``NAMESPACES``. A term of a line, of a share of VAT or of the totals
-starts from its group (BG-25, BG-23, BG-22), a property from BG-32, every other from the root.
+starts from its group (BG-25, BG-23, BG-22), that of an allowance, a charge or a property from its
+own (BG-20, BG-21, BG-27, BG-28, BG-32), every other from the root. Here are those that are checked.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,12 @@ _SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
 _CUSTOMER = "cac:AccountingCustomerParty/cac:Party"
 _SELLER = f"{_AGREEMENT}/ram:SellerTradeParty"
 _BUYER = f"{_AGREEMENT}/ram:BuyerTradeParty"
-_DATE = "udt:DateTimeString"
 _PRICE = "ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice"
-_PRODUCT = "ram:SpecifiedTradeProduct"
 _LINE = "ram:SpecifiedLineTradeSettlement"
-_PERIOD = "ram:BillingSpecifiedPeriod"
+_ALLOWANCE_CHARGE = "ram:SpecifiedTradeAllowanceCharge"
+_TRUE = "[normalize-space()='true' or normalize-space()='1']"
+_UBL_IS_CHARGE = f"cbc:ChargeIndicator{_TRUE}"
+_CII_IS_CHARGE = f"ram:ChargeIndicator/*{_TRUE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,48 +34,16 @@ class Place:
     cii: str
 
 
-_OF_A_PARTY: Mapping[tuple[str, str], Place] = {
-    ("BT-27", "BT-44"): Place("cac:PartyLegalEntity/cbc:RegistrationName", "ram:Name"),
-    ("BT-29", "BT-46"): Place("cac:PartyIdentification/cbc:ID", "ram:GlobalID[@schemeID='0009']"),
-    ("BT-30", "BT-47"): Place(
-        "cac:PartyLegalEntity/cbc:CompanyID", "ram:SpecifiedLegalOrganization/ram:ID"
-    ),
-    ("BT-31", "BT-48"): Place(
-        "cac:PartyTaxScheme[cac:TaxScheme/cbc:ID='VAT']/cbc:CompanyID",
-        "ram:SpecifiedTaxRegistration/ram:ID[@schemeID='VA']",
-    ),
-    ("BT-35", "BT-50"): Place(
-        "cac:PostalAddress/cbc:StreetName", "ram:PostalTradeAddress/ram:LineOne"
-    ),
-    ("BT-36", "BT-51"): Place(
-        "cac:PostalAddress/cbc:AdditionalStreetName", "ram:PostalTradeAddress/ram:LineTwo"
-    ),
-    ("BT-37", "BT-52"): Place(
-        "cac:PostalAddress/cbc:CityName", "ram:PostalTradeAddress/ram:CityName"
-    ),
-    ("BT-38", "BT-53"): Place(
-        "cac:PostalAddress/cbc:PostalZone", "ram:PostalTradeAddress/ram:PostcodeCode"
-    ),
-    ("BT-40", "BT-55"): Place(
-        "cac:PostalAddress/cac:Country/cbc:IdentificationCode",
-        "ram:PostalTradeAddress/ram:CountryID",
-    ),
-}
-"""The same place in the seller (BG-4) and the buyer (BG-7)."""
+_NAME = Place("cac:PartyLegalEntity/cbc:RegistrationName", "ram:Name")
+_IDENTIFIER = Place("cac:PartyIdentification/cbc:ID", "ram:GlobalID[@schemeID='0009']")
+_REGISTRATION = Place("cac:PartyLegalEntity/cbc:CompanyID", "ram:SpecifiedLegalOrganization/ram:ID")
+"""Of a party: the seller (BG-4) or the buyer (BG-7)."""
 
 PLACES: Mapping[str, Place] = {
     "BT-1": Place("cbc:ID", f"{_HEADER}/ram:ID"),
-    "BT-2": Place("cbc:IssueDate", f"{_HEADER}/ram:IssueDateTime/{_DATE}"),
     "BT-3": Place("cbc:InvoiceTypeCode | cbc:CreditNoteTypeCode", f"{_HEADER}/ram:TypeCode"),
     "BT-5": Place("cbc:DocumentCurrencyCode", f"{_SETTLEMENT}/ram:InvoiceCurrencyCode"),
     "BT-6": Place("cbc:TaxCurrencyCode", f"{_SETTLEMENT}/ram:TaxCurrencyCode"),
-    "BT-8": Place(
-        "cac:InvoicePeriod/cbc:DescriptionCode",
-        f"{_SETTLEMENT}/ram:ApplicableTradeTax/ram:DueDateTypeCode",
-    ),
-    "BT-9": Place(
-        "cbc:DueDate", f"{_SETTLEMENT}/ram:SpecifiedTradePaymentTerms/ram:DueDateDateTime/{_DATE}"
-    ),
     "BT-10": Place("cbc:BuyerReference", f"{_AGREEMENT}/ram:BuyerReference"),
     "BT-12": Place(
         "cac:ContractDocumentReference/cbc:ID",
@@ -83,70 +53,45 @@ PLACES: Mapping[str, Place] = {
         "cac:OrderReference/cbc:ID",
         f"{_AGREEMENT}/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
     ),
-    "BT-20": Place(
-        "cac:PaymentTerms/cbc:Note", f"{_SETTLEMENT}/ram:SpecifiedTradePaymentTerms/ram:Description"
-    ),
-    "BG-1": Place("cbc:Note", f"{_HEADER}/ram:IncludedNote"),
-    # From BG-1: UBL has one element for both.
-    "BT-21": Place("", "ram:SubjectCode"),
-    "BT-22": Place(".", "ram:Content"),
     "BT-23": Place(
         "cbc:ProfileID", f"{_CONTEXT}/ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"
     ),
     "BT-24": Place(
         "cbc:CustomizationID", f"{_CONTEXT}/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"
     ),
-    "BT-25": Place(
-        "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID",
-        f"{_SETTLEMENT}/ram:InvoiceReferencedDocument/ram:IssuerAssignedID",
-    ),
-    "BT-26": Place(
-        "cac:BillingReference/cac:InvoiceDocumentReference/cbc:IssueDate",
-        f"{_SETTLEMENT}/ram:InvoiceReferencedDocument/ram:FormattedIssueDateTime/"
-        "qdt:DateTimeString",
-    ),
-    **{
-        term: Place(f"{_SUPPLIER}/{place.ubl}", f"{_SELLER}/{place.cii}")
-        for (term, _), place in _OF_A_PARTY.items()
-    },
-    **{
-        term: Place(f"{_CUSTOMER}/{place.ubl}", f"{_BUYER}/{place.cii}")
-        for (_, term), place in _OF_A_PARTY.items()
-    },
-    "BT-33": Place(
-        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:CompanyLegalForm", f"{_SELLER}/ram:Description"
-    ),
-    "BG-6": Place(f"{_SUPPLIER}/cac:Contact", f"{_SELLER}/ram:DefinedTradeContact"),
-    "BT-41": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:Name", f"{_SELLER}/ram:DefinedTradeContact/ram:PersonName"
-    ),
-    "BT-42": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:Telephone",
-        f"{_SELLER}/ram:DefinedTradeContact/ram:TelephoneUniversalCommunication/ram:CompleteNumber",
-    ),
-    "BT-43": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:ElectronicMail",
-        f"{_SELLER}/ram:DefinedTradeContact/ram:EmailURIUniversalCommunication/ram:URIID",
-    ),
-    "BT-73": Place(
-        "cac:InvoicePeriod/cbc:StartDate", f"{_SETTLEMENT}/{_PERIOD}/ram:StartDateTime/{_DATE}"
-    ),
-    "BT-74": Place(
-        "cac:InvoicePeriod/cbc:EndDate", f"{_SETTLEMENT}/{_PERIOD}/ram:EndDateTime/{_DATE}"
-    ),
+    "BT-27": Place(f"{_SUPPLIER}/{_NAME.ubl}", f"{_SELLER}/{_NAME.cii}"),
+    "BT-29": Place(f"{_SUPPLIER}/{_IDENTIFIER.ubl}", f"{_SELLER}/{_IDENTIFIER.cii}"),
+    "BT-30": Place(f"{_SUPPLIER}/{_REGISTRATION.ubl}", f"{_SELLER}/{_REGISTRATION.cii}"),
+    "BT-44": Place(f"{_CUSTOMER}/{_NAME.ubl}", f"{_BUYER}/{_NAME.cii}"),
+    "BT-46": Place(f"{_CUSTOMER}/{_IDENTIFIER.ubl}", f"{_BUYER}/{_IDENTIFIER.cii}"),
+    "BT-47": Place(f"{_CUSTOMER}/{_REGISTRATION.ubl}", f"{_BUYER}/{_REGISTRATION.cii}"),
     "BT-81": Place("cac:PaymentMeans/cbc:PaymentMeansCode", f"{_MEANS}/ram:TypeCode"),
     "BT-84": Place(
         "cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:ID",
         f"{_MEANS}/ram:PayeePartyCreditorFinancialAccount/"
         "*[self::ram:IBANID or self::ram:ProprietaryID]",
     ),
-    "BT-85": Place(
-        "cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:Name",
-        f"{_MEANS}/ram:PayeePartyCreditorFinancialAccount/ram:AccountName",
+    "BG-20": Place(
+        f"cac:AllowanceCharge[not({_UBL_IS_CHARGE})]",
+        f"{_SETTLEMENT}/{_ALLOWANCE_CHARGE}[not({_CII_IS_CHARGE})]",
     ),
-    "BT-86": Place(
-        "cac:PaymentMeans/cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID",
-        f"{_MEANS}/ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID",
+    "BT-92": Place("cbc:Amount", "ram:ActualAmount"),
+    "BT-95": Place("cac:TaxCategory/cbc:ID", "ram:CategoryTradeTax/ram:CategoryCode"),
+    "BT-96": Place("cac:TaxCategory/cbc:Percent", "ram:CategoryTradeTax/ram:RateApplicablePercent"),
+    # With those for logistics (BT-X-272), in CII and the profiles EXTENDED only.
+    "BG-21": Place(
+        f"cac:AllowanceCharge[{_UBL_IS_CHARGE}]",
+        f"{_SETTLEMENT}/{_ALLOWANCE_CHARGE}[{_CII_IS_CHARGE}]"
+        f" | {_SETTLEMENT}/ram:SpecifiedLogisticsServiceCharge",
+    ),
+    "BT-99": Place("cbc:Amount", "ram:ActualAmount | ram:AppliedAmount"),
+    "BT-102": Place(
+        "cac:TaxCategory/cbc:ID",
+        "*[self::ram:CategoryTradeTax or self::ram:AppliedTradeTax]/ram:CategoryCode",
+    ),
+    "BT-103": Place(
+        "cac:TaxCategory/cbc:Percent",
+        "*[self::ram:CategoryTradeTax or self::ram:AppliedTradeTax]/ram:RateApplicablePercent",
     ),
     "BG-22": Place(
         "cac:LegalMonetaryTotal",
@@ -170,14 +115,10 @@ PLACES: Mapping[str, Place] = {
     "BT-117": Place("cbc:TaxAmount", "ram:CalculatedAmount"),
     "BT-118": Place("cac:TaxCategory/cbc:ID", "ram:CategoryCode"),
     "BT-119": Place("cac:TaxCategory/cbc:Percent", "ram:RateApplicablePercent"),
-    "BT-120": Place("cac:TaxCategory/cbc:TaxExemptionReason", "ram:ExemptionReason"),
-    "BT-121": Place("cac:TaxCategory/cbc:TaxExemptionReasonCode", "ram:ExemptionReasonCode"),
     # In CII the attachments of a Factur-X travel beside its XML.
     "BG-24": Place(
         "cac:AdditionalDocumentReference", f"{_AGREEMENT}/ram:AdditionalReferencedDocument"
     ),
-    "BT-122": Place("cbc:ID", "ram:IssuerAssignedID"),
-    "BT-123": Place("cbc:DocumentDescription", "ram:Name"),
     "BT-125": Place(
         "cac:Attachment/cbc:EmbeddedDocumentBinaryObject", "ram:AttachmentBinaryObject"
     ),
@@ -187,7 +128,6 @@ PLACES: Mapping[str, Place] = {
         f"{_TRADE}/ram:IncludedSupplyChainTradeLineItem"
         "[not(ram:AssociatedDocumentLineDocument/ram:LineStatusReasonCode[. != 'DETAIL'])]",
     ),
-    "BT-126": Place("cbc:ID", "ram:AssociatedDocumentLineDocument/ram:LineID"),
     "BT-129": Place(
         "cbc:InvoicedQuantity | cbc:CreditedQuantity",
         "ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
@@ -196,10 +136,15 @@ PLACES: Mapping[str, Place] = {
         "cbc:LineExtensionAmount",
         f"{_LINE}/ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount",
     ),
-    "BT-134": Place(
-        "cac:InvoicePeriod/cbc:StartDate", f"{_LINE}/{_PERIOD}/ram:StartDateTime/{_DATE}"
+    "BG-27": Place(
+        f"cac:AllowanceCharge[not({_UBL_IS_CHARGE})]",
+        f"{_LINE}/{_ALLOWANCE_CHARGE}[not({_CII_IS_CHARGE})]",
     ),
-    "BT-135": Place("cac:InvoicePeriod/cbc:EndDate", f"{_LINE}/{_PERIOD}/ram:EndDateTime/{_DATE}"),
+    "BT-136": Place("cbc:Amount", "ram:ActualAmount"),
+    "BG-28": Place(
+        f"cac:AllowanceCharge[{_UBL_IS_CHARGE}]", f"{_LINE}/{_ALLOWANCE_CHARGE}[{_CII_IS_CHARGE}]"
+    ),
+    "BT-141": Place("cbc:Amount", "ram:ActualAmount"),
     "BT-146": Place("cac:Price/cbc:PriceAmount", f"{_PRICE}/ram:ChargeAmount"),
     "BT-149": Place("cac:Price/cbc:BaseQuantity", f"{_PRICE}/ram:BasisQuantity"),
     "BT-151": Place(
@@ -210,14 +155,9 @@ PLACES: Mapping[str, Place] = {
         "cac:Item/cac:ClassifiedTaxCategory/cbc:Percent",
         f"{_LINE}/ram:ApplicableTradeTax/ram:RateApplicablePercent",
     ),
-    "BT-153": Place("cac:Item/cbc:Name", f"{_PRODUCT}/ram:Name"),
-    "BT-154": Place("cac:Item/cbc:Description", f"{_PRODUCT}/ram:Description"),
-    "BT-155": Place(
-        "cac:Item/cac:SellersItemIdentification/cbc:ID", f"{_PRODUCT}/ram:SellerAssignedID"
-    ),
     "BG-32": Place(
         "cac:Item/cac:AdditionalItemProperty",
-        f"{_PRODUCT}/ram:ApplicableProductCharacteristic",
+        "ram:SpecifiedTradeProduct/ram:ApplicableProductCharacteristic",
     ),
     "BT-160": Place("cbc:Name", "ram:Description"),
     "BT-161": Place("cbc:Value", "ram:Value"),

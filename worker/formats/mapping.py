@@ -19,7 +19,6 @@ ANNEX = "DOCUMENT_ANNEXE"
 """BT-123 of an attachment where it must be a code (BR-FR-17)."""
 PUBLIC_BUYER = Note(text="B2G", code="ADN")
 """Tells a platform that the buyer is public."""
-_STATEMENT, _JOINED, _ENOUGH = "État détaillé des prestations n° ", ", joint à cette facture.", "."
 _ADDRESS_CODE = re.compile(r"[A-Za-z0-9+_.-]+")
 """What a code may hold to be part of an electronic address."""
 
@@ -100,13 +99,8 @@ def tax_identifiers(invoice: Invoice) -> TaxIdentifiers:
 
 def invoice_note(invoice: Invoice) -> str:
     """BT-22: the statement is the legal basis of the amounts (convention C3)."""
-    text = f"{_STATEMENT}{invoice.statement_number}"
-    return text + (_ENOUGH if invoice.is_credit_note else _JOINED)
-
-
-def quoted_statement(note: Note) -> str:
-    """The statement that the first note of an invoice quotes."""
-    return note.text.removeprefix(_STATEMENT).removesuffix(_JOINED).removesuffix(_ENOUGH)
+    joined = "" if invoice.is_credit_note else ", joint à cette facture"
+    return f"État détaillé des prestations n° {invoice.statement_number}{joined}."
 
 
 def notes(invoice: Invoice, profile: Profile) -> tuple[Note, ...]:

@@ -21,13 +21,13 @@ from tests.golden.samples import (
     line,
 )
 from tests.golden.test_golden import PROFILES, cases, golden_file
+from tests.support.written_invoices import read_invoice
 from worker.billing.invoice import ContactPoint, Invoice, Note, Party
 from worker.billing.members import Address
 from worker.billing.money import Money
 from worker.billing.vat import VatMethod, VatPoint
 from worker.formats import Profile, invoice_xml
 from worker.formats.mapping import ANNEX
-from worker.formats.reading import read_invoice
 
 texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff").filter(

@@ -18,6 +18,7 @@ from worker.validation.files.dates import wrong_dates
 from worker.validation.files.pdf import Hybrid, read_hybrid
 from worker.validation.files.pdf_marks import wrong_wrapping
 from worker.validation.files.profiles import Claim, read_claim
+from worker.validation.files.xpaths import Group
 from worker.validation.official.service import ValidationService
 from worker.validation.xml import MAX_BYTES, parse_xml
 
@@ -170,7 +171,7 @@ def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple
     """
     if profile != CHORUS or claim.rules[0] is not Schema.UBL_INVOICE:
         return claim.rules
-    if claim.native and is_credit_note(tree.getroot()):
+    if claim.native and is_credit_note(Group.of_root(tree.getroot())):
         return claim.rules
     return (*claim.rules, Schema.CHORUS_UBL_INVOICE)
 

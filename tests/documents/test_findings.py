@@ -39,13 +39,19 @@ def in_use() -> set[str]:
 
 
 def findings_made() -> Iterator[tuple[str, str]]:
-    """Code and severity, as written, of each Finding that is made with a literal code."""
+    """Code and severity, as written, of each finding that is made with a literal code."""
     for tree in trees():
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"):
+            if not isinstance(node, ast.Call):
                 continue
             given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            code = next((k.value for k in node.keywords if k.arg == "code"), None)
+            match ast.unparse(node.func):
+                case "Finding":
+                    code = next((k.value for k in node.keywords if k.arg == "code"), None)
+                case "worded":
+                    code = node.args[0]
+                case _:
+                    continue
             if isinstance(code, ast.Constant):
                 yield str(code.value), given.get("severity", "Severity.BLOCKING")
 

@@ -13,6 +13,7 @@ from lxml.etree import _Element
 from worker.billing.money import count
 from worker.errors import Finding, Severity
 from worker.validation.paths import where
+from worker.validation.wording import worded
 
 MAX_FINDINGS = 20
 """Beyond, a person corrects the first ones and starts again; how many remain is said."""
@@ -50,11 +51,5 @@ def more(hidden: int) -> tuple[Finding, ...]:
     """What says that findings were left out, if any was."""
     if hidden <= 0:
         return ()
-    return (
-        Finding(
-            code="RULES-MORE",
-            message=f"{count(hidden, 'autre constat')}, hors de cette liste.",
-            remedy="Corrigez ceux qui y sont, puis recommencez.",
-            severity=Severity.WARNING,
-        ),
-    )
+    shown = count(hidden, "autre constat")
+    return (worded("RULES-MORE", severity=Severity.WARNING, count=shown),)

@@ -26,6 +26,7 @@ from worker.validation.files.chorus import is_credit_note
 from worker.validation.files.xpaths import MAX_DIGITS, ZERO, Group, Rate, TooLong, elements, number
 from worker.validation.first_findings import Fault, placed
 from worker.validation.paths import shorten
+from worker.validation.wording import worded
 
 FOREIGN_VAT = Decimal(1)
 """The gap that BR-CO-17 leaves to a VAT, as its publisher runs it."""
@@ -73,14 +74,8 @@ def _wrong_or_too_long(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[
     try:
         yield from _wrong(Group.of_root(tree.getroot()), tolerant=tolerant)
     except TooLong as found:
-        finding = Finding(
-            code="AMOUNT-LENGTH",
-            message=f"Un nombre a plus de {MAX_DIGITS} caractères : « "
-            f"{shorten(found.element.text or '')} ».",
-            remedy="Corrigez ce montant, ce prix ou cette quantité.",
-            value=shorten(found.element.text or ""),
-        )
-        yield finding, found.element
+        written = shorten(found.element.text or "")
+        yield worded("AMOUNT-LENGTH", value=written, limit=MAX_DIGITS), found.element
 
 
 def _wrong(root: Group, *, tolerant: bool) -> Iterator[Fault]:
@@ -116,14 +111,7 @@ def _currencies(root: Group, currency: str) -> Iterator[Fault]:
         stated = amount.get("currencyID", "")
         if stated == currency or (other and stated == other and amount in totals):
             continue
-        finding = Finding(
-            code="AMOUNT-CURRENCY",
-            message=f"Un montant est en « {shorten(stated)} », la facture en « "
-            f"{shorten(currency)} » (BT-5).",
-            remedy="Écrivez tous les montants dans la devise de la facture ; seul le total de TVA "
-            "en devise de comptabilité (BT-111) a la sienne (BT-6).",
-            value=shorten(stated),
-        )
+        finding = worded("AMOUNT-CURRENCY", value=shorten(stated), currency=shorten(currency))
         yield finding, amount
 
 
@@ -195,13 +183,14 @@ def _taxes(document: _Document) -> Iterator[Fault]:
         key = group.rate("BT-118", "BT-119")
         exact = base * key[1] / HUNDRED
         if abs(tax - exact) > _slack(document, of_rate[key]):
-            finding = Finding(
-                code="AMOUNT-VAT-RATE",
-                message=f"La TVA de catégorie {key[0]} (BT-117) est de {tax}, mais {base} × "
-                f"{key[1]} % donne {exact:.2f}.",
-                remedy="Corrigez la TVA, sa base (BT-116) ou son taux (BT-119).",
+            finding = worded(
+                "AMOUNT-VAT-RATE",
                 severity=document.severity,
                 value=str(tax),
+                category=key[0],
+                base=base,
+                rate=key[1],
+                exact=exact,
             )
             yield finding, group.element
 
@@ -226,17 +215,21 @@ def _price(line: Group) -> Iterator[Fault]:
     stated_base = line.number("BT-149")
     base = Decimal(1) if stated_base is None else stated_base
     if base <= 0 or not _same_unit(line):
-        why = (
-            f"sa base de prix ({base}) ne convient pas : elle est nulle, négative, ou d'une autre "
-            "unité que la quantité"
-        )
-        yield _price_finding(price, why), line.element
+        yield worded("AMOUNT-PRICE", "base", value=str(price), base=base), line.element
         return
     changes = _sum_of(line.all("BG-28"), "BT-141") - _sum_of(line.all("BG-27"), "BT-136")
     computed = quantity * price / base + changes
     if abs(computed - net) > PRICE_SLACK:
-        why = f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"
-        yield _price_finding(price, why), line.element
+        finding = worded(
+            "AMOUNT-PRICE",
+            "gap",
+            value=str(price),
+            quantity=quantity,
+            base=base,
+            computed=computed,
+            net=net,
+        )
+        yield finding, line.element
 
 
 def _agreed_price(line: Group) -> Iterator[Fault]:
@@ -249,25 +242,15 @@ def _agreed_price(line: Group) -> Iterator[Fault]:
     with_tax = HUNDRED + rate
     exact = None if gross is None else gross * base * HUNDRED
     if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
-        finding = Finding(
-            code="AMOUNT-AGREED",
-            message=f"Le prix net de la ligne ({price} pour {base}) ne vient pas du prix convenu "
-            f"TTC qu'elle porte, à {rate} % de TVA.",
-            remedy="Corrigez le prix net (BT-146), sa base (BT-149), le taux (BT-152) ou le prix "
-            f"convenu (BT-161 de « {AGREED_PRICE} »).",
+        finding = worded(
+            "AMOUNT-AGREED",
             value=shorten(agreed[0].text or ""),
+            price=price,
+            base=base,
+            rate=rate,
+            property=AGREED_PRICE,
         )
         yield finding, line.element
-
-
-def _price_finding(price: Decimal, why: str) -> Finding:
-    return Finding(
-        code="AMOUNT-PRICE",
-        message=f"Le montant net de la ligne ne vient pas de sa quantité et de son prix : {why}.",
-        remedy="Corrigez le prix net (BT-146), sa base (BT-149), la quantité (BT-129) ou "
-        "le montant (BT-131).",
-        value=str(price),
-    )
 
 
 def _same_unit(line: Group) -> bool:

@@ -19,6 +19,7 @@ from worker.validation import Report, RuleSet, value_limits
 from worker.validation.files.xpaths import Group
 from worker.validation.first_findings import Fault, placed
 from worker.validation.value_limits import TRANSFER_CODES, Limit, broken
+from worker.validation.wording import worded
 
 FACTS_VERSION = "1.0"
 
@@ -132,12 +133,7 @@ def _presence(root: Group) -> Iterator[Finding]:
     if not codes and not credit_note:
         yield _missing(PAYMENT_CODE, root)
     if codes and credit_note:
-        yield Finding(
-            code=value_limits.PAYMENT_CODE.code,
-            message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
-            remedy="Retirez le mode de paiement et le compte de l'avoir.",
-            where=root.path(PAYMENT_CODE.place),
-        )
+        yield worded(value_limits.PAYMENT_CODE.code, where=root.path(PAYMENT_CODE.place))
     if codes & TRANSFER_CODES and not root.at(ACCOUNT.place):
         yield _missing(ACCOUNT, root)
 

@@ -10,6 +10,7 @@ from worker.errors import Finding
 from worker.validation.files.xpaths import elements
 from worker.validation.first_findings import Fault, placed
 from worker.validation.paths import shorten
+from worker.validation.wording import worded
 
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
 _UBL_DATES = "//cbc:*[substring(local-name(), string-length(local-name()) - 3) = 'Date']"
@@ -32,20 +33,14 @@ def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
 
 
 def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:
-    for code, path, form, remedy in (
-        ("CII-DATE", _DATES, _DIGITS, "Écrivez l'année, le mois et le jour, en huit chiffres."),
-        ("UBL-DATE", _UBL_DATES, _DASHED, "Écrivez AAAA-MM-JJ, sans fuseau horaire."),
+    for code, path, form in (
+        ("CII-DATE", _DATES, _DIGITS),
+        ("UBL-DATE", _UBL_DATES, _DASHED),
     ):
         for node in elements(tree.getroot(), path):
             written = node.text or ""
             if not _is_date(form.fullmatch(written.strip())):
-                finding = Finding(
-                    code=code,
-                    message=f"« {shorten(written)} » n'est pas une date du calendrier.",
-                    remedy=remedy,
-                    value=shorten(written),
-                )
-                yield finding, node
+                yield worded(code, value=shorten(written)), node
 
 
 def _is_date(match: re.Match[str] | None) -> bool:

@@ -20,6 +20,7 @@ from worker.validation.files.pdf_marks import wrong_wrapping
 from worker.validation.files.profiles import Claim, read_claim
 from worker.validation.files.xpaths import Group
 from worker.validation.official.service import ValidationService
+from worker.validation.wording import unreadable, worded
 from worker.validation.xml import MAX_BYTES, parse_xml
 
 TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
@@ -113,16 +114,12 @@ def validate_file(
             hybrid = read_hybrid(content)
             content = hybrid.xml
         elif not _looks_like_xml(content):
-            raise _unreadable(
-                "FILE-NOT-INVOICE",
-                "Ce fichier n'est ni un PDF ni un document XML.",
-                "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
-            )
+            raise unreadable(worded("FILE-NOT-INVOICE"))
         tree = parse_xml(content)
         claim = _claim(tree, hybrid=hybrid is not None)
-    except WrongUse as unreadable:
+    except WrongUse as error:
         return FileVerdict(
-            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
+            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=error.findings
         )
     reports = service.check(content, _rules(tree, claim, profile))
     if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
@@ -182,28 +179,20 @@ def _read(path: Path) -> bytes:
         with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise _not_a_file(path)
+                raise unreadable(worded("FILE-NOT-REGULAR", path=path))
             if status.st_size > MAX_BYTES:
-                raise _too_large(path)
+                raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(
-            "FILE-MISSING", f"Le fichier « {path} » n'existe pas.", "Vérifiez le chemin."
-        ) from None
+        raise unreadable(worded("FILE-MISSING", path=path)) from None
     except IsADirectoryError:
-        raise _not_a_file(path) from None
+        raise unreadable(worded("FILE-NOT-REGULAR", path=path)) from None
     except (OSError, ValueError) as error:
-        raise _unreadable(
-            "FILE-UNREADABLE",
-            f"Le fichier « {path} » ne peut pas être lu.",
-            "Vérifiez le chemin et les droits de lecture.",
-        ) from error
+        raise unreadable(worded("FILE-UNREADABLE", path=path)) from error
     if len(content) > MAX_BYTES:
-        raise _too_large(path)
+        raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
     if not content:
-        raise _unreadable(
-            "FILE-EMPTY", f"Le fichier « {path} » est vide.", "Exportez la facture à nouveau."
-        )
+        raise unreadable(worded("FILE-EMPTY", path=path))
     return content
 
 
@@ -231,16 +220,8 @@ def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
         except ValueError:
             pass
     if root.localname.startswith("SCRDM"):
-        raise _unreadable(
-            "XML-ORDER",
-            "Ce document est une commande (Order-X), pas une facture.",
-            "Transmettez la facture.",
-        )
-    raise _unreadable(
-        "XML-OTHER-KIND",
-        f"Ce document XML n'est pas une facture UBL ou CII : sa racine est « {root.localname} ».",
-        "Transmettez une facture ou un avoir UBL 2.1, ou une facture CII (Factur-X).",
-    )
+        raise unreadable(worded("XML-ORDER"))
+    raise unreadable(worded("XML-OTHER-KIND", root=root.localname))
 
 
 def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
@@ -263,23 +244,3 @@ def _cii_kind(claim: Claim) -> FileKind:
     if Sheet.BR_FR_CII in claim.rules:
         return FileKind.CII_REFORM
     return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
-
-
-def _not_a_file(path: Path) -> WrongUse:
-    return _unreadable(
-        "FILE-NOT-REGULAR",
-        f"« {path} » est un dossier ou un fichier spécial, pas un fichier à lire.",
-        "Indiquez les fichiers un par un.",
-    )
-
-
-def _too_large(path: Path) -> WrongUse:
-    return _unreadable(
-        "FILE-TOO-LARGE",
-        f"Le fichier « {path} » dépasse {MAX_BYTES // 1_000_000} Mo : il n'a pas été lu.",
-        "Un dépôt sur Chorus Pro ne dépasse pas 30 Mo.",
-    )
-
-
-def _unreadable(code: str, message: str, remedy: str) -> WrongUse:
-    return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])

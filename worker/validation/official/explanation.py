@@ -17,6 +17,7 @@ from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, f
 
 from worker.errors import Finding
 from worker.validation.paths import short, shorten, where
+from worker.validation.wording import worded
 
 MAX_EXPECTED = 5
 """Names of expected elements shown to people: UBL often has dozens."""
@@ -76,11 +77,11 @@ def _finding(error: XMLSchemaValidationError) -> Finding:
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _structure_finding(error, element)
     if match := _MISSING_ATTRIBUTE.search(error.reason or ""):
-        return Finding(
-            code="XSD-ATTRIBUTE",
-            message=f"Il manque l'attribut « {match[1]} » à « {short(element.tag)} ».",
-            remedy="Ajoutez cet attribut.",
+        return worded(
+            "XSD-ATTRIBUTE",
             where=where(element),
+            attribute=match[1],
+            element=short(element.tag),
         )
     return _value_finding(error, element)
 
@@ -94,19 +95,16 @@ def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Elemen
     ]
     listed = " ou ".join(f"« {tag} »" for tag in expected[:MAX_EXPECTED])
     if error.invalid_tag is None:
-        return Finding(
-            code="XSD-ABSENT",
-            message=f"Il manque {listed or 'un élément obligatoire'} dans « {name} ».",
-            remedy="Ajoutez l'élément manquant, à sa place.",
-            where=where(element),
-        )
+        missing = listed or "un élément obligatoire"
+        return worded("XSD-ABSENT", where=where(element), expected=missing, element=name)
     child = element[error.index] if error.index < len(element) else element
-    return Finding(
-        code="XSD-UNEXPECTED",
-        message=f"L'élément « {short(error.invalid_tag)} » n'a pas sa place dans « {name} », "
-        "ou pas à cet endroit.",
-        remedy=f"À cet endroit, le schéma attend {listed}." if listed else "Retirez cet élément.",
+    return worded(
+        "XSD-UNEXPECTED",
+        "other" if listed else "nothing",
         where=where(child),
+        child=short(error.invalid_tag),
+        element=name,
+        expected=listed,
     )
 
 

@@ -18,6 +18,7 @@ from worker.validation.official.artefacts import (
     read_official,
     read_profile,
 )
+from worker.validation.wording import worded
 from worker.validation.xml import parse_xml, raise_if_starved
 
 MAX_FINDINGS = 20
@@ -138,20 +139,10 @@ def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
 
 def _other_root(tree: etree._ElementTree) -> Finding:
     name = etree.QName(tree.getroot()).localname
-    return Finding(
-        code="XSD-ROOT",
-        message=f"Le document est d'une autre nature : sa racine est « {name} ».",
-        remedy="Vérifiez que le bon fichier a été transmis.",
-        where=f"/{name}",
-    )
+    return worded("XSD-ROOT", where=f"/{name}", root=name)
 
 
 def _raw_finding(entry: etree._LogEntry) -> Finding:
     """The words of lxml, for want of better ones, without the namespaces that drown them."""
     message = _NAMESPACE.sub("", entry.message or "").rstrip(".")
-    return Finding(
-        code="XSD-OTHER",
-        message=f"Le document ne suit pas le schéma (détail technique : {message}).",
-        remedy="Corrigez l'élément indiqué, ou le logiciel qui a produit le document.",
-        where=f"{entry.path or '/'}, ligne {entry.line}",
-    )
+    return worded("XSD-OTHER", where=f"{entry.path or '/'}, ligne {entry.line}", detail=message)

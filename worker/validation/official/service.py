@@ -22,6 +22,7 @@ from worker.validation.official.answers import decode_answer
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.official.schemas import rule_set
 from worker.validation.official.schematron import sheet_rule_set, suits
+from worker.validation.wording import worded
 
 ATTEMPTS = 2
 
@@ -172,14 +173,9 @@ class ValidationService:
 
 def _failed(failure: ChildFailed) -> Finding:
     """What is told of a document that no process could check; lack of memory is not its fault."""
-    subject = "Ce document fait échouer le validateur"
-    if failure.ending in {Ending.MEMORY, Ending.KILLED}:
-        subject = "Le validateur n'a pas pu contrôler ce document"
-    return Finding(
-        code="VALIDATOR-FAILED",
-        message=f"{subject} ({failure.reason}) : aucun verdict n'est possible.",
-        remedy="Vérifiez l'origine et la taille du document ; s'il est normal, "
-        "signalez-le à qui maintient le programme.",
+    of_machine = failure.ending in {Ending.MEMORY, Ending.KILLED}
+    return worded(
+        "VALIDATOR-FAILED", "machine" if of_machine else "document", reason=failure.reason
     )
 
 

@@ -11,6 +11,7 @@ from worker.validation import Report, RuleSet
 from worker.validation.first_findings import bounded
 from worker.validation.official.french import in_french
 from worker.validation.paths import shorten, where
+from worker.validation.wording import worded
 
 MAX_WHERE = 200
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
@@ -34,12 +35,7 @@ def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
         finding = _finding(node)
         found[finding.code, finding.where, finding.message] = finding
     if root.tag != f"{_SVRL}schematron-output" or root.find(f"{_SVRL}fired-rule") is None:
-        finding = Finding(
-            code="RULES-NONE",
-            message="Aucune règle de calcul ne s'est appliquée à ce document : rien ne dit qu'il "
-            "est valide.",
-            remedy="Vérifiez que le document est une facture du profil qu'il déclare.",
-        )
+        finding = worded("RULES-NONE")
         found = {(finding.code, "", ""): finding}
     # Only what is shown is looked for in the document: to find its place takes as long as it has
     # lines.

@@ -43,17 +43,8 @@ class PartyIdentifiers:
     """BT-34 or BT-49."""
 
 
-def seller_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
-    """Who sells, in the schemes of a profile."""
-    return _identifiers(invoice.seller, profile, service_code="")
-
-
-def buyer_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
-    """Who buys, in the schemes of a profile; its code service may be one of them."""
-    return _identifiers(invoice.buyer, profile, service_code=invoice.service_code)
-
-
-def _identifiers(party: Party, profile: Profile, *, service_code: str) -> PartyIdentifiers:
+def party_identifiers(party: Party, profile: Profile, service_code: str = "") -> PartyIdentifiers:
+    """A party in the schemes of a profile; the code service of a buyer may be one of them."""
     ids = [Identifier(party.siret, ICD_SIRET)]
     if profile.routing_code and service_code:
         ids.append(Identifier(service_code, ICD_ROUTING))

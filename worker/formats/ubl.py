@@ -26,10 +26,9 @@ from worker.billing.vat import VatPoint
 from worker.formats.mapping import (
     PartyIdentifiers,
     attachment_description,
-    buyer_identifiers,
     notes,
+    party_identifiers,
     printed_rate,
-    seller_identifiers,
     tax_identifiers,
 )
 from worker.formats.profiles import NATIVE_SIRET, Profile, Syntax
@@ -143,7 +142,7 @@ def _parties(root: _Element, invoice: Invoice, profile: Profile) -> None:
     tax = tax_identifiers(invoice)
     native = profile.syntax is Syntax.CHORUS_UBL
     seller = block(block(root, "cac:AccountingSupplierParty"), "cac:Party")  # BG-4
-    identifiers = seller_identifiers(invoice, profile)
+    identifiers = party_identifiers(invoice.seller, profile)
     _identity(seller, invoice.seller, identifiers, native=native)
     native_type = NATIVE_VAT_POINTS[invoice.vat_point] if native and invoice.vat_point else ""
     _tax_scheme(seller, "VAT", tax.seller_vat, native_type)  # BT-31
@@ -151,7 +150,7 @@ def _parties(root: _Element, invoice: Invoice, profile: Profile) -> None:
     _legal_entity(seller, invoice.seller, identifiers)
     _seller_contact(seller, invoice.seller)
     buyer = block(block(root, "cac:AccountingCustomerParty"), "cac:Party")  # BG-7
-    identifiers = buyer_identifiers(invoice, profile)
+    identifiers = party_identifiers(invoice.buyer, profile, invoice.service_code)
     _identity(buyer, invoice.buyer, identifiers, native=native)
     _tax_scheme(buyer, "VAT", tax.buyer_vat)  # BT-48
     _legal_entity(buyer, invoice.buyer, identifiers)

@@ -22,29 +22,17 @@ Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 MAX_QUANTITY = 10**10
 MAX_PRICE_DECIMALS = 6
 VAT_TOLERANCE = Decimal("0.01")
+"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
+credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 CREDIT_CENTS = 2
 """Cents per line of a partial credit: its net is the difference of two rounded ones, which the
 tax, the rest of an agreed TTC amount, mirrors (``billing.credit_note``)."""
-"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
-credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 FRENCH_RATES = frozenset(
     Decimal(rate)
-    for rate in [
-        "20",
-        "13",
-        "10",
-        "9.6",
-        "9.2",
-        "8.5",
-        "7",
-        "5.5",
-        "2.1",
-        "1.75",
-        "1.05",
-        "0.9",
-        "19.6",
-        "20.6",
-    ]
+    for rate in (
+        *("20", "13", "10", "9.6", "9.2", "8.5", "7"),
+        *("5.5", "2.1", "1.75", "1.05", "0.9", "19.6", "20.6"),
+    )
 )
 """VAT rates of France, overseas and past ones included (BR-FR-16)."""
 DEFECT = "C'est un défaut du programme : n'émettez pas cette facture et signalez-le."

@@ -11,6 +11,7 @@ from functools import cache
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, InvoiceDraft
 from worker.billing.period import french_date
+from worker.billing.text import forbidden_in_xml
 from worker.errors import Finding
 from worker.validation import RuleSet, arithmetic, value_limits
 from worker.validation.arithmetic import Rule, parties
@@ -151,7 +152,7 @@ def _texts(draft: InvoiceDraft) -> Iterator[Finding]:
 
 def _characters(draft: InvoiceDraft) -> Iterator[Finding]:
     for place, text in _all_texts(draft):
-        if character := value_limits.forbidden_character(text):
+        if character := forbidden_in_xml(text):
             yield worded("CHORUS-CHARACTER", place=place, character=ord(character))
 
 

@@ -38,7 +38,6 @@ _SERVICE = re.compile(f"{_SERVICE_WORD}(?: {_SERVICE_WORD})*")
 _FRAMEWORK = re.compile(r"A(?:[1-9]|1[0-9]|2[0-5])")
 _FILE_NAME = re.compile(rf"(?i:[A-Z0-9_-][A-Z0-9._-]*\.(?:{_EXTENSION}))")
 _QUANTITY = re.compile(r"-?[0-9]{1,10}(?:\.[0-9]{1,4}0*)?")
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +84,6 @@ def is_valid_iban(text: str) -> bool:
         return str(IBAN(text)) == text
     except SchwiftyException:
         return False
-
-
-def forbidden_character(text: str) -> str:
-    """The first character that XML 1.0 cannot hold (a control character…), or nothing."""
-    match = _NOT_XML.search(text)
-    return match[0] if match else ""
 
 
 def _short_text(length: int) -> Callable[[str], bool]:

@@ -24,7 +24,7 @@ from worker.errors import Finding, Severity
 from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.files.chorus import is_credit_note
 from worker.validation.files.xpaths import MAX_DIGITS, ZERO, Group, Rate, TooLong, elements, number
-from worker.validation.first_findings import Fault, placed
+from worker.validation.first_findings import Fault, located, placed
 from worker.validation.paths import shorten
 from worker.validation.wording import worded
 
@@ -67,7 +67,7 @@ def wrong_amounts(tree: etree._ElementTree, *, tolerant: bool) -> tuple[Finding,
         tolerant: whether its profile allows sums a cent off for each line (BR-FREXT-CO-10,
             BR-FXEXT-CO-10): they are then warnings, but not in a document of ours, which are exact.
     """
-    return placed(_wrong_or_too_long(tree, tolerant=tolerant))
+    return placed(_wrong_or_too_long(tree, tolerant=tolerant), located)
 
 
 def _wrong_or_too_long(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ reads only what has a limit, and leaves structure to the schemas.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from lxml import etree
@@ -82,7 +82,7 @@ def check_facts(tree: etree._ElementTree) -> Report:
     """
     root = Group.of_root(tree.getroot())
     # Lines are as many as their author likes: their findings are bounded, those of presence few.
-    findings = placed(_limits(root), _where) + tuple(_absent(root)) + tuple(_presence(root))
+    findings = placed(_limits(root), _placed) + tuple(_absent(root)) + tuple(_presence(root))
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
 
 
@@ -147,5 +147,6 @@ def _missing(fact: Fact, root: Group) -> Finding:
     )
 
 
-def _where(node: _Element) -> str:
-    return f"{node.getroottree().getpath(node)}, ligne {node.sourceline}"
+def _placed(finding: Finding, node: _Element) -> Finding:
+    where = f"{node.getroottree().getpath(node)}, ligne {node.sourceline}"
+    return replace(finding, where=where)

@@ -8,7 +8,7 @@ from lxml import etree
 
 from worker.errors import Finding
 from worker.validation.files.xpaths import elements
-from worker.validation.first_findings import Fault, placed
+from worker.validation.first_findings import Fault, located, placed
 from worker.validation.paths import shorten
 from worker.validation.wording import worded
 
@@ -29,7 +29,7 @@ def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
     Returns:
         A bounded list (first_findings.py).
     """
-    return placed(_wrong(tree))
+    return placed(_wrong(tree), located)
 
 
 def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:

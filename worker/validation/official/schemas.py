@@ -8,9 +8,10 @@ from threading import Lock
 
 from lxml import etree
 
-from worker.billing.standard import Schema
+from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
+from worker.validation.first_findings import MAX_FINDINGS
 from worker.validation.official.artefacts import (
     SchemaFiles,
     SchemaFolders,
@@ -21,16 +22,12 @@ from worker.validation.official.artefacts import (
 from worker.validation.wording import worded
 from worker.validation.xml import parse_xml, raise_if_starved
 
-MAX_FINDINGS = 20
-"""Beyond, a person corrects the first ones and starts again."""
 MAX_EXPLAINED_BYTES = 2_000_000
 """Size above which a refusal is not explained in detail: the explanation is a slow reader."""
 _CHECKED = "checked:///"
 """Address of the checked files for libxml2: nothing of the disk or the network is at it."""
 
 _NAMESPACE = re.compile(r"\{[^{}]*\}")
-
-
 _ENTRIES = {
     Schema.UBL_INVOICE: ("ubl", "maindoc/UBL-Invoice-2.1.xsd"),
     Schema.UBL_CREDIT_NOTE: ("ubl", "maindoc/UBL-CreditNote-2.1.xsd"),
@@ -109,9 +106,14 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
 
 
-def rule_set(schema: Schema, folders: SchemaFolders | None = None) -> RuleSet:
-    """The rules that ``check_xsd`` runs for this schema."""
-    files, _entry = _files(schema, folders or installed_folders())
+def rule_set(rules: Rules, folders: SchemaFolders | None = None) -> RuleSet:
+    """What a verdict by these rules records, whether they can be run or not."""
+    folders = folders or installed_folders()
+    match rules:
+        case Schema():
+            files, _entry = _files(rules, folders)
+        case Sheet():
+            files = read_official(rules, folders)
     return files.rule_set
 
 

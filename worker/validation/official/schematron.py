@@ -35,11 +35,6 @@ def suits(sheet: Sheet, schema: Schema) -> bool:
     return (sheet in _UBL_SHEETS) == (schema in _UBL_SCHEMAS)
 
 
-def sheet_rule_set(sheet: Sheet, folders: SchemaFolders) -> RuleSet:
-    """The rules of a sheet, as recorded beside a verdict."""
-    return read_official(sheet, folders).rule_set
-
-
 class Sheets:
     """One Saxon processor and what it has compiled, each sheet at its first use."""
 

@@ -17,11 +17,11 @@ from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
-from worker.validation import Report, RuleSet
+from worker.validation import Report
 from worker.validation.official.answers import decode_answer
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.official.schemas import rule_set
-from worker.validation.official.schematron import sheet_rule_set, suits
+from worker.validation.official.schematron import suits
 from worker.validation.wording import worded
 
 ATTEMPTS = 2
@@ -156,7 +156,7 @@ class ValidationService:
                 )
                 last = failed
         return Report(
-            rule_set=_rule_set(rule, self._folders), valid=False, findings=(_failed(last),)
+            rule_set=rule_set(rule, self._folders), valid=False, findings=(_failed(last),)
         )
 
     def _living_child(self) -> Child:
@@ -177,14 +177,6 @@ def _failed(failure: ChildFailed) -> Finding:
     return worded(
         "VALIDATOR-FAILED", "machine" if of_machine else "document", reason=failure.reason
     )
-
-
-def _rule_set(rule: Rules, folders: SchemaFolders) -> RuleSet:
-    match rule:
-        case Schema():
-            return rule_set(rule, folders)
-        case Sheet():
-            return sheet_rule_set(rule, folders)
 
 
 def _closed() -> ValidatorStopped:

@@ -82,7 +82,7 @@ def check_facts(tree: etree._ElementTree) -> Report:
     """
     root = Group.of_root(tree.getroot())
     # Lines are as many as their author likes: their findings are bounded, those of presence few.
-    findings = placed(_limits(root), _placed) + tuple(_absent(root)) + tuple(_presence(root))
+    findings = placed(_limits(root), _placed) + tuple(_presence(root))
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
 
 
@@ -113,13 +113,10 @@ def _limits(root: Group) -> Iterator[Fault]:
             yield finding, node
 
 
-def _absent(root: Group) -> Iterator[Finding]:
+def _presence(root: Group) -> Iterator[Finding]:
     for fact in FACTS:
         if fact.required and not root.at(fact.place):
             yield _missing(fact, root)
-
-
-def _presence(root: Group) -> Iterator[Finding]:
     if not root.at(FRAMEWORK.place):
         yield Finding(
             code=value_limits.FRAMEWORK.code,

@@ -22,6 +22,7 @@ from worker.billing.standard import (
     Sheet,
 )
 from worker.errors import Finding, Severity
+from worker.validation.files.xpaths import Group
 from worker.validation.wording import worded
 
 UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
@@ -80,13 +81,12 @@ def read_claim(tree: etree._ElementTree) -> Claim:
         ValueError: when its root is of neither syntax.
     """
     root = tree.getroot()
+    profile = Group.of_root(root).text("BT-24")
     if schema := _UBL_ROOTS.get(str(root.tag)):
-        profile = str(root.xpath(f"string({PLACES['BT-24'].ubl})", namespaces=NAMESPACES)).strip()
         if not profile and root.xpath(_NATIVE, namespaces=NAMESPACES):
             return Claim(profile, (schema,), (worded("CLAIM-NATIVE"),), native=True)
         return _ubl(schema, profile)
     if root.tag == CII_ROOT:
-        profile = str(root.xpath(f"string({PLACES['BT-24'].cii})", namespaces=NAMESPACES)).strip()
         claim = _cii(profile)
         if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):
             return replace(claim, rules=(*FACTURX_EXTENDED_RULES, *CTC_CII_RULES))

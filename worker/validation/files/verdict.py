@@ -122,7 +122,7 @@ def validate_file(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=error.findings
         )
     reports = service.check(content, _rules(tree, claim, profile))
-    if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
+    if profile == CHORUS and not any(found.code.startswith("XSD-") for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
     findings = tuple(_all(reports))
@@ -131,11 +131,14 @@ def validate_file(
     if reports[0].valid:
         # Their place is certain only where the schema found the structure right.
         findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
-    sound = all(report.valid for report in reports) and not has_blocking(findings)
+    if has_blocking(findings) or not all(report.valid for report in reports):
+        verdict = Verdict.INVALID
+    else:
+        verdict = Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
     return FileVerdict(
         path=path,
         kind=_kind(claim, hybrid=hybrid is not None),
-        verdict=_verdict(claim, sound=sound),
+        verdict=verdict,
         reports=reports,
         findings=(*claim.findings, *findings),
     )
@@ -146,18 +149,8 @@ def is_tolerant(claim: Claim) -> bool:
     return not TOLERANT.isdisjoint(claim.rules)
 
 
-def _verdict(claim: Claim, *, sound: bool) -> Verdict:
-    if not sound:
-        return Verdict.INVALID
-    return Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
-
-
 def _all(reports: Iterable[Report]) -> Iterator[Finding]:
     return (finding for report in reports for finding in report.findings)
-
-
-def _is_structural(finding: Finding) -> bool:
-    return finding.code.startswith("XSD-")
 
 
 def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple[Rules, ...]:
@@ -226,21 +219,15 @@ def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
 
 def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
     match claim.rules[0]:
-        case Schema.UBL_INVOICE if claim.native:
-            return FileKind.CHORUS_UBL
         case Schema.UBL_INVOICE:
-            return FileKind.UBL_INVOICE
+            return FileKind.CHORUS_UBL if claim.native else FileKind.UBL_INVOICE
         case Schema.UBL_CREDIT_NOTE:
             return FileKind.UBL_CREDIT_NOTE
         case Schema.CII:
             return FileKind.HYBRID_PDF if hybrid else FileKind.CII
         case _ if hybrid:
             return FileKind.FACTURX
+        case _ if Sheet.BR_FR_CII in claim.rules:
+            return FileKind.CII_REFORM
         case _:
-            return _cii_kind(claim)
-
-
-def _cii_kind(claim: Claim) -> FileKind:
-    if Sheet.BR_FR_CII in claim.rules:
-        return FileKind.CII_REFORM
-    return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
+            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX

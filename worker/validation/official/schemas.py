@@ -97,7 +97,8 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         raise MemoryError
     findings = [_raw_finding(entry) for entry in log[:MAX_FINDINGS]]
     if log[0].type_name == "SCHEMAV_CVC_ELT_1":
-        findings = [_other_root(tree)]
+        root = etree.QName(tree.getroot()).localname
+        findings = [worded("XSD-ROOT", where=f"/{root}", root=root)]
     elif len(content) <= MAX_EXPLAINED_BYTES:
         # Its import and its schemas cost up to three seconds: only a refusal pays for them.
         from worker.validation.official.explanation import explain  # noqa: PLC0415
@@ -137,11 +138,6 @@ def _compile(schema: Schema, folders: SchemaFolders) -> _Compiled:
 def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
     key, entry = _ENTRIES[schema]
     return read_official(key, folders) if key else read_profile(folders), entry
-
-
-def _other_root(tree: etree._ElementTree) -> Finding:
-    name = etree.QName(tree.getroot()).localname
-    return worded("XSD-ROOT", where=f"/{name}", root=name)
 
 
 def _raw_finding(entry: etree._LogEntry) -> Finding:

@@ -75,7 +75,7 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
         contents[name] = _read(folder / name)
         if _sha256(contents[name]) != expected:
             raise IntegrityError(
-                f"Le schéma officiel « {name} » n'a pas le contenu attendu (SHA-256 différent de "
+                f"Le schéma officiel « {name} » n'a pas le contenu attendu (SHA-256 différent de "
                 "la liste official.toml). Aucune validation n'est faite avec lui.",
                 "Réinstallez le programme avec ses dépendances exactes, puis recommencez.",
             )

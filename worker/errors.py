@@ -44,7 +44,7 @@ class Finding:
     """One result of a check.
 
     Attributes:
-        code: stable identifier, one of ``billing/finding_codes.py`` or of an official rule.
+        code: stable identifier, one of ``docs/findings.md`` or of an official rule.
         message: what is wrong, in French, naming the record.
         remedy: what to do about it, in French; empty when nothing can be done.
         severity: whether it stops the record.

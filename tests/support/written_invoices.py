@@ -14,7 +14,7 @@ from decimal import Decimal
 from lxml import etree
 from lxml.etree import _Element
 
-from worker.billing.bindings import PLACES, Place
+from worker.billing.bindings import PLACES
 from worker.billing.invoice import (
     AGREED_PRICE,
     GRID,
@@ -41,120 +41,6 @@ from worker.formats.ubl import VAT_POINT_CODES
 
 Rate = tuple[str, str]
 """A category of VAT (BT-118, BT-151) and its rate as written (BT-119, BT-152)."""
-_SETTLEMENT = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeSettlement"
-_AGREEMENT = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeAgreement"
-_MEANS = f"{_SETTLEMENT}/ram:SpecifiedTradeSettlementPaymentMeans"
-_HEADER = "rsm:ExchangedDocument"
-_SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
-_CUSTOMER = "cac:AccountingCustomerParty/cac:Party"
-_SELLER = f"{_AGREEMENT}/ram:SellerTradeParty"
-_BUYER = f"{_AGREEMENT}/ram:BuyerTradeParty"
-_DATE = "udt:DateTimeString"
-_PRODUCT = "ram:SpecifiedTradeProduct"
-_LINE = "ram:SpecifiedLineTradeSettlement"
-_PERIOD = "ram:BillingSpecifiedPeriod"
-_OF_A_PARTY: Mapping[tuple[str, str], Place] = {
-    ("BT-31", "BT-48"): Place(
-        "cac:PartyTaxScheme[cac:TaxScheme/cbc:ID='VAT']/cbc:CompanyID",
-        "ram:SpecifiedTaxRegistration/ram:ID[@schemeID='VA']",
-    ),
-    ("BT-35", "BT-50"): Place(
-        "cac:PostalAddress/cbc:StreetName", "ram:PostalTradeAddress/ram:LineOne"
-    ),
-    ("BT-36", "BT-51"): Place(
-        "cac:PostalAddress/cbc:AdditionalStreetName", "ram:PostalTradeAddress/ram:LineTwo"
-    ),
-    ("BT-37", "BT-52"): Place(
-        "cac:PostalAddress/cbc:CityName", "ram:PostalTradeAddress/ram:CityName"
-    ),
-    ("BT-38", "BT-53"): Place(
-        "cac:PostalAddress/cbc:PostalZone", "ram:PostalTradeAddress/ram:PostcodeCode"
-    ),
-    ("BT-40", "BT-55"): Place(
-        "cac:PostalAddress/cac:Country/cbc:IdentificationCode",
-        "ram:PostalTradeAddress/ram:CountryID",
-    ),
-}
-"""The same place in the seller (BG-4) and the buyer (BG-7)."""
-_PLACES: Mapping[str, Place] = {
-    **PLACES,
-    "BT-2": Place("cbc:IssueDate", f"{_HEADER}/ram:IssueDateTime/{_DATE}"),
-    "BT-8": Place(
-        "cac:InvoicePeriod/cbc:DescriptionCode",
-        f"{_SETTLEMENT}/ram:ApplicableTradeTax/ram:DueDateTypeCode",
-    ),
-    "BT-9": Place(
-        "cbc:DueDate", f"{_SETTLEMENT}/ram:SpecifiedTradePaymentTerms/ram:DueDateDateTime/{_DATE}"
-    ),
-    "BT-20": Place(
-        "cac:PaymentTerms/cbc:Note", f"{_SETTLEMENT}/ram:SpecifiedTradePaymentTerms/ram:Description"
-    ),
-    "BG-1": Place("cbc:Note", f"{_HEADER}/ram:IncludedNote"),
-    # From BG-1: UBL has one element for both.
-    "BT-21": Place("", "ram:SubjectCode"),
-    "BT-22": Place(".", "ram:Content"),
-    "BT-25": Place(
-        "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID",
-        f"{_SETTLEMENT}/ram:InvoiceReferencedDocument/ram:IssuerAssignedID",
-    ),
-    "BT-26": Place(
-        "cac:BillingReference/cac:InvoiceDocumentReference/cbc:IssueDate",
-        f"{_SETTLEMENT}/ram:InvoiceReferencedDocument/ram:FormattedIssueDateTime/"
-        "qdt:DateTimeString",
-    ),
-    "BT-33": Place(
-        f"{_SUPPLIER}/cac:PartyLegalEntity/cbc:CompanyLegalForm", f"{_SELLER}/ram:Description"
-    ),
-    "BG-6": Place(f"{_SUPPLIER}/cac:Contact", f"{_SELLER}/ram:DefinedTradeContact"),
-    "BT-41": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:Name", f"{_SELLER}/ram:DefinedTradeContact/ram:PersonName"
-    ),
-    "BT-42": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:Telephone",
-        f"{_SELLER}/ram:DefinedTradeContact/ram:TelephoneUniversalCommunication/ram:CompleteNumber",
-    ),
-    "BT-43": Place(
-        f"{_SUPPLIER}/cac:Contact/cbc:ElectronicMail",
-        f"{_SELLER}/ram:DefinedTradeContact/ram:EmailURIUniversalCommunication/ram:URIID",
-    ),
-    "BT-73": Place(
-        "cac:InvoicePeriod/cbc:StartDate", f"{_SETTLEMENT}/{_PERIOD}/ram:StartDateTime/{_DATE}"
-    ),
-    "BT-74": Place(
-        "cac:InvoicePeriod/cbc:EndDate", f"{_SETTLEMENT}/{_PERIOD}/ram:EndDateTime/{_DATE}"
-    ),
-    "BT-85": Place(
-        "cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:Name",
-        f"{_MEANS}/ram:PayeePartyCreditorFinancialAccount/ram:AccountName",
-    ),
-    "BT-86": Place(
-        "cac:PaymentMeans/cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID",
-        f"{_MEANS}/ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID",
-    ),
-    "BT-120": Place("cac:TaxCategory/cbc:TaxExemptionReason", "ram:ExemptionReason"),
-    "BT-121": Place("cac:TaxCategory/cbc:TaxExemptionReasonCode", "ram:ExemptionReasonCode"),
-    "BT-122": Place("cbc:ID", "ram:IssuerAssignedID"),
-    "BT-123": Place("cbc:DocumentDescription", "ram:Name"),
-    "BT-126": Place("cbc:ID", "ram:AssociatedDocumentLineDocument/ram:LineID"),
-    "BT-134": Place(
-        "cac:InvoicePeriod/cbc:StartDate", f"{_LINE}/{_PERIOD}/ram:StartDateTime/{_DATE}"
-    ),
-    "BT-135": Place("cac:InvoicePeriod/cbc:EndDate", f"{_LINE}/{_PERIOD}/ram:EndDateTime/{_DATE}"),
-    "BT-153": Place("cac:Item/cbc:Name", f"{_PRODUCT}/ram:Name"),
-    "BT-154": Place("cac:Item/cbc:Description", f"{_PRODUCT}/ram:Description"),
-    "BT-155": Place(
-        "cac:Item/cac:SellersItemIdentification/cbc:ID", f"{_PRODUCT}/ram:SellerAssignedID"
-    ),
-    **{
-        term: Place(f"{_SUPPLIER}/{place.ubl}", f"{_SELLER}/{place.cii}")
-        for (term, _), place in _OF_A_PARTY.items()
-    },
-    **{
-        term: Place(f"{_CUSTOMER}/{place.ubl}", f"{_BUYER}/{place.cii}")
-        for (_, term), place in _OF_A_PARTY.items()
-    },
-}
-"""Those that are checked, and the rest of what an invoice of ours holds."""
 _QUOTED = re.compile(r"^État détaillé des prestations n° |(, joint à cette facture)?\.$")
 """What surrounds the number of the statement in the first note."""
 _CODED_NOTE = re.compile(r"#([A-Z]{3})#(.*)", re.DOTALL)
@@ -169,8 +55,7 @@ class _Group:
     cii: bool
 
     def all(self, term: str) -> "list[_Group]":
-        place = _PLACES[term]
-        path = place.cii if self.cii else place.ubl
+        path = PLACES[term].cii if self.cii else PLACES[term].ubl
         found = self.element.xpath(path, namespaces=NAMESPACES)
         nodes = found if isinstance(found, list) else []
         return [_Group(node, self.cii) for node in nodes if isinstance(node, _Element)]

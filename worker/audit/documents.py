@@ -5,11 +5,7 @@ import os
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
-from worker.storage import (
-    Store,
-    invoices,
-    observations,
-)
+from worker.storage import Store, invoices, observations
 from worker.storage.documents import documents_of
 
 

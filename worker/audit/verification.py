@@ -17,13 +17,7 @@ from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import Finding, IntegrityError, WrongUse
-from worker.storage import (
-    Session,
-    Store,
-    invoices,
-    journal,
-    observations,
-)
+from worker.storage import Session, Store, invoices, journal, observations
 from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)

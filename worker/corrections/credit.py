@@ -21,22 +21,12 @@ from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedIn
 from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_character
 from worker.issuing.directory import Directory
-from worker.issuing.documents import (
-    check_number_and_dates,
-    keep_documents,
-)
+from worker.issuing.documents import check_number_and_dates, keep_documents
 from worker.issuing.holds import HELD_BY_BUYER, place_hold
-from worker.issuing.numbering import (
-    take_number,
-)
+from worker.issuing.numbering import take_number
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import (
-    Terms,
-    terms_of,
-)
-from worker.issuing.unprintable import (
-    cannot_be_printed,
-)
+from worker.issuing.terms import Terms, terms_of
+from worker.issuing.unprintable import cannot_be_printed
 from worker.portals import BuyerStatus, Portal
 from worker.storage import Session, Store, Transaction, attempts, holds, invoices
 from worker.transmission.reconcile import copy_at, is_alive

@@ -19,9 +19,7 @@ from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import is_long_uncertain, is_stuck
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
 from worker.issuing.directory import Directory
-from worker.issuing.documents import (
-    keep_documents,
-)
+from worker.issuing.documents import keep_documents
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.storage import Transaction, attempts, imported, invoices

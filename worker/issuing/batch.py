@@ -28,31 +28,15 @@ from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.errors import (
-    Finding,
-    InvalidDocument,
-    PortalAnswerError,
-    WorkerError,
-    has_blocking,
-)
+from worker.errors import Finding, InvalidDocument, PortalAnswerError, WorkerError, has_blocking
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE, unreadable
-from worker.issuing.documents import (
-    Ahead,
-    check_number_and_dates,
-    keep_documents,
-)
-from worker.issuing.numbering import (
-    likely_number,
-    take_number,
-)
+from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
+from worker.issuing.numbering import likely_number, take_number
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import (
-    Terms,
-    terms_of,
-)
+from worker.issuing.terms import Terms, terms_of
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
 from worker.storage import Session, Transaction, imported, invoices

@@ -22,9 +22,7 @@ from worker.issuing.directory_rules import (
     unreadable_seller,
 )
 from worker.portals import Portal, StructureRecord
-from worker.storage import (
-    directory,
-)
+from worker.storage import directory
 from worker.storage.snapshots import dump, load
 
 

@@ -1,6 +1,6 @@
 """The rules of Chorus Pro's directory: what a buyer's structure demands, what ours must be. Pure.
 
-Codes, meanings and sources: ``billing/finding_codes.py`` (``DIR-…``).
+Codes, meanings and sources: ``docs/findings.md`` (``DIR-…``).
 """
 
 from collections.abc import Iterator

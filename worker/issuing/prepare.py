@@ -18,10 +18,7 @@ from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Refused, TariffError
 from worker.issuing.holds import held
-from worker.issuing.terms import (
-    Terms,
-    terms_of,
-)
+from worker.issuing.terms import Terms, terms_of
 from worker.storage import Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft

@@ -13,9 +13,7 @@ from worker.app import App
 from worker.billing.journal import EventTag
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
-from worker.storage import (
-    observations,
-)
+from worker.storage import observations
 
 PATIENCE = timedelta(days=7)
 MOST_IN_VAIN = 3

@@ -12,30 +12,12 @@ from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAnswerError
-from worker.portals import (
-    FluxState,
-    FoundInvoice,
-    IntegrationReport,
-    Portal,
-)
+from worker.portals import FluxState, FoundInvoice, IntegrationReport, Portal
 from worker.portals.in_turn import in_turn
-from worker.storage import (
-    Transaction,
-    attempts,
-    directory,
-    due,
-    invoices,
-    observations,
-)
+from worker.storage import Transaction, attempts, directory, due, invoices, observations
 from worker.transmission.evidence import keep_reports
 from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
-from worker.transmission.statuses import (
-    Report,
-    Stop,
-    ask_about_put_off,
-    learn,
-    read_statuses,
-)
+from worker.transmission.statuses import Report, Stop, ask_about_put_off, learn, read_statuses
 
 
 def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: False) -> None:

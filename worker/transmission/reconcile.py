@@ -17,9 +17,7 @@ from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
-from worker.storage.attempts import (
-    Attempt,
-)
+from worker.storage.attempts import Attempt
 
 DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
 """No official wording is known for a refused duplicate (reference §0.3): any text with one of

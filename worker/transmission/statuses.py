@@ -15,9 +15,7 @@ from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import Session, Transaction, directory, due, invoices, observations
-from worker.storage.observations import (
-    News,
-)
+from worker.storage.observations import News
 
 AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 OVERLAP = timedelta(hours=24)

@@ -1,6 +1,6 @@
 """Chorus Pro's rules and EN 16931's arithmetic on an invoice, before anything is written.
 
-Codes, meanings and sources: ``billing/finding_codes.py``.
+Codes, meanings and sources: ``docs/findings.md``.
 """
 
 from collections.abc import Iterator

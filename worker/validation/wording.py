@@ -20,7 +20,7 @@ def worded(
     """A finding in its words.
 
     Args:
-        code: one of ``billing/finding_codes.py``.
+        code: one of ``docs/findings.md``.
         case: which of its sentences, for a code that has several.
         severity: whether it stops the record.
         where: the place, for people.

@@ -100,6 +100,7 @@ def rule_set() -> RuleSet:
         __file__,
         value_limits.__file__,
         bindings.__file__,
+        bindings.__file__.removesuffix("py") + "toml",
     )
 
 

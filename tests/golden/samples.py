@@ -17,6 +17,7 @@ from worker.billing.invoice import (
     Note,
     Party,
     PaymentMeans,
+    Terms,
     build_draft,
     issue,
 )
@@ -130,18 +131,15 @@ def invoice_of(
         lines=rated,
         issue_date=date(2026, 1, 15),
     )
-    draft = build_draft(
-        year=YEAR,
+    terms = Terms(
         seller=seller,
-        member=member,
-        references=references,
         payment=payment,
         payment_terms=TERMS,
-        rated=rated,
         notes=LEGAL_NOTES,
         vat_method=vat_method,
         vat_point=VatPoint.COLLECTION,
     )
+    draft = build_draft(member, references, terms, rated)
     invoice = issue(
         draft,
         number=f"F{YEAR}-00001",

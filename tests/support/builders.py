@@ -15,7 +15,7 @@ from datetime import date
 from decimal import Decimal
 
 from worker.billing.consumption import MonthlyUse, ServiceUse, SourceRow, UsageRecord
-from worker.billing.invoice import InvoiceDraft, Party, PaymentMeans, build_draft
+from worker.billing.invoice import InvoiceDraft, Party, PaymentMeans, Terms, build_draft
 from worker.billing.members import Address, BillingReferences, Member, Subscription
 from worker.billing.money import Money
 from worker.billing.period import Month
@@ -127,17 +127,15 @@ def priced(
 
 def draft(rated: Sequence[RatedLine]) -> InvoiceDraft:
     """The invoice of the fictitious member for these lines."""
-    return build_draft(
-        year=YEAR,
+    terms = Terms(
         seller=Party(name="Syndicat fictif", siret=OTHER_SIRET, address=MEMBER.address),
-        member=MEMBER,
-        references=BillingReferences(
-            siret=SIRET, year=YEAR, service_code="SERVICE-1", engagement="EJ-2025-7"
-        ),
         payment=PaymentMeans(iban="FR1420041010050500013M02606", account_name="Compte fictif"),
         payment_terms="Paiement à 30 jours.",
-        rated=rated,
     )
+    references = BillingReferences(
+        siret=SIRET, year=YEAR, service_code="SERVICE-1", engagement="EJ-2025-7"
+    )
+    return build_draft(MEMBER, references, terms, rated)
 
 
 def _tariff(code: str, rows: dict[int, list[list[Money]]], vat: VatRegime) -> ServiceTariff:

@@ -5,7 +5,15 @@ from decimal import Decimal
 from functools import cache
 
 from worker.billing.consumption import MonthlyUse, SourceRow
-from worker.billing.invoice import Invoice, InvoiceDraft, Party, PaymentMeans, build_draft, issue
+from worker.billing.invoice import (
+    Invoice,
+    InvoiceDraft,
+    Party,
+    PaymentMeans,
+    Terms,
+    build_draft,
+    issue,
+)
 from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import Money
 from worker.billing.period import months_of
@@ -52,24 +60,23 @@ def rated_line(price: int = 2220, users: int = 12, vat: VatRegime = STANDARD) ->
 
 def draft(*lines: RatedLine, vat_number: str = SELLER_VAT) -> InvoiceDraft:
     """A draft that breaks no rule."""
-    return build_draft(
-        year=2025,
+    terms = Terms(
         seller=Party(
             name="Syndicat mixte fictif",
             siret=SELLER_SIRET,
             address=_ADDRESS,
             vat_number=vat_number,
         ),
-        member=Member(
-            siret=BUYER_SIRET, name="Commune fictive", address=_ADDRESS, convention="CONV-2023-07"
-        ),
-        references=BillingReferences(
-            siret=BUYER_SIRET, year=2025, service_code="SERVICE_INFO 1", engagement="EJ-2025/001"
-        ),
         payment=PaymentMeans(iban=IBAN, account_name="Syndicat mixte fictif"),
         payment_terms="Paiement à 30 jours.",
-        rated=lines or [rated_line()],
     )
+    member = Member(
+        siret=BUYER_SIRET, name="Commune fictive", address=_ADDRESS, convention="CONV-2023-07"
+    )
+    references = BillingReferences(
+        siret=BUYER_SIRET, year=2025, service_code="SERVICE_INFO 1", engagement="EJ-2025/001"
+    )
+    return build_draft(member, references, terms, lines or [rated_line()])
 
 
 def invoice(content: InvoiceDraft | None = None) -> Invoice:

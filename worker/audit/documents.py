@@ -2,11 +2,12 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
 from worker.storage import Store, invoices, observations
-from worker.storage.documents import documents_of
+from worker.storage.documents import StoredDocument, documents_of
 
 
 def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
@@ -25,17 +26,9 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
             every = documents_of(session, invoice.id)
-            documents = [document for document in every if document.version == invoice.version]
-            files = {
-                document.kind.value: store.archive.get(document.sha256) for document in documents
-            }
+            files = _contents(store, every, invoice.version)
             for old in range(1, invoice.version):
-                earlier = {
-                    document.kind.value: store.archive.get(document.sha256)
-                    for document in every
-                    if document.version == old
-                }
-                _write(folder / f"v{old}", earlier)
+                _write(folder / f"v{old}", _contents(store, every, old))
             report = {
                 "number": invoice.number,
                 "version": invoice.version,
@@ -62,7 +55,8 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
                             for check in document.checks
                         ],
                     }
-                    for document in documents
+                    for document in every
+                    if document.version == invoice.version
                 ],
             }
             for seen in observations.observations(session, invoice.id):
@@ -73,6 +67,14 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             _write(folder, files | {"validation.json": text.encode()})
             exported[invoice.number] = folder
     return exported
+
+
+def _contents(store: Store, documents: Sequence[StoredDocument], version: int) -> dict[str, bytes]:
+    return {
+        document.kind.value: store.archive.get(document.sha256)
+        for document in documents
+        if document.version == version
+    }
 
 
 def write_file(path: Path, content: bytes) -> None:

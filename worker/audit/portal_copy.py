@@ -1,6 +1,5 @@
 """Is the invoice the portal holds the one we issued? Asked years later, when there is a doubt."""
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 from worker.app import App
 from worker.audit.documents import write_file
 from worker.billing.invoice import Invoice
-from worker.billing.money import Money
 from worker.billing.status import TrackedInvoice
 from worker.errors import Finding, Refused
 from worker.portals import HeldInvoice, Portal
@@ -70,29 +68,26 @@ def differences(held: HeldInvoice, ours: Invoice) -> tuple[Finding, ...]:
         held: what the portal answered.
         ours: the frozen content of the present version.
     """
-    return tuple(_differences(held, ours))
-
-
-def _differences(held: HeldInvoice, ours: Invoice) -> Iterator[Finding]:
-    for what, theirs, mine in (
+    pairs = (
         ("numéro de facture (BT-1)", held.number, ours.number),
         ("SIRET du destinataire (BT-47)", held.recipient, ours.buyer.siret),
         ("code service (BT-10)", held.service_code, ours.service_code),
         ("numéro d'engagement (BT-13)", held.engagement, ours.engagement),
-    ):
-        if theirs and theirs != mine:
-            yield _differs(what, theirs, mine or "aucun")
+    )
+    found = [
+        _differs(what, theirs, mine or "aucun")
+        for what, theirs, mine in pairs
+        if theirs and theirs != mine
+    ]
     for what, amount, own in (
         ("total HT (BT-109)", held.net, ours.totals.net),
         ("total TTC (BT-112)", held.gross, ours.totals.gross),
     ):
         # Whether the portal signs the amounts of a credit note is unknown.
-        if amount is not None and amount not in _signed(own, ours):
-            yield _differs(what, f"{amount} €", f"{own} €")
-
-
-def _signed(own: Money, ours: Invoice) -> tuple[Money, ...]:
-    return (own, -own) if ours.is_credit_note else (own,)
+        signed = (own, -own) if ours.is_credit_note else (own,)
+        if amount is not None and amount not in signed:
+            found.append(_differs(what, f"{amount} €", f"{own} €"))
+    return tuple(found)
 
 
 def _differs(what: str, theirs: str, mine: str) -> Finding:

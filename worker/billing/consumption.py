@@ -5,7 +5,7 @@ Pure: the same rows give the same consumption. What does not fit is a finding, n
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 from worker.billing.members import Subscription
 from worker.billing.money import count
@@ -75,14 +75,16 @@ def consume(
     """
     rows = {
         (row.service, row.tier, row.month): row
-        for row in sorted(usage, key=_usage_order)
+        for row in sorted(usage, key=lambda row: (row.service, row.tier or 0, row.month))
         if row.siret == siret and row.month.year == year
     }
     findings: list[Finding] = []
     used: set[tuple[str, int | None, Month]] = set()
     uses: dict[tuple[str, int | None, int], list[MonthlyUse]] = {}
     own = (subscription for subscription in subscriptions if subscription.siret == siret)
-    for subscription in sorted(own, key=_subscription_order):
+    for subscription in sorted(
+        own, key=lambda one: (one.service, one.tier or 0, one.start, one.category)
+    ):
         missing = []
         for month in filter(subscription.covers, months_of(year)):
             key = (subscription.service, subscription.tier, month)
@@ -118,14 +120,6 @@ def consume(
 def service_name(service: str, tier: int | None) -> str:
     """A service for people: ``stockage 2 To``."""
     return service if tier is None else f"{service} {tier} To"
-
-
-def _usage_order(row: UsageRecord) -> tuple[str, int, Month]:
-    return row.service, row.tier or 0, row.month
-
-
-def _subscription_order(subscription: Subscription) -> tuple[str, int, date, int]:
-    return subscription.service, subscription.tier or 0, subscription.start, subscription.category
 
 
 def _gap(subscription: Subscription, missing: list[Month]) -> Finding:

@@ -6,8 +6,7 @@ is left of it to the cent, so that credits which cover an invoice add up to it e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import date
+from dataclasses import dataclass, replace
 
 from worker.billing.invoice import (
     CREDIT_NOTE,
@@ -17,6 +16,7 @@ from worker.billing.invoice import (
     Note,
     PrecedingInvoice,
     VatBreakdown,
+    content_of,
     totals_of,
 )
 from worker.billing.money import Money, count, french, round_half_up, tax_on
@@ -43,15 +43,13 @@ class Remainder:
 
 def remainders(invoice: Invoice, earlier: Sequence[Invoice]) -> tuple[Remainder, ...]:
     """What is left of each line of an invoice, in its order."""
-    credited = [line for note in earlier for line in note.lines]
-    return tuple(
-        Remainder(
-            line=line,
-            quantity=line.quantity - sum(c.quantity for c in credited if _same(c, line)),
-            net=line.net - Money.sum(c.net for c in credited if _same(c, line)),
-        )
-        for line in invoice.lines
-    )
+    left = []
+    for line in invoice.lines:
+        credited = [c for note in earlier for c in note.lines if c.identifier == line.identifier]
+        quantity = line.quantity - sum(c.quantity for c in credited)
+        net = line.net - Money.sum(c.net for c in credited)
+        left.append(Remainder(line=line, quantity=quantity, net=net))
+    return tuple(left)
 
 
 def credited_total(earlier: Sequence[Invoice]) -> Money:
@@ -89,32 +87,25 @@ def credit(
     lines: list[InvoiceLine] = []
     breakdown: list[VatBreakdown] = []
     for group in invoice.breakdown:
-        chosen = [left[key] for key in wanted if left[key].line.vat == group.regime]
-        if not chosen:
+        items = {key: item for key, item in left.items() if item.line.vat == group.regime}
+        credited = [_credited(item, wanted[key]) for key, item in items.items() if key in wanted]
+        if not credited:
             continue
-        credited = [_credited(item, wanted[item.line.identifier]) for item in chosen]
         lines.extend(credited)
-        complete = all(
-            wanted.get(item.line.identifier, 0) == item.quantity
-            for item in left.values()
-            if item.line.vat == group.regime
-        )
+        complete = all(wanted.get(key, 0) == item.quantity for key, item in items.items())
         breakdown.append(_group(invoice, earlier, group, credited, complete=complete))
+    preceding = PrecedingInvoice(number=invoice.number, issue_date=invoice.issue_date)
     ordered = tuple(sorted(lines, key=lambda line: list(left).index(line.identifier)))
-    content = {field.name: getattr(invoice, field.name) for field in fields(InvoiceDraft)}
     return InvoiceDraft(
-        **content
+        **content_of(invoice)
         | {
             "type_code": CREDIT_NOTE,
             "payment": None,
             "lines": ordered,
             "breakdown": tuple(breakdown),
             "totals": totals_of(breakdown, Money.sum(line.gross for line in ordered)),
-            "preceding": PrecedingInvoice(number=invoice.number, issue_date=invoice.issue_date),
-            "notes": (
-                Note(text=_reason(invoice.number, invoice.issue_date, reason)),
-                *invoice.notes,
-            ),
+            "preceding": preceding,
+            "notes": (_reason(preceding, reason), *invoice.notes),
             "internal": internal,
         }
     )
@@ -124,9 +115,8 @@ def reissue(note: Invoice, reason: str) -> InvoiceDraft:
     """The same credit note again, for another number: its buyer rejected the first."""
     if note.preceding is None:
         raise ValueError(f"{note.number} corrects no invoice")
-    content = {field.name: getattr(note, field.name) for field in fields(InvoiceDraft)}
-    why = _reason(note.preceding.number, note.preceding.issue_date, reason)
-    return InvoiceDraft(**content | {"notes": (Note(text=why), *note.notes[1:])})
+    why = _reason(note.preceding, reason)
+    return InvoiceDraft(**content_of(note) | {"notes": (why, *note.notes[1:])})
 
 
 def _refuse_excess(quantities: Mapping[str, int], left: Mapping[str, Remainder]) -> None:
@@ -180,10 +170,6 @@ def _group(
     return VatBreakdown(regime=group.regime, taxable=taxable, tax=tax)
 
 
-def _reason(number: str, issued: date, reason: str) -> str:
-    about = f"Avoir sur la facture n° {number} du {french_date(issued)}."
-    return f"{about}{REASON}{reason.rstrip('.')}."
-
-
-def _same(credited: InvoiceLine, line: InvoiceLine) -> bool:
-    return credited.identifier == line.identifier
+def _reason(invoice: PrecedingInvoice, reason: str) -> Note:
+    about = f"Avoir sur la facture n° {invoice.number} du {french_date(invoice.issue_date)}."
+    return Note(text=f"{about}{REASON}{reason.rstrip('.')}.")

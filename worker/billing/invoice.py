@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
@@ -243,18 +244,20 @@ class Invoice(InvoiceDraft):
     """BG-24."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the seller puts on every invoice."""
+
+    seller: Party
+    payment: PaymentMeans
+    payment_terms: str
+    notes: tuple[Note, ...] = ()
+    vat_method: VatMethod = VatMethod.DIFFERENCE
+    vat_point: VatPoint | None = None
+
+
 def build_draft(
-    *,
-    year: int,
-    seller: Party,
-    member: Member,
-    references: BillingReferences,
-    payment: PaymentMeans,
-    payment_terms: str,
-    rated: Sequence[RatedLine],
-    notes: tuple[Note, ...] = (),
-    vat_method: VatMethod = VatMethod.DIFFERENCE,
-    vat_point: VatPoint | None = None,
+    member: Member, references: BillingReferences, terms: Terms, rated: Sequence[RatedLine]
 ) -> InvoiceDraft:
     """Make the invoice of a member and year from its priced lines, one line each.
 
@@ -264,7 +267,7 @@ def build_draft(
     Raises:
         ValueError: without any line.
     """
-    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], vat_method)
+    nets, breakdown = split_gross([(line.total, line.vat) for line in rated], terms.vat_method)
     lines = tuple(
         _line(str(index), line, net)
         for index, (line, net) in enumerate(zip(rated, nets, strict=True), start=1)
@@ -273,8 +276,8 @@ def build_draft(
         group.regime.category is not VatCategory.OUT_OF_SCOPE for group in breakdown
     )
     return InvoiceDraft(
-        year=year,
-        seller=seller if tells_vat_numbers else replace(seller, vat_number=""),
+        year=references.year,
+        seller=terms.seller if tells_vat_numbers else replace(terms.seller, vat_number=""),
         buyer=Party(
             name=member.name,
             siret=member.siret,
@@ -287,15 +290,15 @@ def build_draft(
         period=Period(
             min(line.period.start for line in rated), max(line.period.end for line in rated)
         ),
-        payment=payment,
-        payment_terms=payment_terms,
+        payment=terms.payment,
+        payment_terms=terms.payment_terms,
         lines=lines,
         breakdown=breakdown,
         totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
         grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
-        vat_method=vat_method,
-        vat_point=vat_point if any(group.regime.taxed for group in breakdown) else None,
-        notes=notes,
+        vat_method=terms.vat_method,
+        vat_point=terms.vat_point if any(group.regime.taxed for group in breakdown) else None,
+        notes=terms.notes,
     )
 
 
@@ -316,15 +319,19 @@ def issue(
     attachments: tuple[SupportingDocument, ...] = (),
 ) -> Invoice:
     """Give a draft its number and dates; everything else stays as it is."""
-    content = {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
     return Invoice(
-        **content,
+        **content_of(draft),
         number=number,
         issue_date=issue_date,
         due_date=due_date,
         statement_number=statement_number,
         attachments=attachments,
     )
+
+
+def content_of(draft: InvoiceDraft) -> dict[str, Any]:
+    """What an invoice or a draft says beside number and dates, by field of ``InvoiceDraft``."""
+    return {field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)}
 
 
 def split_gross(
@@ -358,6 +365,12 @@ def split_gross(
 
 
 def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
+    attributes = {
+        "Palier (To)": rated.tier,
+        "Catégorie tarifaire": rated.category,
+        GRID: rated.grid_version,
+        AGREED_PRICE: rated.unit_price,
+    }
     return InvoiceLine(
         identifier=identifier,
         name=f"{rated.label} (catégorie {rated.category})",
@@ -373,16 +386,9 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
         unit_price_gross=rated.unit_price,
         gross=rated.total,
         item=rated.service if rated.tier is None else f"{rated.service}-{rated.tier}",
-        attributes=_attributes(rated),
+        attributes=tuple(
+            ItemAttribute(name=name, value=str(value))
+            for name, value in attributes.items()
+            if value is not None
+        ),
     )
-
-
-def _attributes(rated: RatedLine) -> tuple[ItemAttribute, ...]:
-    pairs = [
-        ("Catégorie tarifaire", str(rated.category)),
-        (GRID, rated.grid_version),
-        (AGREED_PRICE, str(rated.unit_price)),
-    ]
-    if rated.tier is not None:
-        pairs.insert(0, ("Palier (To)", str(rated.tier)))
-    return tuple(ItemAttribute(name=name, value=value) for name, value in pairs)

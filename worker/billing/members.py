@@ -6,7 +6,6 @@ Convention C7 (references per year), C9 (subscriptions with a start and an end),
 from dataclasses import dataclass
 from datetime import date
 
-from stdnum.exceptions import ValidationError
 from stdnum.fr import siret as stdnum_siret
 
 from worker.billing.period import Month
@@ -88,10 +87,4 @@ def siren(siret: str) -> str:
 
 def is_valid_siret(text: str) -> bool:
     """Fourteen digits with a Luhn key, or La Poste's own rule (sum of digits divisible by 5)."""
-    if len(text) != 14 or not (text.isascii() and text.isdigit()):
-        return False
-    try:
-        stdnum_siret.validate(text)
-    except ValidationError:
-        return False
-    return True
+    return len(text) == 14 and text.isascii() and text.isdigit() and stdnum_siret.is_valid(text)

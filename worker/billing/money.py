@@ -102,29 +102,17 @@ def tax_on(net: Money, rate: Decimal) -> Money:
 def nets_of_tax(grosses: Sequence[Money], rate: Decimal) -> tuple[Money, ...]:
     """HT of each TTC amount, so that together they make the HT of their total.
 
-    Each is less than a cent from its exact HT.
+    Each is rounded down; the cents left go one by one to those that lost most, the earlier one
+    when equal. So each is less than a cent from its exact HT, and a whole number of cents stays.
     """
-    numerator, denominator = (Decimal(100) + rate).as_integer_ratio()
-    return tuple(
-        Money(cents)
-        for cents in shares([(gross.cents * 100 * denominator, numerator) for gross in grosses])
-    )
-
-
-def shares(exact: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """Whole cents of each fraction of cents, which together make their rounded sum.
-
-    Each fraction (numerator, denominator) is rounded down; the cents left go one by one to those
-    that lost most, the earlier one when equal. A whole number of cents stays as it is.
-    """
-    fractions = [Fraction(numerator, denominator) for numerator, denominator in exact]
-    total = sum(fractions, Fraction())
-    cents = [math.floor(fraction) for fraction in fractions]
+    exact = [Fraction(gross.cents * 100) / (100 + Fraction(rate)) for gross in grosses]
+    total = sum(exact, Fraction())
+    cents = [math.floor(net) for net in exact]
     left = round_half_up(total.numerator, total.denominator) - sum(cents)
-    lost = [fraction - floor for fraction, floor in zip(fractions, cents, strict=True)]
+    lost = [net - floor for net, floor in zip(exact, cents, strict=True)]
     for index in sorted(range(len(cents)), key=lambda i: (-lost[i], i))[:left]:
         cents[index] += 1
-    return tuple(cents)
+    return tuple(map(Money, cents))
 
 
 def unit_price_net(gross: Money, rate: Decimal, units: int) -> Decimal:

@@ -5,11 +5,11 @@ The price is that of the grid in force in the month of the service, never "the c
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from worker.billing.consumption import MonthlyUse, ServiceUse, YearlyConsumption, service_name
-from worker.billing.money import Money, french, french_integer
+from worker.billing.money import Money, count, french, french_integer
 from worker.billing.period import MONTH_NAMES, Period
 from worker.billing.tariff import PerUserMonth, TariffGrid, grid_in_force
 from worker.billing.vat import VatRegime
@@ -59,9 +59,16 @@ class Rating:
     findings: tuple[Finding, ...]
 
 
+_Price = tuple[str, VatRegime, tuple[tuple[str, Money], ...], str]
+"""What ``per_user_month`` is told of a price: label, VAT, components, version of the grid."""
+
+
 def rate(consumption: YearlyConsumption, grids: Sequence[TariffGrid]) -> Rating:
-    """Price a year of consumption. A month without a price is a finding, not a zero."""
-    lines: list[RatedLine] = []
+    """Price a year of consumption. A month without a price is a finding, not a zero.
+
+    A member that left and came back at the same price has one line for it.
+    """
+    priced: dict[tuple[ServiceUse, _Price], list[MonthlyUse]] = {}
     findings: list[Finding] = []
     for use in consumption.uses:
         by_grid = groupby(use.months, key=lambda monthly: grid_in_force(grids, monthly.month))
@@ -69,17 +76,21 @@ def rate(consumption: YearlyConsumption, grids: Sequence[TariffGrid]) -> Rating:
             run = tuple(months)
             if not any(monthly.users for monthly in run):
                 continue  # nothing used, nothing to price: not even a mistyped tier
-            line = _rate_run(use, run, grid)
-            if isinstance(line, Finding):
-                findings.append(line)
+            price = _price(use, run, grid)
+            if isinstance(price, Finding):
+                findings.append(price)
             else:
-                lines.append(line)
-    return Rating(lines=_merge_equal_prices(lines), findings=tuple(findings))
+                priced.setdefault((replace(use, months=()), price), []).extend(run)
+    lines = tuple(
+        per_user_month(use, tuple(sorted(months, key=lambda monthly: monthly.month)), *price)
+        for (use, price), months in priced.items()
+    )
+    return Rating(lines=lines, findings=tuple(findings))
 
 
-def _rate_run(
+def _price(
     use: ServiceUse, months: tuple[MonthlyUse, ...], grid: TariffGrid | None
-) -> RatedLine | Finding:
+) -> _Price | Finding:
     if grid is None:
         return _no_price(use, months, "aucune grille tarifaire n'est en vigueur")
     tariff = grid.services.get(use.service)
@@ -96,7 +107,7 @@ def _rate_run(
             f"la grille {grid.version} n'a pas de prix ({tier}catégorie {use.category})",
         )
     label = tariff.label if use.tier is None else f"{tariff.label}, {use.tier} To"
-    return per_user_month(use, months, label, tariff.vat, parts, grid.version)
+    return label, tariff.vat, parts, grid.version
 
 
 def per_user_month(
@@ -111,6 +122,10 @@ def per_user_month(
     unit_price = Money.sum(price for _, price in parts)
     quantity = sum(monthly.users for monthly in months)
     total = unit_price * quantity
+    price = f"{french(unit_price)} TTC"
+    if len(parts) > 1:
+        shares = (f"{french(amount)} {_of(name)}" for name, amount in parts)
+        price += f" ({' + '.join(shares)})"
     return RatedLine(
         service=use.service,
         label=label,
@@ -123,41 +138,8 @@ def per_user_month(
         quantity=quantity,
         total=total,
         grid_version=grid_version,
-        explanation=_explain(months, quantity, parts, unit_price, total, grid_version),
-    )
-
-
-def _merge_equal_prices(lines: list[RatedLine]) -> tuple[RatedLine, ...]:
-    """A member that left and came back at the same price still has one line for it."""
-    merged: dict[tuple[object, ...], RatedLine] = {}
-    for line in lines:
-        key = (line.service, line.tier, line.category, line.parts, line.vat, line.grid_version)
-        if (other := merged.get(key)) is None:
-            merged[key] = line
-            continue
-        use = ServiceUse(service=line.service, tier=line.tier, category=line.category, months=())
-        months = tuple(sorted(other.months + line.months, key=lambda monthly: monthly.month))
-        merged[key] = per_user_month(
-            use, months, line.label, line.vat, line.parts, line.grid_version
-        )
-    return tuple(line for line in merged.values() if line.quantity)
-
-
-def _explain(
-    months: tuple[MonthlyUse, ...],
-    quantity: int,
-    parts: tuple[tuple[str, Money], ...],
-    unit_price: Money,
-    total: Money,
-    grid_version: str,
-) -> str:
-    price = f"{french(unit_price)} TTC"
-    if len(parts) > 1:
-        shares = (f"{french(amount)} {_of(label)}" for label, amount in parts)
-        price += f" ({' + '.join(shares)})"
-    return (
-        f"{' ; '.join(_runs(months))}, soit {_users(quantity)} × mois à {price}, "
-        f"grille {grid_version}, soit {french(total)}"
+        explanation=f"{' ; '.join(_runs(months))}, soit {count(quantity, 'utilisateur')} × mois "
+        f"à {price}, grille {grid_version}, soit {french(total)}",
     )
 
 
@@ -177,13 +159,9 @@ def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
         numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
     ):
         names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
-        counted = french_integer(users) if runs else _users(users)
+        counted = french_integer(users) if runs else count(users, "utilisateur")
         runs.append(f"{counted} {_span(names[0], names[-1])}")
     return runs
-
-
-def _users(number: int) -> str:
-    return f"{french_integer(number)} utilisateur{'s' if number > 1 else ''}"
 
 
 def _span(first: str, last: str) -> str:

@@ -4,10 +4,12 @@ The portal's own statuses are not here: Chorus Pro imposes no order on them, so 
 a history of observations, and our status is derived from it (transmission/).
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from importlib import resources
 
 from worker.billing.money import ZERO, Money
 from worker.errors import Finding
@@ -102,51 +104,12 @@ class Trouble(StrEnum):
     """The portal holds another invoice under its number: ``detail`` says which."""
 
 
-FRENCH: Mapping[InvoiceStatus, str] = {
-    S.DRAFT: "brouillon",
-    S.PARKED: "en attente de correction",
-    S.ISSUED: "émise, à déposer",
-    S.SENDING: "dépôt en cours",
-    S.UNKNOWN: "dépôt incertain",
-    S.DEPOSITED: "déposée",
-    S.REFUSED: "dépôt refusé",
-    S.INTEGRATED: "intégrée",
-    S.SUSPENDED: "suspendue",
-    S.REJECTED: "rejetée",
-    S.SETTLED: "soldée",
-    S.CANCELLED: "annulée",
-}
-OF_A_CREDIT_NOTE: Mapping[InvoiceStatus, str] = {
-    **FRENCH,
-    S.ISSUED: "émis, à déposer",
-    S.DEPOSITED: "déposé",
-    S.INTEGRATED: "intégré",
-    S.SUSPENDED: "suspendu",
-    S.REJECTED: "rejeté",
-    S.SETTLED: "soldé",
-    S.CANCELLED: "annulé",
-}
+_FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))
+FRENCH: Mapping[str, str] = _FRENCH["invoice"]
+"""Each status."""
+OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}
 """*Un avoir* is masculine."""
-TROUBLES: Mapping[Trouble, str] = {
-    Trouble.UNKNOWN_WORD: "Chorus Pro annonce un état inconnu de ce programme : {detail}",
-    Trouble.INCIDENT: (
-        "incident technique chez Chorus Pro : surveillez « Suivi des flux » avant tout nouveau "
-        "dépôt"
-    ),
-    Trouble.NOT_SHOWN_YET: (
-        "intégrée selon son compte rendu ; la recherche ne la montre pas encore"
-    ),
-    Trouble.INTERRUPTED: "interrompu pendant le dépôt : on ne sait pas si le portail l'a reçu",
-    Trouble.DUPLICATE_REFUSED: (
-        "refusée, peut-être parce que le portail en a déjà une copie : {detail}"
-    ),
-    Trouble.FILE_REFUSED: "{flux} est à l'état {detail}",
-    Trouble.LOT_REFUSED: "son lot {detail} a été rejeté en entier : elle sera déposée seule",
-    Trouble.GIVEN_UP: "{flux} est resté sans suite : {detail}",
-    Trouble.NUMBER_TAKEN: (
-        "le numéro {number} est déjà pris sur le portail par une autre facture ({detail})"
-    ),
-}
+TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
 
@@ -210,6 +173,13 @@ class TrackedInvoice:
     def number_is_taken(self) -> bool:
         """Whether the portal holds something else under its number: it needs another one."""
         return self.status is InvoiceStatus.REFUSED and self.trouble is Trouble.NUMBER_TAKEN
+
+    @property
+    def id_at_portal(self) -> str:
+        """``portal_id``, of one that the portal holds."""
+        if self.portal_id is None:
+            raise RuntimeError(f"invoice {self.number} is {self.status} without portal_id")
+        return self.portal_id
 
     @property
     def signed_total(self) -> Money:

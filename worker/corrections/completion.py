@@ -54,28 +54,17 @@ def complete(
     portal.sign_in()
     hashes = app.store.archive.put_all([file.content for file in files])
     given = {file.name: sha256 for file, sha256 in zip(files, hashes, strict=True)}
-    _journal(
-        app,
-        invoice,
-        EventTag.COMPLETION_INTENDED,
-        {"comment": comment.strip(), "files": given},
-    )
+    _journal(app, EventTag.COMPLETION_INTENDED, number, comment=comment.strip(), files=given)
     try:
-        portal.complete(_portal_id(invoice), comment=comment.strip(), files=files)
+        portal.complete(invoice.id_at_portal, comment=comment.strip(), files=files)
     except (PortalError, PortalAccessRefused) as error:
-        answered = isinstance(error, PortalAnswerError)
-        denied = isinstance(error, PortalAccessRefused)
-        outcome = "refused" if answered or denied else "unknown"
-        _journal(
-            app,
-            invoice,
-            EventTag.COMPLETION_ANSWERED,
-            {"outcome": outcome, "detail": error.message},
-        )
-        if answered:
+        refused = isinstance(error, PortalAnswerError | PortalAccessRefused)
+        outcome = "refused" if refused else "unknown"
+        _journal(app, EventTag.COMPLETION_ANSWERED, number, outcome=outcome, detail=error.message)
+        if isinstance(error, PortalAnswerError):
             ask_history(app, portal, invoice)
         raise
-    _journal(app, invoice, EventTag.COMPLETION_ANSWERED, {"outcome": "accepted"})
+    _journal(app, EventTag.COMPLETION_ANSWERED, number, outcome="accepted")
     ask_history(app, portal, invoice)
     with app.reading() as session:
         return invoices.by_id(session, invoice.id)
@@ -134,12 +123,6 @@ def _finding(message: str, remedy: str) -> Finding:
     return Finding(code="COMPLETE-FILE", message=message, remedy=remedy)
 
 
-def _portal_id(invoice: TrackedInvoice) -> str:
-    if invoice.portal_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is suspended without portal_id")
-    return invoice.portal_id
-
-
-def _journal(app: App, invoice: TrackedInvoice, tag: EventTag, payload: dict[str, object]) -> None:
+def _journal(app: App, tag: EventTag, number: str, **payload: object) -> None:
     with app.transaction() as tx:
-        tx.journal(tag, invoice.number, **payload)
+        tx.journal(tag, number, **payload)

@@ -18,6 +18,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
+from worker.corrections.todo_sentences import NOT_CREDITED
 from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_character
 from worker.issuing.directory import Directory
@@ -25,7 +26,6 @@ from worker.issuing.documents import check_number_and_dates, keep_documents
 from worker.issuing.holds import HELD_BY_BUYER, place_hold
 from worker.issuing.numbering import take_number
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import Terms, terms_of
 from worker.issuing.unprintable import cannot_be_printed
 from worker.portals import BuyerStatus, Portal
 from worker.storage import Session, Store, Transaction, attempts, holds, invoices
@@ -34,18 +34,6 @@ from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
-REFUSALS: Mapping[InvoiceStatus, tuple[str, str]] = {
-    S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
-    S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
-    S.SENDING: ("un dépôt est en cours ou interrompu", "Tapez « reconcile », puis recommencez."),
-    S.UNKNOWN: (
-        "on ne sait pas encore si le portail l'a reçue",
-        "Tapez « reconcile » : recommencez quand son sort est connu.",
-    ),
-    S.DEPOSITED: ("le portail la traite encore", "Tapez « follow » plus tard, puis recommencez."),
-    S.CANCELLED: ("elle est déjà annulée", "Il n'y a plus rien à créditer."),
-}
-"""Why an invoice in each of these states has no credit note now, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +100,12 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     _refuse_unprintable(request)
     with app.reading() as session:
         asked = invoices.named(session, request.number)
+        if request.internal and asked.status is not S.REFUSED:
+            raise Refused(
+                f"{asked.number} ({asked.french_status}) : --internal n'est que pour un dépôt "
+                "refusé.",
+                "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
+            )
         drafted = (
             _again(session, asked, request)
             if asked.is_credit_note
@@ -127,7 +121,13 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     )
     findings = check_draft(draft)
     if not drafted.internal and portal is not None:
-        findings += Directory(app=app, portal=portal).check(_references(draft, drafted.invoice))
+        references = BillingReferences(
+            siret=drafted.invoice.siret,
+            year=drafted.invoice.year,
+            service_code=draft.service_code,
+            engagement=draft.engagement,
+        )
+        findings += Directory(app=app, portal=portal).check(references)
     if has_blocking(findings):
         raise Refused(
             f"L'avoir sur la facture {drafted.invoice.number} serait refusé.",
@@ -177,7 +177,15 @@ def issue_credit_note(
     invoice = drafted.invoice
     with app.transaction() as tx:
         _refuse_if_changed(tx, drafted)
-        note = _issue(tx, terms_of(app.settings), drafted.draft, drafted.content)
+        numbering, today = app.settings.numbering, paris_day(tx.now)
+        note = issue(
+            drafted.draft,
+            number=take_number(tx, numbering, numbering.credit_note, today.year),
+            issue_date=today,
+            due_date=None,
+            statement_number=drafted.content.statement_number,
+        )
+        check_number_and_dates(note)
         status = S.SETTLED if drafted.internal else S.ISSUED
         note_id = invoices.issue_credit_note(tx, note, invoice, status, drafted.findings)
         hashes = keep_documents(app.store.archive, tx, render, note_id, 1, note, None)
@@ -220,7 +228,6 @@ def _first(
     session: Session, invoice: TrackedInvoice, request: Request, *, deposits: bool
 ) -> CreditDraft:
     """The credit note of an invoice. Raises Refused when its state calls for none, WrongUse."""
-    _refuse_internal(invoice, request)
     internal = _is_internal(invoice, request, deposits=deposits)
     content = invoices.content(session, invoice.id)
     earlier = invoices.credit_notes(session, invoice.id)
@@ -244,7 +251,6 @@ def _first(
 def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
     """A credit note that cannot live under its number, once more. Raises Refused for any other."""
     again = note.status is S.REJECTED or note.number_is_taken or request.internal
-    _refuse_internal(note, request)
     if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
@@ -272,15 +278,6 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
     )
 
 
-def _refuse_internal(named: TrackedInvoice, request: Request) -> None:
-    """Raise Refused when a person asks for an internal credit note that the state leaves open."""
-    if request.internal and named.status is not S.REFUSED:
-        raise Refused(
-            f"{named.number} ({named.french_status}) : --internal n'est que pour un dépôt refusé.",
-            "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
-        )
-
-
 def _others(
     session: Session, invoice: TrackedInvoice, replaced: TrackedInvoice | None
 ) -> tuple[Invoice, ...]:
@@ -303,8 +300,8 @@ def _refuse_if_changed(session: Session, drafted: CreditDraft) -> None:
 def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -> bool:
     """Which kind of credit note the state calls for. Raises Refused when none."""
     named = f"{invoice.number} ({invoice.french_status})"
-    if invoice.status in REFUSALS:
-        why, what = REFUSALS[invoice.status]
+    if invoice.status in NOT_CREDITED:
+        why, what = NOT_CREDITED[invoice.status]
         raise Refused(f"La facture {named} ne peut pas être créditée : {why}.", what)
     if invoice.status in HELD_BY_BUYER or not deposits:
         return False
@@ -374,28 +371,6 @@ def _flux_alive(store: Store, portal: Portal, invoice: TrackedInvoice) -> str:
 
 def _given(option: str | None, kept: str) -> str:
     return kept if option is None else option.strip()
-
-
-def _references(draft: InvoiceDraft, invoice: TrackedInvoice) -> BillingReferences:
-    return BillingReferences(
-        siret=invoice.siret,
-        year=invoice.year,
-        service_code=draft.service_code,
-        engagement=draft.engagement,
-    )
-
-
-def _issue(tx: Transaction, terms: Terms, draft: InvoiceDraft, content: Invoice) -> Invoice:
-    today = paris_day(tx.now)
-    note = issue(
-        draft,
-        number=take_number(tx, terms, terms.credit_note_prefix, today.year),
-        issue_date=today,
-        due_date=None,
-        statement_number=content.statement_number,
-    )
-    check_number_and_dates(note)
-    return note
 
 
 def _cancel(tx: Transaction, invoice: TrackedInvoice, note: Invoice) -> None:

@@ -6,7 +6,6 @@ portal keeps without any verdict is first looked for, like any uncertain one. An
 that every search left uncertain is sent again when a person has looked for it on the portal.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +16,7 @@ from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import is_long_uncertain, is_stuck
+from worker.corrections.todo_sentences import NOT_SENT_AGAIN
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
 from worker.issuing.directory import Directory
 from worker.issuing.documents import keep_documents
@@ -88,38 +88,20 @@ def resend(
     """
     with app.reading() as session:
         invoice = invoices.named(session, number)
-    refuse_unless(invoice, invoice.status is S.REFUSED)
-    with app.reading() as session:
+        refuse_unless(invoice, invoice.status is S.REFUSED)
         content = invoices.content(session, invoice.id)
-    if copy_at(portal, invoice) is None:
-        _correct(app, portal, render, invoice, content, reason, service_code, engagement)
-    else:
+        kept = imported.references_of(session, invoice.siret, invoice.year)
+    if copy_at(portal, invoice) is not None:
         # It lives there after all: another version would not be what its buyer has.
         refuse_correction(invoice, service_code, engagement)
-        _apply(app, render, invoice, content, content, None, reason, ())
-    with app.reading() as session:
-        return invoices.by_id(session, invoice.id)
-
-
-def _correct(
-    app: App,
-    portal: Portal,
-    render: RenderChecked,
-    invoice: TrackedInvoice,
-    content: Invoice,
-    reason: str,
-    service_code: str | None,
-    engagement: str | None,
-) -> None:
-    with app.reading() as session:
-        stored = imported.references_of(session, invoice.siret, invoice.year)
+        return _apply(app, render, invoice, content, content, reason)
     if invoice.is_credit_note:
         # Its own: what was imported for the year bills the member again, and stays as it is.
-        stored = replace(stored, service_code=content.service_code, engagement=content.engagement)
+        kept = replace(kept, service_code=content.service_code, engagement=content.engagement)
     references = replace(
-        stored,
-        service_code=stored.service_code if service_code is None else service_code.strip(),
-        engagement=stored.engagement if engagement is None else engagement.strip(),
+        kept,
+        service_code=kept.service_code if service_code is None else service_code.strip(),
+        engagement=kept.engagement if engagement is None else engagement.strip(),
     )
     corrected = replace(
         content, service_code=references.service_code, engagement=references.engagement
@@ -131,56 +113,14 @@ def _correct(
             "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
             findings=findings,
         )
-    _apply(app, render, invoice, content, corrected, references, reason, findings)
-
-
-REASONS: Mapping[InvoiceStatus, tuple[str, str]] = {
-    S.DRAFT: ("elle n'est pas encore émise", "Lancez « run » pour son année."),
-    S.PARKED: ("elle n'est pas encore émise", "Corrigez ce qui la retient, puis lancez « run »."),
-    S.ISSUED: ("elle attend déjà son dépôt", "Tapez « deposit »."),
-    S.SENDING: (
-        "un dépôt est en cours ou a été interrompu",
-        "Tapez « reconcile » : un dépôt interrompu est repris et recherché sur le portail.",
-    ),
-    S.UNKNOWN: (
-        "on ne sait pas encore si le portail l'a reçue, un renvoi pourrait la doubler",
-        (
-            "Tapez « reconcile » : elle sera retrouvée, ou renvoyée si son absence est prouvée. "
-            "Si toutes les recherches restent vaines, cherchez-la sur le portail puis tapez "
-            "« resend » avec « --absent »."
-        ),
-    ),
-    S.DEPOSITED: (
-        "elle est déposée et le portail la traite",
-        (
-            "Tapez « follow » plus tard. « resend » la fera rechercher après un jour sans verdict, "
-            "ou une semaine si son compte rendu la dit intégrée sans qu'aucune recherche la montre."
-        ),
-    ),
-    S.REFUSED: (
-        "« --absent » est pour un dépôt incertain, et le sien est refusé",
-        "Tapez « resend » sans « --absent ».",
-    ),
-    S.INTEGRATED: ("le membre l'a déjà reçue", "Il n'y a rien à renvoyer."),
-    S.SETTLED: ("elle est soldée", "Il n'y a rien à renvoyer."),
-    S.SUSPENDED: (
-        "le membre demande des pièces",
-        "Joignez-les par « complete », sans nouveau dépôt.",
-    ),
-    S.REJECTED: (
-        "le membre l'a rejetée, son numéro ne peut plus servir",
-        "Annulez-la par « credit », qui refait aussi un avoir rejeté.",
-    ),
-    S.CANCELLED: ("elle est annulée", "Il n'y a rien à renvoyer."),
-}
-"""Why an invoice in each state is not sent again in the way that was asked, and what to do."""
+    return _apply(app, render, invoice, content, corrected, reason, references, findings)
 
 
 def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
     """Raise Refused, with why and what to do instead, unless its state allows it."""
     if allowed:
         return
-    why, what = REASONS[invoice.status]
+    why, what = NOT_SENT_AGAIN[invoice.status]
     raise Refused(
         f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
         what,
@@ -198,7 +138,7 @@ def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
         )
 
 
-def mark_uncertain(app: App, number: str, reason: str) -> TrackedInvoice:
+def mark_uncertain(app: App, number: str, reason: str) -> None:
     """Have a deposited invoice without verdict looked for at the portal: it becomes uncertain.
 
     Found, it is adopted; not found after every search, it becomes refused, and may be sent again.
@@ -212,7 +152,6 @@ def mark_uncertain(app: App, number: str, reason: str) -> TrackedInvoice:
         refuse_unless(invoice, is_stuck(invoice, tx.now))
         invoices.move(tx, invoice, S.UNKNOWN, trouble=Trouble.GIVEN_UP, detail=reason)
         _request(tx, invoice, reason)
-        return invoices.by_id(tx, invoice.id)
 
 
 def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
@@ -235,7 +174,7 @@ def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
         )
 
 
-def declare_absent(app: App, number: str, reason: str) -> TrackedInvoice:
+def declare_absent(app: App, number: str, reason: str) -> None:
     """Have an uncertain invoice sent again: a person looked for it on the portal.
 
     Every search must have been made in vain before; or it has been uncertain for days, for the
@@ -256,7 +195,6 @@ def declare_absent(app: App, number: str, reason: str) -> TrackedInvoice:
             tx, invoice.id, at=tx.now, detail=f"déclarée absente du portail : {reason}"
         )
         _request(tx, invoice, reason)
-        return invoices.by_id(tx, invoice.id)
 
 
 def _request(tx: Transaction, invoice: TrackedInvoice, reason: str) -> None:
@@ -275,11 +213,10 @@ def _apply(
     invoice: TrackedInvoice,
     content: Invoice,
     corrected: Invoice,
-    references: BillingReferences | None,
     reason: str,
-    findings: tuple[Finding, ...],
-) -> None:
-    now = app.clock()
+    references: BillingReferences | None = None,
+    findings: tuple[Finding, ...] = (),
+) -> TrackedInvoice:
     with app.transaction() as tx:
         tx.journal(
             EventTag.RESEND_REQUESTED,
@@ -292,10 +229,10 @@ def _apply(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
         if references is not None and not invoice.is_credit_note:
-            imported.put_references(tx, references, now, None)
+            imported.put_references(tx, references, tx.now, None)
         if corrected == content:
             invoices.move(tx, invoice, InvoiceStatus.ISSUED, flux_number="", detail="")
-            return
+            return invoices.by_id(tx, invoice.id)
         version = invoices.correct(tx, invoice.id, corrected)
         statement = None if invoice.is_credit_note else invoices.statement_of(tx, invoice.id)
         hashes = keep_documents(
@@ -309,3 +246,4 @@ def _apply(
             engagement=[content.engagement, corrected.engagement],
             documents=hashes,
         )
+        return invoices.by_id(tx, invoice.id)

@@ -1,56 +1,21 @@
-"""The French of each advice, around its command."""
+"""The French of each advice, around its command, and of what a status does not allow.
 
+All of it stands in ``french.toml``.
+"""
+
+import tomllib
 from collections.abc import Mapping
+from importlib import resources
 
 from worker.corrections.todo import TO_FILL_IN, Advice
-from worker.corrections.todo import AdviceCode as A
 
-SENTENCES: Mapping[A, str] = {
-    A.CORRECT: "{0}",
-    A.RUN: "corrigez, puis tapez : {command}",
-    A.DEPOSIT: (
-        "son dépôt attend depuis plusieurs jours ; tapez : {command}, et faites ce que dit sa "
-        "réponse"
-    ),
-    A.RESEND: "corrigez puis tapez : {command} [--service-code CODE] [--engagement NUMERO]",
-    A.RESEND_OR_KEEP: (
-        "corrigez puis tapez : {command} [--service-code CODE] [--engagement NUMERO] ; si son "
-        "membre ne peut plus rien recevoir sur Chorus Pro, gardez-le dans nos livres : "
-        'chorus-worker credit {0} --reason "…" --internal {0}'
-    ),
-    A.CANCEL_TAKEN_NUMBER: (
-        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
-        "l'annuler et prendre un autre numéro, tapez : {command}, puis « unpark » et « run »"
-    ),
-    A.REMAKE_TAKEN_NUMBER: (
-        "cherchez sur le portail ce qui porte déjà ce numéro ; un renvoi serait refusé : pour "
-        "le refaire et prendre un autre numéro, tapez : {command}"
-    ),
-    A.COMPLETE: "le membre demande des pièces ; joignez-les, puis tapez : {command}",
-    A.CANCEL_REJECTED: (
-        "rejetée par le membre ; pour l'annuler avant d'en refaire une, tapez : {command}"
-    ),
-    A.REMAKE_REJECTED: (
-        "rejeté par le membre ; pour le refaire, tapez : {command} [--service-code CODE] "
-        "[--engagement NUMERO]"
-    ),
-    A.FIND_UNCERTAIN: (
-        "tapez : chorus-worker reconcile ; sans résultat, cherchez-la sur le portail, et si elle "
-        "n'y est pas, tapez : {command}"
-    ),
-    A.CHECK_FLUX: (
-        "vérifiez le flux {0} dans « Suivi des flux » de Chorus Pro ; s'il ne doit pas aboutir, "
-        "tapez : {command}"
-    ),
-    A.CHECK_INDEX: (
-        "son compte rendu la dit intégrée, et aucune recherche ne la montre : regardez le flux "
-        "{0} sur le portail Chorus Pro"
-    ),
-    A.REPORT_WORD: (
-        "regardez ce qu'il en est sur le portail Chorus Pro, et signalez ce mot à l'exploitant ; "
-        "pour relire, tapez : {command}"
-    ),
-}
+_FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))
+SENTENCES: Mapping[str, str] = _FRENCH["advice"]
+"""By ``AdviceCode``."""
+NOT_SENT_AGAIN: Mapping[str, list[str]] = _FRENCH["not_sent_again"]
+"""By status: why an invoice is not sent again in the way that was asked, and what to do."""
+NOT_CREDITED: Mapping[str, list[str]] = _FRENCH["not_credited"]
+"""By status: why an invoice has no credit note now, and what to do."""
 
 
 def sentence(advice: Advice) -> str:

@@ -20,23 +20,23 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from worker.app import App
-from worker.billing.invoice import Invoice, InvoiceDraft, issue
+from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
-from worker.billing.members import BillingReferences, Member
+from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.statement import Statement
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, InvalidDocument, PortalAnswerError, WorkerError, has_blocking
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
-from worker.issuing.directory_rules import UNREADABLE, unreadable
+from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
 from worker.issuing.numbering import likely_number, take_number
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
-from worker.issuing.terms import Terms, terms_of
+from worker.issuing.terms import terms_of
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
 from worker.storage import Session, Transaction, imported, invoices
@@ -78,6 +78,7 @@ class _Batch:
     """What the whole batch works with; ``directory`` is None on the Hélios channel."""
 
     app: App
+    year: int
     terms: Terms
     grids: Sequence[TariffGrid]
     grid_texts: Mapping[str, str]
@@ -117,6 +118,7 @@ def issue_year(
     refuse_changed_grids(app.store, grids)
     batch = _Batch(
         app=app,
+        year=year,
         terms=terms_of(app.settings),
         grids=grids,
         grid_texts=texts,
@@ -124,20 +126,20 @@ def issue_year(
         render=render,
         executor=executor,
     )
-    left, waiting = iter(_in_order(batch, year)), deque[_Checked]()
+    left, waiting = iter(_in_order(batch)), deque[_Checked]()
     depth = 0 if batch.executor is None else LOOK_AHEAD
     unusable = 0
     while not stop():
         while len(waiting) <= depth and (member := next(left, None)) is not None:
-            waiting.append(_check(batch, member, year, rank=len(waiting)))
+            waiting.append(_check(batch, member, rank=len(waiting)))
         if not waiting:
             return
         checked = waiting.popleft()
         try:
-            outcome = _conclude(batch, checked, year)
+            outcome = _conclude(batch, checked)
         except ChangedMeanwhile:
             # An import landed in between: once more, on what is there now.
-            outcome = _conclude(batch, _check(batch, checked.member, year, rank=0), year)
+            outcome = _conclude(batch, _check(batch, checked.member, rank=0))
         yield outcome
         if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
             unread = next((one for one in outcome.findings if one.code == UNREADABLE), None)
@@ -147,13 +149,13 @@ def issue_year(
                 raise PortalAnswerError(unread.message, unread.remedy)
 
 
-def _in_order(batch: _Batch, year: int) -> Sequence[Member]:
+def _in_order(batch: _Batch) -> Sequence[Member]:
     """The members of a year; last, those about whom the directory last said nothing of use."""
     with batch.app.reading() as session:
-        members = imported.members_of_year(session, year)
+        members = imported.members_of_year(session, batch.year)
         unread = {
             invoice.siret
-            for invoice in invoices.tracked(session, year=year)
+            for invoice in invoices.tracked(session, year=batch.year)
             if any(finding.code == UNREADABLE for finding in invoice.findings)
         }
     return sorted(members, key=lambda member: member.siret in unread)
@@ -172,60 +174,50 @@ class _Checked:
     ahead: Ahead | None = None
 
 
-def _check(batch: _Batch, member: Member, year: int, *, rank: int) -> _Checked:
+def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
     """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
+    numbering, today = batch.app.settings.numbering, paris_day(batch.app.clock())
     with batch.app.reading() as session:
-        existing = invoices.current(session, member.siret, year)
-        if existing is not None and _is_issued(existing):
+        if (existing := _issued(batch, session, member)) is not None:
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        known = imported.member_year(session, member.siret, year)
-        numbers = _likely_numbers(batch, session, rank)
+        known = imported.member_year(session, member.siret, batch.year)
+        number, statement_number = (
+            likely_number(session, numbering, prefix, today.year, rank)
+            for prefix in (numbering.invoice, numbering.statement)
+        )
     prepared = prepare(known, batch.terms, batch.grids)
-    if prepared.draft is None and not prepared.findings:
-        return _Checked(member=known.member, prepared=prepared)
-    findings = prepared.findings + _objections(batch, prepared.references)
-    prepared = replace(prepared, findings=findings)
-    ahead = None if has_blocking(findings) else _draw_ahead(batch, prepared, year, numbers)
+    if batch.directory is not None and (prepared.draft is not None or prepared.findings):
+        # No usable answer about this member is a finding: the others must not wait behind it.
+        objections = batch.directory.buyer(prepared.references).findings
+        prepared = replace(prepared, findings=prepared.findings + objections)
+    ahead = None
+    if batch.executor is not None and prepared.draft and not has_blocking(prepared.findings):
+        invoice, statement = _numbered(
+            batch, prepared, prepared.draft, number, statement_number, today
+        )
+        documents = batch.executor.submit(batch.render, invoice, statement)
+        ahead = Ahead(invoice=invoice, statement=statement, documents=documents)
     return _Checked(member=known.member, prepared=prepared, ahead=ahead)
 
 
-def _likely_numbers(batch: _Batch, session: Session, rank: int) -> tuple[str, str]:
-    """The numbers an invoice and its statement get if ``rank`` others are issued before."""
-    terms, year = batch.terms, paris_day(batch.app.clock()).year
-    invoice, statement = (
-        likely_number(session, terms, prefix, year, rank)
-        for prefix in (terms.invoice_prefix, terms.statement_prefix)
-    )
-    return invoice, statement
-
-
-def _draw_ahead(
-    batch: _Batch, prepared: Prepared, year: int, numbers: tuple[str, str]
-) -> Ahead | None:
-    if batch.executor is None or prepared.draft is None:
-        return None
-    today = paris_day(batch.app.clock())
-    invoice, statement = _numbered(batch.terms, prepared, prepared.draft, year, numbers, today)
-    return Ahead(
-        invoice=invoice,
-        statement=statement,
-        documents=batch.executor.submit(batch.render, invoice, statement),
-    )
+def _issued(batch: _Batch, session: Session, member: Member) -> TrackedInvoice | None:
+    """The invoice that a member has for the year; what is parked is none yet."""
+    current = invoices.current(session, member.siret, batch.year)
+    return current if current is not None and current.number else None
 
 
 def _numbered(
-    terms: Terms,
+    batch: _Batch,
     prepared: Prepared,
     draft: InvoiceDraft,
-    year: int,
-    numbers: tuple[str, str],
+    number: str,
+    statement_number: str,
     today: date,
 ) -> tuple[Invoice, Statement]:
-    number, statement_number = numbers
     statement = Statement(
         number=statement_number,
-        year=year,
+        year=draft.year,
         member=prepared.member,
         lines=prepared.lines,
         issue_date=today,
@@ -234,55 +226,47 @@ def _numbered(
         draft,
         number=number,
         issue_date=today,
-        due_date=today + timedelta(days=terms.due_days),
+        due_date=today + timedelta(days=batch.app.settings.billing.due_days),
         statement_number=statement_number,
         attachments=(statement_attachment(statement_number),),
     )
     return invoice, statement
 
 
-def _conclude(batch: _Batch, checked: _Checked, year: int) -> MemberOutcome:
+def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
     if checked.existing is not None:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
     if prepared is None or (prepared.draft is None and not prepared.findings):
-        return _nothing(batch, checked.member, year)
+        return _nothing(batch, checked.member)
     if prepared.draft is None or has_blocking(prepared.findings):
-        return _park(batch, prepared, year, prepared.findings)
+        return _park(batch, prepared, prepared.findings)
     try:
-        return _issue(batch, prepared, checked.ahead, year)
+        return _issue(batch, prepared, prepared.draft, checked.ahead)
     except InvalidDocument as error:
-        return _park(batch, prepared, year, error.findings)
+        return _park(batch, prepared, error.findings)
 
 
-def _objections(batch: _Batch, references: BillingReferences) -> tuple[Finding, ...]:
-    try:
-        return () if batch.directory is None else batch.directory.check(references)
-    except PortalAnswerError as error:
-        # The portal answers, but not about this member: the others must not wait behind it.
-        return (unreadable(references, error),)
-
-
-def _issue(batch: _Batch, checked: Prepared, ahead: Ahead | None, year: int) -> MemberOutcome:
-    terms = batch.terms
+def _issue(
+    batch: _Batch, prepared: Prepared, draft: InvoiceDraft, ahead: Ahead | None
+) -> MemberOutcome:
+    numbering, member = batch.app.settings.numbering, prepared.member
     with batch.app.transaction() as tx:
         today = paris_day(tx.now)
-        existing = invoices.current(tx, checked.member.siret, year)
-        if existing is not None and _is_issued(existing):
-            return _already(checked.member, existing)
-        draft = checked.draft
-        if draft is None or imported.member_year(tx, checked.member.siret, year) != checked.known:
+        if (existing := _issued(batch, tx, member)) is not None:
+            return _already(member, existing)
+        if imported.member_year(tx, member.siret, batch.year) != prepared.known:
             raise ChangedMeanwhile(
-                f"Les données de {checked.member.name} ont changé pendant la facturation.",
+                f"Les données de {member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
             )
-        numbers = (
-            take_number(tx, terms, terms.invoice_prefix, today.year),
-            take_number(tx, terms, terms.statement_prefix, today.year),
+        number, statement_number = (
+            take_number(tx, numbering, prefix, today.year)
+            for prefix in (numbering.invoice, numbering.statement)
         )
-        invoice, statement = _numbered(terms, checked, draft, year, numbers, today)
+        invoice, statement = _numbered(batch, prepared, draft, number, statement_number, today)
         check_number_and_dates(invoice)
-        invoice_id = invoices.issue(tx, invoice, statement, checked.findings)
+        invoice_id = invoices.issue(tx, invoice, statement, prepared.findings)
         hashes = keep_documents(
             batch.app.store.archive, tx, batch.render, invoice_id, 1, invoice, statement, ahead
         )
@@ -290,8 +274,8 @@ def _issue(batch: _Batch, checked: Prepared, ahead: Ahead | None, year: int) -> 
         tx.journal(
             EventTag.INVOICE_ISSUED,
             invoice.number,
-            siret=checked.member.siret,
-            year=year,
+            siret=member.siret,
+            year=batch.year,
             total_ttc=str(invoice.totals.payable),
             statement=statement.number,
             grids=list(invoice.grid_versions),
@@ -299,40 +283,33 @@ def _issue(batch: _Batch, checked: Prepared, ahead: Ahead | None, year: int) -> 
             documents=hashes,
         )
     return MemberOutcome(
-        member=checked.member,
+        member=member,
         result=MemberResult.ISSUED,
         total=invoice.totals.payable,
         number=invoice.number,
-        findings=checked.findings,
+        findings=prepared.findings,
     )
 
 
-def _park(
-    batch: _Batch, prepared: Prepared, year: int, findings: tuple[Finding, ...]
-) -> MemberOutcome:
+def _park(batch: _Batch, prepared: Prepared, findings: tuple[Finding, ...]) -> MemberOutcome:
+    member, total = prepared.member, prepared.total
     with batch.app.transaction() as tx:
-        existing = invoices.current(tx, prepared.member.siret, year)
-        if existing is not None and _is_issued(existing):
-            return _already(prepared.member, existing)
-        if invoices.park(tx, prepared.member, year, prepared.total, findings):
+        if (existing := _issued(batch, tx, member)) is not None:
+            return _already(member, existing)
+        if invoices.park(tx, member, batch.year, total, findings):
             tx.journal(
                 EventTag.INVOICE_PARKED,
-                f"{prepared.member.siret}/{year}",
+                f"{member.siret}/{batch.year}",
                 findings=[finding.code for finding in findings],
             )
-    return MemberOutcome(
-        member=prepared.member,
-        result=MemberResult.PARKED,
-        total=prepared.total,
-        findings=findings,
-    )
+    return MemberOutcome(member=member, result=MemberResult.PARKED, total=total, findings=findings)
 
 
-def _nothing(batch: _Batch, member: Member, year: int) -> MemberOutcome:
+def _nothing(batch: _Batch, member: Member) -> MemberOutcome:
     """Nothing to bill; a member that was parked is released, for there is nothing to correct."""
     with batch.app.transaction() as tx:
-        if invoices.release(tx, member.siret, year):
-            tx.journal(EventTag.INVOICE_RELEASED, f"{member.siret}/{year}")
+        if invoices.release(tx, member.siret, batch.year):
+            tx.journal(EventTag.INVOICE_RELEASED, f"{member.siret}/{batch.year}")
     return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
 
 
@@ -342,10 +319,6 @@ def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:
             continue
         if freeze_grid(tx, grid, batch.grid_texts[grid.version], tx.now):
             tx.journal(EventTag.TARIFF_USED, grid.version, sha256=grid.sha256, source=grid.source)
-
-
-def _is_issued(invoice: TrackedInvoice) -> bool:
-    return invoice.status not in {InvoiceStatus.DRAFT, InvoiceStatus.PARKED}
 
 
 def _already(member: Member, invoice: TrackedInvoice) -> MemberOutcome:

@@ -48,17 +48,16 @@ class Readiness(StrEnum):
     @property
     def french(self) -> str:
         """For people."""
-        match self:
-            case Readiness.READY:
-                return "prêt"
-            case Readiness.UNASKED:
-                return "à confirmer"
-            case Readiness.BLOCKED:
-                return "à corriger"
-            case Readiness.ISSUED:
-                return "facturé"
-            case Readiness.NOTHING:
-                return "rien à facturer"
+        return _FRENCH[self]
+
+
+_FRENCH = {
+    Readiness.READY: "prêt",
+    Readiness.UNASKED: "à confirmer",
+    Readiness.BLOCKED: "à corriger",
+    Readiness.ISSUED: "facturé",
+    Readiness.NOTHING: "rien à facturer",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,14 +33,7 @@ def held(siret: str, year: int, hold: Hold | None) -> tuple[Finding, ...]:
     return (finding,)
 
 
-def place_hold(
-    tx: Transaction,
-    siret: str,
-    year: int,
-    reason: str,
-    *,
-    total: Money = ZERO,
-) -> None:
+def place_hold(tx: Transaction, siret: str, year: int, reason: str, *, total: Money = ZERO) -> None:
     """Hold a member back for a year from now on.
 
     ``total`` is what its year comes to, as far as is known, unless it is parked already.
@@ -66,14 +59,7 @@ def place_hold(
     invoices.park(tx, member, year, known, held(siret, year, holds.in_force(tx, siret, year)))
 
 
-def lift_hold(
-    tx: Transaction,
-    siret: str,
-    year: int,
-    reason: str,
-    *,
-    deposits: bool,
-) -> bool:
+def lift_hold(tx: Transaction, siret: str, year: int, reason: str, *, deposits: bool) -> bool:
     """Lift the hold on a member: the next ``run`` bills it, if nothing else is wrong.
 
     ``deposits``: whether this installation deposits by itself, and so knows what the buyer holds.

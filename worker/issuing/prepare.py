@@ -9,7 +9,7 @@ from datetime import datetime
 
 from worker.app import App
 from worker.billing.consumption import consume
-from worker.billing.invoice import InvoiceDraft, build_draft
+from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
@@ -18,7 +18,7 @@ from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, Refused, TariffError
 from worker.issuing.holds import held
-from worker.issuing.terms import Terms, terms_of
+from worker.issuing.terms import terms_of
 from worker.storage import Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
@@ -81,25 +81,9 @@ def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Pre
     draft = None
     findings = held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
-        draft = build_draft(
-            year=year,
-            seller=terms.seller,
-            member=known.member,
-            references=known.references,
-            payment=terms.payment,
-            payment_terms=terms.payment_terms,
-            rated=rating.lines,
-            notes=terms.notes,
-            vat_method=terms.vat_method,
-            vat_point=terms.vat_point,
-        )
+        draft = build_draft(known.member, known.references, terms, rating.lines)
         findings += check_draft(draft)
-    return Prepared(
-        known=known,
-        lines=rating.lines,
-        draft=draft,
-        findings=findings,
-    )
+    return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
 
 
 def preview_year(app: App, year: int) -> Iterator[Prepared]:

@@ -1,40 +1,23 @@
 """What the seller puts on every invoice."""
 
-from dataclasses import dataclass
-
-from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans
+from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans, Terms
 from worker.billing.members import Address
-from worker.billing.vat import VatMethod, VatPoint
-from worker.settings.keys import Settings, Syndicat
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the seller puts on every invoice."""
-
-    seller: Party
-    payment: PaymentMeans
-    payment_terms: str
-    notes: tuple[Note, ...]
-    vat_method: VatMethod
-    vat_point: VatPoint | None
-    due_days: int
-    invoice_prefix: str
-    statement_prefix: str
-    credit_note_prefix: str
-    number_width: int
+from worker.settings.keys import Settings
 
 
 def terms_of(settings: Settings) -> Terms:
     """What the seller puts on every invoice."""
     syndicat, billing = settings.syndicat, settings.billing
+    contact = ContactPoint(
+        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
+    )
     return Terms(
         seller=Party(
             name=syndicat.name,
             siret=syndicat.siret,
             vat_number=syndicat.vat_number,
             legal_form=syndicat.legal_form,
-            contact=_contact_point(syndicat),
+            contact=None if contact == ContactPoint() else contact,
             address=Address(
                 line1=syndicat.address,
                 line2=syndicat.complement,
@@ -53,16 +36,4 @@ def terms_of(settings: Settings) -> Terms:
         ),
         vat_method=billing.vat_method,
         vat_point=billing.vat_point,
-        due_days=billing.due_days,
-        invoice_prefix=settings.numbering.invoice,
-        statement_prefix=settings.numbering.statement,
-        credit_note_prefix=settings.numbering.credit_note,
-        number_width=settings.numbering.width,
     )
-
-
-def _contact_point(syndicat: Syndicat) -> ContactPoint | None:
-    contact = ContactPoint(
-        name=syndicat.contact_name, phone=syndicat.contact_phone, email=syndicat.contact_email
-    )
-    return None if contact == ContactPoint() else contact

@@ -73,8 +73,8 @@ def run_year(
     if portal is not None:
         portal.sign_in()
         vet_seller(app, portal, tell)
-    _journal(app, EventTag.RUN_STARTED, year, {})
-    counts = dict.fromkeys(MemberResult, 0)
+    _journal(app, EventTag.RUN_STARTED, year)
+    counts = dict.fromkeys(map(str, MemberResult), 0)
     try:
         with rendering(app) as render, ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor:
             for outcome in issue_year(app, portal, render, year, stop, executor):
@@ -83,8 +83,7 @@ def run_year(
         if portal is not None:
             move_forward(app, portal, tell, stop)
     finally:
-        payload = {result.value: count for result, count in counts.items()}
-        head = _journal(app, EventTag.RUN_ENDED, year, payload)
+        head = _journal(app, EventTag.RUN_ENDED, year, **counts)
     return head
 
 
@@ -122,33 +121,23 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
 def deposit(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Deposit what is issued and due."""
     recover_interrupted(app)
-    deposit_due(
-        app,
-        portal,
-        lambda result: tell(Progress(step=Step.DEPOSIT, invoice=result.invoice)),
-        stop,
-    )
+    report = _reporting(tell, Step.DEPOSIT)
+    deposit_due(app, portal, lambda result: report(result.invoice), stop)
 
 
 def reconcile(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Look for uncertain deposits that are due."""
     recover_interrupted(app)
-    reconcile_due(
-        app,
-        portal,
-        lambda invoice: tell(Progress(step=Step.RECONCILE, invoice=invoice)),
-        stop,
-    )
+    reconcile_due(app, portal, _reporting(tell, Step.RECONCILE), stop)
 
 
 def follow(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> None:
     """Ask for news of what is pending and due."""
-    follow_due(
-        app,
-        portal,
-        lambda invoice: tell(Progress(step=Step.FOLLOW, invoice=invoice)),
-        stop,
-    )
+    follow_due(app, portal, _reporting(tell, Step.FOLLOW), stop)
+
+
+def _reporting(tell: Tell, step: Step) -> Callable[[TrackedInvoice], None]:
+    return lambda invoice: tell(Progress(step=step, invoice=invoice))
 
 
 def take_step(
@@ -171,7 +160,7 @@ def take_step(
         )
 
 
-def _journal(app: App, tag: EventTag, year: int, payload: dict[str, int]) -> JournalHead:
+def _journal(app: App, tag: EventTag, year: int, **counts: int) -> JournalHead:
     with app.transaction() as tx:
-        event = tx.journal(tag, str(year), **payload)
+        event = tx.journal(tag, str(year), **counts)
     return JournalHead(seq=event.seq, hash=event.hash)

@@ -63,13 +63,6 @@ class Case:
         return range(self.tiers[0][1], self.tiers[-1][2] + 1)
 
 
-def made_up_siret(serial: int) -> str:
-    """A SIRET with correct keys, in a range that is not attributed."""
-    siren = f"9998{serial:04d}"
-    siren += luhn.calc_check_digit(siren)
-    return f"{siren}0001{luhn.calc_check_digit(f'{siren}0001')}"
-
-
 def _story() -> tuple[Case, ...]:
     content = tomllib.loads(shipped("config/demonstration.toml").read_text("utf-8"))
     return tuple(
@@ -94,7 +87,7 @@ def cases(count: int, seed: int) -> Sequence[Case]:
         drawn.append(
             Case(
                 name=f"Commune fictive n° {index + 1}",
-                siret=made_up_siret(1000 + index) if index < 9000 else _wide_siret(index),
+                siret=_siret(f"9998{1000 + index}" if index < 9000 else f"997{index:05d}"),
                 street=f"{index} rue de l'Exemple",
                 postcode=f"82{index % 1000:03d}",
                 city=f"Exemple-{index + 1}",
@@ -108,9 +101,9 @@ def cases(count: int, seed: int) -> Sequence[Case]:
     return (*STORY[:count], *drawn)
 
 
-def _wide_siret(index: int) -> str:
-    siren = f"997{index:05d}"
-    siren += luhn.calc_check_digit(siren)
+def _siret(head: str) -> str:
+    """A SIRET with correct keys; no number that begins so is attributed."""
+    siren = head + luhn.calc_check_digit(head)
     return f"{siren}0001{luhn.calc_check_digit(f'{siren}0001')}"
 
 
@@ -135,7 +128,9 @@ def write_demo(folder: Path, year: int, count: int, seed: int) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / MARKER).write_text("Dossier de démonstration : peut être effacé.\n", "utf-8")
         install(folder, _config())
-        _write_secrets(folder / "secrets.toml")
+        secrets = folder / "secrets.toml"
+        secrets.touch(mode=0o600)
+        secrets.write_text(_secrets(), "utf-8")
         structures = json.dumps(_directory(members), ensure_ascii=False, indent=1)
         (folder / DATA / STRUCTURES).write_text(structures, "utf-8")
         examples = folder / EXAMPLES
@@ -166,41 +161,29 @@ def _config() -> str:
     return text
 
 
-def _write_secrets(path: Path) -> None:
+def _secrets() -> str:
     lines = "".join(f'{name} = "{value}"\n' for name, value in CREDENTIALS.items())
-    path.touch(mode=0o600)
-    path.write_text(
-        f"# Les secrets publics du Chorus Pro local : ils n'ouvrent rien d'autre.\n{lines}", "utf-8"
-    )
+    return f"# Les secrets publics du Chorus Pro local : ils n'ouvrent rien d'autre.\n{lines}"
 
 
 def _directory(members: Iterable[Case]) -> list[dict[str, object]]:
-    seller: dict[str, object] = {
-        "siret": SELLER,
-        "name": "Syndicat mixte du Numérique Fictif",
-        "public": True,
-        "active": True,
-    }
-    entries = [seller]
+    entries = [_structure(SELLER, "Syndicat mixte du Numérique Fictif")]
     for member in members:
-        entry: dict[str, object] = {
-            "siret": member.siret,
-            "name": member.name,
-            "public": True,
-            "active": True,
-        }
-        entry |= dict.fromkeys(member.needs, True)
+        entry = _structure(member.siret, member.name) | dict.fromkeys(member.needs, True)
         if member.service:
-            entry["services"] = [
-                {
-                    "code": member.service,
-                    "name": f"Service {member.service}",
-                    "active": True,
-                    "engagement_required": member.service_needs_engagement,
-                }
-            ]
+            service = {
+                "code": member.service,
+                "name": f"Service {member.service}",
+                "active": True,
+                "engagement_required": member.service_needs_engagement,
+            }
+            entry["services"] = [service]
         entries.append(entry)
     return entries
+
+
+def _structure(siret: str, name: str) -> dict[str, object]:
+    return {"siret": siret, "name": name, "public": True, "active": True}
 
 
 def _tables(members: Sequence[Case], year: int) -> dict[str, str]:
@@ -232,13 +215,13 @@ def _tables(members: Sequence[Case], year: int) -> dict[str, str]:
 
 def _subscriptions(members: Iterable[Case], year: int) -> Iterable[tuple[object, ...]]:
     for member in members:
-        for tier, first, last in member.tiers:
-            start = f"01/01/{year - 2}" if first == 1 else f"01/{first:02d}/{year}"
-            yield (member.siret, "stockage", tier, member.category, start, _end(last, year))
+        subscribed: list[tuple[str, int | str, int, int]]
+        subscribed = [("stockage", *tier) for tier in member.tiers]
         if member.gfu:
-            first, last = member.tiers[0][1], member.tiers[-1][2]
+            subscribed.append(("gfu", "", member.months()[0], member.months()[-1]))
+        for service, tier, first, last in subscribed:
             start = f"01/01/{year - 2}" if first == 1 else f"01/{first:02d}/{year}"
-            yield (member.siret, "gfu", "", member.category, start, _end(last, year))
+            yield (member.siret, service, tier, member.category, start, _end(last, year))
 
 
 def _end(last: int, year: int) -> str:

@@ -112,7 +112,9 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     except WorkerError as error:
         return _failed(error)
     if failure is None:
-        tell_systemd(f"STATUS={count(_acts(app), 'facture')} à traiter par une personne")
+        with app.reading() as session:
+            acts = advised(invoices.tracked(session), app.clock(), deposits=app.deposits)
+        tell_systemd(f"STATUS={count(len(acts), 'facture')} à traiter par une personne")
     return failure
 
 
@@ -184,8 +186,7 @@ def _note(progress: Progress) -> None:
     tell_systemd("WATCHDOG=1")
     for finding in progress.findings:
         _log.warning("seller.finding", code=finding.code, message=finding.message)
-    if progress.member is not None:
-        outcome = progress.member
+    if (outcome := progress.member) is not None:
         _log.info(
             "member.billed",
             siret=outcome.member.siret,
@@ -193,8 +194,7 @@ def _note(progress: Progress) -> None:
             number=outcome.number,
             findings=[finding.code for finding in outcome.findings],
         )
-    if progress.invoice is not None:
-        invoice = progress.invoice
+    if (invoice := progress.invoice) is not None:
         _log.info(
             "invoice.moved",
             step=progress.step.value,
@@ -202,9 +202,3 @@ def _note(progress: Progress) -> None:
             status=invoice.status.value,
             flux=invoice.flux_number,
         )
-
-
-def _acts(app: App) -> int:
-    with app.reading() as session:
-        found = invoices.tracked(session)
-    return len(advised(found, app.clock(), deposits=app.deposits))

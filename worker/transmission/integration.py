@@ -146,10 +146,7 @@ def _may_be_a_second_copy(
     app: App, portal: Portal, invoice: TrackedInvoice, answer: IntegrationReport
 ) -> bool:
     """It is refused as a duplicate: it says so, or an earlier delivery may live."""
-    said = " ".join(
-        error.text for error in answer.errors if error.invoice_number in ("", invoice.number)
-    )
-    if speaks_of_a_copy(said):
+    if speaks_of_a_copy(_words(answer, invoice)):
         return True
     with app.reading() as session:
         earlier = attempts.attempts(session, invoice.id)[:-1]

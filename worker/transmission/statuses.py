@@ -193,7 +193,7 @@ def ask_history(
         PortalError, PortalAccessRefused: the portal cannot be asked.
         PortalAnswerError: its answer cannot be used.
     """
-    history = portal.history(_portal_id(invoice))
+    history = portal.history(invoice.id_at_portal)
     # What a search says is not lost to a history that leaves out its current status, or that gives
     # an unknown one.
     current: InvoiceHistory | FoundInvoice = history
@@ -222,13 +222,13 @@ def ask_history(
 def _acknowledge(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     """It was cancelled after its rejection: it may leave the portal's list of things to do."""
     try:
-        portal.acknowledge_rejection(_portal_id(invoice))
+        portal.acknowledge_rejection(invoice.id_at_portal)
     except PortalAccessRefused as error:
         # This one operation may be closed to us: no status waits for a courtesy.
         raise PortalAnswerError(error.message, error.remedy) from error
     with app.transaction() as tx:
         invoices.note(tx, invoice, next_check_at=None)
-        tx.journal(EventTag.REJECTION_ACKNOWLEDGED, invoice.number, cpp=int(_portal_id(invoice)))
+        tx.journal(EventTag.REJECTION_ACKNOWLEDGED, invoice.number, cpp=int(invoice.id_at_portal))
 
 
 def _put_off(app: App, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
@@ -294,9 +294,3 @@ def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStat
             return InvoiceStatus.SETTLED
         case BuyerStatus.UNRECOGNISED:
             return None
-
-
-def _portal_id(invoice: TrackedInvoice) -> str:
-    if invoice.portal_id is None:
-        raise RuntimeError(f"invoice {invoice.number} is {invoice.status} without portal_id")
-    return invoice.portal_id

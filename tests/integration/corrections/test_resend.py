@@ -11,12 +11,8 @@ from tests.support.offices import YEAR, Desk, number, open_desk
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, Trouble
-from worker.corrections.resend import (
-    REASONS,
-    declare_absent,
-    mark_uncertain,
-    refuse_if_found,
-)
+from worker.corrections.resend import declare_absent, mark_uncertain, refuse_if_found
+from worker.corrections.todo_sentences import NOT_SENT_AGAIN
 from worker.errors import PortalDown, Refused, StorageUnavailable, WrongUse
 from worker.imports import ImportKind
 from worker.service import decisions
@@ -131,7 +127,7 @@ def test_without_any_change_the_very_same_bytes_go_again(desk: Desk) -> None:
 )
 def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S) -> None:
     """The sentence says why in this state, and the remedy what to do instead."""
-    why, what = REASONS[status]
+    why, what = NOT_SENT_AGAIN[status]
     force(desk, status)
     before = everything(desk)
     with pytest.raises(Refused) as caught:
@@ -144,8 +140,8 @@ def test_every_other_state_is_refused_with_its_own_reason(desk: Desk, status: S)
 
 def test_reasons_cover_every_state_and_are_all_different() -> None:
     """A new state of an invoice needs its own answer."""
-    assert set(REASONS) == set(S)
-    assert len({(why, what) for why, what in REASONS.values()}) == len(REASONS)
+    assert set(NOT_SENT_AGAIN) == set(S)
+    assert len({(why, what) for why, what in NOT_SENT_AGAIN.values()}) == len(NOT_SENT_AGAIN)
 
 
 @pytest.mark.parametrize("ask", ["abandon", "absent"])

@@ -17,6 +17,7 @@ from worker.billing.invoice import (
     InvoiceDraft,
     Party,
     PaymentMeans,
+    Terms,
     VatBreakdown,
     build_draft,
     issue,
@@ -205,14 +206,14 @@ def test_rounding_makes_up_for_the_cent_no_vat_reaches() -> None:
 def test_an_invoice_outside_vat_names_no_vat_number() -> None:
     """Parties that have a VAT number for other activities keep it off such an invoice (BR-O-02)."""
     outside = VatRegime(category=VatCategory.OUT_OF_SCOPE, reason="art. 256 B du CGI")
-    made = build_draft(
-        year=YEAR,
+    terms = Terms(
         seller=Party(name="Syndicat fictif", siret=SIRET, address=MEMBER.address, vat_number="FR1"),
-        member=replace(MEMBER, vat_number="FR2"),
-        references=BillingReferences(siret=SIRET, year=YEAR),
         payment=PaymentMeans(iban="FR1420041010050500013M02606", account_name="Compte fictif"),
         payment_terms="Paiement à 30 jours.",
-        rated=priced(1000, vat=outside),
+    )
+    references = BillingReferences(siret=SIRET, year=YEAR)
+    made = build_draft(
+        replace(MEMBER, vat_number="FR2"), references, terms, priced(1000, vat=outside)
     )
 
     assert (made.seller.vat_number, made.buyer.vat_number) == ("", "")

@@ -72,7 +72,7 @@ def findings_made() -> Iterator[tuple[str, str]]:
                     code = node.args[0]
                 case _:
                     continue
-            if isinstance(code, ast.Constant):
+            if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 yield str(code.value), given.get("severity", "Severity.BLOCKING")
 
 

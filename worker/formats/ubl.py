@@ -12,7 +12,6 @@ from lxml.etree import _Element
 from worker.billing.invoice import (
     Invoice,
     InvoiceLine,
-    Note,
     Party,
     PaymentMeans,
     PrecedingInvoice,
@@ -91,14 +90,10 @@ def _header(root: _Element, invoice: Invoice, profile: Profile, *, as_credit_not
     type_code = "cbc:CreditNoteTypeCode" if as_credit_note else "cbc:InvoiceTypeCode"
     field(root, type_code, invoice.type_code)  # BT-3
     for note in notes(invoice, profile):
-        field(root, "cbc:Note", _note_text(note))  # BG-1
+        code = f"#{note.code}#" if note.code else ""
+        field(root, "cbc:Note", code + note.text)  # BG-1: UBL has one element for BT-21 and BT-22
     field(root, "cbc:DocumentCurrencyCode", invoice.currency)  # BT-5
     field(root, "cbc:BuyerReference", invoice.service_code)  # BT-10
-
-
-def _note_text(note: Note) -> str:
-    """BT-21 and BT-22 in one element, which is all that UBL has for them."""
-    return f"#{note.code}#{note.text}" if note.code else note.text
 
 
 def _references(root: _Element, invoice: Invoice, profile: Profile) -> None:

@@ -23,7 +23,6 @@ TRANSFER_CODES = frozenset({"30", "31", "42", "58"})
 REFUSED_TYPES = frozenset({"261", "751"})
 """BT-3 values that EN 16931 knows and Chorus Pro refuses."""
 
-MAX_ATTACHMENT_NAME = 50
 MAX_ATTACHMENT = 10_000_000
 """Bytes of one attachment."""
 MAX_FLUX = 20_000_000
@@ -176,7 +175,7 @@ ATTACHMENT_NAME = Limit(
     subject="Le nom de la pièce jointe (BT-125)",
     remedy="50 caractères au plus, extension comprise ; une extension que Chorus Pro admet "
     "(pdf, xlsx, csv…) ; lettres sans accent, chiffres, point, tiret et souligné.",
-    accepts=_whole(_FILE_NAME, MAX_ATTACHMENT_NAME),
+    accepts=_whole(_FILE_NAME, 50),
 )
 """Closed list of the AIFE; the characters are those no channel refuses (§5)."""
 QUANTITY = Limit(

@@ -2,7 +2,7 @@
 
 import ast
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Formatter
 
@@ -35,16 +35,16 @@ def calls() -> Iterator[tuple[str, str, set[str]]]:
                 continue
             given = {str(keyword.arg) for keyword in node.keywords}
             code = str(node.args[0].value)
-            alone = len(node.args) == 1
-            chosen = [""] if alone else [text for text in cases(code) if text in literals(node)]
-            assert chosen, code
-            for case in chosen:
+            for case in chosen(node, code):
                 yield code, case, given
 
 
-def literals(call: ast.Call) -> set[object]:
-    """Every literal in the second argument: a case, or those to choose from."""
-    return {node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)}
+def chosen(call: ast.Call, code: str) -> Iterable[str]:
+    """The case that a call names, those that it chooses from, or all when a variable says it."""
+    if len(call.args) == 1:
+        return [""]
+    literals = {node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)}
+    return [case for case in cases(code) if case in literals] or cases(code)
 
 
 def test_each_call_gives_what_its_sentences_need() -> None:

@@ -1,7 +1,5 @@
 """Validate any invoice file a person hands over: ``validate FILE…``. Nothing in it is trusted."""
 
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +9,7 @@ from lxml import etree
 
 from worker.billing.standard import EN16931, NAMESPACES, Rules, Schema, Sheet
 from worker.errors import Finding, WrongUse, has_blocking
+from worker.isolation.files import read_bounded
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import check_facts, is_credit_note
@@ -167,15 +166,8 @@ def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple
 
 
 def _read(path: Path) -> bytes:
-    """Read a regular file of a bounded size; never wait on a pipe or a device."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise unreadable(worded("FILE-NOT-REGULAR", path=path))
-            if status.st_size > MAX_BYTES:
-                raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
-            content = file.read(MAX_BYTES + 1)
+        content = read_bounded(path, MAX_BYTES)
     except FileNotFoundError:
         raise unreadable(worded("FILE-MISSING", path=path)) from None
     except IsADirectoryError:
@@ -187,10 +179,6 @@ def _read(path: Path) -> bytes:
     if not content:
         raise unreadable(worded("FILE-EMPTY", path=path))
     return content
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _looks_like_xml(content: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Self
 import structlog
 
 from worker.billing.standard import Rules, Schema, Sheet
-from worker.errors import Finding, WorkerError
+from worker.errors import WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation import Report
@@ -155,9 +155,11 @@ class ValidationService:
                     said=failed.detail,
                 )
                 last = failed
-        return Report(
-            rule_set=rule_set(rule, self._folders), valid=False, findings=(_failed(last),)
-        )
+        # Lack of memory is not the fault of the document.
+        of_machine = last.ending in {Ending.MEMORY, Ending.KILLED}
+        case = "machine" if of_machine else "document"
+        finding = worded("VALIDATOR-FAILED", case, reason=last.reason)
+        return Report(rule_set=rule_set(rule, self._folders), valid=False, findings=(finding,))
 
     def _living_child(self) -> Child:
         child = self._child
@@ -169,14 +171,6 @@ class ValidationService:
                     raise _closed()
                 child = self._child = Child(self._program, *self._arguments, subject="ce document")
         return child
-
-
-def _failed(failure: ChildFailed) -> Finding:
-    """What is told of a document that no process could check; lack of memory is not its fault."""
-    of_machine = failure.ending in {Ending.MEMORY, Ending.KILLED}
-    return worded(
-        "VALIDATOR-FAILED", "machine" if of_machine else "document", reason=failure.reason
-    )
 
 
 def _closed() -> ValidatorStopped:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -142,6 +143,10 @@ def tour(portal: SecondPortal) -> list[object]:
     client(Operation.STRUCTURE, idStructureCPP=ids[SUPPLIER])
     client(Operation.STRUCTURE, idStructureCPP=ids[NEEDS_SERVICE])
     client(Operation.SERVICES, idStructure=ids[NEEDS_SERVICE])
+    client(Operation.SERVICE, idStructure=ids[NEEDS_SERVICE], idService=0)
+    client(Operation.MEMBERSHIPS)
+    client(Operation.HEALTH)
+    client(Operation.ATTACH, pieceJointeFichier="AAAA", pieceJointeNom="a.pdf")
     client(Operation.ACCOUNT)
     client(Operation.OWN_STRUCTURES)
     first = client.deposit(invoice("F-2026-001"))
@@ -167,7 +172,11 @@ def tour(portal: SecondPortal) -> list[object]:
     client(Operation.COMPLETE, identifiantFactureCPP=held[0], commentaire="Voilà")
     client(Operation.TREAT, idFacture=held[0], nouveauStatut="REJETEE", motif="Non")
     client(Operation.ACKNOWLEDGE, listeDemandePaiement=[{"idDemandePaiement": held[0]}])
+    client(Operation.TREAT, idFacture=held[-1], nouveauStatut="A_RECYCLER")
+    client(Operation.RECYCLE, identifiantFactureCPP=held[-1], destinataire={})
     client(Operation.TO_TREAT)
+    client.deposit(invoice("F-2026-001"))
+    client.deposit(invoice("F-2026-001", issued="20250201"))
     client(Operation.DOWNLOAD, format="PDF", listeFacture=[{"idFacture": held[0]}])
     portal.advance(days=4)
     return client.transcript + later(portal, [first, again, wrong])
@@ -196,7 +205,7 @@ def test_each_switch_changes_an_answer(
 ) -> None:
     """The same tour reads otherwise when one switch is armed."""
     requests_ = 1 if behaviour.group == 3 else None
-    seconds = {Behaviour.SLOW: 2.3, Behaviour.TOKEN_SHORT: 0}.get(behaviour, 0.2)
+    seconds = {"slow": 2.3, "late_act": 2.3, "token_short": 0}.get(behaviour, 0.2)
     portal.arm(behaviour=behaviour, requests=requests_, seconds=seconds)
 
     transcript = tour(portal)
@@ -205,8 +214,12 @@ def test_each_switch_changes_an_answer(
 
 
 def test_the_ordinary_tour_is_the_same_twice(portal: SecondPortal, ordinary: list[object]) -> None:
-    """Nothing but a switch changes an answer."""
-    assert tour(portal) == ordinary
+    """Nothing but a switch changes an answer, and every operation is called."""
+    transcript = tour(portal)
+
+    assert transcript == ordinary
+    assert set(Operation) - {one["path"] for one in portal.requests()} == {Operation.INTEGRATION}
+    assert {one["error"] for one in portal.requests()} == {""}
 
 
 def test_each_switch_is_explained() -> None:
@@ -261,6 +274,50 @@ def test_a_number_lives_once_a_year(portal: SecondPortal, client: Client) -> Non
     assert verdicts == ["IN_INTEGRE", "IN_REJETE", "IN_INTEGRE"]
 
 
+def test_an_archive_is_integrated_in_part_and_replayed(
+    portal: SecondPortal, client: Client
+) -> None:
+    """The wrong invoice is named by the report; days later it is integrated all the same."""
+    portal.arm(behaviour="replayed", hours=48)
+    files = [invoice("F-1"), invoice("F-2", buyer=NEEDS_SERVICE)]
+    flux = client.deposit(archived(*files)[0])
+    before = client(Operation.REPORT, numeroFluxDepot=flux)
+    portal.advance(days=2)
+    after = client(Operation.REPORT, numeroFluxDepot=flux)
+
+    assert before["etatCourantDepotFlux"] == "IN_INTEGRE_PARTIEL"
+    assert [one["numeroDP"] for one in before["listeErreurDP"]] == ["F-2"]
+    assert after["etatCourantDepotFlux"] == "IN_INTEGRE"
+    assert sorted(client.numbers()) == ["F-1", "F-2"]
+
+
+def test_an_act_may_come_after_the_client_has_left(portal: SecondPortal, client: Client) -> None:
+    """Nothing is recorded when the exchange breaks, and the invoice is there later."""
+    portal.arm(behaviour="late_act", operation=Operation.DEPOSIT, requests=1, seconds=2.2)
+    client.deposit(invoice("F-1"))
+    before = portal.invoices()
+    deadline = time.monotonic() + 10
+    while not portal.invoices() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert before == []
+    assert [one["document"]["number"] for one in portal.invoices()] == ["F-1"]
+
+
+def test_a_rejection_may_stand_under_another_identifier(
+    portal: SecondPortal, client: Client
+) -> None:
+    """The invoice that was integrated still reads as made available."""
+    portal.arm(behaviour="other_id", number="F-1")
+    client.deposit(invoice("F-1"))
+    portal.buyer(number="F-1", status="REJETEE", reason="Non")
+
+    found = client(Operation.SEARCH, numeroFacture="F-1")["listeFactures"]
+
+    assert [one["statut"] for one in found] == ["REJETEE", "MISE_A_DISPOSITION"]
+    assert len({one["identifiantFactureCPP"] for one in found}) == 2
+
+
 @pytest.mark.parametrize(
     "facts,reason",
     [
@@ -296,15 +353,17 @@ def facturx(xml: bytes) -> bytes:
     return target.getvalue()
 
 
-def archived(content: bytes) -> tuple[bytes, bytes]:
-    """The file in a tar.gz, and in a zip."""
+def archived(*contents: bytes) -> tuple[bytes, bytes]:
+    """The files in a tar.gz, and in a zip."""
     tar, zipped = io.BytesIO(), io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w:gz") as archive:
-        member = tarfile.TarInfo("f.xml")
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content))
+        for rank, content in enumerate(contents):
+            member = tarfile.TarInfo(f"{rank}.xml")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     with zipfile.ZipFile(zipped, "w") as archive_:
-        archive_.writestr("f.xml", content)
+        for rank, content in enumerate(contents):
+            archive_.writestr(f"{rank}.xml", content)
     return tar.getvalue(), zipped.getvalue()
 
 

@@ -84,10 +84,13 @@ class Behaviour(StrEnum):
     # 2. Uniqueness.
     UNIQUENESS_OFF = "uniqueness_off", 2, INTEGRATION, "A second copy of a number is integrated."
     INTEGRATED_TWICE = "integrated_twice", 2, INTEGRATION, "One file gives two invoices."
+    REJECTED_FREES = "rejected_frees", 2, INTEGRATION, "A buyer's rejection frees the number."
+    UNIQUE_FOREVER = "unique_forever", 2, INTEGRATION, "A number is taken whatever the year."
     # 3. Transport.
     LOST_BEFORE = "lost_before", 3, ANY, "The connection closes; nothing was recorded."
     LOST_AFTER = "lost_after", 3, ANY, "The connection closes after the act was recorded."
     SLOW = "slow", 3, ANY, "The act is done, the answer comes `seconds` later."
+    LATE_ACT = "late_act", 3, ANY, "The act itself is done `seconds` later, then answered."
     ENDLESS_CONTINUE = "endless_continue", 3, ANY, "« 100 Continue » again and again (`seconds`)."
     DRIPPED_HEADERS = "dripped_headers", 3, ANY, "A byte of header a second, for `seconds`."
     DRIPPED_BODY = "dripped_body", 3, ANY, "A byte of body a second, for `seconds`."
@@ -108,7 +111,7 @@ class Behaviour(StrEnum):
     # 4. Forms of what is shown.
     BUYER_SIREN = "buyer_siren", 4, SHOWN, "The buyer by its SIREN."
     BUYER_PADDED = "buyer_padded", 4, SHOWN, "The buyer's SIRET padded to 18 characters."
-    BUYER_NUMBER = "buyer_number", 4, SHOWN, "The buyer's SIRET as a JSON number."
+    BUYER_NUMBER = "buyer_number", 4, (*SHOWN, *STRUCTURES), "The buyer's SIRET as a JSON number."
     AMOUNT_DIGITS = "amount_digits", 4, SHOWN, "Amounts with six decimals and noise beyond."
     AMOUNT_CENT = "amount_cent", 4, SHOWN, "Amounts a cent off."
     AMOUNT_TEXT = "amount_text", 4, SHOWN, "Amounts as French text, « 1 250,00 »."
@@ -144,11 +147,11 @@ class Behaviour(StrEnum):
     # 6. Search.
     FILTERS_IGNORED = "filters_ignored", 6, SEARCH, "Whatever is asked, all is returned."
     FOREIGN = "foreign", 6, SEARCH, "Adds `count` invoices of others, the first with our number."
-    COUNT_WRONG = "count_wrong", 6, SEARCH, "`total` and `pages` disagree with the lists."
+    COUNT_WRONG = "count_wrong", 6, SEARCH, "`total` (0) and `pages` disagree with the lists."
     PAGE_SMALL = "page_small", 6, SEARCH, "Pages of `size` (2), whatever is asked."
     PAGE_REPEATED = "page_repeated", 6, SEARCH, "Every page is the first one."
-    INDEX_HOURS = "index_hours", 6, SEARCH, "The index is six hours late."
-    INDEX_DAYS = "index_days", 6, SEARCH, "The index is three days late."
+    INDEX_HOURS = "index_hours", 6, SEARCH, "The index is `hours` (6) late."
+    INDEX_DAYS = "index_days", 6, SEARCH, "The index is `hours` (72) late."
     NEVER_SHOWN = "never_shown", 6, SEARCH, "An integrated invoice is never found."
     NUMBER_CONTAINS = "number_contains", 6, SEARCH, "The number is searched as a part of others."
     PERIOD_OPEN = "period_open", 6, SEARCH, "The last day of a period does not belong to it."

@@ -1,6 +1,8 @@
 """What a test may do at the portal: by Python, and by JSON at `/_second/<name of the method>`."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,15 @@ class Controls:
         self._lock = RLock()
         self._state = State(data)
 
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the state alone, and commit what is written meanwhile."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                self._state.store.commit()
+
     # Time and pace.
 
     def now(self) -> str:
@@ -35,25 +46,25 @@ class Controls:
 
     def advance(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> str:
         """Move the portal's clock, and let what is due happen."""
-        with self._lock:
+        with self._held():
             self._state.move(timedelta(days=days, hours=hours, seconds=seconds))
             settle(self._state)
             return self.now()
 
     def freeze(self, *, at: str) -> str:
         """Stop the portal's clock at an ISO instant."""
-        with self._lock:
+        with self._held():
             self._state.freeze(datetime.fromisoformat(at))
             return self.now()
 
     def step(self) -> None:
         """Decide every pending flux, whatever its delay."""
-        with self._lock:
+        with self._held():
             settle(self._state, step=True)
 
     def configure(self, **settings: Any) -> Json:  # noqa: ANN401 - any JSON
         """Change settings of the portal by name; answers all of them."""
-        with self._lock:
+        with self._held():
             self._state.settings = replace(self._state.settings, **settings)
             self._state.keep_settings()
             return asdict(self._state.settings)
@@ -77,7 +88,7 @@ class Controls:
         **parameters: Any,  # noqa: ANN401 - any JSON
     ) -> None:
         """Arm a switch: always, for an invoice number, an operation, or the next requests."""
-        with self._lock:
+        with self._held():
             at = Operation(operation) if operation else None
             member = Behaviour[behaviour.upper()]
             self._state.armed.append(Arming(member, number, at, requests, parameters))
@@ -85,14 +96,15 @@ class Controls:
 
     def disarm(self, *, behaviour: str | None = None) -> None:
         """Disarm a switch, or all."""
-        with self._lock:
+        with self._held():
             kept = [one for one in self._state.armed if behaviour not in {None, one.behaviour}]
             self._state.armed[:] = kept
             self._state.keep_armed()
 
     def armed(self) -> list[Json]:
         """What is armed, with the requests that remain."""
-        return [asdict(one) for one in self._state.armed]
+        with self._held():
+            return [asdict(one) for one in self._state.armed]
 
     # Directory.
 
@@ -105,7 +117,7 @@ class Controls:
         **facts: Any,  # noqa: ANN401 - any JSON
     ) -> Json:
         """Add a structure, or replace the one of its SIRET."""
-        with self._lock:
+        with self._held():
             listed = [asdict(one) if isinstance(one, Service) else one for one in services or []]
             found = structure_from({"siret": siret, "name": name, "services": listed, **facts})
             self._state.keep_structure(found)
@@ -113,7 +125,8 @@ class Controls:
 
     def structures(self) -> list[Json]:
         """The directory."""
-        return [asdict(one) for one in self._state.structures.values()]
+        with self._held():
+            return [asdict(one) for one in self._state.structures.values()]
 
     def close_structure(self, *, siret: str, at: str = "") -> None:
         """Close a structure now, or at an ISO instant to come."""
@@ -124,7 +137,7 @@ class Controls:
         self._change(siret, closes=self.now(), successor=successor, redirects=redirects)
 
     def _change(self, siret: str, **facts: Any) -> None:  # noqa: ANN401 - any JSON
-        with self._lock:
+        with self._held():
             found: Structure = self._state.structures[siret]
             self._state.keep_structure(replace(found, **facts))
 
@@ -134,7 +147,7 @@ class Controls:
         self, *, status: str, number: str = "", identifier: int = 0, reason: str = ""
     ) -> None:
         """Let the buyer of an invoice choose any status."""
-        with self._lock:
+        with self._held():
             settle(self._state)
             invoice = self._find(number, identifier)
             moment = self._state.moment(Operation.TREAT, [invoice.document.number])
@@ -158,7 +171,7 @@ class Controls:
         **facts: Any,  # noqa: ANN401 - any JSON
     ) -> int:
         """Key an invoice by hand: any number and facts of a `Document`."""
-        with self._lock:
+        with self._held():
             given = {"supplier": self._state.settings.supplier, "issued": self.now()[:10], **facts}
             document = Document("hand", number, **given)
             invoice = add_invoice(self._state, document, "", "")
@@ -172,7 +185,7 @@ class Controls:
 
     def recorded(self) -> list[Json]:
         """Every deposited file: flux, name, SHA-256, time, numbers, verdict and reasons."""
-        with self._lock:
+        with self._held():
             settle(self._state)
             return [
                 {**asdict(one), "numbers": [inner.number for inner in one.documents]}
@@ -185,7 +198,7 @@ class Controls:
 
     def invoices(self) -> list[Json]:
         """Every invoice held, living or not, with its passages and what uniqueness compares."""
-        with self._lock:
+        with self._held():
             settle(self._state)
             return [
                 {
@@ -198,11 +211,10 @@ class Controls:
             ]
 
     def requests(self) -> list[Json]:
-        """The journal of requests: time, operation, SHA-256 of the body, HTTP status."""
-        return list(self._state.requests.values())
+        """The journal of requests: time, operation, SHA-256 of the body, status, own error."""
+        with self._held():
+            return list(self._state.requests.values())
 
-    def _note(self, path: str, body: bytes, status: int) -> None:
-        sha256 = hashlib.sha256(body).hexdigest()
-        self._state.keep_request(
-            {"at": self.now(), "path": path, "sha256": sha256, "status": status}
-        )
+    def _note(self, path: str, body: bytes, status: int, error: str) -> None:
+        fact = {"at": self.now(), "path": path, "status": status, "error": error}
+        self._state.keep_request(fact | {"sha256": hashlib.sha256(body).hexdigest()})

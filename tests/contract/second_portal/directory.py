@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.contract.second_portal import forms
 from tests.contract.second_portal.answers import (
     SEARCHED,
     Call,
@@ -12,7 +13,6 @@ from tests.contract.second_portal.answers import (
     success,
 )
 from tests.contract.second_portal.behaviours import Behaviour
-from tests.contract.second_portal.forms import epoch, french
 from tests.contract.second_portal.state import Needs, Service, Structure
 
 
@@ -29,13 +29,14 @@ def _other(call: Call, structure: Structure) -> Structure:
 
 
 def _line(call: Call, structure: Structure) -> Json:
-    return {
+    line = {
         "designationStructure": structure.name,
         "idStructureCPP": structure.id,
         "identifiantStructure": structure.siret,
         "statut": "ACTIVE" if _is_active(call, structure) else "INACTIVE",
         "typeIdentifiantStructure": "SIRET",
     }
+    return forms.of_invoice(line, call.moment, "", "")
 
 
 def structures(call: Call) -> Json:
@@ -88,9 +89,9 @@ def _expiry(call: Call) -> Any:  # noqa: ANN401 - any JSON
     if call.moment.has(Behaviour.EXPIRY_WORDS):
         return f"le {int(day[8:])} du mois {int(day[5:7])} de l'année {day[:4]}"
     if call.moment.has(Behaviour.EXPIRY_FRENCH):
-        return french(day)
+        return forms.french(day)
     if call.moment.has(Behaviour.EXPIRY_EPOCH):
-        return epoch(day)
+        return forms.epoch(day)
     return None if call.moment.has(Behaviour.EXPIRY_ABSENT) else expires
 
 
@@ -215,7 +216,7 @@ def memberships(call: Call) -> Json:
     )
 
 
-def health(call: Call) -> Json:
+def health(_call: Call) -> Json:
     """The portal's own word on its health (reference §1.9)."""
     body = "L'API CPRO est actuellement disponible et fonctionnel."
-    return {"statusCodeValue": 200, "statusCode": "OK", "body": body, **call.body}
+    return {"statusCodeValue": 200, "statusCode": "OK", "body": body}

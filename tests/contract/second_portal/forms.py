@@ -10,7 +10,7 @@ from typing import Any
 from tests.contract.second_portal.behaviours import Behaviour, Moment
 from tests.contract.second_portal.integration import PARIS
 
-BUYERS = {"codeDestinataire", "identifiantDestinataire"}
+BUYERS = {"codeDestinataire", "identifiantDestinataire", "identifiantStructure"}
 NUMBERS = {"numeroFacture", "numeroDP"}
 DATES = {"dateFacture", "dateDepot"}
 OPTIONAL = (

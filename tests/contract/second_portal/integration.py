@@ -97,7 +97,7 @@ def _decide(state: State, flux: Flux) -> None:
             kept += 1
             for _ in range(1 + moment.has(Behaviour.INTEGRATED_TWICE, document.number)):
                 _integrate(state, moment, flux, document, file)
-    flux.verdict = (PARTIAL if kept else REJECTED) if flux.faults else INTEGRATED
+    flux.verdict = _verdict(flux, kept)
     turning = late or moment.first(
         [Behaviour.IN_THEN_REJECTED] if flux.verdict == INTEGRATED else [Behaviour.REPLAYED]
     )
@@ -113,20 +113,29 @@ def _turn(state: State, flux: Flux) -> None:
     """Replay a flux with the contrary verdict, uniqueness being controlled once more."""
     moment = state.moment(Operation.INTEGRATION, [one.number for one in flux.documents])
     flux.turns, flux.decided = "", state.now.isoformat()
+    mine = [one for one in state.invoices.values() if one.flux == flux.number]
     if flux.turns_to == REJECTED:
-        for invoice in [one for one in state.invoices.values() if one.flux == flux.number]:
+        flux.faults = [_fault(one, "SIMULE - Rejet apres integration.") for one in flux.documents]
+        for invoice in mine:
             invoice.living = False
             state.keep_invoice(invoice)
-        flux.faults = [_fault(one, "SIMULE - Rejet apres integration.") for one in flux.documents]
     else:
         flux.faults = []
+        held = {one.document.unique for one in mine}
         for document, file in zip(flux.documents, flux.files, strict=True):
-            if _is_taken(state, document):
+            if document.unique not in held and _is_taken(state, moment, document):
                 flux.faults.append(_fault(document, DUPLICATE, duplicate=True))
-            else:
+            elif document.unique not in held:
                 _integrate(state, moment, flux, document, file)
-    flux.verdict = REJECTED if flux.faults else flux.turns_to
+    flux.verdict = _verdict(flux, kept=len(flux.documents) - len(flux.faults))
     state.keep_flux(flux)
+
+
+def _verdict(flux: Flux, kept: int) -> str:
+    """Integrated, in part, or rejected: by what was kept (reference §3.2)."""
+    if not flux.documents:
+        return REJECTED
+    return (PARTIAL if kept else REJECTED) if flux.faults else INTEGRATED
 
 
 def _integrate(state: State, moment: Moment, flux: Flux, document: Document, file: str) -> None:
@@ -146,10 +155,15 @@ def add_invoice(state: State, document: Document, flux: str, file: str, cpp_id: 
     return invoice
 
 
-def _is_taken(state: State, document: Document) -> bool:
+def _is_taken(state: State, moment: Moment, document: Document) -> bool:
     """Whether an invoice holds the number, even rejected by its buyer (reference §4.4)."""
+    facts = 2 if moment.has(Behaviour.UNIQUE_FOREVER, document.number) else 3
+    frees = moment.has(Behaviour.REJECTED_FREES, document.number)
     return any(
-        one.living and one.document.unique == document.unique for one in state.invoices.values()
+        one.living
+        and one.document.unique[:facts] == document.unique[:facts]
+        and not (frees and one.passages[-1].status == "REJETEE")
+        for one in state.invoices.values()
     )
 
 
@@ -162,7 +176,7 @@ def _faults(state: State, moment: Moment, flux: Flux, document: Document) -> lis
     faults = [_fault(document, "|".join(reasons)[:200])] if reasons else []
     unique = not moment.has(Behaviour.UNIQUENESS_OFF, document.number)
     false = moment.has(Behaviour.DUPLICATE_FALSE, document.number)
-    if false or (unique and _is_taken(state, document)):
+    if false or (unique and _is_taken(state, moment, document)):
         faults.append(_fault(document, DUPLICATE, duplicate=True))
     return faults
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qs
 
-from tests.contract.second_portal import answers, directory, forms
+from tests.contract.second_portal import answers, directory, forms, search
 from tests.contract.second_portal.answers import Call, Json, Refusal, Refused
 from tests.contract.second_portal.behaviours import Arming, Behaviour, Moment, Operation
 from tests.contract.second_portal.controls import Controls
@@ -29,8 +29,8 @@ ANSWERERS: dict[Operation, Callable[[Call], Json]] = {
     Operation.DEPOSIT: answers.deposit,
     Operation.REPORT: answers.report,
     Operation.REPORT_PDF: answers.report_pdf,
-    Operation.SEARCH: answers.search,
-    Operation.TO_TREAT: answers.to_treat,
+    Operation.SEARCH: search.search,
+    Operation.TO_TREAT: search.to_treat,
     Operation.CONSULT: answers.consult,
     Operation.HISTORY: answers.history,
     Operation.COMPLETE: answers.complete,
@@ -52,6 +52,7 @@ NO_TOKEN = (
     'Bearer realm="DefaultRealm", error="invalid_request", '
     'error_description="Unable to find token in the message"'
 )
+WRONG_ACCOUNT = '{"ErrorCode":"401","Description":"[invalid field]"}'
 # Behaviours that answer instead of acting, and behaviours that answer after the act.
 INSTEAD: dict[Behaviour, int] = {
     Behaviour.STORM_401: 401,
@@ -124,16 +125,35 @@ class SecondPortal(Controls):
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer a request of the client, one request at a time."""
-        with self._lock:
+        with self._held():
             settle(self._state)
+            error = ""
             try:
                 answer = self._act(path, headers, body)
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as unreadable:
+                # A field that cannot be read: HTTP 500 (reference §1.5).
+                answer, error = Answer(500), repr(unreadable)
             except Refused as refused:
                 kind = HTML if str(refused) else {}
                 answer = Answer(refused.status, str(refused).encode(), refused.headers | kind)
             settle(self._state)
-            self._note(path, body, answer.status)
+            self._note(path, body, answer.status, error)
             return answer
+
+    def late_by(self, path: str, body: bytes) -> float:
+        """The seconds to wait before the act, by which time a client may have left."""
+        with self._held():
+            operation = next((one for one in Operation if one.value == path), Operation.HEALTH)
+            moment = self._state.moment(operation, self._numbers(_json(body) or {}))
+            late = moment.find(Behaviour.LATE_ACT)
+            self._state.keep_armed()
+            return float(late.parameter("seconds", 60)) if late else 0
 
     def _act(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         operation = next((one for one in Operation if one.value == path), None)
@@ -159,7 +179,7 @@ class SecondPortal(Controls):
 
     def _instead(self, status: int, armed: Arming) -> Answer:
         if armed.behaviour is Behaviour.PASSWORD_EXPIRED:
-            return Answer(401, b'{"ErrorCode":"401","Description":"[invalid field]"}')
+            return Answer(401, WRONG_ACCOUNT.encode())
         if armed.behaviour is Behaviour.REDIRECT:
             return Answer(302, headers={"Location": self.url + "/_elsewhere"})
         headers = {"x-correlationid": str(uuid.UUID(int=0))} if status == 403 else {}
@@ -195,13 +215,13 @@ class SecondPortal(Controls):
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if not token:
             raise Refused(400, headers={"WWW-Authenticate": NO_TOKEN})
-        until = self._state.tokens.get(token, "")
-        if not until or until <= self._state.now.isoformat():
+        until = self._state.tokens.get(token)
+        if not until or datetime.fromisoformat(until) <= self._state.now:
             raise Refused(401)
         if operation is None:
             raise Refused(403)
         if headers.get("cpro-account") != self.cpro_account:
-            raise Refused(401)
+            raise Refused(401, WRONG_ACCOUNT if self._state.settings.account_body else "")
         is_json = headers.get("content-type", "").startswith("application/json")
         if operation is not Operation.HEALTH and not is_json:
             raise Refused(415)
@@ -282,6 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.served.control(self.path.removeprefix("/_second/"), body))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
+        time.sleep(self.served.late_by(self.path, body))
         answer = self.served.answer(self.path, headers, body)
         try:
             self._deliver(answer)
@@ -293,7 +314,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/_elsewhere":
             self._send(Answer(200, b"<html><body>Maintenance</body></html>", dict(HTML)))
             return
-        self.do_POST()
+        if self.path == Operation.HEALTH or self.path.startswith("/_second/"):
+            self.do_POST()
+        else:
+            self._send(Answer(403))
 
     def log_message(self, *_: object) -> None:
         """Keep silent: the journal of requests is in the state."""

@@ -138,6 +138,9 @@ class Settings:
     login: str = "TECH_1_second@cpro.fr"
     password: str = "second-password"
     password_expires: str = "2027-10-01T00:00:00+02:00"
+    # Two ways of the reference (§3.1, §8.1): a code for an unknown syntax, a body for HTTP 401.
+    syntax_code: int = 0
+    account_body: bool = False
 
 
 def check_digit(stem: str) -> str:
@@ -168,7 +171,7 @@ def fictitious_structures() -> Iterator[Structure]:
 
 
 class Store:
-    """A table of JSON values, committed one by one: kill -9 loses nothing answered."""
+    """A table of JSON values; what one request wrote is committed before its answer is sent."""
 
     def __init__(self, path: Path | None) -> None:
         self._base = sqlite3.connect(str(path or ":memory:"), check_same_thread=False)
@@ -177,9 +180,12 @@ class Store:
 
     def put(self, kind: str, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
         """Write one value."""
-        with self._base:
-            row = (kind, key, json.dumps(value))
-            self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", row)
+        row = (kind, key, json.dumps(value))
+        self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", row)
+
+    def commit(self) -> None:
+        """Let what was written since the last commit outlive the process."""
+        self._base.commit()
 
     def get(self, kind: str, key: str, default: Any) -> Any:  # noqa: ANN401 - any JSON
         """Read one value."""
@@ -251,6 +257,7 @@ class State:
                 self.keep_structure(structure)
             self.settings.supplier = next(iter(self.structures))
             self.keep_settings()
+            self.store.commit()
 
     def _value(self, key: str, default: Any) -> Any:  # noqa: ANN401 - any JSON
         return self.store.get("value", key, default)
@@ -268,6 +275,7 @@ class State:
 
     def freeze(self, at: datetime) -> None:
         """Stop the clock at an instant; it then moves by `move` only."""
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         self.frozen, self.offset = at.isoformat(), timedelta()
         self.store.put("value", "frozen", self.frozen)
         self.move(timedelta())

@@ -242,6 +242,12 @@ def test_a_switch_holds_for_one_number_and_for_so_many_requests(
     assert found == [[" F-2  ", "F-1"], [" F-2  ", "F-1"], ["F-1", "F-2"]]
 
 
+def test_a_switch_is_refused_where_it_has_no_effect(portal: SecondPortal) -> None:
+    """A test that arms it there would prove nothing."""
+    with pytest.raises(ValueError, match="no effect"):
+        portal.arm(behaviour="flux_odd", operation=Operation.SEARCH)
+
+
 def test_a_flux_is_decided_after_its_delay_and_indexed_later(
     portal: SecondPortal, client: Client
 ) -> None:
@@ -462,15 +468,20 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
             assert process.stdout
             url = json.loads(process.stdout.readline())["url"]
             if not lives:
-                requests.post(f"{url}/_second/key_invoice", json={"number": "F-1"}, timeout=5)
-                requests.post(f"{url}/_second/arm", json={"behaviour": "slow"}, timeout=5)
-                requests.post(f"{url}/_second/freeze", json={"at": AT}, timeout=5)
+                for name, facts in (
+                    ("key_invoice", {"number": "F-1"}),
+                    ("key_invoice", {"number": "F-2"}),
+                    ("buyer", {"number": "F-1", "status": "MANDATEE"}),
+                    ("arm", {"behaviour": "slow"}),
+                    ("freeze", {"at": AT}),
+                ):
+                    requests.post(f"{url}/_second/{name}", json=facts, timeout=5)
             names = ("invoices", "armed", "structures", "now")
             lives.append([requests.get(f"{url}/_second/{one}", timeout=5).json() for one in names])
             process.kill()
 
     assert lives[0] == lives[1]
-    assert lives[0][0][0]["unique"] == [SUPPLIER[:9], "F-1", lives[0][0][0]["unique"][2]]
+    assert [one["status"] for one in lives[0][0]] == ["MANDATEE", "MISE_A_DISPOSITION"]
 
 
 def test_the_process_ends_when_its_input_closes() -> None:

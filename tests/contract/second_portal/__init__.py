@@ -1,6 +1,6 @@
 """A second, independent fake of Chorus Pro, written from the reference alone.
 
-It shares no code and no reading with the client, nor with the other fake. Read in this order:
+It shares no code with the client, nor with the other fake. Read in this order:
 
 1. `behaviours`: the operations, and the switches by which the portal departs from the ordinary;
 2. `documents`: what a deposited file says;
@@ -8,7 +8,7 @@ It shares no code and no reading with the client, nor with the other fake. Read 
 4. `integration`: what becomes of a deposit, and when;
 5. `answers`, `search`, `directory`: what each operation answers; `forms`: other forms of it;
 6. `controls`: what a test may do, by Python or by `POST /_second/<method>` with JSON keywords;
-7. `server`: the gates of PISTE and the delivery, `SecondPortal`; `__main__`: it as a process.
+7. `server`: the gates of PISTE and the delivery, `SecondPortal`; `__main__`: the same as a process.
 
 In a test: `with SecondPortal() as portal: portal.arm(behaviour="lost_after", requests=1)`.
 As a process: `python -m tests.contract.second_portal --data FILE --exit-with-parent`, then

@@ -60,6 +60,14 @@ class Behaviour(StrEnum):
         member.group, member.usual, member.__doc__ = group, usual, text
         return member
 
+    @property
+    def reach(self) -> tuple[Operation, ...]:
+        """The operations at which it may be armed: the usual ones and some more."""
+        if self.group == 3 and self is not Behaviour.CODE_UNKNOWN:
+            return (*self.usual, *TOKEN)
+        named = self.group == 4 and self.value.startswith(("buyer_", "number_"))
+        return (*self.usual, *REPORT) if named else self.usual
+
     # 1. Refusals of a deposit, and words of a report for a number that is taken.
     REFUSED_400 = "refused_400", 1, DEPOSIT, "HTTP 400 with a proxy's HTML page; not recorded."
     REFUSED_413 = "refused_413", 1, DEPOSIT, "HTTP 413 with a proxy's HTML page; not recorded."
@@ -105,6 +113,8 @@ class Behaviour(StrEnum):
     HTTP_429 = "http_429", 3, ANY, "HTTP 429 without Retry-After."
     HTTP_429_LATER = "http_429_later", 3, ANY, "HTTP 429 with Retry-After (`wait` seconds)."
     REDIRECT = "redirect", 3, ANY, "HTTP 302 to a page of maintenance that answers 200."
+    HTML_200 = "html_200", 3, ANY, "HTTP 200 with a page of maintenance, nothing recorded."
+    CODE_UNKNOWN = "code_unknown", 3, ANY, "HTTP 200, a codeRetour (`code`) of no document."
     STORM_401 = "storm_401", 3, ANY, "HTTP 401 whatever the token."
     TOKEN_DEAD = "token_dead", 3, TOKEN, "The token is announced for 3600 s and worth nothing."
     TOKEN_SHORT = "token_short", 3, TOKEN, "The token is announced for `seconds` (0)."

@@ -23,7 +23,7 @@ from tests.contract.second_portal.state import (
 
 
 class Controls:
-    """The portal in the test's hands; every public method takes and gives JSON by keyword."""
+    """Control of the portal by a test; every public method takes and gives JSON by keyword."""
 
     def __init__(self, data: Path | None) -> None:
         self._lock = RLock()
@@ -74,7 +74,12 @@ class Controls:
     def behaviours(self) -> list[Json]:
         """Every switch, with its explanation and the operations that it concerns."""
         return [
-            {"name": one.value, "group": one.group, "text": one.__doc__, "usual": list(one.usual)}
+            {
+                "name": one.value,
+                "group": one.group,
+                "text": one.__doc__,
+                "operations": list(one.reach),
+            }
             for one in Behaviour
         ]
 
@@ -91,6 +96,8 @@ class Controls:
         with self._held():
             at = Operation(operation) if operation else None
             member = Behaviour[behaviour.upper()]
+            if at and at not in member.reach:
+                raise ValueError(f"{member} has no effect at {at}")
             self._state.armed.append(Arming(member, number, at, requests, parameters))
             self._state.keep_armed()
 
@@ -141,7 +148,7 @@ class Controls:
             found: Structure = self._state.structures[siret]
             self._state.keep_structure(replace(found, **facts))
 
-    # Hands at the portal.
+    # Acts at the portal, of buyers and of the supplier's own people.
 
     def buyer(
         self, *, status: str, number: str = "", identifier: int = 0, reason: str = ""

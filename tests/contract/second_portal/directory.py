@@ -217,6 +217,6 @@ def memberships(call: Call) -> Json:
 
 
 def health(_call: Call) -> Json:
-    """The portal's own word on its health (reference §1.9)."""
+    """Health check (reference §1.9)."""
     body = "L'API CPRO est actuellement disponible et fonctionnel."
     return {"statusCodeValue": 200, "statusCode": "OK", "body": body}

@@ -1,4 +1,4 @@
-"""What happens after a deposit: controls, verdict, invoices, second thoughts (reference §8.2)."""
+"""What happens after a deposit: controls, verdict, invoices, replays (reference §8.2)."""
 
 import hashlib
 import re

@@ -17,7 +17,7 @@ from tests.contract.second_portal.answers import (
 )
 from tests.contract.second_portal.behaviours import Behaviour
 from tests.contract.second_portal.integration import PARIS
-from tests.contract.second_portal.state import Invoice
+from tests.contract.second_portal.state import Invoice, fictitious_siret
 
 TREATABLE = {"DEPOSEE", "EN_COURS_ACHEMINEMENT", "MISE_A_DISPOSITION", "A_RECYCLER", "SUSPENDUE"}
 
@@ -181,9 +181,9 @@ def _foreign_rows(call: Call, count: int) -> list[Json]:
     return [
         {
             "identifiantFactureCPP": 9_000_000 + rank,
-            "codeFournisseur": "29990777700016",
+            "codeFournisseur": fictitious_siret("29990777"),
             "designationFournisseur": "Société fictive étrangère au compte",
-            "codeDestinataire": "29990888800013",
+            "codeDestinataire": fictitious_siret("29990888"),
             "typeFacture": "FACTURE",
             "numeroFacture": asked if rank == 0 else f"EXT-{rank}",
             "dateFacture": day_of(now),

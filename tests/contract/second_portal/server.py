@@ -1,19 +1,20 @@
-"""The portal over HTTP: the gates of PISTE, the operations, and what goes wrong on the way."""
+"""The portal over HTTP: the gates of PISTE, the operations, and the faults of delivery."""
 
 import base64
 import inspect
 import json
 import secrets
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Self
 from urllib.parse import parse_qs
 
@@ -65,6 +66,7 @@ INSTEAD: dict[Behaviour, int] = {
     Behaviour.HTTP_503: 503,
     Behaviour.HTTP_503_LATER: 503,
     Behaviour.REDIRECT: 302,
+    Behaviour.HTML_200: 200,
 }
 AFTER: dict[Behaviour, int] = {Behaviour.HTTP_500_AFTER: 500, Behaviour.HTTP_504_AFTER: 504}
 DELIVERIES = (
@@ -93,6 +95,7 @@ class SecondPortal(Controls):
 
     def __init__(self, data: Path | None = None, port: int = 0) -> None:
         super().__init__(data)
+        self.closing = Event()
         portal = self
 
         class Bound(_Handler):
@@ -117,6 +120,7 @@ class SecondPortal(Controls):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -187,8 +191,9 @@ class SecondPortal(Controls):
             headers["Retry-After"] = str(armed.parameter("wait", 30))
         if armed.behaviour is Behaviour.HTTP_503_LATER:
             until = self._state.now + timedelta(seconds=armed.parameter("wait", 30))
-            headers["Retry-After"] = format_datetime(until, usegmt=False)
-        page = b"<html><body>Service indisponible</body></html>" if status > 501 else b""
+            headers["Retry-After"] = format_datetime(until.astimezone(UTC), usegmt=True)
+        told = status in {200, 502, 503}
+        page = b"<html><body>Service indisponible</body></html>" if told else b""
         return Answer(status, page, headers | (HTML if page else {}))
 
     def _token(self, moment: Moment, body: bytes) -> Answer:
@@ -228,7 +233,9 @@ class SecondPortal(Controls):
 
     def _operation(self, operation: Operation, moment: Moment, body: Json) -> Answer:
         try:
-            told = ANSWERERS[operation](Call(self._state, moment, body))
+            armed = moment.find(Behaviour.CODE_UNKNOWN)
+            told = {"codeRetour": armed.parameter("code", 31415), "libelle": ""} if armed else {}
+            told = told or ANSWERERS[operation](Call(self._state, moment, body))
         except Refusal as refusal:
             told = {"codeRetour": refusal.code, "libelle": str(refusal)}
         return _of_json(forms.of_lists(told, moment), moment)
@@ -287,6 +294,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - of the library
+        """Print what failed, unless the client left."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Reads a request, sends the answer in one piece, or in the way that is armed."""
@@ -302,7 +314,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.served.control(self.path.removeprefix("/_second/"), body))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        time.sleep(self.served.late_by(self.path, body))
+        if self.served.closing.wait(self.served.late_by(self.path, body)):
+            self.close_connection = True
+            return
         answer = self.served.answer(self.path, headers, body)
         try:
             self._deliver(answer)
@@ -343,7 +357,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         match armed.behaviour:
             case Behaviour.SLOW:
-                time.sleep(seconds)
+                self.served.closing.wait(seconds)
                 self._send(answer)
             case Behaviour.ENDLESS_CONTINUE:
                 self._drip([b"HTTP/1.1 100 Continue\r\n\r\n"] * 10_000, seconds, 0.05)
@@ -361,7 +375,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _drip(self, pieces: list[bytes], seconds: float, pause: float) -> None:
         end = time.monotonic() + seconds
         for piece in pieces:
-            if time.monotonic() >= end:
-                return
             self.wfile.write(piece)
-            time.sleep(min(pause, max(0, end - time.monotonic())))
+            left = end - time.monotonic()
+            if left <= 0 or self.served.closing.wait(min(pause, left)):
+                return

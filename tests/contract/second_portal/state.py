@@ -150,7 +150,7 @@ def check_digit(stem: str) -> str:
 
 
 def fictitious_siret(eight: str, four: str = "0001") -> str:
-    """A SIRET of no one: the SIREN and the whole have correct keys."""
+    """A fictitious SIRET; its SIREN and the whole have correct keys."""
     siren = eight + check_digit(eight)
     return siren + four + check_digit(siren + four)
 
@@ -181,7 +181,8 @@ class Store:
     def put(self, kind: str, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
         """Write one value."""
         row = (kind, key, json.dumps(value))
-        self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", row)
+        update = "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
+        self._base.execute(f"INSERT INTO fact VALUES (?, ?, ?) {update}", row)
 
     def commit(self) -> None:
         """Let what was written since the last commit outlive the process."""
@@ -195,7 +196,8 @@ class Store:
 
     def all(self, kind: str) -> dict[str, Any]:
         """Every value of a kind, in the order of its first writing."""
-        rows = self._base.execute("SELECT key, value FROM fact WHERE kind = ?", (kind,)).fetchall()
+        query = "SELECT key, value FROM fact WHERE kind = ? ORDER BY rowid"
+        rows = self._base.execute(query, (kind,)).fetchall()
         return {key: json.loads(value) for key, value in rows}
 
     def close(self) -> None:

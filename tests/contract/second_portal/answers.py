@@ -27,6 +27,13 @@ from tests.contract.second_portal.state import (
 )
 
 SEARCHED, DEPOSITED = "TRA_MSG_00.000", "GCU_MSG_01_000"
+# The frames that a supplier uses; A1 where the file says none (reference §3.5, §3.7).
+FRAMES = {
+    "A1": "A1_FACTURE_FOURNISSEUR",
+    "A2": "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE",
+    "A9": "A9_FACTURE_SOUSTRAITANT",
+    "A12": "A12_FACTURE_COTRAITANT",
+}
 BUYER_TARGETS = {
     "MISE_A_DISPOSITION",
     "SUSPENDUE",
@@ -326,7 +333,7 @@ def consult(call: Call) -> Json:
             "codeFournisseur": document.supplier,
             "designationFournisseur": supplier.name if supplier else None,
         },
-        "cadreDeFacturation": {"codeCadreFacturation": "A1_FACTURE_FOURNISSEUR"},
+        "cadreDeFacturation": {"codeCadreFacturation": FRAMES.get(document.process, FRAMES["A1"])},
         "references": {
             "dateFacture": document.issued,
             "dateDepot": day_of(invoice.deposited),

@@ -90,7 +90,7 @@ def _decide(state: State, flux: Flux) -> None:
     kept = 0
     for document, file in zip(flux.documents, flux.files, strict=True):
         faults = list(_faults(state, moment, flux, document))
-        if late and not faults:
+        if not faults and moment.has(Behaviour.REJECTED_THEN_IN, document.number):
             faults = [_fault(document, "SIMULE - Incident de controle.")]
         flux.faults += faults
         if not faults:

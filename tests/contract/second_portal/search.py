@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tests.contract.second_portal import forms
 from tests.contract.second_portal.answers import (
+    FRAMES,
     SEARCHED,
     Call,
     Json,
@@ -71,7 +72,8 @@ def _row(call: Call, invoice: Invoice) -> Json | None:
         "rejetTraite": invoice.acknowledged,
         "taille": len(state.file(invoice.file)) if call.body.get("recupererTaille") else None,
     }
-    hidden_facts = {"idFournisseur": supplier.id if supplier else 0, "process": document.process}
+    frame = FRAMES.get(document.process, FRAMES["A1"])
+    hidden_facts = {"idFournisseur": supplier.id if supplier else 0, "cadreFacturation": frame}
     shown = {name: value for name, value in row.items() if value not in (None, "")}
     return {**shown, "hidden": hidden_facts}
 
@@ -96,12 +98,11 @@ _DAYS = {"periodeDateDepot": "dateDepot", "periodeDateFacture": "dateFacture"}
 
 def _matches(call: Call, row: Json) -> bool:
     asked = {name: value for name, value in call.body.items() if value not in (None, "", [])}
+    owner, frame = asked.get("idFournisseur"), asked.get("cadreFacturation")
     return (
         all(row.get(name) == asked[name] for name in _EQUAL if name in asked)
-        and asked.get("idFournisseur", row["hidden"]["idFournisseur"])
-        == row["hidden"]["idFournisseur"]
-        and str(asked.get("cadreFacturation", "A")).split("_")[0]
-        in {row["hidden"]["process"] or "A1", "A"}
+        and owner in (None, row["hidden"]["idFournisseur"])
+        and frame in (None, row["hidden"]["cadreFacturation"])
         and row["statut"] in asked.get("statutCourant", [row["statut"]])
         and _matches_number(call, row)
         and _matches_buyer(call, row)

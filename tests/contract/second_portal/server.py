@@ -54,6 +54,8 @@ NO_TOKEN = (
     'error_description="Unable to find token in the message"'
 )
 WRONG_ACCOUNT = '{"ErrorCode":"401","Description":"[invalid field]"}'
+# What a field that cannot be read raises: answered by HTTP 500 (reference §1.5).
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # Behaviours that answer instead of acting, and behaviours that answer after the act.
 INSTEAD: dict[Behaviour, int] = {
     Behaviour.STORM_401: 401,
@@ -134,14 +136,7 @@ class SecondPortal(Controls):
             error = ""
             try:
                 answer = self._act(path, headers, body)
-            except (
-                ArithmeticError,
-                AttributeError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as unreadable:
-                # A field that cannot be read: HTTP 500 (reference §1.5).
+            except UNREADABLE as unreadable:
                 answer, error = Answer(500), repr(unreadable)
             except Refused as refused:
                 kind = HTML if str(refused) else {}
@@ -167,7 +162,7 @@ class SecondPortal(Controls):
             if found := moment.first(INSTEAD):
                 return self._instead(INSTEAD[found.behaviour], found)
             if lost := moment.find(Behaviour.LOST_BEFORE):
-                return Answer(200, delivery=lost)
+                return Answer(0, delivery=lost)
             if operation is Operation.TOKEN:
                 answer = self._token(moment, body)
             else:
@@ -252,7 +247,9 @@ class SecondPortal(Controls):
         named = [document.number for document in flux.documents] if flux else []
         ids = [body.get(one) for one in ("idFacture", "identifiantFactureCPP")]
         for listed in ("listeFacture", "listeDemandePaiement"):
-            ids += [next(iter(one.values()), None) for one in body.get(listed) or []]
+            given = body.get(listed)
+            rows = given if isinstance(given, list) else []
+            ids += [next(iter(one.values()), None) for one in rows if isinstance(one, dict)]
         found = [self._state.named(one) for one in ids if one]
         named += [one.document.number for one in found if one]
         return [*named, *([str(body["numeroFacture"])] if body.get("numeroFacture") else [])]

@@ -1,4 +1,4 @@
-"""Closes what the portal holds of our series and the books do not know: a person says what it is."""
+"""Closes what the portal holds of our series and the books do not know, once a person looked."""
 
 from worker.app import App
 from worker.billing.journal import EventTag

@@ -232,6 +232,8 @@ class Portal(Protocol):
     ) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours that matches, all pages, their count checked against the total.
 
+        A number may be matched in another form, or as a beginning: the caller compares.
+
         Raises:
             PortalError: also when a page is missing: a short answer must never read as "absent".
         """

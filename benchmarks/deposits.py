@@ -21,13 +21,14 @@ from typing import NamedTuple
 
 import requests
 import sqlalchemy
+from pydantic import SecretStr
 from sqlmodel import SQLModel
 
 from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.money import Money
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
-from worker.portals.choruspro.access import ChorusProSettings, Secret
+from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
@@ -105,9 +106,9 @@ def _client(url: str, per_second: float) -> ChorusPro:
             token_url=f"{url}/api/oauth/token",
             api_url=url,
             client_id="bench",
-            client_secret=Secret("bench-secret"),
+            client_secret=SecretStr("bench-secret"),
             technical_login="TECH_1_BENCH@cpro.invalid",
-            technical_password=Secret("bench-password"),
+            technical_password=SecretStr("bench-password"),
             requests_per_second=per_second,
         )
     )

@@ -162,7 +162,7 @@ class Campaign:
     def _buy(self, action: str, pick: float) -> None:
         """A buyer does something with an invoice it has; credit notes are left alone."""
         held = read_invoices(self.installation.ledger)
-        invoices = [one for one in held if one.content.kind == PORTAL_KINDS["invoice"]]
+        invoices = [one for one in held if one.kind == PORTAL_KINDS["invoice"]]
         if invoices:
             self.portal.act(invoices[int(pick * len(invoices))].id, action)
 

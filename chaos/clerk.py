@@ -74,7 +74,7 @@ class Clerk:
     def _is_hopeless(self, invoice: Mapping[str, Any]) -> bool:
         """Whether the portal's own pages show no copy, and no file that may still become one."""
         ledger = self.installation.ledger
-        held = {one.content.number for one in read_invoices(ledger)}
+        held = {one.number for one in read_invoices(ledger)}
         fluxes = {one.number: one.state for one in read_fluxes(ledger)}
         state = fluxes.get(invoice["flux_number"] or "")
         return invoice["number"] not in held and state in {None, *_HOPELESS}

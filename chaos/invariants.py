@@ -76,16 +76,16 @@ class Both:
     @property
     def by_number(self) -> dict[str, InvoiceRecord]:
         """What the portal holds."""
-        return {invoice.content.number: invoice for invoice in self.held}
+        return {invoice.number: invoice for invoice in self.held}
 
 
 def at_any_time(both: Both) -> Iterator[Breach]:
     """What holds even between two kills."""
-    keys = Counter((one.content.buyer_siret, one.content.kind) for one in both.held)
+    keys = Counter((one.buyer_siret, one.kind) for one in both.held)
     for (siret, kind), count in keys.items():
         if count > 1:
             yield Breach(Law.ONCE, f"{count} × {kind} of {siret} at the portal")
-    numbers = Counter(one.content.number for one in both.held)
+    numbers = Counter(one.number for one in both.held)
     for number, count in numbers.items():
         if count > 1:
             yield Breach(Law.ONCE, f"{number} integrated {count} times")
@@ -150,10 +150,10 @@ def _kept(both: Both) -> Iterator[Breach]:
 def _told_truly(invoice: BookedInvoice, held: InvoiceRecord) -> Iterator[Breach]:
     if invoice.is_internal:
         yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
-    if invoice.cpp_id not in (held.id, None) or held.content.buyer_siret != invoice.siret:
+    if invoice.cpp_id not in (held.id, None) or held.buyer_siret != invoice.siret:
         yield Breach(Law.HONEST, f"{invoice.number} is not the portal's {held.id}")
-    if held.content.kind != PORTAL_KINDS[invoice.kind]:
-        yield Breach(Law.HONEST, f"{invoice.number} is {held.content.kind} at the portal")
+    if held.kind != PORTAL_KINDS[invoice.kind]:
+        yield Breach(Law.HONEST, f"{invoice.number} is {held.kind} at the portal")
     if invoice.status not in _TOLD[held.status] | _LAST:
         yield Breach(Law.HONEST, f"{invoice.number} is {invoice.status}: portal {held.status}")
 
@@ -211,9 +211,9 @@ def _sums(both: Both) -> Iterator[Breach]:
                 f"{invoice.number}: {invoice.total} cents, statement {invoice.statement_total}",
             )
         held = portal.get(invoice.number)
-        if held and held.content.gross * 100 != Decimal(invoice.total - invoice.rounding):
+        if held and held.gross * 100 != Decimal(invoice.total - invoice.rounding):
             yield Breach(
-                Law.SUMS, f"{invoice.number}: {invoice.total} cents, portal {held.content.gross} €"
+                Law.SUMS, f"{invoice.number}: {invoice.total} cents, portal {held.gross} €"
             )
 
 

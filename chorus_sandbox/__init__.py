@@ -17,7 +17,8 @@ Map
     routes/         the operations, a file for each family
     integration/    the verdict on a deposited file
     ledger/         the SQLite file and what it holds
-    directory.py    structures and services; dataset.py holds the built-in ones
+    directory.py    structures and services; structures.json holds the built-in ones
+    entries.py      what is given in JSON: structures, faults
     fault_kinds.py  which faults there are and how they are asked for
     paris.py        instants and days as the portal writes them
 """
@@ -34,18 +35,14 @@ DEFAULT_PORT = 8817
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxCredentials:
-    """The two pairs a caller must show. The defaults are public: they protect nothing.
+    """The two pairs a caller must show. The defaults are public: they protect nothing."""
 
-    Attributes:
-        client_id: identifier of the application at the token endpoint.
-        client_secret: its secret.
-        account: login of the technical account, first half of ``cpro-account``.
-        password: its password, second half.
-    """
-
+    # Identifier of the application at the token endpoint
     client_id: str = "00000000-0000-4000-8000-00000000c1d0"
-    client_secret: str = field(default="secret-public-du-bac-a-sable", repr=False)
+    client_secret: str = field(default="secret-public-du-bac-a-sable", repr=False)  # its secret
+    # Login of the technical account, first half of ``cpro-account``
     account: str = "TECH_1_SANDBOX@cpro.invalid"
+    # Its password, second half
     password: str = field(default="mot-de-passe-public-du-bac-a-sable", repr=False)
 
 
@@ -62,38 +59,24 @@ def read_credentials(environment: Mapping[str, str]) -> SandboxCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
-    """How one sandbox process runs.
+    """How one sandbox process runs."""
 
-    Attributes:
-        data: the ledger file; created with its folder, readable by its owner only.
-        port: port on 127.0.0.1; 0 lets the system choose.
-        directory: a JSON file of structures added to the built-in ones.
-        integration_delay: time between a deposit and its verdict.
-        index_delay: time between an integration and the invoice being found.
-        report_lags: reports that first say unknown, then waiting, then being processed.
-        page_cap: most results of a page, whatever is asked.
-        incident: every deposit ends in an incident; set by a fault, for its request.
-        latency: time every answer is held back.
-        faults: a JSON file of faults, armed once for each ledger.
-        fault_plan: faults drawn from a seed.
-        token_lifetime: life of an access token; the real one lives 3600 s (§1.2).
-        credentials: the pairs that are accepted.
-        exit_with_parent: end when standard input closes.
-        verbose: one line on standard error per request.
-    """
-
+    # The ledger file; created with its folder, readable by its owner only
     data: Path = Path("out/sandbox.db")
-    port: int = DEFAULT_PORT
-    directory: Path | None = None
-    integration_delay: timedelta = timedelta(0)
-    index_delay: timedelta = timedelta(0)
+    port: int = DEFAULT_PORT  # port on 127.0.0.1; 0 lets the system choose
+    directory: Path | None = None  # a JSON file of structures added to the built-in ones
+    integration_delay: timedelta = timedelta(0)  # time between a deposit and its verdict
+    index_delay: timedelta = timedelta(0)  # time between an integration and the invoice being found
+    # Reports that first say unknown, then waiting, then being processed
     report_lags: tuple[int, int, int] = (0, 0, 0)
-    page_cap: int | None = None
-    incident: bool = False
-    latency: timedelta = timedelta(0)
-    faults: Path | None = None
-    fault_plan: FaultPlan | None = None
+    page_cap: int | None = None  # most results of a page, whatever is asked
+    incident: bool = False  # every deposit ends in an incident; set by a fault, for its request
+    latency: timedelta = timedelta(0)  # time every answer is held back
+    faults: Path | None = None  # a JSON file of faults, armed once for each ledger
+    fault_plan: FaultPlan | None = None  # faults drawn from a seed
+    # Life of an access token; the real one lives 3600 s (§1.2)
     token_lifetime: timedelta = timedelta(hours=1)
+    # The pairs that are accepted
     credentials: SandboxCredentials = field(default_factory=SandboxCredentials)
-    exit_with_parent: bool = False
-    verbose: bool = False
+    exit_with_parent: bool = False  # end when standard input closes
+    verbose: bool = False  # one line on standard error per request

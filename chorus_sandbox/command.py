@@ -4,23 +4,21 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from chorus_sandbox import DEFAULT_PORT, SandboxOptions, read_credentials
-from chorus_sandbox.directory import DirectoryError
-from chorus_sandbox.fault_kinds import Fault, FaultError, FaultPlan, read_kinds
+from chorus_sandbox.entries import EntryError
+from chorus_sandbox.fault_kinds import Fault, FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import LedgerError
 from chorus_sandbox.serving.server import serve
 
 _CANNOT_START = 2
 _LONGEST = timedelta(days=1000)
-_MOST_REPORTS = 1000
-_MOST_SEED = 10**18
 _Number = TypeVar("_Number", int, float)
 
 _COMPLAINTS = (
@@ -66,14 +64,16 @@ def main(arguments: Sequence[str], *, program: str) -> int:
         SystemExit: after the help (0) or a wrong option (2).
     """
     parser = _parser(program)
-    parsed = parser.parse_args(arguments)
-    plan = (parsed.fault_seed is not None, bool(parsed.fault_rate), bool(parsed.fault_kinds))
-    if any(plan) and not all(plan[:2]):
+    values = vars(parser.parse_args(arguments))
+    seed, rate, kinds = (values.pop(f"fault_{name}", None) for name in ("seed", "rate", "kinds"))
+    if seed is not None and rate:
+        values["fault_plan"] = FaultPlan(seed=seed, rate=rate, faults=kinds or ())
+    elif seed is not None or rate or kinds:
         parser.error("un tirage demande --fault-seed et --fault-rate")
-    options = _options(vars(parsed))
+    options = SandboxOptions(**values, credentials=read_credentials(os.environ))
     try:
         serve(options)
-    except (DirectoryError, FaultError, LedgerError) as error:
+    except (EntryError, LedgerError) as error:
         remedy = f"corrigez ce fichier ou indiquez-en un autre ; voyez {program} --help"
         return _cannot_start(str(error), remedy)
     except OSError as error:
@@ -98,95 +98,19 @@ def _parser(program: str) -> argparse.ArgumentParser:
         formatter_class=_Help,
         add_help=False,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,  # `SandboxOptions` has the defaults
     )
-    _add_running(parser)
-    _add_lags(parser)
-    _add_faults(parser)
+    for title, options in _OPTIONS.items():
+        add = parser.add_argument_group(title).add_argument
+        if title == "OPTIONS":
+            add("-h", "--help", action="help", help="affiche cette aide")
+        for spelling, read, text in options:
+            name, _, metavar = spelling.partition(" ")
+            if metavar:
+                add(name, type=read, metavar=metavar, help=text)
+            else:
+                add(name, action="store_true", help=text)
     return parser
-
-
-def _add_running(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("OPTIONS").add_argument
-    add("-h", "--help", action="help", help="affiche cette aide")
-    add(
-        "--port",
-        type=partial(_whole, most=65535),
-        default=DEFAULT_PORT,
-        metavar="P",
-        help=f"port ; 0 : au choix du système ; par défaut {DEFAULT_PORT}",
-    )
-    add(
-        "--data",
-        type=Path,
-        default=Path("out/sandbox.db"),
-        metavar="FICHIER",
-        help="registre du bac à sable, créé au besoin ; par défaut out/sandbox.db",
-    )
-    add("--directory", type=Path, metavar="FICHIER", help="structures à ajouter, en JSON")
-    add(
-        "--token-lifetime",
-        type=_seconds,
-        default=timedelta(hours=1),
-        metavar="SECONDES",
-        help="durée de vie d'un jeton ; par défaut 3600",
-    )
-    add("--exit-with-parent", action="store_true", help="s'arrête quand l'entrée standard se ferme")
-    add("--verbose", action="store_true", help="une ligne par requête sur la sortie d'erreur")
-
-
-def _add_lags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("LENTEURS (aucune par défaut)").add_argument
-    for name, text in (
-        ("--integration-delay", "délai entre le dépôt et le verdict"),
-        ("--index-delay", "délai entre l'intégration et la facture trouvée par les recherches"),
-    ):
-        add(name, type=_seconds, default=timedelta(0), metavar="SECONDES", help=text)
-    add(
-        "--report-lags",
-        type=_lags,
-        default=(0, 0, 0),
-        metavar="A,B,C",
-        help="les A premiers comptes rendus d'un flux le disent introuvable, les B suivants en"
-        " attente, les C suivants en cours ; le verdict vient ensuite",
-    )
-    add(
-        "--latency",
-        type=_milliseconds,
-        default=timedelta(0),
-        metavar="MS",
-        help="retient chaque réponse",
-    )
-    add(
-        "--page-cap",
-        type=partial(_whole, least=1, most=1_000_000),
-        metavar="N",
-        help="nombre maximal de résultats par page",
-    )
-
-
-def _add_faults(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("PANNES (aucune par défaut)").add_argument
-    add("--faults", type=Path, metavar="FICHIER", help="pannes à produire, en JSON")
-    add(
-        "--fault-seed",
-        type=partial(_whole, least=-_MOST_SEED, most=_MOST_SEED),
-        metavar="N",
-        help="tire des pannes au hasard de cette graine",
-    )
-    add(
-        "--fault-rate",
-        type=partial(_number, most=1),
-        default=0.0,
-        metavar="T",
-        help="part des requêtes touchées",
-    )
-    add(
-        "--fault-kinds",
-        type=_kinds,
-        default=(),
-        metavar="P,P:SECONDES",
-        help="pannes que la graine peut tirer ; toutes par défaut",
-    )
 
 
 def _refusing(text: str) -> argparse.ArgumentTypeError:
@@ -207,6 +131,10 @@ def _bounded(
 
 _whole = partial(_bounded, read=int)
 _number = partial(_bounded, read=float)
+_port = partial(_whole, most=65535)
+_page_size = partial(_whole, least=1, most=1_000_000)
+_seed = partial(_whole, least=-(10**18), most=10**18)
+_share = partial(_number, most=1)
 
 
 def _seconds(text: str) -> timedelta:
@@ -218,7 +146,7 @@ def _milliseconds(text: str) -> timedelta:
 
 
 def _lags(text: str) -> tuple[int, int, int]:
-    numbers = [_whole(part, most=_MOST_REPORTS) for part in text.split(",")]
+    numbers = [_whole(part, most=1000) for part in text.split(",")]
     if len(numbers) != 3:
         raise _refusing(text)
     return numbers[0], numbers[1], numbers[2]
@@ -227,12 +155,50 @@ def _lags(text: str) -> tuple[int, int, int]:
 def _kinds(text: str) -> tuple[Fault, ...]:
     try:
         return read_kinds(text)
-    except FaultError as error:
+    except EntryError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
-def _options(values: dict[str, Any]) -> SandboxOptions:
-    """The options, each named after its field; a plan is made of three of them."""
-    seed, rate, kinds = (values.pop(f"fault_{name}") for name in ("seed", "rate", "kinds"))
-    plan = None if seed is None else FaultPlan(seed=seed, rate=rate, faults=kinds)
-    return SandboxOptions(**values, fault_plan=plan, credentials=read_credentials(os.environ))
+_OPTIONS: Mapping[str, Sequence[tuple[str, Callable[[str], object], str]]] = {
+    "OPTIONS": (
+        ("--port P", _port, f"port ; 0 : au choix du système ; par défaut {DEFAULT_PORT}"),
+        (
+            "--data FICHIER",
+            Path,
+            "registre du bac à sable, créé au besoin ; par défaut out/sandbox.db",
+        ),
+        ("--directory FICHIER", Path, "structures à ajouter, en JSON"),
+        ("--token-lifetime SECONDES", _seconds, "durée de vie d'un jeton ; par défaut 3600"),
+        ("--exit-with-parent", bool, "s'arrête quand l'entrée standard se ferme"),
+        ("--verbose", bool, "une ligne par requête sur la sortie d'erreur"),
+    ),
+    "LENTEURS (aucune par défaut)": (
+        ("--integration-delay SECONDES", _seconds, "délai entre le dépôt et le verdict"),
+        (
+            "--index-delay SECONDES",
+            _seconds,
+            "délai entre l'intégration et la facture trouvée par les recherches",
+        ),
+        (
+            "--report-lags A,B,C",
+            _lags,
+            (
+                "les A premiers comptes rendus d'un flux le disent introuvable, les B suivants en"
+                " attente, les C suivants en cours ; le verdict vient ensuite"
+            ),
+        ),
+        ("--latency MS", _milliseconds, "retient chaque réponse"),
+        ("--page-cap N", _page_size, "nombre maximal de résultats par page"),
+    ),
+    "PANNES (aucune par défaut)": (
+        ("--faults FICHIER", Path, "pannes à produire, en JSON"),
+        ("--fault-seed N", _seed, "tire des pannes au hasard de cette graine"),
+        ("--fault-rate T", _share, "part des requêtes touchées"),
+        (
+            "--fault-kinds P,P:SECONDES",
+            _kinds,
+            "pannes que la graine peut tirer ; toutes par défaut",
+        ),
+    ),
+}
+"""How each option is spelled, what reads its value, and its help, by group."""

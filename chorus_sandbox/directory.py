@@ -1,42 +1,34 @@
 """Structures and services: who may send, who may receive, and what a recipient demands (§6)."""
 
-import json
+import re
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Final
+
+from chorus_sandbox.entries import EntryError, read_entries
+
+BUILT_IN: Final = Path(__file__).with_name("structures.json")
+"""The recorded test set of the qualification platform (§1.8), and ours. The SIREN of the recorded
+recipients is fictitious; the others of that family, those of 000010009, and all names are ours."""
 
 PUBLIC_ONLY_SERVICE = "FACTURES_PUBLIQUES"
 """Service of public structures, reserved to invoices between public entities (§6.2)."""
-
-_SIRET_DIGITS = 14
-
-
-class DirectoryError(ValueError):
-    """A structures file cannot be used; the message says which entry, in French."""
+_SIRET = re.compile(r"[0-9]{14}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service of a structure, named by BT-10.
+    """A service of a structure, named by BT-10."""
 
-    Attributes:
-        code: what the supplier writes in BT-10.
-        name: label.
-        active: an inactive service receives nothing.
-        engagement_required: BT-13 is mandatory when this service is used (§6.1).
-        valid_from: first day of validity.
-        valid_to: last day of validity; none when open.
-    """
-
-    code: str
-    name: str
-    active: bool = True
-    engagement_required: bool = False
-    valid_from: date = date(2017, 1, 1)
-    valid_to: date | None = None
+    code: str  # what the supplier writes in BT-10
+    name: str  # label
+    active: bool = True  # an inactive service receives nothing
+    engagement_required: bool = False  # BT-13 is mandatory when this service is used (§6.1)
+    valid_from: date = date(2017, 1, 1)  # first day of validity
+    valid_to: date | None = None  # last day of validity; none when open
 
     def is_usable_on(self, day: date) -> bool:
         """Whether an invoice deposited on this day may name the service."""
@@ -49,33 +41,25 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """A supplier or a recipient, named by its SIRET. Check digits are not looked at (§1.8).
+    """A supplier or a recipient, named by its SIRET. Check digits are not looked at (§1.8)."""
 
-    Attributes:
-        siret: 14 digits.
-        name: designation.
-        public: public structures receive invoices, private ones only send them.
-        active: whether invoices may come from it or go to it.
-        moa_only: works contracts only: no ordinary recipient.
-        service_code_required: BT-10 mandatory.
-        engagement_required: BT-13 mandatory.
-        service_or_engagement: one of the two mandatory; looked at before the two above.
-        payment_status_not_reported: never sends ``MISE_EN_PAIEMENT``.
-        services: its services.
-        account_password_expiry: when the password of its technical account expires (§1.6).
-    """
+    siret: str  # 14 digits
+    name: str  # designation
+    public: bool = True  # public structures receive invoices, private ones only send them
+    active: bool = True  # whether invoices may come from it or go to it
+    moa_only: bool = False  # works contracts only: no ordinary recipient
+    service_code_required: bool = False  # BT-10 mandatory
+    engagement_required: bool = False  # BT-13 mandatory
+    service_or_engagement: bool = False  # one of the two mandatory; looked at before the two above
+    payment_status_not_reported: bool = False  # never sends ``MISE_EN_PAIEMENT``
+    services: tuple[Service, ...] = ()  # its services
+    account_password_expiry: date = date(2099, 12, 31)  # technical account (§1.6)
 
-    siret: str
-    name: str
-    public: bool = True
-    active: bool = True
-    moa_only: bool = False
-    service_code_required: bool = False
-    engagement_required: bool = False
-    service_or_engagement: bool = False
-    payment_status_not_reported: bool = False
-    services: tuple[Service, ...] = ()
-    account_password_expiry: date = date(2099, 12, 31)
+    def __post_init__(self) -> None:
+        if not _SIRET.fullmatch(self.siret):
+            raise ValueError("le SIRET doit compter 14 chiffres")
+        if len({service.code for service in self.services}) != len(self.services):
+            raise ValueError("un même code service est décrit deux fois")
 
     @property
     def id(self) -> int:
@@ -121,20 +105,11 @@ def read_structures(path: Path) -> tuple[Structure, ...]:
     """The structures of a JSON file: a list of objects named after the fields of `Structure`.
 
     Raises:
-        DirectoryError: unreadable file, unknown or missing field, wrong type, double entry.
+        EntryError: unreadable file, unknown or missing field, wrong type, double entry.
     """
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DirectoryError(f"{path} : fichier de structures illisible ({error}).") from error
-    if not isinstance(entries, list):
-        raise DirectoryError(f"{path} : une liste de structures est attendue.")
-    structures = tuple(
-        _read_structure(entry, f"{path}, structure n° {rank}")
-        for rank, entry in enumerate(entries, start=1)
-    )
+    structures = read_entries(path, Structure, "structure")
     if len({structure.siret for structure in structures}) != len(structures):
-        raise DirectoryError(f"{path} : un même SIRET est décrit deux fois.")
+        raise EntryError(f"{path} : un même SIRET est décrit deux fois.")
     return structures
 
 
@@ -143,56 +118,3 @@ def _completed(structure: Structure) -> Structure:
         return structure
     service = Service(code=PUBLIC_ONLY_SERVICE, name="Service des factures publiques")
     return replace(structure, services=(*structure.services, service))
-
-
-def _read_structure(entry: object, where: str) -> Structure:
-    values = _checked(entry, Structure, where)
-    listed = values.pop("services", [])
-    if not isinstance(listed, list):
-        raise DirectoryError(f"{where} : « services » doit être une liste.")
-    services = tuple(
-        Service(**_checked(item, Service, f"{where}, service n° {rank}"))
-        for rank, item in enumerate(listed, start=1)
-    )
-    structure = Structure(**values, services=services)
-    if not (structure.siret.isascii() and structure.siret.isdigit()) or (
-        len(structure.siret) != _SIRET_DIGITS
-    ):
-        raise DirectoryError(f"{where} : le SIRET doit compter 14 chiffres.")
-    if len({structure.service_id(service) for service in services}) != len(services):
-        raise DirectoryError(f"{where} : un même code service est décrit deux fois.")
-    return structure
-
-
-def _checked(entry: object, kind: type[Structure] | type[Service], where: str) -> dict[str, Any]:
-    """The values of an entry, converted to the types of the fields of its kind."""
-    if not isinstance(entry, Mapping):
-        raise DirectoryError(f"{where} : un objet est attendu.")
-    known = {item.name: item.type for item in fields(kind)}
-    unknown = sorted(set(entry) - set(known))
-    if unknown:
-        raise DirectoryError(f"{where} : champ inconnu « {unknown[0]} ».")
-    values: dict[str, Any] = {}
-    for name, value in entry.items():
-        match known[name]:
-            case type() as expected if expected in (bool, str):
-                if not isinstance(value, expected):
-                    raise DirectoryError(f"{where} : « {name} » n'a pas le bon type.")
-                values[name] = value
-            case _ if name == "services":
-                values[name] = value
-            case expected:
-                nothing = value is None and expected is not date
-                values[name] = None if nothing else _read_date(value, f"{where}, « {name} »")
-    required = {"siret", "name"} if kind is Structure else {"code", "name"}
-    for name in sorted(required):
-        if not values.get(name):
-            raise DirectoryError(f"{where} : « {name} » est obligatoire.")
-    return values
-
-
-def _read_date(value: object, where: str) -> date:
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError as error:
-        raise DirectoryError(f"{where} : une date AAAA-MM-JJ est attendue.") from error

@@ -4,22 +4,18 @@ A fault *before* recording leaves nothing in the ledger; a fault *after* leaves 
 request asked for, on disk before the caller notices anything.
 """
 
-import json
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Final
+
+from chorus_sandbox.entries import EntryError, read_entry
 
 _MOST: Final = 1_000_000
 """Most of anything counted here: times, results, seconds."""
-
-
-class FaultError(ValueError):
-    """A fault cannot be read; the message says which one and why, in French."""
 
 
 class FaultKind(StrEnum):
@@ -100,13 +96,19 @@ class Fault:
     size: int = 1
     shape: Shape = Shape.ALL
 
+    def __post_init__(self) -> None:
+        for name, least in (("times", 1), ("skip", 0), ("seconds", 0), ("size", 1)):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= _MOST:
+                raise ValueError(f"« {name} » doit aller de {least} à {_MOST}")
+
     def applies_to(self, path: str) -> bool:
         """Whether a request to this path may be hit."""
         places = _PLACES.get(self.kind, ("*",))
         return fnmatchcase(path, self.routes) and any(fnmatchcase(path, place) for place in places)
 
     def described(self) -> dict[str, object]:
-        """The fault as JSON has it; `read_fault` reads it back."""
+        """The fault as JSON has it; `read_entry` reads it back."""
         return {name: value for name, value in asdict(self).items() if value is not None} | {
             "times": self.times
         }
@@ -114,53 +116,32 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Armed:
-    """A fault that waits for its requests.
+    """A fault that waits for its requests."""
 
-    Attributes:
-        id: rank in the ledger.
-        fault: the fault, with what is left of its ``times`` and ``skip``.
-        ends_at: when it ends by itself, if ever.
-    """
-
-    id: int
-    fault: Fault
-    ends_at: datetime | None
+    id: int  # rank in the ledger
+    fault: Fault  # the fault, with what is left of its ``times`` and ``skip``
+    ends_at: datetime | None  # when it ends by itself, if ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """A fault that was injected.
+    """A fault that was injected."""
 
-    Attributes:
-        id: rank in the ledger.
-        at: instant of the request.
-        kind: what went wrong.
-        path: path of the request.
-        planned: whether the seeded plan chose it.
-        flux_number: ``numeroFluxDepot`` the request recorded, empty when none.
-    """
-
-    id: int
-    at: datetime
-    kind: FaultKind
-    path: str
-    planned: bool
-    flux_number: str
+    id: int  # rank in the ledger
+    at: datetime  # instant of the request
+    kind: FaultKind  # what went wrong
+    path: str  # path of the request
+    planned: bool  # whether the seeded plan chose it
+    flux_number: str  # ``numeroFluxDepot`` the request recorded, empty when none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """Faults drawn from a seed: the same requests in the same order meet the same faults.
+    """Faults drawn from a seed: the same requests in the same order meet the same faults."""
 
-    Attributes:
-        seed: any whole number.
-        rate: share of the requests that are hit, from 0 to 1.
-        faults: what may be drawn; every kind when empty.
-    """
-
-    seed: int
-    rate: float
-    faults: tuple[Fault, ...] = ()
+    seed: int  # any whole number
+    rate: float  # share of the requests that are hit, from 0 to 1
+    faults: tuple[Fault, ...] = ()  # what may be drawn; every kind when empty
 
     @property
     def name(self) -> str:
@@ -184,62 +165,14 @@ def read_kinds(text: str) -> tuple[Fault, ...]:
     """The faults of a plan: ``drop_after,slow_after:2``, each with its seconds if any.
 
     Raises:
-        FaultError: unknown kind, or seconds that are none or out of bounds.
+        EntryError: unknown kind, or seconds that are none or out of bounds.
     """
     faults = []
     for item in filter(None, (item.strip() for item in text.split(","))):
         kind, colon, seconds = item.partition(":")
         try:
-            fault = Fault(kind=FaultKind(kind), seconds=float(seconds) if colon else None)
+            entry = {"kind": kind, "seconds": float(seconds) if colon else None}
         except ValueError as error:
-            raise FaultError(f"« {item} » : panne inconnue, ou durée illisible.") from error
-        if fault.seconds is not None and not 0 <= fault.seconds <= _MOST:
-            raise FaultError(f"« {item} » : la durée doit aller de 0 à {_MOST} secondes.")
-        faults.append(fault)
+            raise EntryError(f"« {item} » : durée illisible.") from error
+        faults.append(read_entry(entry, Fault, f"« {item} »"))
     return tuple(faults)
-
-
-def read_faults(path: Path) -> tuple[Fault, ...]:
-    """The faults of a JSON file: a list of objects named after the fields of `Fault`.
-
-    Raises:
-        FaultError: unreadable file, or a fault that is none.
-    """
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FaultError(f"{path} : fichier de pannes illisible ({error}).") from error
-    if not isinstance(entries, list):
-        raise FaultError(f"{path} : une liste de pannes est attendue.")
-    return tuple(
-        read_fault(entry, f"{path}, panne n° {rank}") for rank, entry in enumerate(entries, 1)
-    )
-
-
-def read_fault(entry: object, where: str) -> Fault:
-    """One fault from its JSON object.
-
-    Raises:
-        FaultError: no object, unknown kind or field, wrong type or value.
-    """
-    if not isinstance(entry, dict):
-        raise FaultError(f"{where} : un objet est attendu.")
-    unknown = sorted(set(entry) - {field.name for field in fields(Fault)})
-    if unknown:
-        raise FaultError(f"{where} : champ inconnu « {unknown[0]} ».")
-    try:
-        kind, shape = FaultKind(entry.get("kind", "")), Shape(entry.get("shape", Shape.ALL))
-    except ValueError as error:
-        raise FaultError(f"{where} : « kind » ou « shape » inconnu.") from error
-    for name, least in (("times", 1), ("skip", 0), ("seconds", 0), ("size", 1)):
-        value = entry.get(name, least)
-        if value is None and name in ("times", "seconds"):
-            continue
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (isinstance(value, float) and name == "seconds")):
-            raise FaultError(f"{where} : « {name} » doit être un nombre.")
-        if not least <= value <= _MOST:
-            raise FaultError(f"{where} : « {name} » doit aller de {least} à {_MOST}.")
-    if not isinstance(entry.get("routes", ""), str):
-        raise FaultError(f"{where} : « routes » doit être un texte.")
-    return Fault(**entry | {"kind": kind, "shape": shape})

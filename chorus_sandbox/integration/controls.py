@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from chorus_sandbox.directory import PUBLIC_ONLY_SERVICE, Directory, Structure
+from chorus_sandbox.directory import PUBLIC_ONLY_SERVICE, Directory, Service, Structure
 from chorus_sandbox.integration.documents import Read
 from chorus_sandbox.ledger.records import NewInvoice
 
@@ -55,7 +55,7 @@ def examine(
         *_amounts(invoice),
     )
     # The faults already tell each of these absences: saying it again is for the type checker.
-    if seller is None or buyer is None or invoice.issued_on is None or found:
+    if found or not (seller and buyer and invoice.issued_on):
         return found
     if net is None or gross is None or due is None:
         return found
@@ -113,10 +113,10 @@ def _header(invoice: Read, deposited_on: date) -> Iterator[str]:
         yield "SIMULE - Date de facture (BT-2) illisible"
     elif invoice.issued_on > deposited_on:
         yield "SIMULE - Date de facture (BT-2) posterieure au depot"
-    if len(invoice.engagement) > _LONGEST_REFERENCE:
-        yield f"SIMULE - Numero d'engagement (BT-13) de plus de {_LONGEST_REFERENCE} caracteres"
-    if len(invoice.contract) > _LONGEST_REFERENCE:
-        yield f"SIMULE - Numero de marche (BT-12) de plus de {_LONGEST_REFERENCE} caracteres"
+    references = {"d'engagement (BT-13)": invoice.engagement, "de marche (BT-12)": invoice.contract}
+    for named, reference in references.items():
+        if len(reference) > _LONGEST_REFERENCE:
+            yield f"SIMULE - Numero {named} de plus de {_LONGEST_REFERENCE} caracteres"
 
 
 def _seller(invoice: Read, seller: Structure | None) -> Iterator[str]:
@@ -145,24 +145,24 @@ def _buyer(
         yield from _routing(invoice, buyer, seller, day)
 
 
-def _unreadable_service(invoice: Read) -> str:
+def _service(
+    invoice: Read, service: Service | None, seller: Structure | None, day: date
+) -> Iterator[str]:
     if len(invoice.service) > _LONGEST_SERVICE:
-        return f"SIMULE - Code service (BT-10) de plus de {_LONGEST_SERVICE} caracteres"
-    if not _SERVICE.fullmatch(invoice.service):
-        return f"Le champ ({invoice.tags['service']}) doit etre alphanumerique"
-    return ""
+        yield f"SIMULE - Code service (BT-10) de plus de {_LONGEST_SERVICE} caracteres"
+    elif not _SERVICE.fullmatch(invoice.service):
+        yield f"Le champ ({invoice.tags['service']}) doit etre alphanumerique"
+    elif service is None or not service.is_usable_on(day):
+        yield "SIMULE - Code service (BT-10) inconnu ou inactif"
+    elif service.code == PUBLIC_ONLY_SERVICE and (seller is None or not seller.public):
+        yield f"SIMULE - Service {PUBLIC_ONLY_SERVICE} reserve aux fournisseurs publics"
 
 
 def _routing(invoice: Read, buyer: Structure, seller: Structure | None, day: date) -> Iterator[str]:
     """Service and engagement, structure first, then the service that is named (§6.1)."""
     service = buyer.service(invoice.service)
     if invoice.service:
-        if unreadable := _unreadable_service(invoice):
-            yield unreadable
-        elif service is None or not service.is_usable_on(day):
-            yield "SIMULE - Code service (BT-10) inconnu ou inactif"
-        elif service.code == PUBLIC_ONLY_SERVICE and (seller is None or not seller.public):
-            yield f"SIMULE - Service {PUBLIC_ONLY_SERVICE} reserve aux fournisseurs publics"
+        yield from _service(invoice, service, seller, day)
     if buyer.service_or_engagement:
         if not (invoice.service or invoice.engagement):
             yield "SIMULE - Code service (BT-10) ou engagement (BT-13) exige"

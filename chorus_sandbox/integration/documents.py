@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 from chorus_sandbox.integration import schemas
-from chorus_sandbox.integration.dialects import CII_DIALECT, FACTUR_X_DIALECT, UBL_DIALECT, Dialect
+from chorus_sandbox.integration.dialects import DIALECTS, Dialect
 from chorus_sandbox.ledger.records import TechnicalError
 
 EMBEDDED_NAME = "factur-x.xml"
@@ -33,45 +33,25 @@ class Inadmissible(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What an invoice says, as text, before any control. Empty text when a field is absent.
+    """What an invoice says, as text, before any control. Empty text when a field is absent."""
 
-    Attributes:
-        tags: see `Dialect.tags`.
-        number: BT-1.
-        issued_on: BT-2, none when absent or no date.
-        type_code: BT-3.
-        framework: BT-23.
-        seller: BT-30.
-        buyer: BT-47.
-        service: BT-10.
-        engagement: BT-13.
-        contract: BT-12.
-        preceding: BT-25.
-        currency: BT-5.
-        means: BT-81, every one.
-        accounts: BT-84, every account number, IBAN or not.
-        net: BT-109.
-        gross: BT-112.
-        due: BT-115.
-    """
-
-    tags: Mapping[str, str]
-    number: str
-    issued_on: date | None
-    type_code: str
-    framework: str
-    seller: str
-    buyer: str
-    service: str
-    engagement: str
-    contract: str
-    preceding: str
-    currency: str
-    means: tuple[str, ...]
-    accounts: tuple[str, ...]
-    net: str
-    gross: str
-    due: str
+    tags: Mapping[str, str]  # see `Dialect.tags`
+    number: str  # BT-1
+    issued_on: date | None  # BT-2, none when absent or no date
+    type_code: str  # BT-3
+    framework: str  # BT-23
+    seller: str  # BT-30
+    buyer: str  # BT-47
+    service: str  # BT-10
+    engagement: str  # BT-13
+    contract: str  # BT-12
+    preceding: str  # BT-25
+    currency: str  # BT-5
+    means: tuple[str, ...]  # BT-81, every one
+    accounts: tuple[str, ...]  # BT-84, every account number, IBAN or not
+    net: str  # BT-109
+    gross: str  # BT-112
+    due: str  # BT-115
 
 
 def read(syntax: str, content: bytes) -> Read:
@@ -93,15 +73,11 @@ def parse(syntax: str, content: bytes) -> tuple[etree._ElementTree, Dialect]:
     Raises:
         Inadmissible: no such file, or no XML.
     """
-    match syntax:
-        case "IN_DP_E2_CII_FACTURX":
-            return _parse_xml(_embedded_xml(content)), FACTUR_X_DIALECT
-        case "IN_DP_E1_CII_16B":
-            return _parse_xml(content), CII_DIALECT
-        case "IN_DP_E1_UBL_INVOICE":
-            return _parse_xml(content), UBL_DIALECT
-        case _:
-            raise unreadable(f"la syntaxe {syntax} n'est pas simulee")
+    dialect = DIALECTS.get(syntax)
+    if dialect is None:
+        raise unreadable(f"la syntaxe {syntax} n'est pas simulee")
+    in_pdf = dialect.schema == schemas.FACTUR_X
+    return _parse_xml(_embedded_xml(content) if in_pdf else content), dialect
 
 
 def _parse_xml(content: bytes) -> etree._ElementTree:
@@ -175,9 +151,9 @@ def _xsd_error(message: str, line: int, column: int) -> TechnicalError:
 
 def unreadable(reason: str) -> Inadmissible:
     """The refusal of a file that is not what it is said to be."""
-    # No such refusal is recorded: nature and code are as made up as the text.
-    return Inadmissible(
-        TechnicalError(
-            nature="SIMULE", code="SIMULE_001", text=f"SIMULE - IRRECEVABILITE: {reason}"
-        )
-    )
+    return Inadmissible(simulated(1, f"IRRECEVABILITE: {reason}"))
+
+
+def simulated(rank: int, text: str) -> TechnicalError:
+    """An error that is not recorded: nature and code are as made up as the text."""
+    return TechnicalError(nature="SIMULE", code=f"SIMULE_{rank:03d}", text=f"SIMULE - {text}")

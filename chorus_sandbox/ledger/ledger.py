@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -19,6 +19,7 @@ from chorus_sandbox.ledger.faults import Faults
 from chorus_sandbox.ledger.fluxes import Fluxes
 from chorus_sandbox.ledger.invoices import Invoices
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+from chorus_sandbox.ledger.tables import Tables
 
 
 class LedgerError(Exception):
@@ -67,7 +68,7 @@ def read_injections(path: Path) -> tuple[Injection, ...]:
         return Faults(connection).injected()
 
 
-class Ledger:
+class Ledger(Tables):
     """One connection to the file, for one thread at a time.
 
     Attributes:
@@ -79,7 +80,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         """Opens a file that `prepare` made."""
-        self._connection = _connect(path)
+        super().__init__(_connect(path))
         self.fluxes = Fluxes(self._connection)
         self.invoices = Invoices(self._connection)
         self.attachments = Attachments(self._connection)
@@ -95,33 +96,21 @@ class Ledger:
         """Closes the connection."""
         self._connection.close()
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing, alone to write; on disk when it ends."""
-        return tables.transaction(self._connection)
-
     def add_token(self, digest: str, *, now: datetime, lifetime: timedelta) -> None:
         """Keeps the digest of a new token, and deletes the expired ones."""
         with self.transaction():
-            self._connection.execute(
-                "DELETE FROM token WHERE expires_at <= ?", (tables.milliseconds(now),)
-            )
-            self._connection.execute(
-                "INSERT INTO token (digest, expires_at) VALUES (?, ?)",
-                (digest, tables.milliseconds(now + lifetime)),
-            )
+            self._run("DELETE FROM token WHERE expires_at <= ?", now)
+            self._insert("token", digest=digest, expires_at=now + lifetime)
 
     def forget_tokens(self) -> None:
         """Deletes every token, expired or not."""
         with self.transaction():
-            self._connection.execute("DELETE FROM token")
+            self._run("DELETE FROM token")
 
     def knows_token(self, digest: str, *, now: datetime) -> bool:
         """Whether a token was given out and has not expired."""
-        row = self._connection.execute(
-            "SELECT 1 FROM token WHERE digest = ? AND expires_at > ?",
-            (digest, tables.milliseconds(now)),
-        ).fetchone()
-        return row is not None
+        known = self._run("SELECT 1 FROM token WHERE digest = ? AND expires_at > ?", digest, now)
+        return known.fetchone() is not None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,14 +1,14 @@
 """What the technical account is attached to: every active structure, here (§2.10)."""
 
 from chorus_sandbox.directory import Structure
-from chorus_sandbox.routes.calls import Call, given, success
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, given, success
 from chorus_sandbox.routes.structures import service_line
 
 
 def active_structures(call: Call) -> dict[str, object]:
     """``transverses/v1/recuperer/structures/actives/fournisseur``: who may send invoices."""
     return success(
-        "GCU_MSG_01_000",
+        DONE,
         listeStructures=[
             {
                 "idStructureCPP": structure.id,
@@ -26,7 +26,7 @@ def attachments(call: Call) -> dict[str, object]:
     structures = _active(call)
     structures.sort(key=lambda structure: structure.id, reverse=page.descending)
     return success(
-        "TRA_MSG_00.000",
+        FOUND,
         listeStructureRattachement=[_attachment(structure) for structure in page.slice(structures)],
         parametresRetour=page.described(len(structures)),
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chorus_sandbox.routes.calls import Call, Refusal, success
+from chorus_sandbox.routes.calls import DONE, Call, Refusal, success
 
 LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 """Most bytes of one attachment, once decoded (§5)."""
@@ -10,7 +10,6 @@ LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 TYPES: Final = {"01": "Piece justificative", "02": "Bon de livraison", "99": "Autre"}
 """Codes of ``recuperer/typespj``; the real list is not recorded, labels say so."""
 
-_DONE = "GCU_MSG_01_000"
 _LONGEST_NAME = 50
 _EXTENSIONS = (
     "BMP GIF FAX ODT PPT TIFF XLS BZ2 GZ JPEG P7S RTF TXT XML CSV GZIP JPG PDF SVG XHTML XLSX DOC"
@@ -35,7 +34,7 @@ def add(call: Call) -> dict[str, object]:
     identifier = call.ledger.attachments.add(
         content, name=name, media_type=media_type, extension=extension
     )
-    return success(_DONE, pieceJointeId=identifier)
+    return success(DONE, pieceJointeId=identifier)
 
 
 def types(call: Call) -> dict[str, object]:
@@ -43,7 +42,7 @@ def types(call: Call) -> dict[str, object]:
     if call.body.text("typeObjet") not in (None, "FACTURE"):
         raise Refusal(20000, "SIMULE - Type d'objet non simule")
     return success(
-        _DONE,
+        DONE,
         listeTypePieceJointe=[
             {
                 "codeTypePieceJointe": code,

@@ -6,21 +6,10 @@ from chorus_sandbox import paris
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord
-from chorus_sandbox.routes.calls import Call, Refusal, success
+from chorus_sandbox.routes import VOCABULARY
+from chorus_sandbox.routes.calls import DONE, Call, Refusal, success
 from chorus_sandbox.routes.invoices import known_invoice
 
-_BUYER_TARGETS = frozenset(
-    (
-        "MISE_A_DISPOSITION",
-        "SUSPENDUE",
-        "REJETEE",
-        "MANDATEE",
-        "MISE_EN_PAIEMENT",
-        "COMPTABILISEE",
-        "MISE_A_DISPOSITION_COMPTABLE",
-        "A_RECYCLER",
-    )
-)
 _NEEDS_REASON = frozenset(("REJETEE", "SUSPENDUE"))
 
 
@@ -31,9 +20,9 @@ def decide(call: Call) -> dict[str, object]:
     invoice = known_invoice(call, call.body.mandatory_integer("idFacture"))
     give_status(call.ledger, call.directory, invoice, target, reason=reason, now=call.now)
     return success(
-        "GCU_MSG_01_000",
+        DONE,
         idFacture=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         dateTraitement=paris.day_of(call.now).isoformat(),
         nouveauStatut=target,
     )
@@ -54,8 +43,8 @@ def give_status(
         Refusal: not a status of the buyer, no reason where one is due, or a buyer that never
             reports payments.
     """
-    buyer = directory.by_siret(invoice.content.buyer_siret)
-    if target not in _BUYER_TARGETS:
+    buyer = directory.by_siret(invoice.buyer_siret)
+    if target not in VOCABULARY["buyer_statuses"]:
         raise Refusal(20002, "SIMULE - Statut que le destinataire ne peut pas donner")
     if target in _NEEDS_REASON and not reason.strip():
         raise Refusal(20003, "SIMULE - Motif obligatoire pour ce statut")

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -11,6 +11,10 @@ from typing import TypeVar
 from chorus_sandbox import SandboxOptions
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.ledger.ledger import Ledger
+
+DONE = "GCU_MSG_01_000"
+FOUND = "TRA_MSG_00.000"
+"""Labels of success: the first of what does something, the second mostly of what looks up."""
 
 _DEFAULT_PAGE_SIZE = 10
 _GREATEST_INTEGER = 2**63 - 1
@@ -46,16 +50,18 @@ class Body:
         """The fields that have a value."""
         return frozenset(self._fields)
 
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuses other criteria: leaving one out would return more than was asked for."""
+        if unknown := sorted(self._fields.keys() - known):
+            raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
+
     def text(self, name: str) -> str | None:
         """A text; an empty one counts as absent."""
         return _checked_text(name, self._fields.get(name, "")) or None
 
     def mandatory_text(self, name: str) -> str:
         """A text that must be there."""
-        value = self.text(name)
-        if value is None:
-            raise MalformedBody(name)
-        return value
+        return _there(name, self.text(name))
 
     def mandatory_bytes(self, name: str, *, most: int, too_large: Refusal) -> bytes:
         """Bytes in base64 that must be there; more than so many are refused (§5)."""
@@ -83,10 +89,7 @@ class Body:
 
     def mandatory_integer(self, name: str) -> int:
         """A whole number that must be there."""
-        value = self.integer(name)
-        if value is None:
-            raise MalformedBody(name)
-        return value
+        return _there(name, self.integer(name))
 
     def flag(self, name: str) -> bool | None:
         """True or false."""
@@ -121,6 +124,12 @@ class Body:
         return value
 
 
+def _there(name: str, value: _Item | None) -> _Item:
+    if value is None:
+        raise MalformedBody(name)
+    return value
+
+
 def _checked_text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise MalformedBody(name)
@@ -133,17 +142,11 @@ def _checked_text(name: str, value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a list (§2, Pagination).
+    """One page of a list (§2, Pagination)."""
 
-    Attributes:
-        rank: page number, from 1.
-        size: most results of a page.
-        descending: greatest first.
-    """
-
-    rank: int
-    size: int
-    descending: bool
+    rank: int  # page number, from 1
+    size: int  # most results of a page
+    descending: bool  # greatest first
 
     @property
     def offset(self) -> int:
@@ -166,21 +169,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that the gateway let in.
+    """One call that the gateway let in."""
 
-    Attributes:
-        body: its JSON body.
-        ledger: the ledger, on a connection of this thread.
-        directory: the known structures.
-        now: the instant of the call.
-        options: how late and how short this call is served.
-    """
-
-    body: Body
-    ledger: Ledger
-    directory: Directory
-    now: datetime
-    options: SandboxOptions
+    body: Body  # its JSON body
+    ledger: Ledger  # the ledger, on a connection of this thread
+    directory: Directory  # the known structures
+    now: datetime  # the instant of the call
+    options: SandboxOptions  # how late and how short this call is served
 
     def page(self, block: Body, *, descending: bool, suffixes: Suffixes = ("", "", "")) -> Page:
         """The page asked for in a paging block, no larger than this call allows."""

@@ -1,40 +1,22 @@
 """Deposit and report: what comes in, and what became of it (§2.1–2.3, §8.2)."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import FluxRecord, FluxState
-from chorus_sandbox.routes import report_pdf
-from chorus_sandbox.routes.calls import Call, MalformedBody, Refusal, success
+from chorus_sandbox.routes import VOCABULARY, report_pdf
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, MalformedBody, Refusal, success
 
 LARGEST_FLUX: Final = 30 * 1024 * 1024
 """Most bytes of one flux, once decoded (§5)."""
 
-_DONE = "GCU_MSG_01_000"
-_FOUND = "TRA_MSG_00.000"
 _LONGEST_FILE_NAME = 200
 
-# §3.1. The digits of the last eight are not recorded: 1199 is ours.
-_INTERFACES = {
-    "IN_DP_E1_UBL_INVOICE": "1100",
-    "IN_DP_E1_CII_16B": "1106",
-    "IN_DP_E2_CII_FACTURX": "1117",
-    "IN_DP_E2_UBL_INVOICE_MIN": "1110",
-    "IN_DP_E2_CPP_FACTURE_MIN": "1113",
-    "IN_DP_E1_CII": "1199",
-    "IN_DP_E1_PES_FACTURE": "1199",
-    "IN_DP_E1_XCBL": "1199",
-    "IN_DP_E2_CII_MIN": "1199",
-    "IN_DP_E2_PES_FACTURE_MIN": "1199",
-    "IN_DP_PDFARCHIVE_UBL_INVOICE_MUG": "1199",
-    "IN_DP_PDFARCHIVE_CII_MUG": "1199",
-    "IN_DP_E2_CII_MIN_16B": "1199",
-}
-
-_UNDECIDED = (FluxState.WAITING, FluxState.RUNNING)
+_INTERFACES: Mapping[str, str] = VOCABULARY["interfaces"]
 
 
 def deposit(call: Call) -> dict[str, object]:
@@ -60,7 +42,7 @@ def deposit(call: Call) -> dict[str, object]:
         incident=call.options.incident,
     )
     return success(
-        _DONE,
+        DONE,
         numeroFluxDepot=flux.number,
         dateDepot=paris.day_of(flux.deposited_at).isoformat(),
         syntaxeFlux=syntax,
@@ -70,10 +52,8 @@ def deposit(call: Call) -> dict[str, object]:
 def report(call: Call) -> dict[str, object]:
     """``transverses/v1/consulterCRDetaille``: where a flux stands, and why it was refused."""
     flux = _observed(call)
-    refused = () if flux.state in _UNDECIDED else flux.refused_invoices
-    technical = () if flux.state in _UNDECIDED else flux.technical_errors
     return success(
-        _FOUND,
+        FOUND,
         nomFichier=f"{flux.interface}_CPP001_{flux.number}",
         dateDepotFlux=paris.to_milliseconds(flux.deposited_at),
         codeInterfaceDepotFlux=flux.interface,
@@ -86,11 +66,11 @@ def report(call: Call) -> dict[str, object]:
                 "numeroDP": invoice.number,
                 "libelleErreurDP": invoice.text,
             }
-            for invoice in refused
+            for invoice in flux.refused_invoices
         ],
         listeErreurTechnique=[
             {"natureErreur": error.nature, "codeErreur": error.code, "libelleErreur": error.text}
-            for error in technical
+            for error in flux.technical_errors
         ],
     )
 
@@ -98,10 +78,10 @@ def report(call: Call) -> dict[str, object]:
 def printed_report(call: Call) -> dict[str, object]:
     """``transverses/v1/consulterCR``: the report of a flux that has its verdict, as a PDF."""
     flux = _observed(call)
-    if flux.state in _UNDECIDED:
+    if flux.state in (FluxState.WAITING, FluxState.RUNNING):
         raise Refusal(20002, "SIMULE - Compte rendu pas encore disponible")
     return success(
-        _FOUND,
+        FOUND,
         codeAppliPartenaire="CPP001",
         designationPartenaire="SIMULE - Bac a sable",
         codeInterfaceFlux=flux.interface,
@@ -125,10 +105,11 @@ def _observed(call: Call) -> FluxRecord:
         raise Refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
     integration.settle(call.ledger, call.directory, now=call.now, up_to=deposited)
     flux = call.ledger.fluxes.numbered(number) or deposited
+    undecided = replace(flux, state_at=flux.deposited_at, technical_errors=(), refused_invoices=())
     if deposited.reports < unknown + waiting:
-        return replace(flux, state=FluxState.WAITING, state_at=flux.deposited_at)
+        return replace(undecided, state=FluxState.WAITING)
     # Once it was said to be processed, a flux whose verdict is not due does not wait again.
     late = running and flux.state is FluxState.WAITING
     if late or deposited.reports < unknown + waiting + running:
-        return replace(flux, state=FluxState.RUNNING, state_at=flux.deposited_at)
+        return replace(undecided, state=FluxState.RUNNING)
     return flux

@@ -12,26 +12,25 @@ from lxml import etree
 from chorus_sandbox.integration import documents
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, TooLarge, success
+from chorus_sandbox.routes.calls import DONE, Body, Call, MalformedBody, Refusal, TooLarge, success
 from chorus_sandbox.routes.invoices import file_of, known_invoice
 
 LARGEST_DOWNLOAD: Final = 120 * 1024 * 1024
 """Most bytes of a result (§2.7); above, the answer is a 413."""
 
-_DONE = "GCU_MSG_01_000"
 _YES_NO = {None: False, "NON": False, "OUI": True}
 
 
 def group(call: Call) -> dict[str, object]:
     """``factures/v1/telecharger/groupe``: one PDF, a zip of several files, or one pivot XML."""
-    return success(_DONE, fichierResultat=_encoded(call, call.body))
+    return success(DONE, fichierResultat=_encoded(call, call.body))
 
 
 def attachment(call: Call) -> dict[str, object]:
     """``transverses/v1/telecharger/pieceJointe``: the same, of invoices only here."""
     if call.body.mandatory_text("objetPieceJointe") != "DEMANDE_PAIEMENT":
         raise Refusal(20000, "SIMULE - Objet de piece jointe non simule")
-    return success(_DONE, pieceJointe=_encoded(call, call.body.block("demandePaiement")))
+    return success(DONE, pieceJointe=_encoded(call, call.body.block("demandePaiement")))
 
 
 def _encoded(call: Call, asked: Body) -> str:
@@ -62,7 +61,7 @@ def _files(ledger: Ledger, invoices: Sequence[InvoiceRecord], *, with_attachment
     files: list[tuple[str, bytes]] = []
     size = 0
     for invoice in invoices:
-        number = re.sub(r"[^\w+-]", "_", invoice.content.number)
+        number = re.sub(r"[^\w+-]", "_", invoice.number)
         for name, content in _of_invoice(ledger, invoice, with_attachments=with_attachments):
             size += len(content)
             if size > LARGEST_DOWNLOAD:
@@ -94,7 +93,7 @@ def _pivot(ledger: Ledger, invoices: Sequence[InvoiceRecord]) -> bytes:
         syntax, name, content = file_of(ledger, invoice)
         tree, _ = documents.parse(syntax, content)
         element = etree.SubElement(
-            root, "Facture", identifiant=str(invoice.id), numero=invoice.content.number, nom=name
+            root, "Facture", identifiant=str(invoice.id), numero=invoice.number, nom=name
         )
         element.append(tree.getroot())
         size += len(content)

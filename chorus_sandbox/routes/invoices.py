@@ -10,85 +10,63 @@ from chorus_sandbox.integration import documents, integration
 from chorus_sandbox.integration.dialects import Dialect, Rows
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import InvoiceRecord, Joined
-from chorus_sandbox.routes.calls import Call, Refusal, Suffixes, given, success
+from chorus_sandbox.routes import VOCABULARY
+from chorus_sandbox.routes.calls import DONE, FOUND, Call, Refusal, given, success
 
-_DONE = "GCU_MSG_01_000"
-_FOUND = "TRA_MSG_00.000"
 _PRINCIPAL: Final = 50_000_000
 """``pieceJointeId`` of an invoice's own file: this more than the identifier of the invoice."""
 
-# §3.5: the frameworks an ordinary supplier uses; the others are left out of the answer.
-_FRAMEWORKS = {
-    "A1": "A1_FACTURE_FOURNISSEUR",
-    "A2": "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE",
-    "A9": "A9_FACTURE_SOUSTRAITANT",
-    "A12": "A12_FACTURE_COTRAITANT",
-}
-# Request block, then the names of its fields and the suffix of the answer, as the Swagger has them.
+_TEXTS = ("lignePosteReference", "lignePosteDenomination", "lignePosteUniteLibelle")
 _HISTORY = ("ListeHistoStatut",) * 3
-_RATES = (
-    "getpLigneRecapTva",
-    ("ListeRecapitulatifTVA", "ListeListeRecapitulatifTVA", "ListeRecapitulatifTVA"),
-    "LignesRecapitulativesTVA",
-)
-_FILES = (
-    "getpListePiecesJointes",
-    ("ListePieceJointe", "ListePieceJointe", "ListePiecesJointes"),
-    "ListePiecesJointe",
-)
-_LINES = (
-    "getpLignesPoste",
-    ("LignesPoste", "LignesPoste", "ListeLignesPoste"),
-    "LignesPoste",
-)
 
 
 def consult(call: Call) -> dict[str, object]:
     """``factures/v1/consulter/fournisseur``: all an invoice says, read again from its file."""
     invoice = known_invoice(call, call.body.mandatory_integer("identifiantFactureCPP"))
-    content = invoice.content
     syntax, _, file = file_of(call.ledger, invoice)
     tree, dialect = documents.parse(syntax, file)
     root = tree.getroot()
-    lines = [_line(row) for row in _rows(root, dialect.lines, dialect)]
-    rates = [_rate(row) for row in _rows(root, dialect.rates, dialect)]
+    lines = _rows(root, dialect.lines, dialect)
+    rates = _rows(root, dialect.rates, dialect)
     files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
     facture = {
         "identifiantFactureCPP": invoice.id,
-        "numeroFacture": content.number,
+        "numeroFacture": invoice.number,
         "statutFacture": invoice.status,
         "modeDepot": "UPLOAD_API",
         "rejetTraite": invoice.rejection_handled,
         "destinataire": _recipient(call, invoice),
         "fournisseur": _supplier(call, invoice),
-        "cadreDeFacturation": given({"codeCadreFacturation": _FRAMEWORKS.get(content.framework)}),
+        "cadreDeFacturation": given(
+            {"codeCadreFacturation": VOCABULARY["frameworks"].get(invoice.framework)}
+        ),
         "references": given(
             {
-                "dateFacture": content.issued_on.isoformat(),
+                "dateFacture": invoice.issued_on.isoformat(),
                 "dateDepot": invoice.deposited_on.isoformat(),
-                "codeDeviseFacture": content.currency,
-                "typeFacture": content.kind,
-                "numeroMarche": content.contract,
-                "numeroBonCommande": content.engagement,
-                "numeroFactureOrigine": content.preceding,
+                "codeDeviseFacture": invoice.currency,
+                "typeFacture": invoice.kind,
+                "numeroMarche": invoice.contract,
+                "numeroBonCommande": invoice.engagement,
+                "numeroFactureOrigine": invoice.preceding,
             }
         ),
-        "recapitulatifDeTva": _listed(call, rates, "ligneTva", _RATES),
+        "recapitulatifDeTva": _listed(call, rates, "ligneTva", "rates"),
         "montantTotal": {
-            "montantHtTotal": float(content.net),
-            "montantTVA": float(content.gross - content.net),
-            "montantTtcTotal": float(content.gross),
-            "montantAPayer": float(content.due),
+            "montantHtTotal": float(invoice.net),
+            "montantTVA": float(invoice.gross - invoice.net),
+            "montantTtcTotal": float(invoice.gross),
+            "montantAPayer": float(invoice.due),
         },
         "pieceJointePrincipale": {
             "idLiaisonPieceJointePrincipale": _PRINCIPAL + invoice.id,
             "idPieceJointePrincipale": _PRINCIPAL + invoice.id,
         },
-        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", _FILES),
-        "lignesDePoste": _listed(call, lines, "lignePoste", _LINES),
+        "listeDesPiecesJointes": _listed(call, files, "pieceJointe", "files"),
+        "lignesDePoste": _listed(call, lines, "lignePoste", "lines"),
         "commentaire": invoice.comment,
     }
-    return success(_FOUND, facture=given(facture))
+    return success(FOUND, facture=given(facture))
 
 
 def history(call: Call) -> dict[str, object]:
@@ -114,9 +92,9 @@ def history(call: Call) -> dict[str, object]:
         for row in rows
     ]
     return success(
-        _DONE,
+        DONE,
         idFacture=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         modeDepot="UPLOAD_API",
         statutCourantCode=invoice.status,
         historiquesDesStatuts={"histoStatut": statuses} | listed,
@@ -148,75 +126,63 @@ def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
     return flux.syntax, name, files[name]
 
 
-def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    buyer = call.directory.by_siret(content.buyer_siret)
-    service = buyer.service(content.service_code) if buyer else None
+def buyer_ids(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    """The identifiers of the buyer and of the service an invoice names, those that are known."""
+    buyer = call.directory.by_siret(invoice.buyer_siret)
+    service = buyer.service(invoice.service_code) if buyer else None
     return given(
         {
             "idDestinataire": buyer.id if buyer else None,
-            "codeDestinataire": content.buyer_siret,
-            "libelleDestinataire": content.buyer_name,
-            "designationDestinataire": content.buyer_name,
             "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
-            "codeServiceExecutant": content.service_code,
-            "libelleServiceExecutant": content.service_name,
+        }
+    )
+
+
+def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    buyer = call.directory.by_siret(invoice.buyer_siret)
+    return buyer_ids(call, invoice) | given(
+        {
+            "codeDestinataire": invoice.buyer_siret,
+            "libelleDestinataire": invoice.buyer_name,
+            "designationDestinataire": invoice.buyer_name,
+            "codeServiceExecutant": invoice.service_code,
+            "libelleServiceExecutant": invoice.service_name,
             "miseEnPaiementDestinataire": not (buyer and buyer.payment_status_not_reported),
         }
     )
 
 
 def _supplier(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    seller = call.directory.by_siret(content.seller_siret)
+    seller = call.directory.by_siret(invoice.seller_siret)
     return given(
         {
             "idFournisseur": seller.id if seller else None,
             "typeIdentifiantFournisseur": "SIRET",
-            "codeFournisseur": content.seller_siret,
-            "raisonSocialeFournisseur": content.seller_name,
-            "designationFournisseur": content.seller_name,
+            "codeFournisseur": invoice.seller_siret,
+            "raisonSocialeFournisseur": invoice.seller_name,
+            "designationFournisseur": invoice.seller_name,
         }
     )
 
 
-def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, str]]:
+def _rows(root: etree._Element, rows: Rows, dialect: Dialect) -> list[dict[str, object]]:
     found: Any = root.xpath(rows.at, namespaces=dict(dialect.namespaces))
     return [
-        {
-            name: next(iter(documents.texts_at(element, path, dialect)), "")
-            for name, path in rows.paths.items()
-        }
+        given(
+            {
+                name: _value(name, next(iter(documents.texts_at(element, path, dialect)), ""))
+                for name, path in rows.paths.items()
+            }
+        )
         for element in found
     ]
 
 
-def _line(row: dict[str, str]) -> dict[str, object]:
-    return given(
-        {
-            "lignePosteNumero": int(row["number"]) if row["number"].isdecimal() else None,
-            "lignePosteReference": row["reference"],
-            "lignePosteDenomination": row["name"],
-            "lignePosteQuantite": _number(row["quantity"]),
-            "lignePosteUniteLibelle": row["unit"],
-            "lignePosteMontantUnitaireHT": _number(row["price"]),
-            "lignePosteTauxTvaManuel": _number(row["rate"]),
-            "lignePosteMontantHtApresRemise": _number(row["net"]),
-        }
-    )
-
-
-def _rate(row: dict[str, str]) -> dict[str, object]:
-    return given(
-        {
-            "ligneTvaTauxManuel": _number(row["rate"]),
-            "ligneTvaMontantBaseHtParTaux": _number(row["base"]),
-            "ligneTvaMontantTvaParTaux": _number(row["tax"]),
-        }
-    )
-
-
-def _number(text: str) -> float | None:
+def _value(name: str, text: str) -> str | float | None:
+    if name in _TEXTS:
+        return text
+    if name == "lignePosteNumero":
+        return int(text) if text.isdecimal() else None
     # A JSON number, as the portal writes amounts: nothing is computed with it.
     return float(text) if text else None
 
@@ -235,14 +201,11 @@ def _file(joined: Joined) -> dict[str, object]:
 
 
 def _listed(
-    call: Call,
-    items: Sequence[dict[str, object]],
-    name: str,
-    paging: tuple[str, Suffixes, str],
+    call: Call, items: Sequence[dict[str, object]], name: str, paging: str
 ) -> dict[str, object]:
     """A block with one page of its list, and the counts under the names of that list."""
-    block, suffixes, suffix = paging
-    page = call.page(call.body.block(block), descending=False, suffixes=suffixes)
+    block, rank, size, way, suffix = VOCABULARY["lists"][paging]
+    page = call.page(call.body.block(block), descending=False, suffixes=(rank, size, way))
     shown = page.slice(items[::-1] if page.descending else items)
     counts = {f"{key}{suffix}": value for key, value in page.described(len(items)).items()}
     return given({name: shown} | counts)

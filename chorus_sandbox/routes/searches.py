@@ -7,48 +7,16 @@ from typing import Final
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import InvoiceRecord
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, given, success
+from chorus_sandbox.routes import VOCABULARY
+from chorus_sandbox.routes.calls import FOUND, Body, Call, MalformedBody, Refusal, given, success
+from chorus_sandbox.routes.invoices import buyer_ids
 
-_FOUND = "TRA_MSG_00.000"
 _MOST_RESULTS = 200
 
-_TREAT_FILTERS = frozenset(
-    (
-        "idStructure",
-        "masquerRejetee",
-        "rechercheFactureATraiterParFournisseur",
-        "idUtilisateurCourant",
-        "recupererTaille",
-    )
-)
-# Fields of the full line that the Swagger does not give to the other search.
-_FULL_ONLY = frozenset(
-    (
-        "idDestinataire",
-        "idServiceExecutant",
-        "numeroFluxDepot",
-        "numeroFactureOrigine",
-        "modeDepot",
-        "dateHeureEtatCourant",
-        "commentaireEtatCourant",
-        "rejetTraite",
-    )
-)
-_COLUMNS = {
-    "DateDepot": "deposited_on",
-    "DateFacture": "issued_on",
-    "NumeroFacture": "number",
-    "NumeroFluxDepot": "flux_number",
-    "CodeDestinataire": "buyer_siret",
-    "DesignationDestinataire": "buyer_name",
-    "Statut": "status",
-    "TypeFacture": "kind",
-}
-# §2.4: of the statuses the annex lists, those an invoice of the sandbox can have.
-_TO_TREAT = ("DEPOSEE", "EN_COURS_ACHEMINEMENT", "MISE_A_DISPOSITION", "A_RECYCLER", "SUSPENDUE")
+_COLUMNS: Mapping[str, str] = VOCABULARY["invoice_columns"]
 
 
-def _moment(body: Body, name: str, read: Callable[[str], object]) -> object:
+def _moment(body: Body, name: str, *, read: Callable[[str], object]) -> object:
     text = body.text(name)
     try:
         return None if text is None else read(text)
@@ -56,18 +24,9 @@ def _moment(body: Body, name: str, read: Callable[[str], object]) -> object:
         raise MalformedBody(name) from error
 
 
-def _day(body: Body, name: str) -> object:
-    return _moment(body, name, lambda text: paris.day_of(paris.read_instant(text)))
-
-
-def _start(body: Body, name: str) -> object:
-    return _moment(body, name, paris.read_instant)
-
-
-def _end(body: Body, name: str) -> object:
-    return _moment(body, name, partial(paris.read_instant, end_of_day=True))
-
-
+_day = partial(_moment, read=lambda text: paris.day_of(paris.read_instant(text)))
+_start = partial(_moment, read=paris.read_instant)
+_end = partial(_moment, read=partial(paris.read_instant, end_of_day=True))
 _CRITERIA: Final[Mapping[str, tuple[str, Callable[[Body, str], object]]]] = {
     "numeroFluxDepot": ("flux_number = ?", Body.text),
     "numeroFacture": ("number = ?", Body.text),
@@ -84,20 +43,10 @@ _CRITERIA: Final[Mapping[str, tuple[str, Callable[[Body, str], object]]]] = {
 }
 """The criteria of one value: their condition, bounds included, and how they are read (§2.4)."""
 
-_FILTERS = frozenset(_CRITERIA) | {
-    "statutCourant",
-    "listeDestinataire",
-    "rechercheFactureParFournisseur",
-    "idUtilisateurCourant",
-    "recupererTaille",
-    "idFournisseur",
-}
-_BUYER_FILTERS = frozenset(("idDestinataire",))
-
 
 def search(call: Call) -> dict[str, object]:
     """``factures/v1/rechercher/fournisseur``: integrated invoices only, newest deposit first."""
-    _refuse_unknown(call.body, _FILTERS)
+    call.body.refuse_unknown({*_CRITERIA, *VOCABULARY["search_fields"]})
     wanted = _read_criteria(call)
     flux_number = call.body.text("numeroFluxDepot")
     flux = None if flux_number is None else call.ledger.fluxes.numbered(flux_number)
@@ -113,23 +62,17 @@ def search_to_treat(call: Call) -> dict[str, object]:
     the annex does not say how far that flag goes, this reading of it is ours.
     """
     body = call.body
-    _refuse_unknown(body, _TREAT_FILTERS)
+    body.refuse_unknown(VOCABULARY["search_to_treat_fields"])
     integration.settle(call.ledger, call.directory, now=call.now)
     seller = _siret(call, body.integer("idStructure"))
-    statuses = _TO_TREAT if body.flag("masquerRejetee") else (*_TO_TREAT, "REJETEE")
+    to_treat = tuple(VOCABULARY["to_treat"])
+    statuses = to_treat if body.flag("masquerRejetee") else (*to_treat, "REJETEE")
     wanted: dict[str, object] = {"status IN (?)": statuses, "rejection_handled = ?": False}
     wanted["indexed_at <= ?"] = call.now
     if seller is not None:
         wanted["seller_siret = ?"] = seller
     block = body.block("rechercheFactureATraiterParFournisseur")
     return _listed(call, wanted, block, _short_line)
-
-
-def _refuse_unknown(body: Body, known: frozenset[str]) -> None:
-    unknown = sorted(body.names() - known)
-    if unknown:
-        # Leaving a filter out would return invoices that were not asked for.
-        raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
 
 
 def _listed(
@@ -152,7 +95,7 @@ def _listed(
         offset=min(page.offset, maximum),
     )
     return success(
-        _FOUND,
+        FOUND,
         listeFactures=[line(call, invoice) for invoice in found],
         parametresRetour=page.described(min(total, maximum)),
     )
@@ -171,7 +114,7 @@ def _read_criteria(call: Call) -> dict[str, object]:
     body = call.body
     buyers = body.blocks("listeDestinataire")
     for buyer in buyers:
-        _refuse_unknown(buyer, _BUYER_FILTERS)
+        buyer.refuse_unknown(("idDestinataire",))
     wanted: dict[str, object] = {"indexed_at <= ?": call.now}
     for name, (condition, read) in _CRITERIA.items():
         if (value := read(body, name)) is not None:
@@ -187,44 +130,42 @@ def _read_criteria(call: Call) -> dict[str, object]:
     return wanted
 
 
-def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
-    buyer = call.directory.by_siret(content.buyer_siret)
-    service = buyer.service(content.service_code) if buyer else None
+def _short_line(_: Call, invoice: InvoiceRecord) -> dict[str, object]:
     # The portal's amounts are JSON numbers, doubles on its side as here: nothing is computed.
     return given(
         {
             "identifiantFactureCPP": invoice.id,
             "typeDemandePaiement": "FACTURE",
-            "codeFournisseur": content.seller_siret,
+            "codeFournisseur": invoice.seller_siret,
             "typeIdentifiantFournisseur": "SIRET",
-            "designationFournisseur": content.seller_name,
-            "idDestinataire": buyer.id if buyer else None,
-            "codeDestinataire": content.buyer_siret,
-            "designationDestinataire": content.buyer_name,
-            "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
-            "codeServiceExecutant": content.service_code,
-            "nomServiceExecutant": content.service_name,
-            "typeFacture": content.kind,
-            "numeroFacture": content.number,
-            "dateFacture": content.issued_on.isoformat(),
+            "designationFournisseur": invoice.seller_name,
+            "codeDestinataire": invoice.buyer_siret,
+            "designationDestinataire": invoice.buyer_name,
+            "codeServiceExecutant": invoice.service_code,
+            "nomServiceExecutant": invoice.service_name,
+            "typeFacture": invoice.kind,
+            "numeroFacture": invoice.number,
+            "dateFacture": invoice.issued_on.isoformat(),
             "dateDepot": invoice.deposited_on.isoformat(),
-            "montantHT": float(content.net),
-            "montantTTC": float(content.gross),
-            "montantAPayer": float(content.due),
-            "devise": content.currency,
+            "montantHT": float(invoice.net),
+            "montantTTC": float(invoice.gross),
+            "montantAPayer": float(invoice.due),
+            "devise": invoice.currency,
             "statut": invoice.status,
-            "numeroMarche": content.contract,
-            "numeroBonCommande": content.engagement,
-            "numeroFluxDepot": invoice.flux_number,
-            "numeroFactureOrigine": content.preceding,
-            "modeDepot": "UPLOAD_API",
-            "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
-            "commentaireEtatCourant": invoice.comment,
-            "rejetTraite": invoice.rejection_handled,
+            "numeroMarche": invoice.contract,
+            "numeroBonCommande": invoice.engagement,
         }
     )
 
 
-def _short_line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
-    return {name: value for name, value in _line(call, invoice).items() if name not in _FULL_ONLY}
+def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
+    """The full line, with what the Swagger does not give to the other search."""
+    more = {
+        "numeroFluxDepot": invoice.flux_number,
+        "numeroFactureOrigine": invoice.preceding,
+        "modeDepot": "UPLOAD_API",
+        "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
+        "commentaireEtatCourant": invoice.comment,
+        "rejetTraite": invoice.rejection_handled,
+    }
+    return _short_line(call, invoice) | buyer_ids(call, invoice) | given(more)

@@ -1,37 +1,26 @@
 """Structures and services, as the directory exposes them (§2.9)."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from chorus_sandbox import paris
 from chorus_sandbox.directory import Service, Structure
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, given, success
+from chorus_sandbox.routes import VOCABULARY
+from chorus_sandbox.routes.calls import FOUND, Body, Call, MalformedBody, Refusal, given, success
 
-_DONE = "TRA_MSG_00.000"
-_SEARCHABLE = frozenset(
-    (
-        "identifiantStructure",
-        "typeIdentifiantStructure",
-        "raisonSocialeStructure",
-        "libelleStructure",
-        "typeStructure",
-        "statutStructure",
-        "estMOAUniquement",
-    )
-)
+_SORTS: Mapping[str, str] = VOCABULARY["service_columns"]
 _ADDRESS = {"adresse": "1 rue du Bac", "codePostal": "75000", "ville": "Paris", "pays": "France"}
 
 
 def search(call: Call) -> dict[str, object]:
     """``structures/v1/rechercher``: nothing found is a success without a list."""
     wanted = call.body.block("structure")
-    unknown = sorted(wanted.names() - _SEARCHABLE)
-    if unknown:
-        raise Refusal(20000, f"SIMULE - Critere non simule : {unknown[0]}")
+    wanted.refuse_unknown(VOCABULARY["structure_fields"])
     page = call.page(call.body.block("parametres"), descending=False)
     found = [structure for structure in call.directory.all() if _matches(structure, wanted)]
     found.sort(key=lambda structure: structure.siret, reverse=page.descending)
     return success(
-        _DONE,
+        FOUND,
         listeStructures=[_summary(structure) for structure in page.slice(found)],
         parametresRetour=page.described(len(found)),
     )
@@ -42,7 +31,7 @@ def consult(call: Call) -> dict[str, object]:
     structure = _structure(call, call.body.mandatory_integer("idStructureCPP"))
     expiry = paris.midnight(structure.account_password_expiry)
     return success(
-        _DONE,
+        FOUND,
         informationGenerales={
             "idStructureCPP": structure.id,
             "identifiantStructure": structure.siret,
@@ -80,7 +69,7 @@ def search_services(call: Call) -> dict[str, object]:
         reverse=page.descending,
     )
     return success(
-        _DONE,
+        FOUND,
         listeServices=[service_line(structure, service) for service in page.slice(services)],
         parametresRetour=page.described(len(services)),
     )
@@ -104,15 +93,13 @@ def consult_service(call: Call) -> dict[str, object]:
     """``structures/v1/consulter/service``: whether the service wants an engagement."""
     structure = _structure(call, call.body.mandatory_integer("idStructure"))
     wanted = call.body.mandatory_integer("idService")
-    for service in structure.services:
-        if structure.service_id(service) == wanted:
-            break
-    else:
+    found = (one for one in structure.services if structure.service_id(one) == wanted)
+    if (service := next(found, None)) is None:
         raise Refusal(20001, "SIMULE - Service inconnu de cette structure")
     opened = paris.to_milliseconds(paris.midnight(service.valid_from))
     closed = service.valid_to and paris.to_milliseconds(paris.midnight(service.valid_to))
     return success(
-        _DONE,
+        FOUND,
         adressePostale=_ADDRESS,
         informationsGenerales={
             "codeService": service.code,
@@ -162,16 +149,7 @@ def _summary(structure: Structure) -> dict[str, object]:
 
 
 def _sort_key(service: Service, column: str) -> str:
-    match column:
-        case "CodeService":
-            return service.code
-        case "LibelleService":
-            return service.name
-        case "DateDbtService":
-            return service.valid_from.isoformat()
-        case "DateFinService":
-            return (service.valid_to or date.max).isoformat()
-        case "EstActif":
-            return str(service.active)
-        case _:
-            raise MalformedBody(column)
+    if column not in _SORTS:
+        raise MalformedBody(column)
+    value = getattr(service, _SORTS[column])
+    return str(date.max if value is None else value)

@@ -2,12 +2,10 @@
 
 from chorus_sandbox import paris
 from chorus_sandbox.integration import integration
-from chorus_sandbox.ledger.records import Attachment
 from chorus_sandbox.routes.attachments import TYPES
-from chorus_sandbox.routes.calls import Body, Call, MalformedBody, Refusal, success
+from chorus_sandbox.routes.calls import DONE, Body, Call, MalformedBody, Refusal, success
 from chorus_sandbox.routes.invoices import known_invoice
 
-_DONE = "GCU_MSG_01_000"
 _NO_SUCH_INVOICE = "GDP_MSG_11.008"
 _LONGEST_COMMENT = 2000
 _LONGEST_DESIGNATION = 100
@@ -28,9 +26,9 @@ def complete(call: Call) -> dict[str, object]:
             _join(call, invoice.id, block)
         call.ledger.invoices.add_status(invoice.id, "COMPLETEE", at=call.now, comment=comment)
     return success(
-        _DONE,
+        DONE,
         identifiantFactureCPP=invoice.id,
-        numeroFacture=invoice.content.number,
+        numeroFacture=invoice.number,
         dateTraitement=paris.to_minutes(call.now),
     )
 
@@ -47,13 +45,16 @@ def acknowledge_rejections(call: Call) -> dict[str, object]:
             if invoice.status != "REJETEE":
                 raise Refusal(20002, "SIMULE - Cette facture n'est pas rejetee")
             call.ledger.invoices.acknowledge_rejection(invoice.id)
-    return success(_DONE)
+    return success(DONE)
 
 
 def _join(call: Call, invoice_id: int, block: Body) -> None:
     designation = block.mandatory_text("pieceJointeComplementaireDesignation")
     type_code = block.mandatory_text("pieceJointeComplementaireType")
-    attachment = _attachment(call, block.mandatory_integer("pieceJointeComplementaireId"))
+    identifier = block.mandatory_integer("pieceJointeComplementaireId")
+    attachment = call.ledger.attachments.identified(identifier)
+    if attachment is None:
+        raise Refusal(20004, "SIMULE - Piece jointe inconnue")
     if type_code not in TYPES:
         raise Refusal(20005, "SIMULE - Type de piece jointe inconnu")
     if len(designation) > _LONGEST_DESIGNATION:
@@ -66,10 +67,3 @@ def _join(call: Call, invoice_id: int, block: Body) -> None:
         type_code=type_code,
         line=block.integer("pieceJointeComplementaireNumeroLigneFacture"),
     )
-
-
-def _attachment(call: Call, identifier: int) -> Attachment:
-    attachment = call.ledger.attachments.identified(identifier)
-    if attachment is None:
-        raise Refusal(20004, "SIMULE - Piece jointe inconnue")
-    return attachment

@@ -1,46 +1,20 @@
 """Answers as they should not be: wrong types, unknown words, half a text (§2, §8.1)."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from chorus_sandbox.fault_kinds import Shape
+from chorus_sandbox.routes import VOCABULARY
 
 UNKNOWN_FLUX_STATE: Final = "IN_SIMULE_INCONNU"
 UNKNOWN_STATUS: Final = "SIMULE_INCONNU"
 
+_Fields = dict[str, Any]
 _STATE_FIELDS = frozenset(("etatCourantDepotFlux",))
 _STATUS_FIELDS = frozenset(("statut", "statutCourantCode", "statutFacture"))
 _IDENTIFIERS = frozenset(("identifiantFactureCPP", "idFacture"))
-# Fields a client can do without: the portal leaves them out or gives null at times (§2).
-_OPTIONAL = frozenset(
-    (
-        "adressePostale",
-        "adressePostaleDuSiege",
-        "codeInterfaceDepotFlux",
-        "codeServiceExecutant",
-        "commentaireEtatCourant",
-        "dateDepot",
-        "dateDepotFlux",
-        "dateHeureEtatCourantFlux",
-        "designationDestinataire",
-        "designationFournisseur",
-        "devise",
-        "histoStatutCommentaire",
-        "modeDepot",
-        "montantAPayer",
-        "montantHT",
-        "nbResultatsParPage",
-        "nomFichier",
-        "nomServiceExecutant",
-        "numeroBonCommande",
-        "numeroMarche",
-        "rejetTraite",
-        "syntaxeFlux",
-        "typeDemandePaiement",
-        "typeFacture",
-    )
-)
+_OPTIONAL = frozenset(VOCABULARY["optional_fields"])
 _REPORT_LISTS = ("listeErreurDP", "listeErreurTechnique")
 
 
@@ -58,96 +32,70 @@ def retyped(body: bytes, shape: Shape) -> bytes:
             nulls where a value is optional, or optional fields left out. `Shape.ALL` is
             the three first together.
     """
-    return _changed(body, lambda answer: _retyped(answer, shape))
+
+    def change(fields: _Fields) -> _Fields:
+        if shape is Shape.MISSING:
+            return {name: value for name, value in fields.items() if name not in _OPTIONAL}
+        if shape in (Shape.OBJECTS, Shape.ALL):
+            fields = {name: _lone(value) for name, value in fields.items()}
+        if shape in (Shape.NULLS, Shape.ALL):
+            lists = _REPORT_LISTS if "etatCourantDepotFlux" in fields else ()
+            fields = dict.fromkeys(lists) | fields
+            fields |= dict.fromkeys(_OPTIONAL.intersection(fields))
+        return fields
+
+    return _changed(body, change, numbers=str if shape in (Shape.NUMBERS, Shape.ALL) else None)
 
 
 def renamed_state(body: bytes) -> bytes:
     """A report whose state no list knows."""
-    return _changed(body, lambda answer: _with(answer, _STATE_FIELDS, UNKNOWN_FLUX_STATE))
+    return _renamed(body, _STATE_FIELDS, UNKNOWN_FLUX_STATE)
 
 
 def renamed_statuses(body: bytes) -> bytes:
     """An answer whose invoices have a status no list knows."""
-    return _changed(body, lambda answer: _with(answer, _STATUS_FIELDS, UNKNOWN_STATUS))
+    return _renamed(body, _STATUS_FIELDS, UNKNOWN_STATUS)
 
 
 def invoice_identifiers(body: bytes) -> frozenset[int]:
     """The invoices an answer shows."""
-    return frozenset(
-        value
-        for name, value in _fields(_read(body))
-        if name in _IDENTIFIERS and isinstance(value, int)
-    )
+    found: set[int] = set()
+
+    def look(fields: _Fields) -> _Fields:
+        found.update(fields[name] for name in _IDENTIFIERS.intersection(fields))
+        return fields
+
+    _changed(body, look)
+    return frozenset(found)
 
 
 def text_field(body: bytes, name: str) -> str:
     """A text at the top of an answer; empty when there is none."""
-    answer = _read(body)
-    value = answer.get(name) if isinstance(answer, dict) else None
-    return value if isinstance(value, str) else ""
-
-
-def _read(body: bytes) -> object:
     try:
-        answer: object = json.loads(body)
+        return str(json.loads(body).get(name, ""))
     except ValueError:
-        return None
-    return answer
+        return ""
 
 
-def _changed(body: bytes, change: Callable[[object], object]) -> bytes:
-    answer = _read(body)
+def _lone(value: object) -> object:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _renamed(body: bytes, names: frozenset[str], text: str) -> bytes:
+    return _changed(body, lambda fields: fields | dict.fromkeys(names.intersection(fields), text))
+
+
+def _changed(
+    body: bytes,
+    change: Callable[[_Fields], _Fields],
+    *,
+    numbers: Callable[[str], str] | None = None,
+) -> bytes:
+    """A JSON answer once each of its objects, innermost first, was changed."""
+    try:
+        answer = json.loads(body, object_hook=change, parse_int=numbers, parse_float=numbers)
+    except ValueError:
+        return body
     if not isinstance(answer, dict):
         return body
-    return json.dumps(change(answer), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _retyped(answer: object, shape: Shape) -> object:
-    match answer:
-        case dict():
-            return _refielded({name: _retyped(item, shape) for name, item in answer.items()}, shape)
-        case [single] if shape in (Shape.OBJECTS, Shape.ALL):
-            return _retyped(single, shape)
-        case list():
-            return [_retyped(item, shape) for item in answer]
-        case bool():
-            return answer
-        case int() | float() if shape in (Shape.NUMBERS, Shape.ALL):
-            return str(answer)
-        case _:
-            return answer
-
-
-def _refielded(fields: dict[str, object], shape: Shape) -> dict[str, object]:
-    if shape is Shape.MISSING:
-        return {name: value for name, value in fields.items() if name not in _OPTIONAL}
-    if shape in (Shape.NULLS, Shape.ALL):
-        lists = _REPORT_LISTS if "etatCourantDepotFlux" in fields else ()
-        return dict.fromkeys(lists) | fields | dict.fromkeys(_OPTIONAL.intersection(fields))
-    return fields
-
-
-def _with(answer: object, names: frozenset[str], text: str) -> object:
-    match answer:
-        case dict():
-            return {
-                name: text if name in names else _with(value, names, text)
-                for name, value in answer.items()
-            }
-        case list():
-            return [_with(item, names, text) for item in answer]
-        case _:
-            return answer
-
-
-def _fields(answer: object) -> Iterator[tuple[str, object]]:
-    match answer:
-        case dict():
-            for name, value in answer.items():
-                yield name, value
-                yield from _fields(value)
-        case list():
-            for item in answer:
-                yield from _fields(item)
-        case _:
-            pass
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

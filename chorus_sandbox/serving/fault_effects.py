@@ -34,19 +34,12 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """A request that meets a fault, and the ways to serve it.
+    """A request that meets a fault, and the ways to serve it."""
 
-    Attributes:
-        request: the request.
-        context: what the requests of this process share.
-        ledger: the ledger.
-        injection: rank of the fault among those injected.
-    """
-
-    request: Request
-    context: Context
-    ledger: Ledger
-    injection: int
+    request: Request  # the request
+    context: Context  # what the requests of this process share
+    ledger: Ledger  # the ledger
+    injection: int  # rank of the fault among those injected
 
     def serve(self, **changed: Any) -> Reply:  # noqa: ANN401 - fields of the options
         """The reply under these changes of the options, its flux noted beside the fault."""

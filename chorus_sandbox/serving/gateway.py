@@ -9,9 +9,10 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from email.message import Message
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import parse_qs
 
 from chorus_sandbox import SandboxOptions
@@ -84,21 +85,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes back.
+    """What goes back."""
 
-    Attributes:
-        status: HTTP status.
-        headers: besides the length.
-        body: the bytes.
-        held: how long they are held back.
-        dropped: the connection closes instead of answering.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    held: timedelta = timedelta(0)
-    dropped: bool = False
+    status: int  # HTTP status
+    headers: Mapping[str, str] = field(default_factory=dict)  # besides the length
+    body: bytes = b""  # the bytes
+    held: timedelta = timedelta(0)  # how long they are held back
+    dropped: bool = False  # the connection closes instead of answering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +119,8 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
         _check_bearer(request, context, ledger)
         if (request.method, request.route) == ("GET", _HEALTH_PATH):
             _check_account(request, context)
-            return _health()
+            said = "L'API CPRO est actuellement disponible et fonctionnel."
+            return json_reply(200, {"statusCodeValue": 200, "statusCode": "OK", "body": said})
         operation = _operation(request)
         _check_account(request, context)
         return json_reply(200, operation(_read_call(request, context, ledger)))
@@ -145,29 +139,23 @@ def _operation(request: Request) -> Callable[[Call], dict[str, object]]:
     return operation
 
 
-def _refuse(status: int, headers: Mapping[str, str] | None = None, body: object = None) -> NoReturn:
-    if body is None:
-        raise _Refused(Reply(status=status, headers=headers or {}))
-    raise _Refused(json_reply(status, body))
-
-
 def _give_token(request: Request, context: Context, ledger: Ledger) -> Reply:
     """An opaque token; only its digest is kept (§1.2, §1.3)."""
     if request.headers.get_content_type() != "application/x-www-form-urlencoded":
-        _refuse(415)
+        raise _Refused(Reply(status=415))
     try:
         form = parse_qs(request.body.decode(), max_num_fields=20)
     except ValueError:
-        _refuse(400, body={"error": "invalid_request"})
+        raise _Refused(json_reply(400, {"error": "invalid_request"})) from None
     if form.get("grant_type") != ["client_credentials"]:
-        _refuse(400, body={"error": "unsupported_grant_type"})
+        raise _Refused(json_reply(400, {"error": "unsupported_grant_type"}))
     credentials = context.options.credentials
     known_id = _same("".join(form.get("client_id", [])), credentials.client_id)
     known_secret = _same("".join(form.get("client_secret", [])), credentials.client_secret)
     if not (known_id and known_secret):
         # Unknown identifier and wrong secret answer byte for byte the same.
-        description = "SIMULE - Unknown client, or wrong secret"
-        _refuse(400, body={"error": "invalid_client", "error_description": description})
+        said = {"error_description": "SIMULE - Unknown client, or wrong secret"}
+        raise _Refused(json_reply(400, {"error": "invalid_client"} | said))
     token = secrets.token_urlsafe(_TOKEN_LENGTH)[:_TOKEN_LENGTH]
     lifetime = context.options.token_lifetime
     ledger.add_token(_digest(token), now=context.clock(), lifetime=lifetime)
@@ -185,9 +173,9 @@ def _give_token(request: Request, context: Context, ledger: Ledger) -> Reply:
 def _check_bearer(request: Request, context: Context, ledger: Ledger) -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        _refuse(400, {"WWW-Authenticate": _CHALLENGE})
+        raise _Refused(Reply(status=400, headers={"WWW-Authenticate": _CHALLENGE}))
     if not ledger.knows_token(_digest(token.strip()), now=context.clock()):
-        _refuse(401)
+        raise _Refused(Reply(status=401))
 
 
 def _check_account(request: Request, context: Context) -> None:
@@ -213,13 +201,13 @@ def forbidden() -> Reply:
 
 def _read_call(request: Request, context: Context, ledger: Ledger) -> Call:
     if request.headers.get_content_type() != "application/json":
-        _refuse(415)
+        raise _Refused(Reply(status=415))
     try:
         fields = json.loads(request.body.decode("utf-8"))
     except (ValueError, RecursionError):
-        _refuse(400)
+        fields = None
     if not isinstance(fields, dict):
-        _refuse(400)
+        raise _Refused(Reply(status=400))
     return Call(
         body=Body(fields),
         ledger=ledger,
@@ -229,15 +217,14 @@ def _read_call(request: Request, context: Context, ledger: Ledger) -> Call:
     )
 
 
-def _health() -> Reply:
-    body = "L'API CPRO est actuellement disponible et fonctionnel."
-    return json_reply(200, {"statusCodeValue": 200, "statusCode": "OK", "body": body})
-
-
 def json_reply(status: int, body: object) -> Reply:
-    """A reply whose body is JSON."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    """A reply whose body is JSON; days and instants in ISO, amounts as texts."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_as_text)
     return Reply(status=status, headers={"Content-Type": _JSON}, body=text.encode(errors="replace"))
+
+
+def _as_text(value: date | Decimal) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else value.isoformat()
 
 
 def _same(shown: str, expected: str) -> bool:

@@ -6,10 +6,10 @@ elsewhere that made its name point here) or another site's page is refused.
 
 import json
 from dataclasses import asdict
-from datetime import datetime
 from urllib.parse import parse_qs, unquote
 
-from chorus_sandbox.fault_kinds import FaultError, read_fault
+from chorus_sandbox.entries import EntryError, read_entry
+from chorus_sandbox.fault_kinds import Fault
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
@@ -95,7 +95,7 @@ def _act(
             ledger, context.directory, invoice, target, reason=reason, now=context.clock()
         )
     except Refusal as refusal:
-        raise _Wrong(409, f"Facture {invoice.content.number} : {refusal.label}.") from refusal
+        raise _Wrong(409, f"Facture {invoice.number} : {refusal.label}.") from refusal
     return ledger.invoices.identified(invoice.id) or invoice
 
 
@@ -136,8 +136,11 @@ def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
             given = _json(request)
             entries = given if isinstance(given, list) else [given]
             try:
-                faults = [read_fault(item, f"Panne n° {n}") for n, item in enumerate(entries, 1)]
-            except FaultError as error:
+                faults = [
+                    read_entry(entry, Fault, f"Panne n° {rank}")
+                    for rank, entry in enumerate(entries, 1)
+                ]
+            except EntryError as error:
                 raise _Wrong(400, str(error)) from error
             ledger.faults.arm(faults, now=context.clock(), replacing=isinstance(given, list))
         case "DELETE":
@@ -149,13 +152,10 @@ def _faults(request: Request, context: Context, ledger: Ledger) -> Reply:
         200,
         {
             "armed": [
-                armed.fault.described() | {"id": armed.id, "ends_at": _iso(armed.ends_at)}
+                armed.fault.described() | {"id": armed.id, "ends_at": armed.ends_at}
                 for armed in ledger.faults.armed()
             ],
-            "injected": [
-                asdict(injection) | {"at": _iso(injection.at)}
-                for injection in ledger.faults.injected()
-            ],
+            "injected": [asdict(injection) for injection in ledger.faults.injected()],
             "plan": None if plan is None else {"seed": plan.seed, "rate": plan.rate},
         },
     )
@@ -170,33 +170,27 @@ def _json(request: Request) -> object:
 
 
 def _invoice(invoice: InvoiceRecord) -> dict[str, object]:
-    content = invoice.content
     return {
         "cpp_id": invoice.id,
-        "number": content.number,
-        "issued_on": content.issued_on.isoformat(),
-        "deposited_on": invoice.deposited_on.isoformat(),
-        "seller_siret": content.seller_siret,
-        "buyer_siret": content.buyer_siret,
-        "buyer_name": content.buyer_name,
-        "kind": content.kind,
-        "gross": f"{content.gross:f}",
+        "number": invoice.number,
+        "issued_on": invoice.issued_on,
+        "deposited_on": invoice.deposited_on,
+        "seller_siret": invoice.seller_siret,
+        "buyer_siret": invoice.buyer_siret,
+        "buyer_name": invoice.buyer_name,
+        "kind": invoice.kind,
+        "gross": invoice.gross,
         "status": invoice.status,
-        "status_at": _iso(invoice.status_at),
+        "status_at": invoice.status_at,
         "comment": invoice.comment,
         "rejection_handled": invoice.rejection_handled,
         "flux_number": invoice.flux_number,
         "file_name": invoice.file_name,
-        "indexed_at": _iso(invoice.indexed_at),
+        "indexed_at": invoice.indexed_at,
     }
 
 
 def _flux(flux: FluxRecord) -> dict[str, object]:
     fields = asdict(flux)
     del fields["id"], fields["index_delay"]
-    instants = ("deposited_at", "due_at", "state_at")
-    return fields | {name: _iso(fields[name]) for name in instants}
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
+    return fields

@@ -10,15 +10,16 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from chorus_sandbox import SandboxOptions, dataset
-from chorus_sandbox.directory import Directory, read_structures
-from chorus_sandbox.fault_kinds import read_faults
+from chorus_sandbox import SandboxOptions
+from chorus_sandbox.directory import BUILT_IN, Directory, read_structures
+from chorus_sandbox.entries import read_entries
+from chorus_sandbox.fault_kinds import Fault
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger, prepare
 from chorus_sandbox.serving.fault_effects import answer
@@ -48,15 +49,14 @@ class SandboxServer(ThreadingHTTPServer):
             clock: the present instant; the tests bring their own.
 
         Raises:
-            DirectoryError: the structures file cannot be used.
-            FaultError: the faults file cannot be used.
+            EntryError: the structures or the faults cannot be used.
             LedgerError: the data file cannot be used.
             OSError: the port cannot be bound.
         """
-        added = read_structures(options.directory) if options.directory else ()
-        directory = Directory((*dataset.BUILT_IN, *added))
+        paths = (BUILT_IN, options.directory) if options.directory else (BUILT_IN,)
+        directory = Directory(one for path in paths for one in read_structures(path))
         self.context = Context(options=options, directory=directory, clock=clock)
-        faults = read_faults(options.faults) if options.faults else ()
+        faults = read_entries(options.faults, Fault, "panne") if options.faults else ()
         prepare(options.data)
         super().__init__((HOST, options.port), _Handler)
         # Held open: the last connection to close would fold the whole journal into the file.
@@ -193,16 +193,17 @@ def serve(options: SandboxOptions) -> None:
     Writes one line of JSON on standard output once ready: ``{"url": "http://127.0.0.1:PORT"}``.
 
     Raises:
-        DirectoryError: the structures file cannot be used.
-        FaultError: the faults file cannot be used.
+        EntryError: the structures or the faults cannot be used.
         LedgerError: the data file cannot be used.
         OSError: the port cannot be bound.
     """
     end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
     if not options.verbose:
         # The PDF reader comments on broken files: it has nowhere else to say it.
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    with SandboxServer(options) as server, _ending_on_signals(end):
+    with SandboxServer(options) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         if options.exit_with_parent:
             threading.Thread(target=_await_parent, args=(end,), daemon=True).start()
@@ -210,17 +211,6 @@ def serve(options: SandboxOptions) -> None:
         sys.stdout.flush()
         end.wait()
         server.shutdown()
-
-
-@contextmanager
-def _ending_on_signals(end: threading.Event) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = [signal.signal(number, lambda *_: end.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)
 
 
 def _await_parent(end: threading.Event) -> None:

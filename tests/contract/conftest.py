@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from tests.contract.portals import Buyer, Portals, in_memory
 from tests.contract.sandbox import Sandbox, choruspro, running
 from tests.support.memory_portal import Condition
 from worker.portals import Portal
-from worker.portals.choruspro.access import Secret
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +34,8 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
     sandbox: Sandbox = request.getfixturevalue("sandbox")
     clients = (
         choruspro(sandbox.url),
-        choruspro(sandbox.url, client_secret=Secret("un-autre-secret")),
-        choruspro(sandbox.url, technical_password=Secret("un-autre-mot-de-passe")),
+        choruspro(sandbox.url, client_secret=SecretStr("un-autre-secret")),
+        choruspro(sandbox.url, technical_password=SecretStr("un-autre-mot-de-passe")),
     )
     yield Portals(usable=clients[0], buyer=sandbox.decide, locked_out=clients[1:])
     for one in clients:

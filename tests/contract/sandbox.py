@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from pydantic import SecretStr
 
 from chaos import pace
 from chorus_sandbox import SandboxCredentials
 from worker.portals import FoundInvoice
-from worker.portals.choruspro.access import ChorusProSettings, Secret
+from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
 
 CREDENTIALS = SandboxCredentials()
@@ -88,9 +89,9 @@ def choruspro(
         "token_url": f"{url}/api/oauth/token",
         "api_url": url,
         "client_id": CREDENTIALS.client_id,
-        "client_secret": Secret(CREDENTIALS.client_secret),
+        "client_secret": SecretStr(CREDENTIALS.client_secret),
         "technical_login": CREDENTIALS.account,
-        "technical_password": Secret(CREDENTIALS.password),
+        "technical_password": SecretStr(CREDENTIALS.password),
         "requests_per_second": 1000,
     }
     made = ChorusProSettings(**{**values, **changes})  # type: ignore[arg-type] # mixed

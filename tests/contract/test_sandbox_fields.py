@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
+from tests.support import dataset
 from tests.support.sandbox_documents import CII, MEANS, changed, factur_x, lot, numbered
 from tests.support.sandbox_portal import (
     ACKNOWLEDGE,

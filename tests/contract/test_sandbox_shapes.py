@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from chaos import pace
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.fault_kinds import Shape
+from tests.support import dataset
 from tests.support.portal_client import settings
 from tests.support.sandbox_documents import CII
 from tests.support.sandbox_portal import CREDENTIALS, Portal, started
 from worker.billing.document import DocumentKind
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
-from worker.portals.choruspro.access import Secret
 from worker.portals.choruspro.portal import ChorusPro
 
 
@@ -22,9 +23,9 @@ def client(portal: Portal) -> ChorusPro:
         settings(
             portal.url,
             client_id=CREDENTIALS.client_id,
-            client_secret=Secret(CREDENTIALS.client_secret),
+            client_secret=SecretStr(CREDENTIALS.client_secret),
             technical_login=CREDENTIALS.account,
-            technical_password=Secret(CREDENTIALS.password),
+            technical_password=SecretStr(CREDENTIALS.password),
             read_timeout=pace.limit(30),
         )
     )

@@ -60,7 +60,7 @@ def test_an_invoice_is_taken_back_then_billed_again(demo: Path, tmp_path: Path) 
     papers = [exported / note["number"] / name for name in ("facturx.pdf", "ubl.xml")]
     assert run("validate", *papers).code == 0
     at_the_portal = {
-        kept.content.number: kept.content.kind
+        kept.number: kept.kind
         for kept in read_invoices(demo.parent / "donnees" / "chorus-local.sqlite")
     }
 

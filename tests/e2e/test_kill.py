@@ -76,7 +76,7 @@ def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
     assert [i["status"] for i in said.json["invoices"]] == ["integrated"] * 11 + ["parked"]
     assert books(folder) == books(played[0])
     ledger = folder / "donnees" / "chorus-local.sqlite"
-    integrated = [(i.content.number, i.content.buyer_siret) for i in read_invoices(ledger)]
+    integrated = [(i.number, i.buyer_siret) for i in read_invoices(ledger)]
 
     assert sorted(integrated) == [(number, siret) for number, siret, _ in books(folder)]
     assert len({flux.sha256 for flux in read_fluxes(ledger)}) == 11

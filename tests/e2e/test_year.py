@@ -50,7 +50,7 @@ def test_all_books_agree_to_the_cent(demo: Path, tmp_path: Path) -> None:
     status = run("status", "2025", "--json", config=demo).json
     issued = {i["number"]: Decimal(i["total_ttc"]) for i in status["invoices"] if i["number"]}
     portal = {
-        invoice.content.number: invoice.content.gross
+        invoice.number: invoice.gross
         for invoice in read_invoices(demo.parent / "donnees" / "chorus-local.sqlite")
     }
     with sqlite3.connect(demo.parent / "donnees" / "worker.sqlite") as database:

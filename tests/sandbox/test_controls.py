@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chorus_sandbox import dataset
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.integration import controls
 from chorus_sandbox.integration.documents import Read, read
 from chorus_sandbox.ledger.records import NewInvoice
+from tests.support import dataset
 from tests.support.sandbox_documents import CII, UBL
 
 DIRECTORY = Directory(dataset.BUILT_IN)

@@ -156,7 +156,7 @@ def test_every_syntax_is_integrated(portal: Portal, syntax: str, content: bytes)
     assert portal.verdict(content, syntax)["etatCourantDepotFlux"] == "IN_INTEGRE"
     (invoice,) = read_invoices(portal.data)
 
-    assert str(invoice.content.gross) == "1200.00"
+    assert str(invoice.gross) == "1200.00"
 
 
 def test_a_broken_file_is_refused_as_a_whole(portal: Portal) -> None:

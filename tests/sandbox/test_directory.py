@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chorus_sandbox import dataset
-from chorus_sandbox.directory import PUBLIC_ONLY_SERVICE, Directory, DirectoryError, read_structures
+from chorus_sandbox.directory import PUBLIC_ONLY_SERVICE, Directory, read_structures
+from chorus_sandbox.entries import EntryError
+from tests.support import dataset
 
 FULL = {
     "siret": "00001000900033",
@@ -57,14 +58,14 @@ def test_a_full_entry_is_read_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content,words",
     [
-        ({}, "une liste de structures"),
+        ({}, "une liste est attendue"),
         ([3], "un objet est attendu"),
-        ([{"siret": "00001000900033"}], "« name » est obligatoire"),
-        ([FULL | {"sirret": "x"}], "champ inconnu « sirret »"),
+        ([{"siret": "00001000900033"}], "« name » : champ obligatoire"),
+        ([FULL | {"sirret": "x"}], "« sirret » : champ inconnu"),
         ([FULL | {"siret": "123"}], "14 chiffres"),
-        ([FULL | {"active": "oui"}], "« active » n'a pas le bon type"),
-        ([FULL | {"services": {}}], "« services » doit être une liste"),
-        ([FULL | {"services": [{"code": "A"}]}], "service n° 1 : « name » est obligatoire"),
+        ([FULL | {"active": "oui"}], "« active » : mot inconnu ou mauvais type"),
+        ([FULL | {"services": {}}], "« services » : une liste"),
+        ([FULL | {"services": [{"code": "A"}]}], "« services » n° 1, « name » : champ obligatoire"),
         ([FULL | {"services": [{"code": "A", "name": "a"}] * 2}], "décrit deux fois"),
         ([FULL | {"account_password_expiry": "demain"}], "AAAA-MM-JJ"),
         ([FULL | {"account_password_expiry": None}], "AAAA-MM-JJ"),
@@ -75,7 +76,7 @@ def test_a_wrong_file_is_refused_with_its_place(
     tmp_path: Path, content: object, words: str
 ) -> None:
     """What is wrong in a structures file is said in French, with the entry."""
-    with pytest.raises(DirectoryError, match=words):
+    with pytest.raises(EntryError, match=words):
         read_structures(written(tmp_path, content))
 
 
@@ -83,7 +84,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     """A missing file and broken JSON are refused alike."""
     (tmp_path / "broken.json").write_text("[", encoding="utf-8")
     for name in ("broken.json", "missing.json"):
-        with pytest.raises(DirectoryError, match="illisible"):
+        with pytest.raises(EntryError, match="illisible"):
             read_structures(tmp_path / name)
 
 

@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chorus_sandbox.fault_kinds import (
-    Fault,
-    FaultError,
-    FaultKind,
-    FaultPlan,
-    Shape,
-    read_fault,
-    read_faults,
-    read_kinds,
-)
+from chorus_sandbox.entries import EntryError, read_entries, read_entry
+from chorus_sandbox.fault_kinds import Fault, FaultKind, FaultPlan, Shape, read_kinds
 
 DEPOSIT = "/cpro/factures/v1/deposer/flux"
 REPORT = "/cpro/transverses/v1/consulterCRDetaille"
@@ -39,7 +31,7 @@ FAULTS = st.builds(
 @given(FAULTS)
 def test_a_described_fault_reads_back(fault: Fault) -> None:
     """What the panel shows can be given back to it, through JSON."""
-    assert read_fault(json.loads(json.dumps(fault.described())), "x") == fault
+    assert read_entry(json.loads(json.dumps(fault.described())), Fault, "x") == fault
 
 
 @pytest.mark.parametrize(
@@ -65,8 +57,8 @@ def test_a_described_fault_reads_back(fault: Fault) -> None:
 )
 def test_a_wrong_fault_is_named(entry: object, words: str) -> None:
     """The complaint says which fault and which of its fields."""
-    with pytest.raises(FaultError, match=words) as raised:
-        read_fault(entry, "pannes.json, panne n° 2")
+    with pytest.raises(EntryError, match=words) as raised:
+        read_entry(entry, Fault, "pannes.json, panne n° 2")
 
     assert str(raised.value).startswith("pannes.json, panne n° 2")
 
@@ -75,14 +67,14 @@ def test_a_file_of_faults(tmp_path: Path) -> None:
     """A list is read in its order; anything else is refused with the name of the file."""
     path = tmp_path / "pannes.json"
     path.write_text('[{"kind": "drop_after"}, {"kind": "slow_after", "seconds": 2}]', "utf-8")
-    assert read_faults(path) == (
+    assert read_entries(path, Fault, "panne") == (
         Fault(kind=FaultKind.DROP_AFTER),
         Fault(kind=FaultKind.SLOW_AFTER, seconds=2),
     )
     for text in ("{", "{}", '["drop_after"]'):
         path.write_text(text, "utf-8")
-        with pytest.raises(FaultError, match=r"pannes\.json"):
-            read_faults(path)
+        with pytest.raises(EntryError, match=r"pannes\.json"):
+            read_entries(path, Fault, "panne")
 
 
 def test_kinds_of_a_plan() -> None:
@@ -92,7 +84,7 @@ def test_kinds_of_a_plan() -> None:
         Fault(kind=FaultKind.SLOW_AFTER, seconds=2.5),
     )
     for wrong in ("drop", "slow_after:", "slow_after:x", "slow_after:-1", "slow_after:nan"):
-        with pytest.raises(FaultError, match=wrong):
+        with pytest.raises(EntryError, match=wrong):
             read_kinds(f"drop_after,{wrong}")
 
 

@@ -11,7 +11,8 @@ import requests
 
 from chaos import pace
 from chorus_sandbox import SandboxOptions
-from chorus_sandbox.fault_kinds import FaultError, FaultPlan, read_kinds
+from chorus_sandbox.entries import EntryError
+from chorus_sandbox.fault_kinds import FaultPlan, read_kinds
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices
 from chorus_sandbox.serving.server import SandboxServer
 from tests.support.sandbox_documents import CII, numbered
@@ -304,7 +305,7 @@ def test_a_wrong_file_of_faults_stops_the_start(data: Path, tmp_path: Path) -> N
     """The sandbox does not start with faults it cannot read."""
     path = tmp_path / "pannes.json"
     path.write_text('[{"kind": "zut"}]', "utf-8")
-    with pytest.raises(FaultError, match="panne n° 1"):
+    with pytest.raises(EntryError, match="panne n° 1"):
         SandboxServer(SandboxOptions(data=data, port=0, faults=path))
 
     assert not data.exists()

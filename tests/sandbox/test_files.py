@@ -10,8 +10,9 @@ import pytest
 from lxml import etree
 from pypdf import PdfReader
 
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.routes.attachments import LARGEST_ATTACHMENT
+from tests.support import dataset
 from tests.support.sandbox_documents import CII, MEANS, UBL, factur_x, lot, numbered
 from tests.support.sandbox_portal import (
     ADD_FILE,

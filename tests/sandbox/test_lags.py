@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
+from tests.support import dataset
 from tests.support.sandbox_documents import CII, MEANS, changed, numbered
 from tests.support.sandbox_portal import (
     COMPLETE,

@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import astuple, replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -104,7 +104,8 @@ def test_a_restart_forgets_nothing(path: Path) -> None:
     assert fluxes[1].refused_invoices[0].text == "é"
     (invoice,) = invoices
 
-    assert (invoice.content, invoice.flux_number) == (INVOICE, first.number)
+    assert asdict(INVOICE).items() <= asdict(invoice).items()
+    assert invoice.flux_number == first.number
     assert (invoice.status, invoice.comment) == ("REJETEE", "Motif")
 
 
@@ -185,9 +186,9 @@ def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path) -> None:
             " deposited_at, due_at, state, state_at) VALUES (1, 'CPP1', 'S', 'FSO', 'f.xml',"
             " 5, '', 0, 0, 'IN_INTEGRE', 0)"
         )
-        names = ["flux_id", "flux_number", "deposited_on", "status", "status_at", *tables.CONTENT]
+        names = ["flux_id", "flux_number", "deposited_on", "status", "status_at", *asdict(INVOICE)]
         values = [1, "CPP1", "2026-01-20", "DEPOSEE", 0]
-        values += [str(tables.stored(value)) for value in astuple(INVOICE)]
+        values += [str(tables.stored(value)) for value in asdict(INVOICE).values()]
         connection.execute(
             f"INSERT INTO invoice ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
             values,
@@ -196,7 +197,8 @@ def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path) -> None:
     for _ in range(2):
         prepare(path)
     (invoice,) = read_invoices(path)
-    assert (invoice.content, invoice.rejection_handled) == (INVOICE, False)
+    assert asdict(INVOICE).items() <= asdict(invoice).items()
+    assert not invoice.rejection_handled
     assert invoice.indexed_at < NOW
     (flux,) = read_fluxes(path)
     assert (flux.reports, flux.incident, flux.index_delay) == (0, False, timedelta(0))

@@ -10,8 +10,9 @@ import requests
 from lxml import html
 
 from chaos import pace
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
 from chorus_sandbox.ledger.ledger import read_invoices
+from tests.support import dataset
 from tests.support.sandbox_documents import BUYER, CII, MEANS, SERVICE, changed, lot, numbered
 from tests.support.sandbox_portal import HISTORY, Portal, started
 

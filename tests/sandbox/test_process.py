@@ -18,10 +18,11 @@ import pytest
 import requests
 
 from chaos import pace
-from chorus_sandbox import SandboxCredentials, dataset
+from chorus_sandbox import SandboxCredentials
 from chorus_sandbox.command import main
 from chorus_sandbox.integration.lots import LARGEST_LOT, MOST_FILES
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
+from tests.support import dataset
 from tests.support.sandbox_documents import CII, UBL, numbered
 from tests.support.sandbox_portal import (
     CREDENTIALS,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
+from tests.support import dataset
 from tests.support.sandbox_documents import BUYER, CII, SELLER, SERVICE, changed, numbered
 from tests.support.sandbox_portal import DECIDE, HISTORY, SEARCH, Portal, started
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from chorus_sandbox import SandboxOptions, dataset
-from chorus_sandbox.directory import DirectoryError
+from chorus_sandbox import SandboxOptions
+from chorus_sandbox.entries import EntryError
 from chorus_sandbox.serving.server import SandboxServer
+from tests.support import dataset
 from tests.support.sandbox_documents import BUYER, CII, SERVICE, changed
 from tests.support.sandbox_portal import (
     SERVICE_DETAIL,
@@ -195,7 +196,7 @@ def test_a_wrong_file_prevents_the_start(tmp_path: Path) -> None:
     path = tmp_path / "structures.json"
     path.write_text("[{}]")
     options = SandboxOptions(data=tmp_path / "x.db", port=0, directory=path)
-    with pytest.raises(DirectoryError):
+    with pytest.raises(EntryError):
         SandboxServer(options)
 
     assert not options.data.exists()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chorus_sandbox import SandboxOptions, dataset
+from chorus_sandbox import SandboxOptions
+from tests.support import dataset
 from tests.support.sandbox_documents import BUYER, CII, SERVICE, UBL, changed, factur_x, numbered
 from tests.support.sandbox_portal import (
     ACKNOWLEDGE,

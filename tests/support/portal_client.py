@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import responses
+from pydantic import SecretStr
 from requests import PreparedRequest
 
 from chaos import pace
-from worker.portals.choruspro.access import ChorusProSettings, Secret
+from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
 
 CLIENT_SECRET = "secret-de-l-application"
@@ -45,9 +46,9 @@ def settings(url: str = ROOT, /, **changes: object) -> ChorusProSettings:
         "token_url": f"{url}/api/oauth/token",
         "api_url": url,
         "client_id": "00000000-0000-4000-8000-000000000001",
-        "client_secret": Secret(CLIENT_SECRET),
+        "client_secret": SecretStr(CLIENT_SECRET),
         "technical_login": "TECH_1_essai@exemple.invalid",
-        "technical_password": Secret(PASSWORD),
+        "technical_password": SecretStr(PASSWORD),
         "connect_timeout": pace.limit(1),
         "read_timeout": pace.limit(1),
         "requests_per_second": 1_000_000,

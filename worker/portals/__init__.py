@@ -35,21 +35,15 @@ class DepositOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepositAnswer:
-    """The outcome of one deposit call, with what is worth keeping as evidence.
-
-    Attributes:
-        detail: for people, in French; never a secret.
-        raw: the answer's body as received, cut at 4 000 characters; empty without an answer.
-        retry_after: seconds the portal asked to wait.
-    """
+    """The outcome of one deposit call, with what is worth keeping as evidence."""
 
     outcome: DepositOutcome
-    detail: str
+    detail: str  # for people, in French; never a secret
     flux_number: str = ""
     deposit_date: date | None = None
     http_status: int | None = None
-    raw: str = ""
-    retry_after: int | None = None
+    raw: str = ""  # the answer's body as received, cut at 4 000 characters; empty without an answer
+    retry_after: int | None = None  # seconds the portal asked to wait
 
 
 class FluxState(StrEnum):
@@ -135,24 +129,18 @@ class FoundInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldInvoice:
-    """What the portal holds of one invoice, to compare with ours.
-
-    Attributes:
-        service_code: BT-10 as the portal read it.
-        engagement: BT-13.
-        attachments: names of the files beside the main one.
-    """
+    """What the portal holds of one invoice, to compare with ours."""
 
     portal_id: str
     number: str
     status: BuyerStatus
     raw_status: str
     recipient: str
-    service_code: str
-    engagement: str
+    service_code: str  # BT-10 as the portal read it
+    engagement: str  # BT-13
     net: Money | None
     gross: Money | None
-    attachments: tuple[str, ...]
+    attachments: tuple[str, ...]  # names of the files beside the main one
     comment: str = ""
 
 

@@ -15,19 +15,10 @@ EXTENSION = ".tar.gz"
 
 @dataclass(frozen=True, slots=True)
 class LotLimits:
-    """When a lot is full.
+    """When a lot is full."""
 
-    Attributes:
-        invoices: most invoices of a lot; 1: no lots, each invoice goes alone.
-        bytes: most bytes of its documents together, before compression.
-    """
-
-    invoices: int = 1
-    bytes: int = 10_000_000
-
-
-ALONE = LotLimits()
-"""No lots."""
+    invoices: int = 1  # most invoices of a lot; 1: no lots, each invoice goes alone
+    bytes: int = 10_000_000  # most bytes of its documents together, before compression
 
 
 def pack(files: Sequence[tuple[str, bytes]]) -> bytes:

@@ -20,7 +20,6 @@ from worker.portals.choruspro.access import (
     QUALIFICATION,
     Addresses,
     ChorusProSettings,
-    Secret,
 )
 from worker.portals.choruspro.portal import ChorusPro
 from worker.service import logs
@@ -97,9 +96,9 @@ def open_portal(app: App) -> Iterator[Portal]:
                 token_url=addresses.token_url,
                 api_url=addresses.api_url,
                 client_id=secrets.client_id.get_secret_value(),
-                client_secret=Secret(secrets.client_secret.get_secret_value()),
+                client_secret=secrets.client_secret,
                 technical_login=secrets.technical_login.get_secret_value(),
-                technical_password=Secret(secrets.technical_password.get_secret_value()),
+                technical_password=secrets.technical_password,
                 connect_timeout=settings.portal.connect_timeout_seconds,
                 read_timeout=settings.portal.read_timeout_seconds,
                 requests_per_second=settings.portal.requests_per_second,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from worker.errors import ConfigurationError
 from worker.portals.http.address import is_loopback
 from worker.portals.http.pacing import MOST_PARALLEL
@@ -29,64 +31,31 @@ QUALIFICATION = Addresses(
 )
 
 
-class Secret:
-    """A text that never shows itself by accident. Blanks pasted around it are dropped."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value.strip()
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(•••)"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChorusProSettings:
-    """How to reach Chorus Pro, and as whom. Checked when built.
-
-    Attributes:
-        token_url: where PISTE issues tokens.
-        api_url: root of the API, without ``/cpro``.
-        client_id: of the PISTE application, "OAuth Credentials" panel.
-        client_secret: its secret.
-        technical_login: of the *compte technique*, ``TECH_…@cpro.fr``.
-        technical_password: its password, to be changed every 424 days.
-        connect_timeout: seconds to reach the server.
-        read_timeout: seconds without a byte of the answer.
-        requests_per_second: pace of all calls together.
-        parallel_calls: how many calls may be under way at once, 1 to 16.
-        user_id: ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional).
+    """How to reach Chorus Pro, and as whom. Checked when built, without the blanks around texts.
 
     Raises:
         ConfigurationError: an address is not https, half of a pair is missing, or a number is out
             of its range.
     """
 
-    token_url: str
-    api_url: str
-    client_id: str
-    client_secret: Secret
-    technical_login: str
-    technical_password: Secret
-    connect_timeout: float = 10
-    read_timeout: float = 60
-    requests_per_second: float = 5
-    parallel_calls: int = 1
+    token_url: str  # where PISTE issues tokens
+    api_url: str  # root of the API, without ``/cpro``
+    client_id: str  # of the PISTE application, "OAuth Credentials" panel
+    client_secret: SecretStr  # its secret
+    technical_login: str  # of the *compte technique*, ``TECH_…@cpro.fr``
+    technical_password: SecretStr  # its password, to be changed every 424 days
+    connect_timeout: float = 10  # seconds to reach the server
+    read_timeout: float = 60  # seconds without a byte of the answer
+    requests_per_second: float = 5  # pace of all calls together
+    parallel_calls: int = 1  # how many calls may be under way at once, 1 to 16
+    # ``idUtilisateurCourant``, sent to the Factures API when given (§1.7: optional)
     user_id: int | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str):
-                object.__setattr__(self, field.name, value.strip())
+            object.__setattr__(self, field.name, _bare(getattr(self, field.name)))
         for name in ("client_id", "client_secret", "technical_login", "technical_password"):
             if not getattr(self, name):
                 raise ConfigurationError(
@@ -108,6 +77,12 @@ class ChorusProSettings:
             raise ConfigurationError(
                 f"Chorus Pro : parallel_calls doit être entre 1 et {MOST_PARALLEL}."
             )
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return SecretStr(value.get_secret_value().strip())
+    return value.strip() if isinstance(value, str) else value
 
 
 def _check_address(name: str, address: str) -> None:

@@ -26,7 +26,7 @@ _ENVELOPE = 64 * 1024
 
 def report(gateway: Gateway, flux_number: str) -> IntegrationReport:
     """What became of a file (§2.2). An unknown flux is pending: it may not be indexed yet."""
-    answer = gateway.ask(_REPORT, {"numeroFluxDepot": flux_number})
+    answer = gateway.read(_REPORT, {"numeroFluxDepot": flux_number}, may_refuse=True)
     if is_unknown_flux(answer):
         return IntegrationReport(
             flux_number=flux_number,
@@ -39,7 +39,7 @@ def report(gateway: Gateway, flux_number: str) -> IntegrationReport:
 
 def report_file(gateway: Gateway, flux_number: str) -> bytes | None:
     """The integration report as a PDF; None for an unknown flux, or while there is none (§2.3)."""
-    answer = gateway.ask(_REPORT_FILE, {"numeroFluxDepot": flux_number})
+    answer = gateway.read(_REPORT_FILE, {"numeroFluxDepot": flux_number}, may_refuse=True)
     if is_unknown_flux(answer):
         return None
     pdf = content(succeeded(_REPORT_FILE, answer), "fichierCR")

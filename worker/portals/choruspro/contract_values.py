@@ -5,7 +5,6 @@ Personal data in histories (who at the buyer's did what) is not read.
 
 import json
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 from worker.billing.period import paris_day
 from worker.portals import (
@@ -64,14 +63,8 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
 
 def _as_text(answer: JsonObject) -> str:
     """JSON that every database can keep: a text that the portal cut may end in half a character."""
-    text = json.dumps(answer, ensure_ascii=False, default=_plain)
+    text = json.dumps(answer, ensure_ascii=False, default=str)  # of Decimal, the one type besides
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(type(value).__name__)
 
 
 def found_invoice(row: JsonObject) -> FoundInvoice:
@@ -140,8 +133,8 @@ def invoice_history(cpp_id: int, answer: JsonObject) -> InvoiceHistory:
 
 def structure_with(siret: str, rows: Iterable[JsonObject]) -> JsonObject | None:
     """The row of ``listeStructures`` that has this SIRET, an active one before the others."""
-    same = [row for row in rows if read.siret(row, "identifiantStructure") == siret]
-    return next((row for row in same if is_active(row)), same[0] if same else None)
+    same = (row for row in rows if read.siret(row, "identifiantStructure") == siret)
+    return max(same, key=is_active, default=None)
 
 
 def is_active(row: JsonObject) -> bool:
@@ -171,8 +164,8 @@ def structure_record(
 
 def service_with(code: str, rows: Sequence[JsonObject]) -> JsonObject | None:
     """The row of ``listeServices`` that has this exact code, an active one before the others."""
-    same = [row for row in rows if read.text(row, "codeService") == code]
-    return next((row for row in same if read.flag(row, "estActif")), same[0] if same else None)
+    same = (row for row in rows if read.text(row, "codeService") == code)
+    return max(same, key=lambda row: read.flag(row, "estActif"), default=None)
 
 
 def service_record(row: JsonObject, demands: JsonObject) -> ServiceRecord:

@@ -18,8 +18,7 @@ from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.gateway import Gateway
 from worker.portals.choruspro.json_fields import day
 from worker.portals.choruspro.verdict import Judgement, Verdict, describe, judged
-from worker.portals.http.attempt import HttpAnswer, NoAnswer
-from worker.portals.http.outcome import Outcome
+from worker.portals.http.attempt import HttpAnswer, NoAnswer, Outcome
 
 SYNTAXES: Mapping[DocumentKind, str] = {
     DocumentKind.FACTURX: "IN_DP_E2_CII_FACTURX",

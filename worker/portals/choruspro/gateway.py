@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from html import escape
 from threading import Lock
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote_plus
 
 from worker.errors import PortalAnswerError
@@ -27,12 +28,20 @@ from worker.portals.choruspro.verdict import (
     judged,
     refuses_token,
 )
-from worker.portals.http.attempt import MOST_BYTES, HttpAnswer, HttpRequest, NoAnswer, Transport
+from worker.portals.http.attempt import (
+    FAILED,
+    MOST_BYTES,
+    HttpAnswer,
+    HttpRequest,
+    NoAnswer,
+    Outcome,
+    Transport,
+)
 from worker.portals.http.breaker import Breaker
-from worker.portals.http.outcome import FAILED, Outcome
 from worker.portals.http.pacing import paced
 from worker.portals.http.retries import persist
 
+_Came = TypeVar("_Came", HttpAnswer, Outcome)
 HEALTH = "/cpro/transverses/v1/health-check"
 _INVOICES = "/cpro/factures/"
 _WITHOUT_USER = "/cpro/factures/v1/traiterRejet"
@@ -44,7 +53,7 @@ _SHORTEST_SECRET = 8
 class Gateway:
     """Calls of the API, as one PISTE application and one technical account. Safe between threads.
 
-    Reads (``ask``, ``read``) are repeated within bounds, and stop at the circuit breaker; what
+    Reads are repeated within bounds, and stop at the circuit breaker; what
     changes something (``once``) is attempted once.
     """
 
@@ -78,7 +87,7 @@ class Gateway:
             monotonic=monotonic,
             sleep=sleep,
         )
-        pair = f"{settings.technical_login}:{settings.technical_password.reveal()}"
+        pair = f"{settings.technical_login}:{settings.technical_password.get_secret_value()}"
         self._account = base64.b64encode(pair.encode()).decode()
         self._proving = Lock()
         self._proven = ""
@@ -112,20 +121,30 @@ class Gateway:
             self._proven = token
 
     def read(
-        self, route: str, fields: Mapping[str, object], *, most_bytes: int = MOST_BYTES
+        self,
+        route: str,
+        fields: Mapping[str, object],
+        *,
+        most_bytes: int = MOST_BYTES,
+        may_refuse: bool = False,
     ) -> JsonObject:
-        """The answer of an operation that worked.
+        """The answer of an operation that worked, or said no itself if it may.
 
         Raises:
             PortalDown: no answer within the bounds.
             PortalAnswerError: a ``codeRetour`` other than 0, or an answer of no use.
             PortalAccessRefused: credentials or rights to correct.
         """
-        return self._answered(route, fields, most_bytes=most_bytes, may_refuse=False)
-
-    def ask(self, route: str, fields: Mapping[str, object]) -> JsonObject:
-        """The answer of an operation that worked or said no itself; else raises as ``read``."""
-        return self._answered(route, fields, most_bytes=MOST_BYTES, may_refuse=True)
+        body = self._body(route, fields)
+        answer, judgement, _ = self._call("POST", route, body, most_bytes)
+        content = judgement.content or {}
+        # A refusal by HTTP alone is not the operation's own word (§4.1: some come with a 400).
+        said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
+        if judgement.verdict is Verdict.DONE or (may_refuse and said_no):
+            return content
+        if answer.status == FAILED:
+            raise failed(route)
+        raise failure(route, answer, judgement)
 
     def once(self, route: str, fields: Mapping[str, object]) -> Outcome:
         """The outcome of an operation that must not be repeated; never raises for it.
@@ -139,27 +158,10 @@ class Gateway:
         """
         self._breaker.raise_if_waiting()
         body = self._body(route, fields)
-        token = self._token.get()
-        outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
-        if refuses_token(outcome):
-            token = self._renewed(token)
-            outcome = self._attempt(self._transport.attempt_alone, "POST", route, body, token)
+        alone = partial(self._attempt, self._transport.attempt_alone, "POST", route, body)
+        outcome, _ = self._with_token(alone)
         self._breaker.note_wait(outcome)
         return outcome
-
-    def _answered(
-        self, route: str, fields: Mapping[str, object], *, most_bytes: int, may_refuse: bool
-    ) -> JsonObject:
-        body = self._body(route, fields)
-        answer, judgement, _ = self._call("POST", route, body, most_bytes)
-        content = judgement.content or {}
-        # A refusal by HTTP alone is not the operation's own word (§4.1: some come with a 400).
-        said_no = judgement.verdict is Verdict.REFUSED and integer(content, "codeRetour")
-        if judgement.verdict is Verdict.DONE or (may_refuse and said_no):
-            return content
-        if answer.status == FAILED:
-            raise failed(route)
-        raise failure(route, answer, judgement)
 
     def _call(
         self, method: Literal["GET", "POST"], route: str, body: bytes, most_bytes: int
@@ -179,20 +181,21 @@ class Gateway:
                 )
             )
 
-        token = self._token.get()
-        answer = with_token(token)
-        if refuses_token(answer):
-            token = self._renewed(token)
-            answer = with_token(token)
+        answer, token = self._with_token(with_token)
         judgement = judged(answer)
         if judgement.verdict is Verdict.UNAUTHORISED:
             raise failure(route, answer, judgement)
         return answer, judgement, token
 
-    def _renewed(self, refused: str) -> str:
-        """Another token, in place of one that the API refused."""
-        self._token.forget(refused)
-        return self._token.get()
+    def _with_token(self, call: Callable[[str], _Came]) -> tuple[_Came, str]:
+        """What a call comes to, made again with another token when the API refuses the first."""
+        token = self._token.get()
+        outcome = call(token)
+        if refuses_token(outcome):
+            self._token.forget(token)
+            token = self._token.get()
+            outcome = call(token)
+        return outcome, token
 
     def _attempt(
         self,
@@ -226,8 +229,8 @@ class Gateway:
 
     def _masked(self, body: bytes, token: str) -> bytes:
         """Without our secrets: an error page may quote them, and answers are kept and shown."""
-        settings = self._settings
-        secrets = (settings.client_secret.reveal(), settings.technical_password.reveal())
+        kept = (self._settings.client_secret, self._settings.technical_password)
+        secrets = [secret.get_secret_value() for secret in kept]
         # An account says as much without its padding, which is escaped or dropped here and there.
         for secret in (token, self._account.rstrip("="), *secrets):
             if len(secret) >= _SHORTEST_SECRET:

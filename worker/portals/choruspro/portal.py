@@ -47,60 +47,42 @@ class ChorusPro:
         self._gateway.close()
 
     def sign_in(self) -> None:
-        """Make sure both pairs of credentials work; asks nothing when this token was proven.
-
-        Raises:
-            PortalError: cannot be reached, asks to wait, or answers nonsense.
-            PortalAccessRefused: the credentials are refused.
-        """
         self._gateway.prove_identity()
 
     def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
-        """Hand a file over, once, without any retry."""
         return depositing.deposit(self._gateway, file_name=file_name, kind=kind, content=content)
 
     def integration_report(self, flux_number: str) -> IntegrationReport:
-        """What became of a file. An unknown flux is pending: it may not be indexed yet."""
         return consultation.report(self._gateway, flux_number)
 
     def report_file(self, flux_number: str) -> bytes | None:
-        """The integration report as a PDF; None while there is none."""
         return consultation.report_file(self._gateway, flux_number)
 
     def find(
         self, *, invoice_number: str | None = None, flux_number: str | None = None
     ) -> tuple[FoundInvoice, ...]:
-        """Every invoice of ours that matches."""
         return search.find(self._gateway, invoice_number=invoice_number, flux_number=flux_number)
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
-        """Every invoice of ours whose status was set in this period, bounds included."""
         return search.changed(self._gateway, since, until)
 
     def history(self, portal_id: str) -> InvoiceHistory:
-        """The statuses of an integrated invoice."""
         return consultation.history(self._gateway, int(portal_id))
 
     def held(self, portal_id: str) -> HeldInvoice:
-        """What the portal holds of an integrated invoice."""
         return consultation.held(self._gateway, int(portal_id))
 
     def download(self, portal_id: str) -> bytes:
-        """The document the buyer sees: a PDF, or a ZIP when the invoice has several files."""
         return consultation.download(self._gateway, int(portal_id))
 
     def complete(self, portal_id: str, *, comment: str, files: Sequence[SupportingFile]) -> None:
-        """Give a suspended invoice what its buyer asked for; it goes back to the buyer."""
         completion.complete(self._gateway, int(portal_id), comment=comment, files=files)
 
     def acknowledge_rejection(self, portal_id: str) -> None:
-        """Tell the portal that a rejection was seen."""
         completion.acknowledge_rejection(self._gateway, int(portal_id))
 
     def structure(self, siret: str) -> StructureRecord | None:
-        """The structure that has this SIRET, or None."""
         return directory.structure(self._gateway, siret)
 
     def service(self, structure: StructureRecord, code: str) -> ServiceRecord | None:
-        """One service of a structure by its code (exact), or None."""
         return directory.service(self._gateway, structure, code)

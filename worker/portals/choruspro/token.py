@@ -13,9 +13,8 @@ from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.json_fields import integer, read_object, text
 from worker.portals.choruspro.verdict import answered, down
-from worker.portals.http.attempt import HttpAnswer, HttpRequest, Transport
+from worker.portals.http.attempt import FAILED, HttpAnswer, HttpRequest, Transport
 from worker.portals.http.breaker import Breaker
-from worker.portals.http.outcome import FAILED
 from worker.portals.http.retries import persist
 
 MARGIN = 60.0
@@ -71,7 +70,7 @@ class PisteToken:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._settings.client_id,
-            "client_secret": self._settings.client_secret.reveal(),
+            "client_secret": self._settings.client_secret.get_secret_value(),
             "scope": "openid",
         }
         request = HttpRequest(

@@ -35,8 +35,7 @@ from typing import NamedTuple
 from worker.billing.money import count
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, WorkerError
 from worker.portals.choruspro.json_fields import JsonObject, integer, read_object, text
-from worker.portals.http.attempt import HttpAnswer, NoAnswer
-from worker.portals.http.outcome import FAILED, Outcome, leads_nowhere
+from worker.portals.http.attempt import FAILED, HttpAnswer, NoAnswer, Outcome, leads_nowhere
 
 _LONGEST_LABEL = 300
 _IN_VAIN = "Recommencer ne servirait à rien : voyez sur le portail, et signalez ce message."
@@ -175,7 +174,7 @@ def down(outcome: Outcome) -> PortalDown:
         f"Chorus Pro ne répond pas : {what}.",
         "Rien n'est perdu : réessayez plus tard. Si cela dure, consultez l'état du service "
         "sur le portail, ou vérifiez l'accès au réseau et le serveur mandataire (proxy).",
-        wait=(outcome.retry_after or 0) if isinstance(outcome, HttpAnswer) else 0,
+        wait=outcome.retry_after or 0,
     )
 
 

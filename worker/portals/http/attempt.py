@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import requests
 import structlog
@@ -58,15 +58,31 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnswer:
-    """No whole answer came.
+    """No whole answer came."""
 
-    Attributes:
-        sent: False only when it is certain that no byte of the request left.
-        reason: for people, in French, without address nor secret.
-    """
+    sent: bool  # False only when it is certain that no byte of the request left
+    reason: str  # for people, in French, without address nor secret
+    retry_after: ClassVar[None] = None
 
-    sent: bool
-    reason: str
+
+Outcome: TypeAlias = HttpAnswer | NoAnswer
+
+FAILED = 500
+"""An operation that failed, on one record perhaps; a server that is away answers 502, 503, 504."""
+
+
+def may_pass(outcome: Outcome) -> bool:
+    """Whether asking again may help, for what may be asked again. The body is not looked at."""
+    match outcome:
+        case NoAnswer():
+            return True
+        case HttpAnswer(status=status):
+            return status == 429 or status >= 500
+
+
+def leads_nowhere(outcome: Outcome) -> bool:
+    """Whether it says that the server, rather than one operation, does not work now."""
+    return may_pass(outcome) and not (isinstance(outcome, HttpAnswer) and outcome.status == FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +124,11 @@ class Transport:
         """Close the open connections."""
         self._session.close()
 
-    def attempt(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
+    def attempt(self, request: HttpRequest) -> Outcome:
         """Send a request that may be repeated; it may travel on a connection already open."""
         return self._attempt(self._session, request)
 
-    def attempt_alone(self, request: HttpRequest) -> HttpAnswer | NoAnswer:
+    def attempt_alone(self, request: HttpRequest) -> Outcome:
         """Send a request that must never be repeated, on a connection of its own.
 
         A connection kept open may turn out closed by the server at the first byte written: then
@@ -121,7 +137,7 @@ class Transport:
         with closing(new_session()) as session:
             return self._attempt(session, request)
 
-    def _attempt(self, session: requests.Session, request: HttpRequest) -> HttpAnswer | NoAnswer:
+    def _attempt(self, session: requests.Session, request: HttpRequest) -> Outcome:
         with self._turn():
             start = self._monotonic()
             outcome = self._exchange(session, request)
@@ -133,7 +149,7 @@ class Transport:
                 _log.warning("portal.no_answer", route=request.route, sent=sent, seconds=seconds)
         return outcome
 
-    def _exchange(self, session: requests.Session, request: HttpRequest) -> HttpAnswer | NoAnswer:
+    def _exchange(self, session: requests.Session, request: HttpRequest) -> Outcome:
         try:
             with session.request(
                 request.method,

@@ -14,7 +14,7 @@ from threading import Lock
 
 from worker.billing.period import PARIS
 from worker.errors import PortalDown
-from worker.portals.http.outcome import Outcome, asked_to_wait, leads_nowhere
+from worker.portals.http.attempt import Outcome, leads_nowhere
 from worker.portals.http.retries import ATTEMPTS
 
 IN_VAIN = 2 * ATTEMPTS
@@ -49,7 +49,7 @@ class Breaker:
 
     def note_wait(self, outcome: Outcome) -> None:
         """Remember how long the server asks to be left alone, if it does."""
-        if leads_nowhere(outcome) and (asked := asked_to_wait(outcome)):
+        if leads_nowhere(outcome) and (asked := outcome.retry_after):
             with self._lock:
                 self._not_before = max(self._not_before, self._monotonic() + asked)
 

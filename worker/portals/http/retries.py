@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_exponential
 
-from worker.portals.http.outcome import Outcome, asked_to_wait, may_pass
+from worker.portals.http.attempt import Outcome, may_pass
 
 ATTEMPTS = 5
 DEADLINE = 120.0
@@ -26,7 +26,7 @@ def persist(
     backoff = wait_random_exponential(multiplier=0.5, max=20)
 
     def wait(state: RetryCallState) -> float:
-        asked = asked_to_wait(_last(state))
+        asked = _last(state).retry_after
         return backoff(state) if asked is None else asked
 
     def stop(state: RetryCallState) -> bool:

@@ -1,10 +1,11 @@
 """What the client is told: addresses that protect secrets, pairs that are whole."""
 
 import pytest
+from pydantic import SecretStr
 
 from tests.support.portal_client import PASSWORD, settings
 from worker.errors import ConfigurationError
-from worker.portals.choruspro.access import PRODUCTION, QUALIFICATION, ChorusProSettings, Secret
+from worker.portals.choruspro.access import PRODUCTION, QUALIFICATION, ChorusProSettings
 from worker.portals.http.address import (
     is_loopback,
 )
@@ -20,17 +21,17 @@ def changed(name: str, value: object) -> ChorusProSettings:
 
 def test_secret_never_shows_itself() -> None:
     """Printing the settings, in any way, shows no secret."""
-    shown = f"{settings()} {settings()!r} {Secret(PASSWORD)} {Secret(PASSWORD)!s:>40}"
+    shown = f"{settings()} {settings()!r} {SecretStr(PASSWORD)} {SecretStr(PASSWORD)!s:>40}"
 
     assert PASSWORD not in shown
-    assert "•••" in shown
+    assert "*****" in shown
 
 
 def test_blanks_pasted_around_values_are_dropped() -> None:
     """A secret pasted with a line break works."""
-    made = settings(client_id=" id\n", client_secret=Secret("\ts3cret \n"))
+    made = settings(client_id=" id\n", client_secret=SecretStr("\ts3cret \n"))
 
-    assert (made.client_id, made.client_secret.reveal()) == ("id", "s3cret")
+    assert (made.client_id, made.client_secret.get_secret_value()) == ("id", "s3cret")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_blanks_pasted_around_values_are_dropped() -> None:
 )
 def test_half_a_pair_is_named(name: str) -> None:
     """A missing or blank half of a pair is refused by its name."""
-    empty = Secret("  ") if name in ("client_secret", "technical_password") else "  "
+    empty = SecretStr("  ") if name in ("client_secret", "technical_password") else "  "
     with pytest.raises(ConfigurationError, match=name):
         changed(name, empty)
 

@@ -9,12 +9,12 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from tests.support.portal_client import CLIENT_SECRET, PASSWORD, StillClock, client, settings
 from tests.support.scripted_server import Step, hang_up, raw, reply, serving
 from worker.billing.document import DocumentKind
 from worker.portals import DepositAnswer, DepositOutcome
-from worker.portals.choruspro.access import Secret
 from worker.portals.choruspro.deposit import judge, unfit
 from worker.portals.choruspro.portal import ChorusPro
 from worker.portals.http.attempt import HttpAnswer, NoAnswer
@@ -296,7 +296,7 @@ def test_secret_quoted_in_another_form_does_not_reach_the_evidence_either() -> N
     )
     page = f"<p>{' '.join(forms)} {secret}</p>".encode()
     with serving(TOKEN, reply(page, 500)) as server:
-        portal = ChorusPro(settings(server.url, technical_password=Secret(secret)))
+        portal = ChorusPro(settings(server.url, technical_password=SecretStr(secret)))
         answer = deposited(portal)
         portal.close()
 
@@ -313,7 +313,7 @@ def test_the_account_does_not_reach_the_evidence_whatever_becomes_of_its_end(end
     assert account.endswith("==")
     page = f"<p>{account[:-2]}{end}</p>".encode()
     with serving(TOKEN, reply(page, 500)) as server:
-        portal = ChorusPro(settings(server.url, technical_password=Secret(password)))
+        portal = ChorusPro(settings(server.url, technical_password=SecretStr(password)))
         answer = deposited(portal)
         portal.close()
 

@@ -10,8 +10,9 @@ from worker.portals.choruspro.verdict import (
     Verdict,
     judged,
 )
-from worker.portals.http.attempt import HttpAnswer, NoAnswer
-from worker.portals.http.outcome import (
+from worker.portals.http.attempt import (
+    HttpAnswer,
+    NoAnswer,
     Outcome,
     may_pass,
 )

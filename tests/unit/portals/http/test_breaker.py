@@ -13,11 +13,12 @@ from tests.support.scripted_server import serving
 from worker.billing.document import DocumentKind
 from worker.errors import PortalDown
 from worker.portals import FluxState
-from worker.portals.http.attempt import HttpAnswer, NoAnswer
-from worker.portals.http.breaker import IN_VAIN, PAUSE, Breaker
-from worker.portals.http.outcome import (
+from worker.portals.http.attempt import (
+    HttpAnswer,
+    NoAnswer,
     Outcome,
 )
+from worker.portals.http.breaker import IN_VAIN, PAUSE, Breaker
 
 LOST = NoAnswer(sent=True, reason="connexion coupée en cours")
 FINE = HttpAnswer(status=200, headers={}, body=b"")

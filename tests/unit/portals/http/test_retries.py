@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.support.portal_client import StillClock
 from worker.errors import PortalDown
 from worker.portals.choruspro.verdict import answered
-from worker.portals.http.attempt import HttpAnswer, NoAnswer
-from worker.portals.http.outcome import (
+from worker.portals.http.attempt import (
+    HttpAnswer,
+    NoAnswer,
     Outcome,
 )
 from worker.portals.http.retries import ATTEMPTS, DEADLINE, persist

@@ -55,7 +55,7 @@ S = InvoiceStatus
 MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.DRAFT: frozenset({S.ISSUED, S.PARKED}),
     S.PARKED: frozenset({S.DRAFT}),
-    S.ISSUED: frozenset({S.SENDING, S.CANCELLED}),
+    S.ISSUED: frozenset({S.SENDING, S.UNKNOWN, S.CANCELLED}),
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
@@ -66,10 +66,11 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.SETTLED: frozenset({S.CANCELLED, S.SUSPENDED, S.REJECTED}),
     S.CANCELLED: frozenset(),
 }
-"""Every move a status may make. Deposited goes to unknown when a duplicate is refused: the
-first copy may be the one that lives. A rejected invoice may be seen accepted again, and a settled
-one questioned, since the buyer's statuses come in any order. Only credit notes that cover an
-invoice cancel it, and never while a deposit is under way."""
+"""Every move a status may make. Issued goes to unknown when it was handed over before and a search
+shows it; deposited, when a duplicate is refused: the first copy may be the one that lives. A
+rejected invoice may be seen accepted again, and a settled one questioned, since the statuses of the
+buyer come in any order. Only credit notes that cover an invoice cancel it, and never while a
+deposit is under way."""
 
 
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
@@ -102,6 +103,16 @@ class Trouble(StrEnum):
     """A person gave up its flux, for the reason in ``detail``: it is looked for."""
     NUMBER_TAKEN = "number_taken"
     """The portal holds another invoice under its number: ``detail`` says which."""
+    NEARLY_OURS = "nearly_ours"
+    """The portal holds under its number what differs in the facts that ``detail`` gives."""
+    TURNED_AWAY = "turned_away"
+    """The portal says no, in the words of ``detail``: one search tells whether it has it."""
+    LOT_TURNED_AWAY = "lot_turned_away"
+    """The portal says no to its whole lot: unless a search shows it, it goes again, alone."""
+    DECLARED_ABSENT = "declared_absent"
+    """A person did not find it on the portal: it goes again, unless a search shows it."""
+    SHOWN = "shown"
+    """It was to go again, and a search shows something under its number."""
 
 
 _FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))

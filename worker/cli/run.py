@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from worker.app import App
 from worker.billing.money import count, french
@@ -12,10 +15,11 @@ from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findin
 from worker.cli.invoices import show_acts, show_invoices
 from worker.cli.options import Config, Json, Year
 from worker.cli.progress import tell
+from worker.errors import WrongUse
 from worker.issuing.preview import Preview
 from worker.issuing.preview import preview as compute
 from worker.portals import Portal
-from worker.service import campaign
+from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified
 from worker.settings.loading import find_config
 from worker.storage import invoices
@@ -83,8 +87,24 @@ def follow(config: Config = None, as_json: Json = False) -> int:
     return _take_step(campaign.follow, config, as_json=as_json)
 
 
-def reconcile(config: Config = None, as_json: Json = False) -> int:
+def reconcile(
+    adopted: Annotated[
+        str | None,
+        typer.Option("--adopt", metavar="NUMERO", help="La facture du portail est bien celle-ci."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXTE", help="Pourquoi, avec --adopt.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
     """Cherche sur le portail les factures dont le dépôt est incertain."""
+    if adopted is not None:
+        app = open_verified(find_config(config))
+        invoice = decisions.adopt(app, open_portal(app), adopted, reason or "", tell)
+        return show_invoices(app, [invoice], as_json=as_json)
+    if reason is not None:
+        raise WrongUse("--reason va avec --adopt.", "Tapez « reconcile » seul.")
     return _take_step(campaign.reconcile, config, as_json=as_json)
 
 

@@ -27,9 +27,10 @@ from worker.issuing.holds import HELD_BY_BUYER, place_hold
 from worker.issuing.numbering import take_number
 from worker.issuing.render import RenderChecked
 from worker.issuing.unprintable import cannot_be_printed
-from worker.portals import BuyerStatus, Portal
-from worker.storage import Session, Store, Transaction, attempts, holds, invoices
-from worker.transmission.reconcile import copy_at, is_alive
+from worker.portals import BuyerStatus, FoundInvoice, Portal
+from worker.storage import Session, Store, Transaction, attempts, holds, imported, invoices
+from worker.transmission.likeness import Likeness, described, siren_of
+from worker.transmission.reconcile import is_alive, look_for
 from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
 
@@ -113,7 +114,7 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
         )
     if drafted.internal and portal is not None:
         taken_back = drafted.replaces or drafted.invoice
-        _refuse_if_received(app.store, portal, taken_back, nothing_comes=request.internal)
+        _refuse_if_received(app, portal, taken_back, nothing_comes=request.internal)
     draft = replace(
         drafted.draft,
         service_code=_given(request.service_code, drafted.draft.service_code),
@@ -314,7 +315,7 @@ def _is_internal(invoice: TrackedInvoice, request: Request, *, deposits: bool) -
 
 
 def _refuse_if_received(
-    store: Store, portal: Portal, taken_back: TrackedInvoice, *, nothing_comes: bool
+    app: App, portal: Portal, taken_back: TrackedInvoice, *, nothing_comes: bool
 ) -> None:
     """Raise Refused when the buyer holds what we take for never received, or may hold it soon.
 
@@ -323,7 +324,7 @@ def _refuse_if_received(
     would pay twice: another number escapes the portal's control of uniqueness, the same does not.
 
     Args:
-        store: our books.
+        app: the open installation.
         portal: asked what it holds.
         taken_back: an invoice, or a credit note to be kept in our books.
         nothing_comes: a person has made sure that no file of it can be integrated any more.
@@ -342,8 +343,12 @@ def _refuse_if_received(
         f"Tapez : chorus-worker {again} ; le même numéro n'est jamais intégré deux fois. Une fois "
         "retrouvé sur le portail par « follow », « credit » fera ce qu'il faut."
     )
-    copy = copy_at(portal, taken_back)
-    if copy is not None:
+    seen = look_for(app, portal, taken_back)
+    copy = seen.found
+    if copy is not None and seen.kind is Likeness.OTHER:
+        if not nothing_comes:
+            _refuse_taken(app, taken_back, copy)
+    elif copy is not None:
         if copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
             return
         raise Refused(
@@ -351,13 +356,33 @@ def _refuse_if_received(
             f"{copy.raw_status}, et le membre aurait les deux.",
             remedy,
         )
-    if not nothing_comes and (flux := _flux_alive(store, portal, taken_back)):
+    if not nothing_comes and (flux := _flux_alive(app.store, portal, taken_back)):
         raise Refused(
             f"Pas d'avoir interne pour {named} : le portail n'a pas refusé son fichier (flux "
             f"{flux}), qui peut encore aboutir, et le membre aurait les deux.",
             f"{remedy} S'il est certain que ce fichier n'aboutira plus, tapez : chorus-worker "
             f'credit {number} --reason "…" --internal {number}',
         )
+
+
+def _refuse_taken(app: App, taken_back: TrackedInvoice, other: FoundInvoice) -> None:
+    """Raise Refused when the invoice that has its number is one of a member of ours.
+
+    It is then one that the books do not know: of a restored backup, of another machine, or keyed
+    by hand. Billed again, a member would have two.
+    """
+    with app.reading() as session:
+        ours = {siren_of(siret) for siret in imported.known_sirets(session)}
+    if siren_of(other.recipient) not in ours:
+        return
+    number = taken_back.number
+    raise Refused(
+        f"Le portail a une facture à un autre de nos membres sous le numéro {number} "
+        f"({described(other)}).",
+        "Nos livres ne la connaissent pas : sauvegarde restaurée, autre machine, ou saisie à la "
+        "main. N'émettez rien, et appelez l'exploitant. Seulement s'il est certain qu'elle ne "
+        f'compte pas, tapez : chorus-worker credit {number} --reason "…" --internal {number}',
+    )
 
 
 def _flux_alive(store: Store, portal: Portal, invoice: TrackedInvoice) -> str:

@@ -23,7 +23,8 @@ from worker.issuing.documents import keep_documents
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.storage import Transaction, attempts, imported, invoices
-from worker.transmission.reconcile import copy_at
+from worker.transmission.likeness import Likeness, described, differences
+from worker.transmission.reconcile import Seen, adopt, look_for
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -91,8 +92,11 @@ def resend(
         refuse_unless(invoice, invoice.status is S.REFUSED)
         content = invoices.content(session, invoice.id)
         kept = imported.references_of(session, invoice.siret, invoice.year)
-    if copy_at(portal, invoice) is not None:
-        # It lives there after all: another version would not be what its buyer has.
+    seen = look_for(app, portal, invoice)
+    refuse_doubtful(invoice, seen)
+    if seen.kind is not Likeness.UNRELATED:
+        # It lives there after all: another version would not be what its buyer has. Nothing is
+        # handed over: the search before a second deposit finds it again, and it is adopted.
         refuse_correction(invoice, service_code, engagement)
         return _apply(app, render, invoice, content, content, reason)
     if invoice.is_credit_note:
@@ -154,7 +158,26 @@ def mark_uncertain(app: App, number: str, reason: str) -> None:
         _request(tx, invoice, reason)
 
 
-def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
+def refuse_doubtful(invoice: TrackedInvoice, seen: Seen) -> None:
+    """Raise Refused when the portal shows what is nearly this invoice, or has its number."""
+    if seen.found is None or seen.kind not in {Likeness.NEARLY, Likeness.OTHER}:
+        return
+    if seen.kind is Likeness.OTHER:
+        raise Refused(
+            f"Le portail a déjà une autre facture sous le numéro {invoice.number} "
+            f"({described(seen.found)}) : un renvoi serait refusé.",
+            f"Tapez : chorus-worker documents portal {invoice.number}, puis voyez sur le portail "
+            "ce que c'est.",
+        )
+    raise Refused(
+        f"Le portail a sous le numéro {invoice.number} une facture presque identique : "
+        f"{' ; '.join(differences(seen.found, invoice))}.",
+        f"Comparez les deux sur le portail ; si c'est la nôtre, tapez : chorus-worker reconcile "
+        f'--adopt {invoice.number} --reason "…"',
+    )
+
+
+def refuse_if_found(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     """Raise Refused when a search shows an invoice that a person calls absent.
 
     Raises:
@@ -164,14 +187,46 @@ def refuse_if_found(portal: Portal, invoice: TrackedInvoice) -> None:
     if invoice.status is not S.UNKNOWN:
         return
     try:
-        copy = copy_at(portal, invoice)
+        seen = look_for(app, portal, invoice)
     except PortalAnswerError:
         return
-    if copy is not None:
+    refuse_doubtful(invoice, seen)
+    if seen.found is not None:
         raise Refused(
-            f"La facture {invoice.number} est sur le portail, à l'état {copy.raw_status}.",
+            f"La facture {invoice.number} est sur le portail, à l'état {seen.found.raw_status}.",
             "Tapez « reconcile » : elle sera reprise, sans nouveau dépôt.",
         )
+
+
+def adopt_nearly_ours(app: App, portal: Portal, number: str, reason: str) -> TrackedInvoice:
+    """Take what the portal shows for our invoice: a person compared what differs.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: the portal shows nothing that is nearly ours.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+    seen = (
+        look_for(app, portal, invoice) if invoice.status is S.UNKNOWN else Seen(Likeness.UNRELATED)
+    )
+    if seen.found is None or seen.kind not in {Likeness.NEARLY, Likeness.SAME}:
+        raise Refused(
+            f"Rien n'est à reprendre du portail pour la facture {number} "
+            f"({invoice.french_status}).",
+            "Tapez « status --todo » : il dit ce que chaque facture attend.",
+        )
+    with app.transaction() as tx:
+        tx.journal(
+            EventTag.RESEND_REQUESTED,
+            number,
+            **{"from": invoice.status.value},
+            reason=reason,
+            adopted=list(differences(seen.found, invoice)),
+        )
+    adopt(app, invoice, seen.found)
+    return invoice
 
 
 def declare_absent(app: App, number: str, reason: str) -> None:
@@ -190,7 +245,9 @@ def declare_absent(app: App, number: str, reason: str) -> None:
             app.settings.portal.reconcile_after
         )
         refuse_unless(invoice, in_vain or is_long_uncertain(invoice, tx.now))
-        invoices.move(tx, invoice, S.ISSUED, flux_number="", detail="")
+        invoices.move(
+            tx, invoice, S.ISSUED, flux_number="", trouble=Trouble.DECLARED_ABSENT, detail=""
+        )
         attempts.close_attempts(
             tx, invoice.id, at=tx.now, detail=f"déclarée absente du portail : {reason}"
         )

@@ -35,10 +35,10 @@ class AdviceCode(StrEnum):
     """Correct a refused invoice, and send it again."""
     RESEND_OR_KEEP = "resend_or_keep"
     """The same of a credit note, or keep it in our books."""
-    CANCEL_TAKEN_NUMBER = "cancel_taken_number"
-    """Cancel an invoice whose number the portal gives to another one."""
-    REMAKE_TAKEN_NUMBER = "remake_taken_number"
-    """Make again, under another number, a credit note whose number is taken."""
+    CHECK_TAKEN_NUMBER = "check_taken_number"
+    """See what has the number at the portal: it may be one of ours that the books do not know."""
+    COMPARE = "compare"
+    """Compare with what the portal shows, which is nearly the same; adopt it when it is ours."""
     COMPLETE = "complete"
     """Give the files that the buyer asks for."""
     CANCEL_REJECTED = "cancel_rejected"
@@ -96,6 +96,9 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
                 A.REMAKE_REJECTED if invoice.is_credit_note else A.CANCEL_REJECTED,
                 ("credit", number, "--reason", TO_FILL_IN),
             )
+        case InvoiceStatus.UNKNOWN if invoice.trouble is Trouble.NEARLY_OURS:
+            again = ("reconcile", "--adopt", number, "--reason", TO_FILL_IN)
+            advice = Advice(A.COMPARE, again, (invoice.detail,))
         case InvoiceStatus.UNKNOWN if is_long_uncertain(invoice, now):
             advice = Advice(
                 A.FIND_UNCERTAIN, ("resend", number, "--reason", TO_FILL_IN, "--absent", number)
@@ -129,8 +132,7 @@ def _while_parked(invoice: TrackedInvoice) -> Advice:
 def _after_refusal(invoice: TrackedInvoice) -> Advice:
     number, note = invoice.number, invoice.is_credit_note
     if invoice.number_is_taken:
-        code = A.REMAKE_TAKEN_NUMBER if note else A.CANCEL_TAKEN_NUMBER
-        return Advice(code, ("credit", number, "--reason", TO_FILL_IN))
+        return Advice(A.CHECK_TAKEN_NUMBER, ("credit", number, "--reason", TO_FILL_IN))
     code = A.RESEND_OR_KEEP if note else A.RESEND
     return Advice(code, ("resend", number, "--reason", TO_FILL_IN), (number,))
 

@@ -81,7 +81,7 @@ def resend(
         opened.sign_in()
         match way:
             case Way.DECLARED_ABSENT:
-                resending.refuse_if_found(opened, invoice)
+                resending.refuse_if_found(app, opened, invoice)
                 resending.declare_absent(app, number, reason)
             case Way.CORRECTED:
                 vet_seller(app, opened, tell)
@@ -97,6 +97,25 @@ def resend(
                     )
             case Way.SEARCHED:
                 pass
+        move_forward(app, opened, tell)
+    with app.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def adopt(
+    app: App, portal: AbstractContextManager[Portal], number: str, reason: str, tell: Tell
+) -> TrackedInvoice:
+    """Take for ours what the portal shows of an invoice, nearly the same; it as it stands then.
+
+    Raises:
+        WrongUse: no such invoice, or no reason that can be read.
+        Refused: nothing is nearly ours under its number now.
+        PortalError, PortalAccessRefused: see ``move_forward``.
+    """
+    reason = stated_reason(reason)
+    with portal as opened:
+        opened.sign_in()
+        invoice = resending.adopt_nearly_ours(app, opened, number, reason)
         move_forward(app, opened, tell)
     with app.reading() as session:
         return invoices.by_id(session, invoice.id)

@@ -18,12 +18,19 @@ from worker.app import App
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
-from worker.errors import DepositsRefused, PortalAccessRefused, PortalDown
+from worker.errors import (
+    DepositsRefused,
+    PortalAccessRefused,
+    PortalAnswerError,
+    PortalDown,
+    PortalError,
+)
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
 from worker.storage import Session, Transaction, attempts, directory, due, invoices
 from worker.storage.documents import sealed
-from worker.transmission.reconcile import speaks_of_a_copy
+from worker.transmission.likeness import Likeness
+from worker.transmission.reconcile import look_for, reconcile
 
 DEPOSITED = DocumentKind.FACTURX
 """Of the documents of an invoice, the one that is handed over."""
@@ -35,6 +42,8 @@ REACHED = frozenset(DepositOutcome) - {
     DepositOutcome.THROTTLED,
 }
 """The outcomes of a file that the portal judged, or may have."""
+PUT_OFF = timedelta(hours=4)
+"""After a search before a second deposit whose answer could not be used."""
 LONGEST_REST = timedelta(days=1)
 """That a portal asks for."""
 SETTLING = timedelta(seconds=60)
@@ -91,7 +100,7 @@ def deposit_due(
             return
         # Before the intent: trouble with credentials must never leave an uncertain deposit.
         portal.sign_in()
-        results = deposit_together(app, portal, batch)
+        results = deposit_together(app, portal, _not_shown(app, portal, batch))
         for result in results:
             report(result)
         if not results:
@@ -154,11 +163,73 @@ def deposit_together(
         return ()
     answer = portal.deposit(file_name=intent.file_name, kind=DEPOSITED, content=intent.content)
     _record(app, intent, answer)
+    if answer.outcome is DepositOutcome.REFUSED:
+        _look_for_refused(app, portal, intent)
     with app.reading() as session:
         return tuple(
             DepositResult(invoice=invoices.by_id(session, invoice.id), answer=answer)
             for invoice, _ in intent.attempts
         )
+
+
+def _not_shown(app: App, portal: Portal, batch: Sequence[TrackedInvoice]) -> list[TrackedInvoice]:
+    """Those that may be handed over: one that was before is searched first, whatever its past.
+
+    Shown, it is uncertain again, and reconciled at once.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    absent = []
+    for invoice in batch:
+        with app.reading() as session:
+            made = attempts.attempts(session, invoice.id)
+        # An attempt without any outcome was interrupted: it may have reached the portal.
+        if not any(one.outcome in {"", *REACHED} for one in made):
+            absent.append(invoice)
+            continue
+        try:
+            kind = look_for(app, portal, invoice).kind
+        except PortalAnswerError as error:
+            if invoice.trouble is Trouble.DECLARED_ABSENT:
+                # No search ever tells anything about it: a person looked.
+                absent.append(invoice)
+                continue
+            with app.transaction() as tx:
+                invoices.note(
+                    tx,
+                    invoice,
+                    checks=invoice.checks + 1,
+                    next_check_at=tx.now + PUT_OFF,
+                    detail=error.message,
+                )
+            continue
+        if kind is Likeness.UNRELATED:
+            absent.append(invoice)
+            continue
+        with app.transaction() as tx:
+            moved = invoices.move(
+                tx, invoice, InvoiceStatus.UNKNOWN, trouble=Trouble.SHOWN, detail=""
+            )
+        if moved:
+            with app.reading() as session:
+                shown = invoices.by_id(session, invoice.id)
+            reconcile(app, portal, shown)
+    return absent
+
+
+def _look_for_refused(app: App, portal: Portal, intent: _Intent) -> None:
+    """What was refused is not called so before it was looked for: the portal may have it."""
+    for invoice, _ in intent.attempts:
+        with app.reading() as session:
+            present = invoices.by_id(session, invoice.id)
+        if present.status is not InvoiceStatus.UNKNOWN:
+            continue
+        try:
+            reconcile(app, portal, present)
+        except (PortalError, PortalAccessRefused):
+            # Uncertain, it is due at once: the next step or beat looks for it.
+            return
 
 
 def _intend(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
@@ -266,6 +337,9 @@ def recover_interrupted(app: App) -> int:
 def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
     now = app.clock()
     to, next_look = _after(app, intent, answer, now)
+    trouble = Trouble.NONE
+    if answer.outcome is DepositOutcome.REFUSED:
+        trouble = Trouble.LOT_TURNED_AWAY if intent.lot else Trouble.TURNED_AWAY
     with app.transaction() as tx:
         if answer.outcome is DepositOutcome.THROTTLED and next_look is not None:
             # It is asked of us, not of this file: no other goes before, from any process.
@@ -282,6 +356,7 @@ def _record(app: App, intent: _Intent, answer: DepositAnswer) -> None:
                     present,
                     to,
                     next_check_at=next_look,
+                    trouble=trouble,
                     flux_number=answer.flux_number,
                     deposited_at=now if answer.outcome is DepositOutcome.ACCEPTED else None,
                     detail="" if answer.outcome is DepositOutcome.ACCEPTED else answer.detail,
@@ -314,18 +389,11 @@ def _after(
     app: App, intent: _Intent, answer: DepositAnswer, now: datetime
 ) -> tuple[InvoiceStatus, datetime | None]:
     """Where the answer leads each invoice of the file, and when it is to be looked at."""
-    outcome = answer.outcome
-    if outcome is DepositOutcome.REFUSED and not intent.lot and speaks_of_a_copy(answer.detail):
-        # The first copy may live: calling this one refused would be wrong.
-        outcome = DepositOutcome.UNKNOWN
-    match outcome:
+    match answer.outcome:
         case DepositOutcome.ACCEPTED:
             return InvoiceStatus.DEPOSITED, now + app.settings.portal.report_after[0]
-        case DepositOutcome.REFUSED if intent.lot:
-            # Whose fault it is stays unknown: each goes alone next time, and is answered by itself.
-            return InvoiceStatus.ISSUED, None
         case DepositOutcome.REFUSED:
-            return InvoiceStatus.REFUSED, None
+            return InvoiceStatus.UNKNOWN, None
         case DepositOutcome.UNKNOWN:
             return InvoiceStatus.UNKNOWN, intent.started + app.settings.portal.reconcile_after[0]
         case DepositOutcome.NOT_SENT | DepositOutcome.UNAUTHORISED:

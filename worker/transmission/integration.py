@@ -16,8 +16,13 @@ from worker.portals import FluxState, FoundInvoice, IntegrationReport, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import Transaction, attempts, directory, due, invoices, observations
 from worker.transmission.evidence import keep_reports
-from worker.transmission.reconcile import copy_at, may_live, same_invoice, speaks_of_a_copy
+from worker.transmission.likeness import Likeness, Ours, described, differences, likeness
+from worker.transmission.reconcile import Seen, earlier_file_may_live, look_for
 from worker.transmission.statuses import Report, Stop, ask_about_put_off, learn, read_statuses
+
+SOON = 3
+"""Questions about a file that a portal may well leave pending; then its search is asked too."""
+_VERDICTS = (FluxState.INTEGRATED, FluxState.PARTIAL, FluxState.REJECTED)
 
 
 def follow_due(app: App, portal: Portal, report: Report, stop: Stop = lambda: False) -> None:
@@ -72,85 +77,113 @@ def _ask_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> Non
     if not flux:
         _do_without_report(app, portal, file)
         return
-    answer = portal.integration_report(flux)
+    try:
+        answer = portal.integration_report(flux)
+    except PortalAnswerError:
+        # The search outranks the report: one that can never be read hides no invoice.
+        if not _integrate_shown(app, file, _unsaid(flux), _found(portal, flux)):
+            raise
+        return
+    if answer.state in _VERDICTS:
+        found = _found(portal, flux) if answer.state is not FluxState.REJECTED else {}
+        if not found and _is_index_late(app, portal, file, answer):
+            _wait_for_index(app, file, answer)
+            return
+        _each(app, portal, _integrate_shown(app, file, answer, found), answer)
+        return
+    if answer.state is not FluxState.PENDING or file[0].checks >= SOON:
+        file = _integrate_shown(app, file, answer, _found(portal, flux))
     match answer.state:
-        case FluxState.PENDING:
-            _keep_waiting(app, file, answer, Trouble.NONE)
         case FluxState.UNRECOGNISED:
             _keep_waiting(app, file, answer, Trouble.UNKNOWN_WORD, answer.raw_state)
         case FluxState.INCIDENT:
             _keep_waiting(app, file, answer, Trouble.INCIDENT)
-        case FluxState.INTEGRATED | FluxState.PARTIAL | FluxState.REJECTED:
-            found = _found(portal, flux, answer)
-            if not found and _is_index_late(portal, file, answer):
-                _wait_for_index(app, file, answer)
-                return
-            shown = [(i, found[i.number]) for i in file if _shows(found, i)]
-            _integrate(app, answer, shown)
-            others = (i for i in file if not _shows(found, i))
-            for _ in in_turn(
-                others,
-                lambda one: _conclude(app, portal, one, answer),
-                lambda one, error: _put_off(app, (one,), error),
-                lambda: False,
-            ):
-                pass
+        case _:
+            _keep_waiting(app, file, answer, Trouble.NONE)
 
 
 def _do_without_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> None:
     """Of invoices adopted from a search that left their flux out: they are integrated."""
-    said = IntegrationReport(flux_number="", state=FluxState.INTEGRATED, raw_state="", errors=())
     for invoice in file:
-        _conclude(app, portal, invoice, said)
+        _conclude(app, portal, invoice, _unsaid(""))
 
 
-def _found(portal: Portal, flux: str, answer: IntegrationReport) -> Mapping[str, FoundInvoice]:
+def _unsaid(flux: str) -> IntegrationReport:
+    """In place of a report that cannot be had, when a search shows the invoice."""
+    return IntegrationReport(flux_number=flux, state=FluxState.INTEGRATED, raw_state="", errors=())
+
+
+def _each(
+    app: App, portal: Portal, file: Sequence[TrackedInvoice], answer: IntegrationReport
+) -> None:
+    for _ in in_turn(
+        file,
+        lambda one: _conclude(app, portal, one, answer),
+        lambda one, error: _put_off(app, (one,), error),
+        lambda: False,
+    ):
+        pass
+
+
+def _found(portal: Portal, flux: str) -> Mapping[str, FoundInvoice]:
     """What the portal integrated of a file, by number."""
-    if answer.state is FluxState.REJECTED:
-        return {}
     return {found.number: found for found in portal.find(flux_number=flux)}
 
 
 def _is_index_late(
-    portal: Portal, file: Sequence[TrackedInvoice], answer: IntegrationReport
+    app: App, portal: Portal, file: Sequence[TrackedInvoice], answer: IntegrationReport
 ) -> bool:
     """No search shows anything of a lot that is integrated: one number is asked for, not each."""
     whole_lot = answer.state is FluxState.INTEGRATED and len(file) > 1
-    return whole_lot and copy_at(portal, file[0]) is None
+    return whole_lot and look_for(app, portal, file[0]).kind is Likeness.UNRELATED
 
 
-def _shows(found: Mapping[str, FoundInvoice], invoice: TrackedInvoice) -> bool:
-    candidate = found.get(invoice.number)
-    return candidate is not None and same_invoice(candidate, invoice)
+def _integrate_shown(
+    app: App,
+    file: Sequence[TrackedInvoice],
+    answer: IntegrationReport,
+    found: Mapping[str, FoundInvoice],
+) -> list[TrackedInvoice]:
+    """Integrate those of a file that the search of its flux shows; the others are returned."""
+    shown = []
+    for invoice in file:
+        candidate = found.get(invoice.number)
+        ours = Ours(
+            invoice=invoice, seller=app.settings.syndicat.siret, fluxes=(invoice.flux_number,)
+        )
+        if candidate is not None and likeness(candidate, ours) is Likeness.SAME:
+            shown.append((invoice, candidate))
+    _integrate(app, answer, shown)
+    integrated = {invoice.id for invoice, _ in shown}
+    return [invoice for invoice in file if invoice.id not in integrated]
 
 
 def _conclude(app: App, portal: Portal, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
     """What a verdict means for an invoice that the search of its file does not show."""
     # By number, and even after a rejection: when a second delivery is refused as a duplicate,
     # the first one lives, and calling it refused would be wrong.
-    ours = copy_at(portal, invoice)
+    seen = look_for(app, portal, invoice)
     named = any(error.invoice_number == invoice.number for error in answer.errors)
-    if ours is not None:
-        _integrate(app, answer, [(invoice, ours)])
-    elif answer.state is FluxState.INTEGRATED or (answer.state is FluxState.PARTIAL and not named):
-        _wait_for_index(app, (invoice,), answer)
-    elif _may_be_a_second_copy(app, portal, invoice, answer):
-        _doubt(app, invoice, answer)
-    elif named or not _was_in_a_lot(app, invoice):
-        _refuse(app, invoice, answer)
-    else:
-        _send_alone(app, invoice, answer)
-
-
-def _may_be_a_second_copy(
-    app: App, portal: Portal, invoice: TrackedInvoice, answer: IntegrationReport
-) -> bool:
-    """It is refused as a duplicate: it says so, or an earlier delivery may live."""
-    if speaks_of_a_copy(_words(answer, invoice)):
-        return True
-    with app.reading() as session:
-        earlier = attempts.attempts(session, invoice.id)[:-1]
-    return any(may_live(portal, invoice, attempt) for attempt in earlier)
+    integrated = answer.state is FluxState.INTEGRATED
+    match seen:
+        case Seen(Likeness.SAME, FoundInvoice() as found):
+            _integrate(app, answer, [(invoice, found)])
+        case Seen(Likeness.NEARLY, FoundInvoice() as found):
+            differing = " ; ".join(differences(found, invoice))
+            _doubt(app, invoice, answer, Trouble.NEARLY_OURS, differing)
+        case _ if integrated or (answer.state is FluxState.PARTIAL and not named):
+            _wait_for_index(app, (invoice,), answer)
+        case Seen(Likeness.OTHER, FoundInvoice() as found):
+            taken = Trouble.NUMBER_TAKEN
+            _give_up(app, invoice, answer, InvoiceStatus.REFUSED, taken, described(found))
+        case Seen(Likeness.UNCLEAR):
+            _doubt(app, invoice, answer, Trouble.DUPLICATE_REFUSED)
+        case _ if earlier_file_may_live(app, portal, invoice):
+            _doubt(app, invoice, answer, Trouble.DUPLICATE_REFUSED)
+        case _ if named or not _was_in_a_lot(app, invoice):
+            _refuse(app, invoice, answer)
+        case _:
+            _send_alone(app, invoice, answer)
 
 
 def _was_in_a_lot(app: App, invoice: TrackedInvoice) -> bool:
@@ -190,15 +223,21 @@ def _integrate(
             learn(tx, invoices.by_id(tx, invoice.id), found)
 
 
-def _doubt(app: App, invoice: TrackedInvoice, answer: IntegrationReport) -> None:
-    """A duplicate was refused: another copy exists, not findable yet. Reconcile looks for it."""
+def _doubt(
+    app: App,
+    invoice: TrackedInvoice,
+    answer: IntegrationReport,
+    trouble: Trouble,
+    detail: str = "",
+) -> None:
+    """Another copy may exist, or something nearly the same does: reconcile looks for it."""
     _give_up(
         app,
         invoice,
         answer,
         InvoiceStatus.UNKNOWN,
-        Trouble.DUPLICATE_REFUSED,
-        _words(answer, invoice) or answer.raw_state,
+        trouble,
+        detail or _words(answer, invoice) or answer.raw_state,
         next_check_at=app.clock() + app.settings.portal.report_after[-1],
     )
 

@@ -1,58 +1,62 @@
 """Finds out what became of uncertain deposits, by searching the portal for the invoice.
 
-Found and the same: adopted. Found but different: the number is taken by something else, a person
-must look. Not found: only after the whole window of searches, and with a positive control (the
-same search finds an invoice known to be there), is it proven absent and sent again, same bytes:
-unless the portal refused it as already there, which sending again cannot mend.
+Found and the same: adopted. Nearly the same: a person compares both. Found for another buyer: the
+number is taken, a person must look. Not found after a refusal: refused. Not found otherwise: only
+after the whole window of searches, and with a positive control (the same search finds an invoice
+known to be there), is it proven absent and sent again, same bytes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.money import french
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import Attempt
+from worker.transmission.likeness import (
+    Likeness,
+    Ours,
+    closest,
+    described,
+    differences,
+    likeness,
+)
 
-DUPLICATE_WORDS = ("doubl", "duplic", "unicit", "rej_uni", "deja", "déjà")
-"""No official wording is known for a refused duplicate (reference §0.3): any text with one of
-these. A word too many costs a few searches; one too few, a good invoice called refused."""
-_SIREN = 9
-
-
-def same_invoice(found: FoundInvoice, ours: TrackedInvoice) -> bool:
-    """Whether what the portal holds under our number is our invoice: buyer, amount and year."""
-    return (
-        found.number == ours.number
-        and found.recipient == ours.siret
-        and _same_amount(found, ours)
-        and _same_year(found, ours)
-    )
+AT_ONCE = (Trouble.TURNED_AWAY, Trouble.LOT_TURNED_AWAY)
+"""After a refusal, whatever its words and form, one search decides."""
 
 
-def speaks_of_a_copy(refusal: str) -> bool:
-    """Whether the portal refuses something as already there: its first copy may live."""
-    said = refusal.casefold()
-    return any(word in said for word in DUPLICATE_WORDS)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a search by number shows of an invoice: what is most like it, if anything."""
+
+    kind: Likeness
+    found: FoundInvoice | None = None
 
 
-def copy_at(portal: Portal, ours: TrackedInvoice) -> FoundInvoice | None:
-    """Our invoice as the portal holds it; None when no search shows it (yet).
+def look_for(app: App, portal: Portal, invoice: TrackedInvoice) -> Seen:
+    """Search the portal for an invoice by its number.
 
     Raises:
         PortalError, PortalAccessRefused: the portal cannot be asked.
     """
-    found = (
-        _completed(portal, candidate)
-        for candidate in portal.find(invoice_number=ours.number)
-        if candidate.number == ours.number and _same_year(candidate, ours)
+    with app.reading() as session:
+        made = attempts.attempts(session, invoice.id)
+    ours = Ours(
+        invoice=invoice,
+        seller=app.settings.syndicat.siret,
+        fluxes=tuple(filter(None, (invoice.flux_number, *(one.flux_number for one in made)))),
     )
-    return next((candidate for candidate in found if same_invoice(candidate, ours)), None)
+    shown = [
+        _completed(portal, candidate)
+        for candidate in portal.find(invoice_number=invoice.number)
+        if likeness(candidate, ours) is not Likeness.UNRELATED
+    ]
+    return Seen(*closest(shown, ours))
 
 
 def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
@@ -65,6 +69,17 @@ def may_live(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
     """
     unanswered = attempt.outcome in {"", DepositOutcome.UNKNOWN.value}
     return unanswered or is_alive(portal, ours, attempt)
+
+
+def earlier_file_may_live(app: App, portal: Portal, invoice: TrackedInvoice) -> bool:
+    """Whether a file before the last one may still be integrated.
+
+    Raises:
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    with app.reading() as session:
+        earlier = attempts.attempts(session, invoice.id)[:-1]
+    return any(may_live(portal, invoice, attempt) for attempt in earlier)
 
 
 def is_alive(portal: Portal, ours: TrackedInvoice, attempt: Attempt) -> bool:
@@ -101,7 +116,7 @@ def reconcile_due(
         )
     for invoice in in_turn(
         uncertain,
-        lambda one: _reconcile(app, portal, one),
+        lambda one: reconcile(app, portal, one),
         lambda one, _: _look_again(app, one, one.checks),
         stop,
     ):
@@ -109,30 +124,41 @@ def reconcile_due(
             report(invoices.by_id(session, invoice.id))
 
 
-def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
-    found = portal.find(invoice_number=invoice.number)
-    named = [
-        _completed(portal, candidate)
-        for candidate in found
-        if candidate.number == invoice.number
-        and _same_year(candidate, invoice)
-        and _same_seller(candidate, app.settings.syndicat.siret)
-    ]
-    ours = next((candidate for candidate in named if same_invoice(candidate, invoice)), None)
-    other = next((candidate for candidate in named if _contradicts(candidate, invoice)), None)
-    if ours is not None:
-        _adopt(app, invoice, ours)
-    elif other is not None:
-        _conclude(
-            app,
-            invoice,
-            InvoiceStatus.REFUSED,
-            "clash",
-            Trouble.NUMBER_TAKEN,
-            _identity(other),
-        )
+def reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
+    """Look for one uncertain deposit, and conclude what can be concluded.
+
+    Raises:
+        PortalError, PortalAccessRefused: the search cannot be trusted now; nothing is decided.
+    """
+    seen = look_for(app, portal, invoice)
+    match seen:
+        case Seen(Likeness.SAME, FoundInvoice() as found):
+            adopt(app, invoice, found)
+        case Seen(Likeness.NEARLY, FoundInvoice() as found):
+            _compare(app, invoice, found)
+        case Seen(Likeness.OTHER, FoundInvoice() as found):
+            taken = Trouble.NUMBER_TAKEN
+            _conclude(app, invoice, InvoiceStatus.REFUSED, "clash", taken, described(found))
+        case Seen(Likeness.UNRELATED):
+            _conclude_absence(app, portal, invoice)
+        case _:
+            _look_again(app, invoice, invoice.checks + 1)
+
+
+def _conclude_absence(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
+    """What it means that no search shows it: after a refusal, at once; else after the window."""
+    none = Trouble.NONE
+    if invoice.trouble in AT_ONCE and earlier_file_may_live(app, portal, invoice):
+        # Refused as its copy, maybe, in whatever words: the earlier one is looked for as long.
+        _look_again(app, invoice, 0, Trouble.DUPLICATE_REFUSED, invoice.detail)
+    elif invoice.trouble is Trouble.TURNED_AWAY:
+        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", none, invoice.detail)
+    elif invoice.trouble is Trouble.LOT_TURNED_AWAY:
+        # Whose fault it is stays unknown: each goes alone next time, and is answered by itself.
+        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", none, "")
     elif (
-        named
+        # What was nearly ours may be shown again.
+        invoice.trouble is Trouble.NEARLY_OURS
         or invoice.checks + 1 < len(app.settings.portal.reconcile_after)
         or not _control_passes(app, portal)
     ):
@@ -140,7 +166,18 @@ def _reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     elif _was_known(app, invoice):
         _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", invoice.trouble, invoice.detail)
     else:
-        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", Trouble.NONE, "")
+        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", none, "")
+
+
+def _compare(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    """It is nearly ours: uncertain until a person says what it is; both values are shown."""
+    _look_again(
+        app,
+        invoice,
+        invoice.checks + 1,
+        trouble=Trouble.NEARLY_OURS,
+        detail=" ; ".join(differences(found, invoice)),
+    )
 
 
 def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
@@ -152,7 +189,8 @@ def _completed(portal: Portal, found: FoundInvoice) -> FoundInvoice:
     return replace(found, recipient=found.recipient or held.recipient, gross=gross)
 
 
-def _adopt(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+def adopt(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    """Take what the portal holds for our deposit."""
     with app.transaction() as tx:
         made = attempts.attempts(tx, invoice.id)
         deposited_at = made[-1].started_at if made else tx.now
@@ -192,7 +230,13 @@ def _conclude(
             tx.journal(EventTag.DEPOSIT_RECONCILED, invoice.number, verdict=verdict, flux="")
 
 
-def _look_again(app: App, invoice: TrackedInvoice, checks: int) -> None:
+def _look_again(
+    app: App,
+    invoice: TrackedInvoice,
+    checks: int,
+    trouble: Trouble = Trouble.NONE,
+    detail: str | None = None,
+) -> None:
     step = min(checks, len(app.settings.portal.reconcile_after) - 1)
     with app.transaction() as tx:
         since = _uncertain_since(attempts.attempts(tx, invoice.id), invoice)
@@ -200,7 +244,9 @@ def _look_again(app: App, invoice: TrackedInvoice, checks: int) -> None:
         next_look = max(
             since + app.settings.portal.reconcile_after[step], tx.now + timedelta(minutes=1)
         )
-        invoices.note(tx, invoice, checks=checks, next_check_at=next_look)
+        invoices.note(
+            tx, invoice, checks=checks, next_check_at=next_look, trouble=trouble, detail=detail
+        )
 
 
 def _uncertain_since(attempts: Sequence[Attempt], invoice: TrackedInvoice) -> datetime:
@@ -233,30 +279,3 @@ def _was_known(app: App, invoice: TrackedInvoice) -> bool:
     with app.reading() as session:
         made = attempts.attempts(session, invoice.id)
     return bool(made) and made[-1].closed_at is not None
-
-
-def _contradicts(found: FoundInvoice, ours: TrackedInvoice) -> bool:
-    # Only what the portal did say: a field it left out proves nothing.
-    another_buyer = found.recipient not in ("", ours.siret)
-    return another_buyer or (found.gross is not None and not _same_amount(found, ours))
-
-
-def _identity(found: FoundInvoice) -> str:
-    """What the portal said of it, for people."""
-    amount = "" if found.gross is None else french(found.gross)
-    return ", ".join(filter(None, (found.recipient, amount)))
-
-
-def _same_amount(found: FoundInvoice, ours: TrackedInvoice) -> bool:
-    """The total with VAT (BT-112); whether the portal signs that of a credit note is unknown."""
-    gross = ours.total - ours.rounding
-    return found.gross == gross or (ours.is_credit_note and found.gross == -gross)
-
-
-def _same_seller(found: FoundInvoice, seller: str) -> bool:
-    """By SIREN, as the portal's own control of uniqueness (§0.4, 7)."""
-    return not found.supplier or found.supplier[:_SIREN] == seller[:_SIREN]
-
-
-def _same_year(found: FoundInvoice, ours: TrackedInvoice) -> bool:
-    return found.issue_date is None or found.issue_date.year == (ours.issue_date or date.min).year

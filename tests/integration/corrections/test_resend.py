@@ -391,13 +391,13 @@ def test_what_a_person_calls_absent_is_searched_once_more(
     desk.portal.mishaps.append(Mishap.ANSWER_LOST)
     desk.deposit()
     with pytest.raises(Refused, match="est sur le portail") as caught:
-        refuse_if_found(desk.portal, desk.one(ONE))
+        refuse_if_found(desk.app, desk.portal, desk.one(ONE))
     assert "reconcile" in caught.value.remedy
     desk.portal.answers_nonsense_about.add(ONE)
-    refuse_if_found(desk.portal, desk.one(ONE))
+    refuse_if_found(desk.app, desk.portal, desk.one(ONE))
     desk.portal.answers_nonsense_about.clear()
     desk.portal.not_indexed.add(ONE)
-    refuse_if_found(desk.portal, desk.one(ONE))
+    refuse_if_found(desk.app, desk.portal, desk.one(ONE))
 
 
 def test_what_is_called_absent_is_searched_before_it_is_believed(

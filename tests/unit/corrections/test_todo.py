@@ -85,12 +85,12 @@ NUMBER, REASON = "BSN-2026-00001", ("--reason", TO_FILL_IN)
         (as_note(S.REFUSED), A.RESEND_OR_KEEP, ("resend", NUMBER, *REASON)),
         (
             invoice(S.REFUSED, trouble=Trouble.NUMBER_TAKEN),
-            A.CANCEL_TAKEN_NUMBER,
+            A.CHECK_TAKEN_NUMBER,
             ("credit", NUMBER, *REASON),
         ),
         (
             as_note(S.REFUSED, trouble=Trouble.NUMBER_TAKEN),
-            A.REMAKE_TAKEN_NUMBER,
+            A.CHECK_TAKEN_NUMBER,
             ("credit", NUMBER, *REASON),
         ),
         (invoice(S.PARKED), A.RUN, ("run", str(YEAR))),

@@ -2,10 +2,11 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.documents.pages import page, python_files, rows, section
+from tests.documents.pages import ROOT, page, python_files, rows, section
 
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
 OFFICIAL = ("BR-", "PEPPOL-", "UBL-DT")
@@ -58,14 +59,20 @@ def in_use() -> set[str]:
 
 
 def findings_made() -> Iterator[tuple[str, str]]:
-    """Code and severity, as written, of each Finding that is made with a literal code."""
+    """Code and severity, as written, of each finding that is made with a literal code."""
     for tree in trees():
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"):
+            if not isinstance(node, ast.Call):
                 continue
             given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            code = next((k.value for k in node.keywords if k.arg == "code"), None)
-            if isinstance(code, ast.Constant):
+            match ast.unparse(node.func):
+                case "Finding":
+                    code = next((k.value for k in node.keywords if k.arg == "code"), None)
+                case "worded":
+                    code = node.args[0]
+                case _:
+                    continue
+            if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 yield str(code.value), given.get("severity", "Severity.BLOCKING")
 
 
@@ -92,6 +99,13 @@ def test_every_finding_with_a_literal_code_is_registered() -> None:
 
     assert made - REGISTRY.keys() == set()
     assert len(made) > 30
+
+
+def test_the_sentences_are_those_of_registered_codes() -> None:
+    """findings.toml has no sentence for a code that does not exist."""
+    text = (ROOT / "worker/validation/findings.toml").read_text("utf-8")
+
+    assert tomllib.loads(text).keys() - REGISTRY.keys() == set()
 
 
 def test_the_levels_are_those_of_the_findings() -> None:

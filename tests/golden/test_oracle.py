@@ -21,9 +21,8 @@ from worker.formats import EN16931_UBL, FACTURX_DIRECT, Profile, invoice_xml
 from worker.formats.mapping import (
     PartyIdentifiers,
     attachment_description,
-    buyer_identifiers,
     notes,
-    seller_identifiers,
+    party_identifiers,
     tax_identifiers,
 )
 from worker.formats.profiles import CTC_FR_FACTURX, CTC_FR_UBL, Syntax
@@ -72,9 +71,17 @@ def business_terms(invoice: Invoice, profile: Profile) -> dict[str, Any]:
             for note in notes(invoice, profile)
         ],
         "BG-4": _party(
-            invoice.seller, seller_identifiers(invoice, profile), tax.seller_vat, tax.seller_tax
+            invoice.seller,
+            party_identifiers(invoice.seller, profile),
+            tax.seller_vat,
+            tax.seller_tax,
         ),
-        "BG-7": _party(invoice.buyer, buyer_identifiers(invoice, profile), tax.buyer_vat, ""),
+        "BG-7": _party(
+            invoice.buyer,
+            party_identifiers(invoice.buyer, profile, invoice.service_code),
+            tax.buyer_vat,
+            "",
+        ),
         "BG-23": [
             {
                 "BT-116": str(group.taxable),

@@ -1,8 +1,8 @@
 """Where each business term of EN 16931 stands in UBL and in CII: the bindings of its part 3.
 
 XPaths with the prefixes of ``NAMESPACES``, from ``bindings.toml``. A term of a line, of a share of
-VAT or of the totals starts from its group (BG-25, BG-23, BG-22), a property from BG-32, every
-other from the root.
+VAT or of the totals starts from its group (BG-25, BG-23, BG-22), that of an allowance, a charge or
+a property from its own (BG-20, BG-21, BG-27, BG-28, BG-32), every other from the root.
 """
 
 import tomllib

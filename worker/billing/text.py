@@ -4,9 +4,18 @@ Imported files, options and the configuration are held to the same (Unicode 15, 
 C*, Zl and Zp: controls, formats such as U+202E, surrogates of bytes that are no text, unassigned).
 """
 
+import re
 import unicodedata
 
 from worker.errors import WrongUse
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def forbidden_in_xml(text: str) -> str:
+    """The first character of a text that XML 1.0 has no place for (§2.2), or nothing."""
+    match = _NOT_XML.search(text)
+    return match[0] if match else ""
 
 
 def hidden_character(text: str) -> str:

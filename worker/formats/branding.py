@@ -1,14 +1,12 @@
 """How the printed documents look: what a public body may change without touching a template."""
 
-import errno
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import ConfigurationError
 from worker.formats.logo import logo_problem
+from worker.isolation.files import read_bounded
 from worker.settings.keys import MIN_CONTRAST, contrast_on_white
 
 MAX_LOGO_BYTES = 500_000
@@ -45,7 +43,7 @@ def read_branding(accent: str, logo: Path | None) -> Branding:
     if logo is None:
         return Branding(accent=accent)
     try:
-        content = _read(logo)
+        content = read_bounded(logo, MAX_LOGO_BYTES)
     except OSError as error:
         raise _refused(logo, f"est illisible : {error.strerror}", "Vérifiez son chemin.") from error
     if len(content) > MAX_LOGO_BYTES:
@@ -61,18 +59,6 @@ def read_branding(accent: str, logo: Path | None) -> Branding:
             "Donnez une image PNG, JPEG ou SVG, en couleurs RVB et sans lien vers ailleurs.",
         )
     return Branding(accent=accent, logo=content)
-
-
-def _read(logo: Path) -> bytes:
-    """One byte more than a logo may have, at most; never wait on a pipe or a device."""
-    with open(logo, "rb", opener=_open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "ce n'est pas un fichier")
-        return file.read(MAX_LOGO_BYTES + 1)
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _refused(logo: Path, problem: str, remedy: str) -> ConfigurationError:

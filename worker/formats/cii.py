@@ -23,10 +23,9 @@ from worker.billing.period import Period
 from worker.billing.vat import VatPoint
 from worker.formats.mapping import (
     PartyIdentifiers,
-    buyer_identifiers,
     notes,
+    party_identifiers,
     printed_rate,
-    seller_identifiers,
     tax_identifiers,
 )
 from worker.formats.profiles import Profile
@@ -116,11 +115,12 @@ def _header_agreement(transaction: _Element, invoice: Invoice, profile: Profile)
     tax = tax_identifiers(invoice)
     field(agreement, "ram:BuyerReference", invoice.service_code)  # BT-10
     seller = block(agreement, "ram:SellerTradeParty")  # BG-4
-    _party(seller, invoice.seller, seller_identifiers(invoice, profile))
+    _party(seller, invoice.seller, party_identifiers(invoice.seller, profile))
     _tax_registration(seller, "VA", tax.seller_vat)  # BT-31
     _tax_registration(seller, "FC", tax.seller_tax)  # BT-32
     buyer = block(agreement, "ram:BuyerTradeParty")  # BG-7
-    _party(buyer, invoice.buyer, buyer_identifiers(invoice, profile))
+    identifiers = party_identifiers(invoice.buyer, profile, invoice.service_code)
+    _party(buyer, invoice.buyer, identifiers)
     _tax_registration(buyer, "VA", tax.buyer_vat)  # BT-48
     _reference(agreement, "ram:BuyerOrderReferencedDocument", invoice.engagement)  # BT-13
     _reference(agreement, "ram:ContractReferencedDocument", invoice.contract)  # BT-12

@@ -12,19 +12,13 @@ from datetime import date
 import pikepdf
 from lxml import etree
 
-from worker.formats.typesetting import instant
+from worker.formats.typesetting import instant, templates
 
 XML_NAME = "factur-x.xml"
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _SCHEMAS = "{http://www.aiim.org/pdfa/ns/extension/}schemas"
-_FX = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
-_FX_PROPERTIES = (
-    ("DocumentFileName", "name of the embedded XML invoice file"),
-    ("DocumentType", "INVOICE"),
-    ("Version", "the version of the Factur-X data"),
-    ("ConformanceLevel", "the conformance level of the Factur-X data"),
-)
+_LEVEL = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}ConformanceLevel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,38 +103,13 @@ def _with_fx_properties(xmp: bytes, level: str) -> bytes:
     properties = packet.find(f"{_RDF}RDF")
     if schemas is None or properties is None:
         raise ValueError("this PDF has no XMP extension schemas: typst no longer writes them")
-    schemas.append(etree.fromstring(_fx_schema()))
-    properties.append(etree.fromstring(_fx_description(level)))
+    schemas.append(_template("facturx-schema"))
+    described = _template("facturx-properties")
+    for stated in described.iter(_LEVEL):
+        stated.text = level
+    properties.append(described)
     return etree.tostring(packet.getroottree(), encoding="UTF-8")
 
 
-def _fx_schema() -> str:
-    properties = "".join(
-        f"""<rdf:li rdf:parseType="Resource">
-        <pdfaProperty:name>{name}</pdfaProperty:name>
-        <pdfaProperty:valueType>Text</pdfaProperty:valueType>
-        <pdfaProperty:category>external</pdfaProperty:category>
-        <pdfaProperty:description>{description}</pdfaProperty:description>
-        </rdf:li>"""
-        for name, description in _FX_PROPERTIES
-    )
-    return f"""<rdf:li rdf:parseType="Resource"
-        xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-        xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#"
-        xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
-        <pdfaSchema:schema>Factur-X PDFA Extension Schema</pdfaSchema:schema>
-        <pdfaSchema:namespaceURI>{_FX}</pdfaSchema:namespaceURI>
-        <pdfaSchema:prefix>fx</pdfaSchema:prefix>
-        <pdfaSchema:property><rdf:Seq>{properties}</rdf:Seq></pdfaSchema:property>
-        </rdf:li>"""
-
-
-def _fx_description(level: str) -> str:
-    values = (XML_NAME, "INVOICE", "1.0", level)
-    properties = "".join(
-        f"<fx:{name}>{value}</fx:{name}>"
-        for (name, _), value in zip(_FX_PROPERTIES, values, strict=True)
-    )
-    return f"""<rdf:Description rdf:about=""
-        xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-        xmlns:fx="{_FX}">{properties}</rdf:Description>"""
+def _template(name: str) -> etree._Element:
+    return etree.fromstring((templates() / f"{name}.xml").read_bytes())

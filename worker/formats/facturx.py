@@ -39,13 +39,13 @@ FRAMEWORKS = {
     "A1": "A1 – dépôt par un fournisseur",
     "S1": "S1 – dépôt d’une facture de services",
 }
+"""What BT-23 means, for people."""
 VAT_POINTS = {
     VatPoint.DEBITS: "Option pour le paiement de la taxe d’après les débits.",
     VatPoint.COLLECTION: "TVA exigible à l’encaissement.",
 }
 ROOM = 110
 """Millimetres that the first page leaves to lines, under the tallest logo and addresses."""
-"""What BT-23 means, for people."""
 
 
 def print_invoice(invoice: Invoice, profile: Profile, look: Branding) -> bytes:

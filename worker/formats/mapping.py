@@ -19,7 +19,6 @@ ANNEX = "DOCUMENT_ANNEXE"
 """BT-123 of an attachment where it must be a code (BR-FR-17)."""
 PUBLIC_BUYER = Note(text="B2G", code="ADN")
 """Tells a platform that the buyer is public."""
-_STATEMENT, _JOINED, _ENOUGH = "État détaillé des prestations n° ", ", joint à cette facture.", "."
 _ADDRESS_CODE = re.compile(r"[A-Za-z0-9+_.-]+")
 """What a code may hold to be part of an electronic address."""
 
@@ -44,17 +43,8 @@ class PartyIdentifiers:
     """BT-34 or BT-49."""
 
 
-def seller_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
-    """Who sells, in the schemes of a profile."""
-    return _identifiers(invoice.seller, profile, service_code="")
-
-
-def buyer_identifiers(invoice: Invoice, profile: Profile) -> PartyIdentifiers:
-    """Who buys, in the schemes of a profile; its code service may be one of them."""
-    return _identifiers(invoice.buyer, profile, service_code=invoice.service_code)
-
-
-def _identifiers(party: Party, profile: Profile, *, service_code: str) -> PartyIdentifiers:
+def party_identifiers(party: Party, profile: Profile, service_code: str = "") -> PartyIdentifiers:
+    """A party in the schemes of a profile; the code service of a buyer may be one of them."""
     ids = [Identifier(party.siret, ICD_SIRET)]
     if profile.routing_code and service_code:
         ids.append(Identifier(service_code, ICD_ROUTING))
@@ -100,13 +90,8 @@ def tax_identifiers(invoice: Invoice) -> TaxIdentifiers:
 
 def invoice_note(invoice: Invoice) -> str:
     """BT-22: the statement is the legal basis of the amounts (convention C3)."""
-    text = f"{_STATEMENT}{invoice.statement_number}"
-    return text + (_ENOUGH if invoice.is_credit_note else _JOINED)
-
-
-def quoted_statement(note: Note) -> str:
-    """The statement that the first note of an invoice quotes."""
-    return note.text.removeprefix(_STATEMENT).removesuffix(_JOINED).removesuffix(_ENOUGH)
+    joined = "" if invoice.is_credit_note else ", joint à cette facture"
+    return f"État détaillé des prestations n° {invoice.statement_number}{joined}."
 
 
 def notes(invoice: Invoice, profile: Profile) -> tuple[Note, ...]:

@@ -20,18 +20,8 @@ from worker.formats.french import (
 from worker.formats.typesetting import typeset
 
 MONTHS = (
-    "janv.",
-    "févr.",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juil.",
-    "août",
-    "sept.",
-    "oct.",
-    "nov.",
-    "déc.",
+    *("janv.", "févr.", "mars", "avril", "mai", "juin"),
+    *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
 )
 NO_MONTH = "–"
 """In place of the users of a month outside the subscription."""

@@ -38,7 +38,7 @@ def typeset(template: str, data: dict[str, object], day: date) -> bytes:
     text = json.dumps(data | {"folds": needs_folding(data)})
     try:
         pdf = _compiler().compile(
-            input=str(_templates() / f"{template}.typ"),
+            input=str(templates() / f"{template}.typ"),
             format="pdf",
             sys_inputs={"data": text},
             pdf_standards=["a-3a", "ua-1"],
@@ -90,7 +90,8 @@ def needs_folding(value: object, room: int = COLUMN) -> bool:
             return False
 
 
-def _templates() -> Path:
+def templates() -> Path:
+    """The folder of the pages, and of what a PDF says beside them."""
     return Path(str(resources.files("worker.formats") / "templates"))
 
 
@@ -98,7 +99,7 @@ def _compiler() -> typst.Compiler:
     """One per thread: it refuses a second one, and a new one costs a twentieth of a page."""
     if not hasattr(_of_thread, "compiler"):
         _of_thread.compiler = typst.Compiler(
-            root=_templates(), font_paths=_fonts(), ignore_system_fonts=True
+            root=templates(), font_paths=_fonts(), ignore_system_fonts=True
         )
     compiler: typst.Compiler = _of_thread.compiler
     return compiler

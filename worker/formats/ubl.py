@@ -12,7 +12,6 @@ from lxml.etree import _Element
 from worker.billing.invoice import (
     Invoice,
     InvoiceLine,
-    Note,
     Party,
     PaymentMeans,
     PrecedingInvoice,
@@ -26,10 +25,9 @@ from worker.billing.vat import VatPoint
 from worker.formats.mapping import (
     PartyIdentifiers,
     attachment_description,
-    buyer_identifiers,
     notes,
+    party_identifiers,
     printed_rate,
-    seller_identifiers,
     tax_identifiers,
 )
 from worker.formats.profiles import NATIVE_SIRET, Profile, Syntax
@@ -92,14 +90,10 @@ def _header(root: _Element, invoice: Invoice, profile: Profile, *, as_credit_not
     type_code = "cbc:CreditNoteTypeCode" if as_credit_note else "cbc:InvoiceTypeCode"
     field(root, type_code, invoice.type_code)  # BT-3
     for note in notes(invoice, profile):
-        field(root, "cbc:Note", _note_text(note))  # BG-1
+        code = f"#{note.code}#" if note.code else ""
+        field(root, "cbc:Note", code + note.text)  # BG-1: UBL has one element for BT-21 and BT-22
     field(root, "cbc:DocumentCurrencyCode", invoice.currency)  # BT-5
     field(root, "cbc:BuyerReference", invoice.service_code)  # BT-10
-
-
-def _note_text(note: Note) -> str:
-    """BT-21 and BT-22 in one element, which is all that UBL has for them."""
-    return f"#{note.code}#{note.text}" if note.code else note.text
 
 
 def _references(root: _Element, invoice: Invoice, profile: Profile) -> None:
@@ -143,7 +137,7 @@ def _parties(root: _Element, invoice: Invoice, profile: Profile) -> None:
     tax = tax_identifiers(invoice)
     native = profile.syntax is Syntax.CHORUS_UBL
     seller = block(block(root, "cac:AccountingSupplierParty"), "cac:Party")  # BG-4
-    identifiers = seller_identifiers(invoice, profile)
+    identifiers = party_identifiers(invoice.seller, profile)
     _identity(seller, invoice.seller, identifiers, native=native)
     native_type = NATIVE_VAT_POINTS[invoice.vat_point] if native and invoice.vat_point else ""
     _tax_scheme(seller, "VAT", tax.seller_vat, native_type)  # BT-31
@@ -151,7 +145,7 @@ def _parties(root: _Element, invoice: Invoice, profile: Profile) -> None:
     _legal_entity(seller, invoice.seller, identifiers)
     _seller_contact(seller, invoice.seller)
     buyer = block(block(root, "cac:AccountingCustomerParty"), "cac:Party")  # BG-7
-    identifiers = buyer_identifiers(invoice, profile)
+    identifiers = party_identifiers(invoice.buyer, profile, invoice.service_code)
     _identity(buyer, invoice.buyer, identifiers, native=native)
     _tax_scheme(buyer, "VAT", tax.buyer_vat)  # BT-48
     _legal_entity(buyer, invoice.buyer, identifiers)

@@ -1,14 +1,12 @@
 """The little XML writing that CII and UBL share: a block, a field, and the bytes."""
 
-import re
 from decimal import Decimal
 
 from lxml import etree
 
 from worker.billing.document import Unprintable
 from worker.billing.standard import NAMESPACES
-
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from worker.billing.text import forbidden_in_xml
 
 
 def document(tag: str, *prefixes: str) -> etree._Element:
@@ -34,14 +32,8 @@ def field(parent: etree._Element, tag: str, text: str, **attributes: str) -> Non
         element.text = text
     except ValueError as error:
         raise Unprintable(
-            f"{tag} cannot hold {text!r}: XML forbids a character of it", _forbidden(text)
+            f"{tag} cannot hold {text!r}: XML forbids a character of it", forbidden_in_xml(text)
         ) from error
-
-
-def _forbidden(text: str) -> str:
-    """The first character of a text that XML 1.0 has no place for (§2.2)."""
-    found = _NOT_XML.search(text)
-    return found[0] if found else ""
 
 
 def number(value: Decimal) -> str:

@@ -6,5 +6,5 @@ waiting time, in a session and a folder of its own, with no secret in its enviro
 
 Reading order: ``limits`` (the table) → ``child`` (our side) → ``frames`` (what crosses) →
 ``__main__`` (the other side). A reader is a module whose ``prepare(*arguments)`` loads what it
-needs and returns the function that answers on two streams.
+needs and returns the function that answers on two streams. What ``files`` gives is read here.
 """

@@ -15,35 +15,24 @@ from worker.billing.money import Money, french, tax_on
 from worker.billing.period import Period, french_date
 from worker.billing.vat import VatCategory, VatMethod, VatRegime
 from worker.errors import Finding
+from worker.validation.wording import worded
 
 Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 
 MAX_QUANTITY = 10**10
 MAX_PRICE_DECIMALS = 6
 VAT_TOLERANCE = Decimal("0.01")
+"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
+credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 CREDIT_CENTS = 2
 """Cents per line of a partial credit: its net is the difference of two rounded ones, which the
 tax, the rest of an agreed TTC amount, mirrors (``billing.credit_note``)."""
-"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
-credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
 FRENCH_RATES = frozenset(
     Decimal(rate)
-    for rate in [
-        "20",
-        "13",
-        "10",
-        "9.6",
-        "9.2",
-        "8.5",
-        "7",
-        "5.5",
-        "2.1",
-        "1.75",
-        "1.05",
-        "0.9",
-        "19.6",
-        "20.6",
-    ]
+    for rate in (
+        *("20", "13", "10", "9.6", "9.2", "8.5", "7"),
+        *("5.5", "2.1", "1.75", "1.05", "0.9", "19.6", "20.6"),
+    )
 )
 """VAT rates of France, overseas and past ones included (BR-FR-16)."""
 DEFECT = "C'est un défaut du programme : n'émettez pas cette facture et signalez-le."
@@ -57,20 +46,10 @@ def parties(draft: InvoiceDraft) -> tuple[tuple[Party, str], tuple[Party, str]]:
 def _vat_number(draft: InvoiceDraft) -> Iterator[Finding]:
     categories = {line.vat.category for line in draft.lines}
     if VatCategory.STANDARD in categories and not draft.seller.vat_number:
-        yield Finding(
-            code="VAT-NUMBER",
-            message="Le vendeur facture de la TVA sans numéro de TVA (BT-31).",
-            remedy="Renseignez le numéro de TVA du syndicat dans la configuration.",
-        )
+        yield worded("VAT-NUMBER", "missing")
     for party, of in parties(draft):
         if party.vat_number and not _is_vat_number_of(party):
-            yield Finding(
-                code="VAT-NUMBER",
-                message=f"Le numéro de TVA {of} est faux, ou n'est pas celui de son SIREN : "
-                f"« {party.vat_number} ».",
-                remedy="FR, deux chiffres de clé, puis le SIREN, sans espace.",
-                value=party.vat_number,
-            )
+            yield worded("VAT-NUMBER", "wrong", value=party.vat_number, of=of)
 
 
 def _out_of_scope(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -78,31 +57,16 @@ def _out_of_scope(draft: InvoiceDraft) -> Iterator[Finding]:
     if VatCategory.OUT_OF_SCOPE not in categories:
         return
     if len(categories) > 1:
-        yield Finding(
-            code="VAT-OUT-OF-SCOPE",
-            message="Des lignes hors du champ de la TVA (O) sont mêlées à d'autres.",
-            remedy="Une facture est tout entière hors champ ou ne l'est pas : corrigez le régime "
-            "dans la grille tarifaire.",
-        )
+        yield worded("VAT-OUT-OF-SCOPE", "mixed")
     for party, of in parties(draft):
         if party.vat_number:
-            yield Finding(
-                code="VAT-OUT-OF-SCOPE",
-                message=f"Une facture hors du champ de la TVA porte le numéro de TVA {of}.",
-                remedy="Retirez ce numéro de TVA.",
-                value=party.vat_number,
-            )
+            yield worded("VAT-OUT-OF-SCOPE", "number", value=party.vat_number, of=of)
 
 
 def _vat_rates(draft: InvoiceDraft) -> Iterator[Finding]:
     for regime in dict.fromkeys(line.vat for line in draft.lines):
         if regime.taxed and regime.rate not in FRENCH_RATES:
-            yield Finding(
-                code="VAT-RATE",
-                message=f"Le taux de TVA de {regime.rate.normalize():f} % n'existe pas en France.",
-                remedy="Corrigez le taux dans la grille tarifaire (20 ; 10 ; 5,5 ; 2,1…).",
-                value=f"{regime.rate.normalize():f}",
-            )
+            yield worded("VAT-RATE", value=f"{regime.rate.normalize():f}")
 
 
 def _vat_reasons(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -110,23 +74,14 @@ def _vat_reasons(draft: InvoiceDraft) -> Iterator[Finding]:
     exempt = {line.vat for line in draft.lines if line.vat.category is VatCategory.EXEMPT}
     if len(exempt) > 1:
         reasons = sorted(regime.reason for regime in exempt)
-        yield Finding(
-            code="VAT-REASONS",
-            message="Des lignes exonérées ont des motifs différents, et une facture n'en porte "
-            f"qu'un : {' ; '.join(reasons)}.",
-            remedy="Donnez le même motif aux services exonérés dans la grille tarifaire.",
-        )
+        yield worded("VAT-REASONS", reasons=" ; ".join(reasons))
 
 
 def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
     used = {line.vat for line in draft.lines}
     groups = [group.regime for group in draft.breakdown]
     if len(groups) != len(set(groups)) or set(groups) != used:
-        yield Finding(
-            code="VAT-BREAKDOWN",
-            message="La ventilation de TVA n'a pas exactement un groupe par régime des lignes.",
-            remedy=DEFECT,
-        )
+        yield worded("VAT-BREAKDOWN", "groups")
     for group in draft.breakdown:
         lines = Money.sum(line.net for line in draft.lines if line.vat == group.regime)
         label = _regime(group.regime)
@@ -135,11 +90,12 @@ def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
         tolerance = VAT_TOLERANCE * (CREDIT_CENTS * count if draft.is_credit_note else 1)
         exact = group.taxable.euros * group.regime.rate / 100
         if abs(group.tax.euros - exact) > tolerance:
-            yield Finding(
-                code="VAT-BREAKDOWN",
-                message=f"La TVA {label}, {french(group.tax)}, s'écarte trop de "
-                f"base × taux ({exact.quantize(VAT_TOLERANCE)}).",
-                remedy=DEFECT,
+            yield worded(
+                "VAT-BREAKDOWN",
+                "tax",
+                regime=label,
+                tax=french(group.tax),
+                exact=exact.quantize(VAT_TOLERANCE),
             )
         if draft.vat_method is VatMethod.ROUNDING and not draft.is_credit_note:
             computed = tax_on(group.taxable, group.regime.rate)
@@ -148,20 +104,11 @@ def _vat_breakdown(draft: InvoiceDraft) -> Iterator[Finding]:
 
 def _lines(draft: InvoiceDraft) -> Iterator[Finding]:
     if not draft.lines:
-        yield Finding(
-            code="LINE-NONE",
-            message="La facture n'a aucune ligne.",
-            remedy="Vérifiez la consommation de l'année.",
-        )
+        yield worded("LINE-NONE")
     for line in draft.lines:
         of = f"de la ligne {line.identifier}"
         if not 0 < line.quantity < MAX_QUANTITY:
-            yield Finding(
-                code="LINE-QUANTITY",
-                message=f"La quantité {of} n'est pas admise : {line.quantity}.",
-                remedy="Une quantité est positive et compte dix chiffres au plus.",
-                value=str(line.quantity),
-            )
+            yield worded("LINE-QUANTITY", value=str(line.quantity), of=of)
         exponent = line.price.as_tuple().exponent
         if (
             not isinstance(exponent, int)
@@ -169,12 +116,7 @@ def _lines(draft: InvoiceDraft) -> Iterator[Finding]:
             or line.price < 0
             or line.price_base <= 0
         ):
-            yield Finding(
-                code="LINE-PRICE",
-                message=f"Le prix net {of} n'est pas admis : {line.price}.",
-                remedy="Un prix n'est pas négatif et compte six décimales au plus.",
-                value=str(line.price),
-            )
+            yield worded("LINE-PRICE", value=str(line.price), of=of)
         yield from _equal(
             "LINE-AMOUNT",
             f"Le montant TTC {of}",
@@ -195,28 +137,20 @@ def _totals(draft: InvoiceDraft) -> Iterator[Finding]:
     if totals.rounding and draft.vat_method is VatMethod.DIFFERENCE:
         yield from _equal("TOTAL-ROUNDING", "L'arrondi (BT-114)", totals.rounding, Money(0))
     if totals.payable <= Money(0):
-        yield Finding(
-            code="TOTAL-PAYABLE",
-            message=f"Le net à payer n'est pas positif : {french(totals.gross)}.",
-            remedy="Une année sans montant à payer ne se facture pas.",
-        )
+        yield worded("TOTAL-PAYABLE", gross=french(totals.gross))
 
 
 def _periods(draft: InvoiceDraft) -> Iterator[Finding]:
     year = Period(date(draft.year, 1, 1), date(draft.year, 12, 31))
     if not _inside(draft.period, year):
-        yield Finding(
-            code="PERIOD-YEAR",
-            message=f"La période facturée ({_span(draft.period)}) sort de l'année {draft.year}.",
-            remedy="Une facture porte sur une seule année de service : corrigez la consommation.",
-        )
+        yield worded("PERIOD-YEAR", period=_span(draft.period), year=draft.year)
     for line in draft.lines:
         if not _inside(line.period, draft.period):
-            yield Finding(
-                code="PERIOD-LINE",
-                message=f"La période de la ligne {line.identifier} ({_span(line.period)}) sort de "
-                f"celle de la facture ({_span(draft.period)}).",
-                remedy=DEFECT,
+            yield worded(
+                "PERIOD-LINE",
+                line=line.identifier,
+                period=_span(line.period),
+                outer=_span(draft.period),
             )
 
 

@@ -7,54 +7,45 @@ are given a place.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from lxml.etree import _Element
 
 from worker.billing.money import count
 from worker.errors import Finding, Severity
 from worker.validation.paths import where
+from worker.validation.wording import worded
 
 MAX_FINDINGS = 20
 """Beyond, a person corrects the first ones and starts again; how many remain is said."""
+T = TypeVar("T")
 Fault = tuple[Finding, _Element]
 """A finding without its place, and the element it is about."""
 
 
+def located(finding: Finding, element: _Element) -> Finding:
+    """A finding with the place of its element."""
+    return replace(finding, where=where(element))
+
+
 def placed(
-    faults: Iterable[Fault], place: Callable[[_Element], str] = where
+    faults: Iterable[tuple[Finding, T]], place: Callable[[Finding, T], Finding]
 ) -> tuple[Finding, ...]:
     """The findings to show, each with its place, those that block first.
 
     Args:
         faults: as many as there are; none of those left out is kept nor placed.
-        place: how to say where an element stands; called for what is shown only.
+        place: gives a finding its place; called for what is shown only.
     """
-    shown: dict[Severity, list[Fault]] = {severity: [] for severity in Severity}
+    shown: dict[Severity, list[tuple[Finding, T]]] = {severity: [] for severity in Severity}
     total = 0
-    for finding, element in faults:
+    for fault in faults:
         total += 1
-        if len(shown[finding.severity]) < MAX_FINDINGS:
-            shown[finding.severity].append((finding, element))
+        if len(shown[fault[0].severity]) < MAX_FINDINGS:
+            shown[fault[0].severity].append(fault)
     first = [*shown[Severity.BLOCKING], *shown[Severity.WARNING]][:MAX_FINDINGS]
-    findings = tuple(replace(finding, where=place(element)) for finding, element in first)
-    return findings + more(total - len(first))
-
-
-def bounded(findings: list[Finding]) -> tuple[Finding, ...]:
-    """The same for findings that have their place already; those that block come first."""
-    ordered = sorted(findings, key=lambda finding: finding.severity is Severity.WARNING)
-    return (*ordered[:MAX_FINDINGS], *more(len(findings) - MAX_FINDINGS))
-
-
-def more(hidden: int) -> tuple[Finding, ...]:
-    """What says that findings were left out, if any was."""
-    if hidden <= 0:
-        return ()
-    return (
-        Finding(
-            code="RULES-MORE",
-            message=f"{count(hidden, 'autre constat')}, hors de cette liste.",
-            remedy="Corrigez ceux qui y sont, puis recommencez.",
-            severity=Severity.WARNING,
-        ),
-    )
+    findings = tuple(place(finding, element) for finding, element in first)
+    if total == len(first):
+        return findings
+    hidden = count(total - len(first), "autre constat")
+    return (*findings, worded("RULES-MORE", severity=Severity.WARNING, count=hidden))

@@ -11,10 +11,12 @@ from functools import cache
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice, InvoiceDraft
 from worker.billing.period import french_date
+from worker.billing.text import forbidden_in_xml
 from worker.errors import Finding
 from worker.validation import RuleSet, arithmetic, value_limits
 from worker.validation.arithmetic import Rule, parties
 from worker.validation.value_limits import broken
+from worker.validation.wording import worded
 
 RULES_VERSION = "1.0"
 MAX_ADDRESS = 400
@@ -34,31 +36,12 @@ def check_dates(issue: date, due: date | None, today: date) -> tuple[Finding, ..
     """Whether the issue (BT-2) and due (BT-9) dates hold together on the day of the check."""
     findings = []
     if issue > today:
-        findings.append(
-            Finding(
-                code="DATE-FUTURE",
-                message=f"La facture est datée du {french_date(issue)}, après aujourd'hui "
-                f"({french_date(today)}).",
-                remedy="Chorus Pro refuse une facture datée après son dépôt : changez la date.",
-            )
-        )
+        said = worded("DATE-FUTURE", issue=french_date(issue), today=french_date(today))
+        findings.append(said)
     if due is not None and due < issue:
-        findings.append(
-            Finding(
-                code="DATE-DUE",
-                message=f"L'échéance ({french_date(due)}) précède l'émission "
-                f"({french_date(issue)}).",
-                remedy="Corrigez l'échéance ou le délai de paiement.",
-            )
-        )
+        findings.append(worded("DATE-DUE", due=french_date(due), issue=french_date(issue)))
     if not 2000 <= issue.year <= 2099:
-        findings.append(
-            Finding(
-                code="DATE-YEAR",
-                message=f"L'année d'émission {issue.year} n'est pas entre 2000 et 2099.",
-                remedy="Corrigez la date d'émission.",
-            )
-        )
+        findings.append(worded("DATE-YEAR", year=issue.year))
     return tuple(findings)
 
 
@@ -81,14 +64,7 @@ def check_size(document: Document) -> tuple[Finding, ...]:
     )
     if len(document.content) <= limit:
         return ()
-    return (
-        Finding(
-            code=code,
-            message=f"Le document « {document.kind} » fait {len(document.content)} octets : "
-            f"Chorus Pro en accepte {limit}.",
-            remedy="Réduisez le logo de la configuration ou le nombre de lignes.",
-        ),
-    )
+    return (worded(code, kind=document.kind, size=len(document.content), limit=limit),)
 
 
 @cache
@@ -120,24 +96,11 @@ def _addresses(draft: InvoiceDraft) -> Iterator[Finding]:
             if not text.strip()
         ]
         if missing:
-            yield Finding(
-                code="CHORUS-ADDRESS",
-                message=f"L'adresse {of} est incomplète : il manque {', '.join(missing)}.",
-                remedy="Complétez l'adresse.",
-            )
+            yield worded("CHORUS-ADDRESS", "incomplete", of=of, missing=", ".join(missing))
         elif not (len(address.country) == 2 and address.country.isalpha()):
-            yield Finding(
-                code="CHORUS-ADDRESS",
-                message=f"Le pays {of} n'est pas un code à deux lettres : « {address.country} ».",
-                remedy="FR pour la France.",
-                value=address.country,
-            )
+            yield worded("CHORUS-ADDRESS", "country", value=address.country, of=of)
         elif len("".join(parts)) > MAX_ADDRESS:
-            yield Finding(
-                code="CHORUS-ADDRESS",
-                message=f"L'adresse {of} dépasse {MAX_ADDRESS} caractères.",
-                remedy="Abrégez l'adresse.",
-            )
+            yield worded("CHORUS-ADDRESS", "long", of=of, limit=MAX_ADDRESS)
 
 
 def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
@@ -145,12 +108,7 @@ def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
         if not draft.is_credit_note:
             yield from broken(value_limits.PAYMENT_CODE, "")
     elif draft.is_credit_note:
-        yield Finding(
-            code=value_limits.PAYMENT_CODE.code,
-            message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
-            remedy="Retirez le mode de paiement et le compte de l'avoir.",
-            value=draft.payment.code,
-        )
+        yield worded(value_limits.PAYMENT_CODE.code, value=draft.payment.code)
     else:
         yield from broken(value_limits.PAYMENT_CODE, draft.payment.code)
         yield from broken(value_limits.IBAN_ACCOUNT, draft.payment.iban)
@@ -158,17 +116,9 @@ def _payment(draft: InvoiceDraft) -> Iterator[Finding]:
 
 def _preceding(draft: InvoiceDraft) -> Iterator[Finding]:
     if draft.is_credit_note and draft.preceding is None:
-        yield Finding(
-            code="CHORUS-PRECEDING",
-            message="L'avoir ne nomme pas la facture qu'il corrige (BT-25).",
-            remedy="Indiquez le numéro et la date de la facture.",
-        )
+        yield worded("CHORUS-PRECEDING", "missing")
     elif draft.preceding is not None and not draft.is_credit_note:
-        yield Finding(
-            code="CHORUS-PRECEDING",
-            message="Une facture nomme une facture antérieure (BT-25) sans être un avoir.",
-            remedy="Retirez cette référence : Chorus Pro ne sait pas lier une facture à une autre.",
-        )
+        yield worded("CHORUS-PRECEDING", "invoice")
     elif draft.preceding is not None:
         for finding in broken(value_limits.NUMBER, draft.preceding.number):
             yield replace(finding, code="CHORUS-PRECEDING")
@@ -202,12 +152,8 @@ def _texts(draft: InvoiceDraft) -> Iterator[Finding]:
 
 def _characters(draft: InvoiceDraft) -> Iterator[Finding]:
     for place, text in _all_texts(draft):
-        if character := value_limits.forbidden_character(text):
-            yield Finding(
-                code="CHORUS-CHARACTER",
-                message=f"{place} contient un caractère de contrôle (U+{ord(character):04X}).",
-                remedy="Saisissez ce texte à nouveau, sans copier-coller.",
-            )
+        if character := forbidden_in_xml(text):
+            yield worded("CHORUS-CHARACTER", place=place, character=ord(character))
 
 
 RULES: tuple[Rule, ...] = (

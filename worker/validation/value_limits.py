@@ -23,7 +23,6 @@ TRANSFER_CODES = frozenset({"30", "31", "42", "58"})
 REFUSED_TYPES = frozenset({"261", "751"})
 """BT-3 values that EN 16931 knows and Chorus Pro refuses."""
 
-MAX_ATTACHMENT_NAME = 50
 MAX_ATTACHMENT = 10_000_000
 """Bytes of one attachment."""
 MAX_FLUX = 20_000_000
@@ -38,7 +37,6 @@ _SERVICE = re.compile(f"{_SERVICE_WORD}(?: {_SERVICE_WORD})*")
 _FRAMEWORK = re.compile(r"A(?:[1-9]|1[0-9]|2[0-5])")
 _FILE_NAME = re.compile(rf"(?i:[A-Z0-9_-][A-Z0-9._-]*\.(?:{_EXTENSION}))")
 _QUANTITY = re.compile(r"-?[0-9]{1,10}(?:\.[0-9]{1,4}0*)?")
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +83,6 @@ def is_valid_iban(text: str) -> bool:
         return str(IBAN(text)) == text
     except SchwiftyException:
         return False
-
-
-def forbidden_character(text: str) -> str:
-    """The first character that XML 1.0 cannot hold (a control character…), or nothing."""
-    match = _NOT_XML.search(text)
-    return match[0] if match else ""
 
 
 def _short_text(length: int) -> Callable[[str], bool]:
@@ -183,7 +175,7 @@ ATTACHMENT_NAME = Limit(
     subject="Le nom de la pièce jointe (BT-125)",
     remedy="50 caractères au plus, extension comprise ; une extension que Chorus Pro admet "
     "(pdf, xlsx, csv…) ; lettres sans accent, chiffres, point, tiret et souligné.",
-    accepts=_whole(_FILE_NAME, MAX_ATTACHMENT_NAME),
+    accepts=_whole(_FILE_NAME, 50),
 )
 """Closed list of the AIFE; the characters are those no channel refuses (§5)."""
 QUANTITY = Limit(

@@ -4,7 +4,8 @@ import re
 
 from lxml import etree
 
-from worker.errors import Finding, WrongUse
+from worker.errors import WrongUse
+from worker.validation.wording import unreadable, worded
 
 MAX_BYTES = 50_000_000
 """Size of what is read at most; a Chorus Pro deposit stops at 30 MB (AIFE-CP §5.4.1)."""
@@ -28,26 +29,22 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         MemoryError: the parser lacks memory, which says nothing of the document.
     """
     if not content.strip():
-        raise _unreadable("XML-EMPTY", "Le document est vide.", "Vérifiez le fichier transmis.")
+        raise unreadable(worded("XML-EMPTY"))
     if (
         len(content) > MAX_BYTES
         or content.count(b"<") > MAX_MARKS
         or content.count(b"=") > MAX_MARKS
     ):
-        raise _unreadable(
-            "XML-TOO-LARGE",
-            "Le document XML est trop volumineux pour être une facture.",
-            "Une facture déposée sur Chorus Pro ne dépasse pas 30 Mo.",
-        )
+        raise unreadable(worded("XML-TOO-LARGE", "size"))
     try:
         tree = etree.fromstring(content, _parser()).getroottree()
     except etree.XMLSyntaxError as error:
         raise_if_starved(error)
         if b"<!DOCTYPE" in content:
-            raise _doctype() from error
+            raise unreadable(worded("XML-DOCTYPE")) from error
         raise _malformed(error) from error
     if tree.docinfo.internalDTD is not None:
-        raise _doctype()
+        raise unreadable(worded("XML-DOCTYPE"))
     if content.count(b"=") > MAX_ATTRIBUTES:
         _refuse_many_attributes(tree)
     return tree
@@ -69,11 +66,9 @@ def _refuse_many_attributes(tree: etree._ElementTree) -> None:
     """A schema takes minutes over an element with thousands of attributes."""
     for element in tree.iter():
         if len(element.attrib) > MAX_ATTRIBUTES or len(element.nsmap) > MAX_ATTRIBUTES:
-            raise _unreadable(
-                "XML-TOO-LARGE",
-                f"Un élément a plus de {MAX_ATTRIBUTES} attributs : ce n'est pas une facture.",
-                "Vérifiez l'origine du fichier.",
-                f"ligne {element.sourceline}",
+            where = f"ligne {element.sourceline}"
+            raise unreadable(
+                worded("XML-TOO-LARGE", "attributes", where=where, limit=MAX_ATTRIBUTES)
             )
 
 
@@ -90,35 +85,10 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def _doctype() -> WrongUse:
-    return _unreadable(
-        "XML-DOCTYPE",
-        "Le document contient une déclaration DOCTYPE, qui n'a pas sa place dans une facture et "
-        "peut cacher une attaque.",
-        "Retirez la déclaration DOCTYPE.",
-    )
-
-
 def _malformed(error: etree.XMLSyntaxError) -> WrongUse:
     line, column = error.position
     where = f"ligne {line}, colonne {column}"
     detail = _POSITION.sub("", error.msg or "").strip()
     if _BOUND.search(detail):
-        return _unreadable(
-            "XML-TOO-LARGE",
-            "Le document XML dépasse une borne de lecture (profondeur, longueur d'un texte ou "
-            "nombre d'attributs).",
-            "Une facture n'a ni 256 niveaux, ni de texte de 10 Mo : vérifiez son origine.",
-            where,
-        )
-    return _unreadable(
-        "XML-MALFORMED",
-        f"Le document n'est pas du XML bien formé (détail technique : {detail}).",
-        "Corrigez le fichier, ou exportez-le à nouveau depuis le logiciel qui l'a produit.",
-        where,
-    )
-
-
-def _unreadable(code: str, message: str, remedy: str, where: str = "") -> WrongUse:
-    finding = Finding(code=code, message=message, remedy=remedy, where=where)
-    return WrongUse(message, remedy, findings=[finding])
+        return unreadable(worded("XML-TOO-LARGE", "depth", where=where))
+    return unreadable(worded("XML-MALFORMED", where=where, detail=detail))

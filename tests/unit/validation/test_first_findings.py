@@ -1,5 +1,7 @@
 """However many faults a document has, what is said and what is computed stay bounded."""
 
+from dataclasses import replace
+
 from lxml import etree
 from lxml.etree import _Element
 
@@ -7,7 +9,7 @@ from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from worker.errors import Finding, Severity
 from worker.validation.files.chorus import check_facts
 from worker.validation.files.dates import wrong_dates
-from worker.validation.first_findings import MAX_FINDINGS, bounded, placed
+from worker.validation.first_findings import MAX_FINDINGS, located, placed
 from worker.validation.paths import where
 
 MANY = 500
@@ -22,9 +24,9 @@ def test_only_what_is_shown_is_given_a_place() -> None:
     """To place costs as much as there are siblings: it is done twenty times, not once a fault."""
     asked: list[_Element] = []
 
-    def place(element: _Element) -> str:
+    def place(one: Finding, element: _Element) -> Finding:
         asked.append(element)
-        return f"n° {len(asked)}"
+        return replace(one, where=f"n° {len(asked)}")
 
     root = etree.Element("r")
     found = placed(((finding(), root) for _ in range(MANY)), place)
@@ -40,18 +42,21 @@ def test_what_blocks_is_never_hidden_by_warnings() -> None:
     warnings = [finding(Severity.WARNING) for _ in range(MANY)]
     root = etree.Element("r")
     faults = [(one, root) for one in (*warnings, finding(code="LAST"))]
-    for found in (placed(faults), bounded([one for one, _ in faults])):
-        assert found[0].code == "LAST"
-        assert len(found) == MAX_FINDINGS + 1
+
+    found = placed(faults, located)
+
+    assert found[0].code == "LAST"
+    assert len(found) == MAX_FINDINGS + 1
 
 
 def test_few_findings_are_all_there() -> None:
     """Nothing is said to be left out when nothing is."""
     root = etree.Element("r")
 
-    assert [one.code for one in placed([(finding(), root)] * MAX_FINDINGS)] == ["X"] * MAX_FINDINGS
-    assert placed([]) == ()
-    assert bounded([]) == ()
+    assert [one.code for one in placed([(finding(), root)] * MAX_FINDINGS, located)] == [
+        "X"
+    ] * MAX_FINDINGS
+    assert placed([], located) == ()
 
 
 def test_wrong_dates_are_bounded() -> None:

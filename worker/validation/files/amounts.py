@@ -10,7 +10,7 @@ or with the decimals left out, would let a price say anything. The lines that we
 agreed price with all taxes (BG-32), from which BT-146 comes to its last decimal.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,27 +18,15 @@ from decimal import Decimal
 from lxml import etree
 from lxml.etree import _Element
 
+from worker.billing.bindings import PLACES, Place
 from worker.billing.invoice import AGREED_PRICE
 from worker.errors import Finding, Severity
 from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.files.chorus import is_credit_note
-from worker.validation.files.xpaths import (
-    MAX_DIGITS,
-    ZERO,
-    Change,
-    Places,
-    Rate,
-    TooLong,
-    elements,
-    is_charge,
-    number,
-    places_of,
-    rate_of,
-    signed,
-    text,
-)
-from worker.validation.first_findings import Fault, placed
+from worker.validation.files.xpaths import MAX_DIGITS, ZERO, Group, Rate, TooLong, elements, number
+from worker.validation.first_findings import Fault, located, placed
 from worker.validation.paths import shorten
+from worker.validation.wording import worded
 
 FOREIGN_VAT = Decimal(1)
 """The gap that BR-CO-17 leaves to a VAT, as its publisher runs it."""
@@ -46,6 +34,11 @@ PRICE_SLACK = Decimal("0.02")
 HALF_DECIMAL = Decimal("0.0000005")
 """Half of the sixth decimal, the last that Chorus Pro takes of a price."""
 HUNDRED = Decimal(100)
+AGREED = Place(
+    f"{PLACES['BG-32'].ubl}[{PLACES['BT-160'].ubl} = '{AGREED_PRICE}']/{PLACES['BT-161'].ubl}",
+    f"{PLACES['BG-32'].cii}[{PLACES['BT-160'].cii} = '{AGREED_PRICE}']/{PLACES['BT-161'].cii}",
+)
+"""The agreed price of a unit with all taxes, in a line of ours."""
 _CURRENCIES = "//*[@currencyID][not(ancestor::*[local-name() = 'UBLExtensions'])]"
 
 
@@ -54,13 +47,14 @@ class _Document:
     """What is read of a document.
 
     Attributes:
+        vat_totals: BT-110, in the currency of the invoice.
         severity: of a sum a cent off for each line.
         ours: whether every line gives the price that the convention sets, as ours do.
     """
 
-    root: _Element
-    places: Places
-    lines: list[_Element]
+    root: Group
+    lines: list[Group]
+    vat_totals: list[_Element]
     severity: Severity
     ours: bool
 
@@ -73,135 +67,100 @@ def wrong_amounts(tree: etree._ElementTree, *, tolerant: bool) -> tuple[Finding,
         tolerant: whether its profile allows sums a cent off for each line (BR-FREXT-CO-10,
             BR-FXEXT-CO-10): they are then warnings, but not in a document of ours, which are exact.
     """
-    return placed(_wrong_or_too_long(tree, tolerant=tolerant))
+    return placed(_wrong_or_too_long(tree, tolerant=tolerant), located)
 
 
 def _wrong_or_too_long(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Fault]:
     try:
-        yield from _wrong(tree, tolerant=tolerant)
+        yield from _wrong(Group.of_root(tree.getroot()), tolerant=tolerant)
     except TooLong as found:
-        finding = Finding(
-            code="AMOUNT-LENGTH",
-            message=f"Un nombre a plus de {MAX_DIGITS} caractères : « "
-            f"{shorten(found.element.text or '')} ».",
-            remedy="Corrigez ce montant, ce prix ou cette quantité.",
-            value=shorten(found.element.text or ""),
-        )
-        yield finding, found.element
+        written = shorten(found.element.text or "")
+        yield worded("AMOUNT-LENGTH", value=written, limit=MAX_DIGITS), found.element
 
 
-def _wrong(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Fault]:
-    root = tree.getroot()
-    places = places_of(root)
-    yield from _currencies(root, places)
-    lines = elements(root, places["BG-25"])
+def _wrong(root: Group, *, tolerant: bool) -> Iterator[Fault]:
+    currency = root.text("BT-5")
+    yield from _currencies(root, currency)
+    lines = root.all("BG-25")
     if not lines:
         return  # a profile without lines, whose own rules look at its totals
-    ours = _are_ours(lines, places)
-    severity = Severity.WARNING if tolerant and not ours else Severity.BLOCKING
-    document = _Document(root=root, places=places, lines=lines, severity=severity, ours=ours)
+    ours = all(line.at(AGREED) for line in lines)
+    document = _Document(
+        root=root,
+        lines=lines,
+        vat_totals=[
+            total
+            for total in root.at(PLACES["BT-110"])
+            if total.get("currencyID", currency) == currency
+        ],
+        severity=Severity.WARNING if tolerant and not ours else Severity.BLOCKING,
+        ours=ours,
+    )
     yield from _totals(document)
     yield from _bases(document)
     yield from _taxes(document)
     for line in lines:
-        yield from _price(line, places)
-        yield from _agreed_price(line, places)
+        yield from _price(line)
+        yield from _agreed_price(line)
 
 
-def _currencies(root: _Element, places: Places) -> Iterator[Fault]:
+def _currencies(root: Group, currency: str) -> Iterator[Fault]:
     """Every amount is in BT-5; a total of VAT may be in BT-6 (BT-111)."""
-    currency, other = text(root, places["BT-5"]), text(root, places["BT-6"])
-    totals = set(elements(root, places["BT-110"]))
-    for amount in elements(root, _CURRENCIES):
+    other, totals = root.text("BT-6"), set(root.at(PLACES["BT-110"]))
+    for amount in elements(root.element, _CURRENCIES):
         stated = amount.get("currencyID", "")
         if stated == currency or (other and stated == other and amount in totals):
             continue
-        finding = Finding(
-            code="AMOUNT-CURRENCY",
-            message=f"Un montant est en « {shorten(stated)} », la facture en « "
-            f"{shorten(currency)} » (BT-5).",
-            remedy="Écrivez tous les montants dans la devise de la facture ; seul le total de TVA "
-            "en devise de comptabilité (BT-111) a la sienne (BT-6).",
-            value=shorten(stated),
-        )
+        finding = worded("AMOUNT-CURRENCY", value=shorten(stated), currency=shorten(currency))
         yield finding, amount
 
 
 def _totals(document: _Document) -> Iterator[Fault]:
-    root, places, severity = document.root, document.places, document.severity
-    of_lines = sum((number(line, places["BT-131"]) or ZERO for line in document.lines), ZERO)
-    given, added = _changes(document)
-    tax = _tax_total(root, places)
-    for at in elements(root, places["BG-22"]):
-        label = "Le total des lignes (BT-106)"
-        stated = number(at, places["BT-106"])
+    root, severity = document.root, document.severity
+    of_lines = _sum_of(document.lines, "BT-131")
+    given = _sum_of(root.all("BG-20"), "BT-92")
+    added = _sum_of(root.all("BG-21"), "BT-99")
+    for at in root.all("BG-22"):
+        label, stated = "Le total des lignes (BT-106)", at.number("BT-106")
         lines = yield from _sum("AMOUNT-LINES", label, stated, of_lines, severity, at)
-        label, stated = "Le total des remises (BT-107)", number(at, places["BT-107"]) or ZERO
+        label, stated = "Le total des remises (BT-107)", at.amount("BT-107")
         allowances = yield from _sum("AMOUNT-ALLOWANCES", label, stated, given, severity, at)
-        label, stated = "Le total des frais (BT-108)", number(at, places["BT-108"]) or ZERO
+        label, stated = "Le total des frais (BT-108)", at.amount("BT-108")
         charges = yield from _sum("AMOUNT-CHARGES", label, stated, added, severity, at)
-        label, stated = "Le total HT (BT-109)", number(at, places["BT-109"])
+        label, stated = "Le total HT (BT-109)", at.number("BT-109")
         computed = lines - allowances + charges
         net = yield from _sum("AMOUNT-NET", label, stated, computed, severity, at)
-        label, stated = "Le total TTC (BT-112)", number(at, places["BT-112"])
-        gross = yield from _sum("AMOUNT-GROSS", label, stated, net + tax, severity, at)
-        label, stated = "Le net à payer (BT-115)", number(at, places["BT-115"])
-        paid, rounding = number(at, places["BT-113"]) or ZERO, number(at, places["BT-114"]) or ZERO
+        label, stated = "Le total TTC (BT-112)", at.number("BT-112")
+        computed = net + _vat(document)
+        gross = yield from _sum("AMOUNT-GROSS", label, stated, computed, severity, at)
+        label, stated = "Le net à payer (BT-115)", at.number("BT-115")
+        computed = gross - at.amount("BT-113") + at.amount("BT-114")
         # No profile allows anything here (BR-CO-16).
-        yield from _sum(
-            "AMOUNT-PAYABLE", label, stated, gross - paid + rounding, Severity.BLOCKING, at
-        )
+        yield from _sum("AMOUNT-PAYABLE", label, stated, computed, Severity.BLOCKING, at)
 
 
-def _changes(document: _Document) -> tuple[Decimal, Decimal]:
-    """The allowances and the charges of the whole document (BG-20, BG-21, BG-X-42)."""
-    given = added = ZERO
-    for change, places in _all_changes(document):
-        amount = number(change, places.amount) or ZERO
-        if is_charge(change, places):
-            added += amount
-        else:
-            given += amount
-    return given, added
+def _sum_of(groups: list[Group], term: str) -> Decimal:
+    return sum((group.amount(term) for group in groups), ZERO)
 
 
-def _all_changes(document: _Document) -> Iterator[tuple[_Element, Change]]:
-    for places in document.places.changes:
-        for change in elements(document.root, places.place):
-            yield change, places
-
-
-def _tax_total(root: _Element, places: Places) -> Decimal:
-    """BT-110: the total of VAT in the currency of the invoice."""
-    return sum(
-        (number(total, ".") or ZERO for total in _own_tax_totals(root, places)),
-        ZERO,
-    )
-
-
-def _own_tax_totals(root: _Element, places: Places) -> list[_Element]:
-    currency = text(root, places["BT-5"])
-    return [
-        total
-        for total in elements(root, places["BT-110"])
-        if total.get("currencyID", currency) == currency
-    ]
+def _vat(document: _Document) -> Decimal:
+    return sum((number(total) or ZERO for total in document.vat_totals), ZERO)
 
 
 def _bases(document: _Document) -> Iterator[Fault]:
-    root, places = document.root, document.places
-    computed: dict[Rate, Decimal] = {}
-    for line in document.lines:
-        key = rate_of(line, places["BT-151"], places["BT-152"])
-        computed[key] = computed.get(key, ZERO) + (number(line, places["BT-131"]) or ZERO)
-    for change, where in _all_changes(document):
-        key = rate_of(change, where.category, where.rate)
-        computed[key] = computed.get(key, ZERO) + signed(change, where)
-    stated: dict[Rate, Decimal] = {}
-    first: dict[Rate, _Element] = {}
-    for group in elements(root, places["BG-23"]):
-        key = rate_of(group, places["BT-118"], places["BT-119"])
-        stated[key] = stated.get(key, ZERO) + (number(group, places["BT-116"]) or ZERO)
+    root = document.root
+    computed: dict[Rate, Decimal] = defaultdict(Decimal)
+    for group in document.lines:
+        computed[group.rate("BT-151", "BT-152")] += group.amount("BT-131")
+    for group in root.all("BG-20"):
+        computed[group.rate("BT-95", "BT-96")] -= group.amount("BT-92")
+    for group in root.all("BG-21"):
+        computed[group.rate("BT-102", "BT-103")] += group.amount("BT-99")
+    stated: dict[Rate, Decimal] = defaultdict(Decimal)
+    first: dict[Rate, Group] = {}
+    for group in root.all("BG-23"):
+        key = group.rate("BT-118", "BT-119")
+        stated[key] += group.amount("BT-116")
         first.setdefault(key, group)
     for key, base in stated.items():
         label = f"La base de TVA de catégorie {key[0]} (BT-116)"
@@ -211,31 +170,29 @@ def _bases(document: _Document) -> Iterator[Fault]:
 
 def _taxes(document: _Document) -> Iterator[Fault]:
     """BT-110 is the sum of BT-117, each of which is BT-116 × rate, nearly (BR-CO-14, BR-CO-17)."""
-    root, places = document.root, document.places
-    groups = elements(root, places["BG-23"])
-    totals = _own_tax_totals(root, places)
+    groups, totals = document.root.all("BG-23"), document.vat_totals
     if totals and groups:
-        added = sum((number(group, places["BT-117"]) or ZERO for group in groups), ZERO)
-        stated = _tax_total(root, places)
-        label = "Le total de TVA (BT-110)"
-        yield from _sum("AMOUNT-VAT", label, stated, added, document.severity, totals[0])
-    of_rate = Counter(rate_of(line, places["BT-151"], places["BT-152"]) for line in document.lines)
+        added, stated = _sum_of(groups, "BT-117"), _vat(document)
+        label, at = "Le total de TVA (BT-110)", Group(totals[0], document.root.cii)
+        yield from _sum("AMOUNT-VAT", label, stated, added, document.severity, at)
+    of_rate = Counter(line.rate("BT-151", "BT-152") for line in document.lines)
     for group in groups:
-        base, tax = number(group, places["BT-116"]), number(group, places["BT-117"])
+        base, tax = group.number("BT-116"), group.number("BT-117")
         if base is None or tax is None:
             continue
-        key = rate_of(group, places["BT-118"], places["BT-119"])
+        key = group.rate("BT-118", "BT-119")
         exact = base * key[1] / HUNDRED
         if abs(tax - exact) > _slack(document, of_rate[key]):
-            finding = Finding(
-                code="AMOUNT-VAT-RATE",
-                message=f"La TVA de catégorie {key[0]} (BT-117) est de {tax}, mais {base} × "
-                f"{key[1]} % donne {exact:.2f}.",
-                remedy="Corrigez la TVA, sa base (BT-116) ou son taux (BT-119).",
+            finding = worded(
+                "AMOUNT-VAT-RATE",
                 severity=document.severity,
                 value=str(tax),
+                category=key[0],
+                base=base,
+                rate=key[1],
+                exact=exact,
             )
-            yield finding, group
+            yield finding, group.element
 
 
 def _slack(document: _Document, lines: int) -> Decimal:
@@ -251,72 +208,57 @@ def _slack(document: _Document, lines: int) -> Decimal:
     return VAT_TOLERANCE * CREDIT_CENTS * lines
 
 
-def _are_ours(lines: list[_Element], places: Places) -> bool:
-    """Whether each line gives the agreed price, as every line that we write does."""
-    return bool(lines) and all(elements(line, places.agreed) for line in lines)
-
-
-def _price(line: _Element, places: Places) -> Iterator[Fault]:
-    numbers = [number(line, places[term]) for term in ("BT-129", "BT-131", "BT-146")]
-    if any(one is None for one in numbers):
+def _price(line: Group) -> Iterator[Fault]:
+    quantity, net, price = map(line.number, ("BT-129", "BT-131", "BT-146"))
+    if quantity is None or net is None or price is None:
         return  # what is missing or unreadable is the schema's business
-    quantity, net, price = (one for one in numbers if one is not None)
-    stated_base = number(line, places["BT-149"])
+    stated_base = line.number("BT-149")
     base = Decimal(1) if stated_base is None else stated_base
-    if base <= 0 or not _same_unit(line, places):
-        why = (
-            f"sa base de prix ({base}) ne convient pas : elle est nulle, négative, ou d'une autre "
-            "unité que la quantité"
-        )
-        yield _price_finding(price, why), line
+    if base <= 0 or not _same_unit(line):
+        yield worded("AMOUNT-PRICE", "base", value=str(price), base=base), line.element
         return
-    changes = elements(line, places.line_change.place)
-    computed = quantity * price / base + sum(
-        (signed(change, places.line_change) for change in changes), ZERO
-    )
+    changes = _sum_of(line.all("BG-28"), "BT-141") - _sum_of(line.all("BG-27"), "BT-136")
+    computed = quantity * price / base + changes
     if abs(computed - net) > PRICE_SLACK:
-        why = f"{quantity} × {price} ÷ {base} donne {computed:.2f}, et non {net}"
-        yield _price_finding(price, why), line
-
-
-def _agreed_price(line: _Element, places: Places) -> Iterator[Fault]:
-    """Our own lines give the agreed price of a unit with all taxes: BT-146 is that, rounded."""
-    agreed, price = number(line, places.agreed), number(line, places["BT-146"])
-    base = number(line, places["BT-149"])
-    if not elements(line, places.agreed) or price is None or base is None:
-        return
-    _, rate = rate_of(line, places["BT-151"], places["BT-152"])
-    with_tax = HUNDRED + rate
-    exact = None if agreed is None else agreed * base * HUNDRED
-    if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
-        finding = Finding(
-            code="AMOUNT-AGREED",
-            message=f"Le prix net de la ligne ({price} pour {base}) ne vient pas du prix convenu "
-            f"TTC qu'elle porte, à {rate} % de TVA.",
-            remedy="Corrigez le prix net (BT-146), sa base (BT-149), le taux (BT-152) ou le prix "
-            f"convenu (BT-161 de « {AGREED_PRICE} »).",
-            value=shorten(text(line, places.agreed)),
+        finding = worded(
+            "AMOUNT-PRICE",
+            "gap",
+            value=str(price),
+            quantity=quantity,
+            base=base,
+            computed=computed,
+            net=net,
         )
-        yield finding, line
+        yield finding, line.element
 
 
-def _price_finding(price: Decimal, why: str) -> Finding:
-    return Finding(
-        code="AMOUNT-PRICE",
-        message=f"Le montant net de la ligne ne vient pas de sa quantité et de son prix : {why}.",
-        remedy="Corrigez le prix net (BT-146), sa base (BT-149), la quantité (BT-129) ou "
-        "le montant (BT-131).",
-        value=str(price),
-    )
+def _agreed_price(line: Group) -> Iterator[Fault]:
+    """Our own lines give the agreed price of a unit with all taxes: BT-146 is that, rounded."""
+    agreed, price, base = line.at(AGREED), line.number("BT-146"), line.number("BT-149")
+    if not agreed or price is None or base is None:
+        return
+    _, rate = line.rate("BT-151", "BT-152")
+    gross = number(agreed[0])
+    with_tax = HUNDRED + rate
+    exact = None if gross is None else gross * base * HUNDRED
+    if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
+        finding = worded(
+            "AMOUNT-AGREED",
+            value=shorten(agreed[0].text or ""),
+            price=price,
+            base=base,
+            rate=rate,
+            property=AGREED_PRICE,
+        )
+        yield finding, line.element
 
 
-def _same_unit(line: _Element, places: Places) -> bool:
+def _same_unit(line: Group) -> bool:
     """A price for another unit than the quantity's cannot be compared."""
     units = {
-        element.get("unitCode")
-        for path in (places["BT-129"], places["BT-149"])
-        for element in elements(line, path)
-        if element.get("unitCode")
+        quantity.element.get("unitCode")
+        for quantity in (*line.all("BT-129"), *line.all("BT-149"))
+        if quantity.element.get("unitCode")
     }
     return len(units) <= 1
 
@@ -327,7 +269,7 @@ def _sum(
     stated: Decimal | None,
     computed: Decimal,
     severity: Severity,
-    at: _Element,
+    at: Group,
 ) -> Generator[Fault, None, Decimal]:
     """Yield the fault of a sum that is not exact; give it as stated, or computed when absent."""
     if stated is None or stated == computed:
@@ -339,5 +281,5 @@ def _sum(
         severity=severity,
         value=str(stated),
     )
-    yield finding, at
+    yield finding, at.element
     return stated

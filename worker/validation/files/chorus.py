@@ -5,7 +5,7 @@ reads only what has a limit, and leaves structure to the schemas.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from lxml import etree
@@ -14,11 +14,12 @@ from lxml.etree import _Element
 from worker.billing import bindings
 from worker.billing.bindings import PLACES, Place
 from worker.billing.invoice import CREDIT_NOTE
-from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet, value_limits
+from worker.validation.files.xpaths import Group
 from worker.validation.first_findings import Fault, placed
 from worker.validation.value_limits import TRANSFER_CODES, Limit, broken
+from worker.validation.wording import worded
 
 FACTS_VERSION = "1.0"
 
@@ -79,15 +80,15 @@ def check_facts(tree: etree._ElementTree) -> Report:
     Args:
         tree: the document; its root must be of one of the two syntaxes.
     """
-    root = tree.getroot()
+    root = Group.of_root(tree.getroot())
     # Lines are as many as their author likes: their findings are bounded, those of presence few.
-    findings = placed(_limits(root), _where) + tuple(_absent(root)) + tuple(_presence(root))
+    findings = placed(_limits(root), _placed) + tuple(_presence(root))
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
 
 
-def is_credit_note(root: _Element) -> bool:
+def is_credit_note(root: Group) -> bool:
     """Whether the type of a document in UBL or CII (BT-3) is that of a credit note."""
-    return CREDIT_NOTE in {node.text for node in _nodes(root, TYPE)}
+    return CREDIT_NOTE in {node.text for node in root.at(TYPE.place)}
 
 
 @cache
@@ -99,66 +100,51 @@ def rule_set() -> RuleSet:
         __file__,
         value_limits.__file__,
         bindings.__file__,
+        bindings.__file__.removesuffix("py") + "toml",
     )
 
 
-def _limits(root: _Element) -> Iterator[Fault]:
+def _limits(root: Group) -> Iterator[Fault]:
     for fact in FACTS:
-        for node in _nodes(root, fact):
+        for node in root.at(fact.place):
             for finding in broken(fact.limit, node.text or "", of=fact.of):
                 yield finding, node
-    for node in _nodes(root, ATTACHMENT):
+    for node in root.at(ATTACHMENT.place):
         for finding in broken(ATTACHMENT.limit, node.get("filename", "")):
             yield finding, node
 
 
-def _absent(root: _Element) -> Iterator[Finding]:
+def _presence(root: Group) -> Iterator[Finding]:
     for fact in FACTS:
-        if fact.required and not _nodes(root, fact):
+        if fact.required and not root.at(fact.place):
             yield _missing(fact, root)
-
-
-def _presence(root: _Element) -> Iterator[Finding]:
-    if not _nodes(root, FRAMEWORK):
+    if not root.at(FRAMEWORK.place):
         yield Finding(
             code=value_limits.FRAMEWORK.code,
             message=f"{value_limits.FRAMEWORK.subject} est absent : Chorus Pro suppose A1.",
             remedy=value_limits.FRAMEWORK.remedy,
             severity=Severity.WARNING,
-            where=_path(root, FRAMEWORK),
+            where=root.path(FRAMEWORK.place),
         )
-    codes = {node.text for node in _nodes(root, PAYMENT_CODE)}
+    codes = {node.text for node in root.at(PAYMENT_CODE.place)}
     credit_note = is_credit_note(root)
     if not codes and not credit_note:
         yield _missing(PAYMENT_CODE, root)
     if codes and credit_note:
-        yield Finding(
-            code=value_limits.PAYMENT_CODE.code,
-            message="Un avoir porte un mode de paiement (BT-81) : Chorus Pro le refuse.",
-            remedy="Retirez le mode de paiement et le compte de l'avoir.",
-            where=_path(root, PAYMENT_CODE),
-        )
-    if codes & TRANSFER_CODES and not _nodes(root, ACCOUNT):
+        yield worded(value_limits.PAYMENT_CODE.code, where=root.path(PAYMENT_CODE.place))
+    if codes & TRANSFER_CODES and not root.at(ACCOUNT.place):
         yield _missing(ACCOUNT, root)
 
 
-def _missing(fact: Fact, root: _Element) -> Finding:
+def _missing(fact: Fact, root: Group) -> Finding:
     return Finding(
         code=fact.limit.code,
         message=f"{fact.limit.subject} {fact.of}".rstrip() + " est absent.",
         remedy=fact.limit.remedy,
-        where=_path(root, fact),
+        where=root.path(fact.place),
     )
 
 
-def _path(root: _Element, fact: Fact) -> str:
-    return fact.place.cii if root.tag == CII_ROOT else fact.place.ubl
-
-
-def _nodes(root: _Element, fact: Fact) -> list[_Element]:
-    found = root.xpath(_path(root, fact), namespaces=NAMESPACES)
-    return [node for node in found if isinstance(node, _Element)] if isinstance(found, list) else []
-
-
-def _where(node: _Element) -> str:
-    return f"{node.getroottree().getpath(node)}, ligne {node.sourceline}"
+def _placed(finding: Finding, node: _Element) -> Finding:
+    where = f"{node.getroottree().getpath(node)}, ligne {node.sourceline}"
+    return replace(finding, where=where)

@@ -1,18 +1,21 @@
 """Dates outside the calendar: plain text for the XSD of CII; for that of UBL, any year at all."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 
 from lxml import etree
-from lxml.etree import _Element
 
-from worker.billing.standard import NAMESPACES
 from worker.errors import Finding
-from worker.validation.first_findings import Fault, placed
+from worker.validation.files.xpaths import elements
+from worker.validation.first_findings import Fault, located, placed
 from worker.validation.paths import shorten
+from worker.validation.wording import worded
 
 _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@format='102']"
 _UBL_DATES = "//cbc:*[substring(local-name(), string-length(local-name()) - 3) = 'Date']"
+_DIGITS = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
+_DASHED = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 
 
 def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
@@ -26,37 +29,22 @@ def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
     Returns:
         A bounded list (first_findings.py).
     """
-    return placed(_wrong(tree))
+    return placed(_wrong(tree), located)
 
 
 def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:
-    for code, path, separator, remedy in (
-        ("CII-DATE", _DATES, "", "Écrivez l'année, le mois et le jour, en huit chiffres."),
-        ("UBL-DATE", _UBL_DATES, "-", "Écrivez AAAA-MM-JJ, sans fuseau horaire."),
+    for code, path, form in (
+        ("CII-DATE", _DATES, _DIGITS),
+        ("UBL-DATE", _UBL_DATES, _DASHED),
     ):
-        found = tree.xpath(path, namespaces=NAMESPACES)
-        for node in found if isinstance(found, list) else ():
-            if isinstance(node, _Element) and not _is_date((node.text or "").strip(), separator):
-                yield _wrong_date(code, node, remedy), node
+        for node in elements(tree.getroot(), path):
+            written = node.text or ""
+            if not _is_date(form.fullmatch(written.strip())):
+                yield worded(code, value=shorten(written)), node
 
 
-def _wrong_date(code: str, node: _Element, remedy: str) -> Finding:
-    return Finding(
-        code=code,
-        message=f"« {shorten(node.text or '')} » n'est pas une date du calendrier.",
-        remedy=remedy,
-        value=shorten(node.text or ""),
-    )
-
-
-def _is_date(text: str, separator: str) -> bool:
-    digits = text.replace("-", "") if separator and len(text) == 10 else text
-    if separator and (len(text) != 10 or text[4] != "-" or text[7] != "-"):
-        return False
-    if not (len(digits) == 8 and digits.isascii() and digits.isdigit()):
-        return False
+def _is_date(match: re.Match[str] | None) -> bool:
     try:
-        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        return match is not None and bool(date(*map(int, match.groups())))
     except ValueError:
         return False
-    return True

@@ -11,11 +11,12 @@ from enum import StrEnum
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from worker.errors import Finding, WrongUse
+from worker.errors import Finding
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
 from worker.isolation.limits import PDF, Program
 from worker.validation.files.pdf_marks import Wrapping, read_wrapping
+from worker.validation.wording import unreadable, worded
 
 XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
 """Embedded files that hold an invoice; order-x.xml is an order."""
@@ -34,30 +35,6 @@ class _Lack(StrEnum):
     DAMAGED = "PDF-DAMAGED"
     TOO_LARGE = "PDF-TOO-LARGE"
     AMBIGUOUS = "PDF-AMBIGUOUS"
-
-
-_MESSAGES = {
-    _Lack.NO_XML: (
-        "Ce PDF ne contient pas de facture électronique : aucun fichier factur-x.xml.",
-        "Transmettez un PDF Factur-X, ou le fichier XML de la facture.",
-    ),
-    _Lack.AMBIGUOUS: (
-        "Ce PDF contient plusieurs fichiers nommés comme la facture : nul ne sait lequel sera lu.",
-        "Exportez-le à nouveau, avec un seul fichier factur-x.xml.",
-    ),
-    _Lack.ENCRYPTED: (
-        "Ce PDF est chiffré ou protégé : Chorus Pro ne peut pas le lire.",
-        "Exportez-le à nouveau sans mot de passe ni protection.",
-    ),
-    _Lack.DAMAGED: (
-        "Ce PDF est endommagé.",
-        "Exportez-le à nouveau depuis le logiciel qui l'a produit.",
-    ),
-    _Lack.TOO_LARGE: (
-        "Ce PDF est trop grand une fois ouvert pour être une facture.",
-        "Vérifiez l'origine du fichier avant de le transmettre.",
-    ),
-}
 
 
 class _Unfit(Exception):
@@ -93,13 +70,13 @@ def read_hybrid(pdf: bytes, program: Program = PDF) -> Hybrid:
         if not failed.by_document:
             raise
         broken = failed.ending in {Ending.CRASH, Ending.GARBAGE}
-        code = "VALIDATOR-FAILED" if broken else _Lack.TOO_LARGE.value
-        raise _unreadable(code, failed.message, failed.remedy) from failed
-    raise _unreadable(answer.value, *_MESSAGES[answer])
-
-
-def _unreadable(code: str, message: str, remedy: str) -> WrongUse:
-    return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])
+        finding = Finding(
+            code="VALIDATOR-FAILED" if broken else _Lack.TOO_LARGE.value,
+            message=failed.message,
+            remedy=failed.remedy,
+        )
+        raise unreadable(finding) from failed
+    raise unreadable(worded(answer.value))
 
 
 def _decode(said: bytes) -> Wrapping | _Lack:

@@ -13,6 +13,7 @@ from lxml import etree
 from worker.billing.standard import EN16931, FACTURX_EXTENDED
 from worker.errors import Finding
 from worker.validation.paths import shorten
+from worker.validation.wording import worded
 from worker.validation.xml import raise_if_starved
 
 XML_NAME = "factur-x.xml"
@@ -91,67 +92,25 @@ def read_wrapping(document: Any, file: Any) -> Wrapping:  # noqa: ANN401 - pikep
 
 def wrong_wrapping(wrapping: Wrapping, profile: str) -> Iterator[Finding]:
     """What keeps a PDF from being the Factur-X of its XML, whose BT-24 is ``profile``."""
-    level = LEVELS.get(profile, "")
+    level, name = LEVELS.get(profile, ""), shorten(wrapping.name)
     if not wrapping.level or not wrapping.stated_name:
-        yield _finding(
-            "PDF-XMP",
-            "Les métadonnées XMP du PDF ne disent pas qu'il est une facture Factur-X (niveau et "
-            "nom du fichier XML).",
-            "Exportez-le à nouveau avec un logiciel qui produit des Factur-X.",
-        )
+        yield worded("PDF-XMP")
     elif level and _plain(wrapping.level) != _plain(level):
-        yield _finding(
-            "PDF-LEVEL",
-            f"Les métadonnées du PDF annoncent le niveau « {shorten(wrapping.level)} », mais son "
-            f"XML est du niveau « {level} » (BT-24).",
-            "Corrigez fx:ConformanceLevel, ou BT-24.",
-            wrapping.level,
-        )
+        yield worded("PDF-LEVEL", value=shorten(wrapping.level), level=level)
     expected = XRECHNUNG_NAME if _plain(wrapping.level) == "XRECHNUNG" else XML_NAME
     if wrapping.name != expected:
-        yield _finding(
-            "PDF-NAME",
-            f"Le fichier XML du PDF s'appelle « {shorten(wrapping.name)} » au lieu de "
-            f"« {expected} ».",
-            f"Nommez-le {expected}.",
-            wrapping.name,
-        )
+        yield worded("PDF-NAME", value=name, expected=expected)
     if wrapping.stated_name and wrapping.stated_name != wrapping.name:
-        yield _finding(
-            "PDF-STATED-NAME",
-            f"Les métadonnées du PDF nomment « {shorten(wrapping.stated_name)} », mais le fichier "
-            f"XML s'appelle « {shorten(wrapping.name)} ».",
-            "Corrigez fx:DocumentFileName.",
-            wrapping.stated_name,
-        )
+        yield worded("PDF-STATED-NAME", value=shorten(wrapping.stated_name), name=name)
     if wrapping.part != "3":
-        said = f"PDF/A-{shorten(wrapping.part)}" if wrapping.part else "aucune version de PDF/A"
-        yield _finding(
-            "PDF-PART",
-            f"Le PDF déclare {said} : un Factur-X est un PDF/A-3.",
-            "Exportez-le au format PDF/A-3.",
-            wrapping.part,
-        )
+        part = shorten(wrapping.part)
+        said = f"PDF/A-{part}" if part else "aucune version de PDF/A"
+        yield worded("PDF-PART", value=part, part=said)
     if not wrapping.associated or wrapping.relationship not in RELATIONSHIPS:
-        yield _finding(
-            "PDF-ASSOCIATED",
-            "Le fichier XML n'est pas associé au PDF comme la facture elle-même (/AF, et "
-            "AFRelationship valant Data, Source ou Alternative).",
-            "Exportez-le à nouveau avec un logiciel qui produit des Factur-X.",
-            wrapping.relationship,
-        )
+        yield worded("PDF-ASSOCIATED", value=shorten(wrapping.relationship))
     if wrapping.actions:
         found = ", ".join(action.lstrip("/") for action in wrapping.actions)
-        yield _finding(
-            "PDF-ACTION",
-            f"Le PDF contient de quoi agir à l'ouverture ou au clic : {found}.",
-            "Retirez ces actions : PDF/A les interdit. Vérifiez l'origine du fichier.",
-            found,
-        )
-
-
-def _finding(code: str, message: str, remedy: str, value: str = "") -> Finding:
-    return Finding(code=code, message=message, remedy=remedy, value=shorten(value))
+        yield worded("PDF-ACTION", value=shorten(found), actions=found)
 
 
 def _plain(level: str) -> str:

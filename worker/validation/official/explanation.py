@@ -6,7 +6,9 @@ French documentation.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +19,7 @@ from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, f
 
 from worker.errors import Finding
 from worker.validation.paths import short, shorten, where
+from worker.validation.wording import worded
 
 MAX_EXPECTED = 5
 """Names of expected elements shown to people: UBL often has dozens."""
@@ -53,14 +56,10 @@ def explain(entry: Path, tree: etree._ElementTree, *, limit: int) -> list[Findin
         depend on it.
     """
     findings: list[Finding] = []
-    try:
-        for error in _schema(entry).iter_errors(tree.getroot()):
-            findings.append(_finding(error))
-            if len(findings) == limit:
-                break
-    except (XMLSchemaException, RecursionError):
-        # What was found before stands; the caller has lxml's own reasons otherwise.
-        return findings
+    # When it fails, what was found before stands, or the caller has lxml's own reasons.
+    with suppress(XMLSchemaException, RecursionError):
+        for error in islice(_schema(entry).iter_errors(tree.getroot()), limit):
+            findings.append(_finding(error))  # noqa: PERF401 - one by one: see above
     return findings
 
 
@@ -76,11 +75,11 @@ def _finding(error: XMLSchemaValidationError) -> Finding:
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _structure_finding(error, element)
     if match := _MISSING_ATTRIBUTE.search(error.reason or ""):
-        return Finding(
-            code="XSD-ATTRIBUTE",
-            message=f"Il manque l'attribut « {match[1]} » à « {short(element.tag)} ».",
-            remedy="Ajoutez cet attribut.",
+        return worded(
+            "XSD-ATTRIBUTE",
             where=where(element),
+            attribute=match[1],
+            element=short(element.tag),
         )
     return _value_finding(error, element)
 
@@ -94,19 +93,16 @@ def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Elemen
     ]
     listed = " ou ".join(f"« {tag} »" for tag in expected[:MAX_EXPECTED])
     if error.invalid_tag is None:
-        return Finding(
-            code="XSD-ABSENT",
-            message=f"Il manque {listed or 'un élément obligatoire'} dans « {name} ».",
-            remedy="Ajoutez l'élément manquant, à sa place.",
-            where=where(element),
-        )
+        missing = listed or "un élément obligatoire"
+        return worded("XSD-ABSENT", where=where(element), expected=missing, element=name)
     child = element[error.index] if error.index < len(element) else element
-    return Finding(
-        code="XSD-UNEXPECTED",
-        message=f"L'élément « {short(error.invalid_tag)} » n'a pas sa place dans « {name} », "
-        "ou pas à cet endroit.",
-        remedy=f"À cet endroit, le schéma attend {listed}." if listed else "Retirez cet élément.",
+    return worded(
+        "XSD-UNEXPECTED",
+        "other" if listed else "nothing",
         where=where(child),
+        child=short(error.invalid_tag),
+        element=name,
+        expected=listed,
     )
 
 

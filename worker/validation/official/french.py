@@ -11,10 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from worker.validation.paths import shorten
+
 MAX_DETAIL = 400
-_ADD = "Ajoutez cet élément à la facture."
 _CODED = "Prenez un code de la liste officielle (norme EN 16931, listes de codes)."
-_DECIMALS = "Arrondissez ce montant au centime."
 _STRUCTURE = "Faites corriger le logiciel qui a produit le document."
 
 _FAMILY = re.compile(r"^BR-(?:FREXT-|FXEXT-)?(\w{1,2})-?(\d\d)\w*$", re.IGNORECASE)
@@ -66,7 +66,7 @@ def _exact(code: str) -> tuple[str, str] | None:
         return f"{subject} n'est pas dans la liste de codes admise.", _CODED
     number = code.removeprefix("BR-")[:2] if code.count("-") < 3 else ""
     if missing := known["missing"].get(number):
-        return f"Il manque {missing}.", _ADD
+        return f"Il manque {missing}.", "Ajoutez cet élément à la facture."
     return None
 
 
@@ -80,7 +80,7 @@ def _decimals(code: str, text: str) -> tuple[str, str] | None:
     if not code.startswith(("BR-DEC-", "UBL-DT-01")):
         return None
     term = f" {match[0]}" if (match := _TERM.search(text)) else ""
-    return f"Le montant{term} a plus de deux décimales.", _DECIMALS
+    return f"Le montant{term} a plus de deux décimales.", "Arrondissez ce montant au centime."
 
 
 def _category(code: str) -> tuple[str, str] | None:
@@ -106,6 +106,6 @@ def _structure(code: str, words: str) -> tuple[str, str] | None:
 
 def _words(code: str, text: str) -> str:
     """The publisher's words without the code in front."""
-    words = re.sub(rf"^\W*{re.escape(code)}[^\]:]*?(?:\]|(?=:)|\s)\s*[-:,.]*\s*", "", text)
-    words = " ".join(words.split())
-    return words if len(words) <= MAX_DETAIL else words[: MAX_DETAIL - 1] + "…"
+    return shorten(
+        re.sub(rf"^\W*{re.escape(code)}[^\]:]*?(?:\]|(?=:)|\s)\s*[-:,.]*\s*", "", text), MAX_DETAIL
+    )

@@ -8,9 +8,10 @@ from threading import Lock
 
 from lxml import etree
 
-from worker.billing.standard import Schema
+from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
+from worker.validation.first_findings import MAX_FINDINGS
 from worker.validation.official.artefacts import (
     SchemaFiles,
     SchemaFolders,
@@ -18,18 +19,15 @@ from worker.validation.official.artefacts import (
     read_official,
     read_profile,
 )
+from worker.validation.wording import worded
 from worker.validation.xml import parse_xml, raise_if_starved
 
-MAX_FINDINGS = 20
-"""Beyond, a person corrects the first ones and starts again."""
 MAX_EXPLAINED_BYTES = 2_000_000
 """Size above which a refusal is not explained in detail: the explanation is a slow reader."""
 _CHECKED = "checked:///"
 """Address of the checked files for libxml2: nothing of the disk or the network is at it."""
 
 _NAMESPACE = re.compile(r"\{[^{}]*\}")
-
-
 _ENTRIES = {
     Schema.UBL_INVOICE: ("ubl", "maindoc/UBL-Invoice-2.1.xsd"),
     Schema.UBL_CREDIT_NOTE: ("ubl", "maindoc/UBL-CreditNote-2.1.xsd"),
@@ -99,7 +97,8 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         raise MemoryError
     findings = [_raw_finding(entry) for entry in log[:MAX_FINDINGS]]
     if log[0].type_name == "SCHEMAV_CVC_ELT_1":
-        findings = [_other_root(tree)]
+        root = etree.QName(tree.getroot()).localname
+        findings = [worded("XSD-ROOT", where=f"/{root}", root=root)]
     elif len(content) <= MAX_EXPLAINED_BYTES:
         # Its import and its schemas cost up to three seconds: only a refusal pays for them.
         from worker.validation.official.explanation import explain  # noqa: PLC0415
@@ -108,9 +107,14 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
 
 
-def rule_set(schema: Schema, folders: SchemaFolders | None = None) -> RuleSet:
-    """The rules that ``check_xsd`` runs for this schema."""
-    files, _entry = _files(schema, folders or installed_folders())
+def rule_set(rules: Rules, folders: SchemaFolders | None = None) -> RuleSet:
+    """What a verdict by these rules records, whether they can be run or not."""
+    folders = folders or installed_folders()
+    match rules:
+        case Schema():
+            files, _entry = _files(rules, folders)
+        case Sheet():
+            files = read_official(rules, folders)
     return files.rule_set
 
 
@@ -136,22 +140,7 @@ def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
     return read_official(key, folders) if key else read_profile(folders), entry
 
 
-def _other_root(tree: etree._ElementTree) -> Finding:
-    name = etree.QName(tree.getroot()).localname
-    return Finding(
-        code="XSD-ROOT",
-        message=f"Le document est d'une autre nature : sa racine est « {name} ».",
-        remedy="Vérifiez que le bon fichier a été transmis.",
-        where=f"/{name}",
-    )
-
-
 def _raw_finding(entry: etree._LogEntry) -> Finding:
     """The words of lxml, for want of better ones, without the namespaces that drown them."""
     message = _NAMESPACE.sub("", entry.message or "").rstrip(".")
-    return Finding(
-        code="XSD-OTHER",
-        message=f"Le document ne suit pas le schéma (détail technique : {message}).",
-        remedy="Corrigez l'élément indiqué, ou le logiciel qui a produit le document.",
-        where=f"{entry.path or '/'}, ligne {entry.line}",
-    )
+    return worded("XSD-OTHER", where=f"{entry.path or '/'}, ligne {entry.line}", detail=message)

@@ -18,6 +18,7 @@ from worker.validation import Report, RuleSet
 from worker.validation.official.artefacts import SchemaFolders, official_sets, read_official
 from worker.validation.official.relevance import names_in, relevant_rules
 from worker.validation.official.svrl import report_of
+from worker.validation.wording import worded
 
 if TYPE_CHECKING:
     from saxonche import PyXsltExecutable
@@ -37,11 +38,6 @@ _UBL_SCHEMAS = {Schema.UBL_INVOICE, Schema.UBL_CREDIT_NOTE}
 def suits(sheet: Sheet, schema: Schema) -> bool:
     """Whether a sheet is made for what a schema accepts: on another syntax it finds no fault."""
     return (sheet in _UBL_SHEETS) == (schema in _UBL_SCHEMAS)
-
-
-def sheet_rule_set(sheet: Sheet, folders: SchemaFolders) -> RuleSet:
-    """The rules of a sheet, as recorded beside a verdict."""
-    return read_official(sheet, folders).rule_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +89,7 @@ class Sheets:
         # Written again from what our own bounded parser read: no DOCTYPE, no comment, no entity.
         text = etree.tostring(tree, encoding="unicode")
         if len(text) > MAX_RULED_BYTES:
-            return _unfinished(
-                rule_set,
-                "Ce document est trop long pour que ses règles de calcul soient contrôlées : "
-                "aucun verdict n'est possible.",
-                "Répartissez ses lignes sur plusieurs factures.",
-            )
+            return _unfinished(rule_set, worded("RULES-UNFINISHED", "long"))
         try:
             answer = compiled.executable.transform_to_string(
                 xdm_node=self._saxon.parse_xml(xml_text=text)
@@ -107,12 +98,7 @@ class Sheets:
             detail = " ".join(str(error).split())
             if "OutOfMemory" in detail:
                 raise MemoryError from error
-            return _unfinished(
-                rule_set,
-                "Les règles de calcul n'ont pas pu être appliquées jusqu'au bout à ce document "
-                f"(détail technique : {detail}).",
-                "Vérifiez que les montants, quantités et dates sont bien des nombres et des dates.",
-            )
+            return _unfinished(rule_set, worded("RULES-UNFINISHED", "stopped", detail=detail))
         return report_of(rule_set, answer, tree)
 
     def _compile(self, sheet: Sheet, names: frozenset[str]) -> _Compiled:
@@ -159,6 +145,5 @@ class Sheets:
         self._saxon.set_configuration_property(_FEATURE + feature, value)
 
 
-def _unfinished(rule_set: RuleSet, message: str, remedy: str) -> Report:
-    finding = Finding(code="RULES-UNFINISHED", message=message, remedy=remedy)
+def _unfinished(rule_set: RuleSet, finding: Finding) -> Report:
     return Report(rule_set=rule_set, valid=False, findings=(finding,))

@@ -14,14 +14,15 @@ from typing import Self
 import structlog
 
 from worker.billing.standard import Rules, Schema, Sheet
-from worker.errors import Finding, WorkerError
+from worker.errors import WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
-from worker.validation import Report, RuleSet
+from worker.validation import Report
 from worker.validation.official.answers import decode_answer
 from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
 from worker.validation.official.schemas import rule_set
-from worker.validation.official.schematron import sheet_rule_set, suits
+from worker.validation.official.schematron import suits
+from worker.validation.wording import worded
 
 ATTEMPTS = 2
 
@@ -154,9 +155,11 @@ class ValidationService:
                     said=failed.detail,
                 )
                 last = failed
-        return Report(
-            rule_set=_rule_set(rule, self._folders), valid=False, findings=(_failed(last),)
-        )
+        # Lack of memory is not the fault of the document.
+        of_machine = last.ending in {Ending.MEMORY, Ending.KILLED}
+        case = "machine" if of_machine else "document"
+        finding = worded("VALIDATOR-FAILED", case, reason=last.reason)
+        return Report(rule_set=rule_set(rule, self._folders), valid=False, findings=(finding,))
 
     def _living_child(self) -> Child:
         child = self._child
@@ -168,27 +171,6 @@ class ValidationService:
                     raise _closed()
                 child = self._child = Child(self._program, *self._arguments, subject="ce document")
         return child
-
-
-def _failed(failure: ChildFailed) -> Finding:
-    """What is told of a document that no process could check; lack of memory is not its fault."""
-    subject = "Ce document fait échouer le validateur"
-    if failure.ending in {Ending.MEMORY, Ending.KILLED}:
-        subject = "Le validateur n'a pas pu contrôler ce document"
-    return Finding(
-        code="VALIDATOR-FAILED",
-        message=f"{subject} ({failure.reason}) : aucun verdict n'est possible.",
-        remedy="Vérifiez l'origine et la taille du document ; s'il est normal, "
-        "signalez-le à qui maintient le programme.",
-    )
-
-
-def _rule_set(rule: Rules, folders: SchemaFolders) -> RuleSet:
-    match rule:
-        case Schema():
-            return rule_set(rule, folders)
-        case Sheet():
-            return sheet_rule_set(rule, folders)
 
 
 def _closed() -> ValidatorStopped:

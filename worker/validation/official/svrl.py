@@ -8,9 +8,10 @@ from lxml.etree import _Element
 
 from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet
-from worker.validation.first_findings import bounded
+from worker.validation.first_findings import placed
 from worker.validation.official.french import in_french
 from worker.validation.paths import shorten, where
+from worker.validation.wording import worded
 
 MAX_WHERE = 200
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
@@ -34,16 +35,11 @@ def report_of(rule_set: RuleSet, svrl: str, tree: etree._ElementTree) -> Report:
         finding = _finding(node)
         found[finding.code, finding.where, finding.message] = finding
     if root.tag != f"{_SVRL}schematron-output" or root.find(f"{_SVRL}fired-rule") is None:
-        finding = Finding(
-            code="RULES-NONE",
-            message="Aucune règle de calcul ne s'est appliquée à ce document : rien ne dit qu'il "
-            "est valide.",
-            remedy="Vérifiez que le document est une facture du profil qu'il déclare.",
-        )
+        finding = worded("RULES-NONE")
         found = {(finding.code, "", ""): finding}
     # Only what is shown is looked for in the document: to find its place takes as long as it has
     # lines.
-    findings = tuple(_placed(finding, tree) for finding in bounded(list(found.values())))
+    findings = placed(((finding, tree) for finding in found.values()), _placed)
     return Report(rule_set=rule_set, valid=not has_blocking(findings), findings=findings)
 
 
@@ -65,8 +61,17 @@ def _finding(node: _Element) -> Finding:
 
 
 def _placed(finding: Finding, tree: etree._ElementTree) -> Finding:
-    place, value = _place(finding.where, tree)
-    return replace(finding, where=place, value=value)
+    """With its path, in the usual prefixes, its line, and the text there if it is a leaf."""
+    path = _STEP.sub(r"*[local-name()='\1' and namespace-uri()='\2']", finding.where)
+    try:
+        nodes = tree.xpath(path) if path else []
+    except etree.XPathError:
+        nodes = []
+    node = nodes[0] if isinstance(nodes, list) and nodes else None
+    if not isinstance(node, _Element):
+        return replace(finding, where=shorten(finding.where, MAX_WHERE))
+    value = "" if len(node) else shorten(node.text or "")
+    return replace(finding, where=where(node), value=value)
 
 
 def rule_code(identifier: str, text: str) -> str:
@@ -76,16 +81,3 @@ def rule_code(identifier: str, text: str) -> str:
     if match := re.search(rf"\[({_CODE.pattern})", text):
         return match[1]
     return identifier or "SCHEMATRON"
-
-
-def _place(location: str, tree: etree._ElementTree) -> tuple[str, str]:
-    """Path with the usual prefixes and line, and the text there if it is a leaf."""
-    path = _STEP.sub(r"*[local-name()='\1' and namespace-uri()='\2']", location)
-    try:
-        nodes = tree.xpath(path) if path else []
-    except etree.XPathError:
-        nodes = []
-    node = nodes[0] if isinstance(nodes, list) and nodes else None
-    if isinstance(node, _Element):
-        return where(node), "" if len(node) else shorten(node.text or "")
-    return shorten(location, MAX_WHERE), ""

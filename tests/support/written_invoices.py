@@ -36,11 +36,13 @@ from worker.billing.period import Period
 from worker.billing.standard import CII_ROOT, NAMESPACES, UBL_CREDIT_NOTE_ROOT, UBL_INVOICE_ROOT
 from worker.billing.vat import VatCategory, VatPoint, VatRegime
 from worker.formats.cii import DUE_DATE_TYPES
-from worker.formats.mapping import PUBLIC_BUYER, quoted_statement
+from worker.formats.mapping import PUBLIC_BUYER
 from worker.formats.ubl import VAT_POINT_CODES
 
 Rate = tuple[str, str]
 """A category of VAT (BT-118, BT-151) and its rate as written (BT-119, BT-152)."""
+_QUOTED = re.compile(r"^État détaillé des prestations n° |(, joint à cette facture)?\.$")
+"""What surrounds the number of the statement in the first note."""
 _CODED_NOTE = re.compile(r"#([A-Z]{3})#(.*)", re.DOTALL)
 """BT-21 and BT-22 in the one element that UBL has for them."""
 
@@ -122,7 +124,7 @@ def read_invoice(xml: bytes) -> Invoice:
         ),
         notes=tuple(note for note in others if note != PUBLIC_BUYER),
         preceding=_preceding(document),
-        statement_number=quoted_statement(statement),
+        statement_number=_QUOTED.sub("", statement.text),
         attachments=tuple(_attachment(reference) for reference in document.all("BG-24")),
     )
 

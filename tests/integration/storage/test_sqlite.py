@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, add_members, writing
+from tests.support.storage_samples import NOW, add_members, counts, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -210,4 +210,4 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
 
 def _state(store: Store) -> dict[str, int]:
     with store.reading() as session:
-        return {**imported.counts(session), "journal": journal.head(session).seq}
+        return {**counts(session), "journal": journal.head(session).seq}

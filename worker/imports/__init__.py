@@ -6,27 +6,21 @@ A file that is no table, or whose header does not fit, is an ``ImportRefused``.
 A new file layout is a new reader beside csv_file.py that yields ``Table`` values.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any
 
-from worker.billing.consumption import SourceRow, UsageRecord
-from worker.billing.members import BillingReferences, Subscription
+from worker.billing.consumption import SourceRow
 from worker.errors import Finding, ImportRefused
 from worker.imports import csv_file, spreadsheet
-from worker.imports.columns import COLUMNS, Column, ImportKind, Layout, known_headers, lay_out
-from worker.imports.records import Cells, MemberRow, Record, builder
+from worker.imports.columns import COLUMNS, ImportKind, Layout, known_headers, lay_out
+from worker.imports.records import BUILDERS
 from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
 from worker.imports.wording import finding, french, quoted, refusal
 
 __all__ = [
-    "COLUMNS",
-    "Column",
     "ImportKind",
-    "MemberRow",
-    "ParsedRow",
-    "Record",
     "RefusedRow",
     "Row",
     "SourceFile",
@@ -37,15 +31,14 @@ __all__ = [
 MAX_CELL = 1000
 """Characters of a cell worth parsing: no column may hold as many."""
 
-T_co = TypeVar("T_co", covariant=True)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(Generic[T_co]):
+class Row:
     """A good row: its number as people see it (the header's row is 1) and its value."""
 
     row: int
-    value: T_co
+    value: Any
+    """The ``Record`` of this kind of file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,31 +49,10 @@ class RefusedRow:
     findings: tuple[Finding, ...]
 
 
-ParsedRow = Row[T_co] | RefusedRow
-
-Build = Callable[[Cells, SourceRow], Record | Finding]
 Problem = tuple[str, Finding]
 
 
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.MEMBERS]
-) -> Iterator[ParsedRow[MemberRow]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.SUBSCRIPTIONS]
-) -> Iterator[ParsedRow[Subscription]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.USAGE]
-) -> Iterator[ParsedRow[UsageRecord]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.REFERENCES]
-) -> Iterator[ParsedRow[BillingReferences]]: ...
-@overload
-def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Record]]: ...
-def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Any]]:
+def read(source: SourceFile, kind: ImportKind) -> Iterator[Row | RefusedRow]:
     """The data rows of a file, in order; blank rows are skipped.
 
     Raises, once iterated:
@@ -99,7 +71,7 @@ def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Any]]:
                 "Corrigez la ligne d'en-tête comme indiqué, puis importez à nouveau.",
                 findings=layout,
             )
-        yield from _parsed_rows(source, table, layout, builder(kind))
+        yield from _parsed_rows(source, kind, table, layout)
     if fingerprint(source.path).sha256 != source.sha256:
         raise refusal(
             f"« {source.name} » a changé pendant sa lecture",
@@ -129,14 +101,14 @@ def _with_header(
 
 
 def _parsed_rows(
-    source: SourceFile, table: Table, layout: Layout, build: Build
-) -> Iterator[ParsedRow[Record]]:
+    source: SourceFile, kind: ImportKind, table: Table, layout: Layout
+) -> Iterator[Row | RefusedRow]:
     for number, cells in table.rows:
         if not any(map(str.strip, cells)):
             continue
         values, problems = _parse(cells, layout)
         if not problems:
-            record = build(values, SourceRow(file_sha256=source.sha256, row=number))
+            record = BUILDERS[kind](values, SourceRow(file_sha256=source.sha256, row=number))
             if not isinstance(record, Finding):
                 yield Row(row=number, value=record)
                 continue
@@ -152,7 +124,7 @@ def _parsed_rows(
 
 
 def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], list[Problem]]:
-    """Values by column, and what is wrong, with the column's name or nothing for a whole row."""
+    """Values by field, and what is wrong, with the column's name or nothing for a whole row."""
     values = dict(layout.blanks)
     if len(cells) != layout.width or layout.unnamed:
         misplaced = _misplaced(cells, layout)
@@ -166,7 +138,7 @@ def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], lis
             if isinstance(value, Finding):
                 problems.append((column.name, value))
             else:
-                values[column.name] = value
+                values[column.field] = value
         elif column.compulsory:
             problems.append((column.name, _EMPTY))
     return values, problems

@@ -48,21 +48,17 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what the system says about an unreadable file into a WrongUse a person understands."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » n'existe pas"),
-            "Vérifiez le chemin et le nom du fichier.",
-        ) from error
-    except PermissionError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » ne peut pas être lu : accès refusé"),
-            "Donnez à votre compte le droit de le lire, ou fermez le programme qui le retient.",
-        ) from error
     except OSError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » ne peut pas être lu : {error.strerror or error}"),
-            "Copiez-le sur un disque local, puis réessayez.",
-        ) from error
+        problem = f"ne peut pas être lu : {error.strerror or error}"
+        remedy = "Copiez-le sur un disque local, puis réessayez."
+        if isinstance(error, FileNotFoundError):
+            problem, remedy = "n'existe pas", "Vérifiez le chemin et le nom du fichier."
+        elif isinstance(error, PermissionError):
+            problem = "ne peut pas être lu : accès refusé"
+            remedy = (
+                "Donnez à votre compte le droit de le lire, ou fermez le programme qui le retient."
+            )
+        raise WrongUse(french(f"le fichier « {path} » {problem}"), remedy) from error
 
 
 def fingerprint(path: Path) -> SourceFile:

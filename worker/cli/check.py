@@ -28,7 +28,6 @@ from worker.cli.options import Config, Json, Year, option
 from worker.issuing.check import CheckedMember, CheckedYear, Readiness, check_year, silent
 from worker.issuing.directory import DirectoryAnswer
 from worker.service.bootstrap import branding, open_directory, open_verified
-from worker.settings.loading import find_config
 
 
 def check(
@@ -44,7 +43,7 @@ def check(
     Données, tarifs, références, règles de Chorus Pro, annuaire, structure du syndicat et mot de
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     directory = open_directory(app, refresh=refresh) if app.deposits else None
     with _progress() as tell:

@@ -10,7 +10,6 @@ from worker.cli.options import Config, DryRun, Json, argument
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 
 FRENCH_KINDS = {
     ImportKind.MEMBERS: "membres",
@@ -32,7 +31,7 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien.
     """
-    intake = take_in(open_app(find_config(config)), file, kind, dry_run=dry_run)
+    intake = take_in(open_app(config), file, kind, dry_run=dry_run)
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
         return

@@ -17,13 +17,12 @@ from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign
 from worker.service.bootstrap import branding, open_portal, open_verified
-from worker.settings.loading import find_config
 from worker.storage import invoices
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:
@@ -61,7 +60,7 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> int:
 
     Relancée, la commande continue où elle en était ; rien n'est fait deux fois.
     """
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         head = campaign.run_year(app, portal, year, tell)
     with app.reading() as session:
@@ -91,7 +90,7 @@ def reconcile(config: Config = None, as_json: Json = False) -> int:
 def _take_step(
     step: Callable[[App, Portal, campaign.Tell], None], config: Path | None, *, as_json: bool
 ) -> int:
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) as portal:
         outcome = campaign.take_step(app, portal, step, tell)
     if outcome.invoices or as_json:

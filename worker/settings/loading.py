@@ -68,12 +68,13 @@ def find_config(option: Path | None) -> Path:
     return option or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
-def load(path: Path) -> Configuration:
-    """Read and check the configuration.
+def load(option: Path | None) -> Configuration:
+    """Read and check the configuration that ``find_config`` finds.
 
     Raises:
         ConfigurationError: with one finding per mistake, each with the path of its key.
     """
+    path = find_config(option)
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from worker.billing.money import count
 from worker.cli import json_views
-from worker.cli.console import put, put_json, say, show_findings
+from worker.cli.console import put, put_json, show_findings
 from worker.cli.options import Config, DryRun, Json, argument
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
@@ -46,6 +46,4 @@ def import_(
         f"{count(changes.added, 'ajoutée')}, {count(changes.changed, 'modifiée')}, "
         f"{count(changes.unchanged, 'inchangée')}{rehearsal}."
     )
-    if intake.findings:
-        say("À vérifier :")
-        show_findings(intake.findings)
+    show_findings(intake.findings, "À vérifier")

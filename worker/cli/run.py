@@ -8,7 +8,7 @@ from worker.app import App
 from worker.billing.money import count, french
 from worker.billing.period import french_time
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.invoices import show_acts, show_invoices
 from worker.cli.options import Config, Json, Year
 from worker.cli.progress import tell
@@ -51,8 +51,7 @@ def _show_preview(previewed: Preview) -> None:
     members = count(len(previewed.members), "membre")
     put(f"{members}, {french(previewed.total)} TTC ; rien n'a été enregistré.")
     for one in previewed.blocked:
-        say(f"{one.member.name} ({one.member.siret}) :")
-        show_findings(one.findings)
+        show_findings(one.findings, f"{one.member.name} ({one.member.siret})")
 
 
 def run(year: Year, config: Config = None, as_json: Json = False) -> int:

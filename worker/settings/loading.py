@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -106,7 +107,9 @@ def load(option: Path | None) -> Configuration:
             "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
         ) from error
     except ValidationError as error:
-        findings = tuple(_finding(path, dict(item)) for item in error.errors())
+        french = resources.files(__package__).joinpath("french.toml")
+        messages = tomllib.loads(french.read_text("utf-8"))
+        findings = tuple(_finding(path, dict(item), messages) for item in error.errors())
         raise ConfigurationError(
             f"La configuration {path} contient {count(len(findings), 'erreur')}.",
             "Corrigez les clés indiquées ; rien n'a été fait.",
@@ -115,32 +118,7 @@ def load(option: Path | None) -> Configuration:
     return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
 
 
-_MESSAGES = {
-    "missing": "clé obligatoire absente",
-    "extra_forbidden": "clé inconnue",
-    "enum": "valeur inconnue ; valeurs possibles : {expected}",
-    "string_type": "un texte est attendu",
-    "int_type": "un nombre entier est attendu",
-    "int_from_float": "un nombre entier est attendu",
-    "int_parsing": "un nombre entier est attendu",
-    "bool_type": "true ou false est attendu",
-    "bool_parsing": "true ou false est attendu",
-    "float_type": "un nombre est attendu",
-    "float_parsing": "un nombre est attendu",
-    "tuple_type": "une liste est attendue",
-    "too_short": "au moins une valeur est attendue",
-    "path_type": "un chemin est attendu",
-    "string_too_short": "ne doit pas être vide",
-    "string_too_long": "{max_length} caractères au plus",
-    "string_pattern_mismatch": "n'a pas la forme attendue",
-    "greater_than": "doit être supérieur à {gt}",
-    "greater_than_equal": "doit être au moins {ge}",
-    "less_than_equal": "doit être au plus {le}",
-    "model_type": "une table est attendue",
-}
-
-
-def _finding(path: Path, item: dict[str, Any]) -> Finding:
+def _finding(path: Path, item: dict[str, Any], messages: Mapping[str, str]) -> Finding:
     key = ".".join(str(part) for part in item["loc"])
     kind, context = item["type"], item.get("ctx", {})
     # An unknown variable is not even looked at: an unknown key of the first level is the file's.
@@ -149,7 +127,7 @@ def _finding(path: Path, item: dict[str, Any]) -> Finding:
     if kind == "value_error":
         message = str(context["error"])
     else:
-        message = _MESSAGES[kind].format(**context) if kind in _MESSAGES else item["msg"]
+        message = messages[kind].format(**context) if kind in messages else item["msg"]
         message = re.sub(r"'([^']*)'", r"« \1 »", message.replace("' or '", "' ou '"))
         if key == "look.accent":
             message += " : écrivez #rrvvbb, par exemple #1f4e79"

@@ -62,7 +62,6 @@ FAMILIES = (
             _Code("IMPORT-FUTURE", "a month that has not begun"),
             _Code("IMPORT-GAP", "months are missing between two others", "C1", Level.WARNING),
             _Code("IMPORT-MONTH", "not a month"),
-            _Code("IMPORT-NUMBER", "not a number"),
             _Code("IMPORT-OTHER-YEAR", "a month of another year than the rest of the file"),
             _Code("IMPORT-PERIOD", "a subscription that ends before it begins"),
             _Code("IMPORT-POSTCODE", "not a French postcode"),

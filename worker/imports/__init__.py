@@ -140,43 +140,21 @@ def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], lis
             else:
                 values[column.field] = value
         elif column.compulsory:
-            problems.append((column.name, _EMPTY))
+            problems.append((column.name, finding("IMPORT-EMPTY")))
     return values, problems
 
 
 def _misplaced(cells: Sequence[str], layout: Layout) -> Finding | None:
     """What is wrong with the number of cells of a row, or None."""
     if len(cells) < layout.width:
-        return finding(
-            "IMPORT-ROW",
-            f"{len(cells)} cellules au lieu de {layout.width}",
-            "Complétez la ligne : un séparateur manque, ou un texte contient un retour à la ligne "
-            "hors guillemets.",
-        )
+        return finding("IMPORT-ROW", "short-row", cells=len(cells), width=layout.width)
     stray = [cells[position] for position in layout.unnamed] + list(cells[layout.width :])
     value = next((cell for cell in stray if cell.strip()), None)
-    if value is None:
-        return None
-    return finding(
-        "IMPORT-ROW",
-        f"la valeur {quoted(value)} n'est sous aucun nom de colonne",
-        "Supprimez-la ou nommez sa colonne ; un séparateur est peut-être en trop dans la ligne.",
-        value=value,
-    )
+    return None if value is None else finding("IMPORT-ROW", "unnamed-value", value=value)
 
 
 def _too_long(text: str) -> Finding:
-    return finding(
-        "IMPORT-TEXT",
-        f"{quoted(text)} : {len(text)} caractères, {MAX_CELL} au plus",
-        "Abrégez ce texte, ou cherchez un guillemet ouvert et jamais refermé.",
-        value=text,
-    )
-
-
-_EMPTY = finding(
-    "IMPORT-EMPTY", "la cellule est vide alors que la colonne est obligatoire", "Remplissez-la."
-)
+    return finding("IMPORT-TEXT", "much-too-long", value=text, length=len(text), most=MAX_CELL)
 
 
 def _where(source: SourceFile, table: Table, row: int) -> str:

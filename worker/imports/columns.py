@@ -128,13 +128,14 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
         if not key:
             unnamed.append(position)
         elif key not in columns:
-            findings.append(_unknown(cell, columns, place))
+            findings.append(_unknown(cell, columns, f"{place}, colonne {quoted(cell)}"))
         elif key in places:
-            findings.append(_duplicate(cell, place))
+            where = f"{place}, colonne {quoted(cell)}"
+            findings.append(finding("IMPORT-COLUMN-DUPLICATE", where=where, value=cell))
         else:
             places[key] = (position, columns[key])
     findings.extend(
-        _missing(column, place)
+        finding("IMPORT-COLUMN-MISSING", where=place, name=column.name)
         for key, column in columns.items()
         if column.compulsory and key not in places
     )
@@ -151,31 +152,10 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
 
 def _unknown(cell: str, columns: Mapping[str, Column], place: str) -> Finding:
     close = difflib.get_close_matches(header_key(cell), columns, n=1)
-    known = ", ".join(column.name for column in columns.values())
-    advice = f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else ""
     return finding(
         "IMPORT-COLUMN-UNKNOWN",
-        f"la colonne {quoted(cell)} n'est pas connue",
-        f"{advice}Renommez-la ou supprimez-la. Colonnes connues : {known}.",
-        where=f"{place}, colonne {quoted(cell)}",
-        value=cell,
-    )
-
-
-def _duplicate(cell: str, place: str) -> Finding:
-    return finding(
-        "IMPORT-COLUMN-DUPLICATE",
-        f"la colonne {quoted(cell)} est présente deux fois",
-        "Gardez-en une seule.",
-        where=f"{place}, colonne {quoted(cell)}",
-        value=cell,
-    )
-
-
-def _missing(column: Column, place: str) -> Finding:
-    return finding(
-        "IMPORT-COLUMN-MISSING",
-        f"la colonne « {column.name} » manque",
-        "Ajoutez-la avec son nom en première ligne : elle est obligatoire.",
         where=place,
+        value=cell,
+        advice=f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else "",
+        known=", ".join(column.name for column in columns.values()),
     )

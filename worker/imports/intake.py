@@ -20,6 +20,7 @@ from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint
 from worker.imports import read as read_rows
 from worker.imports.records import MemberRow
+from worker.imports.wording import wordings
 from worker.storage import Transaction, imported
 from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
@@ -86,39 +87,14 @@ def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
 
 
 _PROBLEMS = {
-    "unknown-member": (
-        "IMPORT-UNKNOWN-MEMBER",
-        "le membre {} n'est pas connu",
-        "Importez d'abord le fichier des membres, ou corrigez le SIRET.",
-        "siret",
-    ),
-    "duplicate": (
-        "IMPORT-DUPLICATE",
-        "même membre, service, palier et mois qu'à la ligne {}",
-        "Gardez une seule des deux lignes, ou additionnez leurs utilisateurs.",
-        "mois",
-    ),
-    "other-year": (
-        "IMPORT-OTHER-YEAR",
-        "ce mois n'est pas de l'année {}, celle du reste du fichier",
-        "Corrigez le mois, ou importez un fichier par année.",
-        "mois",
-    ),
-    "billed": (
-        "IMPORT-BILLED",
-        "l'année est déjà facturée (facture {}) et cette ligne la changerait",
-        "Retirez la ligne : une facture émise ne change plus.",
-        "utilisateurs",
-    ),
-    "future": ("IMPORT-FUTURE", "{} n'est pas encore commencé", "Corrigez le mois.", "mois"),
-    "repeated": (
-        "IMPORT-DUPLICATE",
-        "répète la ligne {}",
-        "Gardez une seule des deux lignes.",
-        "",  # the column that tells records of its kind apart
-    ),
+    "unknown-member": ("IMPORT-UNKNOWN-MEMBER", "siret"),
+    "duplicate": ("IMPORT-DUPLICATE", "mois"),
+    "other-year": ("IMPORT-OTHER-YEAR", "mois"),
+    "billed": ("IMPORT-BILLED", "utilisateurs"),
+    "future": ("IMPORT-FUTURE", "mois"),
+    "repeated": ("IMPORT-DUPLICATE", ""),
 }
-"""Code, message, remedy and column of what is wrong with a row beside the others."""
+"""Code and column of what is wrong with a row beside the others, by its name in french.toml."""
 
 
 class _Refusals:
@@ -138,11 +114,10 @@ class _Refusals:
         self.found.extend((row, finding) for finding in findings)
 
     def problem(self, row: int, name: str, detail: object, column: str = "") -> None:
-        code, message, remedy, usual = _PROBLEMS[name]
+        code, usual = _PROBLEMS[name]
+        text, remedy = wordings()[name]
         where = f"{self.file.name}, ligne {row}, colonne « {column or usual} »"
-        self.add(
-            row, Finding(code=code, message=message.format(detail), remedy=remedy, where=where)
-        )
+        self.add(row, Finding(code=code, message=text.format(detail), remedy=remedy, where=where))
 
     def raise_if_any(self) -> None:
         if not self.found:

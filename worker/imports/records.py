@@ -41,11 +41,7 @@ def _member(cells: Cells, _source: SourceRow) -> MemberRow:
 def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
     start, end = cells["start"], cells["end"]
     if end is not None and end < start:
-        return finding(
-            "IMPORT-PERIOD",
-            f"la fin ({french_date(end)}) précède le début ({french_date(start)})",
-            "Corrigez l'une des deux dates ; laissez la fin vide si l'abonnement court toujours.",
-        )
+        return finding("IMPORT-PERIOD", start=french_date(start), end=french_date(end))
     return Subscription(**cells)
 
 

@@ -1,9 +1,13 @@
 """How the imports speak: French findings and refusals, with values quoted safely.
 
-Sources are written with plain spaces; the no-break spaces of French typography are set here, once.
+The sentences of findings stand in ``french.toml``. Sources are written with plain spaces; the
+no-break spaces of French typography are set here, once.
 """
 
 import re
+import tomllib
+from functools import cache
+from importlib import resources
 
 from worker.errors import Finding, ImportRefused
 
@@ -31,14 +35,25 @@ def quoted(text: str) -> str:
     return f"« {shortened(text)} »"
 
 
-def finding(code: str, message: str, remedy: str, *, where: str = "", value: str = "") -> Finding:
-    """A blocking finding in good typography; ``value`` is kept shortened."""
+@cache
+def wordings() -> dict[str, tuple[str, str]]:
+    """The message and the remedy of each finding, by the names of ``french.toml``."""
+    text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
+    return {name: (message, remedy) for name, (message, remedy) in tomllib.loads(text).items()}
+
+
+def finding(
+    code: str, words: str = "", *, where: str = "", value: str = "", **facts: object
+) -> Finding:
+    """A blocking finding in the words that ``french.toml`` has under ``words``, else its code.
+
+    ``facts`` fill their braces; ``value`` is kept shortened.
+    """
+    message, remedy = (
+        french(text.format(value=quoted(value), **facts)) for text in wordings()[words or code]
+    )
     return Finding(
-        code=code,
-        message=french(message),
-        remedy=french(remedy),
-        where=french(where),
-        value=shortened(value),
+        code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
     )
 
 

@@ -94,7 +94,7 @@ _PROBLEMS = {
     "future": ("IMPORT-FUTURE", "mois"),
     "repeated": ("IMPORT-DUPLICATE", ""),
 }
-"""Code and column of what is wrong with a row beside the others, by its name in french.toml."""
+"""Code and column of what is wrong with a row beside the others, by its name in findings.toml."""
 
 
 class _Refusals:

@@ -1,6 +1,6 @@
 """How the imports speak: French findings and refusals, with values quoted safely.
 
-The sentences of findings stand in ``french.toml``. Sources are written with plain spaces; the
+The sentences of findings stand in ``findings.toml``. Sources are written with plain spaces; the
 no-break spaces of French typography are set here, once.
 """
 
@@ -37,15 +37,15 @@ def quoted(text: str) -> str:
 
 @cache
 def wordings() -> dict[str, tuple[str, str]]:
-    """The message and the remedy of each finding, by the names of ``french.toml``."""
-    text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
+    """The message and the remedy of each finding, by the names of ``findings.toml``."""
+    text = resources.files(__package__).joinpath("findings.toml").read_text("utf-8")
     return {name: (message, remedy) for name, (message, remedy) in tomllib.loads(text).items()}
 
 
 def finding(
     code: str, words: str = "", *, where: str = "", value: str = "", **facts: object
 ) -> Finding:
-    """A blocking finding in the words that ``french.toml`` has under ``words``, else its code.
+    """A blocking finding in the words that ``findings.toml`` has under ``words``, else its code.
 
     ``facts`` fill their braces; ``value`` is kept shortened.
     """

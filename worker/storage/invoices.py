@@ -250,7 +250,8 @@ def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
         flux_number="",
         next_check_at=None,
         checks=0,
-        **_hindered(Trouble.NONE, ""),
+        trouble=Trouble.NONE.value,
+        detail="",
     )
     return version
 
@@ -298,14 +299,9 @@ def move(
     """
     if to not in MOVES[invoice.status]:
         raise RuntimeError(f"an invoice never goes from {invoice.status} to {to}")
-    values = {
-        "status": to.value,
-        "status_since": tx.now,
-        "next_check_at": next_check_at,
-        "checks": 0,
-        **_hindered(trouble, detail),
-    }
-    return bool(affected(tx, _WRITE, _as_seen(invoice) | values | changes))
+    moved = {"status": to.value, "status_since": tx.now, "next_check_at": next_check_at}
+    changes = moved | {"checks": 0} | changes
+    return note(tx, invoice, trouble=trouble, detail=detail, **changes)
 
 
 def note(
@@ -317,12 +313,9 @@ def note(
     **changes: object,
 ) -> bool:
     """Write what was learnt about an invoice that keeps its status; as ``move``."""
-    changes |= _hindered(trouble, detail)
+    if detail is not None:
+        changes |= {"trouble": trouble.value, "detail": detail}
     return bool(affected(tx, _WRITE, _as_seen(invoice) | changes))
-
-
-def _hindered(trouble: Trouble, detail: str | None) -> dict[str, object]:
-    return {} if detail is None else {"trouble": trouble.value, "detail": detail}
 
 
 def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:

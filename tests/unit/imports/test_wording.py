@@ -1,8 +1,9 @@
-"""The sentences of findings stand in ``french.toml``."""
+"""The sentences of ``findings.toml`` against the calls that fill them."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 import worker.imports
 from worker.imports.wording import wordings
@@ -19,9 +20,36 @@ def test_each_sentence_is_used() -> None:
     assert unused == set()
 
 
+def test_each_call_gives_what_its_sentences_need() -> None:
+    """No brace of a sentence is left open."""
+    open_braces = {name: braces(name) - facts for name, facts in calls()}
+
+    assert {name: left for name, left in open_braces.items() if left} == {}
+    assert len(open_braces) > 15
+
+
+def braces(name: str) -> set[str]:
+    """What the pair of a finding is filled with."""
+    return {fact for _, fact, _, _ in Formatter().parse("".join(wordings()[name])) if fact}
+
+
+def calls() -> Iterator[tuple[str, set[str]]]:
+    """Name and facts of each call of ``finding`` whose words are literal."""
+    for node in nodes():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "finding":
+            words = node.args[-1]
+            if isinstance(words, ast.Constant):
+                yield str(words.value), {str(keyword.arg) for keyword in node.keywords}
+
+
 def literals() -> Iterator[str]:
     """Every text in the code of the imports."""
+    for node in nodes():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def nodes() -> Iterator[ast.AST]:
+    """The code of the imports."""
     for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+        yield from ast.walk(ast.parse(file.read_text("utf-8")))

@@ -17,7 +17,7 @@ from worker.imports import csv_file, spreadsheet
 from worker.imports.columns import COLUMNS, ImportKind, Layout, known_headers, lay_out
 from worker.imports.records import BUILDERS
 from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
-from worker.imports.wording import finding, french, quoted, refusal
+from worker.imports.wording import finding, french, quoted, refusal, worded
 
 __all__ = [
     "ImportKind",
@@ -66,17 +66,10 @@ def read(source: SourceFile, kind: ImportKind) -> Iterator[Row | RefusedRow]:
         table, header_row, header = _with_header(source, kind, tables)
         layout = lay_out(header, kind, _where(source, table, header_row))
         if not isinstance(layout, Layout):
-            raise ImportRefused(
-                french(f"l'en-tête de « {source.name} » ne convient pas"),
-                "Corrigez la ligne d'en-tête comme indiqué, puis importez à nouveau.",
-                findings=layout,
-            )
+            raise ImportRefused(*worded("wrong-header", file=source.name), findings=layout)
         yield from _parsed_rows(source, kind, table, layout)
     if fingerprint(source.path).sha256 != source.sha256:
-        raise refusal(
-            f"« {source.name} » a changé pendant sa lecture",
-            "Attendez la fin de l'export, puis importez-le à nouveau.",
-        )
+        raise refusal("changed", source.name)
 
 
 def _with_header(
@@ -92,12 +85,9 @@ def _with_header(
                 seen = seen or ", ".join(quoted(cell) for cell in cells[:10] if cell.strip())
                 break
     if not seen:
-        raise refusal(f"« {source.name} » est vide", "Exportez-le à nouveau depuis le tableur.")
+        raise refusal("empty", source.name)
     known = ", ".join(column.name + "*" * column.compulsory for column in COLUMNS[kind])
-    raise refusal(
-        f"« {source.name} » n'a pas d'en-tête connu ; sa première ligne porte {seen}",
-        f"La première ligne doit nommer les colonnes (* obligatoires) : {known}.",
-    )
+    raise refusal("no-header", source.name, seen=seen, known=known)
 
 
 def _parsed_rows(

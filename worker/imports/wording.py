@@ -1,7 +1,7 @@
 """How the imports speak: French findings and refusals, with values quoted safely.
 
-The sentences of findings stand in ``findings.toml``. Sources are written with plain spaces; the
-no-break spaces of French typography are set here, once.
+Their sentences stand in ``findings.toml``, with plain spaces; the no-break spaces of French
+typography are set here, once.
 """
 
 import re
@@ -37,9 +37,16 @@ def quoted(text: str) -> str:
 
 @cache
 def wordings() -> dict[str, tuple[str, str]]:
-    """The message and the remedy of each finding, by the names of ``findings.toml``."""
-    text = resources.files(__package__).joinpath("findings.toml").read_text("utf-8")
-    return {name: (message, remedy) for name, (message, remedy) in tomllib.loads(text).items()}
+    """The message and the remedy of each finding and refusal, by the names of ``findings.toml``."""
+    data = tomllib.loads(resources.files(__package__).joinpath("findings.toml").read_text("utf-8"))
+    shared = data.pop("remedies")
+    return {name: (message, shared.get(remedy, remedy)) for name, (message, remedy) in data.items()}
+
+
+def worded(name: str, /, **facts: object) -> tuple[str, str]:
+    """Such a message and its remedy, with the facts in their braces, in good typography."""
+    message, remedy = wordings()[name]
+    return french(message.format(**facts)), french(remedy.format(**facts))
 
 
 def finding(
@@ -49,14 +56,12 @@ def finding(
 
     ``facts`` fill their braces; ``value`` is kept shortened.
     """
-    message, remedy = (
-        french(text.format(value=quoted(value), **facts)) for text in wordings()[words or code]
-    )
+    message, remedy = worded(words or code, value=quoted(value), **facts)
     return Finding(
         code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
     )
 
 
-def refusal(message: str, remedy: str) -> ImportRefused:
+def refusal(name: str, file: str, **facts: object) -> ImportRefused:
     """The exception for a file that cannot be read as a table at all."""
-    return ImportRefused(french(message), french(remedy))
+    return ImportRefused(*worded(name, file=file, **facts))

@@ -7,9 +7,10 @@ refused at once. What lies about its sizes meets the bounds of the process.
 import json
 import os
 import zipfile
-from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from worker.imports.source import SourceFile, Table, readable
@@ -45,10 +46,8 @@ class Unfit(StrEnum):
 class Said(StrEnum):
     """First item of each frame of the process."""
 
-    SHEET = "sheet"
-    """Then its name; its batches of rows follow, the last one empty."""
     ROWS = "rows"
-    """Then the number of the first, and the rows: texts."""
+    """Then the name of the sheet, the number of the first, and the rows: texts."""
     REFUSED = "refused"
     """Then why (``Unfit``) and a detail for the sentence. Nothing follows."""
     END = "end"
@@ -69,49 +68,43 @@ def tables(source: SourceFile, program: Program = WORKBOOK) -> Iterator[Table]:
             raise refusal(Unfit.SPOILT, source.name) from error
     with Child(program, subject=f"« {source.name} »") as child:
         child.request(os.fsencode(source.path.absolute()), suffix.encode())
-        while name := _answer(child, source, Said.SHEET, Said.END):
-            rows = _rows(child, source)
-            yield Table(sheet=name[0], rows=rows)
-            # The next sheet comes after the rows that were not asked for.
-            deque(rows, maxlen=0)
+        # A sheet that is no longer wanted is passed over: its batches are asked for all the same.
+        for sheet, batches in groupby(_batches(child, source), key=itemgetter(0)):
+            rows = chain.from_iterable(enumerate(texts, first) for _, first, texts in batches)
+            yield Table(sheet=sheet, rows=rows)
 
 
-def _rows(child: Child, source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+def _batches(child: Child, source: SourceFile) -> Iterator[tuple[str, int, list[list[str]]]]:
+    """What the process reads: the name of a sheet, the number of a row, and the rows from it."""
     while True:
-        first, rows = _answer(child, source, Said.ROWS)
-        if not rows:
-            return
-        yield from enumerate(rows, start=first)
-
-
-def _answer(child: Child, source: SourceFile, *expected: Said) -> list[Any]:
-    """The rest of the next frame, of a kind that may come now."""
-
-    def decode(content: bytes) -> tuple[Said, list[Any]]:
-        kind, *rest = json.loads(content)
-        match Said(kind), rest:
-            case (Said.SHEET, [str()]) | (Said.END, []):
-                fits = True
-            case Said.REFUSED, [name, str()]:
-                fits = name in set(Unfit)
-            case Said.ROWS, [int(), list(rows)]:
-                fits = all(type(cell) is str for row in rows for cell in row)
+        try:
+            said = child.receive(_decoded)
+        except ChildFailed as failed:
+            if not failed.by_document:
+                raise
+            reason = failed.message.rstrip(".")
+            raise refusal("stopped-reader", source.name, reason=reason) from failed
+        match said:
+            case [Said.ROWS, sheet, first, rows]:
+                yield sheet, first, rows
+            case [Said.REFUSED, why, detail]:
+                raise refusal(why, source.name, detail=detail)
             case _:
-                fits = False
-        if not fits or Said(kind) not in {*expected, Said.REFUSED}:
-            raise ValueError(kind)
-        return Said(kind), rest
+                return
 
-    try:
-        kind, rest = child.receive(decode)
-    except ChildFailed as failed:
-        if not failed.by_document:
-            raise
-        reason = failed.message.rstrip(".")
-        raise refusal("stopped-reader", source.name, reason=reason) from failed
-    if kind is Said.REFUSED:
-        raise refusal(rest[0], source.name, detail=rest[1])
-    return rest
+
+def _decoded(content: bytes) -> list[Any]:
+    """A frame of one of the forms of ``Said``. Raises ValueError, TypeError: it is none."""
+    match said := json.loads(content):
+        case [Said.ROWS, str(), int(), [*rows]]:
+            fits = all(type(cell) is str for row in rows for cell in row)
+        case [Said.REFUSED, why, str()]:
+            fits = why in set(Unfit)
+        case _:
+            fits = said == [Said.END]
+    if not fits:
+        raise ValueError(said)
+    return list(said)
 
 
 def _checked_suffix(source: SourceFile) -> str:

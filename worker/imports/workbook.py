@@ -98,7 +98,7 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
 
 
 def _sheets(path: Path) -> Iterator[list[object]]:
-    """The visible sheets in order, each with its rows and an empty batch at its end."""
+    """The rows of the visible sheets in order: a batch at least of each."""
     with CalamineWorkbook.from_path(path) as workbook:
         if len(workbook.sheet_names) > MAX_SHEETS:
             raise _Refused(Unfit.MANY_SHEETS, MAX_SHEETS)
@@ -106,21 +106,17 @@ def _sheets(path: Path) -> Iterator[list[object]]:
             raise _Refused(Unfit.SPOILT)
         for sheet in workbook.sheets_metadata:
             if (sheet.typ, sheet.visible) == (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible):
-                yield [Said.SHEET, sheet.name]
                 laid_out = workbook.get_sheet_by_name(sheet.name)
                 if laid_out.height * laid_out.width > MAX_CELLS:
                     raise _Refused(Unfit.TOO_LARGE)
                 for first, rows in _batches(laid_out):
-                    yield [Said.ROWS, first, rows]
-                yield [Said.ROWS, 0, []]
+                    yield [Said.ROWS, sheet.name, first, rows]
 
 
 def _batches(sheet: CalamineSheet) -> Iterator[tuple[int, list[list[str]]]]:
     """All rows from the sheet's first, so that numbers are those on screen."""
-    if sheet.start is None:
-        return
     first, size, rows = 1, 0, list[list[str]]()
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
+    for number, cells in enumerate(sheet.iter_rows() if sheet.start else (), start=1):
         texts = [cell if type(cell) is str else cell_text(cell) for cell in cells]
         length = sum(map(len, texts)) + 4 * len(texts)
         if length > MAX_ROW:
@@ -130,8 +126,7 @@ def _batches(sheet: CalamineSheet) -> Iterator[tuple[int, list[list[str]]]]:
         if size > MAX_BATCH:
             yield first, rows
             first, size, rows = number + 1, 0, []
-    if rows:
-        yield first, rows
+    yield first, rows
 
 
 def cell_text(cell: Cell) -> str:

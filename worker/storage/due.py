@@ -14,6 +14,8 @@ _AT_ONCE = 500
 """Values in one question to the database."""
 _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
+_HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
+"""What the portal holds: an internal credit note never has an identifier there."""
 
 
 def invoices_due(
@@ -58,23 +60,15 @@ def awaited(
     At the buyer's, most are not: the portal's news tell which changed.
     """
     when = col(InvoiceRow.next_check_at)
-    query = (
-        LIST.where(is_one_of(statuses))
-        .where(when.is_not(None), when <= now, col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(when, col(InvoiceRow.id))
-    )
-    return found(session, query)
+    query = _HELD.where(is_one_of(statuses), when.is_not(None), when <= now)
+    return found(session, query.order_by(when, col(InvoiceRow.id)))
 
 
 def held(
     session: Session, statuses: Sequence[InvoiceStatus], *, portal_ids: Sequence[str] | None = None
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
-    query = (
-        LIST.where(is_one_of(statuses))
-        .where(col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(col(InvoiceRow.id))
-    )
+    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id))
     if portal_ids is None:
         return found(session, query)
     invoices: list[TrackedInvoice] = []
@@ -112,11 +106,6 @@ def next_look(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime |
 
 def known_to_portal(session: Session) -> TrackedInvoice | None:
     """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
-    held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
-    query = (
-        LIST.where(is_one_of(held))
-        .where(col(InvoiceRow.cpp_id).is_not(None))  # an internal credit note never has one
-        .order_by(col(InvoiceRow.id))
-        .limit(1)
-    )
+    statuses = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
+    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id)).limit(1)
     return next(iter(found(session, query)), None)

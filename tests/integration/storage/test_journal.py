@@ -6,24 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
 
 from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, writing
+from tests.support.storage_samples import writing
 from worker.billing.journal import EMPTY, EventTag, JournalEvent, verify
-from worker.storage import Store, journal
+from worker.storage import Store, Transaction, journal
 
 
-def _append(session: Session, number: int, subject: str = "99900007800017/2025") -> JournalEvent:
-    return journal.append(
-        session,
-        at=NOW,
-        actor="finance@poste",
-        tag=EventTag.INVOICE_PARKED,
-        subject=subject,
-        payload={"n": number, "texte": "pièce « n° 1 »", "listes": [1, {"a": None}]},
-    )
+def _append(tx: Transaction, number: int, subject: str = "99900007800017/2025") -> JournalEvent:
+    payload = {"n": number, "texte": "pièce « n° 1 »", "listes": [1, {"a": None}]}
+    return tx.journal(EventTag.INVOICE_PARKED, subject, **payload)
 
 
 def test_a_new_journal_is_empty_and_sound(store: Store) -> None:

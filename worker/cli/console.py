@@ -34,7 +34,8 @@ def program() -> str:
         try:
             name = name.relative_to(Path.cwd())
         except ValueError:
-            return name.name if _on_path(name) else str(name)
+            on_path = str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)
+            return name.name if on_path else str(name)
     return str(name)
 
 
@@ -149,7 +150,3 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
     show_findings(error.findings)
     if error.remedy:
         say(f"À faire : {typed(error.remedy)}")
-
-
-def _on_path(name: Path) -> bool:
-    return str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)

@@ -24,15 +24,7 @@ _TABLES = tomllib.loads(resources.files(__package__).joinpath("commands.toml").r
 COMMANDS: Mapping[str, str] = _TABLES["commands"]
 """By the words to type, in the order a person meets them: the first line of the help."""
 GROUPS: Mapping[str, str] = _TABLES["groups"]
-FILES: Mapping[str, str] = {
-    "import": "imports",
-    "documents portal": "portal_copy",
-    **dict.fromkeys(("init", "config show"), "setup"),
-    **dict.fromkeys(("preview", "deposit", "follow", "reconcile"), "run"),
-    **dict.fromkeys(("resend", "complete", "credit"), "corrections"),
-    **dict.fromkeys(("park", "unpark"), "holds"),
-}
-"""The file of a command that is not named after its first word."""
+FILES: Mapping[str, str] = _TABLES["files"]
 # The sandbox reads its own options: the two ways to start it cannot differ.
 _SETTINGS: Mapping[str, dict[str, Any]] = {
     "sandbox": {

@@ -124,13 +124,12 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
     unnamed: list[int] = []
     findings: list[Finding] = []
     for position, cell in enumerate(header):
-        key = header_key(cell)
+        key, where = header_key(cell), f"{place}, colonne {quoted(cell)}"
         if not key:
             unnamed.append(position)
         elif key not in columns:
-            findings.append(_unknown(cell, columns, f"{place}, colonne {quoted(cell)}"))
+            findings.append(_unknown(cell, columns, where))
         elif key in places:
-            where = f"{place}, colonne {quoted(cell)}"
             findings.append(finding("IMPORT-COLUMN-DUPLICATE", where=where, value=cell))
         else:
             places[key] = (position, columns[key])
@@ -150,11 +149,11 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
     )
 
 
-def _unknown(cell: str, columns: Mapping[str, Column], place: str) -> Finding:
+def _unknown(cell: str, columns: Mapping[str, Column], where: str) -> Finding:
     close = difflib.get_close_matches(header_key(cell), columns, n=1)
     return finding(
         "IMPORT-COLUMN-UNKNOWN",
-        where=place,
+        where=where,
         value=cell,
         advice=f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else "",
         known=", ".join(column.name for column in columns.values()),

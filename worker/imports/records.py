@@ -33,9 +33,7 @@ def _member(cells: Cells, _source: SourceRow) -> MemberRow:
         vat_number=cells["vat_number"],
     )
     name, email = cells["contact_name"], cells["contact_email"]
-    if not (name or email):
-        return member, None
-    return member, Contact(siret=member.siret, name=name, email=email)
+    return member, Contact(siret=member.siret, name=name, email=email) if name or email else None
 
 
 def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:

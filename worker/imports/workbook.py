@@ -58,11 +58,7 @@ _MARKS = ('"e"', "'e'", '"error"', "'error'")
 
 
 class _Refused(Exception):
-    """The workbook is not read: why, and a detail."""
-
-    def __init__(self, why: Unfit, detail: object = "") -> None:
-        super().__init__(why)
-        self.why, self.detail = why, str(detail)
+    """The workbook is not read: why (``Unfit``), and a detail."""
 
 
 def prepare() -> Callable[[BinaryIO, BinaryIO], None]:
@@ -81,7 +77,7 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
             write_frame(target, json.dumps(said, ensure_ascii=False).encode())
         last: list[str] = [Said.END]
     except _Refused as refused:
-        last = [Said.REFUSED, refused.why, refused.detail]
+        last = [Said.REFUSED, *refused.args]
     except PasswordError:
         last = [Said.REFUSED, Unfit.LOCKED, ""]
     except CalamineError as error:
@@ -101,14 +97,14 @@ def _sheets(path: Path) -> Iterator[list[object]]:
     """The rows of the visible sheets in order: a batch at least of each."""
     with CalamineWorkbook.from_path(path) as workbook:
         if len(workbook.sheet_names) > MAX_SHEETS:
-            raise _Refused(Unfit.MANY_SHEETS, MAX_SHEETS)
+            raise _Refused(Unfit.MANY_SHEETS, str(MAX_SHEETS))
         if not workbook.sheet_names:
-            raise _Refused(Unfit.SPOILT)
+            raise _Refused(Unfit.SPOILT, "")
         for sheet in workbook.sheets_metadata:
             if (sheet.typ, sheet.visible) == (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible):
                 laid_out = workbook.get_sheet_by_name(sheet.name)
                 if laid_out.height * laid_out.width > MAX_CELLS:
-                    raise _Refused(Unfit.TOO_LARGE)
+                    raise _Refused(Unfit.TOO_LARGE, "")
                 for first, rows in _batches(laid_out):
                     yield [Said.ROWS, sheet.name, first, rows]
 
@@ -120,7 +116,7 @@ def _batches(sheet: CalamineSheet) -> Iterator[tuple[int, list[list[str]]]]:
         texts = [cell if type(cell) is str else cell_text(cell) for cell in cells]
         length = sum(map(len, texts)) + 4 * len(texts)
         if length > MAX_ROW:
-            raise _Refused(Unfit.TOO_LARGE)
+            raise _Refused(Unfit.TOO_LARGE, "")
         rows.append(texts)
         size += length
         if size > MAX_BATCH:
@@ -163,7 +159,7 @@ def _fill_errors(path: Path, copy: Path) -> bool:
                         count += found + more
                         target.write(text.encode())
     if count > MAX_ERRORS:
-        raise _Refused(Unfit.MANY_ERRORS, MAX_ERRORS)
+        raise _Refused(Unfit.MANY_ERRORS, str(MAX_ERRORS))
     return True
 
 
@@ -178,7 +174,7 @@ def _pieces(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[str]:
         while chunk := texts.read(CHUNK):
             text = kept + chunk
             if "<!DOCTYPE" in text:
-                raise _Refused(Unfit.SPOILT)
+                raise _Refused(Unfit.SPOILT, "")
             cut = max(text.rfind("c>") + 2, text.rfind("cell>") + 5)
             if cut <= 4:
                 cut = max(text.rfind("<"), 0)

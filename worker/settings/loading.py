@@ -107,9 +107,9 @@ def load(option: Path | None) -> Configuration:
             "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
         ) from error
     except ValidationError as error:
-        french = resources.files(__package__).joinpath("french.toml")
-        messages = tomllib.loads(french.read_text("utf-8"))
-        findings = tuple(_finding(path, dict(item), messages) for item in error.errors())
+        text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
+        french = tomllib.loads(text)
+        findings = tuple(_finding(path, dict(item), french) for item in error.errors())
         raise ConfigurationError(
             f"La configuration {path} contient {count(len(findings), 'erreur')}.",
             "Corrigez les clés indiquées ; rien n'a été fait.",
@@ -118,9 +118,10 @@ def load(option: Path | None) -> Configuration:
     return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
 
 
-def _finding(path: Path, item: dict[str, Any], messages: Mapping[str, str]) -> Finding:
+def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Finding:
     key = ".".join(str(part) for part in item["loc"])
     kind, context = item["type"], item.get("ctx", {})
+    messages, remedies = french["messages"], french["remedies"]
     # An unknown variable is not even looked at: an unknown key of the first level is the file's.
     unknown = kind == "extra_forbidden"
     variable = "" if unknown and len(item["loc"]) == 1 else _variable(key)
@@ -131,21 +132,13 @@ def _finding(path: Path, item: dict[str, Any], messages: Mapping[str, str]) -> F
         message = re.sub(r"'([^']*)'", r"« \1 »", message.replace("' or '", "' ou '"))
         if key == "look.accent":
             message += " : écrivez #rrvvbb, par exemple #1f4e79"
-    remedy = ""
-    if key == "channel":
-        remedy = (
-            "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
-            "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
-        )
-    if unknown:
-        remedy = "Corrigez son nom ou retirez-la ; un secret a sa place dans secrets_file."
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
     hidden = unknown or kind == "missing" or isinstance(value, dict)
     return Finding(
         code="CONFIG",
         message=message,
-        remedy=remedy,
+        remedy=remedies.get(kind) or remedies.get(key, ""),
         where=f"variable {variable}" if variable else f"{path.name} : {key}",
         value="" if hidden else str(value)[:40],
     )

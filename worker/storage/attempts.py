@@ -6,13 +6,17 @@ from datetime import datetime
 
 import sqlalchemy
 from sqlalchemy import bindparam
-from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel import Session, SQLModel, col, select
 
-from worker.storage.tables import DepositAttemptRow, named_as
+from worker.storage.tables import DepositAttemptRow, named_as, utc_text
 
 # Plain statements, made once: these run several times for each invoice of a lot.
 _ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
 _OPEN = sqlalchemy.insert(_ATTEMPT).returning(_ATTEMPT.columns["id"])
+_CLOSE = sqlalchemy.text(
+    "UPDATE deposit_attempt SET closed_at = :at, detail = :detail "
+    "WHERE invoice_id = :invoice AND closed_at IS NULL"
+)
 _ANSWER = sqlalchemy.update(_ATTEMPT).where(_ATTEMPT.columns["id"] == bindparam("attempt"))
 
 
@@ -75,14 +79,7 @@ def answer_attempt(
 
 def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: str) -> None:
     """Close the open attempt of an invoice once reconciled."""
-    session.exec(
-        update(DepositAttemptRow)
-        .where(
-            col(DepositAttemptRow.invoice_id) == invoice_id,
-            col(DepositAttemptRow.closed_at).is_(None),
-        )
-        .values(closed_at=at, detail=detail)
-    )
+    session.execute(_CLOSE, {"invoice": invoice_id, "at": utc_text(at), "detail": detail})
 
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:

@@ -40,16 +40,17 @@ _DOCUMENT = SQLModel.metadata.tables["document"]
 _ADD_DOCUMENTS = sqlalchemy.insert(_DOCUMENT).returning(
     _DOCUMENT.columns["id"], sort_by_parameter_order=True
 )
-_SEALED = sqlalchemy.select(_DOCUMENT.columns["sha256"], _DOCUMENT.columns["size"]).where(
-    _DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"),
-    _DOCUMENT.columns["version"] == sqlalchemy.bindparam("version"),
-    _DOCUMENT.columns["kind"] == sqlalchemy.bindparam("kind"),
+_SEALED = sqlalchemy.text(
+    "SELECT sha256, size FROM document "
+    "WHERE invoice_id = :invoice AND version = :version AND kind = :kind"
 )
 _REPORT = SQLModel.metadata.tables["validation_report"]
 _ADD_REPORTS = sqlalchemy.insert(_REPORT)
-_DOCUMENTS = sqlalchemy.select(
-    _DOCUMENT.columns["id"], *named_as(_DOCUMENT.columns, StoredDocument)
-).order_by(_DOCUMENT.columns["version"], _DOCUMENT.columns["id"])
+_DOCUMENTS = (
+    sqlalchemy.select(_DOCUMENT.columns["id"], *named_as(_DOCUMENT.columns, StoredDocument))
+    .where(_DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"))
+    .order_by(_DOCUMENT.columns["version"], _DOCUMENT.columns["id"])
+)
 _REPORTS = (
     sqlalchemy.select(_REPORT)
     .where(_REPORT.columns["document_id"] == sqlalchemy.bindparam("document"))
@@ -101,15 +102,10 @@ def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tup
     return sha256, size
 
 
-def documents_of(
-    session: Session, invoice_id: int, version: int | None = None
-) -> tuple[StoredDocument, ...]:
-    """The documents of an invoice, of one version or of all."""
-    query = _DOCUMENTS.where(_DOCUMENT.columns["invoice_id"] == invoice_id)
-    if version is not None:
-        query = query.where(_DOCUMENT.columns["version"] == version)
+def documents_of(session: Session, invoice_id: int) -> tuple[StoredDocument, ...]:
+    """The documents of an invoice, of every version."""
     found = []
-    for row in session.execute(query).mappings():
+    for row in session.execute(_DOCUMENTS, {"invoice": invoice_id}).mappings():
         values = dict(row)
         reports = session.execute(_REPORTS, {"document": values.pop("id")})
         values["kind"] = DocumentKind(row["kind"])

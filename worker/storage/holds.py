@@ -7,7 +7,7 @@ from sqlmodel import Session, SQLModel
 
 from worker.billing.member_year import Hold
 from worker.storage.engine import affected
-from worker.storage.tables import HoldRow, named_as
+from worker.storage.tables import HoldRow, named_as, number_added
 
 _TABLE = SQLModel.metadata.tables["hold"]
 _IS_IN_FORCE = (
@@ -30,8 +30,7 @@ def place(session: Session, siret: str, year: int, reason: str, at: datetime) ->
     """Hold a member back for a year; False when it already is."""
     if in_force(session, siret, year) is not None:
         return False
-    session.add(HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
-    session.flush()
+    number_added(session, HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
     return True
 
 

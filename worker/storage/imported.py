@@ -38,9 +38,7 @@ class Changes:
 
 def file_known(session: Session, kind: str, sha256: str) -> bool:
     """Whether these very bytes were already imported as this kind."""
-    query = select(SourceFileRow.id).where(
-        SourceFileRow.kind == kind, SourceFileRow.sha256 == sha256
-    )
+    query = select(SourceFileRow.id).filter_by(kind=kind, sha256=sha256)
     return session.exec(query).first() is not None
 
 
@@ -108,8 +106,7 @@ def put_references(
         return Changes(unchanged=1)
     session.execute(_SUPERSEDE, {"member": siret, "of": year, "superseded_at": at})
     file_id, row = source or (None, None)
-    session.add(BillingReferenceRow(**asdict(references), file_id=file_id, row=row))
-    session.flush()
+    number_added(session, BillingReferenceRow(**asdict(references), file_id=file_id, row=row))
     return Changes(added=1) if present is None else Changes(changed=1)
 
 
@@ -144,19 +141,10 @@ _SUBSCRIPTIONS = (
     .where(_SUBSCRIPTION["siret"] == bindparam("siret"))
     .order_by(_SUBSCRIPTION["id"])
 )
-_USAGE = SQLModel.metadata.tables["usage_record"].columns
-_FILE = SQLModel.metadata.tables["source_file"].columns
-_USED = (
-    sqlalchemy.select(
-        *(_USAGE[name] for name in ("service", "tier", "month", "users", "row")), _FILE["sha256"]
-    )
-    .join_from(_USAGE["id"].table, _FILE["id"].table, _FILE["id"] == _USAGE["file_id"])
-    .where(
-        _USAGE["siret"] == bindparam("siret"),
-        _USAGE["year"] == bindparam("year"),
-        _USAGE["superseded_at"].is_(None),
-    )
-    .order_by(_USAGE["id"])
+_USED = sqlalchemy.text(
+    "SELECT u.service, u.tier, u.month, u.users, u.row, f.sha256 FROM usage_record u "
+    "JOIN source_file f ON f.id = u.file_id WHERE u.siret = :siret AND u.year = :year "
+    "AND u.superseded_at IS NULL ORDER BY u.id"
 )
 _REFERENCE = SQLModel.metadata.tables["billing_reference"]
 _IS_CURRENT = (

@@ -48,6 +48,10 @@ _TAKE = sqlalchemy.text(
     "ON CONFLICT (series) DO UPDATE SET last_value = number_series.last_value + 1 "
     "RETURNING last_value"
 )
+_STATEMENT = sqlalchemy.text(
+    "SELECT s.snapshot FROM statement s JOIN invoice i ON i.statement_id = s.id "
+    "WHERE i.id = :invoice"
+)
 _LAST = sqlalchemy.text("SELECT last_value FROM number_series WHERE series = :series")
 
 
@@ -266,12 +270,7 @@ def content(session: Session, invoice_id: int) -> Invoice:
 
 def statement_of(session: Session, invoice_id: int) -> Statement:
     """The statement behind an issued invoice."""
-    query = (
-        select(StatementRow.snapshot)
-        .join(InvoiceRow, col(InvoiceRow.statement_id) == col(StatementRow.id))
-        .where(InvoiceRow.id == invoice_id)
-    )
-    return load(Statement, session.exec(query).one())
+    return load(Statement, session.execute(_STATEMENT, {"invoice": invoice_id}).scalar_one())
 
 
 def move(

@@ -8,9 +8,8 @@ from sqlmodel import Session, SQLModel
 from worker.billing.journal import JournalEvent, JournalHead
 from worker.storage.tables import named_as
 
-HEADS = SQLModel.metadata.tables["journal_head"]
 EVENTS = SQLModel.metadata.tables["journal_event"]
-HEAD = sqlalchemy.select(*named_as(HEADS.columns, JournalHead))
+HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].columns, JournalHead))
 
 
 def head(session: Session) -> JournalHead:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy
-from sqlmodel import Session, SQLModel, col, func, select, update
+from sqlmodel import Session, SQLModel, col, func, select
 
 from worker.billing.status import InvoiceStatus
 from worker.storage.engine import affected
@@ -68,12 +68,8 @@ def is_observed(
     session: Session, invoice_id: int, *, source: str, raw_status: str, at: str
 ) -> bool:
     """Whether the portal had already said this."""
-    query = select(PortalObservationRow.id).where(
-        PortalObservationRow.invoice_id == invoice_id,
-        PortalObservationRow.source == source,
-        PortalObservationRow.raw_status == raw_status,
-        PortalObservationRow.portal_at == at,
-    )
+    said = {"source": source, "raw_status": raw_status, "portal_at": at}
+    query = select(PortalObservationRow.id).filter_by(invoice_id=invoice_id, **said)
     return session.exec(query).first() is not None
 
 
@@ -115,19 +111,13 @@ def reports_without_evidence(session: Session, since: datetime) -> dict[str, lis
 
 def attach_evidence(session: Session, observation: int, sha256: str) -> None:
     """Name the archived file behind something the portal said."""
-    session.exec(
-        update(PortalObservationRow)
-        .where(col(PortalObservationRow.id) == observation)
-        .values(evidence=sha256)
-    )
+    session.get_one(PortalObservationRow, observation).evidence = sha256
 
 
 def news(session: Session) -> News | None:
     """How far the portal's news were read; None before the first time."""
     row = session.get(PortalNewsRow, _NEWS)
-    if row is None:
-        return None
-    return News(read_until=row.read_until, read_whole_at=row.read_whole_at)
+    return None if row is None else News(**row.model_dump(exclude={"id"}))
 
 
 def note_news(session: Session, read: News) -> None:

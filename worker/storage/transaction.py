@@ -9,17 +9,13 @@ from sqlmodel import Session
 
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, canonical_json, chain
 from worker.errors import IntegrityError
-from worker.storage.journal import EVENTS, HEAD, HEADS
+from worker.storage.journal import EVENTS, HEAD
 from worker.storage.tables import utc_text
 
 # Plain rows: an event is written with everything that happens.
-_HASH = sqlalchemy.select(EVENTS.columns["hash"]).where(
-    EVENTS.columns["seq"] == sqlalchemy.bindparam("seq")
-)
+_HASH = sqlalchemy.text("SELECT hash FROM journal_event WHERE seq = :seq")
 _ADD = sqlalchemy.insert(EVENTS)
-_MOVE_HEAD = sqlalchemy.update(HEADS).values(
-    seq=sqlalchemy.bindparam("to"), hash=sqlalchemy.bindparam("now")
-)
+_MOVE_HEAD = sqlalchemy.text("UPDATE journal_head SET seq = :to, hash = :now")
 
 
 class Transaction(Session):

@@ -62,7 +62,7 @@ PLACES: Mapping[str, Place] = {
         "worker.storage.invoices:issue_credit_note", Edge.LEFT, ("credit",)
     ),
     "correction stored": Place("worker.storage.invoices:correct", Edge.LEFT, ("resend",)),
-    "event appended": Place("worker.storage.journal:append", Edge.LEFT, _ALL),
+    "event appended": Place("worker.storage.transaction:Transaction.journal", Edge.LEFT, _ALL),
     "before a commit": Place("sqlalchemy.orm:Session.commit", Edge.ENTERED, _ALL),
     "after a commit": Place("sqlalchemy.orm:Session.commit", Edge.LEFT, _ALL),
     "status moved": Place("worker.storage.invoices:move", Edge.LEFT, _ALL),

@@ -265,7 +265,8 @@ class Desk:
     def documents(self, number: str, version: int | None = None) -> tuple[StoredDocument, ...]:
         """What is kept of an invoice."""
         with self.app.store.reading() as session:
-            return documents_of(session, self.one(number).id, version)
+            documents = documents_of(session, self.one(number).id)
+        return tuple(one for one in documents if version in (None, one.version))
 
     def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
         """Subject and payload of the journal's events of these tags, in order."""

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import text
+
 from tests.golden.samples import MEMBER, two_lines
 from worker.app import App
 from worker.billing.invoice import Invoice
@@ -16,7 +18,7 @@ from worker.imports import ImportKind
 from worker.imports.intake import Intake, take_in
 from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
-from worker.storage import Store, Transaction, imported, invoices
+from worker.storage import Session, Store, Transaction, imported, invoices
 from worker.storage.invoices import take_number
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
@@ -74,6 +76,20 @@ def add_members(store: Store, members: Sequence[Member] = (MEMBER,)) -> int:
         for row, member in enumerate(members, start=2):
             imported.put_member(session, member, file_id, row)
     return file_id
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many records of each kind are current."""
+    current = {
+        "members": "member",
+        "subscriptions": "subscription",
+        "invoices": "invoice",
+        "usage": "usage_record WHERE superseded_at IS NULL",
+    }
+    return {
+        name: session.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one()
+        for name, table in current.items()
+    }
 
 
 def numbered(value: int, member: Member = MEMBER) -> tuple[Invoice, Statement]:

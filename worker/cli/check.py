@@ -16,11 +16,9 @@ from worker.cli import json_views
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
-    is_narrow,
     put,
     put_json,
     report_error,
-    say,
     show_findings,
     table,
 )
@@ -28,7 +26,6 @@ from worker.cli.options import Config, Json, Year, option
 from worker.issuing.check import CheckedMember, CheckedYear, Readiness, check_year, silent
 from worker.issuing.directory import DirectoryAnswer
 from worker.service.bootstrap import branding, open_directory, open_verified
-from worker.settings.loading import find_config
 
 
 def check(
@@ -44,7 +41,7 @@ def check(
     Données, tarifs, références, règles de Chorus Pro, annuaire, structure du syndicat et mot de
     passe du compte technique. Seules les réponses de l'annuaire sont gardées.
     """
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     directory = open_directory(app, refresh=refresh) if app.deposits else None
     with _progress() as tell:
@@ -72,22 +69,23 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 def _show(app: App, checked: CheckedYear) -> None:
     total = f"total TTC {checked.year}"
-    rows = [
-        {
-            "membre": one.member.name,
-            "SIRET": one.member.siret,
-            total: french(one.total),
-            "grille": ", ".join(one.grids) or "—",
-            "références": _references(one) or "—",
-            "annuaire lu le": _read_at(one.directory),
-            "état": one.readiness.french,
-        }
-        for one in checked.members
-    ]
-    columns = ["membre", "SIRET", total, "grille", "références", "annuaire lu le", "état"]
-    if is_narrow():
-        columns = ["membre", "SIRET", total, "état"]
-    table(columns, [[row[column] for column in columns] for row in rows], right=(total,))
+    table(
+        ("membre", "SIRET", total, "grille", "références", "annuaire lu le", "état"),
+        [
+            (
+                one.member.name,
+                one.member.siret,
+                french(one.total),
+                ", ".join(one.grids) or "—",
+                _references(one) or "—",
+                _read_at(one.directory),
+                one.readiness.french,
+            )
+            for one in checked.members
+        ],
+        right=(total,),
+        narrow=("membre", "SIRET", total, "état"),
+    )
     counts = Counter(one.readiness for one in checked.members)
     counted = [_counted(readiness, counts[readiness]) for readiness in Readiness]
     told = ", ".join(text for text in counted if text)
@@ -97,9 +95,7 @@ def _show(app: App, checked: CheckedYear) -> None:
     )
     _show_common(app, checked)
     for one in checked.members:
-        if one.findings:
-            say(f"{one.member.name} ({one.member.siret}) :")
-            show_findings(one.findings)
+        show_findings(one.findings, f"{one.member.name} ({one.member.siret})")
 
 
 def _counted(readiness: Readiness, number: int) -> str:
@@ -128,9 +124,7 @@ def _show_common(app: App, checked: CheckedYear) -> None:
         put("Canal Hélios : ce programme ne dépose pas, l'annuaire de Chorus Pro n'est pas lu.")
     if checked.seller is not None:
         put(f"Chorus Pro : connexion acceptée ; {_seller(checked.seller)}.")
-    if checked.findings:
-        say("Pour tous les membres :")
-        show_findings(checked.findings)
+    show_findings(checked.findings, "Pour tous les membres")
 
 
 def _seller(answer: DirectoryAnswer) -> str:

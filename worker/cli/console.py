@@ -21,6 +21,7 @@ from worker.errors import Finding, Severity, WorkerError
 
 DONE, TO_LOOK_AT = 0, 1
 MOST_DRAWN = 200
+MOST_FINDINGS = 30
 _WIDE_TERMINAL = 130
 
 
@@ -33,7 +34,8 @@ def program() -> str:
         try:
             name = name.relative_to(Path.cwd())
         except ValueError:
-            return name.name if _on_path(name) else str(name)
+            on_path = str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)
+            return name.name if on_path else str(name)
     return str(name)
 
 
@@ -88,13 +90,22 @@ def put_json(*, ok: bool = True, **content: object) -> None:
     typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[str] = (),
+    narrow: Sequence[str] = (),
+) -> None:
     """A table on standard output; columns named in ``right`` are aligned to the right.
 
     Drawn to the terminal's width for a person; one line per row, never folded, for a pipe, and
-    for long tables, which rich takes half a second to draw.
+    for long tables, which rich takes half a second to draw. A person whose terminal is too narrow
+    for every column sees those of ``narrow``, if it is given.
     """
     cells = [tuple(row) for row in rows]
+    if narrow and sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE_TERMINAL:
+        places = [columns.index(column) for column in narrow]
+        columns, cells = narrow, [tuple(row[place] for place in places) for row in cells]
     if sys.stdout.isatty() and len(cells) <= MOST_DRAWN:
         # Half of the time of `status`, which a pipe need not spend.
         from worker.cli.drawing import draw  # noqa: PLC0415
@@ -102,11 +113,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
         draw(columns, cells, right)
     else:
         _align(columns, cells, right)
-
-
-def is_narrow() -> bool:
-    """Whether a person reads this on a terminal too narrow for every column."""
-    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE_TERMINAL
 
 
 def _align(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
@@ -117,9 +123,11 @@ def _align(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
         put("  ".join(aligned).rstrip())
 
 
-def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
-    """Findings for people, on standard error."""
-    for finding in findings[:limit]:
+def show_findings(findings: Sequence[Finding], title: str = "") -> None:
+    """Findings for people, on standard error, under a title if there are any."""
+    if title and findings:
+        say(f"{title} :")
+    for finding in findings[:MOST_FINDINGS]:
         mark = "!" if finding.severity is Severity.WARNING else "✗"
         where = f"{finding.where} : " if finding.where else ""
         value = (
@@ -130,8 +138,8 @@ def show_findings(findings: Sequence[Finding], limit: int = 30) -> None:
         say(harmless(f"  {mark} {where}{finding.message}{value}"))
         if finding.remedy:
             say(f"      → {typed(finding.remedy)}")
-    if len(findings) > limit:
-        say(f"  … et {count(len(findings) - limit, 'autre')} ; --json les donne toutes.")
+    if len(findings) > MOST_FINDINGS:
+        say(f"  … et {count(len(findings) - MOST_FINDINGS, 'autre')} ; --json les donne toutes.")
 
 
 def report_error(error: WorkerError, *, as_json: bool) -> None:
@@ -142,7 +150,3 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
     show_findings(error.findings)
     if error.remedy:
         say(f"À faire : {typed(error.remedy)}")
-
-
-def _on_path(name: Path) -> bool:
-    return str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)

@@ -25,7 +25,6 @@ from worker.corrections.credit import CreditDraft, Request
 from worker.errors import WrongUse
 from worker.service import decisions
 from worker.service.bootstrap import open_portal, open_verified
-from worker.settings.loading import find_config
 
 
 def resend(
@@ -51,7 +50,7 @@ def resend(
     état est refusé, avec la raison et la marche à suivre.
     """
     _refuse_another("--absent", number, absent)
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     invoice = decisions.resend(
         app,
         open_portal(app),
@@ -73,7 +72,7 @@ def complete(
     as_json: Json = False,
 ) -> int:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) as portal:
         invoice = completion.complete(app, portal, number, comment, files)
     return show_invoices(app, [invoice], as_json=as_json)
@@ -119,7 +118,7 @@ def credit(
         internal=internal is not None,
     )
     _refuse_another("--internal", number, internal)
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         if dry_run:
             _show_draft(decisions.draft_credit(app, portal, request), as_json=as_json)

@@ -9,7 +9,6 @@ from worker.cli import json_views
 from worker.cli.console import put, put_json
 from worker.cli.options import Config, Json, Year, option
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 
 
 def export(
@@ -19,7 +18,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Écrit les documents d'une année, un dossier par facture, tels qu'ils ont été émis."""
-    exported = export_year(open_app(find_config(config)).store, year, to)
+    exported = export_year(open_app(config).store, year, to)
     if as_json:
         put_json(**json_views.exported(to, exported))
         return

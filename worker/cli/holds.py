@@ -5,14 +5,13 @@ from worker.cli.console import command, put, put_json
 from worker.cli.options import Config, Json, Reason, Siret, Year
 from worker.issuing.holds import lift_hold, place_hold
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 
 
 def park(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     with app.transaction() as tx:
         place_hold(tx, siret, year, reason)
     if as_json:
@@ -25,7 +24,7 @@ def unpark(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     with app.transaction() as tx:
         can_be_billed = lift_hold(tx, siret, year, reason, deposits=app.deposits)
     if as_json:

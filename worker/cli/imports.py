@@ -5,12 +5,11 @@ from typing import Annotated
 
 from worker.billing.money import count
 from worker.cli import json_views
-from worker.cli.console import put, put_json, say, show_findings
+from worker.cli.console import put, put_json, show_findings
 from worker.cli.options import Config, DryRun, Json, argument
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 
 FRENCH_KINDS = {
     ImportKind.MEMBERS: "membres",
@@ -32,7 +31,7 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien.
     """
-    intake = take_in(open_app(find_config(config)), file, kind, dry_run=dry_run)
+    intake = take_in(open_app(config), file, kind, dry_run=dry_run)
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
         return
@@ -47,6 +46,4 @@ def import_(
         f"{count(changes.added, 'ajoutée')}, {count(changes.changed, 'modifiée')}, "
         f"{count(changes.unchanged, 'inchangée')}{rehearsal}."
     )
-    if intake.findings:
-        say("À vérifier :")
-        show_findings(intake.findings)
+    show_findings(intake.findings, "À vérifier")

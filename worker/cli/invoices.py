@@ -10,7 +10,6 @@ from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
     command,
-    is_narrow,
     put,
     put_json,
     table,
@@ -35,30 +34,21 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
 
 
 def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
-    rows = [
-        {
-            "membre": invoice.member_name,
-            "total TTC": french(invoice.signed_total),
-            "numéro": invoice.number or "—",
-            "flux": invoice.flux_number or "—",
-            "état": state(invoice, deposits=app.deposits),
-            "Chorus Pro": invoice.portal_status or "—",
-        }
-        if invoice.number
-        else {
-            "membre": invoice.member_name,
-            "total TTC": french(invoice.total),
-            "état": invoice.french_status,
-        }
-        for invoice in found
-    ]
-    columns = ["membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"]
-    if is_narrow():
-        columns = ["membre", "total TTC", "numéro", "état"]
     table(
-        columns,
-        [[row.get(column, "—") for column in columns] for row in rows],
+        ("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
+        [
+            (
+                invoice.member_name,
+                french(invoice.signed_total),
+                invoice.number or "—",
+                invoice.flux_number or "—",
+                state(invoice, deposits=app.deposits),
+                invoice.portal_status or "—",
+            )
+            for invoice in found
+        ],
         right=("total TTC",),
+        narrow=("membre", "total TTC", "numéro", "état"),
     )
     issued = [invoice for invoice in found if invoice.number]
     notes = sum(invoice.is_credit_note for invoice in issued)

@@ -13,7 +13,6 @@ from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findin
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 from worker.storage import journal
 
 
@@ -26,7 +25,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Affiche les derniers événements."""
-    with open_app(find_config(config)).reading() as session:
+    with open_app(config).reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         events = list(journal.events(session, subject=subject, after=after))[-last:]
     if as_json:
@@ -74,7 +73,7 @@ def verify(
 
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
-    found = verify_all(open_app(find_config(config)), head)
+    found = verify_all(open_app(config), head)
     if as_json:
         put_json(**json_views.verification(found))
     elif found.findings:
@@ -91,7 +90,7 @@ def export(
     config: Config = None,
 ) -> None:
     """Écrit tout le journal, un événement JSON par ligne, vérifiable sans ce programme."""
-    with open_app(find_config(config)).reading() as session:
+    with open_app(config).reading() as session:
         lines = map(json_views.event_line, journal.events(session))
         if to is None:
             sys.stdout.writelines(lines)

@@ -9,7 +9,6 @@ from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, harmless, put, put_json, show_findings
 from worker.cli.options import Config, Json, Number, option
 from worker.service.bootstrap import open_portal, open_verified
-from worker.settings.loading import find_config
 
 
 def portal(
@@ -22,7 +21,7 @@ def portal(
 
     Code de sortie : 0 tout concorde, 1 quelque chose diffère.
     """
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     copy = compare(app, open_portal(app), number, to)
     if as_json:
         put_json(**json_views.portal_copy(copy, to))

@@ -11,7 +11,7 @@ from worker.app import App
 from worker.billing.money import count, french
 from worker.billing.period import french_time
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.invoices import show_acts, show_invoices
 from worker.cli.options import Config, Json, Year
 from worker.cli.progress import tell
@@ -21,13 +21,12 @@ from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified
-from worker.settings.loading import find_config
 from worker.storage import invoices
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:
@@ -56,8 +55,7 @@ def _show_preview(previewed: Preview) -> None:
     members = count(len(previewed.members), "membre")
     put(f"{members}, {french(previewed.total)} TTC ; rien n'a été enregistré.")
     for one in previewed.blocked:
-        say(f"{one.member.name} ({one.member.siret}) :")
-        show_findings(one.findings)
+        show_findings(one.findings, f"{one.member.name} ({one.member.siret})")
 
 
 def run(year: Year, config: Config = None, as_json: Json = False) -> int:
@@ -65,7 +63,7 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> int:
 
     Relancée, la commande continue où elle en était ; rien n'est fait deux fois.
     """
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         head = campaign.run_year(app, portal, year, tell)
     with app.reading() as session:
@@ -100,7 +98,7 @@ def reconcile(
 ) -> int:
     """Cherche sur le portail les factures dont le dépôt est incertain."""
     if adopted is not None:
-        app = open_verified(find_config(config))
+        app = open_verified(config)
         invoice = decisions.adopt(app, open_portal(app), adopted, reason or "", tell)
         return show_invoices(app, [invoice], as_json=as_json)
     if reason is not None:
@@ -111,7 +109,7 @@ def reconcile(
 def _take_step(
     step: Callable[[App, Portal, campaign.Tell], None], config: Path | None, *, as_json: bool
 ) -> int:
-    app = open_verified(find_config(config))
+    app = open_verified(config)
     with open_portal(app) as portal:
         outcome = campaign.take_step(app, portal, step, tell)
     if outcome.invoices or as_json:

@@ -5,7 +5,6 @@ from typing import Annotated
 from worker.cli.options import Config, option
 from worker.service import heartbeat, logs
 from worker.service.bootstrap import open_verified
-from worker.settings.loading import find_config
 
 
 def serve(
@@ -18,4 +17,4 @@ def serve(
     SIGTERM, après l'opération en cours.
     """
     logs.configure(verbose=True)
-    heartbeat.serve(open_verified(find_config(config)), once=once)
+    heartbeat.serve(open_verified(config), once=once)

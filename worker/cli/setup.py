@@ -9,7 +9,7 @@ from worker.cli.options import Config, Json, argument
 from worker.errors import ConfigurationError
 from worker.formats.branding import read_branding
 from worker.service.installation import create_data, install
-from worker.settings.loading import find_config, flatten, load, masked_url
+from worker.settings.loading import flatten, load, masked_url
 from worker.settings.secrets import secret_origins
 
 
@@ -22,7 +22,7 @@ def init(
     Sans DOSSIER, crée la base de données vide que la configuration nomme.
     """
     if folder is None:
-        configuration = load(find_config(config))
+        configuration = load(config)
         done = "créées, vides" if create_data(configuration) else "déjà là, gardées telles quelles"
         put(f"Données {done} : {configuration.data_folder}")
         return
@@ -36,7 +36,7 @@ def init(
 
 def show(config: Config = None, as_json: Json = False) -> None:
     """Affiche chaque réglage et d'où il vient ; les secrets sont masqués."""
-    configuration = load(find_config(config))
+    configuration = load(config)
     try:
         secrets = secret_origins(configuration)
     except ConfigurationError as error:

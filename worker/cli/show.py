@@ -10,7 +10,6 @@ from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Json, Number
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 from worker.storage.observations import Observation
 
 OUTCOMES = {
@@ -26,7 +25,7 @@ SOURCES = {"report": "intégration", "search": "recherche", "history": "suivi"}
 
 def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     with app.reading() as session:
         record = record_of(session, number)
     if as_json:

@@ -10,7 +10,6 @@ from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice, advised
 from worker.corrections.todo_sentences import sentence
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 from worker.storage import invoices
 
 
@@ -24,7 +23,7 @@ def status(
     as_json: Json = False,
 ) -> int:
     """Affiche chaque facture et son état."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     with app.reading() as session:
         found = invoices.tracked(session, year=year)
     if not todo:

@@ -10,13 +10,12 @@ from worker.cli.console import put, put_json, say, table
 from worker.cli.options import Config, Json, Year
 from worker.errors import TariffError
 from worker.service.opening import open_app
-from worker.settings.loading import find_config
 from worker.storage.grids import frozen_grids
 
 
 def list_(config: Config = None, as_json: Json = False) -> None:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     grids, _ = app.grids()
     with app.reading() as session:
         used = frozen_grids(session)
@@ -44,7 +43,7 @@ def list_(config: Config = None, as_json: Json = False) -> None:
 
 def show(year: Year, config: Config = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
-    app = open_app(find_config(config))
+    app = open_app(config)
     every, _ = app.grids()
     months = months_by_version(every, year)
     by_version = {grid.version: grid for grid in every}

@@ -6,27 +6,21 @@ A file that is no table, or whose header does not fit, is an ``ImportRefused``.
 A new file layout is a new reader beside csv_file.py that yields ``Table`` values.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any
 
-from worker.billing.consumption import SourceRow, UsageRecord
-from worker.billing.members import BillingReferences, Subscription
+from worker.billing.consumption import SourceRow
 from worker.errors import Finding, ImportRefused
 from worker.imports import csv_file, spreadsheet
-from worker.imports.columns import COLUMNS, Column, ImportKind, Layout, known_headers, lay_out
-from worker.imports.records import Cells, MemberRow, Record, builder
+from worker.imports.columns import COLUMNS, ImportKind, Layout, known_headers, lay_out
+from worker.imports.records import BUILDERS
 from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
-from worker.imports.wording import finding, french, quoted, refusal
+from worker.imports.wording import finding, french, quoted, refusal, worded
 
 __all__ = [
-    "COLUMNS",
-    "Column",
     "ImportKind",
-    "MemberRow",
-    "ParsedRow",
-    "Record",
     "RefusedRow",
     "Row",
     "SourceFile",
@@ -37,15 +31,14 @@ __all__ = [
 MAX_CELL = 1000
 """Characters of a cell worth parsing: no column may hold as many."""
 
-T_co = TypeVar("T_co", covariant=True)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(Generic[T_co]):
+class Row:
     """A good row: its number as people see it (the header's row is 1) and its value."""
 
     row: int
-    value: T_co
+    value: Any
+    """The ``Record`` of this kind of file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,31 +49,10 @@ class RefusedRow:
     findings: tuple[Finding, ...]
 
 
-ParsedRow = Row[T_co] | RefusedRow
-
-Build = Callable[[Cells, SourceRow], Record | Finding]
 Problem = tuple[str, Finding]
 
 
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.MEMBERS]
-) -> Iterator[ParsedRow[MemberRow]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.SUBSCRIPTIONS]
-) -> Iterator[ParsedRow[Subscription]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.USAGE]
-) -> Iterator[ParsedRow[UsageRecord]]: ...
-@overload
-def read(
-    source: SourceFile, kind: Literal[ImportKind.REFERENCES]
-) -> Iterator[ParsedRow[BillingReferences]]: ...
-@overload
-def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Record]]: ...
-def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Any]]:
+def read(source: SourceFile, kind: ImportKind) -> Iterator[Row | RefusedRow]:
     """The data rows of a file, in order; blank rows are skipped.
 
     Raises, once iterated:
@@ -94,17 +66,10 @@ def read(source: SourceFile, kind: ImportKind) -> Iterator[ParsedRow[Any]]:
         table, header_row, header = _with_header(source, kind, tables)
         layout = lay_out(header, kind, _where(source, table, header_row))
         if not isinstance(layout, Layout):
-            raise ImportRefused(
-                french(f"l'en-tête de « {source.name} » ne convient pas"),
-                "Corrigez la ligne d'en-tête comme indiqué, puis importez à nouveau.",
-                findings=layout,
-            )
-        yield from _parsed_rows(source, table, layout, builder(kind))
+            raise ImportRefused(*worded("wrong-header", file=source.name), findings=layout)
+        yield from _parsed_rows(source, kind, table, layout)
     if fingerprint(source.path).sha256 != source.sha256:
-        raise refusal(
-            f"« {source.name} » a changé pendant sa lecture",
-            "Attendez la fin de l'export, puis importez-le à nouveau.",
-        )
+        raise refusal("changed", source.name)
 
 
 def _with_header(
@@ -120,23 +85,20 @@ def _with_header(
                 seen = seen or ", ".join(quoted(cell) for cell in cells[:10] if cell.strip())
                 break
     if not seen:
-        raise refusal(f"« {source.name} » est vide", "Exportez-le à nouveau depuis le tableur.")
+        raise refusal("empty", source.name)
     known = ", ".join(column.name + "*" * column.compulsory for column in COLUMNS[kind])
-    raise refusal(
-        f"« {source.name} » n'a pas d'en-tête connu ; sa première ligne porte {seen}",
-        f"La première ligne doit nommer les colonnes (* obligatoires) : {known}.",
-    )
+    raise refusal("no-header", source.name, seen=seen, known=known)
 
 
 def _parsed_rows(
-    source: SourceFile, table: Table, layout: Layout, build: Build
-) -> Iterator[ParsedRow[Record]]:
+    source: SourceFile, kind: ImportKind, table: Table, layout: Layout
+) -> Iterator[Row | RefusedRow]:
     for number, cells in table.rows:
         if not any(map(str.strip, cells)):
             continue
         values, problems = _parse(cells, layout)
         if not problems:
-            record = build(values, SourceRow(file_sha256=source.sha256, row=number))
+            record = BUILDERS[kind](values, SourceRow(file_sha256=source.sha256, row=number))
             if not isinstance(record, Finding):
                 yield Row(row=number, value=record)
                 continue
@@ -152,7 +114,7 @@ def _parsed_rows(
 
 
 def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], list[Problem]]:
-    """Values by column, and what is wrong, with the column's name or nothing for a whole row."""
+    """Values by field, and what is wrong, with the column's name or nothing for a whole row."""
     values = dict(layout.blanks)
     if len(cells) != layout.width or layout.unnamed:
         misplaced = _misplaced(cells, layout)
@@ -166,45 +128,23 @@ def _parse(cells: Sequence[str], layout: Layout) -> tuple[dict[str, object], lis
             if isinstance(value, Finding):
                 problems.append((column.name, value))
             else:
-                values[column.name] = value
+                values[column.field] = value
         elif column.compulsory:
-            problems.append((column.name, _EMPTY))
+            problems.append((column.name, finding("IMPORT-EMPTY")))
     return values, problems
 
 
 def _misplaced(cells: Sequence[str], layout: Layout) -> Finding | None:
     """What is wrong with the number of cells of a row, or None."""
     if len(cells) < layout.width:
-        return finding(
-            "IMPORT-ROW",
-            f"{len(cells)} cellules au lieu de {layout.width}",
-            "Complétez la ligne : un séparateur manque, ou un texte contient un retour à la ligne "
-            "hors guillemets.",
-        )
+        return finding("IMPORT-ROW", "short-row", cells=len(cells), width=layout.width)
     stray = [cells[position] for position in layout.unnamed] + list(cells[layout.width :])
     value = next((cell for cell in stray if cell.strip()), None)
-    if value is None:
-        return None
-    return finding(
-        "IMPORT-ROW",
-        f"la valeur {quoted(value)} n'est sous aucun nom de colonne",
-        "Supprimez-la ou nommez sa colonne ; un séparateur est peut-être en trop dans la ligne.",
-        value=value,
-    )
+    return None if value is None else finding("IMPORT-ROW", "unnamed-value", value=value)
 
 
 def _too_long(text: str) -> Finding:
-    return finding(
-        "IMPORT-TEXT",
-        f"{quoted(text)} : {len(text)} caractères, {MAX_CELL} au plus",
-        "Abrégez ce texte, ou cherchez un guillemet ouvert et jamais refermé.",
-        value=text,
-    )
-
-
-_EMPTY = finding(
-    "IMPORT-EMPTY", "la cellule est vide alors que la colonne est obligatoire", "Remplissez-la."
-)
+    return finding("IMPORT-TEXT", "much-too-long", value=text, length=len(text), most=MAX_CELL)
 
 
 def _where(source: SourceFile, table: Table, row: int) -> str:

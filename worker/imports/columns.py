@@ -25,17 +25,23 @@ class ImportKind(StrEnum):
 class Column:
     """A column: ``parse`` makes a value or a Finding of a filled cell, ``blank`` stands for none.
 
-    ``blank`` is never used in a compulsory column: an empty cell there is a finding.
+    ``field`` is the record's name for its value. ``blank`` is never used in a compulsory column:
+    an empty cell there is a finding.
     """
 
     name: str
+    field: str
     parse: Callable[[str], object]
-    compulsory: bool = False
+    compulsory: bool
     blank: object = ""
 
 
-def _must(name: str, parse: Callable[[str], object]) -> Column:
-    return Column(name=name, parse=parse, compulsory=True)
+def _must(name: str, field: str, parse: Callable[[str], object]) -> Column:
+    return Column(name=name, field=field, parse=parse, compulsory=True)
+
+
+def _may(name: str, field: str, parse: Callable[[str], object], blank: object = "") -> Column:
+    return Column(name=name, field=field, parse=parse, compulsory=False, blank=blank)
 
 
 _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
@@ -44,37 +50,37 @@ _convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  
 
 COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
     ImportKind.MEMBERS: (
-        _must("siret", values.siret),
-        _must("nom", _name),
-        _must("adresse", _address),
-        Column(name="complement", parse=_address),
-        _must("code_postal", values.postcode),
-        _must("ville", _address),
-        Column(name="tva_intracommunautaire", parse=values.vat_number),
-        _must("convention", _convention),
-        Column(name="contact_nom", parse=_name),
-        Column(name="contact_email", parse=values.email),
+        _must("siret", "siret", values.siret),
+        _must("nom", "name", _name),
+        _must("adresse", "line1", _address),
+        _may("complement", "line2", _address),
+        _must("code_postal", "postcode", values.postcode),
+        _must("ville", "city", _address),
+        _may("tva_intracommunautaire", "vat_number", values.vat_number),
+        _must("convention", "convention", _convention),
+        _may("contact_nom", "contact_name", _name),
+        _may("contact_email", "contact_email", values.email),
     ),
     ImportKind.SUBSCRIPTIONS: (
-        _must("siret", values.siret),
-        _must("service", values.service),
-        Column(name="palier", parse=values.tier, blank=None),
-        _must("categorie", values.category),
-        _must("debut", values.day),
-        Column(name="fin", parse=values.day, blank=None),
+        _must("siret", "siret", values.siret),
+        _must("service", "service", values.service),
+        _may("palier", "tier", values.tier, blank=None),
+        _must("categorie", "category", values.category),
+        _must("debut", "start", values.day),
+        _may("fin", "end", values.day, blank=None),
     ),
     ImportKind.USAGE: (
-        _must("siret", values.siret),
-        _must("service", values.service),
-        Column(name="palier", parse=values.tier, blank=None),
-        _must("mois", values.month),
-        _must("utilisateurs", values.users),
+        _must("siret", "siret", values.siret),
+        _must("service", "service", values.service),
+        _may("palier", "tier", values.tier, blank=None),
+        _must("mois", "month", values.month),
+        _must("utilisateurs", "users", values.users),
     ),
     ImportKind.REFERENCES: (
-        _must("siret", values.siret),
-        _must("annee", values.year),
-        Column(name="code_service", parse=values.service_code),
-        Column(name="engagement", parse=values.engagement),
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _may("code_service", "service_code", values.service_code),
+        _may("engagement", "engagement", values.engagement),
     ),
 }
 
@@ -86,7 +92,7 @@ class Layout:
     """Which cell of a row goes to which column.
 
     ``width`` is the number of cells up to the last named one; ``unnamed`` lists the cells before
-    it whose header is empty; ``blanks`` holds the value of an empty cell by column name.
+    it whose header is empty; ``blanks`` holds the value of an empty cell by field.
     """
 
     width: int
@@ -118,17 +124,17 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
     unnamed: list[int] = []
     findings: list[Finding] = []
     for position, cell in enumerate(header):
-        key = header_key(cell)
+        key, where = header_key(cell), f"{place}, colonne {quoted(cell)}"
         if not key:
             unnamed.append(position)
         elif key not in columns:
-            findings.append(_unknown(cell, columns, place))
+            findings.append(_unknown(cell, columns, where))
         elif key in places:
-            findings.append(_duplicate(cell, place))
+            findings.append(finding("IMPORT-COLUMN-DUPLICATE", where=where, value=cell))
         else:
             places[key] = (position, columns[key])
     findings.extend(
-        _missing(column, place)
+        finding("IMPORT-COLUMN-MISSING", where=place, name=column.name)
         for key, column in columns.items()
         if column.compulsory and key not in places
     )
@@ -139,37 +145,16 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
         width=width,
         places=tuple(places.values()),
         unnamed=tuple(position for position in unnamed if position < width),
-        blanks={column.name: column.blank for column in columns.values()},
+        blanks={column.field: column.blank for column in columns.values()},
     )
 
 
-def _unknown(cell: str, columns: Mapping[str, Column], place: str) -> Finding:
+def _unknown(cell: str, columns: Mapping[str, Column], where: str) -> Finding:
     close = difflib.get_close_matches(header_key(cell), columns, n=1)
-    known = ", ".join(column.name for column in columns.values())
-    advice = f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else ""
     return finding(
         "IMPORT-COLUMN-UNKNOWN",
-        f"la colonne {quoted(cell)} n'est pas connue",
-        f"{advice}Renommez-la ou supprimez-la. Colonnes connues : {known}.",
-        where=f"{place}, colonne {quoted(cell)}",
+        where=where,
         value=cell,
-    )
-
-
-def _duplicate(cell: str, place: str) -> Finding:
-    return finding(
-        "IMPORT-COLUMN-DUPLICATE",
-        f"la colonne {quoted(cell)} est présente deux fois",
-        "Gardez-en une seule.",
-        where=f"{place}, colonne {quoted(cell)}",
-        value=cell,
-    )
-
-
-def _missing(column: Column, place: str) -> Finding:
-    return finding(
-        "IMPORT-COLUMN-MISSING",
-        f"la colonne « {column.name} » manque",
-        "Ajoutez-la avec son nom en première ligne : elle est obligatoire.",
-        where=place,
+        advice=f"Vouliez-vous dire « {columns[close[0]].name} » ? " if close else "",
+        known=", ".join(column.name for column in columns.values()),
     )

@@ -15,7 +15,6 @@ from worker.imports.wording import refusal
 DELIMITERS = ";,\t"
 """In order of preference when a header does not decide."""
 
-_SAVE_AS = "Dans le tableur : Enregistrer sous, format « CSV UTF-8 (délimité par des virgules) »."
 _UNREADABLE = re.compile("[\x81\x8d\x8f\x90\x9d]|[\xc2\xc3\xc5][\x80-\xbf]")
 """In Latin-1: bytes that Windows-1252 does not define, or an accented letter in UTF-8."""
 
@@ -40,14 +39,14 @@ def _encoding(source: SourceFile) -> str:
     with source.path.open("rb") as file:
         marked = file.read(3)
         if marked.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise refusal(f"« {source.name} » est encodé en UTF-16", _SAVE_AS)
+            raise refusal("utf-16", source.name)
         file.seek(0)
         while chunk := file.read(CHUNK):
             if b"\0" in chunk:
-                raise refusal(f"« {source.name} » n'est pas un fichier texte", _SAVE_AS)
+                raise refusal("no-text", source.name)
             # A line without end would be read whole into memory.
             if len(chunk) == CHUNK and b"\n" not in chunk and b"\r" not in chunk:
-                raise refusal(f"« {source.name} » n'est pas un tableau : ligne sans fin", _SAVE_AS)
+                raise refusal("endless-line", source.name)
             if is_utf8:
                 is_utf8 = _decodes(decoder, chunk)
     if is_utf8 and _decodes(decoder, b"", final=True):
@@ -69,11 +68,7 @@ def _check_windows(source: SourceFile, *, marked: bool) -> None:
     with source.path.open(encoding="latin-1") as lines:
         for number, line in enumerate(lines, start=1):
             if (marked and not _is_utf8(line)) or (not marked and _UNREADABLE.search(line)):
-                raise refusal(
-                    f"« {source.name} », ligne {number} : un caractère n'est lisible ni en UTF-8 "
-                    "ni en Windows-1252 (ou le fichier mélange les deux)",
-                    _SAVE_AS,
-                )
+                raise refusal("unreadable-character", source.name, line=number)
 
 
 def _is_utf8(line: str) -> bool:
@@ -89,11 +84,7 @@ def _delimiter(source: SourceFile, encoding: str) -> str:
     widths = {mark: _first_width(source.path, encoding, mark) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: widths[mark])
     if widths[best] < 2:
-        raise refusal(
-            f"« {source.name} » n'est pas un tableau : sa première ligne n'a qu'une colonne",
-            "La première ligne doit porter les noms des colonnes, séparés par « ; », « , » ou une "
-            "tabulation.",
-        )
+        raise refusal("one-column", source.name)
     return best
 
 
@@ -118,14 +109,6 @@ def _rows(source: SourceFile, encoding: str, delimiter: str) -> Iterator[tuple[i
                 yield line, cells
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise refusal(
-                f'« {source.name} », ligne {line} : un guillemet (") est mal placé, ou ouvert et '
-                "jamais refermé",
-                'Dans une cellule entre guillemets, doublez chaque guillemet (""), '
-                "ou exportez à nouveau depuis le tableur.",
-            ) from error
+            raise refusal("quotes", source.name, line=line) from error
         except UnicodeDecodeError as error:
-            raise refusal(
-                f"« {source.name} » a changé pendant sa lecture",
-                "Attendez la fin de l'export, puis importez-le à nouveau.",
-            ) from error
+            raise refusal("changed", source.name) from error

@@ -4,11 +4,11 @@ One transaction per file: one bad row and nothing of the file is taken. Rows are
 and pass through the database, so that a million of them fit in little memory.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from worker.app import App
 from worker.billing.consumption import UsageRecord, service_name
@@ -17,13 +17,14 @@ from worker.billing.members import BillingReferences, Subscription
 from worker.billing.money import count, french_integer
 from worker.billing.period import Month, paris_day
 from worker.errors import Finding, ImportRefused, Severity
-from worker.imports import ImportKind, ParsedRow, RefusedRow, SourceFile, fingerprint
+from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint
 from worker.imports import read as read_rows
-from worker.storage import Session, Transaction, imported
+from worker.imports.records import MemberRow
+from worker.imports.wording import wordings
+from worker.storage import Transaction, imported
 from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
 
-T = TypeVar("T")
 BATCH = 5_000
 MOST_FINDINGS = 1_000
 """Beyond, bad rows are counted and no longer listed: the file is wrong as a whole."""
@@ -62,21 +63,16 @@ def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) ->
 
 
 def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
-    now = tx.now
     file_id = imported.add_file(
-        tx, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=now
+        tx, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=tx.now
     )
     refusals = _Refusals(file)
+    good = _good(read_rows(file, kind), refusals)
     warnings: tuple[Finding, ...] = ()
-    match kind:
-        case ImportKind.USAGE:
-            rows, changes, warnings = _usage(tx, file, file_id, now, refusals)
-        case ImportKind.MEMBERS:
-            rows, changes = _members(tx, file, file_id, now, refusals)
-        case ImportKind.SUBSCRIPTIONS:
-            rows, changes = _subscriptions(tx, file, file_id, refusals)
-        case ImportKind.REFERENCES:
-            rows, changes = _references(tx, file, file_id, now, refusals)
+    if kind is ImportKind.USAGE:
+        rows, changes, warnings = _usage(tx, good, file_id, refusals)
+    else:
+        rows, changes = _one_by_one(tx, good, file_id, refusals)
     refusals.raise_if_any()
     imported.close_file(tx, file_id, rows)
     tx.journal(
@@ -85,11 +81,20 @@ def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
         kind=kind.value,
         name=file.name,
         rows=rows,
-        added=changes.added,
-        changed=changes.changed,
-        unchanged=changes.unchanged,
+        **asdict(changes),
     )
     return Intake(file=file, kind=kind, rows=rows, changes=changes, findings=warnings)
+
+
+_PROBLEMS = {
+    "unknown-member": ("IMPORT-UNKNOWN-MEMBER", "siret"),
+    "duplicate": ("IMPORT-DUPLICATE", "mois"),
+    "other-year": ("IMPORT-OTHER-YEAR", "mois"),
+    "billed": ("IMPORT-BILLED", "utilisateurs"),
+    "future": ("IMPORT-FUTURE", "mois"),
+    "repeated": ("IMPORT-DUPLICATE", ""),
+}
+"""Code and column of what is wrong with a row beside the others, by its name in findings.toml."""
 
 
 class _Refusals:
@@ -108,10 +113,11 @@ class _Refusals:
         self.rows.add(row)
         self.found.extend((row, finding) for finding in findings)
 
-    def problem(self, row: int, code: str, message: str, remedy: str, column: str = "") -> None:
-        column = f", colonne « {column} »" if column else ""
-        where = f"{self.file.name}, ligne {row}{column}"
-        self.add(row, Finding(code=code, message=message, remedy=remedy, where=where))
+    def problem(self, row: int, name: str, detail: object, column: str = "") -> None:
+        code, usual = _PROBLEMS[name]
+        text, remedy = wordings()[name]
+        where = f"{self.file.name}, ligne {row}, colonne « {column or usual} »"
+        self.add(row, Finding(code=code, message=text.format(detail), remedy=remedy, where=where))
 
     def raise_if_any(self) -> None:
         if not self.found:
@@ -128,52 +134,63 @@ class _Refusals:
         )
 
 
-def _members(
-    tx: Transaction, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
+def _one_by_one(
+    tx: Transaction, good: Iterator[tuple[int, Any]], file_id: int, refusals: _Refusals
 ) -> tuple[int, Changes]:
-    tally, seen = _Tally(), _Seen(refusals, "siret")
-    for row, (member, contact) in _good(read_rows(file, ImportKind.MEMBERS), refusals):
-        if seen.before(row, member.siret):
-            continue
-        tally.add(imported.put_member(tx, member, file_id, row))
-        if contact is not None:
-            imported.put_contact(tx, contact, now)
-    return tally.rows, tally.changes
+    """Members, subscriptions or references: such a file fits in memory."""
+    known = imported.known_sirets(tx)
+    first: dict[object, int] = {}
+    done = Counter[str]()
+    for row, record in good:
+        column, key = _key(record)
+        if not isinstance(record, tuple) and record.siret not in known:
+            refusals.problem(row, "unknown-member", record.siret)
+        elif (before := first.setdefault(key, row)) != row:
+            refusals.problem(row, "repeated", before, column)
+        else:
+            done.update(asdict(_put(tx, record, file_id, row)))
+    return done.total(), Changes(**done)
 
 
-def _subscriptions(
-    tx: Transaction, file: SourceFile, file_id: int, refusals: _Refusals
-) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), imported.known_sirets(tx), _Seen(refusals, "debut")
-    for row, value in _good(read_rows(file, ImportKind.SUBSCRIPTIONS), refusals):
-        if _unknown(value, known, row, refusals):
-            continue
-        if not seen.before(row, (value.siret, value.service, value.tier, value.start)):
-            tally.add(imported.put_subscription(tx, value, file_id, row))
-    return tally.rows, tally.changes
+def _key(record: MemberRow | Subscription | BillingReferences) -> tuple[str, object]:
+    """The column that a repeated record is found by, and what no two records share."""
+    match record:
+        case Subscription():
+            return "debut", (record.siret, record.service, record.tier, record.start)
+        case BillingReferences():
+            return "annee", (record.siret, record.year)
+        case (member, _):
+            return "siret", member.siret
 
 
-def _references(
-    tx: Transaction, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
-) -> tuple[int, Changes]:
-    tally, known, seen = _Tally(), imported.known_sirets(tx), _Seen(refusals, "annee")
-    for row, value in _good(read_rows(file, ImportKind.REFERENCES), refusals):
-        if _unknown(value, known, row, refusals):
-            continue
-        if not seen.before(row, (value.siret, value.year)):
-            tally.add(imported.put_references(tx, value, now, (file_id, row)))
-    return tally.rows, tally.changes
+def _put(
+    tx: Transaction,
+    record: MemberRow | Subscription | BillingReferences,
+    file_id: int,
+    row: int,
+) -> Changes:
+    match record:
+        case Subscription():
+            return imported.put_subscription(tx, record, file_id, row)
+        case BillingReferences():
+            return imported.put_references(tx, record, tx.now, (file_id, row))
+        case (member, contact):
+            changes = imported.put_member(tx, member, file_id, row)
+            if contact is not None:
+                imported.put_contact(tx, contact, tx.now)
+            return changes
 
 
 def _usage(
-    session: Session, file: SourceFile, file_id: int, now: datetime, refusals: _Refusals
+    tx: Transaction, good: Iterator[tuple[int, Any]], file_id: int, refusals: _Refusals
 ) -> tuple[int, Changes, tuple[Finding, ...]]:
-    stage = UsageStage(session)
+    stage = UsageStage(tx)
     batch: list[UsageRecord] = []
-    rows, present = 0, Month.of(paris_day(now))
-    for _, value in _good(read_rows(file, ImportKind.USAGE), refusals):
-        _begun(value, present, refusals)
-        batch.append(value)
+    rows, present = 0, Month.of(paris_day(tx.now))
+    for row, record in good:
+        if record.month > present:
+            refusals.problem(row, "future", record.month.french)
+        batch.append(record)
         rows += 1
         if len(batch) == BATCH:
             stage.add(batch)
@@ -181,8 +198,7 @@ def _usage(
     if batch:
         stage.add(batch)
     for row, problem, detail in stage.problems():
-        code, message, remedy, column = _USAGE_PROBLEMS[problem]
-        refusals.problem(row, code, message.format(detail), remedy, column)
+        refusals.problem(row, problem, detail)
     refusals.raise_if_any()
     gaps = tuple(
         Finding(
@@ -191,105 +207,16 @@ def _usage(
             message=f"{siret} : {service_name(service, tier)}, rien entre {before.french} et "
             f"{after.french}",
             remedy="Si le service n'a pas servi, ajoutez ces mois avec 0 utilisateur.",
-            where=f"{file.name}, ligne {row}",
+            where=f"{refusals.file.name}, ligne {row}",
         )
         for row, siret, service, tier, before, after in stage.gaps()
     )
-    return rows, stage.apply(file_id, now), gaps
+    return rows, stage.apply(file_id, tx.now), gaps
 
 
-_USAGE_PROBLEMS = {
-    "unknown-member": (
-        "IMPORT-UNKNOWN-MEMBER",
-        "le membre {} n'est pas connu",
-        "Importez d'abord le fichier des membres, ou corrigez le SIRET.",
-        "siret",
-    ),
-    "duplicate": (
-        "IMPORT-DUPLICATE",
-        "même membre, service, palier et mois qu'à la ligne {}",
-        "Gardez une seule des deux lignes, ou additionnez leurs utilisateurs.",
-        "mois",
-    ),
-    "other-year": (
-        "IMPORT-OTHER-YEAR",
-        "ce mois n'est pas de l'année {}, celle du reste du fichier",
-        "Corrigez le mois, ou importez un fichier par année.",
-        "mois",
-    ),
-    "billed": (
-        "IMPORT-BILLED",
-        "l'année est déjà facturée (facture {}) et cette ligne la changerait",
-        "Retirez la ligne : une facture émise ne change plus.",
-        "utilisateurs",
-    ),
-}
-
-
-def _begun(value: UsageRecord, present: Month, refusals: _Refusals) -> None:
-    if value.month > present:
-        refusals.problem(
-            value.source.row,
-            "IMPORT-FUTURE",
-            f"{value.month.french} n'est pas encore commencé",
-            "Corrigez le mois.",
-            "mois",
-        )
-
-
-def _good(rows: Iterator[ParsedRow[T]], refusals: _Refusals) -> Iterator[tuple[int, T]]:
+def _good(rows: Iterator[Row | RefusedRow], refusals: _Refusals) -> Iterator[tuple[int, Any]]:
     for row in rows:
         if isinstance(row, RefusedRow):
             refusals.add(row.row, *row.findings)
         else:
             yield row.row, row.value
-
-
-def _unknown(
-    value: Subscription | BillingReferences,
-    known: frozenset[str],
-    row: int,
-    refusals: _Refusals,
-) -> bool:
-    if value.siret in known:
-        return False
-    code, message, remedy, column = _USAGE_PROBLEMS["unknown-member"]
-    refusals.problem(row, code, message.format(value.siret), remedy, column)
-    return True
-
-
-class _Seen:
-    """Finds a second row with the same key in files that fit in memory."""
-
-    def __init__(self, refusals: _Refusals, column: str) -> None:
-        self._refusals = refusals
-        self._column = column
-        self._first: dict[object, int] = {}
-
-    def before(self, row: int, key: object) -> bool:
-        first = self._first.setdefault(key, row)
-        if first == row:
-            return False
-        self._refusals.problem(
-            row,
-            "IMPORT-DUPLICATE",
-            f"répète la ligne {first}",
-            "Gardez une seule des deux lignes.",
-            self._column,
-        )
-        return True
-
-
-class _Tally:
-    def __init__(self) -> None:
-        self.rows = 0
-        self.changes = Changes()
-
-    def add(self, one: Changes) -> None:
-        self.rows += 1
-        total = self.changes
-        self.changes = Changes(
-            added=total.added + one.added,
-            changed=total.changed + one.changed,
-            unchanged=total.unchanged + one.unchanged,
-        )

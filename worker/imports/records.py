@@ -1,7 +1,7 @@
 """From the parsed cells of a row to a value of the domain, with the rules inside one row."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
@@ -11,7 +11,7 @@ from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
 
 Cells = Mapping[str, Any]
-"""Column name to parsed value: of the type the column's parser returns, or its blank."""
+"""Parsed values by field: of the type the column's parser returns, or its blank."""
 
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
@@ -19,72 +19,42 @@ MemberRow = tuple[Member, Contact | None]
 Record = MemberRow | Subscription | UsageRecord | BillingReferences
 
 
-def builder(kind: ImportKind) -> Callable[[Cells, SourceRow], Record | Finding]:
-    """What makes a value of the domain from the cells of such a file."""
-    match kind:
-        case ImportKind.MEMBERS:
-            return _member
-        case ImportKind.SUBSCRIPTIONS:
-            return _subscription
-        case ImportKind.USAGE:
-            return _usage
-        case ImportKind.REFERENCES:
-            return _references
-    assert_never(kind)
-
-
 def _member(cells: Cells, _source: SourceRow) -> MemberRow:
     member = Member(
         siret=cells["siret"],
-        name=cells["nom"],
+        name=cells["name"],
         address=Address(
-            line1=cells["adresse"],
-            line2=cells["complement"],
-            postcode=cells["code_postal"],
-            city=cells["ville"],
+            line1=cells["line1"],
+            line2=cells["line2"],
+            postcode=cells["postcode"],
+            city=cells["city"],
         ),
         convention=cells["convention"],
-        vat_number=cells["tva_intracommunautaire"],
+        vat_number=cells["vat_number"],
     )
-    name, email = cells["contact_nom"], cells["contact_email"]
-    if not (name or email):
-        return member, None
-    return member, Contact(siret=member.siret, name=name, email=email)
+    name, email = cells["contact_name"], cells["contact_email"]
+    return member, Contact(siret=member.siret, name=name, email=email) if name or email else None
 
 
 def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
-    start, end = cells["debut"], cells["fin"]
+    start, end = cells["start"], cells["end"]
     if end is not None and end < start:
-        return finding(
-            "IMPORT-PERIOD",
-            f"la fin ({french_date(end)}) précède le début ({french_date(start)})",
-            "Corrigez l'une des deux dates ; laissez la fin vide si l'abonnement court toujours.",
-        )
-    return Subscription(
-        siret=cells["siret"],
-        service=cells["service"],
-        tier=cells["palier"],
-        category=cells["categorie"],
-        start=start,
-        end=end,
-    )
+        return finding("IMPORT-PERIOD", start=french_date(start), end=french_date(end))
+    return Subscription(**cells)
 
 
 def _usage(cells: Cells, source: SourceRow) -> UsageRecord:
-    return UsageRecord(
-        siret=cells["siret"],
-        service=cells["service"],
-        tier=cells["palier"],
-        month=cells["mois"],
-        users=cells["utilisateurs"],
-        source=source,
-    )
+    return UsageRecord(**cells, source=source)
 
 
 def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
-    return BillingReferences(
-        siret=cells["siret"],
-        year=cells["annee"],
-        service_code=cells["code_service"],
-        engagement=cells["engagement"],
-    )
+    return BillingReferences(**cells)
+
+
+BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
+    ImportKind.MEMBERS: _member,
+    ImportKind.SUBSCRIPTIONS: _subscription,
+    ImportKind.USAGE: _usage,
+    ImportKind.REFERENCES: _references,
+}
+"""What makes a value of the domain from the cells of a row of such a file."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import WrongUse
-from worker.imports.wording import french, refusal
+from worker.imports.wording import refusal, worded
 
 MAX_BYTES = 512 * 2**20
 """Largest file accepted: a million usage rows take some 40 MB."""
@@ -48,21 +48,10 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what the system says about an unreadable file into a WrongUse a person understands."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » n'existe pas"),
-            "Vérifiez le chemin et le nom du fichier.",
-        ) from error
-    except PermissionError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » ne peut pas être lu : accès refusé"),
-            "Donnez à votre compte le droit de le lire, ou fermez le programme qui le retient.",
-        ) from error
     except OSError as error:
-        raise WrongUse(
-            french(f"le fichier « {path} » ne peut pas être lu : {error.strerror or error}"),
-            "Copiez-le sur un disque local, puis réessayez.",
-        ) from error
+        names = {FileNotFoundError: "no-file", PermissionError: "no-access"}
+        name, reason = names.get(type(error), "unreadable"), error.strerror or error
+        raise WrongUse(*worded(name, file=path, reason=reason)) from error
 
 
 def fingerprint(path: Path) -> SourceFile:
@@ -75,23 +64,15 @@ def fingerprint(path: Path) -> SourceFile:
     with readable(path):
         size = path.stat().st_size
         if path.is_dir():
-            raise WrongUse(
-                french(f"« {path} » est un dossier"), "Indiquez un fichier CSV, XLSX ou ODS."
-            )
+            raise WrongUse(*worded("folder", file=path))
         if not path.is_file():
-            raise WrongUse(
-                french(f"« {path} » n'est pas un fichier ordinaire"),
-                "Indiquez un fichier CSV, XLSX ou ODS enregistré sur le disque.",
-            )
+            raise WrongUse(*worded("no-regular-file", file=path))
         if size > MAX_BYTES:
-            raise refusal(
-                f"« {path.name} » est trop grand ({size // 2**20} Mo, 512 au plus)",
-                "Découpez-le en plusieurs fichiers, par exemple un par trimestre.",
-            )
+            raise refusal("too-big", path.name, size=size // 2**20)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     if size == 0:
-        raise refusal(f"« {path.name} » est vide", "Exportez-le à nouveau depuis le tableur.")
+        raise refusal("empty", path.name)
     return SourceFile(path=path, name=path.name, sha256=digest, size=size)
 
 
@@ -104,10 +85,5 @@ def is_workbook(source: SourceFile) -> bool:
     with readable(source.path), source.path.open("rb") as file:
         head = file.read(8)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        raise refusal(
-            f"« {source.name} » est un ancien classeur Excel (.xls) ou un classeur protégé par un "
-            "mot de passe",
-            "Ouvrez-le dans le tableur, retirez le mot de passe s'il y en a un, et enregistrez-le "
-            "au format « Classeur Excel (.xlsx) » ou « CSV UTF-8 ».",
-        )
+        raise refusal("old-workbook", source.name)
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))

@@ -7,12 +7,12 @@ refused at once. What lies about its sizes meets the bounds of the process.
 import json
 import os
 import zipfile
-from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
-from worker.errors import ImportRefused
 from worker.imports.source import SourceFile, Table, readable
 from worker.imports.wording import refusal
 from worker.isolation.child import Child, ChildFailed
@@ -27,41 +27,29 @@ MAX_RATIO = 200
 RATIO_FLOOR = 16 * 2**20
 """A package that unfolds into less is no bomb, whatever its ratio."""
 
-SPOILT = (
-    "est abîmé ou n'a pas été écrit par un tableur",
-    "Ouvrez-le dans le tableur et enregistrez-le à nouveau.",
-)
-LOCKED = (
-    "est protégé par un mot de passe",
-    "Retirez le mot de passe dans le tableur, puis importez-le à nouveau.",
-)
-_SHRINK = (
-    "Supprimez les lignes et colonnes autour du tableau, ou enregistrez la feuille en "
-    "« CSV UTF-8 »."
-)
-TOO_LARGE = (
-    (
-        "occuperait trop de mémoire : plus de 12 millions de cellules, ou de 2 millions de "
-        "caractères dans une ligne"
-    ),
-    _SHRINK,
-)
-MAKE_ROOM = "Libérez de la place dans le dossier temporaire, puis réessayez."
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
-_SAVE_AS = "Ouvrez-le dans le tableur et enregistrez-le en .xlsx, en .ods ou en « CSV UTF-8 »."
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x07"
+
+
+class Unfit(StrEnum):
+    """Why the process refuses a workbook, by the name in findings.toml."""
+
+    SPOILT = "spoilt-workbook"
+    LOCKED = "locked-workbook"
+    TOO_LARGE = "large-workbook"
+    MANY_SHEETS = "many-sheets"
+    MANY_ERRORS = "many-errors"
+    NO_ROOM = "no-room"
 
 
 class Said(StrEnum):
     """First item of each frame of the process."""
 
-    SHEET = "sheet"
-    """Then its name; its batches of rows follow, the last one empty."""
     ROWS = "rows"
-    """Then the number of the first, and the rows: texts."""
+    """Then the name of the sheet, the number of the first, and the rows: texts."""
     REFUSED = "refused"
-    """Then why, after the name of the file, and what to do. Nothing follows."""
+    """Then why (``Unfit``) and a detail for the sentence. Nothing follows."""
     END = "end"
 
 
@@ -77,59 +65,53 @@ def tables(source: SourceFile, program: Program = WORKBOOK) -> Iterator[Table]:
         try:
             suffix = _checked_suffix(source)
         except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError) as error:
-            raise _refused(source, *SPOILT) from error
+            raise refusal(Unfit.SPOILT, source.name) from error
     with Child(program, subject=f"« {source.name} »") as child:
         child.request(os.fsencode(source.path.absolute()), suffix.encode())
-        while name := _answer(child, source, Said.SHEET, Said.END):
-            rows = _rows(child, source)
-            yield Table(sheet=name[0], rows=rows)
-            # The next sheet comes after the rows that were not asked for.
-            deque(rows, maxlen=0)
+        # A sheet that is no longer wanted is passed over: its batches are asked for all the same.
+        for sheet, batches in groupby(_batches(child, source), key=itemgetter(0)):
+            rows = chain.from_iterable(enumerate(texts, first) for _, first, texts in batches)
+            yield Table(sheet=sheet, rows=rows)
 
 
-def _rows(child: Child, source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+def _batches(child: Child, source: SourceFile) -> Iterator[tuple[str, int, list[list[str]]]]:
+    """What the process reads: the name of a sheet, the number of a row, and the rows from it."""
     while True:
-        first, rows = _answer(child, source, Said.ROWS)
-        if not rows:
-            return
-        yield from enumerate(rows, start=first)
-
-
-def _answer(child: Child, source: SourceFile, *expected: Said) -> list[Any]:
-    """The rest of the next frame, of a kind that may come now."""
-
-    def decode(content: bytes) -> tuple[Said, list[Any]]:
-        kind, *rest = json.loads(content)
-        match Said(kind), rest:
-            case (Said.REFUSED, [str(), str()]) | (Said.SHEET, [str()]) | (Said.END, []):
-                fits = True
-            case Said.ROWS, [int(), list(rows)]:
-                fits = all(type(cell) is str for row in rows for cell in row)
+        try:
+            said = child.receive(_decoded)
+        except ChildFailed as failed:
+            if not failed.by_document:
+                raise
+            reason = failed.message.rstrip(".")
+            raise refusal("stopped-reader", source.name, reason=reason) from failed
+        match said:
+            case [Said.ROWS, sheet, first, rows]:
+                yield sheet, first, rows
+            case [Said.REFUSED, why, detail]:
+                raise refusal(why, source.name, detail=detail)
             case _:
-                fits = False
-        if not fits or Said(kind) not in {*expected, Said.REFUSED}:
-            raise ValueError(kind)
-        return Said(kind), rest
+                return
 
-    try:
-        kind, rest = child.receive(decode)
-    except ChildFailed as failed:
-        if not failed.by_document:
-            raise
-        raise refusal(failed.message.rstrip("."), _SHRINK) from failed
-    if kind is Said.REFUSED:
-        raise _refused(source, *rest)
-    return rest
+
+def _decoded(content: bytes) -> list[Any]:
+    """A frame of one of the forms of ``Said``. Raises ValueError, TypeError: it is none."""
+    match said := json.loads(content):
+        case [Said.ROWS, str(), int(), [*rows]]:
+            fits = all(type(cell) is str for row in rows for cell in row)
+        case [Said.REFUSED, why, str()]:
+            fits = why in set(Unfit)
+        case _:
+            fits = said == [Said.END]
+    if not fits:
+        raise ValueError(said)
+    return list(said)
 
 
 def _checked_suffix(source: SourceFile) -> str:
     """``.xlsx`` or ``.ods``, for a package that announces no more than a workbook may hold."""
     if source.size > MAX_PACKAGE:
-        raise refusal(
-            f"« {source.name} » est trop grand pour un classeur ({source.size // 2**20} Mo, "
-            f"{MAX_PACKAGE // 2**20} au plus)",
-            "Enregistrez la feuille en « CSV UTF-8 », ou découpez-la.",
-        )
+        size, most = source.size // 2**20, MAX_PACKAGE // 2**20
+        raise refusal("big-workbook", source.name, size=size, most=most)
     with source.path.open("rb") as file:
         file.seek(max(0, source.size - 65_557))
         tail = file.read()
@@ -137,49 +119,36 @@ def _checked_suffix(source: SourceFile) -> str:
     end = len(tail) - 22 if tail[-22:].startswith(_END) else tail.rfind(_END)
     declared = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
     if declared > MAX_DIRECTORY or (end >= 20 and tail[end - 20 :].startswith(_END_64)):
-        raise _bomb(source)
+        raise refusal("bomb", source.name)
     with zipfile.ZipFile(source.path) as package:
         parts = package.infolist()
         names = {part.filename for part in parts}
         if len(parts) > MAX_ENTRIES or len(names) < len(parts):
-            raise _bomb(source)
+            raise refusal("bomb", source.name)
         if any(part.flag_bits & 1 for part in parts):
-            raise _refused(source, *LOCKED)
+            raise refusal(Unfit.LOCKED, source.name)
         suffix = _suffix(source, package, names)
     unfolded = sum(part.file_size for part in parts if is_data(part))
     packings = {part.compress_type for part in parts if is_data(part)}
     if unfolded > min(MAX_UNFOLDED, max(RATIO_FLOOR, MAX_RATIO * source.size)) or not (
         packings <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
     ):
-        raise _bomb(source)
+        raise refusal("bomb", source.name)
     return suffix
 
 
 def _suffix(source: SourceFile, package: zipfile.ZipFile, names: set[str]) -> str:
     if "xl/workbook.bin" in names:
-        raise _refused(source, "est un classeur binaire (.xlsb)", _SAVE_AS)
+        raise refusal("binary-workbook", source.name)
     if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
         return ".xlsx"
     if "mimetype" in names and "content.xml" in names:
         with package.open("mimetype") as file:
             if file.read(len(_ODS) + 1).strip() == _ODS:
                 return ".ods"
-    raise _refused(source, "n'est pas un classeur XLSX ou ODS", _SAVE_AS)
+    raise refusal("no-workbook", source.name)
 
 
 def is_data(part: zipfile.ZipInfo) -> bool:
     """Whether a part of a package is read: neither a picture nor a macro."""
     return part.filename.endswith((".xml", ".rels", "mimetype"))
-
-
-def _refused(source: SourceFile, why: str, remedy: str) -> ImportRefused:
-    return refusal(f"« {source.name} » {why}", remedy)
-
-
-def _bomb(source: SourceFile) -> ImportRefused:
-    return _refused(
-        source,
-        "a une structure démesurée ou inhabituelle pour un classeur ; il n'a pas été ouvert",
-        "Copiez les seules données dans un classeur neuf, ou enregistrez la feuille en "
-        "« CSV UTF-8 ».",
-    )

@@ -36,28 +36,23 @@ _ERRORS = {
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\ufeff"))
 
 
-def decimal(text: str) -> Decimal | Finding:
+def decimal(text: str) -> Decimal | None:
     """A number as French people write it: ``1 234,56`` with any kind of space, or ``1234.56``."""
     normal = " ".join(text.split()).replace("\u2212", "-")
     if not _NUMBER.fullmatch(normal):
-        return finding(
-            "IMPORT-NUMBER",
-            f"{quoted(text)} n'est pas un nombre",
-            "Écrivez des chiffres, par exemple 12, 1 234 ou 1 234,56.",
-            value=text,
-        )
+        return None
     return Decimal(normal.replace(" ", "").replace(",", "."))
 
 
+@lru_cache(maxsize=8192)
 def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Finding:
     """A whole number in bounds, both included; ``12,00`` is twelve."""
     if text.isascii() and text.isdigit() and len(text) < 10:
-        number = Decimal(int(text))
+        number: Decimal | None = Decimal(int(text))
     else:
-        parsed = decimal(text)
-        if isinstance(parsed, Finding):
-            return finding(code, f"{label} : {parsed.message}", parsed.remedy, value=text)
-        number = parsed
+        number = decimal(text)
+    if number is None:
+        return finding(code, "no-number", value=text, label=label)
     if number < least:
         problem = "est négatif" if number < 0 else f"est inférieur à {least}"
     elif number > most:
@@ -67,33 +62,26 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
     else:
         return int(number)
     return finding(
-        code,
-        f"{label} : {quoted(text)} {problem}",
-        f"Indiquez un nombre entier de {least} à {most}.",
-        value=text,
+        code, "whole-number", value=text, label=label, problem=problem, least=least, most=most
     )
 
 
-@lru_cache(maxsize=4096)
 def users(text: str) -> int | Finding:
     """Users of a service in a month, 0 to 1,000,000."""
     return _whole(text, "IMPORT-USERS", "nombre d'utilisateurs", 0, MAX_USERS)
 
 
-@lru_cache(maxsize=256)
 def tier(text: str) -> int | Finding:
     """A tier in To: ``2``, ``2 To`` or ``2,0``."""
     number = text[:-2].rstrip() if text[-2:].lower() == "to" else text
     return _whole(number, "IMPORT-TIER", "palier en To", 1, 1000)
 
 
-@lru_cache(maxsize=256)
 def category(text: str) -> int | Finding:
     """A price category (convention, volet 1); which ones exist is the tariff's business."""
     return _whole(text, "IMPORT-CATEGORY", "catégorie", 1, 99)
 
 
-@lru_cache(maxsize=256)
 def year(text: str) -> int | Finding:
     """A year of service, in four digits."""
     return _whole(text, "IMPORT-YEAR", "année", FIRST_YEAR, LAST_YEAR)
@@ -105,27 +93,16 @@ def siret(text: str) -> str | Finding:
     digits = "".join(text.split()).translate(_INVISIBLE)
     if is_valid_siret(digits):
         return digits
-    remedy = "Recopiez le SIRET de l'annuaire des entreprises : 14 chiffres."
+    length = len(digits)
     if _SCIENTIFIC.fullmatch(digits):
-        problem = "notation scientifique, des chiffres sont perdus"
-        remedy = (
-            "Dans le classeur d'origine, mettez la colonne SIRET au format « Texte » (ou « Nombre »"
-            " sans décimale), vérifiez les 14 chiffres, puis exportez à nouveau."
-        )
+        words = "siret-scientific"
     elif not (digits.isascii() and digits.isdigit()):
-        problem = "il ne doit contenir que des chiffres"
-    elif len(digits) != 14:
-        problem = f"{len(digits)} chiffres au lieu de 14"
-        if len(digits) == 13:
-            remedy = (
-                "S'il commence par 0, le tableur l'a peut-être effacé : mettez la colonne au format"
-                " « Texte » et ressaisissez les 14 chiffres."
-            )
-        elif len(digits) == 9:
-            remedy = "C'est la longueur d'un SIREN : ajoutez les 5 chiffres de l'établissement."
+        words = "siret-characters"
+    elif length in {9, 13}:
+        words = f"siret-{length}"
     else:
-        problem = "la clé de contrôle est fausse, un chiffre au moins est erroné"
-    return finding("IMPORT-SIRET", f"SIRET {quoted(text)} : {problem}", remedy, value=text)
+        words = "siret-key" if length == 14 else "siret-length"
+    return finding("IMPORT-SIRET", words, value=text, length=length)
 
 
 def _date(text: str) -> date | None:
@@ -144,13 +121,7 @@ def _date(text: str) -> date | None:
 @lru_cache(maxsize=1024)
 def day(text: str) -> date | Finding:
     """A date: ``31/12/2025`` or ``2025-12-31``."""
-    return _date(text) or finding(
-        "IMPORT-DATE",
-        f"{quoted(text)} n'est pas une date connue",
-        "Écrivez jour/mois/année avec quatre chiffres d'année, par exemple 31/12/2025 "
-        "(ou 2025-12-31).",
-        value=text,
-    )
+    return _date(text) or finding("IMPORT-DATE", value=text)
 
 
 @lru_cache(maxsize=1024)
@@ -165,74 +136,38 @@ def month(text: str) -> Month | Finding:
         parsed = None
     if parsed is not None and text.isascii() and FIRST_YEAR <= parsed.year <= LAST_YEAR:
         return parsed
-    return finding(
-        "IMPORT-MONTH",
-        f"{quoted(text)} n'est pas un mois",
-        "Écrivez 2025-03 ou 03/2025. Si le tableur affiche « mars-25 » ou un nombre, donnez à la "
-        "colonne le format personnalisé aaaa-mm.",
-        value=text,
-    )
+    return finding("IMPORT-MONTH", value=text)
 
 
 @lru_cache(maxsize=1024)
 def service(text: str) -> str | Finding:
     """A service's code, lower-cased; whether a tariff knows it is checked later."""
     code = text.lower()
-    if _SERVICE.fullmatch(code):
-        return code
-    return finding(
-        "IMPORT-SERVICE",
-        f"{quoted(text)} n'est pas un code de service",
-        "Écrivez le code du tarif (stockage, gfu…) : lettres sans accent, chiffres, - et _, "
-        "50 caractères au plus.",
-        value=text,
-    )
+    return code if _SERVICE.fullmatch(code) else finding("IMPORT-SERVICE", value=text)
 
 
 def postcode(text: str) -> str | Finding:
     """A French postcode (BT-53), its five digits."""
     digits = "".join(text.split())
-    plain = digits.isascii() and digits.isdigit()
-    if plain and len(digits) == 5:
+    length = len(digits) if digits.isascii() and digits.isdigit() else 0
+    if length == 5:
         return digits
-    remedy = "Un code postal a 5 chiffres, par exemple 82000."
-    if plain and len(digits) == 4:
-        remedy = (
-            f"Le tableur a sans doute effacé le zéro initial : écrivez 0{digits} dans une colonne "
-            "au format « Texte »."
-        )
-    return finding(
-        "IMPORT-POSTCODE", f"{quoted(text)} n'est pas un code postal", remedy, value=text
-    )
+    words = "postcode-4" if length == 4 else ""
+    return finding("IMPORT-POSTCODE", words, value=text, digits=digits)
 
 
 def plain_text(text: str, *, maximum: int, code: str = "IMPORT-TEXT") -> str | Finding:
     """One line of text, composed (NFC), any kind of space made plain, at most ``maximum`` long."""
     composed = unicodedata.normalize("NFC", text)
     if text in _ERRORS:
-        return finding(
-            "IMPORT-FORMULA",
-            f"{quoted(text)} est une erreur de formule du tableur",
-            "Corrigez la formule, ou remplacez-la par sa valeur.",
-            value=text,
-        )
+        return finding("IMPORT-FORMULA", value=text)
     line = "".join(
         " " if unicodedata.category(character) == "Zs" else character for character in composed
     ).strip()
     if stray := hidden_character(line):
-        return finding(
-            code,
-            f"{quoted(text)} contient {hidden_in_french(stray)}",
-            "Ressaisissez la cellule à la main, sur une seule ligne.",
-            value=text,
-        )
+        return finding(code, "hidden", value=text, character=hidden_in_french(stray))
     if len(line) > maximum:
-        return finding(
-            code,
-            f"{quoted(text)} : {len(line)} caractères, {maximum} au plus",
-            "Abrégez ce texte.",
-            value=text,
-        )
+        return finding(code, "too-long", value=text, length=len(line), most=maximum)
     return line
 
 
@@ -246,13 +181,7 @@ def service_code(text: str) -> str | Finding:
     )
     if stray is None:
         return code
-    return finding(
-        "IMPORT-SERVICE-CODE",
-        f"code service {quoted(text)} : Chorus Pro refuse le caractère {quoted(stray)}",
-        "Recopiez le code tel que l'annuaire de Chorus Pro le donne : lettres, chiffres, "
-        "espace, - et _.",
-        value=text,
-    )
+    return finding("IMPORT-SERVICE-CODE", value=text, character=quoted(stray))
 
 
 def engagement(text: str) -> str | Finding:
@@ -269,22 +198,11 @@ def vat_number(text: str) -> str | Finding:
             return f"FR{tva.validate(compact)}"
         except ValidationError:
             problem = "longueur, SIREN ou clé de contrôle faux"
-    return finding(
-        "IMPORT-VAT",
-        f"numéro de TVA intracommunautaire {quoted(text)} : {problem}",
-        "Écrivez FR, les 2 signes de la clé et les 9 chiffres du SIREN, ou laissez la cellule vide "
-        "si le membre n'en a pas.",
-        value=text,
-    )
+    return finding("IMPORT-VAT", value=text, problem=problem)
 
 
 def email(text: str) -> str | Finding:
     """One e-mail address, by its shape only."""
     if len(text) <= 254 and text.isprintable() and _EMAIL.fullmatch(text):
         return text
-    return finding(
-        "IMPORT-EMAIL",
-        f"{quoted(text)} n'est pas une adresse électronique",
-        "Indiquez une seule adresse, sans nom ni chevrons.",
-        value=text,
-    )
+    return finding("IMPORT-EMAIL", value=text)

@@ -1,9 +1,13 @@
 """How the imports speak: French findings and refusals, with values quoted safely.
 
-Sources are written with plain spaces; the no-break spaces of French typography are set here, once.
+Their sentences stand in ``findings.toml``, with plain spaces; the no-break spaces of French
+typography are set here, once.
 """
 
 import re
+import tomllib
+from functools import cache
+from importlib import resources
 
 from worker.errors import Finding, ImportRefused
 
@@ -31,17 +35,33 @@ def quoted(text: str) -> str:
     return f"« {shortened(text)} »"
 
 
-def finding(code: str, message: str, remedy: str, *, where: str = "", value: str = "") -> Finding:
-    """A blocking finding in good typography; ``value`` is kept shortened."""
+@cache
+def wordings() -> dict[str, tuple[str, str]]:
+    """The message and the remedy of each finding and refusal, by the names of ``findings.toml``."""
+    data = tomllib.loads(resources.files(__package__).joinpath("findings.toml").read_text("utf-8"))
+    shared = data.pop("remedies")
+    return {name: (message, shared.get(remedy, remedy)) for name, (message, remedy) in data.items()}
+
+
+def worded(name: str, /, **facts: object) -> tuple[str, str]:
+    """Such a message and its remedy, with the facts in their braces, in good typography."""
+    message, remedy = wordings()[name]
+    return french(message.format(**facts)), french(remedy.format(**facts))
+
+
+def finding(
+    code: str, words: str = "", *, where: str = "", value: str = "", **facts: object
+) -> Finding:
+    """A blocking finding in the words that ``findings.toml`` has under ``words``, else its code.
+
+    ``facts`` fill their braces; ``value`` is kept shortened.
+    """
+    message, remedy = worded(words or code, value=quoted(value), **facts)
     return Finding(
-        code=code,
-        message=french(message),
-        remedy=french(remedy),
-        where=french(where),
-        value=shortened(value),
+        code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
     )
 
 
-def refusal(message: str, remedy: str) -> ImportRefused:
+def refusal(name: str, file: str, **facts: object) -> ImportRefused:
     """The exception for a file that cannot be read as a table at all."""
-    return ImportRefused(french(message), french(remedy))
+    return ImportRefused(*worded(name, file=file, **facts))

@@ -27,7 +27,7 @@ from python_calamine import (
 )
 
 from worker.imports.source import CHUNK
-from worker.imports.spreadsheet import LOCKED, MAKE_ROOM, SPOILT, TOO_LARGE, Said, is_data
+from worker.imports.spreadsheet import Said, Unfit, is_data
 from worker.isolation.frames import read_frame, write_frame
 
 MAX_SHEETS = 100
@@ -58,7 +58,7 @@ _MARKS = ('"e"', "'e'", '"error"', "'error'")
 
 
 class _Refused(Exception):
-    """The workbook is not read: why, and what to do."""
+    """The workbook is not read: why (``Unfit``), and a detail."""
 
 
 def prepare() -> Callable[[BinaryIO, BinaryIO], None]:
@@ -79,56 +79,50 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
     except _Refused as refused:
         last = [Said.REFUSED, *refused.args]
     except PasswordError:
-        last = [Said.REFUSED, *LOCKED]
+        last = [Said.REFUSED, Unfit.LOCKED, ""]
     except CalamineError as error:
         # Of its own: it counts the cells that a few bytes repeat.
-        last = [Said.REFUSED, *(TOO_LARGE if "limit exceeded" in str(error) else SPOILT)]
+        too_large = "limit exceeded" in str(error)
+        last = [Said.REFUSED, Unfit.TOO_LARGE if too_large else Unfit.SPOILT, ""]
     except BrokenPipeError:
         raise
     except OSError as error:
-        last = [Said.REFUSED, f"ne peut pas être lu : {error.strerror}", MAKE_ROOM]
+        last = [Said.REFUSED, Unfit.NO_ROOM, str(error.strerror)]
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError):
-        last = [Said.REFUSED, *SPOILT]
+        last = [Said.REFUSED, Unfit.SPOILT, ""]
     write_frame(target, json.dumps(last).encode())
 
 
 def _sheets(path: Path) -> Iterator[list[object]]:
-    """The visible sheets in order, each with its rows and an empty batch at its end."""
+    """The rows of the visible sheets in order: a batch at least of each."""
     with CalamineWorkbook.from_path(path) as workbook:
         if len(workbook.sheet_names) > MAX_SHEETS:
-            raise _Refused(
-                f"a plus de {MAX_SHEETS} feuilles", "Copiez la feuille utile dans un classeur neuf."
-            )
+            raise _Refused(Unfit.MANY_SHEETS, str(MAX_SHEETS))
         if not workbook.sheet_names:
-            raise _Refused(*SPOILT)
+            raise _Refused(Unfit.SPOILT, "")
         for sheet in workbook.sheets_metadata:
             if (sheet.typ, sheet.visible) == (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible):
-                yield [Said.SHEET, sheet.name]
                 laid_out = workbook.get_sheet_by_name(sheet.name)
                 if laid_out.height * laid_out.width > MAX_CELLS:
-                    raise _Refused(*TOO_LARGE)
+                    raise _Refused(Unfit.TOO_LARGE, "")
                 for first, rows in _batches(laid_out):
-                    yield [Said.ROWS, first, rows]
-                yield [Said.ROWS, 0, []]
+                    yield [Said.ROWS, sheet.name, first, rows]
 
 
 def _batches(sheet: CalamineSheet) -> Iterator[tuple[int, list[list[str]]]]:
     """All rows from the sheet's first, so that numbers are those on screen."""
-    if sheet.start is None:
-        return
     first, size, rows = 1, 0, list[list[str]]()
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
+    for number, cells in enumerate(sheet.iter_rows() if sheet.start else (), start=1):
         texts = [cell if type(cell) is str else cell_text(cell) for cell in cells]
         length = sum(map(len, texts)) + 4 * len(texts)
         if length > MAX_ROW:
-            raise _Refused(*TOO_LARGE)
+            raise _Refused(Unfit.TOO_LARGE, "")
         rows.append(texts)
         size += length
         if size > MAX_BATCH:
             yield first, rows
             first, size, rows = number + 1, 0, []
-    if rows:
-        yield first, rows
+    yield first, rows
 
 
 def cell_text(cell: Cell) -> str:
@@ -165,10 +159,7 @@ def _fill_errors(path: Path, copy: Path) -> bool:
                         count += found + more
                         target.write(text.encode())
     if count > MAX_ERRORS:
-        raise _Refused(
-            f"a plus de {MAX_ERRORS} cellules en erreur (#N/A, #REF!…)",
-            "Corrigez les formules de la feuille.",
-        )
+        raise _Refused(Unfit.MANY_ERRORS, str(MAX_ERRORS))
     return True
 
 
@@ -183,7 +174,7 @@ def _pieces(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[str]:
         while chunk := texts.read(CHUNK):
             text = kept + chunk
             if "<!DOCTYPE" in text:
-                raise _Refused(*SPOILT)
+                raise _Refused(Unfit.SPOILT, "")
             cut = max(text.rfind("c>") + 2, text.rfind("cell>") + 5)
             if cut <= 4:
                 cut = max(text.rfind("<"), 0)

@@ -34,7 +34,7 @@ PAGES_AT_ONCE = 2
 """An invoice has two pages to set, its own and its statement's."""
 
 
-def open_verified(config: Path, clock: Clock = utc_now) -> App:
+def open_verified(config: Path | None, clock: Clock = utc_now) -> App:
     """Open what the configuration names, for an act that issues or deposits.
 
     Raises:

@@ -20,7 +20,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_app(config: Path, clock: Clock = utc_now) -> App:
+def open_app(config: Path | None, clock: Clock = utc_now) -> App:
     """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
     configuration = load(config)
     store = open_store(

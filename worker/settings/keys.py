@@ -4,6 +4,7 @@ Relative paths are relative to the configuration file. Unknown keys are refused,
 are reported at once with their path. Secrets never stand in the file (secrets.py).
 """
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +26,6 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 from stdnum import iban
-from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret, tva
 
 from worker.billing.text import hidden_character, hidden_in_french
@@ -76,33 +76,24 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-def _siret(value: str) -> str:
-    try:
-        return str(siret.validate("".join(value.split())))
-    except StdnumError as error:
-        raise ValueError("ce n'est pas un SIRET valide (14 chiffres, clé de contrôle)") from error
+def _valid(check: Callable[[str], str], problem: str) -> AfterValidator:
+    """A value as ``check`` returns it, without spaces; what it refuses is told in French."""
+
+    def checked(value: str) -> str:
+        try:
+            return check("".join(value.split()))
+        except ValueError as error:
+            raise ValueError(problem) from error
+
+    return AfterValidator(checked)
 
 
 def _vat(value: str) -> str:
-    compact = "".join(value.split())
-    try:
-        return f"FR{tva.validate(compact)}" if compact else ""
-    except StdnumError as error:
-        raise ValueError("ce n'est pas un numéro de TVA français valide") from error
-
-
-def _iban(value: str) -> str:
-    try:
-        return str(iban.validate(value))
-    except StdnumError as error:
-        raise ValueError("ce n'est pas un IBAN valide (clé de contrôle)") from error
+    return f"FR{tva.validate(value)}" if value else ""
 
 
 def _day_of_year(value: str) -> str:
-    try:
-        date.fromisoformat(f"2024-{value}")
-    except ValueError as error:
-        raise ValueError("ce jour n'existe pas") from error
+    date.fromisoformat(f"2024-{value}")
     return value
 
 
@@ -137,10 +128,13 @@ class Syndicat(Section):
     """The seller."""
 
     name: Text
-    siret: Annotated[str, AfterValidator(_siret)]
+    siret: Annotated[
+        str,
+        _valid(siret.validate, "ce n'est pas un SIRET valide (14 chiffres, clé de contrôle)"),
+    ]
     public: bool = True
     """A public body: it may name the service FACTURES_PUBLIQUES of its members."""
-    vat_number: Annotated[str, AfterValidator(_vat)] = ""
+    vat_number: Annotated[str, _valid(_vat, "ce n'est pas un numéro de TVA français valide")] = ""
     legal_form: Detail = ""
     """BT-33."""
     contact_name: Detail = ""
@@ -155,7 +149,7 @@ class Syndicat(Section):
     complement: Detail = ""
     postcode: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
     city: Text
-    iban: Annotated[str, AfterValidator(_iban)]
+    iban: Annotated[str, _valid(iban.validate, "ce n'est pas un IBAN valide (clé de contrôle)")]
     bic: Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{8}([A-Z0-9]{3})?)?$")] = ""
     account_name: Text
 
@@ -183,7 +177,9 @@ class Billing(Section):
     vat_point: VatPoint | None = None
     """BT-8; said only when it is set."""
     campaign_day: Annotated[
-        str, StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"), AfterValidator(_day_of_year)
+        str,
+        StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"),
+        _valid(_day_of_year, "ce jour n'existe pas"),
     ] = "01-05"
     """MM-DD from which ``serve`` bills the year before."""
 

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -68,12 +69,13 @@ def find_config(option: Path | None) -> Path:
     return option or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
-def load(path: Path) -> Configuration:
-    """Read and check the configuration.
+def load(option: Path | None) -> Configuration:
+    """Read and check the configuration that ``find_config`` finds.
 
     Raises:
         ConfigurationError: with one finding per mistake, each with the path of its key.
     """
+    path = find_config(option)
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:
@@ -105,7 +107,9 @@ def load(path: Path) -> Configuration:
             "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
         ) from error
     except ValidationError as error:
-        findings = tuple(_finding(path, dict(item)) for item in error.errors())
+        text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
+        french = tomllib.loads(text)
+        findings = tuple(_finding(path, dict(item), french) for item in error.errors())
         raise ConfigurationError(
             f"La configuration {path} contient {count(len(findings), 'erreur')}.",
             "Corrigez les clés indiquées ; rien n'a été fait.",
@@ -114,59 +118,27 @@ def load(path: Path) -> Configuration:
     return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
 
 
-_MESSAGES = {
-    "missing": "clé obligatoire absente",
-    "extra_forbidden": "clé inconnue",
-    "enum": "valeur inconnue ; valeurs possibles : {expected}",
-    "string_type": "un texte est attendu",
-    "int_type": "un nombre entier est attendu",
-    "int_from_float": "un nombre entier est attendu",
-    "int_parsing": "un nombre entier est attendu",
-    "bool_type": "true ou false est attendu",
-    "bool_parsing": "true ou false est attendu",
-    "float_type": "un nombre est attendu",
-    "float_parsing": "un nombre est attendu",
-    "tuple_type": "une liste est attendue",
-    "too_short": "au moins une valeur est attendue",
-    "path_type": "un chemin est attendu",
-    "string_too_short": "ne doit pas être vide",
-    "string_too_long": "{max_length} caractères au plus",
-    "string_pattern_mismatch": "n'a pas la forme attendue",
-    "greater_than": "doit être supérieur à {gt}",
-    "greater_than_equal": "doit être au moins {ge}",
-    "less_than_equal": "doit être au plus {le}",
-    "model_type": "une table est attendue",
-}
-
-
-def _finding(path: Path, item: dict[str, Any]) -> Finding:
+def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Finding:
     key = ".".join(str(part) for part in item["loc"])
     kind, context = item["type"], item.get("ctx", {})
+    messages, remedies = french["messages"], french["remedies"]
     # An unknown variable is not even looked at: an unknown key of the first level is the file's.
     unknown = kind == "extra_forbidden"
     variable = "" if unknown and len(item["loc"]) == 1 else _variable(key)
     if kind == "value_error":
         message = str(context["error"])
     else:
-        message = _MESSAGES[kind].format(**context) if kind in _MESSAGES else item["msg"]
+        message = messages[kind].format(**context) if kind in messages else item["msg"]
         message = re.sub(r"'([^']*)'", r"« \1 »", message.replace("' or '", "' ou '"))
         if key == "look.accent":
             message += " : écrivez #rrvvbb, par exemple #1f4e79"
-    remedy = ""
-    if key == "channel":
-        remedy = (
-            "Demandez au comptable public quel canal est convenu : « api » (dépôt sur Chorus Pro "
-            "par ce programme) ou « helios » (titres avec ASAP, aucun dépôt ici)."
-        )
-    if unknown:
-        remedy = "Corrigez son nom ou retirez-la ; un secret a sa place dans secrets_file."
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
     hidden = unknown or kind == "missing" or isinstance(value, dict)
     return Finding(
         code="CONFIG",
         message=message,
-        remedy=remedy,
+        remedy=remedies.get(kind) or remedies.get(key, ""),
         where=f"variable {variable}" if variable else f"{path.name} : {key}",
         value="" if hidden else str(value)[:40],
     )

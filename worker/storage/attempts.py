@@ -6,19 +6,18 @@ from datetime import datetime
 
 import sqlalchemy
 from sqlalchemy import bindparam
-from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel import Session, SQLModel, col, select
 
-from worker.storage.tables import DepositAttemptRow
+from worker.storage.tables import DepositAttemptRow, named_as, utc_text
 
 # Plain statements, made once: these run several times for each invoice of a lot.
 _ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
 _OPEN = sqlalchemy.insert(_ATTEMPT).returning(_ATTEMPT.columns["id"])
-_ANSWER = sqlalchemy.update(_ATTEMPT).where(_ATTEMPT.columns["id"] == bindparam("attempt"))
-_ATTEMPTS = (
-    sqlalchemy.select(_ATTEMPT)
-    .where(_ATTEMPT.columns["invoice_id"] == bindparam("invoice"))
-    .order_by(_ATTEMPT.columns["id"])
+_CLOSE = sqlalchemy.text(
+    "UPDATE deposit_attempt SET closed_at = :at, detail = :detail "
+    "WHERE invoice_id = :invoice AND closed_at IS NULL"
 )
+_ANSWER = sqlalchemy.update(_ATTEMPT).where(_ATTEMPT.columns["id"] == bindparam("attempt"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +37,13 @@ class Attempt:
     flux_number: str
     http_status: int | None
     detail: str
+
+
+_ATTEMPTS = (
+    sqlalchemy.select(*named_as(_ATTEMPT.columns, Attempt))
+    .where(_ATTEMPT.columns["invoice_id"] == bindparam("invoice"))
+    .order_by(_ATTEMPT.columns["id"])
+)
 
 
 def open_attempt(
@@ -73,36 +79,13 @@ def answer_attempt(
 
 def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: str) -> None:
     """Close the open attempt of an invoice once reconciled."""
-    session.exec(
-        update(DepositAttemptRow)
-        .where(
-            col(DepositAttemptRow.invoice_id) == invoice_id,
-            col(DepositAttemptRow.closed_at).is_(None),
-        )
-        .values(closed_at=at, detail=detail)
-    )
+    session.execute(_CLOSE, {"invoice": invoice_id, "at": utc_text(at), "detail": detail})
 
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     """Every attempt of an invoice, oldest first."""
-    return tuple(
-        Attempt(
-            id=row.id,
-            invoice_id=row.invoice_id,
-            document_sha256=row.document_sha256,
-            lot_sha256=row.lot_sha256,
-            file_name=row.file_name,
-            actor=row.actor,
-            started_at=row.started_at,
-            answered_at=row.answered_at,
-            closed_at=row.closed_at,
-            outcome=row.outcome,
-            flux_number=row.flux_number,
-            http_status=row.http_status,
-            detail=row.detail,
-        )
-        for row in session.execute(_ATTEMPTS, {"invoice": invoice_id})
-    )
+    rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
+    return tuple(Attempt(**row) for row in rows)
 
 
 def tried_in_a_lot(session: Session, outcomes: Collection[str]) -> frozenset[int]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel
 
 from worker.billing.document import Document, DocumentKind
 from worker.billing.status import TrackedInvoice
 from worker.errors import Finding
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import DocumentRow, ValidationReportRow
+from worker.storage.tables import named_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,22 @@ _DOCUMENT = SQLModel.metadata.tables["document"]
 _ADD_DOCUMENTS = sqlalchemy.insert(_DOCUMENT).returning(
     _DOCUMENT.columns["id"], sort_by_parameter_order=True
 )
-_SEALED = sqlalchemy.select(_DOCUMENT.columns["sha256"], _DOCUMENT.columns["size"]).where(
-    _DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"),
-    _DOCUMENT.columns["version"] == sqlalchemy.bindparam("version"),
-    _DOCUMENT.columns["kind"] == sqlalchemy.bindparam("kind"),
+_SEALED = sqlalchemy.text(
+    "SELECT sha256, size FROM document "
+    "WHERE invoice_id = :invoice AND version = :version AND kind = :kind"
 )
-_ADD_REPORTS = sqlalchemy.insert(SQLModel.metadata.tables["validation_report"])
+_REPORT = SQLModel.metadata.tables["validation_report"]
+_ADD_REPORTS = sqlalchemy.insert(_REPORT)
+_DOCUMENTS = (
+    sqlalchemy.select(_DOCUMENT.columns["id"], *named_as(_DOCUMENT.columns, StoredDocument))
+    .where(_DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"))
+    .order_by(_DOCUMENT.columns["version"], _DOCUMENT.columns["id"])
+)
+_REPORTS = (
+    sqlalchemy.select(_REPORT)
+    .where(_REPORT.columns["document_id"] == sqlalchemy.bindparam("document"))
+    .order_by(_REPORT.columns["id"])
+)
 
 
 def add_documents(
@@ -92,37 +102,21 @@ def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tup
     return sha256, size
 
 
-def documents_of(
-    session: Session, invoice_id: int, version: int | None = None
-) -> tuple[StoredDocument, ...]:
-    """The documents of an invoice, of one version or of all."""
-    query = select(DocumentRow).where(DocumentRow.invoice_id == invoice_id)
-    if version is not None:
-        query = query.where(DocumentRow.version == version)
+def documents_of(session: Session, invoice_id: int) -> tuple[StoredDocument, ...]:
+    """The documents of an invoice, of every version."""
     found = []
-    for row in session.exec(query.order_by(col(DocumentRow.version), col(DocumentRow.id))):
-        reports = session.exec(
-            select(ValidationReportRow)
-            .where(ValidationReportRow.document_id == row.id)
-            .order_by(col(ValidationReportRow.id))
-        )
-        found.append(
-            StoredDocument(
-                kind=DocumentKind(row.kind),
-                profile=row.profile,
-                media_type=row.media_type,
-                version=row.version,
-                sha256=row.sha256,
-                size=row.size,
-                checks=tuple(
-                    CheckedWith(
-                        rule_set=report.rule_set,
-                        version=report.rule_version,
-                        sha256=report.rule_sha256,
-                        findings=load(tuple[Finding, ...], report.findings),
-                    )
-                    for report in reports
-                ),
+    for row in session.execute(_DOCUMENTS, {"invoice": invoice_id}).mappings():
+        values = dict(row)
+        reports = session.execute(_REPORTS, {"document": values.pop("id")})
+        values["kind"] = DocumentKind(row["kind"])
+        values["checks"] = tuple(
+            CheckedWith(
+                rule_set=report.rule_set,
+                version=report.rule_version,
+                sha256=report.rule_sha256,
+                findings=load(tuple[Finding, ...], report.findings),
             )
+            for report in reports
         )
+        found.append(StoredDocument(**values))
     return tuple(found)

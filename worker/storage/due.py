@@ -7,13 +7,15 @@ import sqlalchemy
 from sqlmodel import Session, col
 
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.storage.invoices import LISTED, as_tracked
+from worker.storage.invoices import LIST, found, is_one_of
 from worker.storage.tables import InvoiceRow
 
 _AT_ONCE = 500
 """Values in one question to the database."""
 _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
+_HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
+"""What the portal holds: an internal credit note never has an identifier there."""
 
 
 def invoices_due(
@@ -29,15 +31,14 @@ def invoices_due(
     ``longest`` is the longest wait between two looks: who waits much longer is due at once.
     """
     query = (
-        sqlalchemy.select(*LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        LIST.where(is_one_of(statuses))
         .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
         .limit(limit)
     )
     if now is not None:
         when = col(InvoiceRow.next_check_at)
         query = query.where(when.is_(None) | (when <= now) | (when > now + longest + _BEYOND))
-    return tuple(as_tracked(row) for row in session.execute(query))
+    return found(session, query)
 
 
 def put_off(session: Session, statuses: Sequence[InvoiceStatus], until: datetime) -> None:
@@ -45,7 +46,7 @@ def put_off(session: Session, statuses: Sequence[InvoiceStatus], until: datetime
     when = col(InvoiceRow.next_check_at)
     session.execute(
         sqlalchemy.update(InvoiceRow)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
+        .where(is_one_of(statuses))
         .where(when.is_(None) | (when < until))
         .values(next_check_at=until)
     )
@@ -59,35 +60,22 @@ def awaited(
     At the buyer's, most are not: the portal's news tell which changed.
     """
     when = col(InvoiceRow.next_check_at)
-    query = (
-        sqlalchemy.select(*LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        .where(when.is_not(None), when <= now, col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(when, col(InvoiceRow.id))
-    )
-    return tuple(as_tracked(row) for row in session.execute(query))
+    query = _HELD.where(is_one_of(statuses), when.is_not(None), when <= now)
+    return found(session, query.order_by(when, col(InvoiceRow.id)))
 
 
 def held(
     session: Session, statuses: Sequence[InvoiceStatus], *, portal_ids: Sequence[str] | None = None
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
-    query = (
-        sqlalchemy.select(*LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        .where(col(InvoiceRow.cpp_id).is_not(None))
-        .order_by(col(InvoiceRow.id))
-    )
+    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id))
     if portal_ids is None:
-        return tuple(as_tracked(row) for row in session.execute(query))
-    found: list[TrackedInvoice] = []
+        return found(session, query)
+    invoices: list[TrackedInvoice] = []
     for start in range(0, len(portal_ids), _AT_ONCE):
         some = [int(each) for each in portal_ids[start : start + _AT_ONCE]]
-        found += [
-            as_tracked(row)
-            for row in session.execute(query.where(col(InvoiceRow.cpp_id).in_(some)))
-        ]
-    return tuple(found)
+        invoices.extend(found(session, query.where(col(InvoiceRow.cpp_id).in_(some))))
+    return tuple(invoices)
 
 
 def first_deposit(
@@ -103,7 +91,7 @@ def first_deposit(
         col(InvoiceRow.cpp_id).is_not(None),
     )
     query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
-        col(InvoiceRow.status).in_([status.value for status in statuses]) | lately
+        is_one_of(statuses) | lately
     )
     return session.execute(query).scalar()
 
@@ -111,20 +99,13 @@ def first_deposit(
 def next_look(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
     """When the first of the invoices in these statuses is due; None when none waits for an hour."""
     query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.next_check_at))).where(
-        col(InvoiceRow.status).in_([status.value for status in statuses])
+        is_one_of(statuses)
     )
     return session.execute(query).scalar()
 
 
 def known_to_portal(session: Session) -> TrackedInvoice | None:
     """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
-    held = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
-    query = (
-        sqlalchemy.select(*LISTED)
-        .where(col(InvoiceRow.status).in_([status.value for status in held]))
-        .where(col(InvoiceRow.cpp_id).is_not(None))  # an internal credit note never has one
-        .order_by(col(InvoiceRow.id))
-        .limit(1)
-    )
-    row = session.execute(query).first()
-    return None if row is None else as_tracked(row)
+    statuses = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
+    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id)).limit(1)
+    return next(iter(found(session, query)), None)

@@ -21,13 +21,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DBAPIError,
-    InternalError,
-    OperationalError,
-)
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
@@ -35,7 +29,7 @@ from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
 """How long a writer waits for another."""
@@ -120,7 +114,7 @@ def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS)
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
             "Créez-la avec « chorus-worker init », ou corrigez data.folder dans la configuration.",
         )
-    return _up_to_date(Store(_engine(address, busy_seconds), Archive(data_folder / "archive")))
+    return _up_to_date(address, data_folder, busy_seconds)
 
 
 def create_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:
@@ -139,7 +133,7 @@ def create_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECOND
             f"Impossible de créer le dossier de données {data_folder} : {error.strerror}.",
             "Vérifiez l'emplacement et les droits.",
         ) from error
-    return _up_to_date(Store(_engine(address, busy_seconds), Archive(data_folder / "archive")))
+    return _up_to_date(address, data_folder, busy_seconds)
 
 
 def _address(url: str) -> URL:
@@ -211,15 +205,12 @@ def _is_writer(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(_WRITES, True))
 
 
-def _up_to_date(store: Store) -> Store:
+def _up_to_date(address: URL, data_folder: Path, busy_seconds: int) -> Store:
+    store = Store(_engine(address, busy_seconds), Archive(data_folder / "archive"))
+    version = None
     with store.reading() as session:
-        connection = session.connection()
-        known = inspect(connection).has_table("alembic_version")
-        version = (
-            connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if known
-            else None
-        )
+        if inspect(session.connection()).has_table("alembic_version"):
+            version = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if version is not None and version > SCHEMA:
         store.engine.dispose()
         raise ConfigurationError(

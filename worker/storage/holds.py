@@ -3,49 +3,37 @@
 from datetime import datetime
 
 import sqlalchemy
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel
 
 from worker.billing.member_year import Hold
-from worker.storage.tables import HoldRow
+from worker.storage.engine import affected
+from worker.storage.tables import HoldRow, named_as, number_added
 
-_HOLD = SQLModel.metadata.tables["hold"].columns
-_IN_FORCE = sqlalchemy.select(_HOLD["reason"], _HOLD["placed_at"]).where(
-    _HOLD["siret"] == sqlalchemy.bindparam("siret"),
-    _HOLD["year"] == sqlalchemy.bindparam("year"),
-    _HOLD["lifted_at"].is_(None),
+_TABLE = SQLModel.metadata.tables["hold"]
+_IS_IN_FORCE = (
+    _TABLE.columns["siret"] == sqlalchemy.bindparam("member"),
+    _TABLE.columns["year"] == sqlalchemy.bindparam("of"),
+    _TABLE.columns["lifted_at"].is_(None),
 )
-"""Read twice for each invoice of a batch, hence as a plain row."""
+# Plain statements: a hold is looked for twice for each invoice of a batch.
+_IN_FORCE = sqlalchemy.select(*named_as(_TABLE.columns, Hold)).where(*_IS_IN_FORCE)
+_LIFT = sqlalchemy.update(_TABLE).where(*_IS_IN_FORCE)
 
 
 def in_force(session: Session, siret: str, year: int) -> Hold | None:
     """The hold in force on a member and year, or None."""
-    row = session.execute(_IN_FORCE, {"siret": siret, "year": year}).first()
-    return None if row is None else Hold(reason=row.reason, placed_at=row.placed_at)
+    row = session.execute(_IN_FORCE, {"member": siret, "of": year}).mappings().first()
+    return None if row is None else Hold(**row)
 
 
 def place(session: Session, siret: str, year: int, reason: str, at: datetime) -> bool:
     """Hold a member back for a year; False when it already is."""
-    if _row(session, siret, year) is not None:
+    if in_force(session, siret, year) is not None:
         return False
-    session.add(HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
-    session.flush()
+    number_added(session, HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
     return True
 
 
 def lift(session: Session, siret: str, year: int, at: datetime) -> bool:
     """Let a member go on; False when it was not held."""
-    row = _row(session, siret, year)
-    if row is None:
-        return False
-    row.lifted_at = at
-    session.add(row)
-    session.flush()
-    return True
-
-
-def _row(session: Session, siret: str, year: int) -> HoldRow | None:
-    return session.exec(
-        select(HoldRow).where(
-            HoldRow.siret == siret, HoldRow.year == year, col(HoldRow.lifted_at).is_(None)
-        )
-    ).first()
+    return bool(affected(session, _LIFT, {"member": siret, "of": year, "lifted_at": at}))

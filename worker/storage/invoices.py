@@ -1,11 +1,11 @@
 """Invoices, statements and numbers: what the batch writes and everybody reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Row
+from sqlalchemy import RowMapping
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.invoice import Invoice
@@ -16,22 +16,19 @@ from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvo
 from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import InvoiceRow, StatementRow
+from worker.storage.tables import InvoiceRow, StatementRow, named_as, number_added
 from worker.storage.transaction import Transaction
 
-LISTED = tuple(
-    column
-    for column in SQLModel.metadata.tables["invoice"].columns
-    if column.name not in {"snapshot", "statement_id"}
-)
-"""What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
-
-
+_FINDINGS = tuple[Finding, ...]
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
+_AS_THEY_ARE = named_as(_INVOICE, TrackedInvoice)
+_OTHERWISE = ("corrects_id", "total_cents", "rounding_cents", "cpp_id")
+LIST = sqlalchemy.select(*_AS_THEY_ARE, *(_INVOICE[name] for name in _OTHERWISE))
+"""What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
 # Plain statements, made once: these run several times for each invoice of a lot.
-_BY_NUMBER = sqlalchemy.select(*LISTED).where(_INVOICE["number"] == sqlalchemy.bindparam("number"))
-_BY_ID = sqlalchemy.select(*LISTED).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
+_BY_NUMBER = LIST.where(_INVOICE["number"] == sqlalchemy.bindparam("number"))
+_BY_ID = LIST.where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
 # The instant too: it may have left its status and come back, with another deposit behind it.
 _AS_SEEN = (
     _INVOICE["id"] == sqlalchemy.bindparam("invoice"),
@@ -40,7 +37,7 @@ _AS_SEEN = (
 )
 _WRITE = sqlalchemy.update(_TABLE).where(*_AS_SEEN)
 _FORGET = sqlalchemy.delete(_TABLE).where(*_AS_SEEN)
-_CURRENT = sqlalchemy.select(*LISTED).where(
+_CURRENT = LIST.where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
     _INVOICE["kind"] == InvoiceKind.INVOICE.value,
@@ -55,6 +52,10 @@ _PASS_OVER = sqlalchemy.text(
     "INSERT INTO number_series (series, last_value) VALUES (:series, :rank) "
     "ON CONFLICT (series) DO UPDATE SET last_value = :rank "
     "WHERE number_series.last_value < :rank"
+)
+_STATEMENT = sqlalchemy.text(
+    "SELECT s.snapshot FROM statement s JOIN invoice i ON i.statement_id = s.id "
+    "WHERE i.id = :invoice"
 )
 _LAST = sqlalchemy.text("SELECT last_value FROM number_series WHERE series = :series")
 
@@ -82,56 +83,48 @@ def numbers(session: Session) -> tuple[str, ...]:
 
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:
     """The invoice of a member and year that counts."""
-    row = session.execute(_CURRENT, {"siret": siret, "year": year}).first()
-    return None if row is None else as_tracked(row)
+    return next(iter(found(session, _CURRENT, siret=siret, year=year)), None)
 
 
 def by_number(session: Session, number: str) -> TrackedInvoice | None:
     """The invoice that has this number; none has one that is not ASCII (Chorus Pro, G1.05)."""
-    if not number.isascii():
-        return None
-    row = session.execute(_BY_NUMBER, {"number": number}).first()
-    return None if row is None else as_tracked(row)
+    having_it = found(session, _BY_NUMBER, number=number) if number.isascii() else ()
+    return next(iter(having_it), None)
 
 
 def named(session: Session, number: str) -> TrackedInvoice:
     """The invoice or credit note that a person named. Raises WrongUse when there is none."""
-    found = by_number(session, number)
-    if found is None:
+    invoice = by_number(session, number)
+    if invoice is None:
+        typed = number.encode("utf-8", "backslashreplace").decode()  # bytes that are no text
         raise WrongUse(
-            f"Aucune facture ne porte le numéro {_shown(number)}.",
+            f"Aucune facture ne porte le numéro {typed}.",
             "Tapez « status » pour voir les numéros.",
         )
-    return found
-
-
-def _shown(number: str) -> str:
-    """A number as it was typed, even in bytes that are no text."""
-    return number.encode("utf-8", "backslashreplace").decode()
+    return invoice
 
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
     """The invoice that has this id."""
-    return as_tracked(session.execute(_BY_ID, {"invoice": invoice_id}).one())
+    (invoice,) = found(session, _BY_ID, invoice=invoice_id)
+    return invoice
 
 
 def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:
     """Invoices by number, each with its credit notes behind it, those without a number last."""
-    query = sqlalchemy.select(*LISTED)
+    number = _INVOICE["number"]
+    query = LIST.order_by(number.is_(None), number, _INVOICE["siret"])
     if year is not None:
-        query = query.where(col(InvoiceRow.year) == year)
+        query = query.where(_INVOICE["year"] == year)
     if statuses:
-        query = query.where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-    query = query.order_by(
-        col(InvoiceRow.number).is_(None), col(InvoiceRow.number), col(InvoiceRow.siret)
-    )
-    found = [as_tracked(row) for row in session.execute(query)]
-    place = {invoice.id: rank for rank, invoice in enumerate(found)}
+        query = query.where(is_one_of(statuses))
+    invoices = found(session, query)
+    place = {invoice.id: rank for rank, invoice in enumerate(invoices)}
     return tuple(
         sorted(
-            found,
+            invoices,
             key=lambda one: (place.get(one.corrects or one.id, -1), one.is_credit_note),
         )
     )
@@ -141,30 +134,29 @@ def park(
     tx: Transaction, member: Member, year: int, total: Money, findings: Sequence[Finding]
 ) -> bool:
     """Hold a member back before any number; False when it already was, for the same reasons."""
-    row = _current_row(tx, member.siret, year)
+    present = current(tx, member.siret, year)
     values = {
         "member_name": member.name,
         "total_cents": total.cents,
-        "findings": dump(tuple[Finding, ...], tuple(findings)),
+        "findings": dump(_FINDINGS, tuple(findings)),
     }
-    if row is None:
-        tx.add(_new(tx, InvoiceStatus.PARKED, siret=member.siret, year=year, **values))
-        tx.flush()
+    if present is None:
+        _add(tx, InvoiceStatus.PARKED, siret=member.siret, year=year, **values)
         return True
-    if row.status != InvoiceStatus.PARKED.value:
-        raise RuntimeError(f"invoice {row.id} is {row.status}: it cannot be parked")
-    if (row.findings, row.total_cents) == (values["findings"], total.cents):
+    if present.status is not InvoiceStatus.PARKED:
+        raise RuntimeError(f"invoice {present.id} is {present.status}: it cannot be parked")
+    if (present.findings, present.total) == (tuple(findings), total):
         return False
-    _overwrite(tx, row, **values)
+    _overwrite(tx, present, **values)
     return True
 
 
 def release(tx: Transaction, siret: str, year: int) -> bool:
     """Forget a parked invoice, which has no number; False when there is none."""
-    row = _current_row(tx, siret, year)
-    if row is None or row.status != InvoiceStatus.PARKED.value:
+    present = current(tx, siret, year)
+    if present is None or present.status is not InvoiceStatus.PARKED:
         return False
-    return bool(affected(tx, _FORGET, _row_as_seen(row)))
+    return bool(affected(tx, _FORGET, _as_seen(present)))
 
 
 def issue(
@@ -182,21 +174,16 @@ def issue(
         issue_date=statement.issue_date,
         snapshot=dump(Statement, statement),
     )
-    tx.add(statement_row)
-    tx.flush()
-    values = _frozen(invoice, findings) | {"statement_id": statement_row.id}
-    row = _current_row(tx, invoice.buyer.siret, invoice.year)
-    if row is None:
-        buyer, year = invoice.buyer, invoice.year
-        row = _new(tx, InvoiceStatus.ISSUED, siret=buyer.siret, year=year, **values)
-        tx.add(row)
-        tx.flush()
-    elif row.number is not None:
-        raise RuntimeError(f"invoice {row.number} is already issued")
-    else:
-        issued = {"status": InvoiceStatus.ISSUED.value, "status_since": tx.now}
-        _overwrite(tx, row, **values, **issued)
-    return _id(row.id)
+    values = _frozen(invoice, findings) | {"statement_id": number_added(tx, statement_row)}
+    siret, year = invoice.buyer.siret, invoice.year
+    present = current(tx, siret, year)
+    if present is None:
+        return _add(tx, InvoiceStatus.ISSUED, siret=siret, year=year, **values)
+    if present.number:
+        raise RuntimeError(f"invoice {present.number} is already issued")
+    issued = {"status": InvoiceStatus.ISSUED.value, "status_since": tx.now}
+    _overwrite(tx, present, **values, **issued)
+    return present.id
 
 
 def issue_credit_note(
@@ -210,24 +197,21 @@ def issue_credit_note(
 
     ``status`` is issued, or settled at once for one that is never transmitted.
     """
-    invoice = tx.get_one(InvoiceRow, corrects.id)
-    row = _new(
+    statement = select(InvoiceRow.statement_id).where(InvoiceRow.id == corrects.id)
+    return _add(
         tx,
         status,
-        siret=invoice.siret,
-        year=invoice.year,
-        statement_id=invoice.statement_id,
+        siret=corrects.siret,
+        year=corrects.year,
+        statement_id=tx.exec(statement).one(),
         kind=InvoiceKind.CREDIT_NOTE.value,
-        corrects_id=invoice.id,
+        corrects_id=corrects.id,
         **_frozen(note, findings),
     )
-    tx.add(row)
-    tx.flush()
-    return _id(row.id)
 
 
-def _new(tx: Transaction, status: InvoiceStatus, **values: Any) -> InvoiceRow:
-    return InvoiceRow(status=status.value, status_since=tx.now, **values)
+def _add(tx: Transaction, status: InvoiceStatus, **values: Any) -> int:
+    return number_added(tx, InvoiceRow(status=status.value, status_since=tx.now, **values))
 
 
 def _frozen(invoice: Invoice, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -241,54 +225,44 @@ def _frozen(invoice: Invoice, findings: Sequence[Finding]) -> dict[str, Any]:
         "due_date": invoice.due_date,
         "version": 1,
         "snapshot": dump(Invoice, invoice),
-        "findings": dump(tuple[Finding, ...], tuple(findings)),
+        "findings": dump(_FINDINGS, tuple(findings)),
     }
 
 
-def _overwrite(tx: Transaction, row: InvoiceRow, **values: object) -> None:
-    """Compare-and-swap of a row that this transaction read; what it read stays true until then."""
-    if not affected(tx, _WRITE, {**_row_as_seen(row), **values}):
-        raise RuntimeError(f"invoice {row.id} changed under the transaction that read it")
-    tx.expire(row)
-
-
-def _row_as_seen(row: InvoiceRow) -> dict[str, object]:
-    return {"invoice": row.id, "present": row.status, "since": row.status_since}
+def _overwrite(tx: Transaction, present: TrackedInvoice, **values: object) -> None:
+    """Compare-and-swap of what this transaction read; it stays true until then."""
+    if not affected(tx, _WRITE, _as_seen(present) | values):
+        raise RuntimeError(f"invoice {present.id} changed under the transaction that read it")
 
 
 def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
     """The credit notes of an invoice that count, oldest first: not those that another replaced."""
-    rows = session.exec(
-        select(InvoiceRow)
+    snapshots = session.exec(
+        select(InvoiceRow.snapshot)
         .where(InvoiceRow.corrects_id == invoice_id)
         .where(InvoiceRow.status != InvoiceStatus.CANCELLED.value)
         .order_by(col(InvoiceRow.id))
     )
-    return tuple(load(Invoice, row.snapshot) for row in rows if row.snapshot is not None)
+    return tuple(load(Invoice, snapshot) for snapshot in snapshots if snapshot is not None)
 
 
 def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
     """Every credit note of an invoice, replaced ones too, and where each stands."""
-    query = (
-        sqlalchemy.select(*LISTED)
-        .where(col(InvoiceRow.corrects_id) == invoice_id)
-        .order_by(col(InvoiceRow.id))
-    )
-    return tuple(as_tracked(row) for row in session.execute(query))
+    query = LIST.where(_INVOICE["corrects_id"] == invoice_id).order_by(_INVOICE["id"])
+    return found(session, query)
 
 
 def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
     """New content for a refused invoice, same number; returns the new version of its documents."""
-    # As it is now: plain statements may have moved it since this session last read it.
-    row = tx.get_one(InvoiceRow, invoice_id, populate_existing=True)
-    if invoice.number != row.number:
-        raise RuntimeError(f"invoice {row.number} cannot become {invoice.number}")
-    if row.status != InvoiceStatus.REFUSED.value:
-        raise RuntimeError(f"invoice {row.number} is {row.status}: it cannot be corrected")
-    version = row.version + 1
+    refused = by_id(tx, invoice_id)
+    if invoice.number != refused.number:
+        raise RuntimeError(f"invoice {refused.number} cannot become {invoice.number}")
+    if refused.status is not InvoiceStatus.REFUSED:
+        raise RuntimeError(f"invoice {refused.number} is {refused.status}: it cannot be corrected")
+    version = refused.version + 1
     _overwrite(
         tx,
-        row,
+        refused,
         snapshot=dump(Invoice, invoice),
         version=version,
         status=InvoiceStatus.ISSUED.value,
@@ -296,27 +270,23 @@ def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
         flux_number="",
         next_check_at=None,
         checks=0,
-        **_hindered(Trouble.NONE, ""),
+        trouble=Trouble.NONE.value,
+        detail="",
     )
     return version
 
 
 def content(session: Session, invoice_id: int) -> Invoice:
     """The frozen content of an issued invoice."""
-    row = session.get_one(InvoiceRow, invoice_id)
-    if row.snapshot is None:
+    snapshot = session.exec(select(InvoiceRow.snapshot).where(InvoiceRow.id == invoice_id)).one()
+    if snapshot is None:
         raise RuntimeError(f"invoice {invoice_id} was never issued")
-    return load(Invoice, row.snapshot)
+    return load(Invoice, snapshot)
 
 
 def statement_of(session: Session, invoice_id: int) -> Statement:
     """The statement behind an issued invoice."""
-    query = (
-        select(StatementRow)
-        .join(InvoiceRow, col(InvoiceRow.statement_id) == col(StatementRow.id))
-        .where(InvoiceRow.id == invoice_id)
-    )
-    return load(Statement, session.exec(query).one().snapshot)
+    return load(Statement, session.execute(_STATEMENT, {"invoice": invoice_id}).scalar_one())
 
 
 def move(
@@ -342,15 +312,11 @@ def move(
         detail: the words of the portal, or of a person, about it; None leaves both as they are.
         changes: other columns.
     """
-    _allowed(invoice.status, to)
-    values = {
-        "status": to.value,
-        "status_since": tx.now,
-        "next_check_at": next_check_at,
-        "checks": 0,
-        **_hindered(trouble, detail),
-    }
-    return bool(affected(tx, _WRITE, {**_as_seen(invoice), **values, **changes}))
+    if to not in MOVES[invoice.status]:
+        raise RuntimeError(f"an invoice never goes from {invoice.status} to {to}")
+    moved = {"status": to.value, "status_since": tx.now, "next_check_at": next_check_at}
+    changes = moved | {"checks": 0} | changes
+    return note(tx, invoice, trouble=trouble, detail=detail, **changes)
 
 
 def note(
@@ -362,12 +328,9 @@ def note(
     **changes: object,
 ) -> bool:
     """Write what was learnt about an invoice that keeps its status; as ``move``."""
-    changes |= _hindered(trouble, detail)
-    return bool(affected(tx, _WRITE, {**_as_seen(invoice), **changes}))
-
-
-def _hindered(trouble: Trouble, detail: str | None) -> dict[str, object]:
-    return {} if detail is None else {"trouble": trouble.value, "detail": detail}
+    if detail is not None:
+        changes |= {"trouble": trouble.value, "detail": detail}
+    return bool(affected(tx, _WRITE, _as_seen(invoice) | changes))
 
 
 def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
@@ -378,52 +341,28 @@ def _as_seen(invoice: TrackedInvoice) -> dict[str, object]:
     }
 
 
-def _current_row(session: Session, siret: str, year: int) -> InvoiceRow | None:
-    return session.exec(
-        select(InvoiceRow).where(
-            InvoiceRow.siret == siret,
-            InvoiceRow.year == year,
-            InvoiceRow.kind == InvoiceKind.INVOICE.value,
-            InvoiceRow.status != InvoiceStatus.CANCELLED.value,
-        )
-    ).first()
+def is_one_of(statuses: Iterable[InvoiceStatus]) -> sqlalchemy.ColumnElement[bool]:
+    """The condition that an invoice has one of these statuses."""
+    return _INVOICE["status"].in_([status.value for status in statuses])
 
 
-def _allowed(present: InvoiceStatus, to: InvoiceStatus) -> None:
-    if to not in MOVES[present]:
-        raise RuntimeError(f"an invoice never goes from {present} to {to}")
+def found(
+    session: Session, query: sqlalchemy.Select[Any], **parameters: object
+) -> tuple[TrackedInvoice, ...]:
+    """Where the invoices that a query on LIST finds stand."""
+    return tuple(_tracked(row) for row in session.execute(query, parameters).mappings())
 
 
-def as_tracked(row: Row[Any]) -> TrackedInvoice:
-    """Where an invoice stands, from a row of LISTED."""
-    return TrackedInvoice(
-        id=_id(row.id),
-        siret=row.siret,
-        member_name=row.member_name,
-        year=row.year,
-        status=InvoiceStatus(row.status),
-        status_since=row.status_since,
-        kind=InvoiceKind(row.kind),
-        corrects=row.corrects_id,
-        total=Money(row.total_cents),
-        rounding=Money(row.rounding_cents),
-        number=row.number or "",
-        issue_date=row.issue_date,
-        due_date=row.due_date,
-        version=row.version,
-        findings=load(tuple[Finding, ...], row.findings) if row.findings != "[]" else (),
-        flux_number=row.flux_number,
-        deposited_at=row.deposited_at,
-        portal_id=None if row.cpp_id is None else str(row.cpp_id),
-        portal_status=row.portal_status,
-        trouble=Trouble(row.trouble),
-        detail=row.detail,
-        next_check_at=row.next_check_at,
-        checks=row.checks,
-    )
-
-
-def _id(value: int | None) -> int:
-    if value is None:
-        raise RuntimeError("the database gave no id")
-    return value
+def _tracked(row: RowMapping) -> TrackedInvoice:
+    values = {column.name: row[column.name] for column in _AS_THEY_ARE} | {
+        "status": InvoiceStatus(row["status"]),
+        "kind": InvoiceKind(row["kind"]),
+        "trouble": Trouble(row["trouble"]),
+        "corrects": row["corrects_id"],
+        "total": Money(row["total_cents"]),
+        "rounding": Money(row["rounding_cents"]),
+        "number": row["number"] or "",
+        "findings": () if row["findings"] == "[]" else load(_FINDINGS, row["findings"]),
+        "portal_id": None if row["cpp_id"] is None else str(row["cpp_id"]),
+    }
+    return TrackedInvoice(**values)

@@ -1,78 +1,29 @@
-"""The journal's table: append in the caller's transaction, read in order."""
+"""The journal's table, read in order; a ``Transaction`` adds to it."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator
 
 import sqlalchemy
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel
 
-from worker.billing.journal import EventTag, JournalEvent, JournalHead, canonical_json, chain
-from worker.errors import IntegrityError
-from worker.storage.tables import JournalEventRow, JournalHeadRow, utc_text
+from worker.billing.journal import JournalEvent, JournalHead
+from worker.storage.tables import named_as
 
-_FIELDS = tuple(JournalEvent.__dataclass_fields__)
-
-# Plain rows: an event is written with everything that happens.
-_HEADS = SQLModel.metadata.tables["journal_head"]
-_EVENTS = SQLModel.metadata.tables["journal_event"]
-_HEAD = sqlalchemy.select(_HEADS.columns["seq"], _HEADS.columns["hash"]).with_for_update()
-_HASH = sqlalchemy.select(_EVENTS.columns["hash"]).where(
-    _EVENTS.columns["seq"] == sqlalchemy.bindparam("seq")
-)
-_ADD = sqlalchemy.insert(_EVENTS)
-_MOVE_HEAD = sqlalchemy.update(_HEADS).values(
-    seq=sqlalchemy.bindparam("to"), hash=sqlalchemy.bindparam("now")
-)
-
-
-def append(
-    session: Session,
-    *,
-    at: datetime,
-    actor: str,
-    tag: EventTag,
-    subject: str,
-    payload: Mapping[str, object],
-) -> JournalEvent:
-    """Add one event. It commits or disappears with everything else in the transaction."""
-    seq, digest = session.execute(_HEAD).one()
-    if seq and session.execute(_HASH, {"seq": seq}).scalar() != digest:
-        raise IntegrityError(
-            f"La fin du journal a été altérée : l'événement n° {seq} n'est plus celui qui "
-            "avait été enregistré.",
-            "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
-        )
-    event = chain(
-        JournalHead(seq=seq, hash=digest),
-        at=utc_text(at),
-        actor=actor,
-        tag=tag,
-        subject=subject,
-        payload=canonical_json(payload),
-    )
-    session.execute(_ADD, {name: getattr(event, name) for name in _FIELDS})
-    session.execute(_MOVE_HEAD, {"to": event.seq, "now": event.hash})
-    return event
+EVENTS = SQLModel.metadata.tables["journal_event"]
+HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].columns, JournalHead))
 
 
 def head(session: Session) -> JournalHead:
     """Where the chain ends."""
-    row = session.exec(select(JournalHeadRow)).one()
-    return JournalHead(seq=row.seq, hash=row.hash)
+    return JournalHead(**session.execute(HEAD).mappings().one())
 
 
 def events(
-    session: Session, *, subject: str | None = None, after: int = 0, limit: int | None = None
+    session: Session, *, subject: str | None = None, after: int = 0
 ) -> Iterator[JournalEvent]:
     """Events in order, streamed; ``subject`` keeps those about one thing."""
-    query = (
-        select(JournalEventRow)
-        .where(col(JournalEventRow.seq) > after)
-        .order_by(col(JournalEventRow.seq))
-        .limit(limit)
-        .execution_options(yield_per=1000)
-    )
+    seq = EVENTS.columns["seq"]
+    query = sqlalchemy.select(EVENTS).where(seq > after).order_by(seq)
     if subject is not None:
-        query = query.where(JournalEventRow.subject == subject)
-    for row in session.exec(query):
-        yield JournalEvent(**{name: getattr(row, name) for name in _FIELDS})
+        query = query.where(EVENTS.columns["subject"] == subject)
+    for row in session.execute(query.execution_options(yield_per=1000)).mappings():
+        yield JournalEvent(**row)

@@ -1,17 +1,24 @@
 """What the portal said of our invoices, in its own words, and how far its news were read."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, SQLModel, col, func, select
 
 from worker.billing.status import InvoiceStatus
 from worker.storage.engine import affected
-from worker.storage.tables import InvoiceRow, PortalNewsRow, PortalObservationRow, utc_text
+from worker.storage.tables import (
+    InvoiceRow,
+    PortalNewsRow,
+    PortalObservationRow,
+    named_as,
+    utc_text,
+)
 
 _NEWS = 1
 """The only row of its table."""
+_OBSERVATION = SQLModel.metadata.tables["portal_observation"]
 _OBSERVE = sqlalchemy.text(
     "INSERT INTO portal_observation"
     " (invoice_id, source, raw_status, portal_at, comment, raw, observed_at, evidence)"
@@ -61,37 +68,19 @@ def is_observed(
     session: Session, invoice_id: int, *, source: str, raw_status: str, at: str
 ) -> bool:
     """Whether the portal had already said this."""
-    return (
-        session.exec(
-            select(PortalObservationRow.id).where(
-                PortalObservationRow.invoice_id == invoice_id,
-                PortalObservationRow.source == source,
-                PortalObservationRow.raw_status == raw_status,
-                PortalObservationRow.portal_at == at,
-            )
-        ).first()
-        is not None
-    )
+    said = {"source": source, "raw_status": raw_status, "portal_at": at}
+    query = select(PortalObservationRow.id).filter_by(invoice_id=invoice_id, **said)
+    return session.exec(query).first() is not None
 
 
 def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
     """What the portal said of an invoice, in the order we heard it."""
-    rows = session.exec(
-        select(PortalObservationRow)
-        .where(PortalObservationRow.invoice_id == invoice_id)
-        .order_by(col(PortalObservationRow.id))
+    query = (
+        sqlalchemy.select(*named_as(_OBSERVATION.columns, Observation))
+        .where(_OBSERVATION.columns["invoice_id"] == invoice_id)
+        .order_by(_OBSERVATION.columns["id"])
     )
-    return tuple(
-        Observation(
-            source=row.source,
-            raw_status=row.raw_status,
-            portal_at=row.portal_at,
-            comment=row.comment,
-            observed_at=row.observed_at,
-            evidence=row.evidence,
-        )
-        for row in rows
-    )
+    return tuple(Observation(**row) for row in session.execute(query).mappings())
 
 
 def reports_without_evidence(session: Session, since: datetime) -> dict[str, list[tuple[int, str]]]:
@@ -122,23 +111,15 @@ def reports_without_evidence(session: Session, since: datetime) -> dict[str, lis
 
 def attach_evidence(session: Session, observation: int, sha256: str) -> None:
     """Name the archived file behind something the portal said."""
-    session.exec(
-        update(PortalObservationRow)
-        .where(col(PortalObservationRow.id) == observation)
-        .values(evidence=sha256)
-    )
+    session.get_one(PortalObservationRow, observation).evidence = sha256
 
 
 def news(session: Session) -> News | None:
     """How far the portal's news were read; None before the first time."""
     row = session.get(PortalNewsRow, _NEWS)
-    if row is None:
-        return None
-    return News(read_until=row.read_until, read_whole_at=row.read_whole_at)
+    return None if row is None else News(**row.model_dump(exclude={"id"}))
 
 
 def note_news(session: Session, read: News) -> None:
     """Remember how far the portal's news were read."""
-    session.merge(
-        PortalNewsRow(id=_NEWS, read_until=read.read_until, read_whole_at=read.read_whole_at)
-    )
+    session.merge(PortalNewsRow(id=_NEWS, **asdict(read)))

@@ -1,9 +1,12 @@
 """The tables. Nothing here leaves storage/: other rooms see the domain's own values.
 
 Conventions: amounts in whole cents; instants as UTC text that sorts (``UtcText``); states by
-their value, never by their Python name; superseded rows stay, for the auditor.
+their value, never by their Python name; superseded rows stay, for the auditor. A column bears the
+name of the field that it holds, so that ``named_as`` reads the value back.
 """
 
+from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
 
@@ -54,6 +57,12 @@ class UtcText(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+def named_as(columns: Iterable[Column[Any]], value: type[Any]) -> list[Column[Any]]:
+    """The columns that bear the names of a value's fields, to be selected for it."""
+    names = {field.name for field in fields(value)}
+    return [column for column in columns if column.name in names]
+
+
 def _instant(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_column=Column(UtcText(), nullable=nullable))
 
@@ -62,12 +71,31 @@ def _long_text(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_column=Column(Text(), nullable=nullable))
 
 
-class SourceFileRow(SQLModel, table=True):
+def _unique_where(condition: str, name: str, *columns: str) -> Index:
+    where = text(condition)
+    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+class Numbered(SQLModel):
+    """A table whose rows are numbered as they are added."""
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+def number_added(session: Session, row: Numbered) -> int:
+    """Add a row; the number that the database gives it."""
+    session.add(row)
+    session.flush()
+    if row.id is None:
+        raise RuntimeError("the database gave no id")
+    return row.id
+
+
+class SourceFileRow(Numbered, table=True):
     """An imported file: evidence of where every record comes from."""
 
     __tablename__ = "source_file"
     __table_args__ = (UniqueConstraint("kind", "sha256"),)
-    id: int | None = Field(default=None, primary_key=True)
     kind: str
     name: str
     sha256: str = Field(index=True)
@@ -103,12 +131,11 @@ class ContactRow(SQLModel, table=True):
     updated_at: datetime = _instant()
 
 
-class SubscriptionRow(SQLModel, table=True):
+class SubscriptionRow(Numbered, table=True):
     """A subscribed service. ``tier`` 0 means a service without tiers."""
 
     __tablename__ = "subscription"
     __table_args__ = (UniqueConstraint("siret", "service", "tier", "start"),)
-    id: int | None = Field(default=None, primary_key=True)
     siret: str = Field(foreign_key="member.siret")
     service: str
     tier: int
@@ -119,25 +146,16 @@ class SubscriptionRow(SQLModel, table=True):
     row: int
 
 
-class UsageRow(SQLModel, table=True):
+class UsageRow(Numbered, table=True):
     """Users of a month. A corrected figure supersedes the old row, which stays."""
 
     __tablename__ = "usage_record"
     __table_args__ = (
-        Index(
-            "usage_current",
-            "siret",
-            "year",
-            "month",
-            "service",
-            "tier",
-            unique=True,
-            sqlite_where=Column("superseded_at").is_(None),
-            postgresql_where=Column("superseded_at").is_(None),
+        _unique_where(
+            "superseded_at IS NULL", "usage_current", "siret", "year", "month", "service", "tier"
         ),
         CheckConstraint("users >= 0 AND month BETWEEN 1 AND 12", name="usage_sane"),
     )
-    id: int | None = Field(default=None, primary_key=True)
     siret: str = Field(foreign_key="member.siret")
     service: str
     tier: int
@@ -149,21 +167,11 @@ class UsageRow(SQLModel, table=True):
     superseded_at: datetime | None = _instant(nullable=True)
 
 
-class BillingReferenceRow(SQLModel, table=True):
+class BillingReferenceRow(Numbered, table=True):
     """Code service and engagement of a member for a year of service."""
 
     __tablename__ = "billing_reference"
-    __table_args__ = (
-        Index(
-            "reference_current",
-            "siret",
-            "year",
-            unique=True,
-            sqlite_where=Column("superseded_at").is_(None),
-            postgresql_where=Column("superseded_at").is_(None),
-        ),
-    )
-    id: int | None = Field(default=None, primary_key=True)
+    __table_args__ = (_unique_where("superseded_at IS NULL", "reference_current", "siret", "year"),)
     siret: str = Field(foreign_key="member.siret")
     year: int
     service_code: str
@@ -192,11 +200,10 @@ class NumberSeriesRow(SQLModel, table=True):
     last_value: int
 
 
-class StatementRow(SQLModel, table=True):
+class StatementRow(Numbered, table=True):
     """An issued statement, as canonical JSON of the domain's Statement."""
 
     __tablename__ = "statement"
-    id: int | None = Field(default=None, primary_key=True)
     number: str = Field(unique=True)
     siret: str = Field(foreign_key="member.siret")
     year: int
@@ -205,21 +212,11 @@ class StatementRow(SQLModel, table=True):
     snapshot: str = _long_text()
 
 
-class HoldRow(SQLModel, table=True):
+class HoldRow(Numbered, table=True):
     """A member held back for a year, by a person or by a credit note, until a person lifts it."""
 
     __tablename__ = "hold"
-    __table_args__ = (
-        Index(
-            "hold_in_force",
-            "siret",
-            "year",
-            unique=True,
-            sqlite_where=Column("lifted_at").is_(None),
-            postgresql_where=Column("lifted_at").is_(None),
-        ),
-    )
-    id: int | None = Field(default=None, primary_key=True)
+    __table_args__ = (_unique_where("lifted_at IS NULL", "hold_in_force", "siret", "year"),)
     siret: str = Field(foreign_key="member.siret")
     year: int
     reason: str
@@ -227,7 +224,7 @@ class HoldRow(SQLModel, table=True):
     lifted_at: datetime | None = _instant(nullable=True)
 
 
-class InvoiceRow(SQLModel, table=True):
+class InvoiceRow(Numbered, table=True):
     """One invoice of a member and year, or a credit note: where it stands, its frozen content."""
 
     __tablename__ = "invoice"
@@ -237,17 +234,11 @@ class InvoiceRow(SQLModel, table=True):
         CheckConstraint(
             "(number IS NULL) = (status IN ('draft', 'parked'))", name="invoice_number_when_issued"
         ),
-        Index(
-            "invoice_that_counts",
-            "siret",
-            "year",
-            unique=True,
-            sqlite_where=text("status != 'cancelled' AND kind = 'invoice'"),
-            postgresql_where=text("status != 'cancelled' AND kind = 'invoice'"),
+        _unique_where(
+            "status != 'cancelled' AND kind = 'invoice'", "invoice_that_counts", "siret", "year"
         ),
         Index("invoice_due", "status", "next_check_at"),
     )
-    id: int | None = Field(default=None, primary_key=True)
     siret: str = Field(foreign_key="member.siret")
     member_name: str
     year: int = Field(index=True)
@@ -280,12 +271,11 @@ class InvoiceRow(SQLModel, table=True):
     trouble: str = Trouble.NONE.value
 
 
-class DocumentRow(SQLModel, table=True):
+class DocumentRow(Numbered, table=True):
     """A frozen file of an invoice; its bytes are in the archive under its SHA-256."""
 
     __tablename__ = "document"
     __table_args__ = (UniqueConstraint("invoice_id", "version", "kind"),)
-    id: int | None = Field(default=None, primary_key=True)
     invoice_id: int = Field(foreign_key="invoice.id", index=True)
     version: int
     kind: str
@@ -295,11 +285,10 @@ class DocumentRow(SQLModel, table=True):
     size: int
 
 
-class ValidationReportRow(SQLModel, table=True):
+class ValidationReportRow(Numbered, table=True):
     """Which rules a document passed, in which version."""
 
     __tablename__ = "validation_report"
-    id: int | None = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id", index=True)
     rule_set: str
     rule_version: str
@@ -309,20 +298,11 @@ class ValidationReportRow(SQLModel, table=True):
     """JSON list: the warnings of a document that passed."""
 
 
-class DepositAttemptRow(SQLModel, table=True):
+class DepositAttemptRow(Numbered, table=True):
     """One deposit call: its intent is written before, its answer after. Open until both are."""
 
     __tablename__ = "deposit_attempt"
-    __table_args__ = (
-        Index(
-            "one_open_attempt",
-            "invoice_id",
-            unique=True,
-            sqlite_where=Column("closed_at").is_(None),
-            postgresql_where=Column("closed_at").is_(None),
-        ),
-    )
-    id: int | None = Field(default=None, primary_key=True)
+    __table_args__ = (_unique_where("closed_at IS NULL", "one_open_attempt", "invoice_id"),)
     invoice_id: int = Field(foreign_key="invoice.id", index=True)
     document_sha256: str
     lot_sha256: str = ""
@@ -340,12 +320,11 @@ class DepositAttemptRow(SQLModel, table=True):
     raw: str = Field(default="", sa_column=Column(Text(), nullable=False))
 
 
-class PortalObservationRow(SQLModel, table=True):
+class PortalObservationRow(Numbered, table=True):
     """Something the portal said about an invoice. Never a strict automaton: any order is legal."""
 
     __tablename__ = "portal_observation"
     __table_args__ = (UniqueConstraint("invoice_id", "source", "raw_status", "portal_at"),)
-    id: int | None = Field(default=None, primary_key=True)
     invoice_id: int = Field(foreign_key="invoice.id", index=True)
     source: str
     """``report``, ``search`` or ``history``."""

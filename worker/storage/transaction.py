@@ -1,12 +1,21 @@
 """A writing transaction: it knows who acts and when, and writes the journal."""
 
+from dataclasses import asdict
 from datetime import datetime
 
+import sqlalchemy
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from worker.billing.journal import EventTag, JournalEvent
-from worker.storage import journal
+from worker.billing.journal import EventTag, JournalEvent, JournalHead, canonical_json, chain
+from worker.errors import IntegrityError
+from worker.storage.journal import EVENTS, HEAD
+from worker.storage.tables import utc_text
+
+# Plain rows: an event is written with everything that happens.
+_HASH = sqlalchemy.text("SELECT hash FROM journal_event WHERE seq = :seq")
+_ADD = sqlalchemy.insert(EVENTS)
+_MOVE_HEAD = sqlalchemy.text("UPDATE journal_head SET seq = :to, hash = :now")
 
 
 class Transaction(Session):
@@ -28,6 +37,21 @@ class Transaction(Session):
         Raises:
             IntegrityError: the end of the journal was altered.
         """
-        return journal.append(
-            self, at=self.now, actor=self.actor, tag=tag, subject=subject, payload=payload
+        end = JournalHead(**self.execute(HEAD.with_for_update()).mappings().one())
+        if end.seq and self.execute(_HASH, {"seq": end.seq}).scalar() != end.hash:
+            raise IntegrityError(
+                f"La fin du journal a été altérée : l'événement n° {end.seq} n'est plus celui qui "
+                "avait été enregistré.",
+                "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
+            )
+        event = chain(
+            end,
+            at=utc_text(self.now),
+            actor=self.actor,
+            tag=tag,
+            subject=subject,
+            payload=canonical_json(payload),
         )
+        self.execute(_ADD, asdict(event))
+        self.execute(_MOVE_HEAD, {"to": event.seq, "now": event.hash})
+        return event

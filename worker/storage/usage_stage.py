@@ -11,9 +11,38 @@ from sqlmodel import Session
 
 from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
+from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
-from worker.storage.imported import NOT_BILLED, Changes
+from worker.storage.engine import affected
+from worker.storage.imported import Changes
 from worker.storage.tables import utc_text
+
+NOT_BILLED = (InvoiceStatus.DRAFT.value, InvoiceStatus.PARKED.value, InvoiceStatus.CANCELLED.value)
+_SAME = """
+    u.superseded_at IS NULL AND u.siret = s.siret AND u.year = s.year
+    AND u.month = s.month AND u.service = s.service AND u.tier = s.tier"""
+"""The figure that is kept under the key of a staged one."""
+_PROBLEMS = {
+    "unknown-member": """
+        SELECT s.row, s.siret FROM usage_stage s
+        LEFT JOIN member m ON m.siret = s.siret WHERE m.siret IS NULL ORDER BY s.row""",
+    "duplicate": """
+        SELECT s.row, CAST(d.first AS TEXT) FROM usage_stage s JOIN (
+            SELECT siret, year, month, service, tier, MIN(row) AS first FROM usage_stage
+            GROUP BY siret, year, month, service, tier HAVING COUNT(*) > 1
+        ) d ON s.siret = d.siret AND s.year = d.year AND s.month = d.month
+        AND s.service = d.service AND s.tier = d.tier WHERE s.row > d.first ORDER BY s.row""",
+    "other-year": """
+        SELECT s.row, CAST(y.year AS TEXT) FROM usage_stage s, (
+            SELECT year FROM usage_stage GROUP BY year ORDER BY COUNT(*) DESC, year DESC LIMIT 1
+        ) y WHERE s.year <> y.year ORDER BY s.row""",
+    "billed": f"""
+        SELECT s.row, i.number FROM usage_stage s
+        JOIN invoice i ON i.siret = s.siret AND i.year = s.year AND i.kind = 'invoice'
+            AND i.status NOT IN {NOT_BILLED!r}
+        LEFT JOIN usage_record u ON {_SAME}
+        WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.row""",  # noqa: S608 - constants
+}
 
 
 class UsageStage:
@@ -67,31 +96,11 @@ class UsageStage:
                 "ON usage_stage (siret, year, month, service, tier)"
             )
         )
-        yield from self._rows(
-            "SELECT s.row, 'unknown-member', s.siret FROM usage_stage s "
-            "LEFT JOIN member m ON m.siret = s.siret WHERE m.siret IS NULL ORDER BY s.row"
-        )
-        yield from self._rows(
-            "SELECT s.row, 'duplicate', CAST(d.first AS TEXT) FROM usage_stage s JOIN ("
-            "SELECT siret, year, month, service, tier, MIN(row) AS first FROM usage_stage "
-            "GROUP BY siret, year, month, service, tier HAVING COUNT(*) > 1) d "
-            "ON s.siret = d.siret AND s.year = d.year AND s.month = d.month "
-            "AND s.service = d.service AND s.tier = d.tier "
-            "WHERE s.row > d.first ORDER BY s.row"
-        )
-        yield from self._rows(
-            "SELECT s.row, 'other-year', CAST(y.year AS TEXT) FROM usage_stage s, "
-            "(SELECT year FROM usage_stage GROUP BY year ORDER BY COUNT(*) DESC, year DESC LIMIT 1"
-            ") y WHERE s.year <> y.year ORDER BY s.row"
-        )
-        yield from self._rows(  # the statuses are our own constants
-            "SELECT s.row, 'billed', i.number FROM usage_stage s "  # noqa: S608
-            "JOIN invoice i ON i.siret = s.siret AND i.year = s.year AND i.kind = 'invoice' "
-            f"AND i.status NOT IN {NOT_BILLED!r} "
-            "LEFT JOIN usage_record u ON u.superseded_at IS NULL AND u.siret = s.siret "
-            "AND u.year = s.year AND u.month = s.month AND u.service = s.service "
-            "AND u.tier = s.tier WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.row"
-        )
+        # Streamed: every row of a large file may have the same problem.
+        options = {"yield_per": 1000}
+        for problem, query in _PROBLEMS.items():
+            for row, value in self._session.execute(text(query), execution_options=options):
+                yield int(row), problem, str(value)
 
     def gaps(self) -> Iterator[tuple[int, str, str, int | None, Month, Month]]:
         """Holes inside a series of the file: row after the hole, key, month before and after."""
@@ -104,59 +113,30 @@ class UsageStage:
             )
         )
         for row, siret, service, tier, previous, at in rows:
-            yield (
-                row,
-                siret,
-                service,
-                None if tier == NO_TIER else tier,
-                _month(previous),
-                _month(at),
-            )
+            known = None if tier == NO_TIER else tier
+            yield row, siret, service, known, _month(previous), _month(at)
 
     def apply(self, file_id: int, at: datetime) -> Changes:
         """Write what is new or different; a changed figure supersedes the old row."""
-        same = (
-            "u.superseded_at IS NULL AND u.siret = s.siret AND u.year = s.year "
-            "AND u.month = s.month AND u.service = s.service AND u.tier = s.tier"
+        unchanged = self._written(
+            "DELETE FROM usage_stage AS s WHERE EXISTS (SELECT 1 FROM usage_record u "  # noqa: S608
+            f"WHERE {_SAME} AND u.users = s.users)"
         )
-        total = self._count("SELECT COUNT(*) FROM usage_stage")
-        changed = self._count(
-            f"SELECT COUNT(*) FROM usage_stage s JOIN usage_record u ON {same} "  # noqa: S608
-            "AND u.users <> s.users"
+        changed = self._written(
+            "UPDATE usage_record AS u SET superseded_at = :at "  # noqa: S608
+            f"FROM usage_stage AS s WHERE {_SAME}",
+            at=utc_text(at),
         )
-        self._session.execute(
-            text(
-                "DELETE FROM usage_stage AS s WHERE EXISTS (SELECT 1 FROM usage_record u "  # noqa: S608
-                f"WHERE {same} AND u.users = s.users)"
-            )
+        written = self._written(
+            "INSERT INTO usage_record (siret, service, tier, year, month, users, file_id, row) "
+            "SELECT siret, service, tier, year, month, users, :file, row "
+            "FROM usage_stage ORDER BY row",
+            file=file_id,
         )
-        kept = self._count("SELECT COUNT(*) FROM usage_stage")
-        if changed:
-            self._session.execute(
-                text(
-                    "UPDATE usage_record AS u SET superseded_at = :at WHERE u.superseded_at "  # noqa: S608
-                    f"IS NULL AND EXISTS (SELECT 1 FROM usage_stage s WHERE {same})"
-                ),
-                {"at": utc_text(at)},
-            )
-        self._session.execute(
-            text(
-                "INSERT INTO usage_record (siret, service, tier, year, month, users, file_id, row) "
-                "SELECT siret, service, tier, year, month, users, :file, row "
-                "FROM usage_stage ORDER BY row"
-            ),
-            {"file": file_id},
-        )
-        return Changes(added=kept - changed, changed=changed, unchanged=total - kept)
+        return Changes(added=written - changed, changed=changed, unchanged=unchanged)
 
-    def _rows(self, query: str) -> Iterator[tuple[int, str, str]]:
-        # Streamed: every row of a large file may have the same problem.
-        options = {"yield_per": 1000}
-        for row, problem, value in self._session.execute(text(query), execution_options=options):
-            yield int(row), str(problem), str(value)
-
-    def _count(self, query: str) -> int:
-        return int(self._session.execute(text(query)).scalar_one())
+    def _written(self, statement: str, **values: object) -> int:
+        return affected(self._session, text(statement), values)
 
 
 def _month(ordinal: int) -> Month:

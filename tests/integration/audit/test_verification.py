@@ -11,8 +11,6 @@ from tests.support.offices import Desk, number, open_desk
 from worker.audit.verification import verify_books
 from worker.billing.journal import EventTag
 from worker.errors import IntegrityError
-from worker.service.opening import current_actor
-from worker.storage import journal
 
 
 @pytest.fixture(name="issued")
@@ -104,13 +102,6 @@ def test_nothing_is_added_to_a_journal_whose_end_was_altered(issued: Desk) -> No
     execute(issued, "DELETE FROM journal_event WHERE seq = (SELECT MAX(seq) FROM journal_event)")
     with (
         pytest.raises(IntegrityError, match="fin du journal"),
-        issued.app.transaction() as session,
+        issued.app.transaction() as tx,
     ):
-        journal.append(
-            session,
-            at=issued.clock(),
-            actor=current_actor(),
-            tag=EventTag.RUN_STARTED,
-            subject="2025",
-            payload={},
-        )
+        tx.journal(EventTag.RUN_STARTED, "2025")

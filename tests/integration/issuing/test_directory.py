@@ -97,11 +97,11 @@ def test_a_deposit_refused_on_the_spot_does_too(
     desk.portal.mishaps.extend([Mishap.REFUSED, Mishap.ANSWER_LOST])
     desk.deposit()
     directory.check(FULL)
-    assert desk.portal.asked == [f"structure {SIRET}"]
     other = desk.one(number(2)).siret
     directory.check(BillingReferences(siret=other, year=YEAR))
 
-    assert desk.portal.asked == [f"structure {SIRET}"]
+    asked = [question for question in desk.portal.asked if question.startswith("structure")]
+    assert asked == [f"structure {SIRET}"]
 
 
 def test_a_rejection_by_the_buyer_is_doubt_too_and_payments_stay_known(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.golden.samples import MEMBER
-from tests.support.storage_samples import NOW, OTHER, SIRET, add_members, writing
+from tests.support.storage_samples import NOW, OTHER, SIRET, add_members, counts, writing
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Contact, Subscription
 from worker.billing.period import Month
@@ -138,7 +138,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
     with store.reading() as session:
         found = sorted(imported.usage_of(session, SIRET, 2025), key=lambda record: record.month)
         assert found == [_usage(1, 6, 2), _usage(2, 6, 3), _usage(3, 5, 4)]
-        assert imported.counts(session) == {
+        assert counts(session) == {
             "members": 1,
             "subscriptions": 0,
             "invoices": 0,

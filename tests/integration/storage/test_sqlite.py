@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import NOW, add_members, writing
+from tests.support.storage_samples import add_members, counts, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -189,9 +189,7 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
     store = sqlite_place.open()
     add_members(store)
     with writing(store) as session:
-        journal.append(
-            session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
-        )
+        session.journal(EventTag.RUN_STARTED, "2025")
     before = _state(store)
     printed = _run(
         FILLING,
@@ -210,4 +208,4 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
 
 def _state(store: Store) -> dict[str, int]:
     with store.reading() as session:
-        return {**imported.counts(session), "journal": journal.head(session).seq}
+        return {**counts(session), "journal": journal.head(session).seq}

@@ -32,10 +32,8 @@ class Stop(Exception):
 
 
 def _note(store: Store, *, commit: bool = True, then: Callable[[], None] = lambda: None) -> None:
-    with writing(store, commit=commit) as session:
-        journal.append(
-            session, at=NOW, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
-        )
+    with writing(store, commit=commit) as tx:
+        tx.journal(EventTag.RUN_STARTED, "2025")
         then()
 
 
@@ -135,10 +133,8 @@ def test_a_naive_instant_is_refused(store: Store) -> None:
     naive = datetime(2026, 1, 5, 2, 0)  # noqa: DTZ001 - the mistake under test
     with pytest.raises(StatementError, match="naive"), writing(store) as session:
         kept.cache_entry(session, "99900007800017", "{}", naive)
-    with pytest.raises(ValueError, match="naive"), writing(store) as session:
-        journal.append(
-            session, at=naive, actor="a", tag=EventTag.RUN_STARTED, subject="2025", payload={}
-        )
+    with pytest.raises(ValueError, match="naive"), writing(store, at=naive) as tx:
+        tx.journal(EventTag.RUN_STARTED, "2025")
     with store.reading() as session:
         assert kept.cached_entry(session, "99900007800017") is None
 

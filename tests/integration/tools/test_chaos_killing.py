@@ -10,22 +10,20 @@ import pytest
 
 EVENTS = """
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from chaos.killing import AtCall, AtPlace, arm
 from tests.support.storage_samples import writing
 from worker.billing.journal import EventTag
-from worker.storage import create_store, journal
+from worker.storage import create_store
 
 folder, kill, in_a_thread = Path(sys.argv[1]), sys.argv[2], len(sys.argv) > 3
 store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
 
 def work():
     for rank in range(6):
-        with writing(store) as session:
-            journal.append(session, at=datetime.now(UTC), actor="test", subject=str(rank),
-                           tag=EventTag.RUN_STARTED, payload={})
+        with writing(store) as tx:
+            tx.journal(EventTag.RUN_STARTED, str(rank))
 
 arm(eval(kill))
 if in_a_thread:

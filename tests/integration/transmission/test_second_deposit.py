@@ -107,9 +107,9 @@ def test_what_was_to_go_again_and_is_shown_does_not_go(
     lead(desk)
     files = len(desk.portal.fluxes)
     desk.deposit()
-
     assert desk.one(ONE).status is S.DEPOSITED
     beats(desk, 1)
+
     assert desk.one(ONE).status is S.INTEGRATED
     assert len(desk.portal.fluxes) == files
 

@@ -50,7 +50,7 @@ def test_optional_columns_may_be_absent() -> None:
     layout = lay_out(["siret", "service", "mois", "utilisateurs"], ImportKind.USAGE, PLACE)
 
     assert isinstance(layout, Layout)
-    assert layout.blanks["palier"] is None
+    assert layout.blanks["tier"] is None
 
 
 def test_unknown_column_suggests_the_closest() -> None:

@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.imports_workbooks import OTHER_SIRET, SIRET
-from worker.billing.consumption import UsageRecord
 from worker.billing.members import Member
 from worker.errors import ImportRefused
-from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
+from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
 
 USAGE = "siret;service;palier;mois;utilisateurs\n"
 MEMBERS = "siret;nom;adresse;code_postal;ville;convention\n"
 NAME = "Communauté fictive d'Œuvres €"
 
 
-def usage(path: Path, content: str | bytes) -> list[ParsedRow[UsageRecord]]:
+def usage(path: Path, content: str | bytes) -> list[Row | RefusedRow]:
     """The rows of a usage file made of this content."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return list(read(fingerprint(path), ImportKind.USAGE))
@@ -28,7 +27,9 @@ def first_member(path: Path) -> Member:
     """The member of a file's first row."""
     [first] = islice(read(fingerprint(path), ImportKind.MEMBERS), 1)
     assert isinstance(first, Row)
-    return first.value[0]
+    member, _ = first.value
+    assert isinstance(member, Member)
+    return member
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])

@@ -20,10 +20,9 @@ from tests.support.imports_workbooks import (
     xlsx,
     xlsx_row,
 )
-from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.errors import ImportRefused
-from worker.imports import ImportKind, ParsedRow, RefusedRow, Row, fingerprint, read
+from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
 from worker.imports.source import CHUNK
 from worker.imports.spreadsheet import tables
 from worker.imports.workbook import Cell, cell_text
@@ -35,12 +34,12 @@ MARCH_2025 = 45717
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
 
-def usage(path: Path) -> list[ParsedRow[UsageRecord]]:
+def usage(path: Path) -> list[Row | RefusedRow]:
     """The rows of a usage workbook."""
     return list(read(fingerprint(path), ImportKind.USAGE))
 
 
-def facts(row: ParsedRow[UsageRecord]) -> tuple[int, str, str, int | None, str, int]:
+def facts(row: Row | RefusedRow) -> tuple[int, str, str, int | None, str, int]:
     """What was read in a good row."""
     assert isinstance(row, Row), row
     value = row.value

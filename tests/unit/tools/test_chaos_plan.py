@@ -66,4 +66,4 @@ def test_every_named_place_is_a_function_that_exists() -> None:
     """A function that is renamed takes its place with it: here it is missed at once."""
     codes = {name: place.code() for name, place in {**PLACES, **PORTAL_PLACES}.items()}
 
-    assert {code.co_name for code in codes.values()} >= {"put_all", "deposit", "move", "append"}
+    assert {code.co_name for code in codes.values()} >= {"put_all", "deposit", "move", "journal"}

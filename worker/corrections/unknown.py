@@ -3,10 +3,10 @@
 from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.text import stated_reason
+from worker.billing.unknown_document import UnknownDocument
 from worker.errors import WrongUse
 from worker.issuing.holds import place_hold
 from worker.storage import Transaction, holds, imported, invoices, unknown_documents
-from worker.storage.unknown_documents import UnknownDocument
 from worker.transmission.beyond import rank_in_series
 from worker.transmission.likeness import is_same_number, siren_of
 

@@ -1,32 +1,12 @@
 """What the portal holds under our name and the books do not know: open until a person says."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from worker.billing.money import Money
+from worker.billing.unknown_document import UnknownDocument
 from worker.storage.tables import UnknownDocumentRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownDocument:
-    """A document of the portal, in its words, that no row of the books stands for.
-
-    Attributes:
-        portal_id: the portal's own identifier.
-        number: as the portal writes it.
-        recipient: SIRET or SIREN of its buyer, as written.
-    """
-
-    portal_id: str
-    number: str
-    recipient: str
-    gross: Money | None
-    issue_date: date | None
-    flux_number: str
-    raw_status: str
-    seen_at: datetime
 
 
 def keep(session: Session, document: UnknownDocument) -> bool:

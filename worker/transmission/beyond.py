@@ -13,13 +13,12 @@ from itertools import chain
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.money import french
-from worker.billing.period import french_date, paris_day
-from worker.errors import Finding, Refused
+from worker.billing.period import paris_day
+from worker.billing.unknown_document import UnknownDocument, finding
+from worker.errors import Refused
 from worker.portals import FoundInvoice, Portal
 from worker.settings.keys import Numbering
 from worker.storage import Session, Transaction, invoices, unknown_documents
-from worker.storage.unknown_documents import UnknownDocument
 from worker.transmission.likeness import number_forms, siren_of
 
 MIDNIGHT = timedelta(days=1)
@@ -100,18 +99,6 @@ def refuse_unknown(session: Session) -> None:
         "livres les plus récents. Sinon, voyez chacune sur le portail, puis tapez : chorus-worker "
         'reconcile --close NUMERO --reason "…" ; son numéro sera sauté, et son membre retenu.',
         findings=tuple(finding(document) for document in found),
-    )
-
-
-def finding(document: UnknownDocument) -> Finding:
-    """What people read of one."""
-    amount = "" if document.gross is None else french(document.gross)
-    day = "" if document.issue_date is None else f"du {french_date(document.issue_date)}"
-    facts = ", ".join(filter(None, (document.recipient, amount, day, document.raw_status)))
-    return Finding(
-        code="PORTAL-UNKNOWN",
-        message=f"{document.number} est sur Chorus Pro et pas dans nos livres ({facts})",
-        remedy=f'chorus-worker reconcile --close {document.number} --reason "…"',
     )
 
 

@@ -7,7 +7,7 @@ operation worked. Reads are repeated within bounds; what changes something is se
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from worker.billing.document import DocumentKind
 from worker.portals import (

@@ -5,6 +5,7 @@ Each step asks "what is due?", so that a campaign stopped anywhere goes on where
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,7 @@ from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
 from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
+from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
 from worker.storage import due, invoices
@@ -45,6 +47,7 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+Rendering = Callable[[App], AbstractContextManager[RenderChecked]]
 Stop = Callable[[], bool]
 
 
@@ -62,9 +65,17 @@ def never() -> bool:
 
 
 def run_year(
-    app: App, portal: Portal | None, year: int, tell: Tell, stop: Stop = never
+    app: App,
+    portal: Portal | None,
+    year: int,
+    tell: Tell,
+    stop: Stop = never,
+    *,
+    rendering: Rendering = rendering,
 ) -> JournalHead:
     """The January batch for a year; returns where the journal ends, for the closing line.
+
+    ``rendering`` opens what renders and checks the documents.
 
     Raises:
         SellerUnfit: the portal would refuse all of it; nothing was begun.

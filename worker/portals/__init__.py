@@ -12,8 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 
 
 class DepositOutcome(StrEnum):
@@ -224,7 +224,7 @@ class Portal(Protocol):
             PortalAccessRefused: the credentials are refused.
         """
 
-    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+    def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         """Hand a file over, once, without any retry."""
 
     def integration_report(self, flux_number: str) -> IntegrationReport:

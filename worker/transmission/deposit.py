@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.app import App
-from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
+from worker.billing.standard import DepositSyntax
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import (
     DepositsRefused,
@@ -25,6 +25,7 @@ from worker.errors import (
     PortalDown,
     PortalError,
 )
+from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
 from worker.storage import Session, Transaction, attempts, directory, due, invoices
@@ -32,8 +33,9 @@ from worker.storage.documents import sealed
 from worker.transmission.likeness import Likeness
 from worker.transmission.reconcile import look_for, reconcile
 
-DEPOSITED = DocumentKind.FACTURX
-"""Of the documents of an invoice, the one that is handed over."""
+DEPOSITED = FACTURX_DIRECT.pdf or FACTURX_DIRECT.kind
+SYNTAX = FACTURX_DIRECT.deposit_syntax or DepositSyntax.FACTURX
+"""Of the documents of an invoice, the one that is handed over, and how it is written."""
 BREAKER = 3
 """Calls in a row that lead nowhere before a campaign stops politely."""
 REACHED = frozenset(DepositOutcome) - {
@@ -161,7 +163,7 @@ def deposit_together(
     intent = _intend(app, batch)
     if intent is None:
         return ()
-    answer = portal.deposit(file_name=intent.file_name, kind=DEPOSITED, content=intent.content)
+    answer = portal.deposit(file_name=intent.file_name, syntax=SYNTAX, content=intent.content)
     _record(app, intent, answer)
     if answer.outcome is DepositOutcome.REFUSED:
         _look_for_refused(app, portal, intent)

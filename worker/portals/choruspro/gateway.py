@@ -92,6 +92,11 @@ class Gateway:
         self._proving = Lock()
         self._proven = ""
 
+    @property
+    def stated_at(self) -> datetime | None:
+        """The instant that the gateway last stated in an answer."""
+        return self._transport.stated_at
+
     def close(self) -> None:
         """Close the open connections."""
         self._transport.close()

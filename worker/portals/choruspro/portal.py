@@ -49,6 +49,9 @@ class ChorusPro:
     def sign_in(self) -> None:
         self._gateway.prove_identity()
 
+    def clock(self) -> datetime | None:
+        return self._gateway.stated_at
+
     def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
         return depositing.deposit(self._gateway, file_name=file_name, kind=kind, content=content)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import ClassVar, Literal, TypeAlias
 
@@ -38,6 +39,15 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    @property
+    def stated_at(self) -> datetime | None:
+        """The server's own instant, of its ``Date``; None when it states none."""
+        try:
+            stated = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return stated if stated.tzinfo else stated.replace(tzinfo=UTC)
 
     @property
     def retry_after(self) -> int | None:
@@ -119,6 +129,12 @@ class Transport:
         self._turn = turn
         self._monotonic = monotonic
         self._session = new_session()
+        self._stated_at: datetime | None = None
+
+    @property
+    def stated_at(self) -> datetime | None:
+        """The instant that a server last stated in an answer."""
+        return self._stated_at
 
     def close(self) -> None:
         """Close the open connections."""
@@ -144,6 +160,7 @@ class Transport:
             seconds = round(self._monotonic() - start, 3)
         match outcome:
             case HttpAnswer(status=status):
+                self._stated_at = outcome.stated_at or self._stated_at
                 _log.info("portal.answer", route=request.route, status=status, seconds=seconds)
             case NoAnswer(sent=sent):
                 _log.warning("portal.no_answer", route=request.route, sent=sent, seconds=seconds)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
+    from worker.service.failures import Failure
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -100,6 +101,14 @@ def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View
     """Invoices; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
     return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
+
+
+def waiting(
+    app: "App", found: Iterable["TrackedInvoice"], failure: "Failure | None", *, ok: bool
+) -> View:
+    """The invoices that wait for a person, and the last heartbeat when it failed."""
+    facts = None if failure is None else _facts(failure, "at", "message", "remedy", "in_a_row")
+    return invoices(app, found, ok=ok) | {"service": facts}
 
 
 def record(app: "App", kept: "InvoiceRecord") -> View:

@@ -28,7 +28,14 @@ from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, InvalidDocument, PortalAnswerError, WorkerError, has_blocking
+from worker.errors import (
+    Finding,
+    IntegrityError,
+    InvalidDocument,
+    PortalAnswerError,
+    WorkerError,
+    has_blocking,
+)
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE
@@ -115,9 +122,9 @@ def issue_year(
         StorageUnavailable: nothing half done.
     """
     grids, texts = app.grids()
+    refuse_changed_grids(app.store, grids)
     refuse_wrong_clock(app.clock(), portal)
     refuse_unfinished_year(year, app.clock())
-    refuse_changed_grids(app.store, grids)
     batch = _Batch(
         app=app,
         portal=portal,
@@ -248,6 +255,10 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
         return _issue(batch, prepared, prepared.draft, checked.ahead)
     except InvalidDocument as error:
         return _park(batch, prepared, error.findings)
+    except IntegrityError as error:
+        # The archive holds an altered file in the place of one of its documents.
+        altered = Finding(code="ARCHIVE-ALTERED", message=error.message, remedy=error.remedy)
+        return _park(batch, prepared, (altered,))
 
 
 def _issue(

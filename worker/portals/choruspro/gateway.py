@@ -64,6 +64,7 @@ class Gateway:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         clock: Callable[[], datetime],
+        heard: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._monotonic = monotonic
@@ -78,6 +79,7 @@ class Gateway:
                 sleep=sleep,
             ),
             monotonic=monotonic,
+            heard=heard,
         )
         self._breaker = Breaker("Chorus Pro", monotonic=monotonic, clock=clock)
         self._token = PisteToken(

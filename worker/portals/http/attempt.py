@@ -124,7 +124,10 @@ class Transport:
         read_timeout: float,
         turn: Callable[[], AbstractContextManager[None]],
         monotonic: Callable[[], float] = time.monotonic,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
+        """A transport; ``heard`` is called at the end of each attempt."""
+        self._heard = heard
         self._timeouts = (connect_timeout, read_timeout)
         self._turn = turn
         self._monotonic = monotonic
@@ -158,6 +161,7 @@ class Transport:
             start = self._monotonic()
             outcome = self._exchange(session, request)
             seconds = round(self._monotonic() - start, 3)
+        self._heard()
         match outcome:
             case HttpAnswer(status=status):
                 self._stated_at = outcome.stated_at or self._stated_at

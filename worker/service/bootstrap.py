@@ -35,8 +35,10 @@ PAGES_AT_ONCE = 2
 """An invoice has two pages to set, its own and its statement's."""
 
 
-def open_verified(config: Path | None, clock: Clock = utc_now) -> App:
+def open_verified(config: Path | None, clock: Clock = utc_now, *, writes: bool = True) -> App:
     """Open what the configuration names, for an act that issues or deposits.
+
+    ``writes``: False for one that only shows what would be done.
 
     Raises:
         ConfigurationError, StorageUnavailable: see ``open_app``.
@@ -44,7 +46,7 @@ def open_verified(config: Path | None, clock: Clock = utc_now) -> App:
             may be issued then.
     """
     logs.configure_once()
-    app = open_app(config, clock)
+    app = open_app(config, clock, writes=writes)
     verify_artefacts()
     with app.reading() as session:
         require_archive(session, app.store.archive)

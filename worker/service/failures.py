@@ -5,16 +5,14 @@ Its file is opened once, so that a process without any descriptor left can still
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from worker.errors import WorkerError
 
 FILE = "service.json"
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +34,9 @@ class FailureRecord:
 
     def __init__(self, folder: Path) -> None:
         self._file: int | None = None
-        try:
+        with suppress(OSError):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
             self._file = os.open(folder / FILE, flags, 0o600)
-        except OSError as error:
-            _log.warning("failures.unwritable", error=type(error).__name__)
 
     def close(self) -> None:
         """Close the file."""
@@ -60,11 +56,9 @@ class FailureRecord:
     def _write(self, content: bytes) -> None:
         if self._file is None:
             return
-        try:
+        with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, content, 0)
-        except OSError as error:
-            _log.warning("failures.unwritable", error=type(error).__name__)
 
 
 def last_failure(folder: Path) -> Failure | None:

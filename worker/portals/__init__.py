@@ -238,6 +238,8 @@ class Portal(Protocol):
     ) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours that matches, all pages, their count checked against the total.
 
+        A number may be matched in another form, or as a beginning: the caller compares.
+
         Raises:
             PortalError: also when a page is missing: a short answer must never read as "absent".
         """
@@ -247,6 +249,13 @@ class Portal(Protocol):
 
         The cost depends on what changed, not on what is pending. A period with more results than
         the portal gives is asked in parts.
+
+        Raises:
+            PortalError: also when a page is missing.
+        """
+
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours dated in this period, bounds included, whatever its status.
 
         Raises:
             PortalError: also when a page is missing.

@@ -207,7 +207,7 @@ def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
 def _bill(
     app: App, portal: Portal | None, year: int, stop: Callable[[], bool]
 ) -> WorkerError | None:
-    """Run the year; the error when tariff or clock must be corrected first: the rest goes on."""
+    """Run the year; the error when a person must act first: following up goes on."""
     try:
         run_year(app, portal, year, _note, stop)
     except (WrongUse, Refused) as error:

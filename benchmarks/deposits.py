@@ -34,7 +34,7 @@ from worker.service import logs
 from worker.service.local_portal import STRUCTURES
 from worker.settings.keys import Environment, PortalSettings, Settings
 from worker.settings.loading import Configuration
-from worker.storage import create_store
+from worker.storage import Upgrade, create_store
 from worker.transmission.statuses import read_statuses
 
 WORKER = [sys.executable, "-m", "worker"]
@@ -202,7 +202,9 @@ def _found(rank: int, at: datetime) -> FoundInvoice:
 
 def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
     """Seconds and calls of one reading of the news: so many pending, so many changed."""
-    store = create_store(f"sqlite:///{folder}/worker.sqlite", folder)
+    store = create_store(
+        f"sqlite:///{folder}/worker.sqlite", folder, Upgrade(actor="bench@here", now=START)
+    )
     tables = SQLModel.metadata.tables
     with store.engine.begin() as connection:
         connection.execute(

@@ -283,7 +283,8 @@ class Campaign:
     def _foreseen(self, command: str) -> set[int]:
         """The exit codes that a command may end with here."""
         codes = {DONE, TO_LOOK_AT}
-        if command in {Action.RESEND, Action.CREDIT, Action.COMPLETE}:
+        clock_was_wrong = any(step.skew for step in self.plan.steps)
+        if clock_was_wrong or command in {Action.RESEND, Action.CREDIT, Action.COMPLETE}:
             codes.add(REFUSED)
         return codes if self.is_well else codes | {WRONG, UNREACHABLE}
 

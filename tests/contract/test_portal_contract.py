@@ -3,6 +3,8 @@
 What these tests prove of the portal in memory makes every test that uses it worth something.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.contract.portals import CLOSED, ISSUED, PLAIN, UNKNOWN, Portals, deposit, facts
@@ -20,6 +22,15 @@ def test_signing_in_with_good_credentials_says_nothing(portal: Portal) -> None:
     """Neither the first time nor the next."""
     portal.sign_in()
     portal.sign_in()
+
+
+def test_the_portal_states_the_instant(portal: Portal) -> None:
+    """A witness of our own clock, once it was asked anything."""
+    portal.sign_in()
+    stated = portal.clock()
+
+    assert stated is not None
+    assert abs(stated - datetime.now(UTC)) < timedelta(hours=1)
 
 
 def test_accepted_deposit_ends_integrated_and_is_found(portal: Portal) -> None:

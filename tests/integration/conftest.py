@@ -17,7 +17,8 @@ from tests.support.postgresql_server import (
     running_server,
 )
 from tests.support.shared import made_once
-from worker.storage import Store, create_store, open_store
+from tests.support.storage_samples import UPGRADE
+from worker.storage import Store, Waits, create_store, open_store
 
 TEMPLATE = "migrated"
 BUSY_SECONDS = ceil(pace.limit(30))
@@ -38,7 +39,7 @@ class Place:
 
     def open(self, *, busy_seconds: int = BUSY_SECONDS) -> Store:
         """Open it as a command does; the fixture closes it."""
-        store = open_store(self.url, self.folder, busy_seconds=busy_seconds)
+        store = open_store(self.url, self.folder, waits=Waits(busy_seconds=busy_seconds))
         self.opened.append(store)
         return store
 
@@ -62,7 +63,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def postgresql_template(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated database to copy."""
     url = postgresql.create(TEMPLATE)
-    create_store(url, tmp_path_factory.mktemp("template")).engine.dispose()
+    create_store(url, tmp_path_factory.mktemp("template"), UPGRADE).engine.dispose()
     return TEMPLATE
 
 
@@ -70,7 +71,7 @@ def postgresql_template(postgresql: Server, tmp_path_factory: pytest.TempPathFac
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file to copy."""
     folder = tmp_path_factory.mktemp("template")
-    create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder).engine.dispose()
+    create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder, UPGRADE).engine.dispose()
     return folder / "worker.sqlite"
 
 

@@ -19,10 +19,12 @@ from worker.imports.intake import Intake, take_in
 from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
 from worker.storage import Session, Store, Transaction, imported, invoices
+from worker.storage.engine import Upgrade
 from worker.storage.invoices import take_number
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 ACTOR = "finance@poste"
+UPGRADE = Upgrade(actor=ACTOR, now=NOW)
 SIRET = MEMBER.siret
 OTHER = "99900001100018"
 UNKNOWN = "99900002900010"

@@ -39,9 +39,11 @@ def verify(app: App, noted: str | None = None) -> Verification:
 
     Raises:
         WrongUse: ``noted`` is no such hash.
+        IntegrityError: the database itself is damaged.
     """
     sought = "" if noted is None else _sought(noted)
     held = False
+    app.store.require_sound()
     with app.reading() as session:
         end = journal.head(session)
 

@@ -22,6 +22,7 @@ class EventTag(StrEnum):
     """The closed vocabulary of the journal. A retired tag stays: old events still carry it."""
 
     DATABASE_CREATED = "database.created"
+    DATABASE_MIGRATED = "database.migrated"
     FILE_IMPORTED = "file.imported"
     TARIFF_USED = "tariff.used"
     """A grid priced an invoice for the first time: its content is frozen from then on."""

@@ -113,6 +113,8 @@ class Trouble(StrEnum):
     """A person did not find it on the portal: it goes again, unless a search shows it."""
     SHOWN = "shown"
     """It was to go again, and a search shows something under its number."""
+    PIECE_UNUSABLE = "piece_unusable"
+    """The frozen file that is to be handed over cannot be read: ``detail`` says why."""
 
 
 _FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))

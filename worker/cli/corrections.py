@@ -118,7 +118,7 @@ def credit(
         internal=internal is not None,
     )
     _refuse_another("--internal", number, internal)
-    app = open_verified(config)
+    app = open_verified(config, writes=not dry_run)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         if dry_run:
             _show_draft(decisions.draft_credit(app, portal, request), as_json=as_json)

@@ -11,7 +11,7 @@ def park(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
-    app = open_app(config)
+    app = open_app(config, writes=True)
     with app.transaction() as tx:
         place_hold(tx, siret, year, reason)
     if as_json:
@@ -24,7 +24,7 @@ def unpark(
     siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
-    app = open_app(config)
+    app = open_app(config, writes=True)
     with app.transaction() as tx:
         can_be_billed = lift_hold(tx, siret, year, reason, deposits=app.deposits)
     if as_json:

@@ -31,7 +31,7 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien.
     """
-    intake = take_in(open_app(config), file, kind, dry_run=dry_run)
+    intake = take_in(open_app(config, writes=not dry_run), file, kind, dry_run=dry_run)
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
         return

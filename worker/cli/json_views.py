@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
+    from worker.service.failures import Failure
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -120,10 +121,15 @@ def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
 
 
 def waiting(
-    app: "App", found: Sequence["TrackedInvoice"], left: Sequence["UnknownDocument"]
+    app: "App",
+    found: Sequence["TrackedInvoice"],
+    left: Sequence["UnknownDocument"],
+    failure: "Failure | None",
 ) -> View:
-    """All that waits for a person."""
-    return beyond_the_books(left) | invoices(app, found, ok=not (found or left))
+    """All that waits for a person, and the last heartbeat when it failed."""
+    service = None if failure is None else _facts(failure, "at", "message", "remedy", "in_a_row")
+    ok = not (found or left or failure)
+    return beyond_the_books(left) | invoices(app, found, ok=ok) | {"service": service}
 
 
 def record(app: "App", kept: "InvoiceRecord") -> View:

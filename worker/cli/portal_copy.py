@@ -21,7 +21,7 @@ def portal(
 
     Code de sortie : 0 tout concorde, 1 quelque chose diffère.
     """
-    app = open_verified(config)
+    app = open_verified(config, writes=False)
     copy = compare(app, open_portal(app), number, to)
     if as_json:
         put_json(**json_views.portal_copy(copy, to))

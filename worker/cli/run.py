@@ -25,7 +25,7 @@ from worker.storage import invoices, unknown_documents
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    app = open_verified(config)
+    app = open_verified(config, writes=False)
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:

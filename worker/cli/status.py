@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from worker.billing.status import TrackedInvoice
+from worker.billing.period import french_time
+from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
 from worker.cli.invoices import put_beyond, show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice, advised
 from worker.corrections.todo_sentences import sentence
+from worker.service.failures import Failure, last_failure
 from worker.service.opening import open_app
 from worker.storage import invoices, unknown_documents
 
@@ -30,16 +32,26 @@ def status(
     if not todo:
         return show_invoices(app, found, as_json=as_json)
     waiting = advised(found, app.clock(), deposits=app.deposits)
+    failure = last_failure(app.configuration.data_folder)
+    nothing = not (waiting or left or failure)
     if as_json:
         shown = [invoice for invoice, _ in waiting]
-        put_json(**json_views.waiting(app, shown, left))
-    elif not waiting and not left:
+        put_json(**json_views.waiting(app, shown, left, failure))
+    elif nothing:
         put("Rien n'attend une personne.")
     else:
+        if failure is not None:
+            _show_failure(failure)
         put_beyond(left)
         for invoice, advice in waiting:
             _show_act(invoice, advice)
-    return TO_LOOK_AT if waiting or left else DONE
+    return DONE if nothing else TO_LOOK_AT
+
+
+def _show_failure(failure: Failure) -> None:
+    put(f"Le service (« serve ») a échoué le {french_time(failure.at)} : {failure.message}")
+    if failure.remedy:
+        put(f"    → {failure.remedy}")
 
 
 def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
@@ -48,5 +60,6 @@ def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
     for finding in invoice.findings:
         put(f"    {finding.message}")
     if invoice.french_detail:
-        put(f"    Chorus Pro : {invoice.french_detail}")
+        whose = "Archive" if invoice.trouble is Trouble.PIECE_UNUSABLE else "Chorus Pro"
+        put(f"    {whose} : {invoice.french_detail}")
     put(f"    → {typed(sentence(advice))}")

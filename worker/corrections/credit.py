@@ -173,7 +173,8 @@ def issue_credit_note(
         The credit note, as stored: to deposit, or settled when internal.
 
     Raises:
-        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when another was quicker.
+        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when another was quicker, or
+            the clock is wrong.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
     drafted = draft_credit_note(app, portal, request)
@@ -185,7 +186,7 @@ def issue_credit_note(
         numbering, today = app.settings.numbering, paris_day(tx.now)
         note = issue(
             drafted.draft,
-            number=take_number(tx, numbering, numbering.credit_note, today.year),
+            number=take_number(tx, numbering, numbering.credit_note, portal),
             issue_date=today,
             due_date=None,
             statement_number=drafted.content.statement_number,

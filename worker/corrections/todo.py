@@ -31,6 +31,8 @@ class AdviceCode(StrEnum):
     """Correct what holds it back, then run the year."""
     DEPOSIT = "deposit"
     """See why no deposit succeeded for days."""
+    RESTORE_PIECE = "restore_piece"
+    """Put back the archived file that is to be deposited; it then leaves by itself."""
     RESEND = "resend"
     """Correct a refused invoice, and send it again."""
     RESEND_OR_KEEP = "resend_or_keep"
@@ -85,8 +87,8 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
             advice = _while_parked(invoice)
         case InvoiceStatus.INTEGRATED if invoice.trouble is Trouble.UNKNOWN_WORD:
             advice = Advice(A.REPORT_WORD, ("documents", "portal", number))
-        case InvoiceStatus.ISSUED if deposits and _waits_for_its_deposit(invoice, now):
-            advice = Advice(A.DEPOSIT, ("deposit",))
+        case InvoiceStatus.ISSUED if deposits:
+            advice = _before_its_deposit(invoice, now)
         case InvoiceStatus.REFUSED:
             advice = _after_refusal(invoice)
         case InvoiceStatus.SUSPENDED:
@@ -127,6 +129,12 @@ def _while_parked(invoice: TrackedInvoice) -> Advice:
     if (remedy := next(remedies, None)) is not None:
         return Advice(A.CORRECT, arguments=(remedy,))
     return Advice(A.RUN, ("run", str(invoice.year)))
+
+
+def _before_its_deposit(invoice: TrackedInvoice, now: datetime) -> Advice | None:
+    if invoice.trouble is Trouble.PIECE_UNUSABLE:
+        return Advice(A.RESTORE_PIECE, ("deposit",))
+    return Advice(A.DEPOSIT, ("deposit",)) if _waits_for_its_deposit(invoice, now) else None
 
 
 def _after_refusal(invoice: TrackedInvoice) -> Advice:

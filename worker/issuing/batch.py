@@ -28,12 +28,19 @@ from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, InvalidDocument, PortalAnswerError, WorkerError, has_blocking
+from worker.errors import (
+    Finding,
+    IntegrityError,
+    InvalidDocument,
+    PortalAnswerError,
+    WorkerError,
+    has_blocking,
+)
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
-from worker.issuing.numbering import likely_number, take_number
+from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
@@ -75,9 +82,10 @@ class ChangedMeanwhile(WorkerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """What the whole batch works with; ``directory`` is None on the Hélios channel."""
+    """What the whole batch works with; on the Hélios channel, without portal nor directory."""
 
     app: App
+    portal: Portal | None
     year: int
     terms: Terms
     grids: Sequence[TariffGrid]
@@ -106,7 +114,7 @@ def issue_year(
         executor: where the next invoices' documents are rendered meanwhile; None: one by one.
 
     Raises:
-        Refused: the year is not finished.
+        Refused: the year is not finished, or the clock is wrong.
         TariffError: a grid that was used has changed.
         PortalError, PortalAccessRefused: the directory cannot be asked; what was issued stays.
         PortalAnswerError: its answers about several members in a row cannot be used; they are
@@ -114,10 +122,12 @@ def issue_year(
         StorageUnavailable: nothing half done.
     """
     grids, texts = app.grids()
-    refuse_unfinished_year(year, app.clock())
     refuse_changed_grids(app.store, grids)
+    refuse_wrong_clock(app.clock(), portal)
+    refuse_unfinished_year(year, app.clock())
     batch = _Batch(
         app=app,
+        portal=portal,
         year=year,
         terms=terms_of(app.settings),
         grids=grids,
@@ -245,6 +255,10 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
         return _issue(batch, prepared, prepared.draft, checked.ahead)
     except InvalidDocument as error:
         return _park(batch, prepared, error.findings)
+    except IntegrityError as error:
+        # The archive holds an altered file in the place of one of its documents.
+        altered = Finding(code="ARCHIVE-ALTERED", message=error.message, remedy=error.remedy)
+        return _park(batch, prepared, (altered,))
 
 
 def _issue(
@@ -261,7 +275,7 @@ def _issue(
                 "Relancez la commande.",
             )
         number, statement_number = (
-            take_number(tx, numbering, prefix, today.year)
+            take_number(tx, numbering, prefix, batch.portal)
             for prefix in (numbering.invoice, numbering.statement)
         )
         invoice, statement = _numbered(batch, prepared, draft, number, statement_number, today)

@@ -224,6 +224,12 @@ class Portal(Protocol):
             PortalAccessRefused: the credentials are refused.
         """
 
+    def clock(self) -> datetime | None:
+        """The instant, aware, that the portal last stated in an answer; None when it states none.
+
+        A witness of our own clock; it asks nothing.
+        """
+
     def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         """Hand a file over, once, without any retry."""
 

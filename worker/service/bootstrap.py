@@ -1,6 +1,6 @@
 """The composition root: reads the configuration and builds the collaborators, nowhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +27,7 @@ from worker.service.local_portal import local_portal
 from worker.service.opening import open_app, utc_now
 from worker.settings.keys import Environment, PortalSettings
 from worker.settings.secrets import load_secrets
+from worker.storage.documents import require_archive
 from worker.validation.official.artefacts import verify_artefacts
 from worker.validation.official.service import ValidationService
 
@@ -34,16 +35,21 @@ PAGES_AT_ONCE = 2
 """An invoice has two pages to set, its own and its statement's."""
 
 
-def open_verified(config: Path | None, clock: Clock = utc_now) -> App:
+def open_verified(config: Path | None, clock: Clock = utc_now, *, writes: bool = True) -> App:
     """Open what the configuration names, for an act that issues or deposits.
+
+    ``writes``: False for one that only shows what would be done.
 
     Raises:
         ConfigurationError, StorageUnavailable: see ``open_app``.
-        IntegrityError: an official schema or rule set was altered: nothing may be issued then.
+        IntegrityError: an official schema or rule set was altered, or the archive is gone: nothing
+            may be issued then.
     """
     logs.configure_once()
-    app = open_app(config, clock)
+    app = open_app(config, clock, writes=writes)
     verify_artefacts()
+    with app.reading() as session:
+        require_archive(session, app.store.archive)
     return app
 
 
@@ -76,8 +82,10 @@ def rendering(app: App) -> Iterator[RenderChecked]:
 
 
 @contextmanager
-def open_portal(app: App) -> Iterator[Portal]:
+def open_portal(app: App, heard: Callable[[], None] = lambda: None) -> Iterator[Portal]:
     """The portal of the configuration; the local one lasts as long as the block.
+
+    ``heard`` is called after each call of its, answered or not.
 
     Raises:
         ConfigurationError: this installation does not deposit, or secrets are missing.
@@ -104,7 +112,8 @@ def open_portal(app: App) -> Iterator[Portal]:
                 requests_per_second=settings.portal.requests_per_second,
                 parallel_calls=settings.portal.parallel_calls,
                 user_id=settings.portal.user_id,
-            )
+            ),
+            heard=heard,
         )
         try:
             yield client

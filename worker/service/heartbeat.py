@@ -6,10 +6,11 @@ up at the next heartbeat. One job at a time, in this process's only working thre
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event
 
 import structlog
@@ -21,32 +22,50 @@ from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
 from worker.corrections.todo import advised
-from worker.errors import PortalAccessRefused, PortalDown, Refused, WorkerError, WrongUse
+from worker.errors import (
+    PortalAccessRefused,
+    PortalDown,
+    PortalError,
+    Refused,
+    WorkerError,
+    WrongUse,
+)
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
-from worker.service.systemd import tell_systemd
+from worker.service.failures import FailureRecord
+from worker.service.systemd import tell_systemd, watchdog_pace
 from worker.storage import Session, due, imported, invoices, journal
+from worker.storage.documents import require_archive
 from worker.transmission import statuses
 
 _log = structlog.get_logger()
 REST = timedelta(hours=12)
 """How long the portal is left alone after it refused our credentials, and at most when it asks for
 it; a restart tries at once."""
+MOST_IN_A_ROW = 3
+"""Heartbeats that fail by a defect, or for want of database, disk or archive: then it ends."""
+LATE = timedelta(minutes=5)
+"""By how much a heartbeat may be late, before the service manager is no longer told we live."""
+ALIVE = "WATCHDOG=1"
 
 
 def serve(app: App, *, once: bool = False) -> None:
     """Work until SIGTERM or SIGINT; the item under way is finished first.
 
     ``once`` does a single heartbeat: what a timer or a test wants.
+
+    Raises:
+        WorkerError: so many heartbeats failed in a row that the service manager must act.
     """
     stopping = Event()
+    # Not the event itself: its lock may be held by the very thread that the signal interrupts.
+    asked: SimpleQueue[int | WorkerError] = SimpleQueue()
+    heartbeat = Heartbeat(app, stopping.is_set, asked.put)
     if once:
-        if (error := beat(app, stopping.is_set)) is not None:
+        if (error := heartbeat.beat()) is not None:
             raise error
         return
-    # Not the event itself: its lock may be held by the very thread that the signal interrupts.
-    asked: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked.put(received))
     minutes = app.settings.worker.heartbeat_minutes
@@ -55,7 +74,6 @@ def serve(app: App, *, once: bool = False) -> None:
         # A late beat is run, not dropped; several missed ones are one; never two at a time.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    heartbeat = Heartbeat(app, stopping.is_set)
     scheduler.add_job(
         heartbeat.beat,
         "interval",
@@ -66,55 +84,123 @@ def serve(app: App, *, once: bool = False) -> None:
     scheduler.start()
     tell_systemd("READY=1")
     _log.info("worker.started", heartbeat_minutes=minutes)
-    asked.get()
+    word = _wait(asked, heartbeat, timedelta(minutes=minutes) + LATE)
     stopping.set()
     tell_systemd("STOPPING=1")
     scheduler.shutdown(wait=True)
+    heartbeat.close()
     _log.info("worker.stopped")
+    if isinstance(word, WorkerError):
+        raise word
+
+
+def _wait(
+    asked: "SimpleQueue[int | WorkerError]", heartbeat: "Heartbeat", longest: timedelta
+) -> int | WorkerError:
+    """Why to stop. Between two heartbeats that are on time, the service manager is told we live."""
+    while True:
+        try:
+            return asked.get(timeout=watchdog_pace())
+        except Empty:
+            if heartbeat.is_at_rest(longest):
+                tell_systemd(ALIVE)
 
 
 class Heartbeat:
-    """The heartbeats of a process, and the rest it takes when the portal refuses us or asks so."""
+    """The heartbeats of a process: its rests, and its failures in a row.
 
-    def __init__(self, app: App, stop: Callable[[], bool]) -> None:
+    It rests when the portal refuses us or asks so. ``give_up`` is told of the failure that is one
+    too many; what waits for the portal or for a person is none of these.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        stop: Callable[[], bool],
+        give_up: Callable[[WorkerError], None] = lambda _: None,
+    ) -> None:
         self._app = app
         self._stop = stop
+        self._give_up = give_up
+        self._record = FailureRecord(app.configuration.data_folder)
         self._resting_until: datetime | None = None
+        self._in_a_row = 0
+        self._began: float | None = None
+        self._ended = time.monotonic()
 
-    def beat(self) -> None:
-        """One heartbeat, unless it is time to rest."""
+    def close(self) -> None:
+        """Close the record of failures."""
+        self._record.close()
+
+    def is_at_rest(self, longest: timedelta) -> bool:
+        """Whether no heartbeat is under way, and none is late."""
+        waited = time.monotonic() - self._ended
+        return self._began is None and waited <= longest.total_seconds()
+
+    def beat(self) -> WorkerError | None:
+        """One heartbeat, unless it is time to rest; its failure."""
         now = self._app.clock()
         # Further ahead, the clock was wrong when we were refused.
         if self._resting_until is not None and now < self._resting_until <= now + REST:
-            tell_systemd("WATCHDOG=1")
-            return
-        match beat(self._app, self._stop):
+            self._ended = time.monotonic()
+            tell_systemd(ALIVE)
+            return None
+        self._began = time.monotonic()
+        failure = beat(self._app, self._stop)
+        self._began, self._ended = None, time.monotonic()
+        match failure:
             case PortalAccessRefused():
                 # Insisting with a wrong password may lock the technical account.
-                rest = REST
+                self._resting_until = self._app.clock() + REST
             case PortalDown(wait=wait):
-                rest = min(timedelta(seconds=wait), REST)
+                self._resting_until = self._app.clock() + min(timedelta(seconds=wait), REST)
             case _:
+                pass
+        self._count(failure)
+        return failure
+
+    def _count(self, failure: WorkerError | None) -> None:
+        match failure:
+            case None:
+                self._in_a_row = 0
+                self._record.clear()
+            case PortalError():
+                pass  # nothing for a person to do: todo.py tells when nothing leaves for days
+            case PortalAccessRefused() | WrongUse() | Refused():
+                self._record.keep(failure, self._app.clock(), 0)
+            case _:
+                self._in_a_row += 1
+                self._record.keep(failure, self._app.clock(), self._in_a_row)
+                if self._in_a_row >= MOST_IN_A_ROW:
+                    self._give_up(failure)
                 return
-        self._resting_until = self._app.clock() + rest
+        tell_systemd(ALIVE)
 
 
 def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     """One heartbeat. A failure is logged, shown and returned; the next beat tries again."""
-    tell_systemd("WATCHDOG=1")
     try:
-        with open_portal(app) if app.deposits else nullcontext() as portal:
-            year = due_year(app)
-            failure = None if year is None else _bill(app, portal, year, stop)
-            if portal is not None and anything_waiting(app):
-                portal.sign_in()
-                move_forward(app, portal, _note, stop)
+        failure = _beat(app, stop)
     except WorkerError as error:
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001 - a defect: told, counted, and three end the process
         return _failed(error)
     if failure is None:
         with app.reading() as session:
             acts = advised(invoices.tracked(session), app.clock(), deposits=app.deposits)
         tell_systemd(f"STATUS={count(len(acts), 'facture')} à traiter par une personne")
+    return failure
+
+
+def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
+    with app.reading() as session:
+        require_archive(session, app.store.archive)
+    with open_portal(app, _alive) if app.deposits else nullcontext() as portal:
+        year = due_year(app)
+        failure = None if year is None else _bill(app, portal, year, stop)
+        if portal is not None and anything_waiting(app):
+            portal.sign_in()
+            move_forward(app, portal, _note, stop)
     return failure
 
 
@@ -129,10 +215,29 @@ def _bill(
     return None
 
 
-def _failed(error: WorkerError) -> WorkerError:
-    _log.warning("heartbeat.failed", error=type(error).__name__, message=error.message)
-    tell_systemd(f"STATUS={error.message}")
-    return error
+def _failed(error: Exception) -> WorkerError:
+    """Log it in one line, and show it; a defect as such, with its trace in the line."""
+    known = error if isinstance(error, WorkerError) else _defect(error)
+    _log.warning(
+        "heartbeat.failed",
+        error=type(error).__name__,
+        message=known.message,
+        exc_info=None if known is error else error,
+    )
+    tell_systemd(f"STATUS={known.message}")
+    return known
+
+
+def _defect(error: Exception) -> WorkerError:
+    return WorkerError(
+        f"Défaut du programme au dernier battement ({type(error).__name__} : {error}).",
+        "Transmettez la ligne « heartbeat.failed » des journaux techniques à qui maintient le "
+        "programme.",
+    )
+
+
+def _alive() -> None:
+    tell_systemd(ALIVE)
 
 
 _TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
@@ -183,7 +288,7 @@ def anything_waiting(app: App) -> bool:
 
 
 def _note(progress: Progress) -> None:
-    tell_systemd("WATCHDOG=1")
+    _alive()
     for finding in progress.findings:
         _log.warning("seller.finding", code=finding.code, message=finding.message)
     if (outcome := progress.member) is not None:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable
-from worker.service.opening import current_actor, utc_now
+from worker.service.opening import current_actor, utc_now, waits
 from worker.settings.loading import Configuration
 from worker.settings.shipped import shipped
-from worker.storage import Store, create_store, journal
+from worker.storage import Store, Upgrade, create_store, journal
 from worker.storage.engine import SCHEMA
 
 CONFIG = "worker.toml"
@@ -62,7 +62,7 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
     else:
         created.append(database)
         url = f"sqlite:///{quote(str(database.resolve()))}"
-        _first_event(create_store(url, data))
+        _first_event(create_store(url, data, _ours()))
     return Installed(created=tuple(created), kept=tuple(kept))
 
 
@@ -71,12 +71,18 @@ def create_data(configuration: Configuration) -> bool:
 
     Raises what ``create_store`` raises.
     """
-    store = create_store(configuration.database_url, configuration.data_folder)
+    store = create_store(
+        configuration.database_url, configuration.data_folder, _ours(), waits=waits(configuration)
+    )
     with store.reading() as session:
         if journal.head(session).seq:
             return False
     _first_event(store)
     return True
+
+
+def _ours() -> Upgrade:
+    return Upgrade(actor=current_actor(), now=utc_now())
 
 
 def _first_event(store: Store) -> None:

@@ -1,7 +1,8 @@
 """Logs: English, to standard error; one readable line on a terminal, JSON for a service.
 
 A log line names records by their identifiers, never by a person, and never holds a secret or
-the body of a message. Technical logs live a year at most; the journal is the record.
+the body of a message. Technical logs live a year at most; the journal is the record. What
+libraries log (warnings and worse) has the same form.
 """
 
 import logging
@@ -22,16 +23,24 @@ def configure(*, verbose: bool) -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     )
+    first: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.INFO if verbose else logging.WARNING
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    library = logging.StreamHandler(sys.stderr)
+    library.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=first,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[library], level=logging.WARNING)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from worker.app import App, Clock
-from worker.settings.loading import load
-from worker.storage import open_store
+from worker.settings.loading import Configuration, load
+from worker.storage import Upgrade, Waits, open_store
 
 
 def utc_now() -> datetime:
@@ -20,15 +20,30 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_app(config: Path | None, clock: Clock = utc_now) -> App:
-    """Open what the configuration names. Raises ConfigurationError, StorageUnavailable."""
-    configuration = load(config)
+def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = False) -> App:
+    """Open what the configuration names; only what ``writes`` brings an older database up to date.
+
+    Raises ConfigurationError, StorageUnavailable.
+    """
+    configuration, actor = load(config), current_actor()
     store = open_store(
         configuration.database_url,
         configuration.data_folder,
-        busy_seconds=configuration.settings.data.busy_seconds,
+        waits=waits(configuration),
+        upgrade=Upgrade(actor=actor, now=clock()) if writes else None,
     )
-    return App(configuration=configuration, store=store, clock=clock, actor=current_actor())
+    return App(configuration=configuration, store=store, clock=clock, actor=actor)
+
+
+def waits(configuration: Configuration) -> Waits:
+    """How long the database may keep us waiting."""
+    data = configuration.settings.data
+    return Waits(
+        busy_seconds=data.busy_seconds,
+        connect_seconds=data.connect_seconds,
+        statement_seconds=data.statement_seconds,
+        keepalive_seconds=data.keepalive_seconds,
+    )
 
 
 def current_actor() -> str:

@@ -2,10 +2,13 @@
 
 import os
 import socket
+from functools import cache
 
 import structlog
 
 _log = structlog.get_logger()
+_SHARE = 3
+"""Of the time after which the manager takes us for dead: how often it is told that we live."""
 
 
 def tell_systemd(state: str) -> None:
@@ -18,9 +21,20 @@ def tell_systemd(state: str) -> None:
         return
     path = f"\0{address[1:]}" if address.startswith("@") else address
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
-            datagram.settimeout(1)
-            datagram.connect(path)
-            datagram.sendall(state.encode())
+        _datagrams().sendto(state.encode(), path)
     except OSError as error:
         _log.warning("systemd.unreachable", error=type(error).__name__)
+
+
+def watchdog_pace() -> float | None:
+    """Seconds between two signs of life, of what the unit says (WatchdogSec); None without it."""
+    told = os.environ.get("WATCHDOG_USEC", "")
+    return int(told) / 1_000_000 / _SHARE if told.isdecimal() and int(told) else None
+
+
+@cache
+def _datagrams() -> socket.socket:
+    """Opened once, at READY=1: a process without any descriptor left can still say so."""
+    datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    datagrams.settimeout(1)
+    return datagrams

@@ -241,6 +241,12 @@ class Data(Section):
     """Empty: SQLite in the data folder. Else a SQLAlchemy URL, PostgreSQL for example."""
     busy_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     """How long to wait for another program that is writing."""
+    connect_seconds: Annotated[int, Field(ge=2, le=600)] = 10
+    """Of a PostgreSQL: for a connection."""
+    statement_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+    """Of a PostgreSQL: for one statement."""
+    keepalive_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """Of a PostgreSQL: silence, before it is asked whether it is still there."""
 
 
 class PortalSettings(Section):

@@ -7,7 +7,16 @@
 from sqlmodel import Session
 
 from worker.storage.archive import Archive
-from worker.storage.engine import Store, create_store, open_store
+from worker.storage.engine import Store, Upgrade, Waits, create_store, open_store
 from worker.storage.transaction import Transaction
 
-__all__ = ["Archive", "Session", "Store", "Transaction", "create_store", "open_store"]
+__all__ = [
+    "Archive",
+    "Session",
+    "Store",
+    "Transaction",
+    "Upgrade",
+    "Waits",
+    "create_store",
+    "open_store",
+]

@@ -21,6 +21,22 @@ class Archive:
 
     folder: Path
 
+    def is_empty(self) -> bool:
+        """Whether it holds no piece at all, or is not there: a disk that is not mounted.
+
+        Raises:
+            StorageUnavailable: it cannot be looked at.
+        """
+        try:
+            return not any(any(part.iterdir()) for part in self.folder.iterdir() if part.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            raise StorageUnavailable(
+                f"Impossible de lire l'archive {self.folder} : {error.strerror}.",
+                "Vérifiez les droits du dossier de données, puis relancez.",
+            ) from error
+
     def put(self, content: bytes) -> str:
         """Keep bytes durably and return their SHA-256; see ``put_all``."""
         return self.put_all([content])[0]
@@ -55,14 +71,24 @@ class Archive:
         return hashes
 
     def get(self, sha256: str) -> bytes:
-        """The bytes, checked. Raises IntegrityError when missing or altered."""
+        """The bytes, checked.
+
+        Raises:
+            IntegrityError: missing or altered.
+            StorageUnavailable: it cannot be read.
+        """
         path = self._path(sha256)
         try:
             content = path.read_bytes()
-        except OSError as error:
+        except FileNotFoundError as error:
             raise IntegrityError(
-                f"La pièce {path} manque dans l'archive ({error.strerror}).",
+                f"La pièce {path} manque dans l'archive.",
                 "Rétablissez l'archive depuis une sauvegarde.",
+            ) from error
+        except OSError as error:
+            raise StorageUnavailable(
+                f"Impossible de lire la pièce {path} : {error.strerror}.",
+                "Vérifiez le dossier de données et ses droits, puis relancez.",
             ) from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise IntegrityError(

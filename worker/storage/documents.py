@@ -8,7 +8,8 @@ from sqlmodel import Session, SQLModel
 
 from worker.billing.document import Document, DocumentKind
 from worker.billing.status import TrackedInvoice
-from worker.errors import Finding
+from worker.errors import Finding, IntegrityError
+from worker.storage.archive import Archive
 from worker.storage.snapshots import dump, load
 from worker.storage.tables import named_as
 
@@ -44,6 +45,7 @@ _SEALED = sqlalchemy.text(
     "SELECT sha256, size FROM document "
     "WHERE invoice_id = :invoice AND version = :version AND kind = :kind"
 )
+_ANY_DOCUMENT = sqlalchemy.select(_DOCUMENT.columns["id"]).limit(1)
 _REPORT = SQLModel.metadata.tables["validation_report"]
 _ADD_REPORTS = sqlalchemy.insert(_REPORT)
 _DOCUMENTS = (
@@ -100,6 +102,16 @@ def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tup
     which = {"invoice": invoice.id, "version": invoice.version, "kind": kind.value}
     sha256, size = session.execute(_SEALED, which).one()
     return sha256, size
+
+
+def require_archive(session: Session, archive: Archive) -> None:
+    """Raise IntegrityError when documents are recorded, and the archive has none of their bytes."""
+    if session.execute(_ANY_DOCUMENT).first() is not None and archive.is_empty():
+        raise IntegrityError(
+            f"L'archive {archive.folder} manque ou est vide, alors que la base de données a des "
+            "documents : rien n'a été fait.",
+            "Montez son disque, ou rétablissez-la depuis une sauvegarde, puis relancez.",
+        )
 
 
 def documents_of(session: Session, invoice_id: int) -> tuple[StoredDocument, ...]:

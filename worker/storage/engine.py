@@ -1,13 +1,16 @@
 """Opening the database, and transactions that commit everything or nothing."""
 
+import itertools
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
@@ -25,17 +28,53 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalErr
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
+from worker import __version__
+from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
 SCHEMA = "0005"
 """The revision this code works with: the last file of migrations/versions."""
-BUSY_SECONDS = 30
-"""How long a writer waits for another."""
 _WRITES = "worker_writes"
+_DAMAGED = "XX00"
+"""Codes of PostgreSQL: data or index corrupted, internal error."""
 _WRITER_LOCK = 0x77_6F_72_6B_65_72
 """Key of the PostgreSQL lock that one writer holds; any number no other program takes."""
+_VERSION = text("SELECT version_num FROM alembic_version")
+_CAN_CHECK = "SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'"
+_CHECK_INDEXES = """
+SELECT bt_index_check(index.oid, true) FROM pg_class AS index
+JOIN pg_am ON pg_am.oid = index.relam AND pg_am.amname = 'btree'
+JOIN pg_namespace ON pg_namespace.oid = index.relnamespace AND nspname = current_schema()
+WHERE index.relkind = 'i' AND index.relpersistence = 'p'
+"""
+"""By the extension amcheck, where it is installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long the database may keep us waiting, in seconds. Only the first is SQLite's too.
+
+    Attributes:
+        busy_seconds: of a writer for another.
+        connect_seconds: for a connection.
+        statement_seconds: for one statement.
+        keepalive_seconds: of silence, before the other machine is asked whether it is there.
+    """
+
+    busy_seconds: int = 30
+    connect_seconds: int = 10
+    statement_seconds: int = 300
+    keepalive_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """Who brings an older schema up to date, and when, for the journal."""
+
+    actor: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +115,26 @@ class Store:
         with self._connection(writes=False) as connection, Session(connection) as session:
             yield session
 
+    def require_sound(self) -> None:
+        """Have the database look at itself: every page, or every row and index that it can.
+
+        Raises:
+            IntegrityError: the database file is damaged.
+        """
+        with self.reading() as session:
+            if self.engine.dialect.name == "sqlite":
+                said = session.execute(text("PRAGMA integrity_check(1)")).scalar()
+                if said != "ok":
+                    raise _damaged(str(said).splitlines()[0])
+                return
+            connection = session.connection()
+            for table in inspect(connection).get_table_names():
+                named = self.engine.dialect.identifier_preparer.quote(table)
+                # As text: each value is read, those that are kept apart too.
+                connection.exec_driver_sql(f"SELECT count(one::text) FROM {named} AS one")  # noqa: S608 - quoted
+            if session.execute(text(_CAN_CHECK)).scalar():
+                session.execute(text(_CHECK_INDEXES)).all()
+
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator[Connection]:
         options: dict[str, Any] = {_WRITES: writes}
@@ -98,13 +157,18 @@ def affected(session: Session, statement: Executable, values: Mapping[str, objec
     return result.rowcount
 
 
-def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:
-    """Open an existing database, bringing an older schema up to date.
+def open_store(
+    url: str, data_folder: Path, *, waits: Waits | None = None, upgrade: Upgrade | None = None
+) -> Store:
+    """Open an existing database.
+
+    ``upgrade``: brings an older schema up to date, a copy of an SQLite file beside it first;
+    without it, an older schema is refused, and nothing is written.
 
     Raises:
-        ConfigurationError: there is no database yet, the address is wrong, or a newer version of
+        ConfigurationError: there is no database yet, the address is wrong, or another version of
             the program made it.
-        StorageUnavailable: it cannot be reached.
+        StorageUnavailable: it cannot be reached, or not be copied.
         IntegrityError: the file is damaged.
     """
     address = _address(url)
@@ -114,10 +178,27 @@ def open_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS)
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
             "Créez-la avec « chorus-worker init », ou corrigez data.folder dans la configuration.",
         )
-    return _up_to_date(address, data_folder, busy_seconds)
+    store = _store(address, data_folder, waits)
+    version = _known_version(store)
+    if version == SCHEMA:
+        return store
+    if upgrade is None:
+        store.engine.dispose()
+        raise ConfigurationError(
+            "La base de données est d'une version plus ancienne du programme, et cette commande "
+            "ne fait que lire : rien n'a été modifié."
+            if version
+            else "La base de données n'a pas encore ses tables.",
+            "Tapez « init » avec la même configuration : il met la base à jour et garde une copie "
+            "de l'ancienne à côté.",
+        )
+    _migrate(store, version, upgrade)
+    return store
 
 
-def create_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECONDS) -> Store:
+def create_store(
+    url: str, data_folder: Path, upgrade: Upgrade, *, waits: Waits | None = None
+) -> Store:
     """Create the folders (0700) and the schema; harmless when they exist.
 
     Raises what ``open_store`` raises, and StorageUnavailable when a folder cannot be made.
@@ -133,7 +214,7 @@ def create_store(url: str, data_folder: Path, *, busy_seconds: int = BUSY_SECOND
             f"Impossible de créer le dossier de données {data_folder} : {error.strerror}.",
             "Vérifiez l'emplacement et les droits.",
         ) from error
-    return _up_to_date(address, data_folder, busy_seconds)
+    return open_store(url, data_folder, waits=waits, upgrade=upgrade)
 
 
 def _address(url: str) -> URL:
@@ -158,21 +239,52 @@ def _wrong_address() -> ConfigurationError:
     )
 
 
-def _engine(address: URL, busy_seconds: int) -> Engine:
-    milliseconds = max(busy_seconds * 1000, 1)  # 0 would wait for ever
+def _store(address: URL, data_folder: Path, waits: Waits | None) -> Store:
+    return Store(_engine(address, waits or Waits()), Archive(data_folder / "archive"))
+
+
+def _engine(address: URL, waits: Waits) -> Engine:
+    milliseconds = max(waits.busy_seconds * 1000, 1)  # 0 would wait for ever
     if address.get_backend_name() == "postgresql":
         engine = create_engine(
             address,
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
-            connect_args={"options": f"-c lock_timeout={milliseconds}"},
+            connect_args={
+                "connect_timeout": waits.connect_seconds,
+                "options": f"-c lock_timeout={milliseconds} "
+                f"-c statement_timeout={waits.statement_seconds * 1000}",
+                "keepalives_idle": waits.keepalive_seconds,
+                "keepalives_interval": max(waits.keepalive_seconds // 3, 1),
+                "keepalives_count": 3,
+                "tcp_user_timeout": 2 * waits.keepalive_seconds * 1000,
+            },
         )
         event.listen(engine, "begin", _begin_postgresql)
         return engine
-    engine = create_engine(address, poolclass=NullPool)
+    file = _sqlite_file(address)
+    read_only = None if file is None else _read_only_uri(file)
+    if read_only is None:
+        engine = create_engine(address, poolclass=NullPool)
+    else:
+        engine = create_engine(
+            address, poolclass=NullPool, creator=partial(sqlite3.connect, read_only, uri=True)
+        )
     event.listen(engine, "connect", partial(_configure_sqlite, milliseconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_only_uri(file: Path) -> str | None:
+    """How to open a file that we may not write, or whose folder: a mounted backup; else None.
+
+    Without a log beside it, it is a copy at rest: SQLite reads it without any lock.
+    """
+    if not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return None
+    log, index = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+    in_use = log.exists() and (index.exists() or log.stat().st_size > 0)
+    return f"file:{quote(str(file.absolute()))}?{'mode=ro' if in_use else 'immutable=1'}"
 
 
 def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) -> None:
@@ -180,7 +292,6 @@ def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) 
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout = {busy_milliseconds}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "trusted_schema = OFF",
@@ -193,6 +304,9 @@ def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) 
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if _is_writer(connection):
+        # Kept in the file from then on; a copy has it no more, and reading must not change it.
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writer(connection) else "BEGIN")
 
 
@@ -205,31 +319,35 @@ def _is_writer(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(_WRITES, True))
 
 
-def _up_to_date(address: URL, data_folder: Path, busy_seconds: int) -> Store:
-    store = Store(_engine(address, busy_seconds), Archive(data_folder / "archive"))
-    version = None
+def _known_version(store: Store) -> str:
+    """The schema that the database has, empty without any.
+
+    Raises:
+        ConfigurationError: a newer version of the program made it.
+        IntegrityError: it has none, and the archive has pieces.
+    """
+    version = ""
     with store.reading() as session:
         if inspect(session.connection()).has_table("alembic_version"):
-            version = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if version is not None and version > SCHEMA:
+            version = session.execute(_VERSION).scalar() or ""
+    if version > SCHEMA:
         store.engine.dispose()
         raise ConfigurationError(
             "La base de données a été mise à jour par une version plus récente du programme.",
             "Installez cette version, ou rétablissez une sauvegarde d'avant la mise à jour.",
         )
-    if version is None and any(store.archive.folder.glob("*/*")):
+    if not version and not store.archive.is_empty():
         store.engine.dispose()
         raise IntegrityError(
             "La base de données est vide, alors que l'archive "
             f"{store.archive.folder} contient des pièces.",
             "Rétablissez la base depuis une sauvegarde avant de continuer.",
         )
-    if version != SCHEMA:
-        _migrate(store.engine)
-    return store
+    return version
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
+    """Bring the schema up to date, in one transaction with its event."""
     # Imported here: it costs a second, and only a new or older database needs it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -238,14 +356,46 @@ def _migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     umask = os.umask(0o077)
     try:
-        with engine.connect() as connection:
+        copy = _copy_beside(store.engine, version) if version else ""
+        with (
+            store.engine.connect() as connection,
+            Transaction(connection, actor=upgrade.actor, now=upgrade.now) as tx,
+        ):
+            tx.connection()  # takes the lock: another program may have done it meanwhile
+            if version and tx.execute(_VERSION).scalar() == SCHEMA:
+                return
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            connection.commit()
+            if version:
+                facts = {"from": version, "schema": SCHEMA, "program": __version__, "copy": copy}
+                tx.journal(EventTag.DATABASE_MIGRATED, "journal", **facts)
+            tx.commit()
     except OperationalError as error:
         raise _problem(error) or error from error
     finally:
         os.umask(umask)
+
+
+def _copy_beside(engine: Engine, version: str) -> str:
+    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL."""
+    file = _sqlite_file(engine.url)
+    if file is None:
+        return ""
+    ranks = itertools.chain([""], (f"-{rank}" for rank in itertools.count(2)))
+    copies = (file.with_name(f"{file.name}.{version}{rank}") for rank in ranks)
+    copy = next(one for one in copies if not one.exists())
+    try:
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        with copy.open("rb") as written:
+            os.fsync(written.fileno())
+    except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
+        raise StorageUnavailable(
+            f"La copie {copy} de la base de données n'a pas pu être faite ({error}).",
+            "Libérez de la place, puis relancez : la base n'a pas été mise à jour.",
+        ) from error
+    return copy.name
 
 
 def _sqlite_file(address: URL) -> Path | None:
@@ -253,14 +403,21 @@ def _sqlite_file(address: URL) -> Path | None:
     return Path(address.database or "") if is_file else None
 
 
+def _damaged(reason: str) -> IntegrityError:
+    return IntegrityError(
+        f"La base de données est endommagée ({reason}).",
+        "Rétablissez-la depuis une sauvegarde, avec son archive.",
+    )
+
+
 def _problem(error: DBAPIError) -> WorkerError | None:
     """What a person can do about an error of the database; None for a defect of ours."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "erreur inconnue"
-    if type(error) is DatabaseError:  # its subclasses say whose fault it is; SQLite's damage none
-        return IntegrityError(
-            f"La base de données est endommagée ({reason}).",
-            "Rétablissez-la depuis une sauvegarde, avec son archive.",
-        )
+    # Of SQLite, the class itself, for its subclasses say whose fault it is; of PostgreSQL, a code.
+    if type(error) is DatabaseError or str(getattr(error.orig, "sqlstate", "")).startswith(
+        _DAMAGED
+    ):
+        return _damaged(reason)
     if not isinstance(error, OperationalError | InternalError):
         return None
     lowered = reason.lower()

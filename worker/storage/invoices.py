@@ -1,7 +1,7 @@
 """Invoices, statements and numbers: what the batch writes and everybody reads."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy
@@ -68,6 +68,19 @@ def take_number(tx: Transaction, series: str) -> int:
 def last_number(session: Session, series: str) -> int:
     """The last number given in a series, 0 before the first; only ``take_number`` takes one."""
     return int(session.execute(_LAST, {"series": series}).scalar() or 0)
+
+
+def last_day(session: Session, series: str) -> date | None:
+    """The day of the last document of a series, None before the first."""
+    days = (
+        session.execute(
+            sqlalchemy.select(sqlalchemy.func.max(table.c.issue_date)).where(
+                sqlalchemy.func.substr(table.c.number, 1, len(series)) == series
+            )
+        ).scalar()
+        for table in (_TABLE, SQLModel.metadata.tables["statement"])
+    )
+    return max((day for day in days if day is not None), default=None)
 
 
 def pass_over(tx: Transaction, series: str, rank: int) -> None:

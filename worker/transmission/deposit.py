@@ -20,15 +20,17 @@ from worker.billing.standard import DepositSyntax
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import (
     DepositsRefused,
+    IntegrityError,
     PortalAccessRefused,
     PortalAnswerError,
     PortalDown,
     PortalError,
+    StorageUnavailable,
 )
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
-from worker.storage import Session, Transaction, attempts, directory, due, invoices
+from worker.storage import Transaction, attempts, directory, due, invoices
 from worker.storage.documents import sealed
 from worker.transmission.likeness import Likeness
 from worker.transmission.reconcile import look_for, reconcile
@@ -238,10 +240,10 @@ def _intend(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
     started = app.clock()
     with app.transaction() as tx:
         ours = [
-            _take(app, tx, invoice)
-            for invoice in batch
+            one
+            for one in (_take(app, tx, invoice) for invoice in batch)
             # What the portal said of an earlier file says nothing of this one.
-            if invoices.move(tx, invoice, InvoiceStatus.SENDING, portal_status="")
+            if one and invoices.move(tx, one.invoice, InvoiceStatus.SENDING, portal_status="")
         ]
         if not ours:
             return None
@@ -254,13 +256,19 @@ def _intend(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
     )
 
 
-def _take(app: App, session: Session, invoice: TrackedInvoice) -> _Sealed:
-    sha256, _ = sealed(session, invoice, DEPOSITED)
+def _take(app: App, tx: Transaction, invoice: TrackedInvoice) -> _Sealed | None:
+    """The file to hand over; None when it cannot be used: that invoice alone waits for a person."""
+    sha256, _ = sealed(tx, invoice, DEPOSITED)
+    try:
+        content = app.store.archive.get(sha256)
+    except (IntegrityError, StorageUnavailable) as error:
+        invoices.note(tx, invoice, trouble=Trouble.PIECE_UNUSABLE, detail=error.message)
+        return None
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
         file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
-        content=app.store.archive.get(sha256),
+        content=content,
     )
 
 

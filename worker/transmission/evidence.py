@@ -11,7 +11,7 @@ import structlog
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
+from worker.errors import IntegrityError, PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import Portal
 from worker.storage import observations
 
@@ -41,8 +41,13 @@ def keep_reports(app: App, portal: Portal, stop: Callable[[], bool]) -> None:
         if receipt is None:
             in_vain += 1
             continue
-        with app.transaction() as tx:
+        try:
             sha256 = app.store.archive.put(receipt)
+        except IntegrityError as error:
+            _log.warning("receipt.altered", flux=flux_number, error=error.message)
+            in_vain += 1
+            continue
+        with app.transaction() as tx:
             for observation, _ in reported:
                 observations.attach_evidence(tx, observation, sha256)
             tx.journal(

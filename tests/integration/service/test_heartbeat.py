@@ -27,6 +27,7 @@ from worker.service.bootstrap import open_verified
 from worker.service.demo import COMPLEMENT, SELLER
 from worker.service.heartbeat import Heartbeat, anything_waiting, beat, due_year
 from worker.service.local_portal import STRUCTURES
+from worker.settings.keys import PortalSettings
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
@@ -70,6 +71,16 @@ class Manager:
             return any(message.startswith(beginning) for message in self.said)
 
         with self._heard:
+            assert pace.until(lambda step: self._heard.wait_for(said, step), HANGS), self.said
+
+    def wait_for_more(self, message: str, times: int) -> None:
+        """Until it was said so many times more."""
+        with self._heard:
+            wanted = self.said.count(message) + times
+
+            def said() -> bool:
+                return self.said.count(message) >= wanted
+
             assert pace.until(lambda step: self._heard.wait_for(said, step), HANGS), self.said
 
     def close(self) -> None:
@@ -223,7 +234,6 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
     systemd.close()
     said = systemd.said
-    assert said[0] == "WATCHDOG=1"
     assert said.count("WATCHDOG=1") >= 12
     assert said[-1].startswith("STATUS=0 facture à traiter")
     events = len(desk.events())
@@ -302,7 +312,7 @@ def test_a_heart_rests_after_a_refusal_and_not_for_a_clock_that_was_ahead(
         desk.clock.advance(hours=hours)
         heart.beat()
     systemd.close()
-    asked, rested = ["WATCHDOG=1", "STATUS=PISTE refuse"], ["WATCHDOG=1"]
+    asked, rested = ["WATCHDOG=1", "STATUS=PISTE refuse", "WATCHDOG=1"], ["WATCHDOG=1"]
 
     assert [said[:19] for said in systemd.said] == [*asked, *rested, *asked, *asked]
 
@@ -350,6 +360,42 @@ def test_the_service_stops_as_soon_as_it_is_asked_to(
     with sqlite3.connect(desk.config.parent / "donnees" / "worker.sqlite") as database:
         query = "SELECT count(*) FROM invoice WHERE status = 'sending'"
         assert database.execute(query).fetchone() == (0,)
+
+
+def test_the_watchdog_is_fed_at_the_pace_of_the_unit(desk: Desk, systemd: Manager) -> None:
+    """Whatever the settings: with a heartbeat a day, three times within what the unit allows."""
+    configured(desk, 'channel = "api"', 'channel = "helios"')
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
+    environment |= {"CHORUS_WORKER_WORKER__HEARTBEAT_MINUTES": "1440", "WATCHDOG_USEC": "300000"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "serve", "--config", str(desk.config)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        systemd.wait_for("STATUS=")
+        systemd.wait_for_more("WATCHDOG=1", 4)
+        process.send_signal(signal.SIGTERM)
+        pace.ended(process, seconds=HANGS)
+    finally:
+        process.kill()
+
+    assert process.returncode == 0
+
+
+def test_no_setting_makes_a_call_longer_than_the_unit_allows() -> None:
+    """Each attempt at the portal feeds the watchdog when it ends, and its time-outs are bounded."""
+    unit = Path("systemd/chorus-worker.service").read_text("utf-8")
+    allowed = int(re.findall(r"^WatchdogSec=(\d+)$", unit, re.MULTILINE)[0])
+    longest = {
+        name: next(
+            one.le for one in PortalSettings.model_fields[name].metadata if hasattr(one, "le")
+        )
+        for name in ("connect_timeout_seconds", "read_timeout_seconds")
+    }
+
+    assert longest["connect_timeout_seconds"] + 3 * longest["read_timeout_seconds"] < allowed
 
 
 def change_a_price(desk: Desk) -> None:

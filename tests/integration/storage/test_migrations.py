@@ -19,7 +19,7 @@ import worker.storage.engine
 from chaos import pace
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
-from tests.support.storage_samples import writing
+from tests.support.storage_samples import UPGRADE, writing
 from worker.billing.status import InvoiceKind
 from worker.errors import ConfigurationError, IntegrityError
 from worker.storage import Store, create_store, invoices, open_store
@@ -83,7 +83,7 @@ def test_creating_twice_keeps_what_is_there(place: Place) -> None:
     """``create_store`` on a database in use changes nothing."""
     with writing(place.open()) as session:
         session.execute(text("INSERT INTO number_series VALUES ('BSN-2026-', 7)"))
-    again = create_store(place.url, place.folder)
+    again = create_store(place.url, place.folder, UPGRADE)
     with again.reading() as session:
         assert session.execute(text("SELECT last_value FROM number_series")).scalar() == 7
     again.engine.dispose()
@@ -92,7 +92,7 @@ def test_creating_twice_keeps_what_is_there(place: Place) -> None:
 def test_an_empty_database_is_brought_up_to_date(tmp_path: Path) -> None:
     """Opening a file without any table runs the migrations."""
     (tmp_path / "worker.sqlite").touch()
-    store = open_store(f"sqlite:///{tmp_path / 'worker.sqlite'}", tmp_path)
+    store = open_store(f"sqlite:///{tmp_path / 'worker.sqlite'}", tmp_path, upgrade=UPGRADE)
     with store.reading() as session:
         version = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
         assert session.execute(text("SELECT seq FROM journal_head")).scalar() == 0
@@ -110,7 +110,8 @@ def test_two_programs_may_create_at_once(
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("created_twice")
     code = "import sys; from pathlib import Path; from worker.storage import create_store"
-    code += "; create_store(sys.argv[1], Path(sys.argv[2]))"
+    code += "; from tests.support.storage_samples import UPGRADE"
+    code += "; create_store(sys.argv[1], Path(sys.argv[2]), UPGRADE)"
     programs = [
         subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path)]) for _ in range(2)
     ]
@@ -141,7 +142,7 @@ def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
         )
         connection.commit()
     engine.dispose()
-    store = open_store(url, tmp_path)
+    store = open_store(url, tmp_path, upgrade=UPGRADE)
     with store.reading() as session:
         (kept,) = invoices.tracked(session)
     assert (kept.number, kept.kind, kept.corrects) == (

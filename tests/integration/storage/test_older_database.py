@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 import worker.storage.engine
 from tests.support.postgresql_server import Server
+from tests.support.storage_samples import UPGRADE
 from worker.audit.verification import verify_books
 from worker.billing.journal import verify
 from worker.billing.status import InvoiceStatus, Trouble
@@ -56,7 +57,7 @@ def _folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="store")
 def _store(folder: Path) -> Iterator[Store]:
-    found = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+    found = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder, upgrade=UPGRADE)
     yield found
     found.engine.dispose()
 
@@ -77,7 +78,7 @@ def test_what_people_read_is_what_it_was(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "worker.sqlite")) as before:
         told = dict(before.execute("SELECT id, detail FROM invoice"))
 
-    store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+    store = open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder, upgrade=UPGRADE)
     with store.reading() as session:
         found = invoices.tracked(session)
     store.engine.dispose()
@@ -105,7 +106,7 @@ def test_every_sentence_is_read_on_both_databases(
         url = server.create("older_sentences")
     _of_schema_3(url, [sentence for sentence, _, _ in SENTENCES])
 
-    store = open_store(url, tmp_path)
+    store = open_store(url, tmp_path, upgrade=UPGRADE)
     with store.reading() as session:
         found = [(one.trouble, one.detail) for one in invoices.tracked(session)]
     store.engine.dispose()

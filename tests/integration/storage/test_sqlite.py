@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from chaos import pace
 from tests.integration.conftest import Place
-from tests.support.storage_samples import add_members, counts, writing
+from tests.support.storage_samples import UPGRADE, add_members, counts, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
@@ -68,7 +68,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     folder = tmp_path / "donnees"
     old = os.umask(0)
     try:
-        store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+        store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder, UPGRADE)
         with writing(store) as session:
             session.execute(text("INSERT INTO number_series VALUES ('BSN', 1)"))
             store.archive.put(b"une facture")
@@ -87,7 +87,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
 def test_folders_have_the_names_people_give(tmp_path: Path, name: str) -> None:
     """Accents, spaces, apostrophes and percent signs: the file is where it was asked for."""
     folder = tmp_path / name
-    create_store(f"sqlite:///{quote(str(folder / 'worker.sqlite'))}", folder)
+    create_store(f"sqlite:///{quote(str(folder / 'worker.sqlite'))}", folder, UPGRADE)
 
     assert (folder / "worker.sqlite").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -97,7 +97,9 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A file stands where the folder should be: said with its path."""
     (tmp_path / "donnees").write_text("déjà pris")
     with pytest.raises(StorageUnavailable, match=str(tmp_path / "donnees")):
-        create_store(f"sqlite:///{tmp_path / 'donnees' / 'worker.sqlite'}", tmp_path / "donnees")
+        create_store(
+            f"sqlite:///{tmp_path / 'donnees' / 'worker.sqlite'}", tmp_path / "donnees", UPGRADE
+        )
 
 
 def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: Place) -> None:

@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from threading import Thread
 from chaos.killing import AtCall, AtPlace, arm
-from tests.support.storage_samples import writing
+from tests.support.storage_samples import UPGRADE, writing
 from worker.billing.journal import EventTag
 from worker.storage import create_store
 
 folder, kill, in_a_thread = Path(sys.argv[1]), sys.argv[2], len(sys.argv) > 3
-store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)
+store = create_store(f"sqlite:///{folder / 'worker.sqlite'}", folder, UPGRADE)
 
 def work():
     for rank in range(6):

@@ -64,6 +64,7 @@ class Gateway:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         clock: Callable[[], datetime],
+        heard: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._monotonic = monotonic
@@ -78,6 +79,7 @@ class Gateway:
                 sleep=sleep,
             ),
             monotonic=monotonic,
+            heard=heard,
         )
         self._breaker = Breaker("Chorus Pro", monotonic=monotonic, clock=clock)
         self._token = PisteToken(
@@ -91,6 +93,11 @@ class Gateway:
         self._account = base64.b64encode(pair.encode()).decode()
         self._proving = Lock()
         self._proven = ""
+
+    @property
+    def stated_at(self) -> datetime | None:
+        """The instant that the gateway last stated in an answer."""
+        return self._transport.stated_at
 
     def close(self) -> None:
         """Close the open connections."""

@@ -39,8 +39,11 @@ class ChorusPro:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        self._gateway = Gateway(settings, monotonic=monotonic, sleep=sleep, clock=clock)
+        self._gateway = Gateway(
+            settings, monotonic=monotonic, sleep=sleep, clock=clock, heard=heard
+        )
 
     def close(self) -> None:
         """Close the open connections."""
@@ -48,6 +51,9 @@ class ChorusPro:
 
     def sign_in(self) -> None:
         self._gateway.prove_identity()
+
+    def clock(self) -> datetime | None:
+        return self._gateway.stated_at
 
     def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         return depositing.deposit(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import ClassVar, Literal, TypeAlias
 
@@ -38,6 +39,15 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    @property
+    def stated_at(self) -> datetime | None:
+        """The server's own instant, of its ``Date``; None when it states none."""
+        try:
+            stated = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return stated if stated.tzinfo else stated.replace(tzinfo=UTC)
 
     @property
     def retry_after(self) -> int | None:
@@ -113,11 +123,20 @@ class Transport:
         read_timeout: float,
         turn: Callable[[], AbstractContextManager[None]],
         monotonic: Callable[[], float] = time.monotonic,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
+        """A transport; ``heard`` is called at the end of each attempt."""
+        self._heard = heard
         self._timeouts = (connect_timeout, read_timeout)
         self._turn = turn
         self._monotonic = monotonic
         self._session = new_session()
+        self._stated_at: datetime | None = None
+
+    @property
+    def stated_at(self) -> datetime | None:
+        """The instant that a server last stated in an answer."""
+        return self._stated_at
 
     def close(self) -> None:
         """Close the open connections."""
@@ -141,8 +160,10 @@ class Transport:
             start = self._monotonic()
             outcome = self._exchange(session, request)
             seconds = round(self._monotonic() - start, 3)
+        self._heard()
         match outcome:
             case HttpAnswer(status=status):
+                self._stated_at = outcome.stated_at or self._stated_at
                 _log.info("portal.answer", route=request.route, status=status, seconds=seconds)
             case NoAnswer(sent=sent):
                 _log.warning("portal.no_answer", route=request.route, sent=sent, seconds=seconds)

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,21 @@ def test_reads_share_a_connection_and_a_deposit_never_does(transport: Transport)
 def test_retry_after_in_its_two_forms(headers: dict[str, str], seconds: int | None) -> None:
     """Seconds and dates are read, bounded, and nonsense is no request to wait."""
     assert HttpAnswer(status=429, headers=headers, body=b"").retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "headers, stated",
+    [
+        ({}, None),
+        ({"Date": "hier"}, None),
+        ({"Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+        ({"Date": "Wed, 21 Oct 2026 09:28:00 +0200"}, datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+        ({"Date": "Wed, 21 Oct 2026 07:28:00 -0000"}, datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+    ],
+)
+def test_the_instant_that_a_server_states(headers: dict[str, str], stated: datetime | None) -> None:
+    """Always aware; nonsense states nothing."""
+    assert HttpAnswer(status=500, headers=headers, body=b"").stated_at == stated
 
 
 @given(st.text(), st.text())

@@ -1,0 +1,218 @@
+"""The database asked about itself, a copy that may not be written, a server that never answers."""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from chaos import pace
+from tests.integration.conftest import Place
+from tests.integration.storage.test_older_database import KEPT
+from tests.support.storage_samples import add_members
+from worker.billing.journal import EventTag
+from worker.cli.commands import COMMANDS, command_line
+from worker.cli.console import DONE, TO_LOOK_AT
+from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
+from worker.service.installation import DATA, install
+from worker.service.opening import open_app
+from worker.settings.keys import Data
+from worker.settings.shipped import shipped
+from worker.storage import Store, Waits, journal, open_store
+from worker.storage.engine import SCHEMA
+
+NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
+WRITERS = {
+    *("init", "import", "park", "unpark", "check", "run", "serve"),
+    *("deposit", "reconcile", "follow", "resend", "complete", "credit"),
+}
+ARGUMENTS = {
+    "status": [],
+    "journal verify": [],
+    "journal show": [],
+    "journal export": [],
+    "tariff list": [],
+    "tariff show": ["2025"],
+    "preview": ["2025"],
+    "documents export": ["2025", "--to", "export"],
+    "documents portal": ["BSN-2026-00001"],
+    "show": ["BSN-2026-00001"],
+}
+"""Of each command that only reads."""
+
+
+@pytest.fixture(name="older")
+def _older(tmp_path: Path) -> Path:
+    """An installation whose database is of an older schema; its configuration."""
+    shipped_text = shipped("config/worker.toml").read_text("utf-8")
+    install(tmp_path / "place", f'channel = "helios"\n{shipped_text}')
+    data = tmp_path / "place" / DATA
+    shutil.rmtree(data)
+    with tarfile.open(KEPT) as kept:
+        kept.extractall(data, filter="data")
+    return tmp_path / "place" / "worker.toml"
+
+
+def typed(words: str, *arguments: str, config: Path) -> object:
+    """A command, as it is typed."""
+    line = [*words.split(), *arguments, "--config", str(config)]
+    return command_line().main(line, standalone_mode=False)
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - WRITERS - NO_DATABASE))
+def test_reading_never_migrates(older: Path, words: str) -> None:
+    """Every command that only reads says what to type, and leaves the data as they are."""
+    data = older.parent / DATA
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigurationError, match="plus ancienne") as caught:
+        typed(words, *ARGUMENTS[words], config=older)
+
+    assert "init" in caught.value.remedy
+    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+
+
+def test_what_writes_migrates_with_a_copy_and_an_event(older: Path) -> None:
+    """``init`` too; the copy is the older database, and a second one has another name."""
+    data = older.parent / DATA
+    with closing(sqlite3.connect(data / "worker.sqlite")) as kept:
+        told = kept.execute("SELECT id, detail FROM invoice ORDER BY id").fetchall()
+    (data / "worker.sqlite.0003").write_bytes(b"an earlier copy")
+    typed("init", config=older)
+    copy = data / "worker.sqlite.0003-2"
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0003",)
+        assert kept.execute("SELECT id, detail FROM invoice ORDER BY id").fetchall() == told
+    with open_app(older).reading() as session:
+        *_, last = journal.events(session)
+
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert last.tag == EventTag.DATABASE_MIGRATED
+    assert json.loads(last.payload)["copy"] == copy.name
+    assert (json.loads(last.payload)["from"], json.loads(last.payload)["schema"]) == (
+        "0003",
+        SCHEMA,
+    )
+    assert (data / "worker.sqlite.0003").read_bytes() == b"an earlier copy"
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+@pytest.mark.parametrize("words", ["status", "journal verify", "journal show"])
+def test_a_folder_that_may_not_be_written_is_read(older: Path, words: str, *, in_use: bool) -> None:
+    """A backup mounted read-only, or the data of a running service seen by an auditor."""
+    data = older.parent / DATA
+    typed("init", config=older)
+    with ExitStack() as stack:
+        if in_use:
+            other = stack.enter_context(closing(sqlite3.connect(data / "worker.sqlite")))
+            other.execute("UPDATE number_series SET last_value = last_value")
+            other.commit()
+        assert bool(list(data.glob("*-wal"))) is in_use
+        for path in (*data.rglob("*"), data):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        code, said = run(older, words)
+        for path in (data, *data.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+    assert code in {DONE, TO_LOOK_AT}, said
+    assert "intact" in said or words != "journal verify"
+
+
+def run(config: Path, words: str) -> tuple[int, str]:
+    """Exit code of a command of a user who may not write, and what it says."""
+    # Root may write anywhere, unless it gives up the right to.
+    drops = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
+    said = subprocess.run(
+        [*drops, sys.executable, "-m", "worker", *words.split(), "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=pace.limit(60),
+    )
+    return said.returncode, said.stdout + said.stderr
+
+
+def pages_of(database: Path) -> dict[str, int]:
+    """The root page of every table and index."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage > 1")
+        return dict(rows.fetchall())
+
+
+def test_every_damaged_page_is_seen(sqlite_place: Place) -> None:
+    """Of every table and every index, whatever the books read of it."""
+    store = sqlite_place.open()
+    add_members(store)
+    store.require_sound()
+    database = sqlite_place.folder / "worker.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    whole = database.read_bytes()
+    unseen = []
+    for name, page in pages_of(database).items():
+        start = (page - 1) * size
+        database.write_bytes(whole[:start] + b"\xff" * size + whole[start + size :])
+        try:
+            store.require_sound()
+        except IntegrityError:
+            continue
+        unseen.append(name)
+    database.write_bytes(whole)
+
+    assert set(SQLModel.metadata.tables) <= set(pages_of(database))
+    assert unseen == []
+
+
+def test_a_sound_database_says_so(store: Store) -> None:
+    """On both kinds, with what was just written."""
+    add_members(store)
+    store.require_sound()
+    with store.reading() as session:
+        found = session.execute(text("SELECT count(*) FROM member")).scalar()
+
+    assert found
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that accepts, and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    """A connection that leads nowhere ends in a sentence, not in a wait."""
+    with silent_server() as port, pytest.raises(StorageUnavailable, match="n'est pas disponible"):
+        open_store(
+            f"postgresql://127.0.0.1:{port}/worker", tmp_path, waits=Waits(connect_seconds=2)
+        )
+
+
+def test_a_statement_that_never_ends_is_given_up(postgresql_place: Place) -> None:
+    """The bound is the server's own, set on each connection."""
+    store = open_store(
+        postgresql_place.url, postgresql_place.folder, waits=Waits(statement_seconds=1)
+    )
+    postgresql_place.opened.append(store)
+    with pytest.raises(StorageUnavailable, match="timeout"), store.reading() as session:
+        session.execute(text("SELECT pg_sleep(600)"))
+
+
+def test_each_wait_is_a_setting_with_the_same_default() -> None:
+    """What the program waits for is what the configuration says."""
+    assert {one.name: one.default for one in fields(Waits)} == {
+        name: Data.model_fields[name].default for name in Data.model_fields if "seconds" in name
+    }

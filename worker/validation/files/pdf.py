@@ -11,20 +11,30 @@ from enum import StrEnum
 from io import BytesIO
 from typing import Any, BinaryIO
 
+from pydantic import TypeAdapter
+
 from worker.errors import Finding
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
 from worker.isolation.limits import PDF, Program
-from worker.validation.files.pdf_marks import Wrapping, read_wrapping
+from worker.validation.files.pdf_marks import (
+    XML_NAME,
+    XRECHNUNG_NAME,
+    Wrapping,
+    read_wrapping,
+)
 from worker.validation.wording import unreadable, worded
+from worker.validation.xml import MAX_BYTES
 
-XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
+XML_NAMES = frozenset({XML_NAME, XRECHNUNG_NAME})
 """Embedded files that hold an invoice; order-x.xml is an order."""
-MAX_XML = 20_000_000
+OLDER_NAME = "zugferd-invoice.xml"
+"""Of the same, before Factur-X: it holds the invoice when no file has a name of today."""
 _ODD = (ValueError, TypeError, KeyError, AttributeError)
 """What the PDF library raises where something is not what its place promises."""
 MAX_NODES = 10_000
 """Of the tree of embedded files."""
+_WRAPPING = TypeAdapter(Wrapping)
 
 
 class _Lack(StrEnum):
@@ -81,9 +91,7 @@ def read_hybrid(pdf: bytes, program: Program = PDF) -> Hybrid:
 
 def _decode(said: bytes) -> Wrapping | _Lack:
     marks = json.loads(said)
-    if not isinstance(marks, dict):
-        return _Lack(marks)
-    return Wrapping(**marks | {"actions": tuple(marks["actions"])})
+    return _WRAPPING.validate_python(marks) if isinstance(marks, dict) else _Lack(marks)
 
 
 def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: ANN401 - pikepdf's
@@ -103,13 +111,21 @@ def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: A
 
 
 def _invoice_of(document: Any) -> tuple[Wrapping, bytes]:  # noqa: ANN401 - pikepdf's
-    found = [file for names, file in _embedded_files(document) if not names.isdisjoint(XML_NAMES)]
+    current, older = [], []
+    for names, file in _embedded_files(document):
+        if not names.isdisjoint(XML_NAMES):
+            current.append(file)
+        elif OLDER_NAME in names:
+            older.append(file)
+    found = current or older
     if len(found) != 1:
         raise _Unfit(_Lack.AMBIGUOUS if found else _Lack.NO_XML)
-    xml = found[0].EF.F.read_bytes()
-    if len(xml) > MAX_XML:
+    streams = found[0].EF
+    xml = (streams.F if "/F" in streams else streams.UF).read_bytes()
+    if len(xml) > MAX_BYTES:
         raise _Unfit(_Lack.TOO_LARGE)
-    return read_wrapping(document, found[0]), xml
+    beside = str(older[0].get("/UF", OLDER_NAME)) if current and older else ""
+    return read_wrapping(document, found[0], beside), xml
 
 
 def prepare() -> Callable[[BinaryIO, BinaryIO], None]:

@@ -9,9 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from re import Pattern
 
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
-
 from worker.billing.members import is_valid_siret
 from worker.billing.text import hidden_character
 from worker.errors import Finding
@@ -81,6 +78,10 @@ def broken(limit: Limit, value: str, *, where: str = "", of: str = "") -> tuple[
 
 def is_valid_iban(text: str) -> bool:
     """Country, length and key, written without spaces or lower case."""
+    # Its tables of banks are read at import.
+    from schwifty import IBAN  # noqa: PLC0415
+    from schwifty.exceptions import SchwiftyException  # noqa: PLC0415
+
     try:
         return str(IBAN(text)) == text
     except SchwiftyException:

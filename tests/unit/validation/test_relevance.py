@@ -5,7 +5,9 @@ from lxml import etree
 
 from worker.validation.official.relevance import names_in, relevant_rules
 
-NAMES = frozenset({"Invoice", "ID", "Line", "schemeID"})
+NAMES = frozenset({"Invoice", "ID", "Line", "schemeID", "Name"}) | frozenset(
+    {"/Invoice", "Invoice/Line", "Invoice/Name", "Line/ID", "ID/schemeID"}
+)
 SHEET = """<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
  xmlns:cbc="urn:b" xmlns:cac="urn:a" version="2.0">%s</xsl:stylesheet>"""
 TEMPLATE = '<xsl:template match="%s"><kept/></xsl:template>'
@@ -25,6 +27,12 @@ def is_kept(body: str) -> bool:
         ("/cbc:Invoice/cac:Line/cbc:ID", True),
         ("cac:Delivery", False),
         ("cac:Delivery/cbc:ID", False),
+        ("cac:Line/cbc:Name", False),
+        ("cac:Line[1]/cbc:Name", False),
+        ("cac:Line//cbc:Name", True),
+        ("cac:Line/*/cbc:Name", True),
+        ("cac:Line/../cbc:Name", True),
+        ("cac:Line/ancestor::cbc:Name", True),
         ("cac:Line/cac:Delivery", False),
         ("cac:Delivery | cac:Line", True),
         ("cac:Delivery | cac:Other", False),
@@ -41,7 +49,7 @@ def is_kept(body: str) -> bool:
     ],
 )
 def test_a_pattern_decides_by_the_names_outside_its_predicates(pattern: str, *, kept: bool) -> None:
-    """Each alternative needs all its names; predicates and wildcards leave a rule where it is."""
+    """Each alternative needs all its names, each below the one before; others leave it there."""
     assert is_kept(TEMPLATE % pattern) is kept
 
 
@@ -53,6 +61,17 @@ def test_a_pattern_decides_by_the_names_outside_its_predicates(pattern: str, *, 
         ("not((cac:Line/cac:Delivery))", False),
         ("not(//cac:Delivery)", False),
         ("not(cbc:ID/@cbc:unknown)", False),
+        ("not(cac:Line/cbc:Name)", False),
+        ("not((cac:Line|cac:Other)/cac:Delivery)", False),
+        ("not((cac:Line|cac:Other)/cac:Delivery/cbc:ID)", False),
+        ("not((cac:Line|cac:Other)/cbc:ID)", True),
+        ("(count(cac:Delivery) &lt;= 1)", False),
+        ("count(cac:Delivery/cbc:ID) &lt; 2", False),
+        ("count(cac:Line) &lt;= 1", True),
+        ("count(cac:Delivery) &lt;= count(cac:Line)", True),
+        ("count(cac:Delivery) &lt;= 0", True),
+        ("count(cac:Delivery) = 1", True),
+        ("(count(cac:Delivery) &lt;= 1) and cbc:ID", True),
         ("not(cac:Line/cbc:ID)", True),
         ("not(cac:Delivery or cac:Line)", True),
         ("not(cac:Delivery | cac:Line)", True),
@@ -78,11 +97,11 @@ def test_a_rule_for_all_documents_is_kept_whole() -> None:
 
 
 def test_names_are_those_of_elements_and_attributes() -> None:
-    """Whatever their namespace."""
+    """Whatever their namespace, and with what is above."""
     tree = etree.ElementTree(
         etree.fromstring('<a xmlns:b="urn:b" c="1"><b:d b:e="2"/><!--f--></a>')
     )
 
     names = names_in(tree)
 
-    assert names == {"a", "c", "d", "e"}
+    assert names == {"a", "c", "d", "e", "/a", "a/c", "a/d", "d/e"}

@@ -11,8 +11,6 @@ from enum import StrEnum
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter
-
 from worker.errors import Finding
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
@@ -34,7 +32,6 @@ _ODD = (ValueError, TypeError, KeyError, AttributeError)
 """What the PDF library raises where something is not what its place promises."""
 MAX_NODES = 10_000
 """Of the tree of embedded files."""
-_WRAPPING = TypeAdapter(Wrapping)
 
 
 class _Lack(StrEnum):
@@ -91,7 +88,11 @@ def read_hybrid(pdf: bytes, program: Program = PDF) -> Hybrid:
 
 def _decode(said: bytes) -> Wrapping | _Lack:
     marks = json.loads(said)
-    return _WRAPPING.validate_python(marks) if isinstance(marks, dict) else _Lack(marks)
+    if not isinstance(marks, dict):
+        return _Lack(marks)
+    lists = {name: tuple(marks[name]) for name in ("names", "actions")}
+    stated = {name: tuple(values) for name, values in marks["stated"].items()}
+    return Wrapping(**marks | lists | {"stated": stated})
 
 
 def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: ANN401 - pikepdf's

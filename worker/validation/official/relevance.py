@@ -14,27 +14,34 @@ from lxml.etree import _Element
 _XSL = "{http://www.w3.org/1999/XSL/Transform}"
 _NAME = re.compile(r"[A-Za-z_][\w.-]*:([A-Za-z_][\w.-]*)")
 _STEP = r"@?[A-Za-z_][\w.-]*:[A-Za-z_][\w.-]*|\.\.?"
+_EITHER = rf"\((?:{_STEP})(?:\|(?:{_STEP}))+\)/"
+_PATH = rf"\(?\s*(?:{_EITHER})?(/{{0,2}}(?:{_STEP})(?://?(?:{_STEP}))*)\s*\)?"
 _ABSENCE = re.compile(
-    rf"\s*not\s*\(\s*\(?\s*(/{{0,2}}(?:{_STEP})(?://?(?:{_STEP}))*)\s*\)?\s*\)\s*"
+    rf"\s*\(?\s*(?:not\s*\(\s*{_PATH}\s*\)|count\s*\(\s*{_PATH}\s*\)\s*<=?\s*[1-9])\s*\)?\s*"
 )
-"""A test that a path leads nowhere: not(cac:Delivery/cbc:ID)."""
+"""A test that holds when a path leads nowhere: not(cac:Delivery/cbc:ID), count(cbc:Note) <= 1.
+
+Before the path there may be a choice, as in (cac:InvoiceLine|cac:CreditNoteLine)/cbc:UUID.
+"""
 _SET_OPERATION = re.compile(r"\b(?:union|intersect|except)\b")
 
 
 def names_in(tree: etree._ElementTree) -> frozenset[str]:
-    """The local names of all elements and attributes of a document."""
-    names = set()
+    """The local names of all elements and attributes of a document, alone and below another."""
+    pairs = set()
     for element in tree.iter(etree.Element):
-        names.add(etree.QName(element).localname)
-        names.update(etree.QName(name).localname for name in element.attrib)
-    return frozenset(names)
+        parent = element.getparent()
+        pairs.add(("" if parent is None else str(parent.tag), str(element.tag)))
+        pairs.update((str(element.tag), str(name)) for name in element.attrib)
+    local = {(parent.rpartition("}")[2], name.rpartition("}")[2]) for parent, name in pairs}
+    return frozenset(found for parent, name in local for found in (name, f"{parent}/{name}"))
 
 
 def relevant_rules(sheet: bytes, names: frozenset[str]) -> bytes:
     """A sheet without the rules that can say nothing of a document.
 
     Left out are templates whose every pattern names something that the document has not, outside
-    predicates, and assertions that such a thing is absent.
+    predicates, or not at such a place, and assertions that such a thing is absent.
 
     Args:
         sheet: XSLT, as its publisher compiled it from Schematron.
@@ -56,7 +63,18 @@ def _may_match(pattern: str, names: frozenset[str]) -> bool:
     """Whether a node of a document with these names may match a pattern of XSLT."""
     if _SET_OPERATION.search(pattern):
         return True
-    return any(names.issuperset(_NAME.findall(path)) for path in _paths(pattern))
+    return any(names.issuperset(_needed(path)) for path in _paths(pattern))
+
+
+def _needed(path: str) -> Iterator[str]:
+    """The names of a path, and each that must be right below another."""
+    above = ""
+    for step in path.split("/"):
+        name = _NAME.fullmatch(step.strip().removeprefix("@"))
+        yield from _NAME.findall(step)
+        if above and name is not None:
+            yield f"{above}/{name[1]}"
+        above = "" if name is None else name[1]
 
 
 def _paths(pattern: str) -> Iterator[str]:
@@ -84,7 +102,7 @@ def _is_absence_of_the_absent(choice: _Element, names: frozenset[str]) -> bool:
     if [child.tag for child in choice] != [f"{_XSL}when", f"{_XSL}otherwise"] or len(choice[0]):
         return False
     absence = _ABSENCE.fullmatch(choice[0].get("test", ""))
-    return absence is not None and not names.issuperset(_NAME.findall(absence[1]))
+    return absence is not None and not names.issuperset(_needed(absence[1] or absence[2]))
 
 
 def _remove(element: _Element) -> None:

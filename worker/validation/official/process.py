@@ -18,7 +18,7 @@ from worker.isolation.frames import read_frame, write_frame
 from worker.validation import Report
 from worker.validation.official.answers import encode_answer
 from worker.validation.official.artefacts import SchemaFolders
-from worker.validation.official.schemas import check_xsd
+from worker.validation.official.schemas import check_xsd, collapse_dates
 from worker.validation.official.schematron import Sheets
 from worker.validation.xml import parse_xml
 
@@ -52,6 +52,7 @@ class Checker:
     def _tree(self, content: bytes) -> etree._ElementTree:
         if self._last is None or self._last[0] != content:
             tree = parse_xml(content)
+            collapse_dates(tree)
             _shorten_attachments(tree)
             self._last = (content, tree)
         return self._last[1]

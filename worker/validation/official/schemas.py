@@ -90,7 +90,7 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         tree = parse_xml(content)
     except WrongUse as unreadable:
         return Report(rule_set=compiled.rule_set, valid=False, findings=unreadable.findings)
-    _collapse_dates(tree)
+    collapse_dates(tree)
     with compiled.lock:
         if compiled.schema.validate(tree):
             return Report(rule_set=compiled.rule_set, valid=True)
@@ -111,7 +111,7 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
 
 
-def _collapse_dates(tree: etree._ElementTree) -> None:
+def collapse_dates(tree: etree._ElementTree) -> None:
     """White space around a date or a time is no part of it (XML Schema, whiteSpace="collapse").
 
     libxml2 collapses that of every other type.

@@ -50,6 +50,7 @@ class Sheet(StrEnum):
     """
 
     EN16931_UBL = "en16931-ubl"
+    EN16931_CII = "en16931-cii"
     EXTENDED_CTC_FR_UBL = "extended-ctc-fr-ubl"
     BR_FR_UBL = "br-fr-ubl"
     FACTURX_MINIMUM = "facturx-minimum-rules"

@@ -25,6 +25,9 @@ def validate(
     profile: Annotated[
         str | None, option("--profile", "chorus : aussi les règles de Chorus Pro", "PROFIL")
     ] = None,
+    strict: Annotated[
+        bool, option("--strict", "refuser aussi un montant que seuls nos contrôles trouvent faux")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Contrôle des factures électroniques, les nôtres ou non.
@@ -32,7 +35,7 @@ def validate(
     Code de sortie : 0 valides, 1 invalides ou non concluants, 2 illisibles.
     """
     with ValidationService() as service:
-        results = [validate_file(file, service, profile) for file in files]
+        results = [validate_file(file, service, profile, strict=strict) for file in files]
     code = max(SAID[result.verdict][1] for result in results)
     if as_json:
         put_json(**json_views.validated(results, ok=code == DONE))

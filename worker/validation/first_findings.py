@@ -1,12 +1,13 @@
-"""A bounded answer: the first findings, and how many more there are.
+"""A bounded answer: the first finding of each rule, others up to a number, how many more there are.
 
 A hostile document may be wrong in a hundred thousand places, and to say where each one is means to
-count its siblings. So a check yields each finding with its element, and only those that are shown
-are given a place.
+count its siblings. So a check yields each finding with its element, and only those that are kept
+are given a place. Rules are few, unlike their repetitions: no code is ever left out.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from operator import itemgetter
 from typing import TypeVar
 
 from lxml.etree import _Element
@@ -17,7 +18,7 @@ from worker.validation.paths import where
 from worker.validation.wording import worded
 
 MAX_FINDINGS = 20
-"""Beyond, a person corrects the first ones and starts again; how many remain is said."""
+"""Beyond, and once each rule has spoken, how many remain is said."""
 T = TypeVar("T")
 Fault = tuple[Finding, _Element]
 """A finding without its place, and the element it is about."""
@@ -31,21 +32,38 @@ def located(finding: Finding, element: _Element) -> Finding:
 def placed(
     faults: Iterable[tuple[Finding, T]], place: Callable[[Finding, T], Finding]
 ) -> tuple[Finding, ...]:
-    """The findings to show, each with its place, those that block first.
+    """The findings to keep, each with its place, those that block first.
 
     Args:
         faults: as many as there are; none of those left out is kept nor placed.
-        place: gives a finding its place; called for what is shown only.
+        place: gives a finding its place; called for what is kept only.
     """
-    shown: dict[Severity, list[tuple[Finding, T]]] = {severity: [] for severity in Severity}
+    first: dict[Severity, list[tuple[int, Finding, T]]] = {severity: [] for severity in Severity}
+    again: dict[Severity, list[tuple[int, Finding, T]]] = {severity: [] for severity in Severity}
+    seen: set[tuple[str, Severity]] = set()
     total = 0
-    for fault in faults:
-        total += 1
-        if len(shown[fault[0].severity]) < MAX_FINDINGS:
-            shown[fault[0].severity].append(fault)
-    first = [*shown[Severity.BLOCKING], *shown[Severity.WARNING]][:MAX_FINDINGS]
-    findings = tuple(place(finding, element) for finding, element in first)
-    if total == len(first):
-        return findings
-    hidden = count(total - len(first), "autre constat")
-    return (*findings, worded("RULES-MORE", severity=Severity.WARNING, count=hidden))
+    for total, (finding, element) in enumerate(faults, 1):
+        rule, group = (finding.code, finding.severity), again[finding.severity]
+        if rule not in seen:
+            seen.add(rule)
+            group = first[finding.severity]
+        elif len(group) >= MAX_FINDINGS:
+            continue
+        group.append((total, finding, element))
+    kept: list[tuple[Finding, T]] = []
+    left = max(0, MAX_FINDINGS - len(seen))
+    for severity in (Severity.BLOCKING, Severity.WARNING):
+        repeats = again[severity][:left]
+        left -= len(repeats)
+        in_order = sorted([*first[severity], *repeats], key=itemgetter(0))
+        kept += [(finding, element) for _rank, finding, element in in_order]
+    findings = tuple(place(finding, element) for finding, element in kept)
+    return (*findings, *more_than(len(kept), total))
+
+
+def more_than(kept: int, total: int) -> tuple[Finding, ...]:
+    """How many findings there are beyond those that were kept, when there are any."""
+    if total <= kept:
+        return ()
+    hidden = count(total - kept, "autre constat")
+    return (worded("RULES-MORE", severity=Severity.WARNING, count=hidden),)

@@ -9,9 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from re import Pattern
 
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
-
 from worker.billing.members import is_valid_siret
 from worker.billing.text import hidden_character
 from worker.errors import Finding
@@ -27,6 +24,8 @@ MAX_ATTACHMENT = 10_000_000
 """Bytes of one attachment."""
 MAX_FLUX = 20_000_000
 """Bytes of what is deposited: 30 MB with its base64, whichever way the portal counts (§5)."""
+MAX_FLOW = 30_000_000
+"""Bytes of what the portal takes of others; before or after base64 is unsaid (§5)."""
 _EXTENSION = (
     "BMP|GIF|FAX|ODT|PPT|TIFF|XLS|BZ2|GZ|JPEG|P7S|RTF|TXT|XML|CSV|GZIP|JPG|PDF|SVG|XHTML|XLSX|DOC|"
     "HTM|ODP|PNG|TGZ|XLC|ZIP|DOCX|HTML|ODS|PPS|TIF|XLM|PPTX"
@@ -79,6 +78,10 @@ def broken(limit: Limit, value: str, *, where: str = "", of: str = "") -> tuple[
 
 def is_valid_iban(text: str) -> bool:
     """Country, length and key, written without spaces or lower case."""
+    # Its tables of banks are read at import.
+    from schwifty import IBAN  # noqa: PLC0415
+    from schwifty.exceptions import SchwiftyException  # noqa: PLC0415
+
     try:
         return str(IBAN(text)) == text
     except SchwiftyException:
@@ -129,6 +132,26 @@ SIRET = Limit(
     accepts=is_valid_siret,
 )
 """Direct deposit: BT-29, BT-30, BT-46 and BT-47."""
+_COUNTRIES = "AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|GR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI"
+_EU_VAT = re.compile(rf"(?:{_COUNTRIES})[0-9A-Z+*]{{2,13}}")
+
+
+def _foreign(remedy: str, accepts: Callable[[str], bool]) -> Limit:
+    subject = "L'identifiant"
+    return Limit(code="CHORUS-SIRET", subject=subject, remedy=remedy, accepts=accepts)
+
+
+FOREIGN_SELLERS = {
+    "0223": _foreign(
+        "Un numéro de TVA d'un autre État de l'Union européenne, sans espace (schéma 0223).",
+        lambda text: _EU_VAT.fullmatch(text) is not None,
+    ),
+    "0226": _foreign("De 1 à 80 caractères, pour un particulier (schéma 0226).", _short_text(80)),
+    "0227": _foreign("De 1 à 80 caractères, hors de l'Union (schéma 0227).", _short_text(80)),
+    "0228": _foreign("Un numéro RIDET (schéma 0228).", _whole(re.compile(r"[0-9]{6,10}"), 10)),
+    "0229": _foreign("Un numéro TAHITI (schéma 0229).", _whole(re.compile(r"[0-9A-Z]{6,9}"), 9)),
+}
+"""What identifies a seller who has no SIRET, by the scheme of BT-30 (BR-FR-CPRO-03)."""
 NAME = Limit(
     code="CHORUS-NAME",
     subject="Le nom",

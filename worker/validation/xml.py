@@ -3,6 +3,7 @@
 import re
 
 from lxml import etree
+from lxml.etree import _Element
 
 from worker.errors import WrongUse
 from worker.validation.wording import unreadable, worded
@@ -13,6 +14,10 @@ MAX_MARKS = 2_000_000
 """Number of ``<`` and of ``=``: what bounds the memory of the tree, unlike the size."""
 MAX_ATTRIBUTES = 100
 """Of one element, namespaces apart."""
+MAX_DEPTH = 256
+LONGEST_TEXT = 10_000_000
+"""What libxml2 takes of one text by itself; an attachment of Chorus Pro has 13 MB in base64."""
+_PIECE = 4096
 
 _POSITION = re.compile(r", line \d+, column \d+$")
 _BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too long")
@@ -21,7 +26,8 @@ _BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too lo
 def parse_xml(content: bytes) -> etree._ElementTree:
     """Parse a document.
 
-    Depth is bounded by the parser itself (256 levels), a text by its 10 MB.
+    Depth and texts are bounded by the parser itself (256 levels, 10 MB); a document that may have a
+    longer text is parsed without these bounds, once it is known to declare no entity.
 
     Raises:
         WrongUse: with one finding (``XML-…``), when it is empty, too large, malformed or has a
@@ -36,8 +42,11 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         or content.count(b"=") > MAX_MARKS
     ):
         raise unreadable(worded("XML-TOO-LARGE", "size"))
+    long = len(content) > LONGEST_TEXT
     try:
-        tree = etree.fromstring(content, _parser()).getroottree()
+        if long:
+            _refuse_doctype(content)
+        tree = etree.fromstring(content, _parser(long=long)).getroottree()
     except etree.XMLSyntaxError as error:
         raise_if_starved(error)
         if b"<!DOCTYPE" in content:
@@ -45,6 +54,8 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         raise _malformed(error) from error
     if tree.docinfo.internalDTD is not None:
         raise unreadable(worded("XML-DOCTYPE"))
+    if long:
+        _refuse_depth(tree)
     if content.count(b"=") > MAX_ATTRIBUTES:
         _refuse_many_attributes(tree)
     return tree
@@ -62,6 +73,28 @@ def raise_if_starved(error: etree.LxmlError) -> None:
         raise MemoryError from error
 
 
+def _refuse_doctype(content: bytes) -> None:
+    """Read a document up to its first element, before which a DOCTYPE stands, in any encoding."""
+    parser = etree.XMLPullParser(
+        events=("start",), resolve_entities=False, load_dtd=False, no_network=True
+    )
+    for start in range(0, len(content), _PIECE):
+        parser.feed(content[start : start + _PIECE])
+        for _event, root in parser.read_events():
+            if isinstance(root, _Element) and root.getroottree().docinfo.internalDTD is not None:
+                raise unreadable(worded("XML-DOCTYPE"))
+            return
+
+
+def _refuse_depth(tree: etree._ElementTree) -> None:
+    depth = 0
+    for event, element in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            where = f"ligne {element.sourceline}"
+            raise unreadable(worded("XML-TOO-LARGE", "depth", where=where))
+
+
 def _refuse_many_attributes(tree: etree._ElementTree) -> None:
     """A schema takes minutes over an element with thousands of attributes."""
     for element in tree.iter():
@@ -72,14 +105,14 @@ def _refuse_many_attributes(tree: etree._ElementTree) -> None:
             )
 
 
-def _parser() -> etree.XMLParser:
+def _parser(*, long: bool) -> etree.XMLParser:
     # A parser per document: an lxml parser must not be shared between threads.
     return etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
         dtd_validation=False,
         no_network=True,
-        huge_tree=False,
+        huge_tree=long,
         remove_pis=True,
         remove_comments=True,
     )

@@ -21,6 +21,7 @@ from worker.validation.official.artefacts import installed_folders, official_set
 from worker.validation.official.relevance import names_in, relevant_rules
 from worker.validation.official.schematron import Sheets
 
+CATEGORIES = ["S", "Z", "E", "AE", "K", "G", "O", "L", "M", "B"]
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 folders = installed_folders()
 sheet, path = Sheet(sys.argv[1]), sys.argv[2]
@@ -40,8 +41,10 @@ def spoiled(tree, chance):
         drawn = chance.random()
         if drawn < 0.15 and element.getparent() is not None:
             element.getparent().remove(element)
-        elif drawn < 0.4 and not len(element) and not element.tag.endswith("DateTimeString"):
+        elif drawn < 0.4 and not len(element) and not element.tag.endswith(("String", "Date")):
             element.text = "0"
+        elif drawn < 0.7 and (element.text or "").strip() in CATEGORIES:
+            element.text = chance.choice(CATEGORIES)
 
 tree = etree.parse(path)
 sound = etree.parse(path)

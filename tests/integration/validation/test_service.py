@@ -251,17 +251,18 @@ def test_the_process_is_alone_poor_and_mortal() -> None:
 def copied(tmp_path: Path) -> SchemaFolders:
     """Our folder and the official files, where they may be altered."""
     shutil.copytree(FOLDERS.ours, tmp_path / "ours")
+    copies = SchemaFolders(ours=tmp_path / "ours", official=tmp_path / "official")
     for entry in SETS.values():
         for name in entry["files"]:
-            target = tmp_path / "official" / entry["folder"] / name
+            target = copies.of(entry) / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(FOLDERS.official / entry["folder"] / name, target)
-    return SchemaFolders(ours=tmp_path / "ours", official=tmp_path / "official")
+            shutil.copy(FOLDERS.of(entry) / name, target)
+    return copies
 
 
 def alter(folders: SchemaFolders, key: str, name: str) -> None:
     """Change one bit of an official file."""
-    path = folders.official / SETS[key]["folder"] / name
+    path = folders.of(SETS[key]) / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from lxml import etree
 
 from tests.support.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.support.validation_service import service
 from worker.errors import Severity, WrongUse
+from worker.validation.files.chorus import check_flow
+from worker.validation.files.left_out import left_out
 from worker.validation.files.verdict import FileKind, FileVerdict, Verdict, validate_file
 from worker.validation.first_findings import MAX_FINDINGS
 
@@ -187,7 +190,12 @@ def test_a_date_outside_the_calendar_is_refused(tmp_path: Path, wrong: str) -> N
     """In CII the schema sees text, and the Factur-X rules do not look: we do."""
     content = changed(CII, '"102">20260112<', f'"102">{wrong}<')
 
-    assert verdict_on(tmp_path, content) == [Verdict.INVALID, FileKind.CII_EN16931, "CII-DATE"]
+    assert verdict_on(tmp_path, facturx_pdf(content)) == [
+        Verdict.INVALID,
+        FileKind.FACTURX,
+        "CII-DATE",
+    ]
+    assert "CII-DATE" in verdict_on(tmp_path, content)
 
 
 def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
@@ -197,9 +205,10 @@ def test_without_profile_only_the_standard_is_checked(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, siren)[0] == Verdict.INVALID
     reports = validate_file(tmp_path / "facture", service(), "chorus").reports
 
-    assert [report.valid for report in reports] == [True, True, False]
+    assert [report.valid for report in reports] == [True, True, True, False]
     assert "EN 16931" in reports[1].rule_set.name
     assert "Chorus Pro" in reports[2].rule_set.name
+    assert "Chorus Pro" in reports[3].rule_set.name
 
 
 FACTS = [
@@ -304,7 +313,7 @@ BOMB = b"<!DOCTYPE a [<!ENTITY a0 'ha'>%b]><a>&a9;</a>" % b"".join(
         (BOMB, "XML-DOCTYPE"),
         (pdf(), "PDF-NO-XML"),
         (pdf("order-x.xml", CII), "PDF-NO-XML"),
-        (pdf("factur-x.xml", UBL), "XML-OTHER-KIND"),
+        (pdf("factur-x.xml", b"<facture/>"), "XML-OTHER-KIND"),
         (pdf("factur-x.xml", b""), "XML-EMPTY"),
         (pdf("factur-x.xml", CII)[:700], "PDF-DAMAGED"),
         (b"%PDF-1.7\nrien", "PDF-DAMAGED"),
@@ -361,14 +370,45 @@ def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) 
     assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["999999999-01-12", "-2026-01-12", "2026-01-12Z", "2026-01-12+14:00"]
-)
-def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> None:
-    """The XSD takes any year and a time zone; a receiver does not."""
-    content = UBL.replace(b"IssueDate>2026-01-12<", f"IssueDate>{wrong}<".encode())
+def dated(written: str) -> bytes:
+    """Our UBL with another date of issue."""
+    return changed(UBL, "IssueDate>2026-01-12<", f"IssueDate>{written}<")
 
-    assert "UBL-DATE" in verdict_on(tmp_path, content, None)
+
+@pytest.mark.parametrize("wrong", ["999999999-01-12", "-2026-01-12", "10000-01-12Z"])
+def test_a_ubl_date_nobody_can_use_is_refused(tmp_path: Path, wrong: str) -> None:
+    """The XSD takes any year; a receiver does not."""
+    verdict, _kind, *codes = verdict_on(tmp_path, dated(wrong), None)
+
+    assert verdict == Verdict.INVALID
+    assert "UBL-DATE" in codes
+
+
+@pytest.mark.parametrize("zone", ["Z", "+14:00", "-05:00"])
+def test_a_date_with_a_time_zone_is_a_warning(tmp_path: Path, zone: str) -> None:
+    """It is a day of the calendar, which the standard does not refuse."""
+    answer = verdict_on(tmp_path, dated(f"2026-01-12{zone}"), None)
+
+    assert answer == [Verdict.VALID, FileKind.UBL_INVOICE, "UBL-DATE"]
+
+
+@pytest.mark.parametrize("space", [" ", "\n    ", "\t", "&#13;"])
+@pytest.mark.parametrize(
+    "content,value",
+    [
+        (UBL, "2026-01-12"),
+        (UBL, "2025-12-31"),
+        (CII, "20260112"),
+        ((FILES / "two-lines.ctc-fr.ubl.xml").read_bytes(), "2026-01-15"),
+    ],
+)
+def test_white_space_around_a_date_is_no_part_of_it(
+    tmp_path: Path, content: bytes, value: str, space: str
+) -> None:
+    """``xs:date`` collapses it, which libxml2 and a sheet of the reform forget."""
+    spaced = changed(content, f">{value}<", f">{space}{value}{space}<")
+
+    assert verdict_on(tmp_path, spaced, None)[0] == Verdict.VALID
 
 
 def test_dates_and_amounts_are_looked_at_once_the_schema_accepts(tmp_path: Path) -> None:
@@ -450,3 +490,240 @@ def test_an_unknown_profile_is_a_wrong_use(tmp_path: Path) -> None:
     """A misspelt profile never passes for a successful check."""
     with pytest.raises(WrongUse, match="peppol"):
         validate_file(tmp_path / "facture.xml", service(), "peppol")
+
+
+def with_attachments(content: bytes, *sizes: int) -> bytes:
+    """A document with PDFs of so many megabytes attached."""
+    if content == UBL:
+        old, new = "<cac:AccountingSupplierParty>", "{0}<cac:AccountingSupplierParty>"
+        block = (
+            "<cac:AdditionalDocumentReference><cbc:ID>{0}</cbc:ID><cac:Attachment>"
+            '<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a{0}.pdf">{1}'
+            "</cbc:EmbeddedDocumentBinaryObject></cac:Attachment>"
+            "</cac:AdditionalDocumentReference>"
+        )
+    else:
+        old = "</ram:ContractReferencedDocument>"
+        new = "</ram:ContractReferencedDocument>{0}"
+        block = (
+            "<ram:AdditionalReferencedDocument><ram:IssuerAssignedID>{0}</ram:IssuerAssignedID>"
+            "<ram:TypeCode>916</ram:TypeCode>"
+            '<ram:AttachmentBinaryObject mimeCode="application/pdf" filename="a{0}.pdf">{1}'
+            "</ram:AttachmentBinaryObject></ram:AdditionalReferencedDocument>"
+        )
+    blocks = [block.format(rank, "QUJD" * (size * 250_000)) for rank, size in enumerate(sizes)]
+    return changed(content, old, new.format("".join(blocks)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_attachments(UBL, 14),
+        with_attachments(UBL, 5, 5, 5),
+        with_attachments(CII, 14),
+        facturx_pdf(with_attachments(CII, 11, 11)),
+    ],
+    ids=["ubl", "several", "cii", "pdf"],
+)
+def test_large_attachments_are_judged(tmp_path: Path, content: bytes) -> None:
+    """Chorus Pro takes 10 MB each, 13 MB in base64: no bound of ours stands before."""
+    assert verdict_on(tmp_path, content, None)[0] == Verdict.VALID
+
+
+def test_an_attachment_that_is_no_base64_is_refused(tmp_path: Path) -> None:
+    """What the sheets are not given was looked at by the schema."""
+    content = changed(with_attachments(UBL, 11), "QUJD</", "QU!D</")
+
+    assert "XSD-VALUE" in verdict_on(tmp_path, content, None) or "XSD-OTHER" in verdict_on(
+        tmp_path, content, None
+    )
+
+
+PADDING = b" " * 10_000_001
+
+
+@pytest.mark.parametrize(
+    "content,code",
+    [
+        (BOMB + PADDING, "XML-DOCTYPE"),
+        (b"<!-- " + PADDING + b" --><!DOCTYPE a><a/>", "XML-DOCTYPE"),
+        (
+            (f"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>{' ' * 5_000_001}").encode("utf-16"),
+            "XML-DOCTYPE",
+        ),
+        (b"<a>" * 300 + b"</a>" * 300 + PADDING, "XML-TOO-LARGE"),
+        (b"<a>" + PADDING, "XML-MALFORMED"),
+    ],
+    ids=["entities", "comment", "utf-16", "depth", "malformed"],
+)
+def test_a_long_document_keeps_every_other_bound(tmp_path: Path, content: bytes, code: str) -> None:
+    """No entity is expanded, in any encoding, and no nesting goes deeper than elsewhere."""
+    verdict, *codes = verdict_on(tmp_path, content, None)
+
+    assert verdict == Verdict.UNREADABLE
+    assert codes == [code]
+
+
+def test_what_could_not_be_run_is_never_held_against_a_document(tmp_path: Path) -> None:
+    """Beyond a bound nothing was broken: no verdict, and no advice about lines."""
+    note = f"<cbc:Note>{'x' * 1000}</cbc:Note>" * 11_000
+    path = tmp_path / "facture"
+    path.write_bytes(
+        changed(UBL, "<cbc:DocumentCurrencyCode>", note + "<cbc:DocumentCurrencyCode>")
+    )
+    answer = validate_file(path, service())
+
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert [finding.code for finding in answer.findings] == ["RULES-UNFINISHED"]
+    assert "lignes" not in answer.findings[0].remedy
+
+
+FOREIGN = [
+    ("0223", "DE123456788", "DE", True),
+    ("0223", "BE0123456749", "BE", True),
+    ("0223", "FR42999999006", "FR", False),
+    ("0223", "DE 123456788", "DE", False),
+    ("0223", "CHE123456788", "CH", False),
+    ("0226", "PARTICULIER FICTIF", "FR", True),
+    ("0227", "CHSOCIETE FICTIVE", "CH", True),
+    ("0228", "1234567001", "NC", True),
+    ("0229", "A12345001", "PF", True),
+    ("0228", "RIDET", "NC", False),
+    ("0002", "DE123456788", "DE", False),
+]
+
+
+@pytest.mark.parametrize("scheme,identifier,country,accepted", FOREIGN)
+@pytest.mark.parametrize("content", [UBL, CII], ids=["ubl", "cii"])
+def test_a_foreign_seller_is_known_by_its_own_identifier(
+    tmp_path: Path, content: bytes, scheme: str, identifier: str, country: str, *, accepted: bool
+) -> None:
+    """BR-FR-CPRO-03: a VAT number, or what identifies it outside the Union and overseas."""
+    old = '"0002">99999900600011<'
+    foreign = changed(content, old, f'"{scheme}">{identifier}<')
+    codes = verdict_on(tmp_path, changed(foreign, ">FR</", f">{country}</"))
+
+    assert ("CHORUS-SIRET" not in codes) is accepted
+    assert (codes[0] == Verdict.VALID) is accepted
+
+
+@pytest.mark.parametrize(
+    "scheme,identifier",
+    [("0088", "3012345678900"), ("SEPA", "FR72ZZZ123456"), ("0060", "123456782")],
+)
+def test_another_identifier_beside_the_siret_is_no_fault(
+    tmp_path: Path, scheme: str, identifier: str
+) -> None:
+    """A GLN, a SEPA creditor, a DUNS: Chorus Pro wants a SIRET, not nothing else."""
+    given = f'<cbc:ID schemeID="{scheme}">{identifier}</cbc:ID>'
+    block = f"<cac:PartyIdentification>{given}</cac:PartyIdentification>"
+    content = changed(UBL, "<cac:PartyIdentification>", f"{block}<cac:PartyIdentification>")
+
+    assert verdict_on(tmp_path, content) == [Verdict.VALID, FileKind.UBL_INVOICE]
+
+
+@pytest.mark.parametrize(
+    "discount,refused",
+    [
+        ("", True),
+        ("<ram:ActualAmount>0</ram:ActualAmount>", False),
+        ("<ram:ActualAmount>1.00</ram:ActualAmount>", False),
+    ],
+)
+def test_a_gross_price_needs_its_discount(tmp_path: Path, discount: str, *, refused: bool) -> None:
+    """« AppliedTradeAllowanceCharge.ActualAmount est obligatoire » under a gross price."""
+    indicator = "<ram:ChargeIndicator><udt:Indicator>false</udt:Indicator></ram:ChargeIndicator>"
+    charge = (
+        f"<ram:AppliedTradeAllowanceCharge>{indicator}{discount}</ram:AppliedTradeAllowanceCharge>"
+    )
+    gross = f"<ram:ChargeAmount>222</ram:ChargeAmount>{charge if discount else ''}"
+    block = f"<ram:GrossPriceProductTradePrice>{gross}</ram:GrossPriceProductTradePrice>"
+    place = "<ram:NetPriceProductTradePrice>"
+    content = changed(CII, place, block + place)
+
+    assert ("CHORUS-GROSS-PRICE" in verdict_on(tmp_path, content)) is refused
+    assert "CHORUS-GROSS-PRICE" not in verdict_on(tmp_path, content, None)
+
+
+@pytest.mark.parametrize(
+    "size,severities",
+    [
+        (20_000_000, []),
+        (20_000_001, [Severity.WARNING]),
+        (30_000_000, [Severity.WARNING]),
+        (30_000_001, [Severity.BLOCKING]),
+    ],
+)
+def test_the_size_of_a_flow_is_that_of_chorus_pro(size: int, severities: list[Severity]) -> None:
+    """30 MB at most, and perhaps of base64: between 20 and 30 a person is told."""
+    found = list(check_flow(size))
+
+    assert [finding.severity for finding in found] == severities
+    assert {finding.code for finding in found} <= {"CHORUS-FLOW"}
+
+
+def test_the_size_of_a_flow_is_looked_at_for_chorus_pro_alone(tmp_path: Path) -> None:
+    """That of the file, not of the XML in it."""
+    content = UBL + b"\n" * 31_000_000
+
+    assert verdict_on(tmp_path, content) == [
+        Verdict.INVALID,
+        FileKind.UBL_INVOICE,
+        "CHORUS-FLOW",
+    ]
+    assert verdict_on(tmp_path, content, None) == [Verdict.VALID, FileKind.UBL_INVOICE]
+
+
+def without(content: bytes, *tags: str) -> bytes:
+    """A document without these elements."""
+    for tag in tags:
+        content = re.sub(rf"<{tag}>.*?</{tag}>".encode(), b"", content, flags=re.DOTALL)
+    return content
+
+
+LEFT_OUT = {
+    "ubl-due": (without(UBL, "cbc:DueDate", "cac:PaymentTerms"), "BR-CO-25"),
+    "cii-due": (without(CII, "ram:SpecifiedTradePaymentTerms"), "BR-CO-25"),
+    "ubl-currency": (
+        changed(
+            UBL,
+            "</cbc:DocumentCurrencyCode>",
+            "</cbc:DocumentCurrencyCode><cbc:TaxCurrencyCode>EUR</cbc:TaxCurrencyCode>",
+        ),
+        "PEPPOL-EN16931-R005",
+    ),
+    "blank-number": (facturx_pdf(changed(CII, ">F2026-0001<", ">  <")), "BR-02"),
+    "blank-seller": (facturx_pdf(changed(CII, ">Syndicat mixte fictif<", "> <")), "BR-06"),
+    "blank-buyer": (facturx_pdf(changed(CII, ">Commune fictive<", ">\n<")), "BR-07"),
+}
+
+
+@pytest.mark.parametrize("content,rule", LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_rule_that_the_sheets_leave_out_is_a_warning_with_its_name(
+    tmp_path: Path, content: bytes, rule: str
+) -> None:
+    """What the standard demands and its sheets do not look at is told, and refuses nothing."""
+    path = tmp_path / "facture"
+    path.write_bytes(content)
+    answer = validate_file(path, service())
+
+    assert answer.verdict is Verdict.VALID
+    assert rule in {finding.code for finding in answer.findings}
+
+
+@pytest.mark.parametrize("path", sorted(FILES.iterdir()), ids=lambda path: path.name)
+def test_our_documents_break_no_rule_that_the_sheets_leave_out(path: Path) -> None:
+    """Invoices have their term, and a credit note needs none."""
+    assert left_out(etree.parse(path)) == ()
+
+
+def test_the_amounts_of_others_are_warnings_unless_a_person_is_strict(tmp_path: Path) -> None:
+    """A price that explains nothing, in a line without our agreed price."""
+    ours = changed(UBL, ">222</cbc:PriceAmount>", ">223</cbc:PriceAmount>")
+    theirs = without(ours, "cac:AdditionalItemProperty")
+    path = tmp_path / "facture"
+    path.write_bytes(theirs)
+
+    assert verdict_on(tmp_path, theirs, None)[0] == Verdict.VALID
+    assert validate_file(path, service(), strict=True).verdict is Verdict.INVALID
+    assert verdict_on(tmp_path, ours, None)[0] == Verdict.INVALID

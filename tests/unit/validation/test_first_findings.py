@@ -49,6 +49,18 @@ def test_what_blocks_is_never_hidden_by_warnings() -> None:
     assert len(found) == MAX_FINDINGS + 1
 
 
+def test_every_rule_is_kept_beside_a_thousand_repetitions_of_one() -> None:
+    """Codes are as many as there are rules: the last one is told as the first is."""
+    codes = [f"R{rank}" for rank in range(2 * MAX_FINDINGS)]
+    root = etree.Element("r")
+    faults = [(finding(code=code), root) for code in ["R0"] * MANY + codes]
+
+    found = placed(faults, located)
+
+    assert [one.code for one in found] == [*codes, "RULES-MORE"]
+    assert found[-1].message.startswith(str(MANY))
+
+
 def test_few_findings_are_all_there() -> None:
     """Nothing is said to be left out when nothing is."""
     root = etree.Element("r")

@@ -34,9 +34,17 @@ def copied(tmp_path: Path) -> SchemaFolders:
 )
 def test_each_official_file_is_installed_as_listed(key: str, name: str) -> None:
     """The manifest's SHA-256 is that of the installed file."""
-    content = (FOLDERS.official / SETS[key]["folder"] / name).read_bytes()
+    content = (FOLDERS.of(SETS[key]) / name).read_bytes()
 
     assert hashlib.sha256(content).hexdigest() == SETS[key]["files"][name]
+
+
+def test_a_set_beside_the_list_has_its_licence_there() -> None:
+    """What travels in our own wheel travels with the text of its licence."""
+    beside = [entry for entry in SETS.values() if entry.get("beside")]
+
+    assert beside
+    assert all("LICENCE" in (FOLDERS.of(one) / "LICENCE.txt").read_text("utf-8") for one in beside)
 
 
 def test_the_manifest_says_where_files_come_from() -> None:

@@ -30,7 +30,7 @@ FACTURX = "urn:factur-x.eu:1p0"
             f"{EN16931}#compliant#{FACTURX}:basic",
             [Schema.FACTURX_BASIC, Sheet.FACTURX_BASIC],
         ),
-        (CII, EN16931, [Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931]),
+        (CII, EN16931, [Schema.CII, Sheet.EN16931_CII]),
         (
             CII,
             f"{EN16931}#conformant#{FACTURX}:extended",
@@ -73,6 +73,54 @@ def test_what_only_begins_like_the_standard_is_unknown(profile: str) -> None:
             parse_xml(content.replace(f">{EN16931}<".encode(), f">{profile}<".encode()))
         )
         assert [finding.code for finding in claim.findings] == ["CLAIM-UNKNOWN"]
+
+
+CIUS = ["urn:xeinkauf.de:kosit:xrechnung_3.0", "urn:fdc:peppol.eu:2017:poacc:billing:3.0"]
+
+
+@pytest.mark.parametrize("use", CIUS)
+@pytest.mark.parametrize(
+    "content,rules",
+    [
+        (UBL, [Schema.UBL_INVOICE, Sheet.EN16931_UBL]),
+        (CII, [Schema.CII, Sheet.EN16931_CII]),
+    ],
+)
+def test_a_restriction_of_the_standard_is_held_to_the_standard(
+    content: bytes, rules: list[Rules], use: str
+) -> None:
+    """A CIUS, alone or of another one, is EN 16931, with a warning on what it adds."""
+    for profile in (f"{EN16931}#compliant#{use}", f"{EN16931}#compliant#{use}#compliant#urn:x"):
+        claim = read_claim(parse_xml(changed(content, f">{EN16931}<", f">{profile}<")))
+        assert list(claim.rules) == rules
+        assert [finding.severity for finding in claim.findings] == [Severity.WARNING]
+        assert claim.conclusive
+
+
+@pytest.mark.parametrize("content", [UBL, CII])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *(f"#compliant#{use}#conformant#urn:extension" for use in CIUS),
+        "#conformant#urn:extension#compliant#urn:use",
+        "#compliant#",
+        "#compliant##conformant#urn:extension",
+        f"#compliant#{CIUS[0]}#",
+    ],
+)
+def test_an_extension_of_a_restriction_blocks(content: bytes, end: str) -> None:
+    """Wherever it extends the standard, its rules are not here, whatever stands before."""
+    claim = read_claim(parse_xml(changed(content, f">{EN16931}<", f">{EN16931}{end}<")))
+
+    assert [finding.code for finding in claim.findings] == ["CLAIM-UNKNOWN"]
+    assert len(claim.rules) == 1
+
+
+def test_a_cii_of_the_standard_inside_a_pdf_is_a_factur_x() -> None:
+    """The same document alone is judged by CEN's own sheet."""
+    claim = read_claim(parse_xml(CII), hybrid=True)
+
+    assert claim.rules == (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
 
 
 def test_another_document_claims_nothing() -> None:

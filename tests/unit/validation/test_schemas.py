@@ -55,8 +55,6 @@ ALTERATIONS = [
     (">SERVICE_INFO 1<", ">SERVICE#1<", "cbc:BuyerReference", "annuaire"),
     (">EJ-2025/001<", f">{'x' * 51}<", "cbc:ID", "50 caractères"),
     (">CONV-2023-07<", f">{'x' * 51}<", "cbc:ID", "50 caractères"),
-    ('"0009">99999900600011<', '"0009">999999006<', "cbc:ID", "14 chiffres"),
-    ('"0002">99900007800017<', '"0002">999000078<', "cbc:CompanyID", "14 chiffres"),
     (">Commune fictive<", f">{'x' * 100}<", "cbc:RegistrationName", "99"),
     (">30</cbc:PaymentMeansCode>", ">57</cbc:PaymentMeansCode>", "PaymentMeansCode", "virement"),
     (">FR1420041010050500013M02606<", ">20041010050500013M02606<", "cbc:ID", "IBAN"),

@@ -63,14 +63,16 @@ def test_a_fault_has_its_place_and_value() -> None:
 
 
 def test_findings_are_bounded_and_the_rest_counted() -> None:
-    """The blocking ones come first, repeats count once, and what is not shown is said."""
+    """The blocking ones come first, repeats count once, no rule is left out, the rest is said."""
+    codes = [f"UBL-CR-{rank:03}" for rank in range(40)]
+    lines = (f"{INVOICE}/*[{rank}]" for rank in range(MAX_FINDINGS))
     answer = report(
-        *(broken(f"UBL-CR-{rank:03}", ' flag="warning"') for rank in range(40)),
+        *(broken(code, ' flag="warning"') for code in codes),
+        *(broken(codes[0], ' flag="warning"', line) for line in lines),
         broken("BR-01"),
         broken("BR-01"),
     )
 
     assert not answer.valid
-    assert answer.findings[0].code == "BR-01"
-    assert len(answer.findings) == MAX_FINDINGS + 1
-    assert "21 autres constats" in answer.findings[-1].message
+    assert [finding.code for finding in answer.findings] == ["BR-01", *codes, "RULES-MORE"]
+    assert f"{MAX_FINDINGS} autres constats" in answer.findings[-1].message

@@ -3,6 +3,8 @@
 The official rules are laxer than the standard they run: a base of VAT may be off by a euro (BR-S-08
 in UBL), and EXTENDED profiles allow a cent for each line. No official sheet at all is run on Chorus
 Pro's native UBL. Here every sum is exact, as the semantic model says (BR-CO-10 to 16).
+Beyond those rules, what is found in the files of others is a warning unless a person asks for more
+(``--strict``); it blocks the documents that we write.
 
 The official rules tie no line to its price (BT-146) either. A line may be off its price by two
 cents and no more, as Peppol has it (PEPPOL-EN16931-R120): a tolerance that grew with the quantity,
@@ -48,44 +50,39 @@ class _Document:
 
     Attributes:
         vat_totals: BT-110, in the currency of the invoice.
-        severity: of a sum a cent off for each line.
         ours: whether every line gives the price that the convention sets, as ours do.
+        severity: of what no profile allows.
+        of_sums: of a sum a cent off for each line.
     """
 
     root: Group
     lines: list[Group]
     vat_totals: list[_Element]
-    severity: Severity
     ours: bool
+    severity: Severity
+    of_sums: Severity
 
 
-def wrong_amounts(tree: etree._ElementTree, *, tolerant: bool) -> tuple[Finding, ...]:
+def wrong_amounts(
+    tree: etree._ElementTree, *, tolerant: bool, strict: bool = True
+) -> tuple[Finding, ...]:
     """The sums that are not exact, the lines that their price does not explain: a bounded list.
 
     Args:
         tree: a UBL or CII document that its schema accepts.
         tolerant: whether its profile allows sums a cent off for each line (BR-FREXT-CO-10,
             BR-FXEXT-CO-10): they are then warnings, but not in a document of ours, which are exact.
+        strict: whether what is found in the document of another blocks, and is no mere warning.
     """
-    return placed(_wrong_or_too_long(tree, tolerant=tolerant), located)
+    document = _read(Group.of_root(tree.getroot()), tolerant=tolerant, strict=strict)
+    return placed(_wrong_or_too_long(document), located)
 
 
-def _wrong_or_too_long(tree: etree._ElementTree, *, tolerant: bool) -> Iterator[Fault]:
-    try:
-        yield from _wrong(Group.of_root(tree.getroot()), tolerant=tolerant)
-    except TooLong as found:
-        written = shorten(found.element.text or "")
-        yield worded("AMOUNT-LENGTH", value=written, limit=MAX_DIGITS), found.element
-
-
-def _wrong(root: Group, *, tolerant: bool) -> Iterator[Fault]:
-    currency = root.text("BT-5")
-    yield from _currencies(root, currency)
-    lines = root.all("BG-25")
-    if not lines:
-        return  # a profile without lines, whose own rules look at its totals
-    ours = all(line.at(AGREED) for line in lines)
-    document = _Document(
+def _read(root: Group, *, tolerant: bool, strict: bool) -> _Document:
+    currency, lines = root.text("BT-5"), root.all("BG-25")
+    ours = bool(lines) and all(line.at(AGREED) for line in lines)
+    severity = Severity.BLOCKING if ours or strict else Severity.WARNING
+    return _Document(
         root=root,
         lines=lines,
         vat_totals=[
@@ -93,30 +90,54 @@ def _wrong(root: Group, *, tolerant: bool) -> Iterator[Fault]:
             for total in root.at(PLACES["BT-110"])
             if total.get("currencyID", currency) == currency
         ],
-        severity=Severity.WARNING if tolerant and not ours else Severity.BLOCKING,
         ours=ours,
+        severity=severity,
+        of_sums=Severity.WARNING if tolerant and not ours else severity,
     )
+
+
+def _wrong_or_too_long(document: _Document) -> Iterator[Fault]:
+    try:
+        yield from _wrong(document)
+    except TooLong as found:
+        written = shorten(found.element.text or "")
+        finding = worded(
+            "AMOUNT-LENGTH", severity=document.severity, value=written, limit=MAX_DIGITS
+        )
+        yield finding, found.element
+
+
+def _wrong(document: _Document) -> Iterator[Fault]:
+    yield from _currencies(document)
+    if not document.lines:
+        return  # a profile without lines, whose own rules look at its totals
     yield from _totals(document)
     yield from _bases(document)
     yield from _taxes(document)
-    for line in lines:
-        yield from _price(line)
+    for line in document.lines:
+        yield from _price(line, document.severity)
         yield from _agreed_price(line)
 
 
-def _currencies(root: Group, currency: str) -> Iterator[Fault]:
+def _currencies(document: _Document) -> Iterator[Fault]:
     """Every amount is in BT-5; a total of VAT may be in BT-6 (BT-111)."""
+    root, currency = document.root, document.root.text("BT-5")
     other, totals = root.text("BT-6"), set(root.at(PLACES["BT-110"]))
     for amount in elements(root.element, _CURRENCIES):
         stated = amount.get("currencyID", "")
         if stated == currency or (other and stated == other and amount in totals):
             continue
-        finding = worded("AMOUNT-CURRENCY", value=shorten(stated), currency=shorten(currency))
+        finding = worded(
+            "AMOUNT-CURRENCY",
+            severity=document.severity,
+            value=shorten(stated),
+            currency=shorten(currency),
+        )
         yield finding, amount
 
 
 def _totals(document: _Document) -> Iterator[Fault]:
-    root, severity = document.root, document.severity
+    root, severity = document.root, document.of_sums
     of_lines = _sum_of(document.lines, "BT-131")
     given = _sum_of(root.all("BG-20"), "BT-92")
     added = _sum_of(root.all("BG-21"), "BT-99")
@@ -136,7 +157,7 @@ def _totals(document: _Document) -> Iterator[Fault]:
         label, stated = "Le net à payer (BT-115)", at.number("BT-115")
         computed = gross - at.amount("BT-113") + at.amount("BT-114")
         # No profile allows anything here (BR-CO-16).
-        yield from _sum("AMOUNT-PAYABLE", label, stated, computed, Severity.BLOCKING, at)
+        yield from _sum("AMOUNT-PAYABLE", label, stated, computed, document.severity, at)
 
 
 def _sum_of(groups: list[Group], term: str) -> Decimal:
@@ -165,7 +186,7 @@ def _bases(document: _Document) -> Iterator[Fault]:
     for key, base in stated.items():
         label = f"La base de TVA de catégorie {key[0]} (BT-116)"
         expected = computed.get(key, ZERO)
-        yield from _sum("AMOUNT-BASE", label, base, expected, document.severity, first[key])
+        yield from _sum("AMOUNT-BASE", label, base, expected, document.of_sums, first[key])
 
 
 def _taxes(document: _Document) -> Iterator[Fault]:
@@ -174,7 +195,7 @@ def _taxes(document: _Document) -> Iterator[Fault]:
     if totals and groups:
         added, stated = _sum_of(groups, "BT-117"), _vat(document)
         label, at = "Le total de TVA (BT-110)", Group(totals[0], document.root.cii)
-        yield from _sum("AMOUNT-VAT", label, stated, added, document.severity, at)
+        yield from _sum("AMOUNT-VAT", label, stated, added, document.of_sums, at)
     of_rate = Counter(line.rate("BT-151", "BT-152") for line in document.lines)
     for group in groups:
         base, tax = group.number("BT-116"), group.number("BT-117")
@@ -185,7 +206,7 @@ def _taxes(document: _Document) -> Iterator[Fault]:
         if abs(tax - exact) > _slack(document, of_rate[key]):
             finding = worded(
                 "AMOUNT-VAT-RATE",
-                severity=document.severity,
+                severity=document.of_sums,
                 value=str(tax),
                 category=key[0],
                 base=base,
@@ -208,14 +229,15 @@ def _slack(document: _Document, lines: int) -> Decimal:
     return VAT_TOLERANCE * CREDIT_CENTS * lines
 
 
-def _price(line: Group) -> Iterator[Fault]:
+def _price(line: Group, severity: Severity) -> Iterator[Fault]:
     quantity, net, price = map(line.number, ("BT-129", "BT-131", "BT-146"))
     if quantity is None or net is None or price is None:
         return  # what is missing or unreadable is the schema's business
     stated_base = line.number("BT-149")
     base = Decimal(1) if stated_base is None else stated_base
     if base <= 0 or not _same_unit(line):
-        yield worded("AMOUNT-PRICE", "base", value=str(price), base=base), line.element
+        finding = worded("AMOUNT-PRICE", "base", severity=severity, value=str(price), base=base)
+        yield finding, line.element
         return
     changes = _sum_of(line.all("BG-28"), "BT-141") - _sum_of(line.all("BG-27"), "BT-136")
     computed = quantity * price / base + changes
@@ -223,6 +245,7 @@ def _price(line: Group) -> Iterator[Fault]:
         finding = worded(
             "AMOUNT-PRICE",
             "gap",
+            severity=severity,
             value=str(price),
             quantity=quantity,
             base=base,

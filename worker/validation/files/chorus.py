@@ -4,8 +4,8 @@ The mapping is that of EN 16931 (docs/documents.md). It is for files that others
 reads only what has a limit, and leaves structure to the schemas.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from lxml import etree
@@ -21,17 +21,26 @@ from worker.validation.first_findings import Fault, placed
 from worker.validation.value_limits import TRANSFER_CODES, Limit, broken
 from worker.validation.wording import worded
 
-FACTS_VERSION = "1.0"
+MEGABYTE = 1_000_000
+FACTS_VERSION = "1.1"
+_SIRET = "[@schemeID='0009' or @schemeName='1']"
+"""Which identifiers of a party are its SIRET in UBL; it may have others, a GLN for one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A value with a limit, and where it stands."""
+    """A value with a limit, and where it stands; ``by_scheme``: another limit for its scheme."""
 
     limit: Limit
     place: Place
     of: str = ""
     required: bool = False
+    by_scheme: Mapping[str, Limit] = field(default_factory=dict)
+
+
+def _sirets(term: str) -> Place:
+    place = PLACES[term]
+    return replace(place, ubl=place.ubl + _SIRET)
 
 
 FRAMEWORK = Fact(value_limits.FRAMEWORK, PLACES["BT-23"])
@@ -45,6 +54,13 @@ ATTACHMENT = Fact(
         f"{PLACES['BG-24'].cii}/{PLACES['BT-125'].cii}[@filename]",
     ),
 )
+GROSS_PRICE = Place(
+    # UBL's own schema demands the amount.
+    "",
+    f"{PLACES['BG-25'].cii}/ram:SpecifiedLineTradeAgreement/ram:GrossPriceProductTradePrice"
+    "[not(ram:AppliedTradeAllowanceCharge/ram:ActualAmount)]",
+)
+"""Gross prices (BT-148) without their discount (BT-147)."""
 QUANTITY = Fact(
     value_limits.QUANTITY,
     Place(
@@ -62,10 +78,16 @@ FACTS = (
     Fact(value_limits.SERVICE_CODE, PLACES["BT-10"]),
     Fact(value_limits.ENGAGEMENT, PLACES["BT-13"]),
     Fact(value_limits.CONTRACT, PLACES["BT-12"]),
-    Fact(value_limits.SIRET, PLACES["BT-30"], of="du vendeur (BT-30)", required=True),
-    Fact(value_limits.SIRET, PLACES["BT-29"], of="du vendeur (BT-29)"),
+    Fact(
+        value_limits.SIRET,
+        PLACES["BT-30"],
+        of="du vendeur (BT-30)",
+        required=True,
+        by_scheme=value_limits.FOREIGN_SELLERS,
+    ),
+    Fact(value_limits.SIRET, _sirets("BT-29"), of="du vendeur (BT-29)"),
     Fact(value_limits.SIRET, PLACES["BT-47"], of="de l'acheteur (BT-47)", required=True),
-    Fact(value_limits.SIRET, PLACES["BT-46"], of="de l'acheteur (BT-46)"),
+    Fact(value_limits.SIRET, _sirets("BT-46"), of="de l'acheteur (BT-46)"),
     Fact(value_limits.NAME, PLACES["BT-27"], of="du vendeur (BT-27)", required=True),
     Fact(value_limits.NAME, PLACES["BT-44"], of="de l'acheteur (BT-44)", required=True),
     PAYMENT_CODE,
@@ -84,6 +106,15 @@ def check_facts(tree: etree._ElementTree) -> Report:
     # Lines are as many as their author likes: their findings are bounded, those of presence few.
     findings = placed(_limits(root), _placed) + tuple(_presence(root))
     return Report(rule_set=rule_set(), valid=not has_blocking(findings), findings=findings)
+
+
+def check_flow(size: int) -> Iterator[Finding]:
+    """What Chorus Pro says of a file of so many bytes."""
+    limit, value = value_limits.MAX_FLOW // MEGABYTE, f"{size / MEGABYTE:.1f}".replace(".", ",")
+    if size > value_limits.MAX_FLOW:
+        yield worded("CHORUS-FLOW", "over", value=value, limit=limit)
+    elif size > value_limits.MAX_FLUX:
+        yield worded("CHORUS-FLOW", "near", severity=Severity.WARNING, value=value, limit=limit)
 
 
 def is_credit_note(root: Group) -> bool:
@@ -107,11 +138,15 @@ def rule_set() -> RuleSet:
 def _limits(root: Group) -> Iterator[Fault]:
     for fact in FACTS:
         for node in root.at(fact.place):
-            for finding in broken(fact.limit, node.text or "", of=fact.of):
+            limit = fact.by_scheme.get(node.get("schemeID", ""), fact.limit)
+            for finding in broken(limit, node.text or "", of=fact.of):
                 yield finding, node
     for node in root.at(ATTACHMENT.place):
         for finding in broken(ATTACHMENT.limit, node.get("filename", "")):
             yield finding, node
+    if root.cii:
+        for node in root.at(GROSS_PRICE):
+            yield worded("CHORUS-GROSS-PRICE"), node
 
 
 def _presence(root: Group) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from datetime import date
 
 from lxml import etree
 
-from worker.errors import Finding
+from worker.errors import Finding, Severity
 from worker.validation.files.xpaths import elements
 from worker.validation.first_findings import Fault, located, placed
 from worker.validation.paths import shorten
@@ -16,12 +16,15 @@ _DATES = "//*[local-name()='DateTimeString' or local-name()='DateString'][@forma
 _UBL_DATES = "//cbc:*[substring(local-name(), string-length(local-name()) - 3) = 'Date']"
 _DIGITS = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _DASHED = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$", re.ASCII)
+"""What ``xs:date`` takes behind a day; the schema has bounded its hours."""
 
 
 def wrong_dates(tree: etree._ElementTree) -> tuple[Finding, ...]:
     """The dates of UBL, and of format 102 in CII (YYYYMMDD), that are not in the calendar.
 
-    Four digits for the year, and no time zone: receivers differ on any other form.
+    Four digits for the year. A time zone is a warning: it is a day, which receivers read
+    differently.
 
     Args:
         tree: a document that its schema accepts.
@@ -38,9 +41,13 @@ def _wrong(tree: etree._ElementTree) -> Iterator[Fault]:
         ("UBL-DATE", _UBL_DATES, _DASHED),
     ):
         for node in elements(tree.getroot(), path):
-            written = node.text or ""
-            if not _is_date(form.fullmatch(written.strip())):
-                yield worded(code, value=shorten(written)), node
+            written = (node.text or "").strip()
+            day = _ZONE.sub("", written) if form is _DASHED else written
+            if not _is_date(form.fullmatch(day)):
+                yield worded(code, "wrong", value=shorten(written)), node
+            elif day != written:
+                finding = worded(code, "zone", severity=Severity.WARNING, value=shorten(written))
+                yield finding, node
 
 
 def _is_date(match: re.Match[str] | None) -> bool:

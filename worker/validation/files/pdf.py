@@ -15,12 +15,19 @@ from worker.errors import Finding
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
 from worker.isolation.limits import PDF, Program
-from worker.validation.files.pdf_marks import Wrapping, read_wrapping
+from worker.validation.files.pdf_marks import (
+    XML_NAME,
+    XRECHNUNG_NAME,
+    Wrapping,
+    read_wrapping,
+)
 from worker.validation.wording import unreadable, worded
+from worker.validation.xml import MAX_BYTES
 
-XML_NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
+XML_NAMES = frozenset({XML_NAME, XRECHNUNG_NAME})
 """Embedded files that hold an invoice; order-x.xml is an order."""
-MAX_XML = 20_000_000
+OLDER_NAME = "zugferd-invoice.xml"
+"""Of the same, before Factur-X: it holds the invoice when no file has a name of today."""
 _ODD = (ValueError, TypeError, KeyError, AttributeError)
 """What the PDF library raises where something is not what its place promises."""
 MAX_NODES = 10_000
@@ -83,7 +90,9 @@ def _decode(said: bytes) -> Wrapping | _Lack:
     marks = json.loads(said)
     if not isinstance(marks, dict):
         return _Lack(marks)
-    return Wrapping(**marks | {"actions": tuple(marks["actions"])})
+    lists = {name: tuple(marks[name]) for name in ("names", "actions")}
+    stated = {name: tuple(values) for name, values in marks["stated"].items()}
+    return Wrapping(**marks | lists | {"stated": stated})
 
 
 def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: ANN401 - pikepdf's
@@ -103,13 +112,21 @@ def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: A
 
 
 def _invoice_of(document: Any) -> tuple[Wrapping, bytes]:  # noqa: ANN401 - pikepdf's
-    found = [file for names, file in _embedded_files(document) if not names.isdisjoint(XML_NAMES)]
+    current, older = [], []
+    for names, file in _embedded_files(document):
+        if not names.isdisjoint(XML_NAMES):
+            current.append(file)
+        elif OLDER_NAME in names:
+            older.append(file)
+    found = current or older
     if len(found) != 1:
         raise _Unfit(_Lack.AMBIGUOUS if found else _Lack.NO_XML)
-    xml = found[0].EF.F.read_bytes()
-    if len(xml) > MAX_XML:
+    streams = found[0].EF
+    xml = (streams.F if "/F" in streams else streams.UF).read_bytes()
+    if len(xml) > MAX_BYTES:
         raise _Unfit(_Lack.TOO_LARGE)
-    return read_wrapping(document, found[0]), xml
+    beside = str(older[0].get("/UF", OLDER_NAME)) if current and older else ""
+    return read_wrapping(document, found[0], beside), xml
 
 
 def prepare() -> Callable[[BinaryIO, BinaryIO], None]:

@@ -4,14 +4,15 @@ Source: Factur-X 1.09, its part on PDF/A-3, and ISO 19005-3 for what an archive 
 a whole is not judged here: veraPDF does that (``make conformance``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from worker.billing.standard import EN16931, FACTURX_EXTENDED
-from worker.errors import Finding
+from worker.errors import Finding, Severity
+from worker.validation.files.pdf_actions import forbidden_actions
 from worker.validation.paths import shorten
 from worker.validation.wording import worded
 from worker.validation.xml import raise_if_starved
@@ -19,6 +20,7 @@ from worker.validation.xml import raise_if_starved
 XML_NAME = "factur-x.xml"
 XRECHNUNG_NAME = "xrechnung.xml"
 """Of the German profile alone (Factur-X 1.09, ``DocumentFileName``)."""
+XRECHNUNG = "XRECHNUNG"
 LEVELS = {
     "urn:factur-x.eu:1p0:minimum": "MINIMUM",
     "urn:factur-x.eu:1p0:basicwl": "BASIC WL",
@@ -28,18 +30,20 @@ LEVELS = {
 }
 """BT-24 to ``fx:ConformanceLevel``."""
 RELATIONSHIPS = frozenset({"/Data", "/Source", "/Alternative"})
-FORBIDDEN = frozenset(
-    f"/{action}"
-    for action in (
-        *("Launch", "Sound", "Movie", "ResetForm", "ImportData", "Hide", "SetOCGState"),
-        *("Rendition", "Trans", "GoTo3DView", "JavaScript"),
-    )
-)
-"""Actions that PDF/A-3 forbids (ISO 19005-3, 6.5.1); to go to a page is none of them."""
-MAX_NODES = 10_000
-"""Of pages, annotations and actions."""
+PARTIAL = frozenset({"MINIMUM", "BASIC WL"})
+"""Levels whose XML says less than the page, so that it is no alternative to it (BR-HYBRID-11)."""
+LEVEL, STATED_NAME = "ConformanceLevel", "DocumentFileName"
+CLOSED_LISTS = {
+    "DocumentType": ("BR-HYBRID-06", ("INVOICE",)),
+    LEVEL: ("BR-HYBRID-07", (*LEVELS.values(), XRECHNUNG)),
+    STATED_NAME: ("BR-HYBRID-08", (XML_NAME, XRECHNUNG_NAME)),
+    "Version": ("BR-HYBRID-09", ("1.0",)),
+}
+"""The properties ``fx`` of an invoice: the rule and the list of each."""
 MAX_XMP = 1_000_000
 MAX_TEXT = 200
+MAX_VALUES = 5
+"""Of one property: a second one is a fault already."""
 _FX = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
 _PDFAID = "{http://www.aiim.org/pdfa/ns/id/}"
 
@@ -49,26 +53,43 @@ class Wrapping:
     """What was read of a PDF around its XML; a text is empty when it is absent.
 
     Attributes:
-        name: of the embedded file, as a reader shows it.
+        names: of the embedded file: ``/UF``, then ``/F``.
+        complete: whether ``/EF`` has it under both, the same bytes.
         relationship: ``AFRelationship``, with its slash.
         associated: whether the document counts it among its files (``/AF``).
-        level: ``fx:ConformanceLevel``.
-        stated_name: ``fx:DocumentFileName``.
-        part: ``pdfaid:part``.
+        older: another file, of the name that the invoice had in ZUGFeRD.
+        stated: the different values of each property of ``CLOSED_LISTS``.
+        part: ``pdfaid:part``, and ``pdfaid:conformance`` when it is 4.
         actions: those forbidden that were found.
     """
 
-    name: str
+    names: tuple[str, str]
+    complete: bool
     relationship: str
     associated: bool
-    level: str
-    stated_name: str
+    older: str
+    stated: Mapping[str, tuple[str, ...]]
     part: str
     actions: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Of the embedded file, as a reader shows it."""
+        return self.names[0] or self.names[1]
 
-def read_wrapping(document: Any, file: Any) -> Wrapping:  # noqa: ANN401 - pikepdf's
+    def one(self, name: str) -> str:
+        """The only value of a property, or nothing."""
+        values = self.stated[name]
+        return values[0] if len(values) == 1 else ""
+
+
+def read_wrapping(document: Any, file: Any, older: str) -> Wrapping:  # noqa: ANN401 - pikepdf's
     """Read the marks of a document open in pikepdf, around one of its embedded files.
+
+    Args:
+        document: the PDF.
+        file: the description of the embedded invoice.
+        older: the name of another invoice beside it.
 
     Raises:
         MemoryError: when there is more to look at than any invoice has.
@@ -76,45 +97,92 @@ def read_wrapping(document: Any, file: Any) -> Wrapping:  # noqa: ANN401 - pikep
     """
     root = document.Root
     xmp = _xmp(root)
-    stream = file.EF.F.objgen
+    streams = {stream.objgen: stream for stream in file.EF.values()}
+    contents = {stream.read_bytes() for stream in streams.values()}
+    part, conformance = (
+        "".join(_values(xmp, f"{_PDFAID}{name}")[:1]).strip() for name in ("part", "conformance")
+    )
     return Wrapping(
-        name=_cut(file.get("/UF", file.get("/F", ""))),
+        names=(_cut(file.get("/UF", "")), _cut(file.get("/F", ""))),
+        complete={"/F", "/UF"} <= set(file.EF.keys()) and len(contents) == 1,
         relationship=_cut(file.get("/AFRelationship", "")),
         associated=any(
-            "/EF" in other and other.EF.F.objgen == stream for other in root.get("/AF", [])
+            stream.objgen in streams
+            for other in root.get("/AF", [])
+            for stream in other.get("/EF", {}).values()
         ),
-        level=_property(xmp, f"{_FX}ConformanceLevel"),
-        stated_name=_property(xmp, f"{_FX}DocumentFileName"),
-        part=_property(xmp, f"{_PDFAID}part"),
-        actions=tuple(sorted(set(_actions(document)))),
+        older=_cut(older),
+        stated={name: _values(xmp, f"{_FX}{name}") for name in CLOSED_LISTS},
+        part=part + conformance if part == "4" else part,
+        actions=tuple(sorted(set(forbidden_actions(document)))),
     )
 
 
-def wrong_wrapping(wrapping: Wrapping, profile: str) -> Iterator[Finding]:
-    """What keeps a PDF from being the Factur-X of its XML, whose BT-24 is ``profile``."""
-    level, name = LEVELS.get(profile, ""), shorten(wrapping.name)
-    if not wrapping.level or not wrapping.stated_name:
-        yield worded("PDF-XMP")
-    elif level and _plain(wrapping.level) != _plain(level):
-        yield worded("PDF-LEVEL", value=shorten(wrapping.level), level=level)
-    expected = XRECHNUNG_NAME if _plain(wrapping.level) == "XRECHNUNG" else XML_NAME
-    if wrapping.name != expected:
-        yield worded("PDF-NAME", value=name, expected=expected)
-    if wrapping.stated_name and wrapping.stated_name != wrapping.name:
-        yield worded("PDF-STATED-NAME", value=shorten(wrapping.stated_name), name=name)
-    if wrapping.part != "3":
+def level_of(profile: str) -> str:
+    """The level of a BT-24, or nothing when Factur-X has none for it."""
+    is_german = profile.startswith(f"{EN16931}#compliant#") and "xrechnung" in profile.lower()
+    return XRECHNUNG if is_german else LEVELS.get(profile, "")
+
+
+def wrong_wrapping(wrapping: Wrapping, profile: str, *, known: bool) -> Iterator[Finding]:
+    """What keeps a PDF from being the Factur-X of its XML.
+
+    Args:
+        wrapping: the PDF.
+        profile: BT-24 of its XML.
+        known: whether the rules of that profile are here.
+    """
+    level = level_of(profile)
+    if known and not level:
+        yield worded("PDF-PROFILE", value=shorten(profile))
+    yield from _wrong_metadata(wrapping, level)
+    yield from _wrong_file(wrapping, level)
+    if wrapping.part == "4F":
+        yield worded("PDF-PART", "recent", severity=Severity.WARNING, value=wrapping.part)
+    elif wrapping.part != "3":
         part = shorten(wrapping.part)
         said = f"PDF/A-{part}" if part else "aucune version de PDF/A"
-        yield worded("PDF-PART", value=part, part=said)
-    if not wrapping.associated or wrapping.relationship not in RELATIONSHIPS:
-        yield worded("PDF-ASSOCIATED", value=shorten(wrapping.relationship))
+        yield worded("PDF-PART", "wrong", value=part, part=said)
     if wrapping.actions:
         found = ", ".join(action.lstrip("/") for action in wrapping.actions)
-        yield worded("PDF-ACTION", value=shorten(found), actions=found)
+        yield worded("PDF-ACTION", value=shorten(found), actions=shorten(found))
 
 
-def _plain(level: str) -> str:
-    return level.replace(" ", "").upper()
+def _wrong_metadata(wrapping: Wrapping, level: str) -> Iterator[Finding]:
+    if not any(wrapping.stated.values()):
+        yield worded("PDF-XMP", "absent")
+        return
+    for name, (rule, admitted) in CLOSED_LISTS.items():
+        values = wrapping.stated[name]
+        if len(values) != 1 or values[0] not in admitted:
+            said = " ; ".join(f"« {shorten(value)} »" for value in values) or "rien"
+            listed = ", ".join(admitted)
+            yield worded("PDF-XMP", "property", name=name, said=said, rule=rule, listed=listed)
+    stated = wrapping.one(LEVEL)
+    if level and stated in CLOSED_LISTS[LEVEL][1] and stated != level:
+        yield worded("PDF-LEVEL", severity=Severity.WARNING, value=stated, level=level)
+    if wrapping.one(STATED_NAME) not in {"", wrapping.name}:
+        yield worded(
+            "PDF-STATED-NAME",
+            severity=Severity.WARNING,
+            value=shorten(wrapping.one(STATED_NAME)),
+            name=shorten(wrapping.name),
+        )
+
+
+def _wrong_file(wrapping: Wrapping, level: str) -> Iterator[Finding]:
+    expected = XRECHNUNG_NAME if wrapping.one(LEVEL) == XRECHNUNG else XML_NAME
+    if wrapping.name != expected:
+        yield worded("PDF-NAME", value=shorten(wrapping.name), expected=expected)
+    shown, other = map(shorten, wrapping.names)
+    if not wrapping.complete or shown != other:
+        yield worded("PDF-FILE", value=other, shown=shown)
+    if wrapping.older:
+        yield worded("PDF-OLDER", severity=Severity.WARNING, value=shorten(wrapping.older))
+    if not wrapping.associated or wrapping.relationship not in RELATIONSHIPS:
+        yield worded("PDF-ASSOCIATED", "none", value=shorten(wrapping.relationship))
+    elif level in PARTIAL and wrapping.relationship == "/Alternative":
+        yield worded("PDF-ASSOCIATED", "partial", severity=Severity.WARNING, level=level)
 
 
 def _cut(value: object) -> str:
@@ -136,48 +204,17 @@ def _xmp(root: Any) -> etree._Element | None:  # noqa: ANN401 - pikepdf's
         return None
 
 
-def _property(xmp: etree._Element | None, name: str) -> str:
-    """A simple property: an element, or an attribute of its description (XMP part 1, 7.9.2.2)."""
+def _values(xmp: etree._Element | None, name: str) -> tuple[str, ...]:
+    """The different values of a simple property, exactly as written.
+
+    An element, or an attribute of its description (XMP part 1, 7.9.2.2).
+    """
     if xmp is None:
-        return ""
-    for element in xmp.iter("{*}Description"):
-        found = element.findtext(name) or element.get(name)
-        if found:
-            return _cut(found.strip())
-    return ""
-
-
-def _actions(document: Any) -> Iterator[str]:  # noqa: ANN401 - pikepdf's
-    """The forbidden actions of the document, its pages and what can be clicked on them."""
-    from pikepdf import Dictionary  # noqa: PLC0415 - only the child needs it
-
-    root = document.Root
-    if "/JavaScript" in root.get("/Names", {}):
-        yield "/JavaScript"
-    seen = 0
-    for holder in _holders(document):
-        triggered = list(holder.get("/AA", {}).values())
-        waiting = [*triggered, *(holder[key] for key in ("/A", "/OpenAction") if key in holder)]
-        while waiting:
-            seen += 1
-            if seen > MAX_NODES:
-                raise MemoryError
-            action = waiting.pop()
-            if not isinstance(action, Dictionary) or "/S" not in action:
-                continue  # an array is a page to go to
-            if str(action.S) in FORBIDDEN:
-                yield str(action.S)
-            following = action.get("/Next")
-            if following is not None:
-                alone = isinstance(following, Dictionary)
-                waiting.extend([following] if alone else following)
-
-
-def _holders(document: Any) -> Iterator[Any]:  # noqa: ANN401 - pikepdf's
-    """Everything that may have an action; the widgets of a form are annotations of its pages."""
-    yield document.Root
-    for rank, page in enumerate(document.pages):
-        if rank > MAX_NODES:
-            raise MemoryError
-        yield page.obj
-        yield from page.obj.get("/Annots", [])
+        return ()
+    values = [
+        value
+        for element in xmp.iter("{*}Description")
+        for value in (element.get(name), *(found.text or "" for found in element.findall(name)))
+        if value is not None
+    ]
+    return tuple(_cut(value) for value in dict.fromkeys(values))[:MAX_VALUES]

@@ -4,6 +4,7 @@ The claim is the root element and BT-24. A claim whose rules we do not have neve
 successful check: it comes with a finding that blocks.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from lxml import etree
@@ -21,11 +22,12 @@ from worker.billing.standard import (
     Schema,
     Sheet,
 )
-from worker.errors import Finding, Severity
+from worker.errors import Finding, Severity, has_blocking
 from worker.validation.files.xpaths import Group
 from worker.validation.wording import worded
 
 UBL_RULES: tuple[Rules, ...] = (Schema.UBL_INVOICE, Sheet.EN16931_UBL)
+CII_RULES: tuple[Rules, ...] = (Schema.CII, Sheet.EN16931_CII)
 FACTURX_RULES: tuple[Rules, ...] = (Schema.FACTURX_EN16931, Sheet.FACTURX_EN16931)
 CTC_UBL_RULES: tuple[Rules, ...] = (Sheet.EXTENDED_CTC_FR_UBL, Sheet.BR_FR_UBL)
 CTC_CII_RULES: tuple[Rules, ...] = (Schema.CII, Sheet.EXTENDED_CTC_FR_CII, Sheet.BR_FR_CII)
@@ -35,10 +37,11 @@ _CII: dict[str, tuple[Rules, ...]] = {
     "urn:factur-x.eu:1p0:minimum": (Schema.FACTURX_MINIMUM, Sheet.FACTURX_MINIMUM),
     "urn:factur-x.eu:1p0:basicwl": (Schema.FACTURX_BASIC_WL, Sheet.FACTURX_BASIC_WL),
     f"{EN16931}#compliant#urn:factur-x.eu:1p0:basic": (Schema.FACTURX_BASIC, Sheet.FACTURX_BASIC),
-    EN16931: FACTURX_RULES,
     FACTURX_EXTENDED: FACTURX_EXTENDED_RULES,
     EXTENDED_CTC_FR: CTC_CII_RULES,
 }
+_CIUS = re.compile(rf"{re.escape(EN16931)}(?:#compliant#[^#]+)+")
+"""A use of EN 16931 that restricts it; what follows ``#conformant#`` extends it."""
 _UBL_ROOTS = {
     UBL_INVOICE_ROOT: Schema.UBL_INVOICE,
     UBL_CREDIT_NOTE_ROOT: Schema.UBL_CREDIT_NOTE,
@@ -73,9 +76,18 @@ class Claim:
     findings: tuple[Finding, ...] = ()
     native: bool = False
 
+    @property
+    def conclusive(self) -> bool:
+        """Whether these rules are all that it must pass."""
+        return not has_blocking(self.findings)
 
-def read_claim(tree: etree._ElementTree) -> Claim:
+
+def read_claim(tree: etree._ElementTree, *, hybrid: bool = False) -> Claim:
     """The rules that a UBL or CII document must pass by its own account.
+
+    Args:
+        tree: the document.
+        hybrid: whether it stands inside a PDF: a CII of EN 16931 is then a Factur-X.
 
     Raises:
         ValueError: when its root is of neither syntax.
@@ -87,7 +99,7 @@ def read_claim(tree: etree._ElementTree) -> Claim:
             return Claim(profile, (schema,), (worded("CLAIM-NATIVE"),), native=True)
         return _ubl(schema, profile)
     if root.tag == CII_ROOT:
-        claim = _cii(profile)
+        claim = _cii(profile, hybrid=hybrid)
         if profile == FACTURX_EXTENDED and root.xpath(_OF_THE_REFORM, namespaces=NAMESPACES):
             return replace(claim, rules=(*FACTURX_EXTENDED_RULES, *CTC_CII_RULES))
         return claim
@@ -102,16 +114,18 @@ def _ubl(schema: Schema, profile: str) -> Claim:
     if profile in {"", EN16931}:
         # Without BT-24, the first rule of EN 16931 (BR-01) says so.
         return Claim(profile, rules)
-    if profile.startswith(f"{EN16931}#compliant#"):
+    if _CIUS.fullmatch(profile):
         return Claim(profile, rules, (_own_rules(profile),))
     return Claim(profile, (schema,), (_without_rules(profile),))
 
 
-def _cii(profile: str) -> Claim:
+def _cii(profile: str, *, hybrid: bool) -> Claim:
     if rules := _CII.get(profile):
         return Claim(profile, rules)
-    if profile.startswith(f"{EN16931}#compliant#"):
-        return Claim(profile, (Schema.CII, Sheet.FACTURX_EN16931), (_own_rules(profile),))
+    if profile == EN16931:
+        return Claim(profile, FACTURX_RULES if hybrid else CII_RULES)
+    if _CIUS.fullmatch(profile):
+        return Claim(profile, CII_RULES, (_own_rules(profile),))
     return Claim(profile, (Schema.CII,), (_without_rules(profile),))
 
 

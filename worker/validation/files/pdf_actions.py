@@ -1,0 +1,78 @@
+"""The actions of a PDF that an archive may not have, whatever holds them.
+
+Source: ISO 19005-3, 6.5.1 (types), 6.5.2 (trigger events), 6.4.1 (fields and their widgets).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+ALLOWED = frozenset({"/GoTo", "/GoToR", "/GoToE", "/Thread", "/URI", "/SubmitForm"})
+PAGE_TURNS = frozenset({"/NextPage", "/PrevPage", "/FirstPage", "/LastPage"})
+"""The named actions that are allowed."""
+TRIGGERS = "/AA"
+"""Actions that an event starts: no holder may have any."""
+MAX_ACTIONS = 10_000
+MAX_HOLDERS = 100_000
+_LEADS = ("/Pages", "/Outlines", "/AcroForm", "/First", "/Next", "/Parent")
+_LISTS = ("/Kids", "/Annots", "/Fields")
+
+
+def forbidden_actions(document: Any) -> Iterator[str]:  # noqa: ANN401 - pikepdf's
+    """The types of the forbidden actions of a document open in pikepdf.
+
+    Raises:
+        MemoryError: when there is more to look at than any invoice has.
+    """
+    if "/JavaScript" in document.Root.get("/Names", {}):
+        yield "/JavaScript"
+    waiting: list[Any] = []
+    for holder in _holders(document.Root):
+        if TRIGGERS in holder:
+            yield TRIGGERS
+            waiting.extend(holder[TRIGGERS].values())
+        if "/A" in holder and (holder.get("/Subtype") == "/Widget" or "/FT" in holder):
+            yield "/A"
+        waiting.extend(holder[key] for key in ("/A", "/PA", "/OpenAction") if key in holder)
+    yield from _forbidden(waiting)
+
+
+def _forbidden(waiting: list[Any]) -> Iterator[str]:
+    from pikepdf import Array, Dictionary  # noqa: PLC0415 - only the child needs it
+
+    seen = 0
+    while waiting:
+        seen += 1
+        if seen > MAX_ACTIONS:
+            raise MemoryError
+        action = waiting.pop()
+        if not isinstance(action, Dictionary) or "/S" not in action:
+            continue  # an array is a page to go to
+        kind = str(action.S)
+        if kind == "/Named":
+            if str(action.get("/N", "")) not in PAGE_TURNS:
+                yield kind
+        elif kind not in ALLOWED:
+            yield kind
+        following = action.get("/Next")
+        if following is not None:
+            waiting.extend(following if isinstance(following, Array) else [following])
+
+
+def _holders(root: Any) -> Iterator[Any]:  # noqa: ANN401 - pikepdf's
+    """The catalog, pages, annotations, fields with their parents, and bookmarks."""
+    from pikepdf import Dictionary  # noqa: PLC0415 - only the child needs it
+
+    waiting, seen, count = [root], set(), 0
+    while waiting:
+        holder = waiting.pop()
+        if not isinstance(holder, Dictionary) or holder.objgen in seen:
+            continue
+        if holder.is_indirect:
+            seen.add(holder.objgen)
+        count += 1
+        if count > MAX_HOLDERS:
+            raise MemoryError
+        yield holder
+        waiting.extend(holder[key] for key in _LEADS if key in holder)
+        for key in _LISTS:
+            waiting.extend(holder.get(key, []))

@@ -17,11 +17,15 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from worker.billing.money import count
+from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError, Finding
+from worker.isolation.files import read_bounded
 from worker.settings.keys import ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/worker.toml")
+MOST_BYTES = 200_000
+"""Of the configuration, of the secrets, of a grid: ours have some 10 kB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def load(option: Path | None) -> Configuration:
     """
     path = find_config(option)
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        data = parse_toml(read_bounded(path, MOST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"Il n'y a pas de configuration à l'emplacement {path}.",
@@ -93,7 +97,7 @@ def load(option: Path | None) -> Configuration:
             f"La configuration {path} n'est pas encodée en UTF-8 (octet n° {error.start + 1}).",
             "Enregistrez-la en UTF-8 depuis votre éditeur de texte.",
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigurationError(
             f"La configuration {path} n'est pas du TOML correct : {error}.",
             "Corrigez la ligne indiquée.",

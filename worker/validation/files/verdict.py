@@ -1,5 +1,6 @@
 """Validate any invoice file a person hands over: ``validate FILE…``. Nothing in it is trusted."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -172,10 +173,12 @@ def _read(path: Path) -> bytes:
         raise unreadable(worded("FILE-MISSING", path=path)) from None
     except IsADirectoryError:
         raise unreadable(worded("FILE-NOT-REGULAR", path=path)) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise unreadable(
+                worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000)
+            ) from error
         raise unreadable(worded("FILE-UNREADABLE", path=path)) from error
-    if len(content) > MAX_BYTES:
-        raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
     if not content:
         raise unreadable(worded("FILE-EMPTY", path=path))
     return content

@@ -202,6 +202,27 @@ def test_dead_proxy_proves_nothing_was_sent(
     assert not outcome.sent
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("socks5://127.0.0.1:9", "socks4://proxy:1", "ftp://proxy:1", "http://", "://", "x:y:z"),
+        *("http://exa mple:80", "http://proxy:99999", "http://[::1", "http://proxy:abc"),
+        *("http:/proxy:80", "http://:80", "http://\u202e:80", "http://..:80"),
+    ],
+)
+def test_an_address_that_is_no_proxy_is_told_as_such(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Nothing left, and the person knows what to correct."""
+    monkeypatch.setenv("HTTPS_PROXY", address)
+
+    outcome = transport.attempt_alone(post("https://portail.invalid/"))
+
+    assert isinstance(outcome, NoAnswer)
+    assert not outcome.sent
+    assert "HTTPS_PROXY" in outcome.reason
+
+
 def test_proxy_that_refuses_the_tunnel_proves_nothing_was_sent(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

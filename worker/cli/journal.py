@@ -9,7 +9,7 @@ from typing import Annotated
 from worker.audit.verification import verify as verify_all
 from worker.billing.money import count
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
 from worker.service.opening import open_app
@@ -93,7 +93,7 @@ def export(
     with open_app(config).reading() as session:
         lines = map(json_views.event_line, journal.events(session))
         if to is None:
-            sys.stdout.writelines(lines)
+            sys.stdout.writelines(map(json_text, lines))
             return
         try:
             with to.open("w", encoding="utf-8") as file:

@@ -64,8 +64,17 @@ class Configuration:
 
 
 def masked_url(url: str) -> str:
-    """A database's URL without its password, to be shown."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:••••@", url)
+    """A database's URL to be shown, without its password.
+
+    It may stand before the last ``@`` or in what follows a ``?``, and hold any sign itself.
+    """
+    scheme, mark, rest = url.partition("://")
+    place, asks, asked = rest.partition("?")
+    if not mark or "@" in asked:
+        return "••••" if url else ""
+    account, at, host = place.rpartition("@")
+    user, colon, _ = account.partition(":")
+    return f"{scheme}://{user}{':••••' * bool(colon)}{at}{host}{'?••••' * bool(asks)}"
 
 
 def find_config(option: Path | None) -> Path:
@@ -138,7 +147,7 @@ def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Fin
             message += " : écrivez #rrvvbb, par exemple #1f4e79"
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
-    hidden = unknown or kind == "missing" or isinstance(value, dict)
+    hidden = unknown or kind == "missing" or isinstance(value, dict) or key == "data.database_url"
     return Finding(
         code="CONFIG",
         message=message,

@@ -176,6 +176,16 @@ def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -
     assert "fait échouer le validateur" in report.findings[0].message
 
 
+@pytest.mark.parametrize("fault", [b"memory", b"killed"])
+def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> None:
+    """The batch stops with its sentence: no member is parked."""
+    with (
+        ValidationService(program=Program(FAKE, VALIDATION.bounds), ours=True) as own,
+        pytest.raises(ValidatorStopped, match="mémoire"),
+    ):
+        own.check(fault, [Schema.CII])
+
+
 def test_a_check_that_lasts_is_ended_by_the_system() -> None:
     """Saxon holds the interpreter all along: only the alarm of the real process can stop it."""
     item = rb"<ram:IncludedSupplyChainTradeLineItem>.*?</ram:IncludedSupplyChainTradeLineItem>"

@@ -15,6 +15,7 @@ from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import check_facts, is_credit_note
 from worker.validation.files.dates import wrong_dates
+from worker.validation.files.hidden import hidden_signs
 from worker.validation.files.pdf import Hybrid, read_hybrid
 from worker.validation.files.pdf_marks import wrong_wrapping
 from worker.validation.files.profiles import Claim, read_claim
@@ -140,7 +141,7 @@ def validate_file(
         kind=_kind(claim, hybrid=hybrid is not None),
         verdict=verdict,
         reports=reports,
-        findings=(*claim.findings, *findings),
+        findings=(*claim.findings, *findings, *hidden_signs(tree)),
     )
 
 

@@ -130,12 +130,13 @@ READ = {
 """The files that a command reads, and what is typed before them."""
 ELSEWHERE = {
     ("complete", "files"): "tests/integration/corrections/test_completion.py",
-    ("demo", "folder"): "written",
-    ("init", "folder"): "written",
-    ("documents export", "to"): "written",
-    ("documents portal", "to"): "written",
-    ("journal export", "to"): "written",
+    ("demo", "folder"): "a folder",
+    ("init", "folder"): "a folder",
+    ("documents export", "to"): "a folder",
+    ("documents portal", "to"): "tests/integration/audit/test_documents.py",
+    ("journal export", "to"): "below",
 }
+"""Where the others are tried."""
 
 
 def test_every_file_that_a_command_names_is_tried() -> None:
@@ -159,6 +160,20 @@ def test_a_file_that_is_anything_is_refused(
     assert said.code in {1, 2}
     assert "Défaut du programme" not in said.err
     assert "fichier.csv" in said.err + said.out
+
+
+@pytest.mark.parametrize("make", [pipe, device, Path.mkdir, dangling, loop])
+def test_the_journal_is_written_to_a_regular_file_alone(
+    make: Callable[[Path], None], tmp_path: Path, demo: Path
+) -> None:
+    """No pipe is waited for, and no link is followed."""
+    make(tmp_path / "journal.jsonl")
+
+    said = run("journal", "export", "--to", tmp_path / "journal.jsonl", config=demo)
+
+    assert said.code == 3
+    assert "n'est pas un fichier ordinaire" in said.err
+    assert not (tmp_path / "nowhere").exists()
 
 
 def paths_set(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

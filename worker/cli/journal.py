@@ -12,6 +12,7 @@ from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
+from worker.isolation.files import create_regular
 from worker.service.opening import open_app
 from worker.storage import journal
 
@@ -96,8 +97,8 @@ def export(
             sys.stdout.writelines(map(json_text, lines))
             return
         try:
-            with to.open("w", encoding="utf-8") as file:
-                file.writelines(lines)
+            with create_regular(to) as file:
+                file.writelines(line.encode() for line in lines)
         except OSError as error:
             raise StorageUnavailable(
                 f"Impossible d'écrire {to} : {error.strerror}.", "Vérifiez la place et les droits."

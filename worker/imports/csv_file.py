@@ -96,6 +96,8 @@ def _first_width(source: SourceFile, encoding: str, delimiter: str) -> int:
     with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
         try:
             for cells in csv.reader(file, delimiter=delimiter, strict=True):
+                if len(cells) > MAX_COLUMNS:
+                    return 0
                 if any(cell.strip() for cell in cells):
                     return len(cells)
         except csv.Error:

@@ -7,7 +7,7 @@ end of a pipe or a device.
 import errno
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
 NO_FILE = "ce n'est pas un fichier ordinaire"
@@ -52,6 +52,26 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise _too_large(most)
     return content
+
+
+def create_regular(path: Path) -> BufferedWriter:
+    """A new or emptied file for its owner alone, open for writing; never what a link leads to.
+
+    Raises:
+        OSError: it cannot be written; ``strerror`` is French for a pipe, a device or a link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.ENXIO, errno.EISDIR, errno.ELOOP}:
+            raise
+        raise IsADirectoryError(errno.EISDIR, NO_FILE) from error
+    file = os.fdopen(descriptor, "wb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    return file
 
 
 def _check(status: os.stat_result, most: int) -> None:

@@ -6,32 +6,23 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from chaos import books, pace
+from chaos.clock import Clock
 from chaos.installation import Installation, Secrets
 from chaos.invariants import at_the_end
+from chaos.killing import AtPlace, arm
 from chaos.laws import Breach
 from chorus_sandbox import SandboxCredentials
+from tests.e2e import warm
 from tests.e2e.program import Said, command, environment, run_to_the_end
 
-AT = """
-import os, sys
-from datetime import timedelta
-from chaos.clock import Clock
-from chaos.killing import AtPlace, arm
-from worker.cli import main
-
-Clock(timedelta(seconds=float(sys.argv[1])))
-arm(AtPlace(sys.argv[2], 1) if sys.argv[2] else None)
-sys.argv = ["chorus-worker", *sys.argv[3:]]
-main()
-"""
 IN_PARIS = {"TZ": "Europe/Paris"}
 PUBLIC = SandboxCredentials()
 SECRETS = Secrets(
@@ -48,11 +39,16 @@ def at(
     dies: str = "",
 ) -> Said:
     """Run a command at another date, on a machine in Paris; ``dies``: the place where."""
-    offset = (instant - datetime.now(UTC)).total_seconds()
-    line = [sys.executable, "-c", AT, str(offset), dies, *(str(one) for one in arguments)]
-    return run_to_the_end(
-        [*line, "--config", str(config)], env=environment() | IN_PARIS | dict(env or {})
-    )
+    offset = instant - datetime.now(UTC)
+    _, _, _, *words = command(*arguments, config=config)
+    surroundings = environment() | IN_PARIS | dict(env or {})
+    return Said(*warm.run(words, surroundings, None, partial(_move, offset, dies)))
+
+
+def _move(offset: timedelta, dies: str) -> None:
+    """Move the clock of this process for good, and have it die in a place, if any is named."""
+    Clock(offset)
+    arm(AtPlace(dies, 1) if dies else None)
 
 
 def broken_laws(

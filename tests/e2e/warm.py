@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from chaos import pace
 
 HANGS = 120
 """Seconds that no command takes on an idle machine."""
-_LAZY = ("alembic.command", "worker.cli.drawing")
-"""What the program imports when it needs it, beside its commands."""
+_LAZY = ("alembic.command", "worker.cli.drawing", "tests.e2e.disasters")
+"""What the program imports when it needs it, beside its commands; what is called before it."""
 _SERVER = multiprocessing.get_context("forkserver")
 
 
@@ -33,15 +33,21 @@ def preload() -> None:
 
 
 def run(
-    words: Sequence[str], environment: Mapping[str, str], folder: Path | None
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    first: Callable[[], None] | None = None,
 ) -> tuple[int, str, str]:
-    """Run a command line of the program to its end: exit code, standard output and error."""
+    """Run a command line of the program to its end: exit code, standard output and error.
+
+    ``first`` is called in its process before the program; it must be found by its name.
+    """
     _SERVER.set_forkserver_preload(["tests.e2e.preloaded"])
     with tempfile.TemporaryDirectory() as said:
         out, err = Path(said, "out"), Path(said, "err")
         process = _SERVER.Process(
             target=_become,
-            args=(list(words), dict(environment), folder or Path.cwd(), out, err),
+            args=(list(words), dict(environment), folder or Path.cwd(), out, err, first),
         )
         process.start()
 
@@ -58,7 +64,12 @@ def run(
 
 
 def _become(
-    words: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path
+    words: list[str],
+    environment: dict[str, str],
+    folder: Path,
+    out: Path,
+    err: Path,
+    first: Callable[[], None] | None,
 ) -> None:
     """Be the program; never returns."""
     code = 70
@@ -68,6 +79,8 @@ def _become(
         os.environ.clear()
         os.environ.update(environment)
         time.tzset()
+        if first is not None:
+            first()
         warnings.simplefilter("error")
         sys.argv = [str(Path(worker.__file__).with_name("__main__.py")), *words]
         try:

@@ -7,7 +7,7 @@ member whose invoices are refused; an index that lags.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from tests.support.memory_ledger import DepositedFacts, Integrated, Ledger, Step, our_word
@@ -157,6 +157,15 @@ class MemoryPortal(Ledger):
             _found(invoice)
             for invoice in self.invoices.values()
             if invoice.found and since <= invoice.history[-1].at <= until
+        )
+
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """The invoices dated in this period, bounds included."""
+        self.sign_in()
+        return tuple(
+            _found(invoice)
+            for invoice in self.invoices.values()
+            if invoice.found and since <= invoice.facts.issue_date <= until
         )
 
     def held(self, portal_id: str) -> HeldInvoice:

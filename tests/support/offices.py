@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -22,7 +23,7 @@ from worker.app import App
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
-from worker.billing.journal import EventTag
+from worker.billing.journal import EventTag, JournalHead
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, issue_credit_note
@@ -179,6 +180,24 @@ class Desk:
     def issue(self, stop: Callable[[], bool] = campaign.never) -> list[MemberOutcome]:
         """The batch."""
         return list(issue_year(self.app, self.portal, self.rendering, YEAR, stop, self.executor))
+
+    def run(
+        self,
+        tell: campaign.Tell = lambda _: None,
+        stop: campaign.Stop = campaign.never,
+        *,
+        year: int = YEAR,
+        deposits: bool = True,
+    ) -> JournalHead:
+        """The January batch."""
+        return campaign.run_year(
+            self.app,
+            self.portal if deposits else None,
+            year,
+            tell,
+            stop,
+            rendering=lambda _app: nullcontext(self.rendering),
+        )
 
     def deposit(self) -> list[DepositResult]:
         """Deposit what is due."""

@@ -145,6 +145,12 @@ class StagePortal(MemoryPortal):
         found = super().changed(since, until)
         return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
 
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """What is indexed."""
+        self.asked.append(f"issued {since} {until}")
+        found = super().issued(since, until)
+        return tuple(self.amend(item) for item in found if item.number not in self.not_indexed)
+
     def history(self, portal_id: str) -> InvoiceHistory:
         """Note the question."""
         self.asked.append(f"history {portal_id}")

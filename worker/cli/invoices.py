@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from worker.app import App
+from worker.billing import unknown_document
 from worker.billing.money import Money, count, french
 from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.unknown_document import UnknownDocument
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -31,6 +33,25 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
     else:
         _draw(app, found, len(act))
     return TO_LOOK_AT if act else DONE
+
+
+def show_beyond(left: Sequence[UnknownDocument], *, as_json: bool) -> int:
+    """What the portal holds of our series and the books do not know; 1 when there is any."""
+    if as_json:
+        put_json(**json_views.beyond_the_books(left))
+    elif left:
+        put_beyond(left)
+    else:
+        put("Le portail n'a plus rien que nos livres ne connaissent pas.")
+    return TO_LOOK_AT if left else DONE
+
+
+def put_beyond(left: Sequence[UnknownDocument]) -> None:
+    """Each of them, with what to type."""
+    for document in left:
+        said = unknown_document.finding(document)
+        put(said.message)
+        put(f"    → {typed(said.remedy)}")
 
 
 def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.period import Month
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
+    from worker.billing.unknown_document import UnknownDocument
     from worker.corrections.credit import CreditDraft
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
@@ -100,6 +101,29 @@ def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View
     """Invoices; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
     return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
+
+
+def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
+    """What the portal holds of our series and the books do not know."""
+    documents = [
+        {
+            "number": document.number,
+            "cpp_id": document.portal_id,
+            "recipient": document.recipient,
+            "total_ttc": document.gross,
+            "issued_on": document.issue_date,
+            "flux_number": document.flux_number,
+        }
+        for document in left
+    ]
+    return {"ok": not documents, "beyond_the_books": documents}
+
+
+def waiting(
+    app: "App", found: Sequence["TrackedInvoice"], left: Sequence["UnknownDocument"]
+) -> View:
+    """All that waits for a person."""
+    return beyond_the_books(left) | invoices(app, found, ok=not (found or left))
 
 
 def record(app: "App", kept: "InvoiceRecord") -> View:

@@ -5,23 +5,22 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from worker.app import App
 from worker.billing.money import count, french
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
-from worker.cli.invoices import show_acts, show_invoices
-from worker.cli.options import Config, Json, Year
+from worker.cli.invoices import show_acts, show_beyond, show_invoices
+from worker.cli.options import Config, Json, Year, option
 from worker.cli.progress import tell
+from worker.corrections.unknown import close_unknown
 from worker.errors import WrongUse
 from worker.issuing.preview import Preview
 from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified
-from worker.storage import invoices
+from worker.storage import invoices, unknown_documents
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
@@ -88,21 +87,34 @@ def follow(config: Config = None, as_json: Json = False) -> int:
 def reconcile(
     adopted: Annotated[
         str | None,
-        typer.Option("--adopt", metavar="NUMERO", help="La facture du portail est bien celle-ci."),
+        option("--adopt", "la facture presque identique du portail est bien celle-ci", "NUMÉRO"),
+    ] = None,
+    closed: Annotated[
+        str | None,
+        option("--close", "cette facture du portail, hors de nos livres, est vue", "NUMÉRO"),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXTE", help="Pourquoi, avec --adopt.")
+        str | None, option("--reason", "pourquoi, avec --adopt ou --close", "TEXTE")
     ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
     """Cherche sur le portail les factures dont le dépôt est incertain."""
+    if (adopted is None) == (closed is None) and (adopted or reason) is not None:
+        raise WrongUse(
+            "--reason va avec --adopt ou avec --close.",
+            "Tapez « reconcile » seul, ou avec --reason et un seul des deux.",
+        )
+    if closed is not None:
+        app = open_verified(config)
+        close_unknown(app, closed, reason or "")
+        with app.reading() as session:
+            left = unknown_documents.still_open(session)
+        return show_beyond(left, as_json=as_json)
     if adopted is not None:
         app = open_verified(config)
         invoice = decisions.adopt(app, open_portal(app), adopted, reason or "", tell)
         return show_invoices(app, [invoice], as_json=as_json)
-    if reason is not None:
-        raise WrongUse("--reason va avec --adopt.", "Tapez « reconcile » seul.")
     return _take_step(campaign.reconcile, config, as_json=as_json)
 
 

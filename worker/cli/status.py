@@ -5,12 +5,12 @@ from typing import Annotated
 from worker.billing.status import TrackedInvoice
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
-from worker.cli.invoices import show_invoices
+from worker.cli.invoices import put_beyond, show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice, advised
 from worker.corrections.todo_sentences import sentence
 from worker.service.opening import open_app
-from worker.storage import invoices
+from worker.storage import invoices, unknown_documents
 
 
 def status(
@@ -26,17 +26,20 @@ def status(
     app = open_app(config)
     with app.reading() as session:
         found = invoices.tracked(session, year=year)
+        left = unknown_documents.still_open(session)
     if not todo:
         return show_invoices(app, found, as_json=as_json)
     waiting = advised(found, app.clock(), deposits=app.deposits)
     if as_json:
-        put_json(**json_views.invoices(app, [invoice for invoice, _ in waiting], ok=not waiting))
-    elif not waiting:
+        shown = [invoice for invoice, _ in waiting]
+        put_json(**json_views.waiting(app, shown, left))
+    elif not waiting and not left:
         put("Rien n'attend une personne.")
     else:
+        put_beyond(left)
         for invoice, advice in waiting:
             _show_act(invoice, advice)
-    return TO_LOOK_AT if waiting else DONE
+    return TO_LOOK_AT if waiting or left else DONE
 
 
 def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:

@@ -29,6 +29,7 @@ from worker.issuing.render import RenderChecked
 from worker.issuing.unprintable import cannot_be_printed
 from worker.portals import BuyerStatus, FoundInvoice, Portal
 from worker.storage import Session, Store, Transaction, attempts, holds, imported, invoices
+from worker.transmission.beyond import look_beyond
 from worker.transmission.likeness import Likeness, described, siren_of
 from worker.transmission.reconcile import is_alive, look_for
 from worker.transmission.statuses import ask_history
@@ -175,6 +176,8 @@ def issue_credit_note(
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
     drafted = draft_credit_note(app, portal, request)
+    if portal is not None:
+        look_beyond(app, portal)
     invoice = drafted.invoice
     with app.transaction() as tx:
         _refuse_if_changed(tx, drafted)

@@ -1,6 +1,6 @@
 """The French of each advice, around its command, and of what a status does not allow.
 
-All of it stands in ``french.toml``.
+All of it stands in ``todo_sentences.toml``.
 """
 
 import tomllib
@@ -9,7 +9,9 @@ from importlib import resources
 
 from worker.corrections.todo import TO_FILL_IN, Advice
 
-_FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))
+_FRENCH = tomllib.loads(
+    resources.files(__package__).joinpath("todo_sentences.toml").read_text("utf-8")
+)
 SENTENCES: Mapping[str, str] = _FRENCH["advice"]
 """By ``AdviceCode``."""
 NOT_SENT_AGAIN: Mapping[str, list[str]] = _FRENCH["not_sent_again"]

@@ -22,7 +22,7 @@ class DepositOutcome(StrEnum):
     ACCEPTED = "accepted"
     """The portal gave a flux number: received, not yet integrated."""
     REFUSED = "refused"
-    """The portal answered that it does not take the file; nothing was recorded."""
+    """Answered, by the portal or on the way to it, that the file is not taken: a search tells."""
     NOT_SENT = "not_sent"
     """Certainly not recorded: no connection, or turned away before the file was read."""
     THROTTLED = "throttled"
@@ -39,6 +39,7 @@ class DepositAnswer:
 
     outcome: DepositOutcome
     detail: str  # for people, in French; never a secret
+    reason: str = ""  # of a refusal: a code of the portal or of HTTP, equal for equal causes
     flux_number: str = ""
     deposit_date: date | None = None
     http_status: int | None = None
@@ -194,6 +195,8 @@ class StructureRecord:
     """A public body; what the portal does not say is taken for public."""
     password_expires: date | None = None
     """Last day of our password at the portal; told of structures we are attached to."""
+    password_end: str = ""
+    """What the portal writes in its place when that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +235,8 @@ class Portal(Protocol):
     ) -> tuple[FoundInvoice, ...]:
         """Every invoice of ours that matches, all pages, their count checked against the total.
 
+        A number may be matched in another form, or as a beginning: the caller compares.
+
         Raises:
             PortalError: also when a page is missing: a short answer must never read as "absent".
         """
@@ -241,6 +246,13 @@ class Portal(Protocol):
 
         The cost depends on what changed, not on what is pending. A period with more results than
         the portal gives is asked in parts.
+
+        Raises:
+            PortalError: also when a page is missing.
+        """
+
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours dated in this period, bounds included, whatever its status.
 
         Raises:
             PortalError: also when a page is missing.

@@ -5,6 +5,7 @@ Each step asks "what is due?", so that a campaign stopped anywhere goes on where
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +16,11 @@ from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
 from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
+from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
 from worker.storage import due, invoices
+from worker.transmission.beyond import look_beyond
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -44,6 +47,7 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+Rendering = Callable[[App], AbstractContextManager[RenderChecked]]
 Stop = Callable[[], bool]
 
 
@@ -61,18 +65,28 @@ def never() -> bool:
 
 
 def run_year(
-    app: App, portal: Portal | None, year: int, tell: Tell, stop: Stop = never
+    app: App,
+    portal: Portal | None,
+    year: int,
+    tell: Tell,
+    stop: Stop = never,
+    *,
+    rendering: Rendering = rendering,
 ) -> JournalHead:
     """The January batch for a year; returns where the journal ends, for the closing line.
 
+    ``rendering`` opens what renders and checks the documents.
+
     Raises:
         SellerUnfit: the portal would refuse all of it; nothing was begun.
-        Refused, TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
+        Refused: also while the portal holds documents of our series that the books do not know.
+        TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
             could not go on; everything before it is kept, and running again continues.
     """
     if portal is not None:
         portal.sign_in()
         vet_seller(app, portal, tell)
+        look_beyond(app, portal)
     _journal(app, EventTag.RUN_STARTED, year)
     counts = dict.fromkeys(map(str, MemberResult), 0)
     try:

@@ -21,7 +21,7 @@ from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
 from worker.corrections.todo import advised
-from worker.errors import PortalAccessRefused, PortalDown, WorkerError, WrongUse
+from worker.errors import PortalAccessRefused, PortalDown, Refused, WorkerError, WrongUse
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
@@ -121,10 +121,10 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
 def _bill(
     app: App, portal: Portal | None, year: int, stop: Callable[[], bool]
 ) -> WorkerError | None:
-    """Run the year; the error when a tariff must be corrected first: following up goes on."""
+    """Run the year; the error when a person must act first: following up goes on."""
     try:
         run_year(app, portal, year, _note, stop)
-    except WrongUse as error:
+    except (WrongUse, Refused) as error:
         return _failed(error)
     return None
 

@@ -29,7 +29,7 @@ from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The revision this code works with: the last file of migrations/versions."""
 BUSY_SECONDS = 30
 """How long a writer waits for another."""

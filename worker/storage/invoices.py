@@ -48,6 +48,11 @@ _TAKE = sqlalchemy.text(
     "ON CONFLICT (series) DO UPDATE SET last_value = number_series.last_value + 1 "
     "RETURNING last_value"
 )
+_PASS_OVER = sqlalchemy.text(
+    "INSERT INTO number_series (series, last_value) VALUES (:series, :rank) "
+    "ON CONFLICT (series) DO UPDATE SET last_value = :rank "
+    "WHERE number_series.last_value < :rank"
+)
 _STATEMENT = sqlalchemy.text(
     "SELECT s.snapshot FROM statement s JOIN invoice i ON i.statement_id = s.id "
     "WHERE i.id = :invoice"
@@ -63,6 +68,17 @@ def take_number(tx: Transaction, series: str) -> int:
 def last_number(session: Session, series: str) -> int:
     """The last number given in a series, 0 before the first; only ``take_number`` takes one."""
     return int(session.execute(_LAST, {"series": series}).scalar() or 0)
+
+
+def pass_over(tx: Transaction, series: str, rank: int) -> None:
+    """Have the numbers of a series up to this one never given: they are used outside the books."""
+    tx.execute(_PASS_OVER, {"series": series, "rank": rank})
+
+
+def numbers(session: Session) -> tuple[str, ...]:
+    """Every number that the books ever gave to an invoice or a credit note."""
+    number = _INVOICE["number"]
+    return tuple(session.execute(sqlalchemy.select(number).where(number.is_not(None))).scalars())
 
 
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:

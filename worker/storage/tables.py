@@ -347,6 +347,23 @@ class PortalNewsRow(SQLModel, table=True):
     """When they were last read from the beginning."""
 
 
+class UnknownDocumentRow(SQLModel, table=True):
+    """What the portal shows under our name and one of our series, and the books do not know."""
+
+    __tablename__ = "unknown_document"
+    portal_id: str = Field(primary_key=True)
+    number: str
+    recipient: str
+    gross_cents: int | None = Field(default=None, sa_type=BigInteger)
+    issue_date: date | None = None
+    flux_number: str
+    raw_status: str
+    seen_at: datetime = _instant()
+    closed_at: datetime | None = _instant(nullable=True)
+    reason: str = ""
+    """Why a person closed it; empty while it is open."""
+
+
 class DirectoryEntryRow(SQLModel, table=True):
     """What the portal's directory said of a structure, and when."""
 

@@ -111,7 +111,7 @@ def deposit_due(
                 f"Chorus Pro refuse nos droits ou identifiants : {answer.detail}",
                 "Vérifiez le compte technique et l'habilitation, puis relancez « deposit ».",
             )
-        refusals = [*refusals, answer.detail] if answer.outcome is DepositOutcome.REFUSED else []
+        refusals = [*refusals, answer.reason] if answer.outcome is DepositOutcome.REFUSED else []
         if len(refusals) >= BREAKER and len(set(refusals[-BREAKER:])) == 1:
             raise DepositsRefused(
                 f"Chorus Pro refuse les dépôts l'un après l'autre, pour la même raison : "

@@ -102,7 +102,13 @@ def described(found: FoundInvoice) -> str:
 
 def is_same_number(shown: str, number: str) -> bool:
     """Whether two numbers are one, without what portals drop or change: signs, case, zeros."""
-    return not _number_forms(shown).isdisjoint(_number_forms(number))
+    return not number_forms(shown).isdisjoint(number_forms(number))
+
+
+def number_forms(number: str) -> set[str]:
+    """Its letters and digits, with and without the zeros before each figure."""
+    short = _DIGITS.sub(lambda digits: digits[0].lstrip("0") or "0", number)
+    return {"".join(filter(str.isalnum, form)).casefold() for form in (number, short)}
 
 
 def siren_of(identifier: str) -> str:
@@ -129,12 +135,6 @@ def closest(found: Sequence[FoundInvoice], ours: Ours) -> tuple[Likeness, FoundI
             if likeness(candidate, ours) is kind:
                 return kind, candidate
     return Likeness.UNRELATED, None
-
-
-def _number_forms(number: str) -> set[str]:
-    """Its letters and digits, with and without the zeros before each figure."""
-    short = _DIGITS.sub(lambda digits: digits[0].lstrip("0") or "0", number)
-    return {"".join(filter(str.isalnum, form)).casefold() for form in (number, short)}
 
 
 def _identifier(shown: str) -> str:

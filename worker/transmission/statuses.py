@@ -16,6 +16,7 @@ from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import Session, Transaction, directory, due, invoices, observations
 from worker.storage.observations import News
+from worker.transmission.beyond import keep_unknown
 
 AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 OVERLAP = timedelta(hours=24)
@@ -61,6 +62,7 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     since = first if whole or read is None else read.read_until
     since = min(since, now)  # written by a clock that was ahead, it would hide what changed
     changed = portal.changed(since - OVERLAP, now)
+    keep_unknown(app, changed)
     with app.reading() as session:
         shown = {found.portal_id for found in changed}
         ids = None if whole else sorted(shown)

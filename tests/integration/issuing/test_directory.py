@@ -99,8 +99,8 @@ def test_a_deposit_refused_on_the_spot_does_too(
     directory.check(FULL)
     other = desk.one(number(2)).siret
     directory.check(BillingReferences(siret=other, year=YEAR))
-
     asked = [question for question in desk.portal.asked if question.startswith("structure")]
+
     assert asked == [f"structure {SIRET}"]
 
 

@@ -22,7 +22,7 @@ from worker.errors import (
 )
 from worker.issuing.batch import MemberResult
 from worker.portals import Portal
-from worker.service.campaign import Progress, Step, Tell, deposit, move_forward, reconcile, run_year
+from worker.service.campaign import Progress, Step, Tell, deposit, move_forward, reconcile
 from worker.service.demo import SELLER
 from worker.storage import journal
 
@@ -55,7 +55,7 @@ def forward(desk: Desk) -> list[tuple[Step, str, S]]:
 def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
     """Everything is told as it happens, and the journal holds the start, the end and the counts."""
     told: list[Progress] = []
-    head = run_year(desk.app, desk.portal, YEAR, told.append)
+    head = desk.run(told.append)
 
     assert Counter(p.step for p in told) == {Step.ISSUE: 12, Step.DEPOSIT: 11}
     assert [p.invoice.status for p in told if p.invoice] == [S.DEPOSITED] * 11
@@ -73,7 +73,7 @@ def test_a_year_is_issued_then_deposited_then_followed(desk: Desk) -> None:
 
 def test_without_a_portal_the_year_is_issued_and_nothing_deposited(desk: Desk) -> None:
     """The Hélios channel: nobody is asked, and all twelve are issued."""
-    run_year(desk.app, None, YEAR, lambda _: None)
+    desk.run(deposits=False)
 
     assert [i.status for i in desk.invoices()] == [S.ISSUED] * 12
     assert (desk.portal.asked, desk.portal.fluxes) == ([], [])
@@ -88,7 +88,7 @@ def test_a_portal_that_is_not_there_stops_before_anything(
     """Not even the journal says that a run began."""
     desk.portal.condition = condition
     with pytest.raises(error):
-        run_year(desk.app, desk.portal, YEAR, lambda _: None)
+        desk.run()
 
     assert desk.invoices() == ()
     assert desk.events(*RUNS) == []
@@ -111,11 +111,11 @@ def test_a_seller_that_would_be_refused_stops_before_anything(
     else:
         desk.portal.change(SELLER, **facts)
     with pytest.raises(SellerUnfit) as caught:
-        run_year(desk.app, desk.portal, YEAR, lambda _: None)
+        desk.run()
     assert [finding.code for finding in caught.value.findings] == [code]
     assert (desk.invoices(), desk.events(*RUNS)) == ((), [])
     desk.portal.know(OURSELVES)
-    run_year(desk.app, desk.portal, YEAR, lambda _: None)
+    desk.run()
 
     assert len(desk.portal.fluxes) == 11
 
@@ -124,7 +124,7 @@ def test_a_password_that_expires_soon_is_told_and_stops_nobody(desk: Desk) -> No
     """The warning comes first, then the batch as usual."""
     desk.portal.change(SELLER, password_expires=date(2026, 1, 20))
     told: list[Progress] = []
-    run_year(desk.app, desk.portal, YEAR, told.append)
+    desk.run(told.append)
 
     assert [(p.step, [f.code for f in p.findings]) for p in told if p.findings] == [
         (Step.VET, ["DIR-PASSWORD-EXPIRES"])
@@ -143,10 +143,10 @@ def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> No
             desk.portal.condition = Condition.DOWN
 
     with pytest.raises(PortalDown):
-        run_year(desk.app, desk.portal, YEAR, tell)
+        desk.run(tell)
     assert desk.events(*RUNS)[1] == (str(YEAR), counts(issued=3))
     desk.portal.condition = Condition.UP
-    run_year(desk.app, desk.portal, YEAR, lambda _: None)
+    desk.run()
 
     assert desk.events(*RUNS)[3] == (str(YEAR), counts(already=3, issued=8, parked=1))
     assert len(desk.portal.integrated()) == 11
@@ -155,7 +155,7 @@ def test_a_run_that_stops_midway_says_so_and_goes_on_next_time(desk: Desk) -> No
 def test_a_year_not_finished_is_refused_and_the_refusal_is_journalled(desk: Desk) -> None:
     """Nothing is billed, and the run ends at once."""
     with pytest.raises(Refused):
-        run_year(desk.app, desk.portal, YEAR + 1, lambda _: None)
+        desk.run(year=YEAR + 1)
 
     assert desk.events(*RUNS) == [(str(YEAR + 1), {}), (str(YEAR + 1), counts())]
     assert desk.invoices() == ()

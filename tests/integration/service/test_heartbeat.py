@@ -24,7 +24,6 @@ from worker.billing.status import InvoiceStatus
 from worker.errors import SellerUnfit, TariffError, WorkerError
 from worker.imports import ImportKind
 from worker.service.bootstrap import open_verified
-from worker.service.campaign import run_year
 from worker.service.demo import COMPLEMENT, SELLER
 from worker.service.heartbeat import Heartbeat, anything_waiting, beat, due_year
 from worker.service.local_portal import STRUCTURES
@@ -146,17 +145,17 @@ def test_a_member_let_go_after_a_credit_note_is_due_again(issued: Desk) -> None:
 
 def test_parked_members_are_looked_at_again_without_filling_the_journal(issued: Desk) -> None:
     """Not at every heartbeat: when something was imported, and once a day."""
-    run_year(issued.app, issued.portal, YEAR, lambda _: None)
+    issued.run()
     assert due_year(issued.app) is None
     issued.clock.advance(hours=6)
     assert due_year(issued.app) is None
     issued.clock.advance(hours=18)
     assert due_year(issued.app) == YEAR
-    run_year(issued.app, issued.portal, YEAR, lambda _: None)
+    issued.run()
     assert due_year(issued.app) is None
     issued.bring(COMPLEMENT, ImportKind.REFERENCES)
     assert due_year(issued.app) == YEAR
-    run_year(issued.app, issued.portal, YEAR, lambda _: None)
+    issued.run()
 
     assert len([i for i in issued.invoices() if i.number]) == 12
 
@@ -168,11 +167,11 @@ def test_a_run_cut_short_is_due_again_at_once(desk: Desk) -> None:
         desk.portal.condition = PortalIs.DOWN
 
     with pytest.raises(Exception, match="ne répond pas"):
-        run_year(desk.app, desk.portal, YEAR, tell)
+        desk.run(tell)
     assert due_year(desk.app) == YEAR
     desk.portal.condition = PortalIs.UP
     stops = iter([False, True])
-    run_year(desk.app, desk.portal, YEAR, lambda _: None, lambda: next(stops, True))
+    desk.run(stop=lambda: next(stops, True))
 
     assert due_year(desk.app) == YEAR
 

@@ -16,7 +16,7 @@ from worker.billing.document import DocumentKind
 from worker.errors import PortalAccessRefused, PortalError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.json_fields import day
+from worker.portals.choruspro.json_fields import day, text
 from worker.portals.choruspro.verdict import Judgement, Verdict, describe, judged
 from worker.portals.http.attempt import HttpAnswer, NoAnswer, Outcome
 
@@ -101,6 +101,7 @@ def _judge_answer(answer: HttpAnswer) -> DepositAnswer:
     return DepositAnswer(
         outcome=outcome,
         detail=detail,
+        reason=text(judgement.content or {}, "codeRetour") or f"HTTP {answer.status}",
         flux_number=judgement.flux_number,
         deposit_date=day(judgement.content or {}, "dateDepot") if accepted else None,
         http_status=answer.status,
@@ -111,8 +112,8 @@ def _judge_answer(answer: HttpAnswer) -> DepositAnswer:
 
 def _as_text(body: bytes) -> str:
     """An answer as evidence that every database can keep: none takes what is no character."""
-    text = body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW]
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    written = body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW]
+    return written.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _meaning(answer: HttpAnswer, judgement: Judgement) -> tuple[DepositOutcome, str]:
@@ -131,7 +132,12 @@ def _meaning(answer: HttpAnswer, judgement: Judgement) -> tuple[DepositOutcome, 
         case Verdict.REFUSED:
             by_http = "" if 200 <= answer.status < 300 else f" (HTTP {answer.status})"
             outcome = DepositOutcome.REFUSED
-            detail = f"Chorus Pro refuse le fichier{by_http}{label}."
+            detail = (
+                f"Le fichier est refusé{by_http} sans réponse de Chorus Pro, peut-être par un "
+                "serveur intermédiaire (proxy)."
+                if judgement.content is None
+                else f"Chorus Pro refuse le fichier{by_http}{label}."
+            )
         case Verdict.THROTTLED:
             outcome, detail = DepositOutcome.THROTTLED, f"PISTE demande de ralentir ({said})."
         case Verdict.NOT_SENT:

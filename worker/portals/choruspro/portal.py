@@ -7,7 +7,7 @@ operation worked. Reads are repeated within bounds; what changes something is se
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from worker.billing.document import DocumentKind
 from worker.portals import (
@@ -65,6 +65,10 @@ class ChorusPro:
 
     def changed(self, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
         return search.changed(self._gateway, since, until)
+
+    def issued(self, since: date, until: date) -> tuple[FoundInvoice, ...]:
+        """Every invoice of ours dated in this period, bounds included."""
+        return search.issued(self._gateway, since, until)
 
     def history(self, portal_id: str) -> InvoiceHistory:
         return consultation.history(self._gateway, int(portal_id))

@@ -5,7 +5,7 @@ as "absent", so what does not add up is an error.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from worker.billing.period import PARIS
 from worker.portals import FoundInvoice
@@ -26,6 +26,9 @@ USUAL_MOST = 200
 SHORTEST_PERIOD = timedelta(minutes=1)
 """Not split any further: asked once more, for as many as can be read."""
 
+MOST_PARTS = 60
+"""Of one period: beyond, the portal ignores it, and halving it would never end."""
+_DAY = timedelta(days=1)
 _SEARCH = "/cpro/factures/v1/rechercher/fournisseur"
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -34,6 +37,9 @@ def find(
     gateway: Gateway, *, invoice_number: str | None, flux_number: str | None
 ) -> tuple[FoundInvoice, ...]:
     """Every invoice of ours that matches, all pages, their count checked.
+
+    Whether the portal compares whole numbers, beginnings or its own forms is not documented: what
+    is found may have another number.
 
     Raises:
         ValueError: without any criterion.
@@ -53,8 +59,7 @@ def find(
         raise incoherent(_SEARCH, f"{MOST_ROWS} résultats ou plus, donc peut-être coupés")
     if not all(invoice.number for invoice in found):
         raise incoherent(_SEARCH, "une facture sans numéro")
-    # Whether the portal compares whole numbers or beginnings is not documented.
-    return tuple(item for item in found if invoice_number in (None, "", item.number))
+    return found
 
 
 def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundInvoice, ...]:
@@ -71,13 +76,32 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
     """
     if since.utcoffset() is None or until.utcoffset() is None or since > until:
         raise ValueError("a period goes from one aware instant to a later one")
+    return _in_periods(gateway, "periodeDateHeureEtatCourant", since, until)
+
+
+def issued(gateway: Gateway, since: date, until: date) -> tuple[FoundInvoice, ...]:
+    """Every invoice of ours dated in this period, bounds included.
+
+    Raises:
+        PortalAnswerError: also when a page is missing.
+    """
+    start, end = (datetime.combine(day, time.min, PARIS) for day in (since, until + _DAY))
+    return _in_periods(gateway, "periodeDateFacture", start, end - _MILLISECOND)
+
+
+def _in_periods(
+    gateway: Gateway, field: str, since: datetime, until: datetime
+) -> tuple[FoundInvoice, ...]:
+    """What is found between two bounds of a field, asked in halves where the portal cuts."""
     found: dict[str, FoundInvoice] = {}
     periods = [(since, until)]
-    while periods:
+    for _ in range(MOST_PARTS):
+        if not periods:
+            return tuple(found.values())
         start, end = periods.pop(0)
         criteria = {
-            "periodeDateHeureEtatCourantDu": _instant(start),
-            "periodeDateHeureEtatCourantAu": _instant(end + _MILLISECOND - timedelta.resolution),
+            f"{field}Du": _instant(start),
+            f"{field}Au": _instant(end + _MILLISECOND - timedelta.resolution),
         }
         part = _search(gateway, criteria)
         if part is None and end - start <= SHORTEST_PERIOD:
@@ -86,14 +110,14 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
             if part is None:
                 raise incoherent(
                     _SEARCH,
-                    f"{MOST_ROWS} changements ou plus depuis {_instant(start)} en une minute",
+                    f"{MOST_ROWS} résultats ou plus depuis {_instant(start)} en une minute",
                 )
         if part is not None:
             found |= {invoice.portal_id: invoice for invoice in part}
             continue
         middle = start + (end - start) / 2
         periods[:0] = [(start, middle), (middle, end)]
-    return tuple(found.values())
+    raise incoherent(_SEARCH, f"la période demandée ne restreint rien en {MOST_PARTS} demandes")
 
 
 def all_rows(

@@ -102,9 +102,8 @@ class HttpRequest:
 
     Attributes:
         route: names the operation in logs.
-        most_bytes: bound of the answer; its body may take one read timeout per ``MOST_BYTES``.
-            The time of its headers is bounded line by line only: a server that drips them makes a
-            call last longer.
+        most_bytes: bound of the answer; its body may take one read timeout per ``MOST_BYTES``, all
+            that comes before it another one.
     """
 
     method: Literal["GET", "POST"]

@@ -9,15 +9,18 @@ failures, and everything after it counts as sent.
 Certificate authorities come from the environment (``REQUESTS_CA_BUNDLE``), else with requests.
 """
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import Event, Timer
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
@@ -25,6 +28,8 @@ from urllib3.util import Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 from worker.portals.http.pacing import MOST_PARALLEL
+
+_TOO_LONG = "the whole step lasts too long"
 
 
 class NeverConnected(urllib3_errors.NewConnectionError):
@@ -39,16 +44,56 @@ def _nothing_written_yet(connection: HTTPConnection) -> Iterator[None]:
         raise NeverConnected(connection, type(error).__name__) from error
 
 
+@contextmanager
+def _in_time(connection: HTTPConnection) -> Iterator[None]:
+    """End a step that lasts longer than its timeout, whatever bytes arrive meanwhile.
+
+    The timeout of a socket is for each byte: « 100 Continue » without end, headers that drip or a
+    handshake byte by byte would never reach it. Shutting the socket down is what ends the wait.
+    """
+    expired = Event()
+
+    def expire() -> None:
+        expired.set()
+        with suppress(OSError):
+            if connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    seconds = connection.timeout
+    timer = Timer(seconds if isinstance(seconds, float | int) else threading.TIMEOUT_MAX, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception as error:
+        if expired.is_set():
+            raise TimeoutError(_TOO_LONG) from error
+        raise
+    finally:
+        timer.cancel()
+    if expired.is_set():
+        # Headers that were cut read as whole ones.
+        raise TimeoutError(_TOO_LONG)
+
+
 class _PlainConnection(HTTPConnection):
     def connect(self) -> None:
-        with _nothing_written_yet(self):
+        with _nothing_written_yet(self), _in_time(self):
             super().connect()
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 itself does
+        with _in_time(self):
+            return super().getresponse()
 
 
 class _TlsConnection(HTTPSConnection):
     def connect(self) -> None:
-        with _nothing_written_yet(self):
+        with _nothing_written_yet(self), _in_time(self):
             super().connect()
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 itself does
+        with _in_time(self):
+            return super().getresponse()
 
 
 class UnreadableAuthorities(OSError):

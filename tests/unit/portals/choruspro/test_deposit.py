@@ -111,6 +111,18 @@ def test_request_without_token_is_an_access_problem() -> None:
     assert answer.outcome is DepositOutcome.UNAUTHORISED
 
 
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_a_refusal_that_is_not_the_portals_own_is_not_told_as_its(status: int) -> None:
+    """A page of HTML comes from a proxy, as far as one can tell."""
+    page = judged(status, b"<html>Request Entity Too Large</html>")
+    own = judged(status, {"codeRetour": 20002, "libelle": "trop gros"})
+
+    assert (page.outcome, page.reason) == (DepositOutcome.REFUSED, f"HTTP {status}")
+    assert "sans réponse de Chorus Pro" in page.detail
+    assert own.reason == "20002"
+    assert own.detail.startswith("Chorus Pro refuse le fichier")
+
+
 def test_throttling_keeps_the_wait_that_was_asked() -> None:
     """The caller learns how long to wait."""
     assert judged(429, Retry_After="17").retry_after == 17

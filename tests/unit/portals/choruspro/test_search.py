@@ -107,11 +107,14 @@ def test_empty_search_is_an_answer(api: responses.RequestsMock, portal: ChorusPr
     assert portal.find(invoice_number="FAC-1") == ()
 
 
-def test_search_keeps_the_exact_number_only(api: responses.RequestsMock, portal: ChorusPro) -> None:
-    """Should the portal match beginnings, FAC-10 is still not FAC-1."""
+def test_search_gives_all_that_the_portal_matches(
+    api: responses.RequestsMock, portal: ChorusPro
+) -> None:
+    """A beginning, or a form of its own: which is ours is for the caller to tell."""
     api.post(SEARCH, json=page([row(1), row(2, numeroFacture="FAC-10")], 2))
+    found = portal.find(invoice_number="FAC-1")
 
-    assert [found.portal_id for found in portal.find(invoice_number="FAC-1")] == ["1"]
+    assert [invoice.number for invoice in found] == ["FAC-1", "FAC-10"]
 
 
 def test_search_needs_a_criterion(portal: ChorusPro) -> None:

@@ -81,6 +81,34 @@ def test_answer_that_drips_is_given_up(transport: Transport) -> None:
     assert outcome == NoAnswer(sent=True, reason="la réponse est trop longue ou trop lente")
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+DRIPS = {
+    "100 Continue": [CONTINUE] * 100,
+    "a status line": [bytes([byte]) for byte in b"HTTP/1.1 200 " + b"O" * 100],
+    "headers": [b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 90],
+    "one header": [b"HTTP/1.1 200 OK\r\nX: ", *[b"y"] * 100],
+    "a body": [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 100],
+    "chunks": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        *[b"1\r\nx\r\n"] * 100,
+    ],
+}
+
+
+@pytest.mark.parametrize("part", DRIPS)
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "kept open"])
+def test_a_call_ends_whatever_part_of_its_answer_drips(
+    transport: Transport, part: str, *, alone: bool
+) -> None:
+    """Each piece comes within the timeout, and all of them never end: the call does, in doubt."""
+    attempt = transport.attempt_alone if alone else transport.attempt
+    with serving(raw(*DRIPS[part], pause=0.05)) as server:
+        outcome = attempt(post(server.url))
+
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.sent
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip bomb"])
 def test_enormous_answer_is_given_up(transport: Transport, *, packed: bool) -> None:
     """An answer past the limit is not kept in memory, compressed or not."""

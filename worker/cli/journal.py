@@ -8,6 +8,7 @@ from typing import Annotated
 
 from worker.audit.verification import verify as verify_all
 from worker.billing.money import count
+from worker.billing.text import harmless
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
@@ -28,7 +29,9 @@ def show(
     """Affiche les derniers événements."""
     with open_app(config).reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
-        events = list(journal.events(session, subject=subject, after=after))[-last:]
+        # A subject has no hidden sign; bytes that are no text could not even be looked for.
+        asked = subject and harmless(subject)
+        events = list(journal.events(session, subject=asked, after=after))[-last:]
     if as_json:
         put_json(**json_views.events(events))
         return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
+from worker.billing.text import harmless
 from worker.errors import WrongUse
 from worker.imports.wording import refusal, worded
 from worker.isolation.files import open_regular
@@ -29,7 +30,8 @@ class SourceFile:
 
     Attributes:
         path: where its bytes are.
-        name: how findings name it: what the person gave, even when ``path`` is an archived copy.
+        name: how findings and the journal name it: what the person gave, even when ``path`` is an
+            archived copy, its hidden signs escaped.
         sha256: of its bytes, hexadecimal.
         size: in bytes.
     """
@@ -88,7 +90,7 @@ def fingerprint(path: Path) -> SourceFile:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if size == 0:
         raise refusal("empty", path.name)
-    return SourceFile(path=path, name=path.name, sha256=digest, size=size)
+    return SourceFile(path=path, name=harmless(path.name), sha256=digest, size=size)
 
 
 def is_workbook(source: SourceFile) -> bool:

@@ -113,7 +113,7 @@ def load(option: Path | None) -> Configuration:
         ) from error
     try:
         settings = Settings(**data)
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         present = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
         raise ConfigurationError(
             f"Une de ces variables n'a pas la forme attendue : {', '.join(present)}.",

@@ -7,7 +7,7 @@ from worker.errors import TariffError
 from worker.isolation.files import read_bounded
 from worker.settings.loading import MOST_BYTES
 
-MOST_GRIDS = 500
+MOST_GRIDS = 100
 
 
 def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:

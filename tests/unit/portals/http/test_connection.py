@@ -1,5 +1,6 @@
 """Connections on real sockets: what fails before the request, and whom to trust."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -170,15 +171,20 @@ def test_trust_withdrawn_from_the_bundle_is_withdrawn_at_once(
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"not a certificate"], ids=["none", "empty", "noise"]
+    "content", [None, b"", b"not a certificate", "pipe"], ids=["none", "empty", "noise", "pipe"]
 )
 def test_unreadable_authorities_prove_nothing_was_sent(
-    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+    transport: Transport,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes | str | None,
 ) -> None:
     """Without anybody to trust no connection is made, and the reason names the variable."""
     bundle = tmp_path / "authorities.pem"
-    if content is not None:
+    if isinstance(content, bytes):
         bundle.write_bytes(content)
+    elif content:
+        os.mkfifo(bundle)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(reply({}), tls=True) as server:
         outcome = transport.attempt_alone(tls(server))

@@ -41,9 +41,15 @@ class App:
         """Whether this installation deposits by itself."""
         return self.settings.channel is Channel.API
 
-    def transaction(self, *, commit: bool = True) -> AbstractContextManager[Transaction]:
+    def transaction(
+        self, *, commit: bool = True, on: Session | None = None
+    ) -> AbstractContextManager[Transaction]:
         """See ``Store.transaction``."""
-        return self.store.transaction(self.actor, self.clock, commit=commit)
+        return self.store.transaction(self.actor, self.clock, commit=commit, on=on)
+
+    def staging(self) -> AbstractContextManager[Session]:
+        """See ``Store.staging``."""
+        return self.store.staging()
 
     def reading(self) -> AbstractContextManager[Session]:
         """See ``Store.reading``."""

@@ -1,11 +1,11 @@
 """Writes issued documents out, exactly as they were frozen, for people and other programs."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
+from worker.isolation.files import create_regular
 from worker.storage import Store, invoices, observations
 from worker.storage.documents import StoredDocument, documents_of
 
@@ -87,8 +87,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         for level in (*reversed(folder.parents), folder):
             level.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in files.items():
-            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with create_regular(folder / name) as file:
                 file.write(content)
     except OSError as error:
         raise StorageUnavailable(

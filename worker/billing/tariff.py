@@ -6,7 +6,6 @@ there. A new *shape* of price is a new class beside ``PerUserMonth`` and a funct
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ from typing import Any
 
 from worker.billing.money import Money, count
 from worker.billing.period import Month, french_date, months_of
+from worker.billing.toml import parse_toml
 from worker.billing.vat import VatCategory, VatRegime
 from worker.errors import Finding, TariffError
 
@@ -119,7 +119,7 @@ def parse_grid(content: bytes, name: str) -> TariffGrid:
         TariffError: with one finding per mistake, each with its path in the file.
     """
     try:
-        data = tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
+        data = parse_toml(content, parse_float=Decimal)
     except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise TariffError(
             f"La grille tarifaire {name} est illisible : {error}.",

@@ -9,7 +9,19 @@ import unicodedata
 
 from worker.errors import WrongUse
 
+HIDDEN = (
+    "\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+"""Controls, formats, lone surrogates, separators of lines: Cc, Cf, Cs, Zl and Zp of Unicode 15."""
+_HARMFUL = re.compile(f"[\u0000-\u001f{HIDDEN}]")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def harmless(text: str) -> str:
+    """A line to print: signs that move a terminal, or hide, are shown escaped."""
+    return _HARMFUL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def forbidden_in_xml(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from worker.cli.commands import command_line, commands
-from worker.cli.console import report_error, say
+from worker.cli.console import open_outputs, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import WorkerError
 
@@ -23,18 +23,21 @@ __all__ = ["commands", "main"]
 
 INTERRUPTED = 130
 DEFECT = 70
+OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 def main() -> None:
     """Run the program: the only place that turns errors into text and an exit code."""
     # Start-up makes hundreds of thousands of objects that stay: fewer collections, 0.1 s less.
     gc.set_threshold(50_000, 20, 20)
+    open_outputs()
     sys.exit(_run(sys.argv[1:]))
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
     try:
         code = command_line().main(arguments, standalone_mode=False, prog_name="chorus-worker")
+        sys.stdout.flush()
     except typer.TyperException as error:
         say(f"Erreur : {explain(error)}")
         return WRONG_USE
@@ -50,10 +53,11 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         return 0
     except OSError as error:
         # Whatever we keep raises StorageUnavailable: this one is where our output goes.
-        if error.errno != errno.ENOSPC:
+        if error.errno not in OUTPUT_LOST:
             return _defect(error)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
-        say("Erreur : le résultat n'a pas pu être écrit : le disque est plein.")
+        reason = "le disque est plein" if error.errno == errno.ENOSPC else error.strerror
+        say(f"Erreur : le résultat n'a pas pu être écrit : {reason}.")
         say("À faire : libérez de la place ; « status » dit où en sont les factures.")
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, said as one
@@ -62,7 +66,8 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
 
 
 def _defect(error: Exception) -> int:
-    say("".join(traceback.format_exception(error)))
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line)
     say(f"Défaut du programme ({type(error).__name__}) : rien n'a été fait à moitié.")
     say("À faire : transmettez le message technique ci-dessus à qui maintient le programme.")
     return DEFECT

@@ -5,17 +5,21 @@ Results go to standard output; messages, progress and errors to standard error.
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 
 import typer
 
 from worker.billing.money import count
+from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
 from worker.errors import Finding, Severity, WorkerError
 
@@ -23,6 +27,8 @@ DONE, TO_LOOK_AT = 0, 1
 MOST_DRAWN = 200
 MOST_FINDINGS = 30
 _WIDE_TERMINAL = 130
+_HARMFUL_IN_JSON = re.compile(f"[{HIDDEN}]")
+_NOT_ASCII = re.compile("[^\u0000-\u007e]")
 
 
 def program() -> str:
@@ -63,31 +69,53 @@ def typed(text: str) -> str:
     return text.replace("chorus-worker ", f"{program()}{_config_option()} ")
 
 
-def harmless(text: str) -> str:
-    """A text from a file or its name: signs that move a terminal, or hide, are shown escaped."""
-    return "".join(
-        char.encode("unicode_escape").decode()
-        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-        else char
-        for char in text
-    )
+def open_outputs() -> None:
+    """Make sure of both outputs: one that was closed is nowhere, and any encoding will do."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Or the next file that is opened takes its number, and what is said is written there.
+            os.open(os.devnull, os.O_RDWR)
+    nowhere = partial(Path(os.devnull).open, "w", encoding="utf-8")
+    sys.stdout, sys.stderr = sys.stdout or nowhere(), sys.stderr or nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _print(text: str, *, err: bool = False) -> None:
+    """The one place where a line leaves the program for a person."""
+    typer.echo(harmless(text), err=err)
 
 
 def say(text: str = "") -> None:
-    """A message for people, on standard error."""
-    typer.echo(text, err=True)
+    """A message for people, on standard error: whether it can be written stops nothing."""
+    with suppress(OSError):
+        _print(text, err=True)
 
 
 def put(text: str = "") -> None:
     """A line of the result, on standard output."""
-    typer.echo(text)
+    _print(text)
 
 
 def put_json(*, ok: bool = True, **content: object) -> None:
     """The result as one JSON object, and nothing else."""
     text = json.dumps({"ok": ok, **content}, default=json_views.plain, ensure_ascii=False, indent=2)
-    # A file name that is not UTF-8 must not make the whole answer unreadable.
-    typer.echo(text.encode("utf-8", "backslashreplace").decode())
+    typer.echo(json_text(text))
+
+
+def json_text(text: str) -> str:
+    """JSON whose harmful signs, and those that the output cannot write, are escaped as JSON does.
+
+    Its own line ends are no content, and stay.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    writable = encoding.lower().replace("-", "") == "utf8"
+    return (_HARMFUL_IN_JSON if writable else _NOT_ASCII).sub(
+        lambda sign: json.dumps(sign[0])[1:-1], text
+    )
 
 
 def table(
@@ -102,7 +130,7 @@ def table(
     for long tables, which rich takes half a second to draw. A person whose terminal is too narrow
     for every column sees those of ``narrow``, if it is given.
     """
-    cells = [tuple(row) for row in rows]
+    cells = [tuple(map(harmless, row)) for row in rows]
     if narrow and sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE_TERMINAL:
         places = [columns.index(column) for column in narrow]
         columns, cells = narrow, [tuple(row[place] for place in places) for row in cells]
@@ -135,7 +163,7 @@ def show_findings(findings: Sequence[Finding], title: str = "") -> None:
             if finding.value and finding.value not in finding.message
             else ""
         )
-        say(harmless(f"  {mark} {where}{finding.message}{value}"))
+        say(f"  {mark} {where}{finding.message}{value}")
         if finding.remedy:
             say(f"      → {typed(finding.remedy)}")
     if len(findings) > MOST_FINDINGS:

@@ -8,10 +8,12 @@ from typing import Annotated
 
 from worker.audit.verification import verify as verify_all
 from worker.billing.money import count
+from worker.billing.text import harmless
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
+from worker.isolation.files import create_regular
 from worker.service.opening import open_app
 from worker.storage import journal
 
@@ -27,7 +29,9 @@ def show(
     """Affiche les derniers événements."""
     with open_app(config).reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
-        events = list(journal.events(session, subject=subject, after=after))[-last:]
+        # A subject has no hidden sign; bytes that are no text could not even be looked for.
+        asked = subject and harmless(subject)
+        events = list(journal.events(session, subject=asked, after=after))[-last:]
     if as_json:
         put_json(**json_views.events(events))
         return
@@ -93,11 +97,11 @@ def export(
     with open_app(config).reading() as session:
         lines = map(json_views.event_line, journal.events(session))
         if to is None:
-            sys.stdout.writelines(lines)
+            sys.stdout.writelines(map(json_text, lines))
             return
         try:
-            with to.open("w", encoding="utf-8") as file:
-                file.writelines(lines)
+            with create_regular(to) as file:
+                file.writelines(line.encode() for line in lines)
         except OSError as error:
             raise StorageUnavailable(
                 f"Impossible d'écrire {to} : {error.strerror}.", "Vérifiez la place et les droits."

@@ -6,7 +6,7 @@ from typing import Annotated
 from worker.audit.portal_copy import PortalCopy, compare
 from worker.billing.money import count
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, harmless, put, put_json, show_findings
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings
 from worker.cli.options import Config, Json, Number, option
 from worker.service.bootstrap import open_portal, open_verified
 
@@ -42,9 +42,9 @@ def _show(copy: PortalCopy, to: Path | None) -> None:
             "mettra à jour."
         )
     if held.attachments:
-        put(f"Pièces jointes : {', '.join(harmless(name) for name in held.attachments)}.")
+        put(f"Pièces jointes : {', '.join(held.attachments)}.")
     if to is not None:
-        put(f"Document du portail : {harmless(str(to))} ({count(copy.size, 'octet')}).")
+        put(f"Document du portail : {to} ({count(copy.size, 'octet')}).")
     put(
         "Ce qu'il en dit diffère de nos livres :"
         if copy.findings

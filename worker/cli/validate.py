@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, harmless, put, put_json, show_findings
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings
 from worker.cli.options import Json, argument, option
 from worker.validation.files.verdict import FileVerdict, Verdict, validate_file
 from worker.validation.official.service import ValidationService
@@ -49,7 +49,7 @@ def _show(result: FileVerdict) -> None:
     rules = ", ".join(f"{one.rule_set.name} {one.rule_set.version}" for one in result.reports)
     kind = f" ({result.kind.value})" if result.kind else ""
     passed = f" — {rules}" if rules else ""
-    put(f"{harmless(str(result.path))}{kind} : {SAID[result.verdict][0]}{passed}")
+    put(f"{result.path}{kind} : {SAID[result.verdict][0]}{passed}")
     if result.unchecked:
         put(f"  non contrôlé ici : {' ; '.join(result.unchecked)}")
     show_findings(

@@ -19,6 +19,7 @@ from worker.errors import (
     Refused,
     WrongUse,
 )
+from worker.isolation.files import read_bounded
 from worker.portals import Portal, SupportingFile
 from worker.storage import invoices
 from worker.transmission.statuses import ask_history
@@ -76,18 +77,16 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
     files = []
     for path in paths:
         try:
-            content = path.read_bytes() if path.stat().st_size <= MAX_ATTACHMENT else None
+            content = read_bounded(path, MAX_ATTACHMENT)
         except OSError as error:
-            findings.append(_finding(f"le fichier « {path} » ne peut pas être lu", str(error)))
-            continue
-        if content is None:
             findings.append(
                 _finding(
-                    f"le fichier « {path.name} » dépasse {MAX_ATTACHMENT // 1_000_000} Mo",
-                    "Réduisez-le, ou partagez-le en plusieurs fichiers.",
+                    f"le fichier « {path} » ne peut pas être lu : {error.strerror}",
+                    f"Joignez des fichiers ordinaires de {MAX_ATTACHMENT // 1_000_000} Mo au plus.",
                 )
             )
-        elif not content:
+            continue
+        if not content:
             findings.append(_finding(f"le fichier « {path.name} » est vide", "Exportez-le encore."))
         else:
             files.append(SupportingFile(name=path.name, content=content))

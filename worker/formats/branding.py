@@ -10,6 +10,7 @@ from worker.isolation.files import read_bounded
 from worker.settings.keys import MIN_CONTRAST, contrast_on_white
 
 MAX_LOGO_BYTES = 500_000
+_READABLE = "Donnez un fichier ordinaire de 500 ko au plus : il est imprimé sur 80 mm × 16 mm."
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -45,13 +46,7 @@ def read_branding(accent: str, logo: Path | None) -> Branding:
     try:
         content = read_bounded(logo, MAX_LOGO_BYTES)
     except OSError as error:
-        raise _refused(logo, f"est illisible : {error.strerror}", "Vérifiez son chemin.") from error
-    if len(content) > MAX_LOGO_BYTES:
-        raise _refused(
-            logo,
-            "pèse plus de 500 ko",
-            "Réduisez-le : il est imprimé sur 80 mm × 16 mm au plus, dans chaque document.",
-        )
+        raise _refused(logo, f"est illisible : {error.strerror}", _READABLE) from error
     if problem := logo_problem(content):
         raise _refused(
             logo,

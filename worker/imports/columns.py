@@ -84,6 +84,8 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
     ),
 }
 
+MOST_WRONG_HEADERS = 30
+"""Listed at most: each costs a search for the nearest name."""
 _IGNORED = str.maketrans("", "", "_-*\ufeff")
 
 
@@ -124,6 +126,8 @@ def lay_out(header: Sequence[str], kind: ImportKind, place: str) -> Layout | tup
     unnamed: list[int] = []
     findings: list[Finding] = []
     for position, cell in enumerate(header):
+        if len(findings) >= MOST_WRONG_HEADERS:
+            return tuple(findings)
         key, where = header_key(cell), f"{place}, colonne {quoted(cell)}"
         if not key:
             unnamed.append(position)

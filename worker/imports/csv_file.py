@@ -7,9 +7,10 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from io import TextIOWrapper
 
-from worker.imports.source import CHUNK, SourceFile, Table, readable
+from worker.billing.money import french_integer
+from worker.imports.source import CHUNK, MAX_COLUMNS, MAX_ROWS, SourceFile, Table
 from worker.imports.wording import refusal
 
 DELIMITERS = ";,\t"
@@ -26,9 +27,8 @@ def tables(source: SourceFile) -> Iterator[Table]:
         ImportRefused: not text in UTF-8 or Windows-1252, no separator, misplaced quotes.
         WrongUse: the file can no longer be read.
     """
-    with readable(source.path):
-        encoding = _encoding(source)
-        delimiter = _delimiter(source, encoding)
+    encoding = _encoding(source)
+    delimiter = _delimiter(source, encoding)
     yield Table(sheet="", rows=_rows(source, encoding, delimiter))
 
 
@@ -36,7 +36,8 @@ def _encoding(source: SourceFile) -> str:
     """``utf-8-sig`` when the whole file is UTF-8, else ``cp1252`` when it can be."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8 = True
-    with source.path.open("rb") as file:
+    lines = 0
+    with source.opened() as file:
         marked = file.read(3)
         if marked.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise refusal("utf-16", source.name)
@@ -47,6 +48,9 @@ def _encoding(source: SourceFile) -> str:
             # A line without end would be read whole into memory.
             if len(chunk) == CHUNK and b"\n" not in chunk and b"\r" not in chunk:
                 raise refusal("endless-line", source.name)
+            lines += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
+            if lines > MAX_ROWS:
+                raise refusal("many-lines", source.name, most=french_integer(MAX_ROWS))
             if is_utf8:
                 is_utf8 = _decodes(decoder, chunk)
     if is_utf8 and _decodes(decoder, b"", final=True):
@@ -65,7 +69,7 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 def _check_windows(source: SourceFile, *, marked: bool) -> None:
     """Refuse, naming the line, what Windows-1252 would read as something else than was written."""
-    with source.path.open(encoding="latin-1") as lines:
+    with source.opened() as file, TextIOWrapper(file, "latin-1") as lines:
         for number, line in enumerate(lines, start=1):
             if (marked and not _is_utf8(line)) or (not marked and _UNREADABLE.search(line)):
                 raise refusal("unreadable-character", source.name, line=number)
@@ -81,17 +85,19 @@ def _is_utf8(line: str) -> bool:
 
 def _delimiter(source: SourceFile, encoding: str) -> str:
     """The separator that cuts the first row into most cells, quotes respected."""
-    widths = {mark: _first_width(source.path, encoding, mark) for mark in DELIMITERS}
+    widths = {mark: _first_width(source, encoding, mark) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: widths[mark])
     if widths[best] < 2:
         raise refusal("one-column", source.name)
     return best
 
 
-def _first_width(path: Path, encoding: str, delimiter: str) -> int:
-    with path.open(encoding=encoding, newline="") as file:
+def _first_width(source: SourceFile, encoding: str, delimiter: str) -> int:
+    with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
         try:
             for cells in csv.reader(file, delimiter=delimiter, strict=True):
+                if len(cells) > MAX_COLUMNS:
+                    return 0
                 if any(cell.strip() for cell in cells):
                     return len(cells)
         except csv.Error:
@@ -101,11 +107,13 @@ def _first_width(path: Path, encoding: str, delimiter: str) -> int:
 
 def _rows(source: SourceFile, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line each starts on: a quoted cell may run over several lines."""
-    with readable(source.path), source.path.open(encoding=encoding, newline="") as file:
+    with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         line = 1
         try:
             for cells in reader:
+                if len(cells) > MAX_COLUMNS:
+                    raise refusal("many-columns", source.name, line=line, most=MAX_COLUMNS)
                 yield line, cells
                 line = reader.line_num + 1
         except csv.Error as error:

@@ -1,12 +1,13 @@
 """Takes an import file in, all or nothing, and remembers where each record came from.
 
 One transaction per file: one bad row and nothing of the file is taken. Rows are read as a stream
-and pass through the database, so that a million of them fit in little memory.
+and pass through the database, so that a million of them fit in little memory. The writer's lock is
+taken once everything is read and checked, for the change alone.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint
 from worker.imports import read as read_rows
 from worker.imports.records import MemberRow
-from worker.imports.wording import wordings
+from worker.imports.wording import refusal, wordings
 from worker.storage import Transaction, imported
 from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
 
 BATCH = 5_000
 MOST_FINDINGS = 1_000
-"""Beyond, bad rows are counted and no longer listed: the file is wrong as a whole."""
+"""Then the reading stops: the file is wrong as a whole."""
+MOST_RECORDS = 50_000
+"""Of a file that is kept in memory: members, subscriptions, references."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +59,45 @@ def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) ->
         WrongUse: the file cannot be read.
     """
     file = fingerprint(path)
-    with app.transaction(commit=not dry_run) as tx:
-        if imported.file_known(tx, kind.value, file.sha256):
-            return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
-        return _import(tx, file, kind)
+    return take_rows(app, file, kind, read_rows(file, kind), dry_run=dry_run)
 
 
-def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
+def take_rows(
+    app: App,
+    file: SourceFile,
+    kind: ImportKind,
+    rows: Iterator[Row | RefusedRow],
+    *,
+    dry_run: bool = False,
+) -> Intake:
+    """Import the rows of a file, which may be slow to come. Raises as ``take_in``."""
+    with app.reading() as session:
+        if imported.file_known(session, kind.value, file.sha256):
+            return _already(file, kind)
+    refusals = _Refusals(file)
+    if kind is ImportKind.USAGE:
+        return _usage(app, _good(rows, refusals), refusals, kind, commit=not dry_run)
+    return _one_by_one(app, _good(rows, refusals), refusals, kind, commit=not dry_run)
+
+
+def _already(file: SourceFile, kind: ImportKind) -> Intake:
+    return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
+
+
+def _write(
+    tx: Transaction,
+    file: SourceFile,
+    kind: ImportKind,
+    rows: int,
+    write: Callable[[int], Changes],
+) -> Intake:
+    """Write the records of a file by ``write``, which is given the id of the file."""
+    if imported.file_known(tx, kind.value, file.sha256):
+        return _already(file, kind)
     file_id = imported.add_file(
         tx, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=tx.now
     )
-    refusals = _Refusals(file)
-    good = _good(read_rows(file, kind), refusals)
-    warnings: tuple[Finding, ...] = ()
-    if kind is ImportKind.USAGE:
-        rows, changes, warnings = _usage(tx, good, file_id, refusals)
-    else:
-        rows, changes = _one_by_one(tx, good, file_id, refusals)
-    refusals.raise_if_any()
+    changes = write(file_id)
     imported.close_file(tx, file_id, rows)
     tx.journal(
         EventTag.FILE_IMPORTED,
@@ -83,7 +107,7 @@ def _import(tx: Transaction, file: SourceFile, kind: ImportKind) -> Intake:
         rows=rows,
         **asdict(changes),
     )
-    return Intake(file=file, kind=kind, rows=rows, changes=changes, findings=warnings)
+    return Intake(file=file, kind=kind, rows=rows, changes=changes)
 
 
 _PROBLEMS = {
@@ -98,20 +122,17 @@ _PROBLEMS = {
 
 
 class _Refusals:
-    """The bad rows of a file: listed up to a bound, counted beyond."""
+    """The bad rows of a file, up to a bound: the file is then wrong as a whole."""
 
     def __init__(self, file: SourceFile) -> None:
         self.file = file
-        self.rows: set[int] = set()
-        self.beyond = 0
         self.found: list[tuple[int, Finding]] = []
 
     def add(self, row: int, *findings: Finding) -> None:
-        if len(self.found) >= MOST_FINDINGS:
-            self.beyond += 1
-            return
-        self.rows.add(row)
+        """Note what is wrong with a row. Raises ImportRefused when that is enough."""
         self.found.extend((row, finding) for finding in findings)
+        if len(self.found) >= MOST_FINDINGS:
+            raise self._refused(" au moins, et la lecture s'est arrêtée là")
 
     def problem(self, row: int, name: str, detail: object, column: str = "") -> None:
         code, usual = _PROBLEMS[name]
@@ -120,14 +141,14 @@ class _Refusals:
         self.add(row, Finding(code=code, message=text.format(detail), remedy=remedy, where=where))
 
     def raise_if_any(self) -> None:
-        if not self.found:
-            return
+        if self.found:
+            raise self._refused("")
+
+    def _refused(self, more: str) -> ImportRefused:
         in_order = sorted(self.found, key=lambda pair: pair[0])
-        bad = len(self.rows) + self.beyond
-        listed = french_integer(len(self.rows))
-        shown = f" (les {listed} premières sont listées)" if self.beyond else ""
-        raise ImportRefused(
-            f"Le fichier {self.file.name} contient {count(bad, 'ligne incorrecte')}{shown} : "
+        bad = len({row for row, _ in in_order})
+        return ImportRefused(
+            f"Le fichier {self.file.name} contient {count(bad, 'ligne incorrecte')}{more} : "
             "rien n'a été importé.",
             "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
             findings=[finding for _, finding in in_order],
@@ -135,21 +156,38 @@ class _Refusals:
 
 
 def _one_by_one(
-    tx: Transaction, good: Iterator[tuple[int, Any]], file_id: int, refusals: _Refusals
-) -> tuple[int, Changes]:
+    app: App,
+    good: Iterator[tuple[int, Any]],
+    refusals: _Refusals,
+    kind: ImportKind,
+    *,
+    commit: bool,
+) -> Intake:
     """Members, subscriptions or references: such a file fits in memory."""
-    known = imported.known_sirets(tx)
+    with app.reading() as session:
+        known = imported.known_sirets(session)
     first: dict[object, int] = {}
-    done = Counter[str]()
+    kept: list[tuple[int, Any]] = []
     for row, record in good:
         column, key = _key(record)
         if not isinstance(record, tuple) and record.siret not in known:
             refusals.problem(row, "unknown-member", record.siret)
         elif (before := first.setdefault(key, row)) != row:
             refusals.problem(row, "repeated", before, column)
+        elif len(kept) == MOST_RECORDS:
+            raise refusal("many-lines", refusals.file.name, most=french_integer(MOST_RECORDS))
         else:
+            kept.append((row, record))
+    refusals.raise_if_any()
+
+    def write(file_id: int) -> Changes:
+        done = Counter[str]()
+        for row, record in kept:
             done.update(asdict(_put(tx, record, file_id, row)))
-    return done.total(), Changes(**done)
+        return Changes(**done)
+
+    with app.transaction(commit=commit) as tx:
+        return _write(tx, refusals.file, kind, len(kept), write)
 
 
 def _key(record: MemberRow | Subscription | BillingReferences) -> tuple[str, object]:
@@ -182,11 +220,47 @@ def _put(
 
 
 def _usage(
-    tx: Transaction, good: Iterator[tuple[int, Any]], file_id: int, refusals: _Refusals
-) -> tuple[int, Changes, tuple[Finding, ...]]:
-    stage = UsageStage(tx)
+    app: App,
+    good: Iterator[tuple[int, Any]],
+    refusals: _Refusals,
+    kind: ImportKind,
+    *,
+    commit: bool,
+) -> Intake:
+    """A usage file: staged and checked before the lock is taken, then applied."""
+    with app.staging() as session:
+        stage = UsageStage(session)
+        rows = _stage(stage, good, refusals, Month.of(paris_day(app.clock())))
+        for row, problem, detail in stage.problems():
+            refusals.problem(row, problem, detail)
+        refusals.raise_if_any()
+        gaps = tuple(
+            Finding(
+                code="IMPORT-GAP",
+                severity=Severity.WARNING,
+                message=f"{siret} : {service_name(service, tier)}, rien entre {before.french} et "
+                f"{after.french}",
+                remedy="Si le service n'a pas servi, ajoutez ces mois avec 0 utilisateur.",
+                where=f"{refusals.file.name}, ligne {row}",
+            )
+            for row, siret, service, tier, before, after in stage.gaps()
+        )
+        with app.transaction(commit=commit, on=session) as tx:
+            for row, problem, detail in stage.billed(tx):
+                refusals.problem(row, problem, detail)
+            refusals.raise_if_any()
+            done = _write(
+                tx, refusals.file, kind, rows, lambda file_id: stage.apply(tx, file_id, tx.now)
+            )
+    return replace(done, findings=() if done.already else gaps)
+
+
+def _stage(
+    stage: UsageStage, good: Iterator[tuple[int, Any]], refusals: _Refusals, present: Month
+) -> int:
+    """Stage every row; how many there are."""
     batch: list[UsageRecord] = []
-    rows, present = 0, Month.of(paris_day(tx.now))
+    rows = 0
     for row, record in good:
         if record.month > present:
             refusals.problem(row, "future", record.month.french)
@@ -197,21 +271,7 @@ def _usage(
             batch.clear()
     if batch:
         stage.add(batch)
-    for row, problem, detail in stage.problems():
-        refusals.problem(row, problem, detail)
-    refusals.raise_if_any()
-    gaps = tuple(
-        Finding(
-            code="IMPORT-GAP",
-            severity=Severity.WARNING,
-            message=f"{siret} : {service_name(service, tier)}, rien entre {before.french} et "
-            f"{after.french}",
-            remedy="Si le service n'a pas servi, ajoutez ces mois avec 0 utilisateur.",
-            where=f"{refusals.file.name}, ligne {row}",
-        )
-        for row, siret, service, tier, before, after in stage.gaps()
-    )
-    return rows, stage.apply(file_id, tx.now), gaps
+    return rows
 
 
 def _good(rows: Iterator[Row | RefusedRow], refusals: _Refusals) -> Iterator[tuple[int, Any]]:

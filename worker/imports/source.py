@@ -1,16 +1,25 @@
 """The file itself: may it be read, what are its bytes, what does it look like inside."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
+from worker.billing.text import harmless
 from worker.errors import WrongUse
 from worker.imports.wording import refusal, worded
+from worker.isolation.files import open_regular
 
 MAX_BYTES = 512 * 2**20
 """Largest file accepted: a million usage rows take some 40 MB."""
+MAX_ROWS = 1_048_576
+"""Lines of a text: the rows of the longest sheet."""
+MAX_COLUMNS = 16_384
+"""Cells of a row: those of the widest sheet."""
 
 CHUNK = 2**20
 
@@ -21,7 +30,8 @@ class SourceFile:
 
     Attributes:
         path: where its bytes are.
-        name: how findings name it: what the person gave, even when ``path`` is an archived copy.
+        name: how findings and the journal name it: what the person gave, even when ``path`` is an
+            archived copy, its hidden signs escaped.
         sha256: of its bytes, hexadecimal.
         size: in bytes.
     """
@@ -30,6 +40,12 @@ class SourceFile:
     name: str
     sha256: str
     size: int
+
+    @contextmanager
+    def opened(self) -> Iterator[BufferedReader]:
+        """Its bytes. Raises WrongUse when they can no longer be read."""
+        with readable(self.path), open_regular(self.path, MAX_BYTES) as file:
+            yield file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +65,13 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        names = {FileNotFoundError: "no-file", PermissionError: "no-access"}
+        if error.errno == errno.EFBIG:
+            raise refusal("too-big", path.name) from error
+        names = {
+            FileNotFoundError: "no-file",
+            IsADirectoryError: "no-regular-file",
+            PermissionError: "no-access",
+        }
         name, reason = names.get(type(error), "unreadable"), error.strerror or error
         raise WrongUse(*worded(name, file=path, reason=reason)) from error
 
@@ -61,19 +83,14 @@ def fingerprint(path: Path) -> SourceFile:
         WrongUse: it is missing, a folder, not a regular file, or unreadable.
         ImportRefused: it is empty or larger than 512 MB.
     """
-    with readable(path):
-        size = path.stat().st_size
-        if path.is_dir():
-            raise WrongUse(*worded("folder", file=path))
-        if not path.is_file():
-            raise WrongUse(*worded("no-regular-file", file=path))
-        if size > MAX_BYTES:
-            raise refusal("too-big", path.name, size=size // 2**20)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.is_dir():
+        raise WrongUse(*worded("folder", file=path))
+    with readable(path), open_regular(path, MAX_BYTES) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if size == 0:
         raise refusal("empty", path.name)
-    return SourceFile(path=path, name=path.name, sha256=digest, size=size)
+    return SourceFile(path=path, name=harmless(path.name), sha256=digest, size=size)
 
 
 def is_workbook(source: SourceFile) -> bool:
@@ -82,7 +99,7 @@ def is_workbook(source: SourceFile) -> bool:
     Raises:
         ImportRefused: it is an old .xls, or a workbook protected by a password: both are OLE files.
     """
-    with readable(source.path), source.path.open("rb") as file:
+    with source.opened() as file:
         head = file.read(8)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         raise refusal("old-workbook", source.name)

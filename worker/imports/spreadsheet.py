@@ -112,7 +112,7 @@ def _checked_suffix(source: SourceFile) -> str:
     if source.size > MAX_PACKAGE:
         size, most = source.size // 2**20, MAX_PACKAGE // 2**20
         raise refusal("big-workbook", source.name, size=size, most=most)
-    with source.path.open("rb") as file:
+    with source.opened() as file:
         file.seek(max(0, source.size - 65_557))
         tail = file.read()
     # The list of parts is read at once: alone, it could fill the memory.
@@ -120,7 +120,7 @@ def _checked_suffix(source: SourceFile) -> str:
     declared = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
     if declared > MAX_DIRECTORY or (end >= 20 and tail[end - 20 :].startswith(_END_64)):
         raise refusal("bomb", source.name)
-    with zipfile.ZipFile(source.path) as package:
+    with source.opened() as file, zipfile.ZipFile(file) as package:
         parts = package.infolist()
         names = {part.filename for part in parts}
         if len(parts) > MAX_ENTRIES or len(names) < len(parts):

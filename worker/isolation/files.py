@@ -1,22 +1,90 @@
-"""Read a file of any origin: a regular one, of a bounded size, without waiting for its writer."""
+"""The one door for a file that a command, a form or the configuration names.
+
+A regular file, whose size is looked at first, opened without waiting for whatever is at the other
+end of a pipe or a device.
+"""
 
 import errno
 import os
 import stat
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
+
+NO_FILE = "ce n'est pas un fichier ordinaire"
+_REASONS = {
+    errno.ENOENT: "il n'existe pas",
+    errno.ENOTDIR: "il n'existe pas",
+    errno.EACCES: "le droit de le lire manque",
+    errno.EPERM: "le droit de le lire manque",
+    errno.EISDIR: NO_FILE,
+    errno.ENXIO: NO_FILE,
+    errno.ELOOP: "ses liens tournent en rond",
+    errno.ENAMETOOLONG: "son nom est trop long",
+}
+
+
+def open_regular(path: Path, most: int) -> BufferedReader:
+    """A regular file of ``most`` bytes at most, open for reading.
+
+    Raises:
+        OSError: it cannot be read; ``strerror`` is French. IsADirectoryError when it is no regular
+            file, ``EFBIG`` when it is larger.
+    """
+    try:
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "son nom contient un caractère nul") from error
+    except OSError as error:
+        number = error.errno or errno.EIO
+        raise OSError(number, _REASONS.get(number, error.strerror)) from error
+    try:
+        _check(os.fstat(file.fileno()), most)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """At most one byte more than ``most``, of a file that is no pipe and no device.
+    """The content of such a file. Raises OSError as ``open_regular``, were it growing meanwhile."""
+    with open_regular(path, most) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise _too_large(most)
+    return content
+
+
+def create_regular(path: Path) -> BufferedWriter:
+    """A new or emptied file for its owner alone, open for writing; never what a link leads to.
 
     Raises:
-        OSError: it cannot be read; IsADirectoryError when it is no regular file.
+        OSError: it cannot be written; ``strerror`` is French for a pipe, a device or a link.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise IsADirectoryError(errno.EISDIR, "ce n'est pas un fichier")
-        return file.read(most + 1)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.ENXIO, errno.EISDIR, errno.ELOOP}:
+            raise
+        raise IsADirectoryError(errno.EISDIR, NO_FILE) from error
+    file = os.fdopen(descriptor, "wb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    return file
+
+
+def _check(status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    if status.st_size > most:
+        raise _too_large(most)
+
+
+def _too_large(most: int) -> OSError:
+    size = f"{most // 1_000_000} Mo" if most >= 1_000_000 else f"{most // 1_000} ko"
+    return OSError(errno.EFBIG, f"il pèse plus de {size}")
 
 
 def _open_at_once(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)
+    return os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)

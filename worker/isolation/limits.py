@@ -62,5 +62,7 @@ VALIDATION = Program(
 )
 PDF = Program("worker.validation.files.pdf")
 WORKBOOK = Program("worker.imports.workbook", Bounds(answer=16 * 2**20, written=2**30))
-PROGRAMS = (VALIDATION, PDF, WORKBOOK)
+# What is allowed is then printed in the program itself, once for each page.
+LOGO = Program("worker.formats.logo", Bounds(processor=5))
+PROGRAMS = (VALIDATION, PDF, WORKBOOK, LOGO)
 """Every reader of hostile bytes."""

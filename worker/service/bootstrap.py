@@ -69,7 +69,7 @@ def rendering(app: App) -> Iterator[RenderChecked]:
     look = branding(app)
     extra = (ON_DEMAND[name.value] for name in app.settings.documents.also)
     with (
-        ValidationService() as service,
+        ValidationService(ours=True) as service,
         ThreadPoolExecutor(PAGES_AT_ONCE, "pages") as pages,
     ):
         yield partial(

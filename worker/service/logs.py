@@ -10,6 +10,8 @@ import sys
 
 import structlog
 
+from worker.billing.text import harmless
+
 
 def configure_once() -> None:
     """Quiet logs for commands, unless the program asked for more before."""
@@ -27,6 +29,7 @@ def configure(*, verbose: bool) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _neutral,
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
@@ -44,3 +47,12 @@ def configure(*, verbose: bool) -> None:
         )
     )
     logging.basicConfig(handlers=[library], level=logging.WARNING)
+
+
+def _neutral(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """What a portal or a file says is shown without the signs that move a terminal."""
+    return {
+        key: harmless(value) if isinstance(value, str) else value for key, value in event.items()
+    }

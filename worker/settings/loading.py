@@ -17,11 +17,15 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from worker.billing.money import count
+from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError, Finding
+from worker.isolation.files import read_bounded
 from worker.settings.keys import ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/worker.toml")
+MOST_BYTES = 200_000
+"""Of the configuration, of the secrets, of a grid: ours have some 10 kB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +64,17 @@ class Configuration:
 
 
 def masked_url(url: str) -> str:
-    """A database's URL without its password, to be shown."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:••••@", url)
+    """A database's URL to be shown, without its password.
+
+    It may stand before the last ``@`` or in what follows a ``?``, and hold any sign itself.
+    """
+    scheme, mark, rest = url.partition("://")
+    place, asks, asked = rest.partition("?")
+    if not mark or "@" in asked:
+        return "••••" if url else ""
+    account, at, host = place.rpartition("@")
+    user, colon, _ = account.partition(":")
+    return f"{scheme}://{user}{':••••' * bool(colon)}{at}{host}{'?••••' * bool(asks)}"
 
 
 def find_config(option: Path | None) -> Path:
@@ -77,7 +90,7 @@ def load(option: Path | None) -> Configuration:
     """
     path = find_config(option)
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        data = parse_toml(read_bounded(path, MOST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"Il n'y a pas de configuration à l'emplacement {path}.",
@@ -93,14 +106,14 @@ def load(option: Path | None) -> Configuration:
             f"La configuration {path} n'est pas encodée en UTF-8 (octet n° {error.start + 1}).",
             "Enregistrez-la en UTF-8 depuis votre éditeur de texte.",
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigurationError(
             f"La configuration {path} n'est pas du TOML correct : {error}.",
             "Corrigez la ligne indiquée.",
         ) from error
     try:
         settings = Settings(**data)
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         present = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
         raise ConfigurationError(
             f"Une de ces variables n'a pas la forme attendue : {', '.join(present)}.",
@@ -134,7 +147,7 @@ def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Fin
             message += " : écrivez #rrvvbb, par exemple #1f4e79"
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
-    hidden = unknown or kind == "missing" or isinstance(value, dict)
+    hidden = unknown or kind == "missing" or isinstance(value, dict) or key == "data.database_url"
     return Finding(
         code="CONFIG",
         message=message,

@@ -2,15 +2,16 @@
 
 import os
 import stat
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError
+from worker.isolation.files import read_bounded
 from worker.settings.keys import ENV_PREFIX
-from worker.settings.loading import Configuration
+from worker.settings.loading import MOST_BYTES, Configuration
 
 
 class Secrets(BaseModel):
@@ -56,8 +57,8 @@ def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
     found = {}
     for name in Secrets.model_fields:
         variable = f"{ENV_PREFIX}{name.upper()}"
-        value, origin = str(stored.get(name, "")), "fichier de secrets"
-        if folder and (file := Path(folder) / name).is_file():
+        value, origin = stored.get(name, ""), "fichier de secrets"
+        if folder and (file := Path(folder) / name).exists():
             value, origin = _credential(file), "identifiants systemd"
         if variable in os.environ:
             value, origin = os.environ[variable], f"variable {variable}"
@@ -79,15 +80,15 @@ def _readable(value: str, name: str, origin: str) -> str:
 
 def _credential(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return read_bounded(path, MOST_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"Le secret {path} est illisible ({type(error).__name__}).",
+            f"Le secret {path} est illisible : {_reason(error)}.",
             "Vérifiez LoadCredential= et le fichier qu'il nomme.",
         ) from error
 
 
-def _secrets_file(configuration: Configuration) -> dict[str, Any]:
+def _secrets_file(configuration: Configuration) -> Mapping[str, str]:
     if configuration.settings.secrets_file is None:
         return {}
     path = configuration.resolve(configuration.settings.secrets_file)
@@ -98,10 +99,10 @@ def _secrets_file(configuration: Configuration) -> dict[str, Any]:
                 f"Le fichier de secrets {path} est lisible par d'autres (droits {mode:04o}).",
                 f"Tapez : chmod 600 {path}",
             )
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        data = parse_toml(read_bounded(path, MOST_BYTES))
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"Le fichier de secrets {path} est illisible ({type(error).__name__}).",
+            f"Le fichier de secrets {path} est illisible : {_reason(error)}.",
             "Vérifiez son emplacement, ses droits et sa syntaxe.",
         ) from error
     if unknown := sorted(set(data) - set(Secrets.model_fields)):
@@ -109,4 +110,20 @@ def _secrets_file(configuration: Configuration) -> dict[str, Any]:
             f"Clés inconnues dans le fichier de secrets : {', '.join(unknown)}.",
             f"Clés attendues : {', '.join(Secrets.model_fields)}.",
         )
+    if others := sorted(name for name, value in data.items() if not isinstance(value, str)):
+        raise ConfigurationError(
+            f"Dans le fichier de secrets {path}, ce ne sont pas des textes : {', '.join(others)}.",
+            'Donnez chaque secret entre guillemets : client_id = "…".',
+        )
     return data
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a file of secrets cannot be read, without a word of what it holds."""
+    match error:
+        case OSError():
+            return error.strerror or type(error).__name__
+        case UnicodeDecodeError():
+            return "il n'est pas en UTF-8"
+        case _:
+            return "sa syntaxe TOML est fausse"

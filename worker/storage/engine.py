@@ -4,7 +4,7 @@ import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -86,7 +86,12 @@ class Store:
 
     @contextmanager
     def transaction(
-        self, actor: str, clock: Callable[[], datetime], *, commit: bool = True
+        self,
+        actor: str,
+        clock: Callable[[], datetime],
+        *,
+        commit: bool = True,
+        on: Session | None = None,
     ) -> Iterator[Transaction]:
         """A writing transaction: commits at the end of the block, undoes everything on error.
 
@@ -96,13 +101,14 @@ class Store:
             actor: who acts, for the journal.
             clock: read once, when the transaction begins.
             commit: False for a rehearsal: everything happens, and nothing is kept.
+            on: the session of ``staging``, whose temporary tables are then seen.
 
         Raises:
             StorageUnavailable: locked too long, disk full, read-only, connection lost.
             IntegrityError: the database file is damaged.
         """
         with (
-            self._connection(writes=True) as connection,
+            self._connection(writes=True) if on is None else _turned_writer(on) as connection,
             Transaction(connection, actor=actor, now=clock()) as tx,
         ):
             yield tx
@@ -136,9 +142,20 @@ class Store:
                 session.execute(text(_CHECK_INDEXES)).all()
 
     @contextmanager
-    def _connection(self, *, writes: bool) -> Iterator[Connection]:
+    def staging(self) -> Iterator[Session]:
+        """A session whose temporary tables are filled, and committed, without the writer's lock.
+
+        It may then be given to ``transaction``; its connection is closed at the end of the block.
+        """
+        with self._connection(writes=False, snapshot=False) as connection:
+            connection.detach()
+            with Session(connection) as session:
+                yield session
+
+    @contextmanager
+    def _connection(self, *, writes: bool, snapshot: bool = True) -> Iterator[Connection]:
         options: dict[str, Any] = {_WRITES: writes}
-        if not writes and self.engine.dialect.name == "postgresql":
+        if not writes and snapshot and self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
         try:
             with self.engine.connect().execution_options(**options) as connection:
@@ -147,6 +164,15 @@ class Store:
             if (problem := _problem(error)) is None:
                 raise
             raise problem from error
+
+
+def _turned_writer(session: Session) -> nullcontext[Connection]:
+    """The connection of a session that has staged, whose next transaction takes the lock."""
+    session.commit()
+    connection = session.get_bind()
+    if not isinstance(connection, Connection):
+        raise TypeError("a session that stages has a connection of its own")
+    return nullcontext(connection.execution_options(**{_WRITES: True}))
 
 
 def affected(session: Session, statement: Executable, values: Mapping[str, object]) -> int:

@@ -18,6 +18,8 @@ from worker.storage.imported import Changes
 from worker.storage.tables import utc_text
 
 NOT_BILLED = (InvoiceStatus.DRAFT.value, InvoiceStatus.PARKED.value, InvoiceStatus.CANCELLED.value)
+MOST_ROWS = 1_000
+"""Rows with one problem, or after a hole, that are told."""
 _SAME = """
     u.superseded_at IS NULL AND u.siret = s.siret AND u.year = s.year
     AND u.month = s.month AND u.service = s.service AND u.tier = s.tier"""
@@ -48,17 +50,17 @@ _PROBLEMS = {
 class UsageStage:
     """A temporary table through which a usage file of any length passes in bounded memory.
 
-    Stage every row, read ``problems``, then ``apply``: all in the caller's transaction.
+    Stage every row and read ``problems`` in a session of ``Store.staging``, which holds up no other
+    writer; then, in a transaction on it, read what is ``billed`` again, and ``apply``.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        on_commit = " ON COMMIT DROP" if session.get_bind().dialect.name == "postgresql" else ""
         session.execute(text("DROP TABLE IF EXISTS usage_stage"))
         session.execute(
             text(
                 "CREATE TEMPORARY TABLE usage_stage (row INTEGER, siret TEXT, service TEXT, "
-                f"tier INTEGER, year INTEGER, month INTEGER, users INTEGER){on_commit}"
+                "tier INTEGER, year INTEGER, month INTEGER, users INTEGER)"
             )
         )
 
@@ -96,11 +98,12 @@ class UsageStage:
                 "ON usage_stage (siret, year, month, service, tier)"
             )
         )
-        # Streamed: every row of a large file may have the same problem.
-        options = {"yield_per": 1000}
-        for problem, query in _PROBLEMS.items():
-            for row, value in self._session.execute(text(query), execution_options=options):
-                yield int(row), problem, str(value)
+        for problem in _PROBLEMS:
+            yield from _found(self._session, problem)
+
+    def billed(self, tx: Session) -> Iterator[tuple[int, str, str]]:
+        """The same for the one problem that may have come since."""
+        return _found(tx, "billed")
 
     def gaps(self) -> Iterator[tuple[int, str, str, int | None, Month, Month]]:
         """Holes inside a series of the file: row after the hole, key, month before and after."""
@@ -116,18 +119,21 @@ class UsageStage:
             known = None if tier == NO_TIER else tier
             yield row, siret, service, known, _month(previous), _month(at)
 
-    def apply(self, file_id: int, at: datetime) -> Changes:
+    def apply(self, tx: Session, file_id: int, at: datetime) -> Changes:
         """Write what is new or different; a changed figure supersedes the old row."""
-        unchanged = self._written(
+        unchanged = _written(
+            tx,
             "DELETE FROM usage_stage AS s WHERE EXISTS (SELECT 1 FROM usage_record u "  # noqa: S608
-            f"WHERE {_SAME} AND u.users = s.users)"
+            f"WHERE {_SAME} AND u.users = s.users)",
         )
-        changed = self._written(
+        changed = _written(
+            tx,
             "UPDATE usage_record AS u SET superseded_at = :at "  # noqa: S608
             f"FROM usage_stage AS s WHERE {_SAME}",
             at=utc_text(at),
         )
-        written = self._written(
+        written = _written(
+            tx,
             "INSERT INTO usage_record (siret, service, tier, year, month, users, file_id, row) "
             "SELECT siret, service, tier, year, month, users, :file, row "
             "FROM usage_stage ORDER BY row",
@@ -135,8 +141,15 @@ class UsageStage:
         )
         return Changes(added=written - changed, changed=changed, unchanged=unchanged)
 
-    def _written(self, statement: str, **values: object) -> int:
-        return affected(self._session, text(statement), values)
+
+def _found(session: Session, problem: str) -> Iterator[tuple[int, str, str]]:
+    # Every row of a large file may have the same problem.
+    for row, value in session.execute(text(f"{_PROBLEMS[problem]} LIMIT {MOST_ROWS}")):
+        yield int(row), problem, str(value)
+
+
+def _written(tx: Session, statement: str, **values: object) -> int:
+    return affected(tx, text(statement), values)
 
 
 def _month(ordinal: int) -> Month:

@@ -18,7 +18,10 @@ MAX_DEPTH = 256
 LONGEST_TEXT = 10_000_000
 """What libxml2 takes of one text by itself; an attachment of Chorus Pro has 13 MB in base64."""
 _PIECE = 4096
+MAX_DIGITS = 1_000
+"""Of a number; what we compute with has 24 (``files/xpaths``)."""
 
+_NUMBER = re.compile(r"[\s+.\d-]+")
 _POSITION = re.compile(r", line \d+, column \d+$")
 _BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too long")
 
@@ -58,6 +61,7 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         _refuse_depth(tree)
     if content.count(b"=") > MAX_ATTRIBUTES:
         _refuse_many_attributes(tree)
+    _refuse_long_numbers(tree)
     return tree
 
 
@@ -103,6 +107,15 @@ def _refuse_many_attributes(tree: etree._ElementTree) -> None:
             raise unreadable(
                 worded("XML-TOO-LARGE", "attributes", where=where, limit=MAX_ATTRIBUTES)
             )
+
+
+def _refuse_long_numbers(tree: etree._ElementTree) -> None:
+    """The rules take minutes over a number of millions of digits."""
+    for element in tree.iter("{*}*"):
+        text = element.text or ""
+        if len(text) > MAX_DIGITS and _NUMBER.fullmatch(text):
+            where = f"ligne {element.sourceline}"
+            raise unreadable(worded("XML-TOO-LARGE", "number", where=where, limit=MAX_DIGITS))
 
 
 def _parser(*, long: bool) -> etree.XMLParser:

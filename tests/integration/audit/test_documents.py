@@ -1,6 +1,7 @@
 """What leaves is what was frozen, and nothing else."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support.memory_portal import Mishap
 from tests.support.offices import YEAR, Desk, number, open_desk
-from worker.audit.documents import export_year
+from worker.audit.documents import export_year, write_file
 from worker.billing.document import DocumentKind
 from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError, StorageUnavailable
@@ -76,6 +77,20 @@ def test_a_folder_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> 
         export_year(desk.app.store, YEAR, tmp_path / "to")
 
     assert str(tmp_path / "to") in caught.value.message
+
+
+def test_nothing_is_written_to_a_pipe_a_device_or_a_link(tmp_path: Path) -> None:
+    """None is waited for, and what a link leads to stays as it is."""
+    kept = tmp_path / "à garder"
+    kept.write_bytes(b"x")
+    (tmp_path / "lien").symlink_to(kept)
+    (tmp_path / "sans-fin").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "tube")
+    for name in ("lien", "sans-fin", "tube"):
+        with pytest.raises(StorageUnavailable, match="fichier ordinaire"):
+            write_file(tmp_path / name, b"y")
+
+    assert kept.read_bytes() == b"x"
 
 
 def test_an_altered_document_is_never_exported(desk: Desk, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Completing a suspended invoice: checked first, journalled before the call, followed after it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_only_a_suspended_invoice_is_completed(desk: Desk, slip: Path) -> None:
         ("bon.exe", 3, "ok", "pièce jointe"),
         (f"{'b' * 47}.pdf", 3, "ok", "pièce jointe"),
         ("vide.pdf", 0, "ok", "est vide"),
-        ("gros.pdf", 10_000_001, "ok", "dépasse 10 Mo"),
+        ("gros.pdf", 10_000_001, "ok", "pèse plus de 10 Mo"),
         ("bon.pdf", 3, "   ", "commentaire est vide"),
         ("bon.pdf", 3, "x" * 2001, "2000 caractères"),
     ],
@@ -101,6 +102,21 @@ def test_what_chorus_pro_would_not_take_is_not_sent(
         give(desk, path, comment=comment)
 
     assert any(says in finding.message for finding in caught.value.findings)
+    assert told(desk) == []
+
+
+def test_what_is_no_regular_file_is_not_waited_for(desk: Desk, tmp_path: Path) -> None:
+    """A pipe, a device, a folder and a link to nothing: each is named, and nothing is sent."""
+    os.mkfifo(tmp_path / "tube.pdf")
+    (tmp_path / "sans-fin.pdf").symlink_to("/dev/zero")
+    (tmp_path / "dossier.pdf").mkdir()
+    (tmp_path / "perdu.pdf").symlink_to(tmp_path / "rien")
+    paths = sorted(tmp_path.glob("*.pdf"))
+    with pytest.raises(WrongUse) as caught:
+        give(desk, *paths)
+    said = [finding.message for finding in caught.value.findings]
+
+    assert [path.name in message for path, message in zip(paths, said, strict=True)] == [True] * 4
     assert told(desk) == []
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from chaos import pace
 from tests.golden.samples import MEMBER
+from tests.integration.conftest import Place
 from tests.support.imports_workbooks import ods, ods_number, ods_row, ods_text, xlsx, xlsx_row
 from tests.support.storage_samples import (
     ACTOR,
@@ -33,8 +35,8 @@ from worker.billing.members import BillingReferences, Subscription
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.errors import Finding, ImportRefused, Severity, WrongUse
-from worker.imports import ImportKind
-from worker.imports.intake import MOST_FINDINGS, take_in
+from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
+from worker.imports.intake import MOST_FINDINGS, take_in, take_rows
 from worker.storage import Store, imported, invoices, journal
 from worker.storage.imported import Changes
 
@@ -252,11 +254,11 @@ def test_every_bad_row_is_told_with_its_place_and_remedy(known: Store, tmp_path:
     assert {finding.severity for finding in findings} == {Severity.BLOCKING}
 
 
-def test_a_hopeless_file_is_counted_not_listed_for_ever(known: Store, tmp_path: Path) -> None:
-    """Beyond a thousand findings the rest is counted, so that the message stays readable."""
+def test_a_hopeless_file_is_not_read_to_its_end(known: Store, tmp_path: Path) -> None:
+    """At a thousand findings the reading stops: the file is wrong as a whole."""
     rows = [f"{UNKNOWN};service-{number};;2025-03;1" for number in range(MOST_FINDINGS + 500)]
     path = write_csv(tmp_path, ImportKind.USAGE, *rows)
-    with pytest.raises(ImportRefused, match=r"1\u202f500 lignes .*1\u202f000 premières") as caught:
+    with pytest.raises(ImportRefused, match=r"1\u202f000 lignes .*arrêtée là") as caught:
         bring(known, path, ImportKind.USAGE)
 
     assert len(caught.value.findings) == MOST_FINDINGS
@@ -472,6 +474,30 @@ def test_two_people_importing_at_once_do_it_once(known: Store, tmp_path: Path) -
         assert sorted(pool.map(take, range(2))) == [False, True]
 
     assert _state(known)["usage_record"] == 2
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("kind", ImportKind)
+def test_another_writer_works_while_a_slow_file_is_read(
+    place: Place, tmp_path: Path, kind: ImportKind, *, dry_run: bool
+) -> None:
+    """The lock is taken once everything is read: a campaign under way never waits for a file."""
+    store, campaign = place.open(), place.open(busy_seconds=0)
+    if kind is not ImportKind.MEMBERS:
+        bring_rows(store, tmp_path, ImportKind.MEMBERS, *MEMBERS)
+    file = fingerprint(write_csv(tmp_path, kind, *GOOD[kind]))
+    wrote = []
+
+    def slowly() -> Iterator[Row | RefusedRow]:
+        for row in read(file, kind):
+            with writing(campaign) as session:
+                session.execute(text("UPDATE journal_head SET seq = seq"))
+            wrote.append(row)
+            yield row
+
+    done = take_rows(app_on(store), file, kind, slowly(), dry_run=dry_run)
+
+    assert done.rows == len(wrote) == 2
 
 
 def test_a_file_that_cannot_be_read_leaves_no_trace(known: Store, tmp_path: Path) -> None:

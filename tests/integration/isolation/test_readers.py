@@ -20,13 +20,14 @@ from tests.support.processes import children, is_gone
 from tests.support.validation_samples import cii_xml, facturx_pdf, ubl_xml
 from worker.billing.standard import Schema
 from worker.errors import ImportRefused, WorkerError
+from worker.formats.logo import logo_problem
 from worker.imports import fingerprint
 from worker.imports.spreadsheet import tables
 from worker.isolation.child import Child, ChildFailed
-from worker.isolation.limits import PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
+from worker.isolation.limits import LOGO, PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
 from worker.validation.files.pdf import read_hybrid
 from worker.validation.files.profiles import UBL_RULES
-from worker.validation.official.service import ValidationService
+from worker.validation.official.service import ValidationService, ValidatorStopped
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
@@ -46,7 +47,10 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def read_official(fault: str, program: Program, _folder: Path) -> str:
     """What official validation says of a document."""
     with ValidationService(program=program) as service:
-        (report,) = service.check(fault.encode(), [Schema.CII])
+        try:
+            (report,) = service.check(fault.encode(), [Schema.CII])
+        except ValidatorStopped as stopped:
+            return stopped.message
     assert not report.valid
     return " ".join(finding.message for finding in report.findings)
 
@@ -66,11 +70,22 @@ def read_workbook(fault: str, program: Program, folder: Path) -> str:
     return stopped.value.message.replace("\u00a0", " ")
 
 
+def read_logo(fault: str, program: Program, _folder: Path) -> str:
+    """What is said of a logo: an image whose name for the fault stands behind its drawing."""
+    try:
+        said = logo_problem(FAULTY_LOGO % fault.encode(), program)
+    except WorkerError as error:
+        said = error.message
+    return f"Le logo {said}"
+
+
 Read = Callable[[str, Program, Path], str]
+FAULTY_LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/><!--/%s.-->'
 READERS: dict[Program, tuple[Read, str]] = {
     VALIDATION: (read_official, "document"),
     PDF: (read_pdf, "PDF"),
     WORKBOOK: (read_workbook, "« {}.xlsx »"),
+    LOGO: (read_logo, "logo"),
 }
 REASONS = {
     "memory": "demande trop de mémoire, plus de {memory} Go",

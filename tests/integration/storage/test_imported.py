@@ -133,7 +133,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
             stage = UsageStage(session)
             stage.add([_usage(month, users if month < 3 else 5, month + 1) for month in (1, 2, 3)])
             assert list(stage.problems()) == []
-            changes.append(stage.apply(file_id, NOW))
+            changes.append(stage.apply(session, file_id, NOW))
     assert changes == [Changes(added=3), Changes(unchanged=3), Changes(changed=2, unchanged=1)]
     with store.reading() as session:
         found = sorted(imported.usage_of(session, SIRET, 2025), key=lambda record: record.month)

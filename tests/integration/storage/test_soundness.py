@@ -79,8 +79,9 @@ def test_reading_never_migrates(older: Path, words: str) -> None:
     with pytest.raises(ConfigurationError, match="plus ancienne") as caught:
         typed(words, *ARGUMENTS[words], config=older)
 
-    assert "init" in caught.value.remedy
     after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+
+    assert "init" in caught.value.remedy
     assert {path: after[path] for path in before} == before
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from math import ceil
 from pathlib import Path
 from threading import Thread
 
@@ -174,6 +175,28 @@ def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -
     assert not report.valid
     assert [finding.code for finding in report.findings] == ["VALIDATOR-FAILED"]
     assert "fait échouer le validateur" in report.findings[0].message
+
+
+@pytest.mark.parametrize("fault", [b"memory", b"killed"])
+def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> None:
+    """The batch stops with its sentence: no member is parked."""
+    with (
+        ValidationService(program=Program(FAKE, VALIDATION.bounds), ours=True) as own,
+        pytest.raises(ValidatorStopped, match="mémoire"),
+    ):
+        own.check(fault, [Schema.CII])
+
+
+def test_one_error_of_a_small_file_is_explained_at_once() -> None:
+    """Starting, compiling and explaining take a few seconds of processor, most to start."""
+    bounds = replace(VALIDATION.bounds, processor=ceil(pace.limit(4)))
+    wrong = (
+        b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><a/></Invoice>'
+    )
+    with ValidationService(program=replace(VALIDATION, bounds=bounds)) as own:
+        (report,) = own.check(wrong, UBL_RULES)
+
+    assert [finding.code for finding in report.findings] == ["XSD-UNEXPECTED"]
 
 
 def test_a_check_that_lasts_is_ended_by_the_system() -> None:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from worker.cli.console import harmless, put_json
+from worker.billing.text import harmless
+from worker.cli.console import put_json
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from PIL import Image
 
 from worker.errors import ConfigurationError
 from worker.formats.branding import MAX_LOGO_BYTES, Branding, read_branding
+from worker.formats.logo import logo_problem
 from worker.settings.keys import contrast_on_white
 
 ACCENT = "#1d4f7c"
@@ -119,6 +120,17 @@ def test_a_damaged_image_is_refused(tmp_path: Path, content: bytes) -> None:
     [
         "<script>alert(1)</script>",
         '<image href="https://exemple.fr/a.png"/>',
+        f'<image id="i" href="data:image/png;base64,{b64encode(image("PNG")).decode()}"/>',
+        "<filter id='f'><feTurbulence numOctaves='99'/></filter>",
+        '<filter id="f"><feGaussianBlur stdDeviation="999"/></filter>',
+        '<filter id="f"><feMorphology radius="999"/></filter>',
+        '<g filter="blur(999px)"/>',
+        '<g style="filter: blur(999px)"/>',
+        "<style>g{filter:url(#f)}</style>",
+        '<marker id="m"/>',
+        '<pattern id="p"/>',
+        "<feImage/>",
+        '<html xmlns="http://www.w3.org/1999/xhtml"/>',
         '<image xlink:href="file:///etc/passwd"/>',
         '<image href="/etc/passwd"/>',
         '<image href="data:image/svg+xml;base64,AAAA"/>',
@@ -159,22 +171,46 @@ def large(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_an_image_of_too_many_pixels_is_refused(tmp_path: Path, kind: str) -> None:
-    """Its weight says nothing of what it unfolds to, alone or inside a drawing."""
+    """Its weight says nothing of what it unfolds to."""
     content = large(kind)
+
     assert len(content) < MAX_LOGO_BYTES
     assert "trop de points" in refusal(tmp_path, content)
-    address = f"data:image/{kind.lower()};base64,{b64encode(content).decode()}"
-
-    assert "trop de points" in refusal(tmp_path, svg(f'<image xlink:href="{address}"/>'))
 
 
-def test_a_small_image_inside_a_drawing_is_taken(tmp_path: Path) -> None:
-    """A drawing may hold its own PNG or JPEG."""
-    address = f"data:image/png;base64,{b64encode(image('PNG')).decode()}"
-    content = svg(f'<image xlink:href="{address}" width="9" height="9"/>')
-    (tmp_path / "logo").write_bytes(content)
+def doubling(levels: int) -> str:
+    """A drawing of a few lines whose last level shows the first one two to the power of them."""
+    first = '<g id="g0"><path d="M0 0h9v9z"/></g>'
+    return first + "".join(
+        f'<g id="g{n}"><use href="#g{n - 1}"/><use href="#g{n - 1}"/></g>'
+        for n in range(1, levels + 1)
+    )
 
-    assert read_branding(ACCENT, tmp_path / "logo").logo == content
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        doubling(40),
+        '<g id="g"><use href="#g"/><use href="#g"/></g>',
+        f'<path id="p" d="{"M0 0h9v9z" * 10_000}"/>' + '<use href="#p"/>' * 1_000,
+        f'<clipPath id="c"><path d="{"M0 0h9v9z" * 10_000}"/></clipPath>'
+        + '<g clip-path="url(#c)"/>' * 1_000,
+    ],
+    ids=["doubling", "circle", "used", "clipped"],
+)
+def test_a_drawing_that_repeats_itself_is_refused(tmp_path: Path, body: str) -> None:
+    """A reference costs what it names, again at each place."""
+    assert "trop compliqué" in refusal(tmp_path, svg(body))
+
+
+def test_what_a_drawing_program_notes_is_passed_over() -> None:
+    """Its window, its authors, its licence: nothing of it is drawn."""
+    notes = (
+        '<metadata><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata>'
+        '<s:namedview xmlns:s="http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd"/>'
+    )
+
+    assert logo_problem(svg(notes + '<path d="M0 0h9v9z"/>')) == ""
 
 
 def test_a_pipe_or_a_device_is_no_logo(tmp_path: Path) -> None:

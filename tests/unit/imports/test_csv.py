@@ -136,6 +136,29 @@ def test_files_that_are_no_table_are_refused(
     assert refused.value.remedy
 
 
+WIDE = b";" * 20_000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"\n" * 1_100_000, "1\u202f048\u202f576 lignes"),
+        (b"\r" * 1_100_000, "1\u202f048\u202f576 lignes"),
+        (USAGE.encode() + b'"' + b"\n" * 1_100_000, "1\u202f048\u202f576 lignes"),
+        (WIDE * 10, "une colonne"),
+        (USAGE.encode() + WIDE * 10, "ligne 2.: plus de 16384 cellules"),
+        (b"siret;service;" + b"x;" * 10_000 + b"\n", "en-t\u00eate"),
+    ],
+    ids=["blank", "returns", "quoted", "wide", "wide row", "wide header"],
+)
+def test_a_file_without_end_is_left_early(tmp_path: Path, content: bytes, says: str) -> None:
+    """Blank lines by the million, cells and headers by the thousand: one sentence, few findings."""
+    with pytest.raises(ImportRefused, match=says) as refused:
+        usage(tmp_path / "sans-fin.csv", content)
+
+    assert len(refused.value.findings) <= 30
+
+
 def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
     """Rows never carry the fingerprint of other bytes than those read."""
     path = tmp_path / "usage.csv"

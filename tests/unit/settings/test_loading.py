@@ -373,12 +373,30 @@ def test_a_database_url_is_taken_as_it_is(tmp_path: Path) -> None:
     [
         ("postgresql://chorus:motdepasse@db/chorus", "postgresql://chorus:••••@db/chorus"),
         ("postgresql:///chorus_worker", "postgresql:///chorus_worker"),
+        ("postgresql://chorus@db/chorus", "postgresql://chorus@db/chorus"),
+        ("postgresql://chorus:mot@de@passe@db/chorus", "postgresql://chorus:••••@db/chorus"),
+        ("postgresql://chorus:mot/de:passe@db/chorus", "postgresql://chorus:••••@db/chorus"),
+        ("postgresql://db/chorus?user=chorus&password=passe", "postgresql://db/chorus?••••"),
+        ("postgresql://db/chorus?sslpassword=mot@passe", "••••"),
+        ("postgresql://chorus:mot?de@passe@db/chorus", "••••"),
+        ("postgresql://chorus:a://passe@db/chorus", "postgresql://chorus:••••@db/chorus"),
+        ("host=db password=passe", "••••"),
         ("", ""),
     ],
 )
 def test_the_password_of_a_database_url_is_never_shown(url: str, shown: str) -> None:
-    """``config show`` masks what stands between the user and the host."""
+    """Wherever it stands in the URL, and whatever signs it holds."""
     assert masked_url(url) == shown
+    assert "passe" not in masked_url(url)
+
+
+def test_a_database_url_of_another_type_is_refused_without_its_value(tmp_path: Path) -> None:
+    """Nor is it in what is said of a mistake."""
+    changed = ('# database_url = "postgresql:///chorus_worker"', 'database_url = ["a:passe@b"]')
+    with pytest.raises(ConfigurationError) as caught:
+        _loaded(tmp_path, changed)
+
+    assert "passe" not in repr(caught.value.findings)
 
 
 @pytest.mark.parametrize(

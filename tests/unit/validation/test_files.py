@@ -370,6 +370,35 @@ def test_an_element_of_a_thousand_attributes_is_refused_at_once(tmp_path: Path) 
     assert verdict_on(tmp_path, content) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
 
 
+@pytest.mark.parametrize("sign", ["\u202e", "\u200b", "\u2066"])
+@pytest.mark.parametrize(
+    "content, element",
+    [(UBL, b"cbc:RegistrationName>"), (CII, b"ram:Name>")],
+    ids=["ubl", "cii"],
+)
+def test_a_text_that_is_not_what_is_read_is_told(
+    tmp_path: Path, content: bytes, element: bytes, sign: str
+) -> None:
+    """The standard takes the sign; a person must know that it is there."""
+    spoilt = content.replace(element, element + sign.encode(), 1)
+
+    verdict, _, *codes = verdict_on(tmp_path, spoilt)
+
+    assert verdict is Verdict.VALID
+    assert "TEXT-HIDDEN" in codes
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0." + "3" * 5000, " -" + "1" * 5000 + " "])
+@pytest.mark.parametrize("content", [UBL, CII], ids=["ubl", "cii"])
+def test_a_number_without_end_is_refused_at_once(
+    tmp_path: Path, content: bytes, digits: str
+) -> None:
+    """The official rules would take minutes over millions of digits."""
+    spoilt = re.sub(rb">\d+\.\d\d<", f">{digits}<".encode(), content, count=1)
+
+    assert verdict_on(tmp_path, spoilt) == [Verdict.UNREADABLE, "XML-TOO-LARGE"]
+
+
 def dated(written: str) -> bytes:
     """Our UBL with another date of issue."""
     return changed(UBL, "IssueDate>2026-01-12<", f"IssueDate>{written}<")

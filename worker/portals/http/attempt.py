@@ -28,6 +28,17 @@ MOST_BYTES = 10 * 1024 * 1024
 _CHUNK = 64 * 1024
 _LONGEST_WAIT = 24 * 3600
 _DIRECT = {"http": "", "https": ""}
+_WRONG_PROXY = (
+    requests.exceptions.InvalidProxyURL,
+    requests.exceptions.InvalidSchema,
+    urllib3_errors.ProxySchemeUnknown,
+    urllib3_errors.LocationParseError,
+)
+"""Raised before any connection is opened; the portal's own address is one of ours."""
+_PROXY_ADDRESS = (
+    "l'adresse du serveur mandataire (proxy) n'est pas utilisable : HTTPS_PROXY doit être de la "
+    "forme http://serveur:port, sans SOCKS"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -207,6 +218,8 @@ def _keep_our_headers(request: requests.PreparedRequest) -> requests.PreparedReq
 
 def _explain(error: BaseException) -> NoAnswer:
     root = _root(error)
+    if isinstance(root, _WRONG_PROXY):
+        return NoAnswer(sent=False, reason=f"{_PROXY_ADDRESS} ({type(root).__name__})")
     if not isinstance(root, NeverConnected):
         timed_out = isinstance(root, urllib3_errors.ReadTimeoutError | TimeoutError)
         reason = "aucune réponse dans le délai" if timed_out else "connexion coupée en cours"
@@ -219,6 +232,8 @@ def _explain(error: BaseException) -> NoAnswer:
             reason = "le serveur refuse la connexion ou n'est pas joignable"
         case urllib3_errors.ConnectTimeoutError() | TimeoutError():
             reason = "le serveur ne répond pas dans le délai de connexion"
+        case urllib3_errors.LocationParseError():
+            reason = _PROXY_ADDRESS
         case UnreadableAuthorities():
             reason = "les autorités de certification sont illisibles : vérifiez REQUESTS_CA_BUNDLE"
         case ssl.SSLCertVerificationError():

@@ -109,6 +109,9 @@ def _trusting(authorities: str, changed_at: int) -> ssl.SSLContext:  # noqa: ARG
     """
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     folder = Path(authorities).is_dir()
+    if not folder and not Path(authorities).is_file():
+        # A pipe would be waited for.
+        raise OSError("no regular file")
     context.load_verify_locations(**{"capath" if folder else "cafile": authorities})
     return context
 

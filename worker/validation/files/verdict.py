@@ -1,5 +1,6 @@
 """Validate any invoice file a person hands over: ``validate FILE…``. Nothing in it is trusted."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from worker.validation import Report
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.chorus import check_facts, check_flow, is_credit_note
 from worker.validation.files.dates import wrong_dates
+from worker.validation.files.hidden import hidden_signs
 from worker.validation.files.left_out import left_out
 from worker.validation.files.pdf import Hybrid, read_hybrid
 from worker.validation.files.pdf_marks import XRECHNUNG, level_of, wrong_wrapping
@@ -149,7 +151,7 @@ def validate_file(
         kind=_kind(claim, hybrid=hybrid is not None),
         verdict=_verdict(claim, findings),
         reports=reports,
-        findings=(*claim.findings, *findings),
+        findings=(*claim.findings, *findings, *hidden_signs(tree)),
     )
 
 
@@ -222,10 +224,12 @@ def _read(path: Path) -> bytes:
         raise unreadable(worded("FILE-MISSING", path=path)) from None
     except IsADirectoryError:
         raise unreadable(worded("FILE-NOT-REGULAR", path=path)) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise unreadable(
+                worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000)
+            ) from error
         raise unreadable(worded("FILE-UNREADABLE", path=path)) from error
-    if len(content) > MAX_BYTES:
-        raise unreadable(worded("FILE-TOO-LARGE", path=path, limit=MAX_BYTES // 1_000_000))
     if not content:
         raise unreadable(worded("FILE-EMPTY", path=path))
     return content

@@ -38,6 +38,7 @@ class ValidationService:
         folders: where schemas and rules are, when not those of this installation.
         program: what runs in the checking process; its ``wall`` is for one rule set on one
             document: a usual one takes 10 ms, a first one compiles for 1 s.
+        ours: whether the documents are those of this program, which no memory bound can be met by.
 
     Raises:
         IntegrityError: at once, when any artefact is missing or was altered.
@@ -48,7 +49,9 @@ class ValidationService:
         folders: SchemaFolders | None = None,
         *,
         program: Program = VALIDATION,
+        ours: bool = False,
     ) -> None:
+        self._ours = ours
         self._folders = folders or installed_folders()
         verify_artefacts(self._folders)
         self._program = program
@@ -155,9 +158,14 @@ class ValidationService:
                     said=failed.detail,
                 )
                 last = failed
-        # Lack of memory is not the fault of the document.
-        of_machine = last.ending in {Ending.MEMORY, Ending.KILLED}
-        case = "machine" if of_machine else "document"
+        starved = last.ending is Ending.MEMORY
+        if last.ending is Ending.KILLED or (starved and self._ours):
+            # Lack of memory is the fault of no document, and no member is parked for it.
+            raise ValidatorStopped(
+                f"Le validateur n'a pas pu contrôler ce document : {last.reason}.",
+                "Libérez de la mémoire, puis relancez : rien n'a été fait à moitié.",
+            )
+        case = "machine" if starved else "document"
         finding = worded("VALIDATOR-FAILED", case, reason=last.reason)
         return Report(rule_set=rule_set(rule, self._folders), valid=False, findings=(finding,))
 

@@ -1,5 +1,6 @@
 """Connections on real sockets: what fails before the request, and whom to trust."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -170,15 +171,20 @@ def test_trust_withdrawn_from_the_bundle_is_withdrawn_at_once(
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"not a certificate"], ids=["none", "empty", "noise"]
+    "content", [None, b"", b"not a certificate", "pipe"], ids=["none", "empty", "noise", "pipe"]
 )
 def test_unreadable_authorities_prove_nothing_was_sent(
-    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+    transport: Transport,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes | str | None,
 ) -> None:
     """Without anybody to trust no connection is made, and the reason names the variable."""
     bundle = tmp_path / "authorities.pem"
-    if content is not None:
+    if isinstance(content, bytes):
         bundle.write_bytes(content)
+    elif content:
+        os.mkfifo(bundle)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(reply({}), tls=True) as server:
         outcome = transport.attempt_alone(tls(server))
@@ -200,6 +206,27 @@ def test_dead_proxy_proves_nothing_was_sent(
 
     assert isinstance(outcome, NoAnswer)
     assert not outcome.sent
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("socks5://127.0.0.1:9", "socks4://proxy:1", "ftp://proxy:1", "http://", "://", "x:y:z"),
+        *("http://exa mple:80", "http://proxy:99999", "http://[::1", "http://proxy:abc"),
+        *("http:/proxy:80", "http://:80", "http://\u202e:80", "http://..:80"),
+    ],
+)
+def test_an_address_that_is_no_proxy_is_told_as_such(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Nothing left, and the person knows what to correct."""
+    monkeypatch.setenv("HTTPS_PROXY", address)
+
+    outcome = transport.attempt_alone(post("https://portail.invalid/"))
+
+    assert isinstance(outcome, NoAnswer)
+    assert not outcome.sent
+    assert "HTTPS_PROXY" in outcome.reason
 
 
 def test_proxy_that_refuses_the_tunnel_proves_nothing_was_sent(

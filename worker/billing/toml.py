@@ -1,0 +1,45 @@
+"""TOML of any origin: what would take the parser any memory or time is refused before, or by it.
+
+The parser of Python remembers each part of a dotted key once for each part before it, and calls
+itself once for each bracket.
+"""
+
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+MOST_DOTS = 100
+"""In one line: a dotted key is one, and none of ours has five."""
+_LARGEST = 2**63
+"""Of a whole number of TOML 1.0."""
+
+
+def parse_toml(content: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Parse a file, with or without a byte order mark.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+        ValueError: it is not TOML, or nested or numbered beyond reason.
+    """
+    text = content.decode("utf-8-sig")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise ValueError(f"plus de {MOST_DOTS} points à la ligne {number}")
+    try:
+        data = tomllib.loads(text, parse_float=parse_float)
+    except RecursionError:
+        raise ValueError("des crochets ou des accolades sont imbriqués sans fin") from None
+    _refuse_huge(data)
+    return data
+
+
+def _refuse_huge(value: object) -> None:
+    match value:
+        case dict():
+            for inner in value.values():
+                _refuse_huge(inner)
+        case list():
+            for inner in value:
+                _refuse_huge(inner)
+        case int() if not -_LARGEST <= value < _LARGEST:
+            raise ValueError("un nombre entier est trop grand")

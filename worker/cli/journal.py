@@ -1,6 +1,7 @@
 """``journal``: the append-only record, for auditors."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findin
 from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
 from worker.service.opening import open_app
+from worker.settings.rights import told
 from worker.storage import journal
 
 
@@ -96,10 +98,9 @@ def export(
             sys.stdout.writelines(lines)
             return
         try:
-            with to.open("w", encoding="utf-8") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            with os.fdopen(os.open(to, flags, 0o600), "w", encoding="utf-8") as file:
                 file.writelines(lines)
         except OSError as error:
-            raise StorageUnavailable(
-                f"Impossible d'écrire {to} : {error.strerror}.", "Vérifiez la place et les droits."
-            ) from error
+            raise StorageUnavailable(*told(error, to, writing=True)) from error
     put(f"Journal écrit dans {to}.")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from worker.errors import ConfigurationError
 from worker.settings.keys import ENV_PREFIX
 from worker.settings.loading import Configuration
+from worker.settings.rights import refuse_exposed, told
 
 
 class Secrets(BaseModel):
@@ -80,7 +81,9 @@ def _readable(value: str, name: str, origin: str) -> str:
 def _credential(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(*told(error, path)) from error
+    except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"Le secret {path} est illisible ({type(error).__name__}).",
             "Vérifiez LoadCredential= et le fichier qu'il nomme.",
@@ -93,16 +96,19 @@ def _secrets_file(configuration: Configuration) -> dict[str, Any]:
     path = configuration.resolve(configuration.settings.secrets_file)
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
+        refuse_exposed(path, "Le fichier de secrets")
         if mode & 0o077:
             raise ConfigurationError(
                 f"Le fichier de secrets {path} est lisible par d'autres (droits {mode:04o}).",
                 f"Tapez : chmod 600 {path}",
             )
         data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(*told(error, path)) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
             f"Le fichier de secrets {path} est illisible ({type(error).__name__}).",
-            "Vérifiez son emplacement, ses droits et sa syntaxe.",
+            "Vérifiez sa syntaxe.",
         ) from error
     if unknown := sorted(set(data) - set(Secrets.model_fields)):
         raise ConfigurationError(

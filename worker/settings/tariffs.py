@@ -4,17 +4,20 @@ from pathlib import Path
 
 from worker.billing.tariff import TariffGrid, parse_grid
 from worker.errors import TariffError
+from worker.settings.rights import refuse_exposed, told
 
 
 def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
     """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
+    path = folder
+    files = {}
     try:
-        files = {path: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+        # Not ``glob``: it takes a folder that may not be read for an empty one.
+        for path in sorted(one for one in folder.iterdir() if one.suffix == ".toml"):
+            refuse_exposed(path, "La grille tarifaire")
+            files[path] = path.read_bytes()
     except OSError as error:
-        raise TariffError(
-            f"Le dossier des tarifs {folder} est illisible : {error.strerror}.",
-            "Vérifiez data.tariffs dans la configuration.",
-        ) from error
+        raise TariffError(*told(error, path)) from error
     if not files:
         raise TariffError(
             f"Il n'y a aucune grille tarifaire dans {folder}.",

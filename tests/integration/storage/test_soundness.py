@@ -78,9 +78,9 @@ def test_reading_never_migrates(older: Path, words: str) -> None:
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     with pytest.raises(ConfigurationError, match="plus ancienne") as caught:
         typed(words, *ARGUMENTS[words], config=older)
+    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
     assert "init" in caught.value.remedy
-    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
 
 

@@ -25,8 +25,8 @@ from pydantic import SecretStr
 from sqlmodel import SQLModel
 
 from worker.app import App
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory
 from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
@@ -134,7 +134,7 @@ def client(count: int) -> float:
         for warm in (True, False):
             before = _cpu()
             for _ in range(5 if warm else count):
-                portal.deposit(file_name="a.pdf", kind=DocumentKind.FACTURX, content=FILE)
+                portal.deposit(file_name="a.pdf", syntax=DepositSyntax.FACTURX, content=FILE)
         return (_cpu() - before) / count
 
 
@@ -160,7 +160,7 @@ def pace(seconds: float) -> float:
         done: list[float] = []
         start = time.monotonic()
         while time.monotonic() - start < seconds:
-            portal.deposit(file_name="a.pdf", kind=DocumentKind.FACTURX, content=b"x")
+            portal.deposit(file_name="a.pdf", syntax=DepositSyntax.FACTURX, content=b"x")
             done.append(time.monotonic())
         return (len(done) - 1) / (done[-1] - done[0])
 

@@ -8,8 +8,8 @@ from datetime import date
 from tests.support.memory_ledger import DepositedFacts
 from tests.support.memory_portal import MemoryPortal
 from tests.support.portal_documents import cii, read_cii
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.portals import (
     DepositAnswer,
     FoundInvoice,
@@ -111,7 +111,9 @@ def facts(recipient: str = PLAIN, *, number: str = "", cents: int = 319_680) -> 
 
 def deposit(portal: Portal, what: DepositedFacts) -> DepositAnswer:
     """The answer to its deposit as CII."""
-    return portal.deposit(file_name=f"{what.number}.xml", kind=DocumentKind.CII, content=cii(what))
+    return portal.deposit(
+        file_name=f"{what.number}.xml", syntax=DepositSyntax.CII, content=cii(what)
+    )
 
 
 def integrated(portal: Portal) -> FoundInvoice:

@@ -12,8 +12,8 @@ from tests.contract.sandbox import Sandbox, choruspro
 from tests.support.memory_ledger import DepositedFacts
 from tests.support.portal_client import StillClock
 from tests.support.portal_documents import cii
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAnswerError, PortalDown
 from worker.portals import (
     BuyerStatus,
@@ -61,7 +61,7 @@ def deposited(portal: ChorusPro) -> tuple[DepositAnswer, str]:
     what = DepositedFacts(
         number=number, issue_date=date(2026, 1, 15), recipient=PLAIN, gross=Money(319_680)
     )
-    answer = portal.deposit(file_name=f"{number}.xml", kind=DocumentKind.CII, content=cii(what))
+    answer = portal.deposit(file_name=f"{number}.xml", syntax=DepositSyntax.CII, content=cii(what))
     return answer, number
 
 

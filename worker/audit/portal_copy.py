@@ -1,16 +1,25 @@
 """Is the invoice the portal holds the one we issued? Asked years later, when there is a doubt."""
 
+import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.app import App
 from worker.audit.documents import write_file
+from worker.billing.identifiers import is_same_number
 from worker.billing.invoice import Invoice
+from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.billing.status import TrackedInvoice
-from worker.errors import Finding, Refused
+from worker.errors import Finding, Refused, Severity, WrongUse
 from worker.portals import HeldInvoice, Portal
 from worker.storage import invoices
+from worker.storage.documents import documents_of
+from worker.validation.files.pdf import read_hybrid
+from worker.validation.xml import parse_xml
+
+OTHER_FILE = "PORTAL-OTHER-FILE"
+"""The portal gives the document of another invoice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,8 @@ def compare(
 ) -> PortalCopy:
     """Compare an invoice with the portal's copy, and download that copy to ``to``.
 
+    What is downloaded is looked at: the document of another invoice is not written.
+
     ``portal`` is opened once the invoice is known to be there.
 
     Raises:
@@ -45,6 +56,7 @@ def compare(
     with app.reading() as session:
         invoice = invoices.named(session, number)
         ours = invoices.content(session, invoice.id) if invoice.number else None
+        sent = {document.sha256 for document in documents_of(session, invoice.id)}
     if ours is None or invoice.portal_id is None:
         raise Refused(
             f"Aucun identifiant de Chorus Pro n'est connu pour {number} ({invoice.french_status}).",
@@ -54,11 +66,42 @@ def compare(
         opened.sign_in()
         held = opened.held(invoice.portal_id)
         content = b"" if to is None else opened.download(invoice.portal_id)
-    if to is not None:
+    found = differences(held, ours)
+    if to is not None and hashlib.sha256(content).hexdigest() not in sent:
+        found += (_other_bytes(content, number),)
+    if to is not None and not any(finding.code == OTHER_FILE for finding in found):
         write_file(to, content)
-    return PortalCopy(
-        invoice=invoice, held=held, size=len(content), findings=differences(held, ours)
+    return PortalCopy(invoice=invoice, held=held, size=len(content), findings=found)
+
+
+def _other_bytes(content: bytes, number: str) -> Finding:
+    """What is said of a document that is none of those we deposited, byte for byte."""
+    held = _number_in(content)
+    if held and not is_same_number(held, number):
+        return Finding(
+            code=OTHER_FILE,
+            message=f"le document que donne Chorus Pro est la facture {held}, pas {number} : rien "
+            "n'est écrit",
+            remedy="Recommencez plus tard ; si cela dure, signalez-le au support de Chorus Pro.",
+        )
+    what = "porte bien son numéro" if held else "ne laisse pas lire son numéro"
+    return Finding(
+        code="PORTAL-OTHER-BYTES",
+        severity=Severity.WARNING,
+        message="le document que donne Chorus Pro n'est pas, octet pour octet, celui que nous "
+        f"avons déposé ; il {what}",
+        remedy="Comparez-le à celui de « documents export ».",
     )
+
+
+def _number_in(content: bytes) -> str:
+    """BT-1 of a PDF with its invoice; empty when it cannot be read. In a bounded process."""
+    try:
+        root = parse_xml(read_hybrid(content).xml).getroot()
+    except WrongUse:
+        return ""
+    place = "rsm:ExchangedDocument/ram:ID" if root.tag == CII_ROOT else "cbc:ID"
+    return (root.findtext(place, "", NAMESPACES) or "").strip()
 
 
 def differences(held: HeldInvoice, ours: Invoice) -> tuple[Finding, ...]:

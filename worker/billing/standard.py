@@ -61,5 +61,13 @@ class Sheet(StrEnum):
     BR_FR_CII = "br-fr-cii"
 
 
+class DepositSyntax(StrEnum):
+    """How a deposited file is written, in the terms of no portal."""
+
+    FACTURX = "facturx"
+    CII = "cii"
+    UBL = "ubl"
+
+
 Rules = Schema | Sheet
 """Any official rule set."""

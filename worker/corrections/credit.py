@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from worker.app import App
 from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
+from worker.billing.identifiers import siren_of
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
@@ -30,7 +31,7 @@ from worker.issuing.unprintable import cannot_be_printed
 from worker.portals import BuyerStatus, FoundInvoice, Portal
 from worker.storage import Session, Store, Transaction, attempts, holds, imported, invoices
 from worker.transmission.beyond import look_beyond
-from worker.transmission.likeness import Likeness, described, siren_of
+from worker.transmission.likeness import Likeness, described
 from worker.transmission.reconcile import is_alive, look_for
 from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft

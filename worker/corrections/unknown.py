@@ -1,6 +1,7 @@
 """Closes what the portal holds of our series and the books do not know, once a person looked."""
 
 from worker.app import App
+from worker.billing.identifiers import is_same_number, siren_of
 from worker.billing.journal import EventTag
 from worker.billing.text import stated_reason
 from worker.billing.unknown_document import UnknownDocument
@@ -8,7 +9,6 @@ from worker.errors import WrongUse
 from worker.issuing.holds import place_hold
 from worker.storage import Transaction, holds, imported, invoices, unknown_documents
 from worker.transmission.beyond import rank_in_series
-from worker.transmission.likeness import is_same_number, siren_of
 
 
 def close_unknown(app: App, number: str, reason: str) -> None:

@@ -13,6 +13,7 @@ from worker.billing.standard import (
     EN16931,
     EXTENDED_CTC_FR,
     FACTURX_EXTENDED,
+    DepositSyntax,
     Rules,
     Schema,
     Sheet,
@@ -58,6 +59,7 @@ class Profile:
         rules: what the XML must satisfy, all of it, before anything is stored.
         credit_note_rules: the same for a credit note: another root in UBL, and no means of payment
             for Chorus Pro.
+        deposit_syntax: as what its file is deposited; None when it is not deposited.
         conformance_level: of the Factur-X, in its XMP.
         legal_siren: whether BT-30 and BT-47 are the SIREN, else the SIRET.
         routing_code: whether the code service also stands in BT-46.
@@ -76,6 +78,7 @@ class Profile:
     customization: str
     rules: tuple[Rules, ...]
     credit_note_rules: tuple[Rules, ...]
+    deposit_syntax: DepositSyntax | None = None
     conformance_level: str = "EN 16931"
     legal_siren: bool = False
     routing_code: bool = False
@@ -109,6 +112,7 @@ FACTURX_DIRECT = Profile(
     customization=EN16931,
     rules=_FACTURX,
     credit_note_rules=_FACTURX,
+    deposit_syntax=DepositSyntax.FACTURX,
 )
 """Deposited by default: Factur-X in direct deposit (IN_DP_E2_CII_FACTURX)."""
 

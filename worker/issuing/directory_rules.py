@@ -87,7 +87,7 @@ def object_to_seller(
                 "syndicat.siret dans la configuration.",
             ),
         )
-    return (*_nature(structure, seller), *_password(structure.password_expires, seller, today))
+    return (*_nature(structure, seller), *_password(structure, seller, today))
 
 
 def unreadable(given: BillingReferences, error: PortalAnswerError) -> Finding:
@@ -189,7 +189,16 @@ def _nature(structure: StructureRecord, seller: Seller) -> Iterator[Finding]:
         )
 
 
-def _password(last_day: date | None, seller: Seller, today: date) -> Iterator[Finding]:
+def _password(structure: StructureRecord, seller: Seller, today: date) -> Iterator[Finding]:
+    last_day = structure.password_expires
+    if structure.password_end:
+        yield Finding(
+            code="DIR-PASSWORD-UNREAD",
+            severity=Severity.WARNING,
+            message="la fin du mot de passe du compte technique de Chorus Pro est inconnue : la "
+            f"date « {structure.password_end} » ne peut pas être lue",
+            remedy="Voyez-la sur le portail (« Raccordements », « Compte technique »).",
+        )
     if last_day is None or today < last_day - seller.password_warning:
         return
     left = (last_day - today).days

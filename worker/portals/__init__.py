@@ -12,8 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 
 
 class DepositOutcome(StrEnum):
@@ -22,7 +22,7 @@ class DepositOutcome(StrEnum):
     ACCEPTED = "accepted"
     """The portal gave a flux number: received, not yet integrated."""
     REFUSED = "refused"
-    """The portal answered that it does not take the file; nothing was recorded."""
+    """Answered, by the portal or on the way to it, that the file is not taken: a search tells."""
     NOT_SENT = "not_sent"
     """Certainly not recorded: no connection, or turned away before the file was read."""
     THROTTLED = "throttled"
@@ -39,6 +39,7 @@ class DepositAnswer:
 
     outcome: DepositOutcome
     detail: str  # for people, in French; never a secret
+    reason: str = ""  # of a refusal: a code of the portal or of HTTP, equal for equal causes
     flux_number: str = ""
     deposit_date: date | None = None
     http_status: int | None = None
@@ -194,6 +195,8 @@ class StructureRecord:
     """A public body; what the portal does not say is taken for public."""
     password_expires: date | None = None
     """Last day of our password at the portal; told of structures we are attached to."""
+    password_end: str = ""
+    """What the portal writes in its place when that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +230,7 @@ class Portal(Protocol):
         A witness of our own clock; it asks nothing.
         """
 
-    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
+    def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         """Hand a file over, once, without any retry."""
 
     def integration_report(self, flux_number: str) -> IntegrationReport:

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from itertools import chain
 
 from worker.app import App
+from worker.billing.identifiers import number_forms, siren_of
 from worker.billing.journal import EventTag
 from worker.billing.period import paris_day
 from worker.billing.unknown_document import UnknownDocument, finding
@@ -19,7 +20,6 @@ from worker.errors import Refused
 from worker.portals import FoundInvoice, Portal
 from worker.settings.keys import Numbering
 from worker.storage import Session, Transaction, invoices, unknown_documents
-from worker.transmission.likeness import number_forms, siren_of
 
 MIDNIGHT = timedelta(days=1)
 

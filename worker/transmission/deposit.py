@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.app import App
-from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
+from worker.billing.standard import DepositSyntax
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import (
     DepositsRefused,
@@ -27,6 +27,7 @@ from worker.errors import (
     PortalError,
     StorageUnavailable,
 )
+from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
 from worker.storage import Transaction, attempts, directory, due, invoices
@@ -34,8 +35,9 @@ from worker.storage.documents import sealed
 from worker.transmission.likeness import Likeness
 from worker.transmission.reconcile import look_for, reconcile
 
-DEPOSITED = DocumentKind.FACTURX
-"""Of the documents of an invoice, the one that is handed over."""
+DEPOSITED = FACTURX_DIRECT.pdf or FACTURX_DIRECT.kind
+SYNTAX = FACTURX_DIRECT.deposit_syntax or DepositSyntax.FACTURX
+"""Of the documents of an invoice, the one that is handed over, and how it is written."""
 BREAKER = 3
 """Calls in a row that lead nowhere before a campaign stops politely."""
 REACHED = frozenset(DepositOutcome) - {
@@ -113,7 +115,7 @@ def deposit_due(
                 f"Chorus Pro refuse nos droits ou identifiants : {answer.detail}",
                 "Vérifiez le compte technique et l'habilitation, puis relancez « deposit ».",
             )
-        refusals = [*refusals, answer.detail] if answer.outcome is DepositOutcome.REFUSED else []
+        refusals = [*refusals, answer.reason] if answer.outcome is DepositOutcome.REFUSED else []
         if len(refusals) >= BREAKER and len(set(refusals[-BREAKER:])) == 1:
             raise DepositsRefused(
                 f"Chorus Pro refuse les dépôts l'un après l'autre, pour la même raison : "
@@ -163,7 +165,7 @@ def deposit_together(
     intent = _intend(app, batch)
     if intent is None:
         return ()
-    answer = portal.deposit(file_name=intent.file_name, kind=DEPOSITED, content=intent.content)
+    answer = portal.deposit(file_name=intent.file_name, syntax=SYNTAX, content=intent.content)
     _record(app, intent, answer)
     if answer.outcome is DepositOutcome.REFUSED:
         _look_for_refused(app, portal, intent)

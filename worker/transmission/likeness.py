@@ -6,24 +6,21 @@ number and year; our own flux number is proof by itself. What agrees in all that
 differs in a fact is nearly ours: a person compares both, and nothing is sent meanwhile.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from worker.billing.identifiers import is_same_buyer, is_same_number, siren_of
 from worker.billing.money import Money, french
 from worker.billing.period import french_date
 from worker.billing.status import TrackedInvoice
 from worker.portals import FoundInvoice
 
-SIREN = 9
-SIRET = 14
 MIDNIGHT = timedelta(days=1)
 """A day of Paris written as an instant in UTC is the day before."""
 ROUNDING = Money(1)
 """A portal that adds up rounded lines may be a cent off."""
-_DIGITS = re.compile(r"\d+")
 
 
 class Likeness(StrEnum):
@@ -100,28 +97,6 @@ def described(found: FoundInvoice) -> str:
     return ", ".join(filter(None, (found.recipient, amount, day)))
 
 
-def is_same_number(shown: str, number: str) -> bool:
-    """Whether two numbers are one, without what portals drop or change: signs, case, zeros."""
-    return not number_forms(shown).isdisjoint(number_forms(number))
-
-
-def number_forms(number: str) -> set[str]:
-    """Its letters and digits, with and without the zeros before each figure."""
-    short = _DIGITS.sub(lambda digits: digits[0].lstrip("0") or "0", number)
-    return {"".join(filter(str.isalnum, form)).casefold() for form in (number, short)}
-
-
-def siren_of(identifier: str) -> str:
-    """The SIREN of a SIREN or SIRET, however padded."""
-    return _identifier(identifier)[:SIREN]
-
-
-def is_same_buyer(shown: str, siret: str) -> bool:
-    """Whether a buyer is ours: by its SIRET, or by its SIREN where the portal gives no more."""
-    identifier = _identifier(shown)
-    return identifier in (siret, siret[:SIREN])
-
-
 def is_one_of(flux_number: str, fluxes: Collection[str]) -> bool:
     """Whether a flux number is one of ours, whatever its case and the blanks around it."""
     shown = flux_number.strip().casefold()
@@ -135,15 +110,6 @@ def closest(found: Sequence[FoundInvoice], ours: Ours) -> tuple[Likeness, FoundI
             if likeness(candidate, ours) is kind:
                 return kind, candidate
     return Likeness.UNRELATED, None
-
-
-def _identifier(shown: str) -> str:
-    """A SIREN or SIRET without blanks, and without the zeros that fill a field of 18."""
-    digits = "".join(shown.split())
-    if len(digits) <= SIRET:
-        return digits
-    filled = len(digits) - SIRET
-    return digits[filled:] if digits.startswith("0" * filled) else digits[:SIRET]
 
 
 def _is_total(shown: Money, invoice: TrackedInvoice) -> bool:

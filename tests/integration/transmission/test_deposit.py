@@ -238,7 +238,7 @@ def test_every_number_that_may_be_configured_makes_a_name_that_the_portal_takes(
     desk.deposit()
     assert desk.attempts("B+S/N_2026-00001")
     for flux in desk.portal.fluxes:
-        assert unfit(flux.file_name, flux.kind) is None, flux.file_name
+        assert unfit(flux.file_name) is None, flux.file_name
 
 
 def test_altered_bytes_are_never_deposited(desk: Desk) -> None:

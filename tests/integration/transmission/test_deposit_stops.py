@@ -78,7 +78,7 @@ def test_refused_rights_stop_the_campaign_and_leave_nothing_uncertain(busy: Desk
 
 def refused(reason: str) -> DepositAnswer:
     """An answer of the portal to the deposit itself."""
-    return DepositAnswer(outcome=DepositOutcome.REFUSED, detail=reason)
+    return DepositAnswer(outcome=DepositOutcome.REFUSED, detail=f"Refus : {reason}", reason=reason)
 
 
 def test_refusals_for_one_reason_stop_the_campaign(busy: Desk) -> None:

@@ -12,6 +12,7 @@ from chaos import pace
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
 from worker.app import App
+from worker.billing.standard import DepositSyntax
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.errors import PortalAccessRefused, PortalDown
 from worker.portals import DepositOutcome
@@ -124,9 +125,8 @@ def test_a_call_that_outlives_its_own_recovery_does_no_harm(
     def watch(content: bytes) -> None:
         desk.portal.watch = lambda _: None
         if taken_over == "found" or outcome is DepositOutcome.ACCEPTED:
-            kind = desk.documents(ONE)[0].kind
             answer = super(type(desk.portal), desk.portal).deposit(
-                file_name="x.pdf", kind=kind, content=content
+                file_name="x.pdf", syntax=DepositSyntax.FACTURX, content=content
             )
             answers[DepositOutcome.ACCEPTED] = answer
         if taken_over == "absent":

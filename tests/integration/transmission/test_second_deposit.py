@@ -12,7 +12,7 @@ import pytest
 from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import Desk, number, open_desk
 from tests.support.stage_portal import ANSWERS
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.billing.status import InvoiceStatus
 from worker.corrections.resend import declare_absent
 from worker.errors import PortalDown
@@ -32,8 +32,8 @@ def records_and_answers(desk: Desk, outcome: DepositOutcome) -> None:
     """Each deposit is recorded, then answered otherwise."""
     record = desk.portal.deposit
 
-    def deposit(*, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
-        record(file_name=file_name, kind=kind, content=content)
+    def deposit(*, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
+        record(file_name=file_name, syntax=syntax, content=content)
         return ANSWERS[outcome]
 
     desk.portal.deposit = deposit  # type: ignore[method-assign] # as this portal answers

@@ -23,7 +23,7 @@ from worker.validation.official.schematron import Sheets
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 folders = installed_folders()
-sheet, *paths = Sheet(sys.argv[1]), *sys.argv[2:]
+sheet, path = Sheet(sys.argv[1]), sys.argv[2]
 sheets = Sheets(folders)
 contents = dict(read_official(sheet, folders).contents)
 entry = official_sets(folders)[sheet]["sheet"]
@@ -43,17 +43,16 @@ def spoiled(tree, chance):
         elif drawn < 0.4 and not len(element) and not element.tag.endswith("DateTimeString"):
             element.text = "0"
 
-faults = 0
-for seed, path in enumerate(paths):
-    tree = etree.parse(path)
-    if seed:
-        spoiled(tree, random.Random(seed))
-    rules = contents | {entry: relevant_rules(contents[entry], names_in(tree))}
-    assert len(rules[entry]) < len(contents[entry]), "no rule was left out"
-    expected = said(whole, tree)
-    assert said(sheets._executable(entry, rules), tree) == expected
-    faults += sum(tag.endswith("t") for tag, *_ in expected)
-print(faults)
+tree = etree.parse(path)
+sound = etree.parse(path)
+spoiled(tree, random.Random(1))
+rules = contents | {entry: relevant_rules(contents[entry], names_in(sound))}
+assert len(rules[entry]) < len(contents[entry]), "no rule was left out"
+reduced = sheets._executable(entry, rules)
+expected = said(whole, tree)
+assert said(reduced, tree) == expected
+assert said(reduced, sound) == said(whole, sound)
+print(sum(tag.endswith("t") for tag, *_ in expected))
 """
 
 
@@ -64,7 +63,7 @@ def test_what_is_left_out_says_nothing(sheet: Sheet) -> None:
     document = GOLDEN / f"two-rates.ctc-fr.{'ubl' if ubl else 'cii'}.xml"
 
     answer = subprocess.run(
-        [sys.executable, "-c", COMPARED, sheet.value, document, document],
+        [sys.executable, "-c", COMPARED, sheet.value, document],
         capture_output=True,
         text=True,
         timeout=pace.limit(120),

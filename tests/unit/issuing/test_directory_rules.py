@@ -214,6 +214,16 @@ def test_what_our_own_structure_must_be(
     assert all(OURS in f.message for f in findings if f.severity is Severity.BLOCKING)
 
 
+def test_an_end_of_password_that_cannot_be_read_is_told() -> None:
+    """Unknown is not fine: the numbers may be spent for a portal that will refuse them."""
+    ours = replace(OURSELVES, password_expires=None, password_end="fin 2026")
+
+    (told,) = object_to_seller(ours, SELLER, TODAY)
+
+    assert (told.code, told.severity) == ("DIR-PASSWORD-UNREAD", Severity.WARNING)
+    assert "« fin 2026 »" in told.message
+
+
 def about_password(days_left: int, seller: Seller = SELLER) -> tuple[Finding, ...]:
     """What is said when the password has so many days left."""
     ours = replace(OURSELVES, password_expires=TODAY + timedelta(days=days_left))

@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.support.memory_ledger import DepositedFacts
 from tests.support.memory_portal import Condition, MemoryPortal, Mishap
-from worker.billing.document import DocumentKind
 from worker.billing.money import Money
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown
 from worker.portals import BuyerStatus, DepositAnswer, DepositOutcome, FluxState, StructureRecord
 from worker.portals.lots import pack
@@ -52,7 +52,7 @@ def deposit(
 ) -> DepositAnswer:
     """The answer to the deposit of a document."""
     content = f"{number} {year} {recipient}".encode()
-    return portal.deposit(file_name=f"{number}.xml", kind=DocumentKind.CII, content=content)
+    return portal.deposit(file_name=f"{number}.xml", syntax=DepositSyntax.CII, content=content)
 
 
 def test_lost_answer_hides_a_deposit_that_lives() -> None:
@@ -159,11 +159,11 @@ def test_a_lot_is_judged_invoice_by_invoice() -> None:
     files = [
         (f"{n}.xml", f"{n} 2026 {siret}".encode()) for n, siret in (("F-1", TOWN), ("F-2", "0"))
     ]
-    answer = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=pack(files))
+    answer = portal.deposit(file_name="lot.tar.gz", syntax=DepositSyntax.CII, content=pack(files))
     report = portal.integration_report(answer.flux_number)
     assert (report.state, [e.invoice_number for e in report.errors]) == (FluxState.PARTIAL, ["F-2"])
     assert [found.number for found in portal.find(flux_number=answer.flux_number)] == ["F-1"]
-    broken = portal.deposit(file_name="lot.tar.gz", kind=DocumentKind.CII, content=b"not a lot")
+    broken = portal.deposit(file_name="lot.tar.gz", syntax=DepositSyntax.CII, content=b"not a lot")
 
     assert portal.integration_report(broken.flux_number).state is FluxState.REJECTED
 

@@ -22,6 +22,7 @@ from worker.portals.choruspro.json_fields import JsonObject
 from worker.portals.choruspro.status_words import buyer_status, flux_state
 
 LONGEST_REPORT = 16_000
+_EXPIRY = "dateExpirationMotPasseCompteTech"
 _UNKNOWN_FLUX = 20001
 _UNKNOWN_FLUX_LABEL = "POQ_MSG_01.003"
 
@@ -146,7 +147,7 @@ def structure_record(
     siret: str, cpp_id: int, row: JsonObject, demands: JsonObject, general: JsonObject
 ) -> StructureRecord:
     """A row of ``listeStructures``, its ``parametres`` (§6.1) and its ``informationGenerales``."""
-    expiry = read.instant(general, "dateExpirationMotPasseCompteTech")
+    expiry = read.instant(general, _EXPIRY)
     return StructureRecord(
         portal_id=str(cpp_id),
         siret=siret,
@@ -159,6 +160,7 @@ def structure_record(
         payment_not_reported=read.flag(demands, "statutMiseEnPaiementNestPasRemonte"),
         public=read.text(general, "structurePriveePublique").upper() != "PRIVEE",
         password_expires=None if expiry is None else paris_day(expiry),
+        password_end="" if expiry is not None else read.text(general, _EXPIRY),
     )
 
 

@@ -12,18 +12,18 @@ from math import ceil
 
 import structlog
 
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAccessRefused, PortalError
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.json_fields import day
+from worker.portals.choruspro.json_fields import day, text
 from worker.portals.choruspro.verdict import Judgement, Verdict, describe, judged
 from worker.portals.http.attempt import HttpAnswer, NoAnswer, Outcome
 
-SYNTAXES: Mapping[DocumentKind, str] = {
-    DocumentKind.FACTURX: "IN_DP_E2_CII_FACTURX",
-    DocumentKind.CII: "IN_DP_E1_CII_16B",
-    DocumentKind.UBL: "IN_DP_E1_UBL_INVOICE",
+SYNTAXES: Mapping[DepositSyntax, str] = {
+    DepositSyntax.FACTURX: "IN_DP_E2_CII_FACTURX",
+    DepositSyntax.CII: "IN_DP_E1_CII_16B",
+    DepositSyntax.UBL: "IN_DP_E1_UBL_INVOICE",
 }
 """``syntaxeFlux`` of what may be deposited (§3.1). Several other codes in circulation are made
 up; these three were seen at work."""
@@ -43,15 +43,15 @@ _log = structlog.get_logger(__name__)
 
 
 def deposit(
-    gateway: Gateway, *, file_name: str, kind: DocumentKind, content: bytes
+    gateway: Gateway, *, file_name: str, syntax: DepositSyntax, content: bytes
 ) -> DepositAnswer:
     """Hand a file over, once; a 401 alone is followed by one more call, with a new token."""
-    if refusal := unfit(file_name, kind):
+    if refusal := unfit(file_name):
         return refusal
     fields: dict[str, object] = {
         "fichierFlux": base64.b64encode(content).decode(),
         "nomFichier": file_name,
-        "syntaxeFlux": SYNTAXES[kind],
+        "syntaxeFlux": SYNTAXES[syntax],
         "avecSignature": False,
     }
     try:
@@ -67,15 +67,15 @@ def deposit(
     return answer
 
 
-def unfit(file_name: str, kind: DocumentKind) -> DepositAnswer | None:
+def unfit(file_name: str) -> DepositAnswer | None:
     """The refusal of a file that the portal would certainly refuse; None when it may be sent."""
-    if kind not in SYNTAXES:
-        reason = f"un document « {kind} » ne se dépose pas"
-    elif not _FILE_NAME.fullmatch(file_name):
-        reason = "le nom du fichier sort de A-Z a-z 0-9 . _ - ou n'a pas d'extension"
-    else:
+    if _FILE_NAME.fullmatch(file_name):
         return None
-    return DepositAnswer(outcome=DepositOutcome.REFUSED, detail=f"Rien n'a été envoyé : {reason}.")
+    return DepositAnswer(
+        outcome=DepositOutcome.REFUSED,
+        detail="Rien n'a été envoyé : le nom du fichier sort de A-Z a-z 0-9 . _ - ou n'a pas "
+        "d'extension.",
+    )
 
 
 def judge(outcome: Outcome) -> DepositAnswer:
@@ -101,6 +101,7 @@ def _judge_answer(answer: HttpAnswer) -> DepositAnswer:
     return DepositAnswer(
         outcome=outcome,
         detail=detail,
+        reason=text(judgement.content or {}, "codeRetour") or f"HTTP {answer.status}",
         flux_number=judgement.flux_number,
         deposit_date=day(judgement.content or {}, "dateDepot") if accepted else None,
         http_status=answer.status,
@@ -111,8 +112,8 @@ def _judge_answer(answer: HttpAnswer) -> DepositAnswer:
 
 def _as_text(body: bytes) -> str:
     """An answer as evidence that every database can keep: none takes what is no character."""
-    text = body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW]
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    written = body[: 4 * _LONGEST_RAW].decode("utf-8", "replace")[:_LONGEST_RAW]
+    return written.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _meaning(answer: HttpAnswer, judgement: Judgement) -> tuple[DepositOutcome, str]:
@@ -131,7 +132,12 @@ def _meaning(answer: HttpAnswer, judgement: Judgement) -> tuple[DepositOutcome, 
         case Verdict.REFUSED:
             by_http = "" if 200 <= answer.status < 300 else f" (HTTP {answer.status})"
             outcome = DepositOutcome.REFUSED
-            detail = f"Chorus Pro refuse le fichier{by_http}{label}."
+            detail = (
+                f"Le fichier est refusé{by_http} sans réponse de Chorus Pro, peut-être par un "
+                "serveur intermédiaire (proxy)."
+                if judgement.content is None
+                else f"Chorus Pro refuse le fichier{by_http}{label}."
+            )
         case Verdict.THROTTLED:
             outcome, detail = DepositOutcome.THROTTLED, f"PISTE demande de ralentir ({said})."
         case Verdict.NOT_SENT:

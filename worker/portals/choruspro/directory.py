@@ -37,6 +37,9 @@ def structure(gateway: Gateway, siret: str) -> StructureRecord | None:
     if rows is None:
         raise incoherent(_FIND_STRUCTURE, "une liste illisible")
     row = structure_with(siret, rows)
+    if row is None and rows:
+        # An answer about others says nothing of this one.
+        raise incoherent(_FIND_STRUCTURE, f"d'autres structures que {siret}")
     if row is None:
         return None
     cpp_id = integer(row, "idStructureCPP")

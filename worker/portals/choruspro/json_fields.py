@@ -1,37 +1,49 @@
 """Lenient reading of the portal's JSON, without floats.
 
 Its answers vary: a list of one printed as an object, a SIRET or an id as number or text, null or
-nothing for "no value", three ways to write a date (reference §2, general rules; §9, 15). Here
+nothing for "no value", many ways to write a date (reference §2, general rules; §9, 15). Here
 each of these reads the same. Amounts are taken from the digits of the text.
 """
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from worker.billing.money import Money
-from worker.billing.period import PARIS
+from worker.billing.period import PARIS, paris_day
 
 JsonObject: TypeAlias = Mapping[str, object]
 
 _INT64 = 2**63
 _MOST_DIGITS = 25
 """Positions of an amount at Chorus Pro: decimal(19,6), and some room (§5)."""
+_EPOCH = {10: 1, 13: 1000}
+"""By its number of digits, units of a second since 1970: ten or thirteen from 2001 to 2286."""
+_FRENCH_TIME = re.compile(r"(\d{2})/(\d{2})/(\d{4})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
 _YES = ("true", "oui", "1")
 
 
 def read_object(body: bytes) -> JsonObject | None:
     """The JSON object of an answer, or None when the body is not exactly one."""
     try:
-        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        value = json.loads(_decoded(body), parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError, InvalidOperation):
-        # Not UTF-8, not JSON, NaN, an endless integer or exponent, or nested without end.
+        # Not JSON, NaN, an endless integer or exponent, or nested without end.
         return None
     return value if isinstance(value, dict) else None
+
+
+def _decoded(body: bytes) -> str:
+    """UTF-8, as JSON is; else Latin-1, which some servers write without saying so."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
 
 
 def _refuse(constant: str) -> object:
@@ -143,18 +155,28 @@ def readable(record: JsonObject, field: str) -> tuple[JsonObject, ...]:
 
 
 def day(record: JsonObject, field: str) -> date | None:
-    """A date, also when the portal adds a time to it; None when it cannot be read."""
-    try:
-        return date.fromisoformat(text(record, field)[:10])
-    except ValueError:
-        return None
+    """A date, that of Paris when the portal writes an instant; None when it cannot be read."""
+    moment = instant(record, field)
+    return None if moment is None else paris_day(moment)
 
 
 def instant(record: JsonObject, field: str) -> datetime | None:
-    """An instant in UTC; a time without offset is Paris time. None when it cannot be read."""
+    """An instant in UTC; a time without offset is Paris time. None when it cannot be read.
+
+    ISO 8601, the French ``31/12/2026 14:05``, or the milliseconds (or seconds) of the epoch.
+    """
+    written = text(record, field)
     try:
-        moment = datetime.fromisoformat(text(record, field))
+        if written.isdecimal() and len(written) in _EPOCH:
+            moment = datetime.fromtimestamp(int(written) / _EPOCH[len(written)], UTC)
+        elif french := _FRENCH_TIME.fullmatch(written):
+            days, months, years, time = french.groups()
+            moment = datetime.fromisoformat(f"{years}-{months}-{days}T{time or '00:00'}")
+        elif written.isdecimal():
+            return None
+        else:
+            moment = datetime.fromisoformat(written)
         # In Paris too: the last hours of the year 9999 have no day there.
         return moment.replace(tzinfo=moment.tzinfo or PARIS).astimezone(PARIS).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return None

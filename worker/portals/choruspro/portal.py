@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.portals import (
     DepositAnswer,
     FoundInvoice,
@@ -55,8 +55,10 @@ class ChorusPro:
     def clock(self) -> datetime | None:
         return self._gateway.stated_at
 
-    def deposit(self, *, file_name: str, kind: DocumentKind, content: bytes) -> DepositAnswer:
-        return depositing.deposit(self._gateway, file_name=file_name, kind=kind, content=content)
+    def deposit(self, *, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
+        return depositing.deposit(
+            self._gateway, file_name=file_name, syntax=syntax, content=content
+        )
 
     def integration_report(self, flux_number: str) -> IntegrationReport:
         return consultation.report(self._gateway, flux_number)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from tests.support.portal_client import CLIENT_SECRET, PASSWORD, StillClock, client, settings
 from tests.support.scripted_server import Step, hang_up, raw, reply, serving
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.portals import DepositAnswer, DepositOutcome
 from worker.portals.choruspro.deposit import judge, unfit
 from worker.portals.choruspro.portal import ChorusPro
@@ -111,6 +111,18 @@ def test_request_without_token_is_an_access_problem() -> None:
     assert answer.outcome is DepositOutcome.UNAUTHORISED
 
 
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_a_refusal_that_is_not_the_portals_own_is_not_told_as_its(status: int) -> None:
+    """A page of HTML comes from a proxy, as far as one can tell."""
+    page = judged(status, b"<html>Request Entity Too Large</html>")
+    own = judged(status, {"codeRetour": 20002, "libelle": "trop gros"})
+
+    assert (page.outcome, page.reason) == (DepositOutcome.REFUSED, f"HTTP {status}")
+    assert "sans réponse de Chorus Pro" in page.detail
+    assert own.reason == "20002"
+    assert own.detail.startswith("Chorus Pro refuse le fichier")
+
+
 def test_throttling_keeps_the_wait_that_was_asked() -> None:
     """The caller learns how long to wait."""
     assert judged(429, Retry_After="17").retry_after == 17
@@ -161,19 +173,10 @@ def test_evidence_is_cut() -> None:
     assert len(judged(502, "é".encode() * 1_000_000).raw) == 4000
 
 
-@pytest.mark.parametrize(
-    "name, kind",
-    [
-        ("facture.pdf", DocumentKind.STATEMENT),
-        ("facture", DocumentKind.FACTURX),
-        ("../facture.pdf", DocumentKind.FACTURX),
-        ("fac ture.pdf", DocumentKind.FACTURX),
-        ("f" * 100 + ".pdf", DocumentKind.FACTURX),
-    ],
-)
-def test_file_the_portal_would_refuse_is_not_sent(name: str, kind: DocumentKind) -> None:
+@pytest.mark.parametrize("name", ["facture", "../facture.pdf", "fac ture.pdf", "f" * 100 + ".pdf"])
+def test_file_the_portal_would_refuse_is_not_sent(name: str) -> None:
     """What certainly fails is refused here, and says that nothing was sent."""
-    answer = unfit(name, kind)
+    answer = unfit(name)
 
     assert answer is not None
     assert answer.outcome is DepositOutcome.REFUSED
@@ -182,13 +185,13 @@ def test_file_the_portal_would_refuse_is_not_sent(name: str, kind: DocumentKind)
 
 def test_ordinary_file_is_fit() -> None:
     """The names this program gives are taken."""
-    assert unfit("FAC-2026-00012_3f9a1c2b.pdf", DocumentKind.FACTURX) is None
+    assert unfit("FAC-2026-00012_3f9a1c2b.pdf") is None
 
 
 def deposited(portal: ChorusPro) -> DepositAnswer:
     """The answer to one deposit."""
     return portal.deposit(
-        file_name="FAC-1.xml", kind=DocumentKind.CII, content="é".encode("latin-1")
+        file_name="FAC-1.xml", syntax=DepositSyntax.CII, content="é".encode("latin-1")
     )
 
 

@@ -53,16 +53,26 @@ def test_structure_is_found_then_consulted(api: responses.RequestsMock, portal: 
     assert sent(api, STRUCTURE) == [{"idStructureCPP": 144, "codeLangue": "fr"}]
 
 
-@pytest.mark.parametrize(
-    "answer", [done(), done(listeStructures=[]), found_structures(structure_row("1" * 14))]
-)
+@pytest.mark.parametrize("answer", [done(), done(listeStructures=[])])
 def test_unknown_structure_is_none(
     api: responses.RequestsMock, portal: ChorusPro, answer: dict[str, object]
 ) -> None:
-    """No list, an empty one, or only others: nobody has this SIRET."""
+    """No list, or an empty one: nobody has this SIRET."""
     api.post(STRUCTURES, json=answer)
 
     assert portal.structure(SIRET) is None
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_an_answer_about_others_is_no_answer(
+    api: responses.RequestsMock, portal: ChorusPro, others: int
+) -> None:
+    """It does not say that nobody has this SIRET: no member is accused for it."""
+    rows = (structure_row(f"{rank}" * 14, rank) for rank in range(1, others + 1))
+    api.post(STRUCTURES, json=found_structures(*rows))
+
+    with pytest.raises(PortalAnswerError, match="d'autres structures"):
+        portal.structure(SIRET)
 
 
 def test_inactive_structure_is_a_fact_and_is_not_consulted(

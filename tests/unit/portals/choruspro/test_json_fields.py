@@ -43,7 +43,6 @@ def test_no_body_breaks_the_reader(body: bytes) -> None:
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a": 1e9999999999999999999}',
         b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        "{'a': 'é'}".encode("latin-1"),
         b"<html></html>",
     ],
 )
@@ -145,12 +144,21 @@ def test_lists_in_their_shapes() -> None:
         ("2026-09-14", date(2026, 9, 14)),
         ("2026-09-14 00:00", date(2026, 9, 14)),
         ("2026-01-01T00:30:00+01:00", date(2026, 1, 1)),
-        ("14/09/2026", None),
+        ("2025-12-31T23:00:00.000Z", date(2026, 1, 1)),
+        ("2026-01-01T00:00:00Z", date(2026, 1, 1)),
+        ("2026-06-30T22:00:00+00:00", date(2026, 7, 1)),
+        ("14/09/2026", date(2026, 9, 14)),
+        ("31/12/2025 23:59", date(2025, 12, 31)),
+        (1767222000000, date(2026, 1, 1)),
+        ("1767222000000", date(2026, 1, 1)),
+        (1767222000, date(2026, 1, 1)),
         (20261399, None),
+        ("32/12/2025", None),
+        ("le 14 septembre", None),
     ],
 )
 def test_days_in_their_shapes(value: object, expected: date | None) -> None:
-    """The day is the one the portal wrote, in Paris, not the day in UTC."""
+    """The day is that of Paris, in ISO, in French or since the epoch."""
     assert read.day({"f": value}, "f") == expected
 
 
@@ -163,6 +171,15 @@ def test_instants_are_utc_and_default_to_paris() -> None:
     assert read.instant({"f": "2018-01-19 11:09"}, "f") == datetime(2018, 1, 19, 10, 9, tzinfo=UTC)
     for edge in ("0001-01-01T00:00:00", "9999-12-31T23:59:59Z", "9999-12-31T23:30:00-01:00"):
         assert read.instant({"f": edge}, "f") is None
+
+
+def test_latin_1_without_a_charset_is_read() -> None:
+    """Accents of an answer that is not UTF-8 do not make it no answer."""
+    answer = '{"libelle": "Numéro déjà utilisé", "codeRetour": 20010}'
+    for encoding in ("utf-8", "utf-8-sig", "latin-1"):
+        record = read.read_object(answer.encode(encoding))
+        assert record is not None
+        assert read.text(record, "libelle") == "Numéro déjà utilisé"
 
 
 def test_text_cannot_command_a_terminal() -> None:

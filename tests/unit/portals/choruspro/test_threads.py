@@ -12,7 +12,7 @@ import pytest
 
 from chaos import pace
 from tests.support.portal_client import settings
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalAccessRefused
 from worker.portals import DepositOutcome, FluxState
 from worker.portals.choruspro.portal import ChorusPro
@@ -134,7 +134,7 @@ def test_calls_under_way_are_as_many_as_agreed(parallel: int) -> None:
     def work(rank: int) -> bool:
         if rank % 2:
             return state(portal) is FluxState.INTEGRATED
-        answer = portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"x")
+        answer = portal.deposit(file_name="F.xml", syntax=DepositSyntax.CII, content=b"x")
         return answer.outcome is DepositOutcome.ACCEPTED
 
     with served(piste, parallel) as portal, ThreadPoolExecutor(THREADS) as pool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chaos import pace
 from tests.support.portal_client import StillClock, client
 from tests.support.scripted_server import serving
-from worker.billing.document import DocumentKind
+from worker.billing.standard import DepositSyntax
 from worker.errors import PortalDown
 from worker.portals import FluxState
 from worker.portals.http.attempt import (
@@ -217,7 +217,7 @@ def test_client_stops_reading_and_still_deposits() -> None:
             with pytest.raises(PortalDown):
                 portal.integration_report("CPP1")
         assert down.call_count == IN_VAIN
-        portal.deposit(file_name="F.xml", kind=DocumentKind.CII, content=b"x")
+        portal.deposit(file_name="F.xml", syntax=DepositSyntax.CII, content=b"x")
         assert taken.call_count == 1
         clock.now += PAUSE
         api.replace("POST", report, json={"codeRetour": 0, "etatCourantDepotFlux": "IN_INTEGRE"})

@@ -1,0 +1,38 @@
+"""Numbers and identifiers, however a portal writes them."""
+
+import re
+
+SIREN = 9
+SIRET = 14
+_DIGITS = re.compile(r"\d+")
+
+
+def is_same_number(shown: str, number: str) -> bool:
+    """Whether two numbers are one, without what portals drop or change: signs, case, zeros."""
+    return not number_forms(shown).isdisjoint(number_forms(number))
+
+
+def number_forms(number: str) -> set[str]:
+    """Its letters and digits, with and without the zeros before each figure."""
+    short = _DIGITS.sub(lambda digits: digits[0].lstrip("0") or "0", number)
+    return {"".join(filter(str.isalnum, form)).casefold() for form in (number, short)}
+
+
+def siren_of(identifier: str) -> str:
+    """The SIREN of a SIREN or SIRET, however padded."""
+    return _identifier(identifier)[:SIREN]
+
+
+def is_same_buyer(shown: str, siret: str) -> bool:
+    """Whether a buyer is ours: by its SIRET, or by its SIREN where the portal gives no more."""
+    identifier = _identifier(shown)
+    return identifier in (siret, siret[:SIREN])
+
+
+def _identifier(shown: str) -> str:
+    """A SIREN or SIRET without blanks, and without the zeros that fill a field of 18."""
+    digits = "".join(shown.split())
+    if len(digits) <= SIRET:
+        return digits
+    filled = len(digits) - SIRET
+    return digits[filled:] if digits.startswith("0" * filled) else digits[:SIRET]

@@ -1,11 +1,14 @@
 """Writes issued documents out, exactly as they were frozen, for people and other programs."""
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import StorageUnavailable
 from worker.isolation.files import create_regular
+from worker.settings.rights import told
 from worker.storage import Store, invoices, observations
 from worker.storage.documents import StoredDocument, documents_of
 
@@ -28,7 +31,7 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             every = documents_of(session, invoice.id)
             files = _contents(store, every, invoice.version)
             for old in range(1, invoice.version):
-                _write(folder / f"v{old}", _contents(store, every, old))
+                _write(folder / f"v{old}", _contents(store, every, old), below=to)
             report = {
                 "number": invoice.number,
                 "version": invoice.version,
@@ -64,7 +67,7 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
                     name = f"compte-rendu-{seen.portal_at}.pdf"
                     files[name] = store.archive.get(seen.evidence)
             text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-            _write(folder, files | {"validation.json": text.encode()})
+            _write(folder, files | {"validation.json": text.encode()}, below=to)
             exported[invoice.number] = folder
     return exported
 
@@ -82,15 +85,21 @@ def write_file(path: Path, content: bytes) -> None:
     _write(path.parent, {path.name: content})
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+def _write(folder: Path, files: dict[str, bytes], *, below: Path | None = None) -> None:
+    """Write files for their owner alone. No link is followed: of theirs, nor of folders of ours.
+
+    ``below``: what the person named, links included; all under it is ours.
+    """
+    path = folder
     try:
+        for part in (folder, *folder.parents) if below is not None else ():
+            if part.is_symlink() and below in part.parents:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(part))  # noqa: TRY301 - told below
         for level in (*reversed(folder.parents), folder):
             level.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in files.items():
-            with create_regular(folder / name) as file:
+            path = folder / name
+            with create_regular(path) as file:
                 file.write(content)
     except OSError as error:
-        raise StorageUnavailable(
-            f"Impossible d'écrire dans {folder} : {error.strerror}.",
-            "Vérifiez la place et les droits, puis relancez la commande.",
-        ) from error
+        raise StorageUnavailable(*told(error, path, writing=True)) from error

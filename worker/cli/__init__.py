@@ -17,7 +17,8 @@ import typer
 from worker.cli.commands import command_line, commands
 from worker.cli.console import open_outputs, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
-from worker.errors import WorkerError
+from worker.errors import StorageUnavailable, WorkerError
+from worker.settings.rights import told
 
 __all__ = ["commands", "main"]
 
@@ -31,6 +32,7 @@ def main() -> None:
     # Start-up makes hundreds of thousands of objects that stay: fewer collections, 0.1 s less.
     gc.set_threshold(50_000, 20, 20)
     open_outputs()
+    os.umask(0o077)  # whatever is written is its owner's alone
     sys.exit(_run(sys.argv[1:]))
 
 
@@ -52,7 +54,13 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
         return 0
     except OSError as error:
-        # Whatever we keep raises StorageUnavailable: this one is where our output goes.
+        # Of a file, what nothing nearer told. Else, this one is where our output goes.
+        if error.filename is not None:
+            report_error(
+                StorageUnavailable(*told(error, Path(os.fsdecode(error.filename)))),
+                as_json="--json" in arguments,
+            )
+            return StorageUnavailable.exit_code
         if error.errno not in OUTPUT_LOST:
             return _defect(error)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit

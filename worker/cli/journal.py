@@ -15,6 +15,7 @@ from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
 from worker.isolation.files import create_regular
 from worker.service.opening import open_app
+from worker.settings.rights import told
 from worker.storage import journal
 
 
@@ -103,7 +104,5 @@ def export(
             with create_regular(to) as file:
                 file.writelines(line.encode() for line in lines)
         except OSError as error:
-            raise StorageUnavailable(
-                f"Impossible d'écrire {to} : {error.strerror}.", "Vérifiez la place et les droits."
-            ) from error
+            raise StorageUnavailable(*told(error, to, writing=True)) from error
     put(f"Journal écrit dans {to}.")

@@ -20,6 +20,7 @@ from stdnum import luhn
 from worker.errors import Refused, StorageUnavailable
 from worker.service.installation import DATA, install
 from worker.service.local_portal import CREDENTIALS, STRUCTURES
+from worker.settings.rights import told
 from worker.settings.shipped import shipped
 
 MARKER = ".demonstration"
@@ -138,10 +139,7 @@ def write_demo(folder: Path, year: int, count: int, seed: int) -> Path:
         for name, content in _tables(members, year).items():
             (examples / name).write_text(content, "utf-8-sig", newline="")
     except OSError as error:
-        raise StorageUnavailable(
-            f"Impossible d'écrire dans {folder} : {error.strerror}.",
-            "Choisissez un autre dossier avec --dir, ou libérez de la place.",
-        ) from error
+        raise StorageUnavailable(*told(error, folder, writing=True)) from error
     return folder / "worker.toml"
 
 

@@ -12,6 +12,7 @@ from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable
 from worker.service.opening import current_actor, utc_now, waits
 from worker.settings.loading import Configuration
+from worker.settings.rights import refuse_foreign_data, told
 from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, create_store, journal
 from worker.storage.engine import SCHEMA
@@ -51,10 +52,7 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
                 path.write_bytes(content)
                 created.append(path)
     except OSError as error:
-        raise StorageUnavailable(
-            f"Impossible d'écrire dans {folder} : {error.strerror}.",
-            "Choisissez un autre dossier, ou vérifiez les droits.",
-        ) from error
+        raise StorageUnavailable(*told(error, folder, writing=True)) from error
     data = folder / DATA
     database = data / "worker.sqlite"
     if database.exists():
@@ -71,6 +69,7 @@ def create_data(configuration: Configuration) -> bool:
 
     Raises what ``create_store`` raises.
     """
+    refuse_foreign_data(configuration.data_folder)
     store = create_store(
         configuration.database_url, configuration.data_folder, _ours(), waits=waits(configuration)
     )

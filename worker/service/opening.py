@@ -12,6 +12,7 @@ from pathlib import Path
 
 from worker.app import App, Clock
 from worker.settings.loading import Configuration, load
+from worker.settings.rights import refuse_foreign_data
 from worker.storage import Upgrade, Waits, open_store
 
 
@@ -23,9 +24,12 @@ def utc_now() -> datetime:
 def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = False) -> App:
     """Open what the configuration names; only what ``writes`` brings an older database up to date.
 
-    Raises ConfigurationError, StorageUnavailable.
+    Raises ConfigurationError, StorageUnavailable; Refused when ``writes``, for another user than
+    the owner of the data.
     """
     configuration, actor = load(config), current_actor()
+    if writes:
+        refuse_foreign_data(configuration.data_folder)
     store = open_store(
         configuration.database_url,
         configuration.data_folder,

@@ -32,6 +32,8 @@ from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
+SECRET_NAMES = ("client_id", "client_secret", "technical_login", "technical_password")
+"""What opens the portal, beside the settings (secrets.py)."""
 MIN_CONTRAST = 4.5
 """Of a text on its ground, at least: WCAG 2.1 level AA, which the French RGAA asks for."""
 NUMBER_LIMIT = 20

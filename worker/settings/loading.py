@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from worker.billing.money import count
 from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError, Finding
 from worker.isolation.files import read_bounded
-from worker.settings.keys import ENV_PREFIX, Settings
+from worker.settings.keys import ENV_PREFIX, SECRET_NAMES, Settings
+from worker.settings.rights import refuse_exposed, told
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/worker.toml")
@@ -38,7 +40,7 @@ class Configuration:
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, relative to the file."""
-        return path if path.is_absolute() else (self.path.parent / path).resolve()
+        return self.path.parent / path
 
     @property
     def data_folder(self) -> Path:
@@ -89,7 +91,9 @@ def load(option: Path | None) -> Configuration:
         ConfigurationError: with one finding per mistake, each with the path of its key.
     """
     path = find_config(option)
+    _refuse_unknown_variables()
     try:
+        refuse_exposed(path, "La configuration")
         data = parse_toml(read_bounded(path, MOST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
@@ -98,9 +102,7 @@ def load(option: Path | None) -> Configuration:
             "ou indiquez-la avec --config FICHIER ou la variable CHORUS_WORKER_CONFIG.",
         ) from error
     except OSError as error:
-        raise ConfigurationError(
-            f"La configuration {path} est illisible : {error.strerror}.", "Vérifiez ses droits."
-        ) from error
+        raise ConfigurationError(*told(error, path)) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"La configuration {path} n'est pas encodée en UTF-8 (octet n° {error.start + 1}).",
@@ -129,6 +131,33 @@ def load(option: Path | None) -> Configuration:
             findings=findings,
         ) from error
     return Configuration(path=path.resolve(), settings=settings, origins=_origins(settings, data))
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise ConfigurationError for variables that nothing reads, each with the nearest name."""
+    known = {CONFIG_VARIABLE, *(f"{ENV_PREFIX}{name.upper()}" for name in SECRET_NAMES)}
+    for name, field in Settings.model_fields.items():
+        known.add(table := f"{ENV_PREFIX}{name.upper()}")
+        keys = getattr(field.annotation, "model_fields", {})
+        known |= {f"{table}__{key.upper()}" for key in keys}
+    findings = tuple(
+        Finding(
+            code="CONFIG",
+            message="cette variable n'existe pas",
+            remedy=f"Peut-être {near[0]} ?"
+            if (near := get_close_matches(name.upper(), sorted(known), 1))
+            else "Retirez-la.",
+            where=f"variable {name}",
+        )
+        for name in sorted(os.environ)
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
+    )
+    if findings:
+        raise ConfigurationError(
+            f"L'environnement contient {count(len(findings), 'variable inconnue')}.",
+            "Corrigez leur nom, ou retirez-les ; rien n'a été fait.",
+            findings=findings,
+        )
 
 
 def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Finding:

@@ -12,6 +12,7 @@ from worker.errors import ConfigurationError
 from worker.isolation.files import read_bounded
 from worker.settings.keys import ENV_PREFIX
 from worker.settings.loading import MOST_BYTES, Configuration
+from worker.settings.rights import refuse_exposed, told
 
 
 class Secrets(BaseModel):
@@ -81,7 +82,9 @@ def _readable(value: str, name: str, origin: str) -> str:
 def _credential(path: Path) -> str:
     try:
         return read_bounded(path, MOST_BYTES).decode()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(*told(error, path)) from error
+    except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"Le secret {path} est illisible : {_reason(error)}.",
             "Vérifiez LoadCredential= et le fichier qu'il nomme.",
@@ -94,16 +97,19 @@ def _secrets_file(configuration: Configuration) -> Mapping[str, str]:
     path = configuration.resolve(configuration.settings.secrets_file)
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
+        refuse_exposed(path, "Le fichier de secrets")
         if mode & 0o077:
             raise ConfigurationError(
                 f"Le fichier de secrets {path} est lisible par d'autres (droits {mode:04o}).",
                 f"Tapez : chmod 600 {path}",
             )
         data = parse_toml(read_bounded(path, MOST_BYTES))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(*told(error, path)) from error
+    except ValueError as error:
         raise ConfigurationError(
             f"Le fichier de secrets {path} est illisible : {_reason(error)}.",
-            "Vérifiez son emplacement, ses droits et sa syntaxe.",
+            "Vérifiez sa syntaxe.",
         ) from error
     if unknown := sorted(set(data) - set(Secrets.model_fields)):
         raise ConfigurationError(

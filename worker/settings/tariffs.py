@@ -6,30 +6,33 @@ from worker.billing.tariff import TariffGrid, parse_grid
 from worker.errors import TariffError
 from worker.isolation.files import read_bounded
 from worker.settings.loading import MOST_BYTES
+from worker.settings.rights import refuse_exposed, told
 
 MOST_GRIDS = 100
 
 
 def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
     """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
+    path = folder
+    files = {}
     try:
-        paths = sorted(folder.glob("*.toml"))
+        # Not ``glob``: it takes a folder that may not be read for an empty one.
+        paths = sorted(one for one in folder.iterdir() if one.suffix == ".toml")
+        for path in paths[: MOST_GRIDS + 1]:
+            refuse_exposed(path, "La grille tarifaire")
+            files[path] = read_bounded(path, MOST_BYTES)
     except OSError as error:
-        raise TariffError(
-            f"Le dossier des tarifs {folder} est illisible : {error.strerror}.",
-            "Vérifiez data.tariffs dans la configuration.",
-        ) from error
-    if not paths:
+        raise TariffError(*told(error, path)) from error
+    if not files:
         raise TariffError(
             f"Il n'y a aucune grille tarifaire dans {folder}.",
             "Placez-y au moins une grille, par exemple 2023.toml (voir « init »).",
         )
-    if len(paths) > MOST_GRIDS:
+    if len(files) > MOST_GRIDS:
         raise TariffError(
             f"Le dossier des tarifs {folder} contient plus de {MOST_GRIDS} fichiers.",
             "Vérifiez data.tariffs dans la configuration.",
         )
-    files = {path: _read(path) for path in paths}
     grids = [parse_grid(content, path.name) for path, content in files.items()]
     versions = [grid.version for grid in grids]
     if twice := sorted({version for version in versions if versions.count(version) > 1}):
@@ -47,13 +50,3 @@ def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
         grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)
     }
     return tuple(grids), texts
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_bounded(path, MOST_BYTES)
-    except OSError as error:
-        raise TariffError(
-            f"La grille tarifaire {path} est illisible : {error.strerror}.",
-            "Rétablissez ce fichier, ou retirez-le du dossier des tarifs.",
-        ) from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import IntegrityError, StorageUnavailable
+from worker.settings.rights import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,7 @@ class Archive:
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError as error:
-            raise StorageUnavailable(
-                f"Impossible de lire l'archive {self.folder} : {error.strerror}.",
-                "Vérifiez les droits du dossier de données, puis relancez.",
-            ) from error
+            raise StorageUnavailable(*told(error, self.folder)) from error
 
     def put(self, content: bytes) -> str:
         """Keep bytes durably and return their SHA-256; see ``put_all``."""
@@ -63,11 +61,8 @@ class Archive:
                 _sync(folder)
             _sync(self.folder)
         except OSError as error:
-            raise StorageUnavailable(
-                f"Impossible d'écrire dans l'archive {self.folder} : {error.strerror}.",
-                "Libérez de la place ou vérifiez les droits, puis relancez la même commande : "
-                "rien n'a été fait à moitié.",
-            ) from error
+            message, remedy = told(error, self.folder, writing=True)
+            raise StorageUnavailable(message, f"{remedy} Rien n'a été fait à moitié.") from error
         return hashes
 
     def get(self, sha256: str) -> bytes:
@@ -86,10 +81,7 @@ class Archive:
                 "Rétablissez l'archive depuis une sauvegarde.",
             ) from error
         except OSError as error:
-            raise StorageUnavailable(
-                f"Impossible de lire la pièce {path} : {error.strerror}.",
-                "Vérifiez le dossier de données et ses droits, puis relancez.",
-            ) from error
+            raise StorageUnavailable(*told(error, path)) from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise IntegrityError(
                 f"La pièce {path} a été modifiée : son empreinte ne correspond plus.",

@@ -3,6 +3,7 @@
 import itertools
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from sqlmodel import Session
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
+from worker.settings.rights import told
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
@@ -161,7 +163,8 @@ class Store:
             with self.engine.connect().execution_options(**options) as connection:
                 yield connection
         except DBAPIError as error:
-            if (problem := _problem(error)) is None:
+            problem = _missing_right(_sqlite_file(self.engine.url), error) or _problem(error)
+            if problem is None:
                 raise
             raise problem from error
 
@@ -199,7 +202,7 @@ def open_store(
     """
     address = _address(url)
     database = _sqlite_file(address)
-    if database is not None and not database.is_file():
+    if database is not None and not _is_there(database):
         raise ConfigurationError(
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
             "Créez-la avec « chorus-worker init », ou corrigez data.folder dans la configuration.",
@@ -236,10 +239,8 @@ def create_store(
         if (database := _sqlite_file(address)) is not None:
             database.touch(mode=0o600, exist_ok=True)
     except OSError as error:
-        raise StorageUnavailable(
-            f"Impossible de créer le dossier de données {data_folder} : {error.strerror}.",
-            "Vérifiez l'emplacement et les droits.",
-        ) from error
+        path = Path(error.filename or data_folder)
+        raise StorageUnavailable(*told(error, path, writing=True)) from error
     return open_store(url, data_folder, waits=waits, upgrade=upgrade)
 
 
@@ -427,6 +428,29 @@ def _copy_beside(engine: Engine, version: str) -> str:
 def _sqlite_file(address: URL) -> Path | None:
     is_file = address.get_backend_name() == "sqlite" and address.database
     return Path(address.database or "") if is_file else None
+
+
+def _is_there(database: Path) -> bool:
+    try:
+        return database.is_file()
+    except OSError as error:
+        raise StorageUnavailable(*told(error, database)) from error
+
+
+def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailable | None:
+    """The right that SQLite lacks, when it says that it cannot open or write its file."""
+    reason = str(error.orig).lower()
+    writing = "readonly" in reason
+    if database is None or not (writing or "unable to open" in reason):
+        return None
+    try:
+        os.close(os.open(database, os.O_RDWR if writing else os.O_RDONLY))
+        # The file is not the obstacle: SQLite writes beside it.
+        with tempfile.TemporaryFile(dir=database.parent):
+            return None
+    except OSError as why:
+        path = database if why.filename == str(database) else database.parent
+        return StorageUnavailable(*told(why, path, writing=writing or path != database))
 
 
 def _damaged(reason: str) -> IntegrityError:

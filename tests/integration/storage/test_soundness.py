@@ -78,7 +78,6 @@ def test_reading_never_migrates(older: Path, words: str) -> None:
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     with pytest.raises(ConfigurationError, match="plus ancienne") as caught:
         typed(words, *ARGUMENTS[words], config=older)
-
     after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
     assert "init" in caught.value.remedy

@@ -155,7 +155,7 @@ def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
     folder.chmod(0o755)
     database, archive = printed.splitlines()
 
-    assert "n'est pas disponible" in database
+    assert f"n'a pas le droit d'écrire {folder / 'worker.sqlite'}" in database
     assert str(folder / "archive") in archive
 
 

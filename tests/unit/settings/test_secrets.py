@@ -129,7 +129,7 @@ def test_a_wrong_file_is_told_without_its_content(configuration: Configuration, 
 
 def test_a_missing_or_unreadable_file_is_said(configuration: Configuration) -> None:
     """A file that the configuration names must be there and be text."""
-    with pytest.raises(ConfigurationError, match="illisible"):
+    with pytest.raises(ConfigurationError, match="il n'existe pas"):
         load_secrets(configuration)
     path = _file(configuration)
     path.write_bytes(b'client_id = "\xe9"')

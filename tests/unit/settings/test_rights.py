@@ -1,0 +1,40 @@
+"""What the system refuses, told with the path, the right, the user and what to type."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from worker.settings.rights import told, user_name
+
+
+@pytest.mark.parametrize("writing", [False, True])
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_every_error_of_the_system_is_a_sentence(
+    tmp_path: Path, number: int, *, writing: bool
+) -> None:
+    """It names the path and what was tried, and says what to do."""
+    path = tmp_path / "donnees" / "worker.sqlite"
+    message, remedy = told(OSError(number, os.strerror(number)), path, writing=writing)
+
+    assert str(path) in message
+    assert ("écrire" if writing else "lire") in message
+    assert remedy
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_missing_right_names_the_user_and_the_obstacle(tmp_path: Path, number: int) -> None:
+    """The first thing on the way that exists, its owner and its rights."""
+    path = tmp_path / "absent" / "file"
+    tmp_path.chmod(0o710)
+    message, remedy = told(OSError(number, ""), path)
+
+    assert f"L'utilisateur {user_name(os.geteuid())} n'a pas le droit de lire {path}" in message
+    assert f"({tmp_path} : propriétaire {user_name(os.geteuid())}, droits 0710)" in message
+    assert remedy == f"Tapez : chmod u+rX {tmp_path}"
+
+
+def test_a_user_without_name_is_a_number() -> None:
+    """An account that was removed still owns its files."""
+    assert user_name(4_000_000_000) == "4000000000"

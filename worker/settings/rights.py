@@ -1,0 +1,139 @@
+"""Rights and owners of the files that this program reads and writes, told so that a person can act.
+
+A missing right is never told as an absent file, and what others may change is not obeyed.
+"""
+
+import errno
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from worker.errors import ConfigurationError, Refused
+from worker.isolation.files import NO_FILE
+
+ROOT = 0
+_NO_RIGHT = {errno.EACCES, errno.EPERM}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REASONS = {
+    errno.ENOENT: "il n'existe pas",
+    errno.ENOTDIR: "un fichier est à la place d'un dossier",
+    errno.EISDIR: NO_FILE,
+    errno.ELOOP: "c'est un lien, qui n'est pas suivi",
+    errno.EROFS: "son disque est monté en lecture seule",
+    errno.EMFILE: "trop de fichiers sont ouverts",
+    errno.ENFILE: "trop de fichiers sont ouverts sur la machine",
+    errno.EIO: "le disque ne répond pas",
+    **dict.fromkeys(_NO_ROOM, "le disque est plein"),
+}
+
+
+def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str]:
+    """What the system refused, as a sentence with its path, and what to do.
+
+    ``writing``: what was tried, for a right that is missing.
+    """
+    tried = "d'écrire" if writing else "de lire"
+    if error.errno not in _NO_RIGHT:
+        full = writing and error.errno in _NO_ROOM
+        # The door of files (``isolation.files``) says by itself what it refuses.
+        said = error.strerror or type(error).__name__
+        reason = (
+            said if error.errno in _NO_ROOM and not full else _REASONS.get(error.errno or 0, said)
+        )
+        remedy = "Libérez de la place." if full else "Vérifiez son emplacement."
+        return f"Impossible {tried} {path} : {reason}.", f"{remedy} Puis relancez."
+    culprit = _closed(path)
+    user, owner = user_name(os.geteuid()), _owner_of(culprit)
+    mode = f"propriétaire {owner}, droits {stat.S_IMODE(culprit.stat().st_mode):04o}"
+    remedy = (
+        f"Tapez : chmod u+{'rwX' if writing else 'rX'} {culprit}"
+        if owner == user
+        else f"Lancez la commande en tant que {owner} (sudo -u {owner} …), ou donnez-lui ce "
+        f"fichier : chown {user} {culprit}"
+    )
+    return (
+        f"L'utilisateur {user} n'a pas le droit {tried} {path} ({culprit} : {mode}).",
+        remedy,
+    )
+
+
+def refuse_foreign_data(folder: Path) -> None:
+    """Raise Refused before another user than the owner of the data writes among them.
+
+    What it would leave there could not be read by the owner.
+    """
+    if not folder.exists() or (owner := folder.stat().st_uid) == os.geteuid():
+        return
+    name, user = user_name(owner), user_name(os.geteuid())
+    raise Refused(
+        f"Les données de {folder} appartiennent à {name}, et la commande est lancée par {user} : "
+        "rien n'a été écrit.",
+        f"Retapez-la en tant que {name} : sudo -u {name} …",
+    )
+
+
+def refuse_exposed(path: Path, what: str) -> None:
+    """Raise ConfigurationError when others than its owner, or root, may change a file.
+
+    Its folder counts as well: who writes there can replace it.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    for one in (path, path.absolute().parent):
+        state = one.stat()
+        if state.st_uid not in {ROOT, os.geteuid()}:
+            owner, user = user_name(state.st_uid), user_name(os.geteuid())
+            raise ConfigurationError(
+                f"{what} {path} n'est pas pris : {one} appartient à {owner}, qui n'est ni root ni "
+                f"{user}.",
+                f"Lancez la commande en tant que {owner} (sudo -u {owner} …), ou tapez : "
+                f"chown {user} {one}",
+            )
+        sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
+        if not sticky and (state.st_mode & stat.S_IWOTH or _written_by_a_group(state)):
+            raise ConfigurationError(
+                f"{what} {path} n'est pas pris : d'autres peuvent écrire dans {one} (droits "
+                f"{stat.S_IMODE(state.st_mode):04o}).",
+                f"Tapez : chmod go-w {one}",
+            )
+
+
+def _written_by_a_group(state: os.stat_result) -> bool:
+    """Whether a group may write; not the private one of its owner, as many systems make it."""
+    if not state.st_mode & stat.S_IWGRP:
+        return False
+    try:
+        group, owner = grp.getgrgid(state.st_gid), pwd.getpwuid(state.st_uid)
+    except KeyError:
+        return True
+    return group.gr_name != owner.pw_name or bool(set(group.gr_mem) - {owner.pw_name})
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, or the number of one without."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _owner_of(path: Path) -> str:
+    return user_name(path.stat().st_uid)
+
+
+def _closed(path: Path) -> Path:
+    """The first folder on the way that may not be entered, else the path, or what is there of it.
+
+    What cannot be looked at has an ancestor that can.
+    """
+    last = Path(path.anchor or ".")
+    for step in (*reversed(path.absolute().parents), path.absolute()):
+        try:
+            step.stat()
+        except OSError:
+            return last
+        last = step
+    return last

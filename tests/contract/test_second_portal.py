@@ -20,6 +20,7 @@ import pikepdf
 import pytest
 import requests
 
+from chaos import pace
 from tests.contract.second_portal import Behaviour, Operation, SecondPortal
 from tests.contract.second_portal.documents import NAMESPACES, Document, read_deposit
 from tests.contract.second_portal.server import control_names
@@ -89,7 +90,7 @@ class Client:
 
     def send(self, operation: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         """Post, and write down status, headers and body."""
-        line = http.client.HTTPConnection(urlsplit(self.portal.url).netloc, timeout=2)
+        line = http.client.HTTPConnection(urlsplit(self.portal.url).netloc, timeout=pace.limit(2))
         told: dict[str, Any] = {}
         try:
             line.request("POST", operation, body, headers)
@@ -450,7 +451,7 @@ def test_the_gates_answer_in_their_order(
     """No token, a false one, an unknown route, a false account, a false type, a missing field."""
     headers = client.headers | {"Authorization": f"Bearer {client.token}"} | changed
 
-    answer = requests.post(client.portal.url + path, b"{}", headers=headers, timeout=5)
+    answer = requests.post(client.portal.url + path, b"{}", headers=headers, timeout=pace.limit(5))
 
     assert answer.status_code == status
 
@@ -475,9 +476,14 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
                     ("arm", {"behaviour": "slow"}),
                     ("freeze", {"at": AT}),
                 ):
-                    requests.post(f"{url}/_second/{name}", json=facts, timeout=5)
+                    requests.post(f"{url}/_second/{name}", json=facts, timeout=pace.limit(5))
             names = ("invoices", "armed", "structures", "now")
-            lives.append([requests.get(f"{url}/_second/{one}", timeout=5).json() for one in names])
+            lives.append(
+                [
+                    requests.get(f"{url}/_second/{one}", timeout=pace.limit(5)).json()
+                    for one in names
+                ]
+            )
             process.kill()
 
     assert lives[0] == lives[1]
@@ -488,15 +494,17 @@ def test_the_process_ends_when_its_input_closes() -> None:
     """So that none outlives the test that started it."""
     command = [sys.executable, "-m", "tests.contract.second_portal", "--exit-with-parent"]
 
-    ended = subprocess.run(command, input=b"", capture_output=True, check=True, timeout=20)
+    ended = subprocess.run(
+        command, input=b"", capture_output=True, check=True, timeout=pace.limit(20)
+    )
 
     assert json.loads(ended.stdout)["url"].startswith("http://127.0.0.1:")
 
 
 def test_every_control_is_reachable_by_http(portal: SecondPortal) -> None:
     """An unknown name lists them; `behaviours` gives all the switches."""
-    names = requests.get(f"{portal.url}/_second/none", timeout=5).json()
-    switches = requests.get(f"{portal.url}/_second/behaviours", timeout=5).json()
+    names = requests.get(f"{portal.url}/_second/none", timeout=pace.limit(5)).json()
+    switches = requests.get(f"{portal.url}/_second/behaviours", timeout=pace.limit(5)).json()
 
     assert names == control_names()
     assert [one["name"] for one in switches] == list(Behaviour)

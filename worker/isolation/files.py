@@ -64,7 +64,9 @@ def create_regular(path: Path) -> BufferedWriter:
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        if error.errno not in {errno.ENXIO, errno.EISDIR, errno.ELOOP}:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "c'est un lien, qui n'est pas suivi") from error
+        if error.errno not in {errno.ENXIO, errno.EISDIR}:
             raise
         raise IsADirectoryError(errno.EISDIR, NO_FILE) from error
     file = os.fdopen(descriptor, "wb")

@@ -87,7 +87,7 @@ def test_nothing_is_written_to_a_pipe_a_device_or_a_link(tmp_path: Path) -> None
     (tmp_path / "sans-fin").symlink_to("/dev/null")
     os.mkfifo(tmp_path / "tube")
     for name in ("lien", "sans-fin", "tube"):
-        with pytest.raises(StorageUnavailable, match="fichier ordinaire"):
+        with pytest.raises(StorageUnavailable, match=r"fichier ordinaire|un lien"):
             write_file(tmp_path / name, b"y")
 
     assert kept.read_bytes() == b"x"

@@ -111,7 +111,7 @@ def test_a_folder_that_refuses_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match=str(tmp_path / "archive")) as caught:
         Archive(tmp_path / "archive").put(CONTENT)
 
-    assert "rien n'a été fait à moitié" in caught.value.remedy
+    assert "Rien n'a été fait à moitié" in caught.value.remedy
 
 
 def test_an_orphan_of_a_rollback_is_harmless(place: Place, store: Store) -> None:

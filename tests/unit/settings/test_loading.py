@@ -251,7 +251,7 @@ def test_a_missing_file_says_how_to_begin(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     """Naming the folder instead of the file is understood."""
-    with pytest.raises(ConfigurationError, match="c'est un dossier"):
+    with pytest.raises(ConfigurationError, match="pas un fichier ordinaire"):
         load(tmp_path)
 
 

@@ -15,11 +15,13 @@ from worker.app import App
 from worker.billing.identifiers import number_forms, siren_of
 from worker.billing.journal import EventTag
 from worker.billing.period import paris_day
+from worker.billing.status import InvoiceStatus, Trouble
 from worker.billing.unknown_document import UnknownDocument, finding
 from worker.errors import Refused
 from worker.portals import FoundInvoice, Portal
 from worker.settings.keys import Numbering
 from worker.storage import Session, Transaction, invoices, unknown_documents
+from worker.transmission.likeness import Likeness, Ours, closest
 
 MIDNIGHT = timedelta(days=1)
 
@@ -40,8 +42,23 @@ def look_beyond(app: App, portal: Portal) -> None:
             next_one = f"{series}{invoices.last_number(session, series) + 1:0{numbering.width}d}"
         shown += portal.find(invoice_number=next_one)
     keep_unknown(app, shown)
+    _doubt_issued(app, shown)
     with app.reading() as session:
         refuse_unknown(session)
+
+
+def _doubt_issued(app: App, shown: Iterable[FoundInvoice]) -> None:
+    """Have what the books call not deposited, and the portal shows, looked for instead of sent.
+
+    Books older than its deposit do not know of it: no attempt says that it went.
+    """
+    with app.reading() as session:
+        waiting = invoices.tracked(session, statuses=(InvoiceStatus.ISSUED,))
+    for invoice in waiting:
+        ours = Ours(invoice=invoice, seller=app.settings.syndicat.siret)
+        if closest(tuple(shown), ours)[0] is not Likeness.UNRELATED:
+            with app.transaction() as tx:
+                invoices.move(tx, invoice, InvoiceStatus.UNKNOWN, trouble=Trouble.SHOWN, detail="")
 
 
 def keep_unknown(app: App, shown: Iterable[FoundInvoice]) -> None:

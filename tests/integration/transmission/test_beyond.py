@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.offices import YEAR, Desk, counters, number, numbers, open_desk
 from worker.billing.journal import EventTag
+from worker.billing.status import InvoiceStatus
 from worker.billing.unknown_document import UnknownDocument
 from worker.corrections.unknown import close_unknown
 from worker.errors import Refused, WrongUse
@@ -60,6 +61,22 @@ def test_a_restored_backup_makes_no_credit_note(restored: Desk) -> None:
 
     with pytest.raises(Refused, match="nos livres ne connaissent pas"):
         restored.credit(ONE)
+
+
+def test_what_the_books_call_not_deposited_and_the_portal_shows_is_not_sent(
+    restored: Desk,
+) -> None:
+    """The backup is older than its deposit, and the portal controls no number: it is adopted."""
+    files = len(restored.portal.fluxes)
+    with pytest.raises(Refused):
+        look_beyond(restored.app, restored.portal)
+    assert restored.one(ONE).status is InvoiceStatus.UNKNOWN
+    restored.reconcile()
+    restored.deposit()
+    restored.follow()
+
+    assert restored.one(ONE).status is InvoiceStatus.INTEGRATED
+    assert len(restored.portal.fluxes) == files
 
 
 def test_what_is_seen_again_is_told_once(restored: Desk) -> None:

@@ -70,6 +70,11 @@ def invoice(number: str, text: str = CII, **facts: str) -> bytes:
     return text.format(number=number, spaces=spaces, **{**usual, **facts}).encode()
 
 
+PATIENCE = pace.limit(2)
+LATER = 1.5 * PATIENCE
+"""Seconds that a client of these tests waits, and after which it has left."""
+
+
 class Client:
     """A caller that writes down what it is answered, or how the exchange broke."""
 
@@ -90,7 +95,7 @@ class Client:
 
     def send(self, operation: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         """Post, and write down status, headers and body."""
-        line = http.client.HTTPConnection(urlsplit(self.portal.url).netloc, timeout=pace.limit(2))
+        line = http.client.HTTPConnection(urlsplit(self.portal.url).netloc, timeout=PATIENCE)
         told: dict[str, Any] = {}
         try:
             line.request("POST", operation, body, headers)
@@ -206,7 +211,7 @@ def test_each_switch_changes_an_answer(
 ) -> None:
     """The same tour reads otherwise when one switch is armed."""
     requests_ = 1 if behaviour.group == 3 else None
-    seconds = {"slow": 2.3, "late_act": 2.3, "token_short": 0}.get(behaviour, 0.2)
+    seconds = {"slow": LATER, "late_act": LATER, "token_short": 0}.get(behaviour, 0.2)
     portal.arm(behaviour=behaviour, requests=requests_, seconds=seconds)
 
     transcript = tour(portal)
@@ -300,10 +305,10 @@ def test_an_archive_is_integrated_in_part_and_replayed(
 
 def test_an_act_may_come_after_the_client_has_left(portal: SecondPortal, client: Client) -> None:
     """Nothing is recorded when the exchange breaks, and the invoice is there later."""
-    portal.arm(behaviour="late_act", operation=Operation.DEPOSIT, requests=1, seconds=2.2)
+    portal.arm(behaviour="late_act", operation=Operation.DEPOSIT, requests=1, seconds=LATER)
     client.deposit(invoice("F-1"))
     before = portal.invoices()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LATER + pace.limit(10)
     while not portal.invoices() and time.monotonic() < deadline:
         time.sleep(0.02)
 

@@ -26,7 +26,7 @@ help: ## this menu
 demo: $(RUN_READY) ## a whole January batch on example data, in ./demo
 	@$(BIN)/chorus-worker demo
 
-test: $(DEV_READY) ## every test; some six minutes on two cores
+test: $(DEV_READY) ## every test; some five minutes on two cores
 	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules

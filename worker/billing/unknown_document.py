@@ -36,5 +36,6 @@ def finding(document: UnknownDocument) -> Finding:
     return Finding(
         code="PORTAL-UNKNOWN",
         message=f"{document.number} est sur Chorus Pro et pas dans nos livres ({facts})",
-        remedy=f'chorus-worker reconcile --close {document.number} --reason "…"',
+        remedy="Rétablissez les livres les plus récents, s'il y en a ; sinon, une fois vue sur le "
+        f'portail, tapez : chorus-worker reconcile --close {document.number} --reason "…"',
     )

@@ -83,6 +83,22 @@ def test_duplicate_is_refused_and_the_first_lives(portal: Portal) -> None:
     assert portal.find(flux_number=second.flux_number) == ()
 
 
+@pytest.mark.parametrize(
+    "since,until,shown",
+    [(0, 0, True), (-1, 0, True), (0, 1, True), (1, 2, False), (-2, -1, False)],
+)
+def test_invoices_of_a_period_are_those_dated_in_it(
+    portal: Portal, since: int, until: int, *, shown: bool
+) -> None:
+    """Both bounds included, in days of Paris: what is beyond our books is found by it."""
+    invoice = facts()
+    deposit(portal, invoice)
+    bounds = (ISSUED + timedelta(days=since), ISSUED + timedelta(days=until))
+    found = {one.number for one in portal.issued(*bounds)}
+
+    assert (invoice.number in found) is shown
+
+
 def test_number_may_be_used_again_after_a_rejection(portal: Portal) -> None:
     """Nothing was integrated: the corrected file is taken under the same number."""
     wrong = facts(UNKNOWN)

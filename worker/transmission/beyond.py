@@ -8,7 +8,7 @@ passed over, and its member is held back for the year that it may have been bill
 
 import re
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 
 from worker.app import App
@@ -21,9 +21,7 @@ from worker.errors import Refused
 from worker.portals import FoundInvoice, Portal
 from worker.settings.keys import Numbering
 from worker.storage import Session, Transaction, invoices, unknown_documents
-from worker.transmission.likeness import Likeness, Ours, closest
-
-MIDNIGHT = timedelta(days=1)
+from worker.transmission.likeness import MIDNIGHT, Likeness, Ours, closest
 
 
 def look_beyond(app: App, portal: Portal) -> None:

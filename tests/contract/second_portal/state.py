@@ -135,7 +135,7 @@ class Settings:
     supplier: str = ""
     client_id: str = "second-client"
     client_secret: str = "second-secret"
-    login: str = "TECH_1_second@cpro.fr"
+    login: str = "TECH_1_second@portail.invalid"
     password: str = "second-password"
     password_expires: str = "2027-10-01T00:00:00+02:00"
     # Two ways of the reference (§3.1, §8.1): a code for an unknown syntax, a body for HTTP 401.

@@ -12,7 +12,12 @@ from tests.support.portal_client import ROOT
 from worker.errors import PortalAnswerError
 from worker.portals import BuyerStatus
 from worker.portals.choruspro.portal import ChorusPro
-from worker.portals.choruspro.search import MOST_RESULTS, MOST_ROWS, USUAL_MOST
+from worker.portals.choruspro.search import (
+    MOST_PARTS,
+    MOST_RESULTS,
+    MOST_ROWS,
+    USUAL_MOST,
+)
 
 SEARCH = f"{ROOT}/cpro/factures/v1/rechercher/fournisseur"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -181,3 +186,30 @@ def test_period_that_is_none_is_a_mistake(
     """Backwards, or without offset: ours to correct, nothing is asked."""
     with pytest.raises(ValueError, match="aware"):
         portal.changed(since, until)
+
+
+@pytest.mark.parametrize("rows", [USUAL_MOST, 1200])
+def test_a_portal_that_ignores_the_period_is_given_up(
+    api: responses.RequestsMock, portal: ChorusPro, rows: int
+) -> None:
+    """Halving would never end: a bounded number of calls, then a sentence."""
+    calls: list[int] = []
+
+    def serve(request: PreparedRequest) -> tuple[int, Mapping[str, str], str]:
+        paging = json.loads(request.body or b"")["rechercheFactureParFournisseur"]
+        size, rank = paging["nbResultatsParPage"], paging["pageResultatDemandee"]
+        calls.append(rank)
+        found = [{"identifiantFactureCPP": one, "numeroFacture": "X"} for one in range(rows)]
+        answer = {
+            "codeRetour": 0,
+            "listeFactures": found[(rank - 1) * size : rank * size],
+            "parametresRetour": {"total": rows, "pageCourante": rank},
+        }
+        return 200, {}, json.dumps(answer)
+
+    api.add_callback(responses.POST, SEARCH, callback=serve)
+
+    with pytest.raises(PortalAnswerError, match="ne restreint rien"):
+        portal.changed(START, END)
+
+    assert len(calls) <= MOST_PARTS * (1 + rows // 100)

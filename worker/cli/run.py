@@ -87,11 +87,19 @@ def follow(config: Config = None, as_json: Json = False) -> int:
 def reconcile(
     adopted: Annotated[
         str | None,
-        option("--adopt", "la facture presque identique du portail est bien celle-ci", "NUMÉRO"),
+        option(
+            "--adopt",
+            "la facture du portail, presque identique à celle-ci, est bien la nôtre",
+            "NUMÉRO",
+        ),
     ] = None,
     closed: Annotated[
         str | None,
-        option("--close", "cette facture du portail, hors de nos livres, est vue", "NUMÉRO"),
+        option(
+            "--close",
+            "facture du portail hors de nos livres, vue par une personne : son numéro sera sauté",
+            "NUMÉRO",
+        ),
     ] = None,
     reason: Annotated[
         str | None, option("--reason", "pourquoi, avec --adopt ou --close", "TEXTE")

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from itertools import takewhile
 
 import pytest
 
@@ -109,6 +110,15 @@ def test_advice_codes_are_those_of_the_page() -> None:
     table = rows(section(COMMANDS, "What a person must do"))
 
     assert [quoted(code)[0] for code, _ in table] == [code.value for code in AdviceCode]
+
+
+def test_advice_codes_are_those_of_the_operators_guide() -> None:
+    """Programs of operators read them there: none is missing, and none is of another time."""
+    lines = page("docs/operations.md").partition("| `code` | Quand |")[2].splitlines()
+    table = takewhile(lambda line: line.startswith("|"), lines[1:])
+    told = {code for line in table for code in quoted(line.split("|")[1])}
+
+    assert told == {code.value for code in AdviceCode}
 
 
 def test_import_columns_are_those_of_the_pages() -> None:

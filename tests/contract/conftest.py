@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -22,9 +23,15 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def second() -> Iterator[SecondPortal]:
+def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the second portal keeps its state."""
+    return tmp_path_factory.mktemp("second") / "second.db"
+
+
+@pytest.fixture(scope="session")
+def second(second_file: Path) -> Iterator[SecondPortal]:
     """The portal by another hand, with the directory of the contract."""
-    with SecondPortal() as started:
+    with SecondPortal(second_file) as started:
         peopled(started)
         yield started
 

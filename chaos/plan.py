@@ -1,13 +1,21 @@
 """What a round will do: everything is drawn from the seed and the number of the round."""
 
-import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill
+from chaos.killing import (
+    PLACES,
+    PORTAL_PLACES,
+    SECOND_PORTAL_PLACES,
+    AtCall,
+    AtInstant,
+    AtPlace,
+    Kill,
+    Place,
+)
 
 TURNS = (
     datetime(2024, 12, 31, 23, tzinfo=UTC),
@@ -64,33 +72,187 @@ _MOST_CALLS = {"run": 400_000, "serve": 400_000, "credit": 200_000, "resend": 20
 _FEW_CALLS = 60_000
 
 
-_RECORDED = (
-    "drop_after",
-    "bad_gateway_after",
-    "gateway_timeout_after",
-    "slow_after:2",
-    "truncated",
-)
-"""Faults of the sandbox after which a deposit is recorded, and nobody is told."""
-_OTHERS = (
-    "drop_before",
-    "error_before",
-    "wrong_account",
-    "forbidden",
-    "too_many_requests:1",
-    "maintenance",
-    "wrong_types",
-    "token_expiry",
-    "unknown_flux_state",
-    "incident",
-    "unknown_status",
-    "status_backwards",
-    "late_indexing:7200",
-    "short_pages",
-)
+class PortalName(StrEnum):
+    """Which portal a round is played against."""
+
+    SANDBOX = "sandbox"
+    SECOND = "second"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What one portal can do wrong, in its own words; ``word:2`` is one with a number.
+
+    Attributes:
+        recorded: at a deposit that is recorded all the same, and whose answer does not say so.
+        others: at any request.
+        ways: ways of the portal, kept as long as it is not well.
+        places: where it dies.
+    """
+
+    recorded: tuple[str, ...]
+    others: tuple[str, ...]
+    ways: tuple[str, ...] = ()
+    places: Mapping[str, Place]
+
+
+TROUBLES: Mapping[PortalName, Troubles] = {
+    PortalName.SANDBOX: Troubles(
+        recorded=(
+            "drop_after",
+            "bad_gateway_after",
+            "gateway_timeout_after",
+            "slow_after:2",
+            "truncated",
+        ),
+        others=(
+            "drop_before",
+            "error_before",
+            "wrong_account",
+            "forbidden",
+            "too_many_requests:1",
+            "maintenance",
+            "wrong_types",
+            "token_expiry",
+            "unknown_flux_state",
+            "incident",
+            "unknown_status",
+            "status_backwards",
+            "late_indexing:7200",
+            "short_pages",
+        ),
+        places=PORTAL_PLACES,
+    ),
+    PortalName.SECOND: Troubles(
+        recorded=(
+            "lost_after",
+            "late_act:2",
+            "slow:2",
+            "endless_continue:2",
+            "dripped_headers:2",
+            "dripped_body:2",
+            "truncated",
+            "cut",
+            "http_500_after",
+            "http_504_after",
+            "recorded_400",
+            "recorded_413",
+            "recorded_code",
+            "flux_missing",
+            "flux_odd",
+        ),
+        others=(
+            "lost_before",
+            "http_500",
+            "http_502",
+            "http_503",
+            "http_503_later:1",
+            "http_429",
+            "http_429_later:1",
+            "redirect",
+            "html_200",
+            "code_unknown",
+            "storm_401",
+            "forbidden",
+            "password_expired",
+            "token_dead",
+            "token_short",
+            "refused_400",
+            "refused_413",
+            "refused_code",
+            "refused_20010",
+            "latin1",
+            "one_as_object",
+            "lists_null",
+            "lists_absent",
+            "report_404",
+            "report_500",
+            "report_unknown",
+            "report_word",
+            "report_shape",
+            "report_other_name",
+            "report_other_flux",
+            "filters_ignored",
+            "foreign:3",
+            "count_wrong",
+            "page_small",
+            "page_repeated",
+            "never_shown",
+            "number_contains",
+            "status_new",
+            "history_late",
+            "structure_other",
+            "structure_closed",
+            "structure_gone",
+            "expiry_words",
+            "expiry_absent",
+            "download_other",
+            "download_empty",
+            "download_truncated",
+            "download_missing",
+        ),
+        ways=(
+            "uniqueness_off",
+            "unique_forever",
+            "rejected_frees",
+            "duplicate_existing",
+            "duplicate_english",
+            "duplicate_other",
+            "duplicate_20010",
+            "duplicate_mute",
+            "duplicate_false",
+            "verdict_rejete",
+            "verdict_rejetee",
+            "rejected_then_in:30",
+            "replayed:30",
+            "report_404",
+            "report_500",
+            "report_unknown",
+            "report_pending",
+            "report_word",
+            "report_shape",
+            "report_other_name",
+            "flux_odd",
+            "flux_missing",
+            "index_hours",
+            "index_days",
+            "never_shown",
+            "routed_forever",
+            "status_new",
+            "history_late",
+            "foreign:3",
+            "page_small",
+            "period_open",
+            "number_contains",
+            "buyer_siren",
+            "buyer_padded",
+            "buyer_number",
+            "amount_digits",
+            "amount_cent",
+            "amount_text",
+            "credit_negative",
+            "date_midnight",
+            "date_paris_utc",
+            "date_french",
+            "date_epoch",
+            "number_no_hyphen",
+            "number_no_zero",
+            "number_case",
+            "number_blanks",
+            "latin1",
+            "one_as_object",
+            "nulls",
+            "lists_null",
+            "lists_absent",
+            "expiry_french",
+            "expiry_epoch",
+        ),
+        places=SECOND_PORTAL_PLACES,
+    ),
+}
 SUSPEND = "suspend"
 BUYER = ("accept", SUSPEND, "reject", "recycle", "book", "pay")
-"""What the sandbox's panel lets a buyer do."""
+"""What a buyer does, in the words of the sandbox's panel."""
 
 
 class Action(StrEnum):
@@ -113,6 +275,51 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong at one request.
+
+    Attributes:
+        kind: one of the ``Troubles``.
+        at_deposit: at a deposit, else at any request.
+        skip: the requests of that kind that go well first.
+    """
+
+    kind: str
+    at_deposit: bool
+    skip: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Faults at a share of all requests, drawn by the portal from a seed."""
+
+    seed: int
+    rate: float
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Illness:
+    """How a portal is while it is not well.
+
+    Attributes:
+        integration: from a deposit to its verdict.
+        index: from a verdict to what searches show.
+        lags: its first report on a flux does not know it yet.
+        ways: of the ``Troubles``.
+    """
+
+    integration: timedelta = timedelta(0)
+    index: timedelta = timedelta(0)
+    lags: bool = False
+    storm: Storm | None = None
+    ways: tuple[str, ...] = ()
+
+
+WELL = Illness()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command, or two at once.
 
@@ -121,7 +328,7 @@ class Step:
         beside: a second worker on the same database, started at the same moment.
         unreachable: nobody answers at the portal's address meanwhile.
         portal_dies: where the portal dies meanwhile; it is back at once.
-        fault: what the sandbox does wrong meanwhile, as its panel takes it in JSON.
+        fault: what the portal does wrong meanwhile.
         buyer: what a buyer does before it with an invoice that the portal holds.
         pick: which invoice, of those that may be meant, from 0 to 1.
         skew: how far the machine's clock is ahead of the portal's meanwhile; it is set right then.
@@ -134,7 +341,7 @@ class Step:
     kill_beside: Kill | None = None
     unreachable: bool = False
     portal_dies: AtPlace | AtInstant | None = None
-    fault: str | None = None
+    fault: Fault | None = None
     buyer: str | None = None
     pick: float = 0
     skew: timedelta = timedelta(0)
@@ -151,7 +358,8 @@ class Plan:
         issued: the year was issued in January, nothing is deposited.
         referenced: the references of the members are known from the beginning.
         lots: most invoices in one file.
-        portal: the options of the sandbox while it is not well.
+        portal: which one.
+        illness: how it is until it is healed.
         demanding: the step from which a member's structure demands an engagement.
     """
 
@@ -161,7 +369,8 @@ class Plan:
     issued: bool
     referenced: bool
     lots: int
-    portal: tuple[str, ...]
+    portal: PortalName
+    illness: Illness
     demanding: int | None
     steps: tuple[Step, ...]
 
@@ -183,8 +392,9 @@ class Plan:
         return f"{self.year}-{self.members}-{references}-{state}"
 
 
-def draw(seed: int, number: int) -> Plan:
+def draw(seed: int, number: int, portal: PortalName = PortalName.SANDBOX) -> Plan:
     """The plan of a round."""
+    troubles = TROUBLES[portal]
     chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a schedule, not a secret
     members = chance.choice((3, 6))  # few beginnings to make
     length = chance.randint(4, 9)
@@ -195,13 +405,14 @@ def draw(seed: int, number: int) -> Plan:
         issued=chance.random() < 0.6,
         referenced=chance.random() < 0.85,
         lots=chance.choice((1, 1, 2, 10)),
-        portal=(*_slowness(chance), *_storm(chance)),
+        portal=portal,
+        illness=_illness(chance, troubles),
         demanding=chance.randrange(length) if chance.random() < 0.2 else None,
-        steps=tuple(_step(chance, members) for _ in range(length)),
+        steps=tuple(_step(chance, members, troubles) for _ in range(length)),
     )
 
 
-def _step(chance: random.Random, members: int) -> Step:
+def _step(chance: random.Random, members: int, troubles: Troubles) -> Step:
     action = _drawn(chance, (5, 3, 3, 3, 2, 1, 1, 2, 2))
     beside = _drawn(chance, (2, 2, 2, 2, 0, 0, 0, 0, 1)) if chance.random() < 0.25 else None
     suspended = action is Action.COMPLETE and chance.random() < 0.7
@@ -212,8 +423,10 @@ def _step(chance: random.Random, members: int) -> Step:
         beside=beside,
         kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
         unreachable=chance.random() < 0.04,
-        portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
-        fault=_fault(chance, members) if chance.random() < 0.35 else None,
+        portal_dies=_portal_kill(chance, action, members, troubles)
+        if chance.random() < 0.2
+        else None,
+        fault=_fault(chance, members, troubles) if chance.random() < 0.35 else None,
         buyer=SUSPEND if suspended else chance.choice(BUYER) if chance.random() < 0.15 else None,
         pick=chance.random(),
         skew=chance.choice(_SKEWS) if chance.random() < 0.08 else timedelta(0),
@@ -224,40 +437,42 @@ def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
     return chance.choices(tuple(Action), weights)[0]
 
 
-def _slowness(chance: random.Random) -> tuple[str, ...]:
-    integration, index = chance.choice(_DELAYS), chance.choice(_INDEXED)
-    return (
-        *("--integration-delay", str(integration.total_seconds())),
-        *("--index-delay", str(index.total_seconds())),
-        *("--report-lags", chance.choice(("0,0,0", "0,0,0", "1,1,1"))),
+def _illness(chance: random.Random, troubles: Troubles) -> Illness:
+    return Illness(
+        integration=chance.choice(_DELAYS),
+        index=chance.choice(_INDEXED),
+        lags=chance.choice((False, False, True)),
+        storm=_storm(chance, troubles),
+        ways=_ways(chance, troubles),
     )
 
 
-def _fault(chance: random.Random, members: int) -> str:
+def _storm(chance: random.Random, troubles: Troubles) -> Storm | None:
+    if chance.random() < 0.75:
+        return None
+    kinds = (*chance.sample(troubles.recorded, 2), *chance.sample(troubles.others, 3))
+    return Storm(
+        kinds=kinds, seed=chance.randrange(1_000_000), rate=round(chance.uniform(0.03, 0.3), 2)
+    )
+
+
+def _ways(chance: random.Random, troubles: Troubles) -> tuple[str, ...]:
+    if not troubles.ways or chance.random() < 0.4:
+        return ()
+    return tuple(chance.sample(troubles.ways, chance.randint(1, 3)))
+
+
+def _fault(chance: random.Random, members: int, troubles: Troubles) -> Fault:
     """Of a deposit more often than of any request: there, nothing may be asked twice."""
     deposit = chance.random() < 0.7
-    kind, _, seconds = chance.choice(_RECORDED if deposit else _OTHERS).partition(":")
-    fault: dict[str, object] = {"kind": kind, "skip": chance.randrange(members)}
-    if deposit:
-        fault["routes"] = "*/deposer/flux"
-    if seconds:
-        fault["seconds"] = int(seconds)
-    return json.dumps(fault)
+    kind = chance.choice(troubles.recorded if deposit else troubles.others)
+    return Fault(kind=kind, at_deposit=deposit, skip=chance.randrange(members))
 
 
-def _storm(chance: random.Random) -> tuple[str, ...]:
-    if chance.random() < 0.75:
-        return ()
-    kinds = (*chance.sample(_RECORDED, 2), *chance.sample(_OTHERS, 3))
-    return (
-        *("--fault-seed", str(chance.randrange(1_000_000))),
-        *("--fault-rate", f"{chance.uniform(0.03, 0.3):.2f}"),
-        *("--fault-kinds", ",".join(kinds)),
-    )
-
-
-def _portal_kill(chance: random.Random, action: Action, members: int) -> AtPlace | AtInstant | None:
-    places = [name for name, place in PORTAL_PLACES.items() if action.value in place.commands]
+def _portal_kill(
+    chance: random.Random, action: Action, members: int, troubles: Troubles
+) -> AtPlace | AtInstant | None:
+    places = [name for name, place in troubles.places.items() if action.value in place.commands]
     if not places or chance.random() < 0.3:
         return AtInstant(chance.uniform(0, 0.3))
     return AtPlace(chance.choice(places), chance.randint(1, members))
@@ -277,7 +492,7 @@ def _kill(chance: random.Random, action: Action, members: int) -> Kill | None:
     return chance.choices(kinds, (6, 2, 2))[0]
 
 
-def tour(begins: datetime) -> Plan:
+def tour(begins: datetime, portal: PortalName = PortalName.SANDBOX) -> Plan:
     """A round that comes by every named place: what each command is for happens in it."""
     hour = timedelta(hours=1)
     return Plan(
@@ -287,7 +502,8 @@ def tour(begins: datetime) -> Plan:
         issued=False,
         referenced=True,
         lots=1,
-        portal=("--integration-delay", str(hour.total_seconds())),
+        portal=portal,
+        illness=Illness(integration=hour),
         demanding=1,
         steps=(
             Step(pause=timedelta(0), action=Action.RUN),

@@ -77,11 +77,11 @@ def broken_laws(
 
 
 @contextmanager
-def portal(folder: Path, *options: str) -> Iterator[dict[str, str]]:
+def portal(folder: Path, *options: str, ledger: Path | None = None) -> Iterator[dict[str, str]]:
     """A sandbox in its own process, its ledger beside the data: the setting that names it."""
-    ledger, directory = folder / "portail.sqlite", folder / "donnees" / STRUCTURES
-    words: tuple[str | Path, ...] = ("sandbox", "--port", "0", "--data", ledger)
-    with started(*words, "--directory", directory, *options) as process:
+    data = ("--data", ledger or folder / "portail.sqlite")
+    directory = ("--directory", folder / "donnees" / STRUCTURES)
+    with started("sandbox", "--port", "0", *data, *directory, *options) as process:
         assert pace.becomes_true(lambda: says_a_line(process), seconds=HANGS)
         url = json.loads(process.out.read_text("utf-8"))["url"]
         yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
@@ -115,10 +115,10 @@ class Disk:
 
     def run(self, *arguments: str | Path, config: Path, env: Mapping[str, str]) -> Said:
         """Run a command on it."""
-        return run(*arguments, config=config, env=env, main=partial(_bounded, self.bound))
+        return run(*arguments, config=config, env=env, main=partial(bounded, self.bound))
 
 
-def _bounded(size: int, words: Sequence[str]) -> None:
+def bounded(size: int, words: Sequence[str]) -> None:
     """The program in a process that may write no larger file."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

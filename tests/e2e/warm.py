@@ -49,12 +49,13 @@ class Started:
 
     Attributes:
         words: what was typed.
-        out: the file that holds its standard output.
+        out: the file that holds its standard output; it comes with its first steps.
+        err: the same of its standard error.
     """
 
     words: Sequence[str]
     out: Path
-    _err: Path
+    err: Path
     _process: ForkServerProcess
 
     @property
@@ -68,6 +69,10 @@ class Started:
         self._process.join(seconds)
         return self._process.exitcode is not None
 
+    def lines(self) -> int:
+        """How many lines its standard error holds by now."""
+        return self.err.read_text("utf-8").count("\n") if self.err.exists() else 0
+
     def ended(self, seconds: float = HANGS) -> tuple[int, str, str]:
         """Wait for its end: exit code, standard output and error. Killed when it hangs."""
         if not pace.until(self.is_over, seconds):
@@ -75,7 +80,7 @@ class Started:
             self._process.join()
             raise pace.TooLong(" ".join(self.words))
         assert self._process.exitcode is not None
-        return self._process.exitcode, self.out.read_text("utf-8"), self._err.read_text("utf-8")
+        return self._process.exitcode, self.out.read_text("utf-8"), self.err.read_text("utf-8")
 
 
 @contextmanager

@@ -5,10 +5,9 @@ typography are set here, once.
 """
 
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 
+from worker.billing.toml import own_table
 from worker.errors import Finding, ImportRefused
 
 QUOTED_LENGTH = 40
@@ -38,7 +37,7 @@ def quoted(text: str) -> str:
 @cache
 def wordings() -> dict[str, tuple[str, str]]:
     """The message and the remedy of each finding and refusal, by the names of ``findings.toml``."""
-    data = tomllib.loads(resources.files(__package__).joinpath("findings.toml").read_text("utf-8"))
+    data = own_table(__package__, "findings.toml")
     shared = data.pop("remedies")
     return {name: (message, shared.get(remedy, remedy)) for name, (message, remedy) in data.items()}
 

@@ -42,7 +42,7 @@ def wordings() -> dict[str, tuple[str, str]]:
     return {name: (message, shared.get(remedy, remedy)) for name, (message, remedy) in data.items()}
 
 
-def worded(name: str, /, **facts: object) -> tuple[str, str]:
+def words_of(name: str, /, **facts: object) -> tuple[str, str]:
     """Such a message and its remedy, with the facts in their braces, in good typography."""
     message, remedy = wordings()[name]
     return french(message.format(**facts)), french(remedy.format(**facts))
@@ -55,7 +55,7 @@ def finding(
 
     ``facts`` fill their braces; ``value`` is kept shortened.
     """
-    message, remedy = worded(words or code, value=quoted(value), **facts)
+    message, remedy = words_of(words or code, value=quoted(value), **facts)
     return Finding(
         code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
     )
@@ -63,4 +63,4 @@ def finding(
 
 def refusal(name: str, file: str, **facts: object) -> ImportRefused:
     """The exception for a file that cannot be read as a table at all."""
-    return ImportRefused(*worded(name, file=file, **facts))
+    return ImportRefused(*words_of(name, file=file, **facts))

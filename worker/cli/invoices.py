@@ -20,6 +20,7 @@ from worker.cli.console import (
 )
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
+from worker.corrections.waiting import AtOdds
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -53,6 +54,15 @@ def put_beyond(left: Sequence[PortalDocument]) -> None:
         said = portal_document.finding(document)
         put(said.message)
         put(f"    → {typed(said.remedy)}")
+
+
+def put_at_odds(members: Sequence[AtOdds]) -> None:
+    """Each member about whom the portal and the books disagree, with what to do."""
+    for one in members:
+        claim = one.claim
+        put(f"{claim.member_name}  ({claim.siret}), année {claim.year}")
+        for advice in one.advice:
+            put(f"    → {typed(sentence(advice))}")
 
 
 def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
-    from worker.corrections.waiting import Waiting
+    from worker.corrections.waiting import AtOdds, Waiting
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
+    from worker.service.portal_comparison import Comparison
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -121,23 +122,28 @@ def beyond_the_books(left: Iterable["PortalDocument"]) -> View:
     return {"ok": not documents, "beyond_the_books": documents}
 
 
+def at_odds(members: Iterable["AtOdds"]) -> list[View]:
+    """Members about whom the portal and the books disagree."""
+    return [
+        {
+            "member_siret": one.claim.siret,
+            "member_name": one.claim.member_name,
+            "year": one.claim.year,
+            "owed": one.judgement.owed,
+            "owed_at_portal": one.judgement.owed_at_portal,
+            "todo": [advice(each) for each in one.advice],
+        }
+        for one in members
+    ]
+
+
 def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
     """All that waits for a person, and the last heartbeat when it failed."""
     service = None if failure is None else _facts(failure, "at", "message", "remedy", "in_a_row")
     return {
         **beyond_the_books(left.beyond),
         **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
-        "at_odds": [
-            {
-                "member_siret": one.claim.siret,
-                "member_name": one.claim.member_name,
-                "year": one.claim.year,
-                "owed": one.judgement.owed,
-                "owed_at_portal": one.judgement.owed_at_portal,
-                "todo": [advice(each) for each in one.advice],
-            }
-            for one in left.at_odds
-        ],
+        "at_odds": at_odds(left.at_odds),
         "reading": None if left.reading is None else advice(left.reading),
         "service": service,
     }
@@ -377,6 +383,17 @@ def portal_copy(copy: "PortalCopy", to: Path | None) -> View:
         "attachments": copy.held.attachments,
         "file": to,
         "findings": findings(copy.findings),
+    }
+
+
+def comparison(both: "Comparison") -> View:
+    """Everything that both sides hold."""
+    return {
+        "ok": both.agrees,
+        "shown": both.shown,
+        "only_here": [one.number for one in both.only_here],
+        "only_there": [one.number for one in both.only_there],
+        "at_odds": at_odds(both.left.at_odds),
     }
 
 

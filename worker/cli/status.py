@@ -6,11 +6,11 @@ from worker.billing.period import french_time
 from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
-from worker.cli.invoices import put_beyond, show_invoices
+from worker.cli.invoices import put_at_odds, put_beyond, show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
-from worker.corrections.waiting import AtOdds, waiting
+from worker.corrections.waiting import waiting
 from worker.service.failures import Failure, last_failure
 from worker.service.opening import open_app
 from worker.storage import invoices
@@ -45,18 +45,10 @@ def status(
         if left.reading is not None:
             put(f"Chorus Pro → {typed(sentence(left.reading))}")
         put_beyond(left.beyond)
-        for one in left.at_odds:
-            _show_at_odds(one)
+        put_at_odds(left.at_odds)
         for invoice, advice in left.invoices:
             _show_act(invoice, advice)
     return DONE if nothing else TO_LOOK_AT
-
-
-def _show_at_odds(one: AtOdds) -> None:
-    claim = one.claim
-    put(f"{claim.member_name}  ({claim.siret}), année {claim.year}")
-    for advice in one.advice:
-        put(f"    → {typed(sentence(advice))}")
 
 
 def _show_failure(failure: Failure) -> None:

@@ -183,6 +183,12 @@ def confirm_state(app: App, portal: Portal, number: str) -> None:
             "Un avoir qu'il recevrait lui serait dû sans facture. Tapez « status --todo » : il dit "
             "comment l'annuler.",
         )
+    if before.status not in HELD_BY_BUYER and now.status in HELD_BY_BUYER:
+        raise Refused(
+            f"Chorus Pro a {number} malgré tout, à l'état {now.portal_status} ; nos livres, qui "
+            f"disaient « {before.french_status} », viennent de l'apprendre.",
+            "S'il faut l'annuler, retapez la commande : le membre recevra un avoir.",
+        )
 
 
 def issue_credit_note(

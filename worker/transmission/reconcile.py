@@ -17,12 +17,14 @@ from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import Attempt
+from worker.transmission.bytes_there import other_bytes
 from worker.transmission.likeness import (
     Likeness,
     Ours,
     closest,
     described,
     differences,
+    is_one_of,
     likeness,
 )
 
@@ -136,9 +138,9 @@ def reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     seen = look_for(app, portal, invoice)
     match seen:
         case Seen(Likeness.SAME, FoundInvoice() as found):
-            adopt(app, invoice, found)
+            _adopt_compared(app, portal, invoice, found)
         case Seen(Likeness.NEARLY, FoundInvoice() as found):
-            _compare(app, invoice, found)
+            _compare(app, invoice, differences(found, invoice))
         case Seen(Likeness.OTHER, FoundInvoice() as found):
             taken = Trouble.NUMBER_TAKEN
             _conclude(app, invoice, InvoiceStatus.REFUSED, "clash", taken, described(found))
@@ -177,14 +179,25 @@ def _is_the_portals_own(app: App, invoice: TrackedInvoice) -> bool:
         return attempts.attempts(session, invoice.id)[-1].http_status in ITS_OWN
 
 
-def _compare(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+def _adopt_compared(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    """Adopt it; without our flux number for proof, once its bytes are compared where possible."""
+    with app.reading() as session:
+        fluxes = (invoice.flux_number, *attempts.fluxes(session, invoice.id))
+    other = "" if is_one_of(found.flux_number, fluxes) else other_bytes(app, portal, invoice, found)
+    if other:
+        _compare(app, invoice, (other,))
+    else:
+        adopt(app, invoice, found)
+
+
+def _compare(app: App, invoice: TrackedInvoice, differing: Sequence[str]) -> None:
     """It is nearly ours: uncertain until a person says what it is; both values are shown."""
     _look_again(
         app,
         invoice,
         invoice.checks + 1,
         trouble=Trouble.NEARLY_OURS,
-        detail=" ; ".join(differences(found, invoice)),
+        detail=" ; ".join(differing),
     )
 
 

@@ -19,6 +19,7 @@ from worker.errors import PortalAnswerError, Refused
 from worker.issuing.holds import place_hold
 from worker.portals import BuyerStatus, FluxState, FoundInvoice
 from worker.service.decisions import let_go_on
+from worker.service.portal_comparison import compare_all
 from worker.storage import invoices
 
 S = InvoiceStatus
@@ -457,3 +458,34 @@ def test_what_is_past_due_is_told(held: Desk) -> None:
     held.clock.now += timedelta(days=(due - held.clock.now.date()).days + 32)
 
     assert "échue le" in held.advice(ONE)
+
+
+# Both sides whole, and what is downloaded (points 3 and 17).
+
+
+def test_both_sides_are_compared_whole(held: Desk) -> None:
+    """What only one side knows is listed, and nothing else."""
+    held.portal.not_indexed.add(ONE)
+    key_in(held, held.one(TWO), KEYED, Money(1))
+    both = compare_all(held.app, nullcontext(held.portal))
+
+    assert [one.number for one in both.only_here] == [ONE]
+    assert [one.number for one in both.only_there] == [KEYED]
+    assert not both.agrees
+
+
+def test_a_structure_that_closed_is_not_advised_references(desk: Desk) -> None:
+    """Corrected or not, nothing reaches it: the invoice is taken back, the year left unbilled."""
+    siret = desk.one(ONE).siret
+    desk.portal.change(siret, active=False)
+    desk.deposit()
+    beats(desk, 1)
+    with pytest.raises(Refused) as caught:
+        desk.resend(ONE)
+
+    assert "--service-code" not in caught.value.remedy
+    assert f"park {siret} {YEAR}" in caught.value.remedy
+    desk.credit(ONE)
+    with desk.app.transaction() as tx:
+        place_hold(tx, siret, YEAR, "commune fusionnée", never_billed=True)
+    assert siret not in {invoice.siret for invoice, _ in left(desk).invoices}

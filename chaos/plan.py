@@ -137,7 +137,6 @@ TROUBLES: Mapping[PortalName, Troubles] = {
             "http_504_after",
             "recorded_400",
             "recorded_413",
-            "recorded_code",
             "flux_missing",
             "flux_odd",
         ),

@@ -86,8 +86,10 @@ class SecondStage(StagePortal):
         for case in STORY:
             services = [Service(case.service, case.service)] if case.service else []
             self._portal.add_structure(siret=case.siret, name=case.name, services=list(services))
-        waits = StillClock()
-        self._client = on_second(self._portal, sleep=waits.sleep, monotonic=waits.monotonic)
+        self._waits = StillClock()
+        self._client = on_second(
+            self._portal, sleep=self._waits.sleep, monotonic=self._waits.monotonic
+        )
 
     def close(self) -> None:
         """End portal and client."""
@@ -102,6 +104,8 @@ class SecondStage(StagePortal):
 
     def _arrange(self) -> None:
         portal = self._portal
+        # Durations of the client pass with the test's clock, and never go back with it.
+        self._waits.now = max(self._waits.now, self.clock().timestamp())
         portal.disarm()
         portal.freeze(at=self.clock().isoformat())
         portal.configure(by_step=not self.integrates_at_once)

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "in_then_rejected",
     "other_id",
     "paid_rejected",
+    "recorded_code",
     "number_json",
 }
 """Switches of the second portal that no round draws: docs/chaos.md says why."""
@@ -50,7 +51,7 @@ def test_every_action_and_every_death_is_drawn() -> None:
 @pytest.mark.parametrize("portal", PortalName)
 def test_everything_that_a_portal_can_do_wrong_is_drawn(portal: PortalName) -> None:
     """Its faults at a deposit and elsewhere, its storms, its ways, and each place of its death."""
-    plans = [draw(7, number, portal) for number in range(1000)]
+    plans = [draw(7, number, portal) for number in range(600)]
     steps = [step for plan in plans for step in plan.steps]
     deaths = {step.portal_dies.place for step in steps if isinstance(step.portal_dies, AtPlace)}
     faults = {(step.fault.kind, step.fault.at_deposit) for step in steps if step.fault}

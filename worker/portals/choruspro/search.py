@@ -82,11 +82,14 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 def issued(gateway: Gateway, since: date, until: date) -> tuple[FoundInvoice, ...]:
     """Every invoice of ours dated in this period, bounds included.
 
+    Whether the last day belongs to a period is not documented: one more is asked.
+
     Raises:
         PortalAnswerError: also when a page is missing.
     """
-    start, end = (datetime.combine(day, time.min, PARIS) for day in (since, until + _DAY))
-    return _in_periods(gateway, "periodeDateFacture", start, end - _MILLISECOND)
+    start, end = (datetime.combine(day, time.min, PARIS) for day in (since, until + 2 * _DAY))
+    found = _in_periods(gateway, "periodeDateFacture", start, end - _MILLISECOND)
+    return tuple(one for one in found if one.issue_date is None or one.issue_date <= until)
 
 
 def _in_periods(

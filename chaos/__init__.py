@@ -16,6 +16,7 @@ Map
     books.py       what our database, archive and logs hold, read by plain SQL
     commands.py    a command line in a process of its own, forked from this warm one
     killing.py     where a process dies: named places, a count of calls, an instant
-    portal.py      the sandbox's process, whose clock follows ours
+    ledger.py      what a portal holds and what it got, read from its file
+    portal.py      a portal's process, whose clock follows ours
     clock.py       another date for a whole process
 """

@@ -23,9 +23,9 @@ from chaos.invariants import (
 )
 from chaos.killing import AtInstant, AtPlace, Kill
 from chaos.laws import Breach, Law
-from chaos.plan import Action, Plan, Step
+from chaos.ledger import read_ledger
+from chaos.plan import WELL, Action, Plan, Step
 from chaos.portal import PortalProcess
-from chorus_sandbox.ledger.ledger import read_injections, read_invoices
 
 SETTINGS = {
     "CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]",
@@ -112,7 +112,7 @@ class Campaign:
         return Told(
             number=self.number,
             kills=self.kills,
-            faults=self.faults + len(read_injections(self.installation.ledger)),
+            faults=self.faults + read_ledger(self.installation.ledger).faults,
             invoices=len(self._invoices()),
             breaches=tuple(dict.fromkeys(self.breaches)),
             passages=self.passages,
@@ -161,15 +161,15 @@ class Campaign:
 
     def _buy(self, action: str, pick: float) -> None:
         """A buyer does something with an invoice it has; credit notes are left alone."""
-        held = read_invoices(self.installation.ledger)
+        held = read_ledger(self.installation.ledger).invoices
         invoices = [one for one in held if one.kind == PORTAL_KINDS["invoice"]]
         if invoices:
-            self.portal.act(invoices[int(pick * len(invoices))].id, action)
+            self.portal.act(invoices[int(pick * len(invoices))], action)
 
     def _heal(self) -> None:
         """The portal is well, and whoever had not given their references does."""
         self.portal.kill()
-        self.portal.options = ()
+        self.portal.illness = WELL
         self.portal.start(self.offset)
         self.portal.clear_faults()
         self.is_well = True

@@ -1,7 +1,7 @@
 """What must hold when everything is healthy and nothing is due: I1 to I9 of docs/chaos.md.
 
-Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by its
-ledger. Each breach names the record, so that its folder can be looked into.
+Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by
+ledger.py. Each breach names the record, so that its folder can be looked into.
 """
 
 import base64
@@ -19,8 +19,7 @@ from chaos import books
 from chaos.books import BookedAttempt, BookedInvoice
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
-from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices, read_joined
-from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+from chaos.ledger import HeldInvoice, RecordedFile, read_ledger
 from worker.audit.verification import verify_books
 from worker.billing.journal import verify
 from worker.storage import Store, journal, open_store
@@ -55,26 +54,28 @@ class Both:
 
     ours: tuple[BookedInvoice, ...]
     attempts: tuple[BookedAttempt, ...]
-    held: tuple[InvoiceRecord, ...]
-    fluxes: tuple[FluxRecord, ...]
+    held: tuple[HeldInvoice, ...]
+    fluxes: tuple[RecordedFile, ...]
     joined: Mapping[str, int]
     ahead: timedelta
 
     @classmethod
     def read(cls, installation: Installation, *, ahead: timedelta) -> "Both":
         """Read them: ours first, since the portal never forgets."""
-        ledger = installation.ledger
+        ours = books.invoices(installation.database)
+        attempts = books.attempts(installation.database)
+        portal = read_ledger(installation.ledger)
         return cls(
-            ours=books.invoices(installation.database),
-            attempts=books.attempts(installation.database),
-            held=read_invoices(ledger),
-            fluxes=read_fluxes(ledger),
-            joined=read_joined(ledger),
+            ours=ours,
+            attempts=attempts,
+            held=portal.invoices,
+            fluxes=portal.fluxes,
+            joined=portal.joined,
             ahead=ahead,
         )
 
     @property
-    def by_number(self) -> dict[str, InvoiceRecord]:
+    def by_number(self) -> dict[str, HeldInvoice]:
         """What the portal holds."""
         return {invoice.number: invoice for invoice in self.held}
 
@@ -147,7 +148,7 @@ def _kept(both: Both) -> Iterator[Breach]:
             yield Breach(Law.MOVING, f"an attempt for {attempt.number} is still open")
 
 
-def _told_truly(invoice: BookedInvoice, held: InvoiceRecord) -> Iterator[Breach]:
+def _told_truly(invoice: BookedInvoice, held: HeldInvoice) -> Iterator[Breach]:
     if invoice.is_internal:
         yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
     if invoice.cpp_id not in (held.id, None) or held.buyer_siret != invoice.siret:

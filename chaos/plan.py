@@ -1,13 +1,12 @@
 """What a round will do: everything is drawn from the seed and the number of the round."""
 
-import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill
+from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill, Place
 
 TURNS = (
     datetime(2024, 12, 31, 23, tzinfo=UTC),
@@ -64,33 +63,60 @@ _MOST_CALLS = {"run": 400_000, "serve": 400_000, "credit": 200_000, "resend": 20
 _FEW_CALLS = 60_000
 
 
-_RECORDED = (
-    "drop_after",
-    "bad_gateway_after",
-    "gateway_timeout_after",
-    "slow_after:2",
-    "truncated",
-)
-"""Faults of the sandbox after which a deposit is recorded, and nobody is told."""
-_OTHERS = (
-    "drop_before",
-    "error_before",
-    "wrong_account",
-    "forbidden",
-    "too_many_requests:1",
-    "maintenance",
-    "wrong_types",
-    "token_expiry",
-    "unknown_flux_state",
-    "incident",
-    "unknown_status",
-    "status_backwards",
-    "late_indexing:7200",
-    "short_pages",
-)
+class PortalName(StrEnum):
+    """Which portal a round is played against."""
+
+    SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What one portal can do wrong, in its own words; ``word:2`` is one with a number.
+
+    Attributes:
+        recorded: at a deposit that is recorded all the same, and whose answer does not say so.
+        others: at any request.
+        ways: ways of the portal, kept as long as it is not well.
+        places: where it dies.
+    """
+
+    recorded: tuple[str, ...]
+    others: tuple[str, ...]
+    ways: tuple[str, ...] = ()
+    places: Mapping[str, Place]
+
+
+TROUBLES: Mapping[PortalName, Troubles] = {
+    PortalName.SANDBOX: Troubles(
+        recorded=(
+            "drop_after",
+            "bad_gateway_after",
+            "gateway_timeout_after",
+            "slow_after:2",
+            "truncated",
+        ),
+        others=(
+            "drop_before",
+            "error_before",
+            "wrong_account",
+            "forbidden",
+            "too_many_requests:1",
+            "maintenance",
+            "wrong_types",
+            "token_expiry",
+            "unknown_flux_state",
+            "incident",
+            "unknown_status",
+            "status_backwards",
+            "late_indexing:7200",
+            "short_pages",
+        ),
+        places=PORTAL_PLACES,
+    ),
+}
 SUSPEND = "suspend"
 BUYER = ("accept", SUSPEND, "reject", "recycle", "book", "pay")
-"""What the sandbox's panel lets a buyer do."""
+"""What a buyer does, in the words of the sandbox's panel."""
 
 
 class Action(StrEnum):
@@ -113,6 +139,51 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong at one request.
+
+    Attributes:
+        kind: one of the ``Troubles``.
+        at_deposit: at a deposit, else at any request.
+        skip: the requests of that kind that go well first.
+    """
+
+    kind: str
+    at_deposit: bool
+    skip: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Faults at a share of all requests, drawn by the portal from a seed."""
+
+    seed: int
+    rate: float
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Illness:
+    """How a portal is while it is not well.
+
+    Attributes:
+        integration: from a deposit to its verdict.
+        index: from a verdict to what searches show.
+        lags: its first report on a flux does not know it yet.
+        ways: of the ``Troubles``.
+    """
+
+    integration: timedelta = timedelta(0)
+    index: timedelta = timedelta(0)
+    lags: bool = False
+    storm: Storm | None = None
+    ways: tuple[str, ...] = ()
+
+
+WELL = Illness()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command, or two at once.
 
@@ -121,7 +192,7 @@ class Step:
         beside: a second worker on the same database, started at the same moment.
         unreachable: nobody answers at the portal's address meanwhile.
         portal_dies: where the portal dies meanwhile; it is back at once.
-        fault: what the sandbox does wrong meanwhile, as its panel takes it in JSON.
+        fault: what the portal does wrong meanwhile.
         buyer: what a buyer does before it with an invoice that the portal holds.
         pick: which invoice, of those that may be meant, from 0 to 1.
         skew: how far the machine's clock is ahead of the portal's meanwhile; it is set right then.
@@ -134,7 +205,7 @@ class Step:
     kill_beside: Kill | None = None
     unreachable: bool = False
     portal_dies: AtPlace | AtInstant | None = None
-    fault: str | None = None
+    fault: Fault | None = None
     buyer: str | None = None
     pick: float = 0
     skew: timedelta = timedelta(0)
@@ -151,7 +222,8 @@ class Plan:
         issued: the year was issued in January, nothing is deposited.
         referenced: the references of the members are known from the beginning.
         lots: most invoices in one file.
-        portal: the options of the sandbox while it is not well.
+        portal: which one.
+        illness: how it is until it is healed.
         demanding: the step from which a member's structure demands an engagement.
     """
 
@@ -161,7 +233,8 @@ class Plan:
     issued: bool
     referenced: bool
     lots: int
-    portal: tuple[str, ...]
+    portal: PortalName
+    illness: Illness
     demanding: int | None
     steps: tuple[Step, ...]
 
@@ -183,8 +256,9 @@ class Plan:
         return f"{self.year}-{self.members}-{references}-{state}"
 
 
-def draw(seed: int, number: int) -> Plan:
+def draw(seed: int, number: int, portal: PortalName = PortalName.SANDBOX) -> Plan:
     """The plan of a round."""
+    troubles = TROUBLES[portal]
     chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a schedule, not a secret
     members = chance.choice((3, 6))  # few beginnings to make
     length = chance.randint(4, 9)
@@ -195,13 +269,14 @@ def draw(seed: int, number: int) -> Plan:
         issued=chance.random() < 0.6,
         referenced=chance.random() < 0.85,
         lots=chance.choice((1, 1, 2, 10)),
-        portal=(*_slowness(chance), *_storm(chance)),
+        portal=portal,
+        illness=_illness(chance, troubles),
         demanding=chance.randrange(length) if chance.random() < 0.2 else None,
-        steps=tuple(_step(chance, members) for _ in range(length)),
+        steps=tuple(_step(chance, members, troubles) for _ in range(length)),
     )
 
 
-def _step(chance: random.Random, members: int) -> Step:
+def _step(chance: random.Random, members: int, troubles: Troubles) -> Step:
     action = _drawn(chance, (5, 3, 3, 3, 2, 1, 1, 2, 2))
     beside = _drawn(chance, (2, 2, 2, 2, 0, 0, 0, 0, 1)) if chance.random() < 0.25 else None
     suspended = action is Action.COMPLETE and chance.random() < 0.7
@@ -212,8 +287,10 @@ def _step(chance: random.Random, members: int) -> Step:
         beside=beside,
         kill_beside=_kill(chance, beside, members) if beside and chance.random() < 0.5 else None,
         unreachable=chance.random() < 0.04,
-        portal_dies=_portal_kill(chance, action, members) if chance.random() < 0.2 else None,
-        fault=_fault(chance, members) if chance.random() < 0.35 else None,
+        portal_dies=_portal_kill(chance, action, members, troubles)
+        if chance.random() < 0.2
+        else None,
+        fault=_fault(chance, members, troubles) if chance.random() < 0.35 else None,
         buyer=SUSPEND if suspended else chance.choice(BUYER) if chance.random() < 0.15 else None,
         pick=chance.random(),
         skew=chance.choice(_SKEWS) if chance.random() < 0.08 else timedelta(0),
@@ -224,40 +301,42 @@ def _drawn(chance: random.Random, weights: Sequence[int]) -> Action:
     return chance.choices(tuple(Action), weights)[0]
 
 
-def _slowness(chance: random.Random) -> tuple[str, ...]:
-    integration, index = chance.choice(_DELAYS), chance.choice(_INDEXED)
-    return (
-        *("--integration-delay", str(integration.total_seconds())),
-        *("--index-delay", str(index.total_seconds())),
-        *("--report-lags", chance.choice(("0,0,0", "0,0,0", "1,1,1"))),
+def _illness(chance: random.Random, troubles: Troubles) -> Illness:
+    return Illness(
+        integration=chance.choice(_DELAYS),
+        index=chance.choice(_INDEXED),
+        lags=chance.choice((False, False, True)),
+        storm=_storm(chance, troubles),
+        ways=_ways(chance, troubles),
     )
 
 
-def _fault(chance: random.Random, members: int) -> str:
+def _storm(chance: random.Random, troubles: Troubles) -> Storm | None:
+    if chance.random() < 0.75:
+        return None
+    kinds = (*chance.sample(troubles.recorded, 2), *chance.sample(troubles.others, 3))
+    return Storm(
+        kinds=kinds, seed=chance.randrange(1_000_000), rate=round(chance.uniform(0.03, 0.3), 2)
+    )
+
+
+def _ways(chance: random.Random, troubles: Troubles) -> tuple[str, ...]:
+    if not troubles.ways or chance.random() < 0.4:
+        return ()
+    return tuple(chance.sample(troubles.ways, chance.randint(1, 3)))
+
+
+def _fault(chance: random.Random, members: int, troubles: Troubles) -> Fault:
     """Of a deposit more often than of any request: there, nothing may be asked twice."""
     deposit = chance.random() < 0.7
-    kind, _, seconds = chance.choice(_RECORDED if deposit else _OTHERS).partition(":")
-    fault: dict[str, object] = {"kind": kind, "skip": chance.randrange(members)}
-    if deposit:
-        fault["routes"] = "*/deposer/flux"
-    if seconds:
-        fault["seconds"] = int(seconds)
-    return json.dumps(fault)
+    kind = chance.choice(troubles.recorded if deposit else troubles.others)
+    return Fault(kind=kind, at_deposit=deposit, skip=chance.randrange(members))
 
 
-def _storm(chance: random.Random) -> tuple[str, ...]:
-    if chance.random() < 0.75:
-        return ()
-    kinds = (*chance.sample(_RECORDED, 2), *chance.sample(_OTHERS, 3))
-    return (
-        *("--fault-seed", str(chance.randrange(1_000_000))),
-        *("--fault-rate", f"{chance.uniform(0.03, 0.3):.2f}"),
-        *("--fault-kinds", ",".join(kinds)),
-    )
-
-
-def _portal_kill(chance: random.Random, action: Action, members: int) -> AtPlace | AtInstant | None:
-    places = [name for name, place in PORTAL_PLACES.items() if action.value in place.commands]
+def _portal_kill(
+    chance: random.Random, action: Action, members: int, troubles: Troubles
+) -> AtPlace | AtInstant | None:
+    places = [name for name, place in troubles.places.items() if action.value in place.commands]
     if not places or chance.random() < 0.3:
         return AtInstant(chance.uniform(0, 0.3))
     return AtPlace(chance.choice(places), chance.randint(1, members))
@@ -277,7 +356,7 @@ def _kill(chance: random.Random, action: Action, members: int) -> Kill | None:
     return chance.choices(kinds, (6, 2, 2))[0]
 
 
-def tour(begins: datetime) -> Plan:
+def tour(begins: datetime, portal: PortalName = PortalName.SANDBOX) -> Plan:
     """A round that comes by every named place: what each command is for happens in it."""
     hour = timedelta(hours=1)
     return Plan(
@@ -287,7 +366,8 @@ def tour(begins: datetime) -> Plan:
         issued=False,
         referenced=True,
         lots=1,
-        portal=("--integration-delay", str(hour.total_seconds())),
+        portal=portal,
+        illness=Illness(integration=hour),
         demanding=1,
         steps=(
             Step(pause=timedelta(0), action=Action.RUN),

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +12,26 @@ from chaos.campaign import Campaign, Told
 from chaos.clerk import Clerk
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
-from chaos.plan import Plan, draw
-from chaos.portal import PortalFailed, PortalProcess
+from chaos.plan import Plan, PortalName, draw
+from chaos.portal import PortalFailed, PortalProcess, SandboxProcess
+
+_PROCESSES: Mapping[PortalName, type[PortalProcess]] = {PortalName.SANDBOX: SandboxProcess}
 
 
 def play_round(
-    number: int, *, seed: int, folder: Path, keep: bool = False, plan: Plan | None = None
+    number: int,
+    *,
+    seed: int,
+    folder: Path,
+    portal: PortalName = PortalName.SANDBOX,
+    keep: bool = False,
+    plan: Plan | None = None,
 ) -> Told:
     """Play one round in a folder of its own, forgotten when all is well unless it is to be kept."""
     place = folder / f"round-{seed}-{number}"
     if place.exists():
         shutil.rmtree(place)
-    plan = plan or draw(seed, number)
+    plan = plan or draw(seed, number, portal)
     try:
         installation = begin(plan, place, folder / "beginnings")
         told = _play(plan, installation, seed, number, counting=keep)
@@ -47,12 +55,12 @@ def _play(
             installation=installation,
             clerk=Clerk(installation, plan.year),
             secrets=secrets,
-            portal=PortalProcess(
+            portal=_PROCESSES[plan.portal](
                 ledger=installation.ledger,
                 directory=installation.directory(demanding=False),
                 environment=secrets.of_the_portal | {"TZ": plan.zone},
                 log=installation.logs / "portail.txt",
-                options=plan.portal,
+                illness=plan.illness,
             ),
             nowhere=nowhere,
             offset=plan.begins - datetime.now(UTC),

@@ -1,0 +1,130 @@
+"""What a portal holds and what it got, read from its file: one reading per portal."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices, read_joined
+from chorus_sandbox.ledger.records import FluxState
+
+_HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldInvoice:
+    """An invoice that the portal integrated; kind and status are the portal's words."""
+
+    id: int
+    number: str
+    kind: str
+    buyer_siret: str
+    status: str
+    gross: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedFile:
+    """A file that was deposited.
+
+    Attributes:
+        number: of its flux.
+        is_hopeless: it was rejected, and nothing of it will be integrated any more.
+    """
+
+    number: str
+    file_name: str
+    sha256: str
+    deposited_at: datetime
+    is_hopeless: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalLedger:
+    """All of a portal at one instant.
+
+    Attributes:
+        joined: how many files each invoice was given when it was completed, by its number.
+        faults: how many were injected so far.
+    """
+
+    invoices: tuple[HeldInvoice, ...]
+    fluxes: tuple[RecordedFile, ...]
+    joined: Mapping[str, int]
+    faults: int
+
+
+def read_ledger(path: Path) -> PortalLedger:
+    """The file of either portal, recognised by its tables and read without changing it."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        is_second = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'fact'")
+        return _second(connection) if is_second.fetchone() else _sandbox(path)
+
+
+def _sandbox(path: Path) -> PortalLedger:
+    return PortalLedger(
+        invoices=tuple(
+            HeldInvoice(
+                id=one.id,
+                number=one.number,
+                kind=one.kind,
+                buyer_siret=one.buyer_siret,
+                status=one.status,
+                gross=one.gross,
+            )
+            for one in read_invoices(path)
+        ),
+        fluxes=tuple(
+            RecordedFile(
+                number=one.number,
+                file_name=one.file_name,
+                sha256=one.sha256,
+                deposited_at=one.deposited_at,
+                is_hopeless=one.state in _HOPELESS,
+            )
+            for one in read_fluxes(path)
+        ),
+        joined=read_joined(path),
+        faults=len(read_injections(path)),
+    )
+
+
+def _second(connection: sqlite3.Connection) -> PortalLedger:
+    rows: dict[str, list[Any]] = {}
+    for kind, value in connection.execute("SELECT kind, value FROM fact ORDER BY rowid"):
+        rows.setdefault(kind, []).append(json.loads(value))
+    living = [one for one in rows.get("invoice", ()) if one["living"]]
+    return PortalLedger(
+        invoices=tuple(
+            HeldInvoice(
+                id=one["cpp_id"],
+                number=one["document"]["number"],
+                kind=_kind(one["document"]["type_code"]),
+                buyer_siret=one["document"]["buyer"],
+                status=one["passages"][-1]["status"],
+                gross=Decimal(one["document"]["gross"]),
+            )
+            for one in living
+        ),
+        fluxes=tuple(
+            RecordedFile(
+                number=one["number"],
+                file_name=one["name"],
+                sha256=one["sha256"],
+                deposited_at=datetime.fromisoformat(one["received"]),
+                is_hopeless=one["verdict"] == "IN_REJETE" and not one["turns"],
+            )
+            for one in rows.get("flux", ())
+        ),
+        joined={one["document"]["number"]: len(one["attachments"]) for one in living},
+        faults=sum(rows.get("met", ())),
+    )
+
+
+def _kind(type_code: str) -> str:
+    return "AVOIR" if type_code == "381" else "FACTURE"

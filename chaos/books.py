@@ -124,6 +124,15 @@ def given_numbers(database: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT series, last_value FROM number_series").fetchall())
 
 
+def passed_over(database: Path) -> tuple[str, ...]:
+    """The numbers of what a person said to be seen: of our series, used outside the books."""
+    with _reading(database) as connection:
+        rows = connection.execute(
+            "SELECT subject FROM journal_event WHERE tag = 'document.closed'"
+        ).fetchall()
+    return tuple(number for (number,) in rows)
+
+
 def statement_numbers(database: Path) -> tuple[str, ...]:
     """The number of every statement."""
     with _reading(database) as connection:

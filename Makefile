@@ -6,6 +6,7 @@ RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
 N ?= 50
 SEED ?= 1
+PORTAL ?= sandbox
 
 # Said before pip fails on each dependency in turn.
 define PYTHON_IS_FIT
@@ -46,7 +47,7 @@ bench: $(DEV_READY) ## speed and memory, compared with docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
 
 chaos: $(DEV_READY) ## the proof of "exactly once": N rounds of kills, drawn from SEED
-	@$(BIN)/python -m chaos --rounds $(N) --seed $(SEED)
+	@$(BIN)/python -m chaos --rounds $(N) --seed $(SEED) --portal $(PORTAL)
 
 lock: ## new pinned and hashed requirements; needs uv
 	for set in run dev; do uv pip compile --quiet --universal --python-version 3.11 \

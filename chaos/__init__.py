@@ -20,6 +20,6 @@ Map
     commands.py    a command line in a process of its own, forked from this warm one
     killing.py     where a process dies: named places, a count of calls, an instant
     ledger.py      what a portal holds and what it got, read from its file
-    portal.py      a portal's process, whose clock follows ours
+    portal.py, second.py  a portal's process, whose clock follows ours
     clock.py       another date for a whole process
 """

@@ -151,6 +151,17 @@ def next_look(database: Path) -> datetime | None:
     return min(looks, default=None)
 
 
+def in_motion_since(database: Path, before: datetime) -> tuple[str, ...]:
+    """The numbers of what has been in motion, without a move, since before an instant."""
+    marks = ", ".join("?" * len(IN_MOTION))
+    with _reading(database) as connection:
+        rows = connection.execute(
+            f"SELECT number, status_since FROM invoice WHERE status IN ({marks})",  # noqa: S608 - marks
+            tuple(IN_MOTION),
+        ).fetchall()
+    return tuple(number for number, since in rows if instant(since) < before)
+
+
 def next_look_at(database: Path, number: str) -> datetime | None:
     """When the program looks at an invoice next; None when at once."""
     with _reading(database) as connection:

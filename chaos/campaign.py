@@ -31,7 +31,7 @@ from chaos.plan import WELL, Action, Plan, Step
 from chaos.portal import PortalProcess
 from chaos.surroundings import Surroundings
 from chaos.typist import Typist, Words, to_reject, told
-from chaos.year import doubled, untold
+from chaos.year import doubled, untold, waits_in_silence
 
 SETTINGS = {
     "CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]",
@@ -190,7 +190,7 @@ class Campaign:
     def _after(self, step: Step) -> None:
         """A person types; and after days of silence was told of it."""
         if step.typing is not Typing.NOT:
-            self._type(step.typing)
+            self._type(step.typing, has_beaten=step.action is Action.SERVE and step.kill is None)
         if self.silent_since is not None and self._now() - self.silent_since > SILENT:
             self._listen(step)
 
@@ -221,7 +221,7 @@ class Campaign:
         held = any(one.status in books.HELD for one in self._invoices())
         if step.action is Action.SERVE and step.kill is None and held:
             self._see()
-            if not told(self.waiting):
+            if not (self.waiting.get("reading") or self.waiting.get("service")):
                 self._break(Law.TOLD, "the portal answers no search for days: nobody is told")
 
     def _see(self) -> None:
@@ -232,10 +232,12 @@ class Campaign:
             self.waiting = json.loads(log[log.index("{") : log.rindex("}") + 1])
             del self.waiting["ok"]
 
-    def _type(self, typing: Typing) -> list[Words]:
+    def _type(self, typing: Typing, *, has_beaten: bool) -> list[Words]:
         """A person types what it noted before, then what is printed; or notes that for later."""
         noted, self.typist.noted = self.typist.noted, []
         self._see()
+        if has_beaten and self.silent_since is None:
+            self.breaches += waits_in_silence(self.installation, told(self.waiting), self._now())
         if self.waiting.get("beyond_the_books") and self.surroundings.copies.are_elsewhere():
             # As the advice says first: the most recent books.
             self._happen(Happening.JOIN, 0)
@@ -264,7 +266,7 @@ class Campaign:
             if self.breaches:
                 return
             self._run("serve", "--once")
-            typed = self._type(Typing.NOW)
+            typed = self._type(Typing.NOW, has_beaten=True)
             due = books.next_look(self.installation.database)
             if rank and due is None and not typed:
                 break

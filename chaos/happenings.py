@@ -95,8 +95,8 @@ _COPIED = 0.5
 def draw_happenings(chance: random.Random, steps: int) -> tuple[tuple[Happening, ...], ...]:
     """What happens before each of so many steps: one story about copies, and others."""
     drawn: list[list[Happening]] = [[] for _ in range(steps)]
-    stories: list[Sequence[Happening]] = list(chance.sample(_OTHERS, chance.randint(0, 2)))
-    if not stories or chance.random() < _COPIED:
+    stories: list[Sequence[Happening]] = list(chance.sample(_OTHERS, chance.randint(1, 3)))
+    if chance.random() < _COPIED:
         stories.append(chance.choice(_COPIES))
     for story in stories:
         if story[-1] is Happening.LOSE:

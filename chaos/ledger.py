@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from chorus_sandbox.ledger.records import FluxState
 
 REJECTED = {"REJETEE", "A_RECYCLER"}
 """The portal's words for an invoice that its buyer owes nothing for."""
+_LATEST_INDEX = timedelta(days=7)
+"""When searches of the second portal show an invoice at the latest; its file does not say."""
 _HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 
 
@@ -144,7 +146,7 @@ def _second(connection: sqlite3.Connection) -> PortalLedger:
                 gross=Decimal(one["document"]["gross"]),
                 flux_number=one["flux"],
                 preceding=one["document"]["origin"],
-                shown_at=datetime.fromisoformat(one["passages"][0]["at"]),
+                shown_at=datetime.fromisoformat(one["passages"][0]["at"]) + _LATEST_INDEX,
                 statuses=tuple(
                     (datetime.fromisoformat(row["at"]), row["status"]) for row in one["passages"]
                 ),

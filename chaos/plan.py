@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from chaos.happenings import Happening, Typing, draw_happenings
-from chaos.killing import PLACES, PORTAL_PLACES, AtCall, AtInstant, AtPlace, Kill, Place
+from chaos.killing import (
+    PLACES,
+    PORTAL_PLACES,
+    SECOND_PORTAL_PLACES,
+    AtCall,
+    AtInstant,
+    AtPlace,
+    Kill,
+    Place,
+)
 
 TURNS = (
     datetime(2024, 12, 31, 23, tzinfo=UTC),
@@ -63,7 +72,7 @@ _LONG_PAUSES = (
 """Between the heartbeats of such a round."""
 _AT_ONCE = 0.7
 """Share of such rounds that begin with a run that nothing disturbs: there is more to lose."""
-_YEARS = 0.3
+_YEARS = 0.2
 """Share of the rounds that go on for months."""
 _SKEWS = (
     timedelta(hours=-49),
@@ -83,6 +92,7 @@ class PortalName(StrEnum):
     """Which portal a round is played against."""
 
     SANDBOX = "sandbox"
+    SECOND = "second"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +138,132 @@ TROUBLES: Mapping[PortalName, Troubles] = {
             "short_pages",
         ),
         places=PORTAL_PLACES,
+    ),
+    PortalName.SECOND: Troubles(
+        recorded=(
+            "lost_after",
+            "late_act:2",
+            "slow:2",
+            "endless_continue:2",
+            "dripped_headers:2",
+            "dripped_body:2",
+            "truncated",
+            "cut",
+            "http_500_after",
+            "http_504_after",
+            "recorded_400",
+            "recorded_413",
+            "recorded_code",
+            "flux_missing",
+            "flux_odd",
+        ),
+        others=(
+            "lost_before",
+            "http_500",
+            "http_502",
+            "http_503",
+            "http_503_later:1",
+            "http_429",
+            "http_429_later:1",
+            "redirect",
+            "html_200",
+            "code_unknown",
+            "storm_401",
+            "forbidden",
+            "password_expired",
+            "token_dead",
+            "token_short",
+            "refused_400",
+            "refused_413",
+            "refused_code",
+            "refused_20010",
+            "latin1",
+            "one_as_object",
+            "lists_null",
+            "lists_absent",
+            "report_404",
+            "report_500",
+            "report_unknown",
+            "report_word",
+            "report_shape",
+            "report_other_name",
+            "report_other_flux",
+            "filters_ignored",
+            "foreign:3",
+            "count_wrong",
+            "page_small",
+            "page_repeated",
+            "never_shown",
+            "number_contains",
+            "status_new",
+            "history_late",
+            "structure_other",
+            "structure_closed",
+            "structure_gone",
+            "expiry_words",
+            "expiry_absent",
+            "download_other",
+            "download_empty",
+            "download_truncated",
+            "download_missing",
+        ),
+        ways=(
+            "uniqueness_off",
+            "unique_forever",
+            "rejected_frees",
+            "duplicate_existing",
+            "duplicate_english",
+            "duplicate_other",
+            "duplicate_20010",
+            "duplicate_mute",
+            "duplicate_false",
+            "verdict_rejete",
+            "verdict_rejetee",
+            "rejected_then_in:30",
+            "replayed:30",
+            "report_404",
+            "report_500",
+            "report_unknown",
+            "report_pending",
+            "report_word",
+            "report_shape",
+            "report_other_name",
+            "flux_odd",
+            "flux_missing",
+            "index_hours",
+            "index_days",
+            "never_shown",
+            "routed_forever",
+            "status_new",
+            "history_late",
+            "foreign:3",
+            "page_small",
+            "period_open",
+            "number_contains",
+            "buyer_siren",
+            "buyer_padded",
+            "buyer_number",
+            "amount_digits",
+            "amount_cent",
+            "amount_text",
+            "credit_negative",
+            "date_midnight",
+            "date_paris_utc",
+            "date_french",
+            "date_epoch",
+            "number_no_hyphen",
+            "number_no_zero",
+            "number_case",
+            "number_blanks",
+            "latin1",
+            "one_as_object",
+            "nulls",
+            "lists_null",
+            "lists_absent",
+            "expiry_french",
+            "expiry_epoch",
+        ),
+        places=SECOND_PORTAL_PLACES,
     ),
 }
 SUSPEND = "suspend"
@@ -310,10 +446,10 @@ def _year(chance: random.Random, plan: Plan) -> Plan:
         Step(
             pause=chance.choice(_LONG_PAUSES),
             action=Action.SERVE,
-            buyer=chance.choice((*BUYER, "reject")) if chance.random() < 0.35 else None,
+            buyer=chance.choice((*BUYER, "reject")) if chance.random() < 0.5 else None,
             pick=chance.random(),
         )
-        for _ in range(chance.randint(5, 9))
+        for _ in range(chance.randint(6, 10))
     )
     happenings = draw_happenings(chance, len(first) + len(beats))
     typings = chance.choices(tuple(Typing), (3, 5, 2, 2), k=len(happenings))

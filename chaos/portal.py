@@ -200,7 +200,11 @@ class SandboxProcess(PortalProcess):
             case h.REPLAY | h.WITHDRAW | h.DISOWN:
                 asked = ((f"fluxes/{target}/{happening.value}", None),)
             case h.RENAME:
-                asked = ((f"invoices/{target}/rename", None),)
+                reason = {"reason": "Pièce demandée"}
+                asked = (
+                    (f"invoices/{target}/reject", reason),
+                    (f"invoices/{target}/rename", None),
+                )
             case h.KEY_SAME | h.KEY_NEXT | h.KEY_BESIDE | h.TWIN:
                 asked = (("invoices", keyed),)
             case _:

@@ -15,10 +15,14 @@ from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
 from chaos.plan import Plan, PortalName, draw
 from chaos.portal import PortalFailed, PortalProcess, SandboxProcess
+from chaos.second import SecondPortalProcess
 from chaos.surroundings import Surroundings
 from chaos.typist import Typist
 
-_PROCESSES: Mapping[PortalName, type[PortalProcess]] = {PortalName.SANDBOX: SandboxProcess}
+_PROCESSES: Mapping[PortalName, type[PortalProcess]] = {
+    PortalName.SANDBOX: SandboxProcess,
+    PortalName.SECOND: SecondPortalProcess,
+}
 
 
 def play_round(

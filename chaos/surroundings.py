@@ -53,7 +53,6 @@ class Surroundings:
                 self._key(happening, pick, today)
             case h.RENAME:
                 if invoice := _chosen(self._living(), pick):
-                    self.portal.act(invoice, "reject")
                     self.portal.intervene(happening, str(invoice.id))
             case h.CLOSE:
                 self._close(pick)

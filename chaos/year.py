@@ -16,6 +16,8 @@ from chaos.invariants import PORTAL_KINDS, Both, sums, told_truly
 from chaos.laws import Breach, Law
 from chaos.ledger import HeldInvoice
 
+_STILL = timedelta(days=8)
+"""After which nothing is in motion without a word, a heartbeat having passed just now."""
 _SEEN = timedelta(minutes=5)
 """For how long an invoice must have been shown, for a deposit to be blamed: it was searched."""
 
@@ -47,6 +49,16 @@ def doubled(both: Both, keyed: Collection[str]) -> Iterator[Breach]:
                     Law.ONCE,
                     f"{one.number} was handed over while {other.number} of {one.buyer_siret} lived",
                 )
+
+
+def waits_in_silence(
+    installation: Installation, told: Collection[str], now: datetime
+) -> Iterator[Breach]:
+    """What has not moved for days, and no word of ``status --todo`` names."""
+    named = _Named(told)
+    for number in books.in_motion_since(installation.database, now - _STILL):
+        if number not in named:
+            yield Breach(Law.MOVING, f"{number} has not moved for days, and nobody is told")
 
 
 def untold(installation: Installation, both: Both, told: Collection[str]) -> Iterator[Breach]:

@@ -59,18 +59,18 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
-    S.REFUSED: frozenset({S.ISSUED, S.CANCELLED}),
+    S.REFUSED: frozenset({S.ISSUED, S.UNKNOWN, S.CANCELLED}),
     S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.REJECTED: frozenset({S.CANCELLED, S.INTEGRATED, S.SUSPENDED, S.SETTLED}),
     S.SETTLED: frozenset({S.CANCELLED, S.SUSPENDED, S.REJECTED}),
     S.CANCELLED: frozenset(),
 }
-"""Every move a status may make. Issued goes to unknown when it was handed over before and a search
-shows it; deposited, when a duplicate is refused: the first copy may be the one that lives. A
-rejected invoice may be seen accepted again, and a settled one questioned, since the statuses of the
-buyer come in any order. Only credit notes that cover an invoice cancel it, and never while a
-deposit is under way."""
+"""Every move a status may make. Issued and refused go to unknown when the portal shows it: it was
+handed over before, and no verdict on a file is the last word; deposited, when a duplicate is
+refused: the first copy may be the one that lives. A rejected invoice may be seen accepted again,
+and a settled one questioned, since the statuses of the buyer come in any order. Only credit notes
+that cover an invoice cancel it, and never while a deposit is under way."""
 
 
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
@@ -112,7 +112,13 @@ class Trouble(StrEnum):
     DECLARED_ABSENT = "declared_absent"
     """A person did not find it on the portal: it goes again, unless a search shows it."""
     SHOWN = "shown"
-    """It was to go again, and a search shows something under its number."""
+    """It was to go again, or was called refused, and the portal shows it."""
+    INVOICE_ENDED = "invoice_ended"
+    """Of a credit note to deposit: its buyer has no invoice any more that it would take back."""
+    RIVAL = "rival"
+    """To deposit, and the portal already holds for its member and year what ``detail`` says."""
+    NOT_DELIVERED = "not_delivered"
+    """The portal has it, and has not put it before its buyer."""
     PIECE_UNUSABLE = "piece_unusable"
     """The frozen file that is to be handed over cannot be read: ``detail`` says why."""
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.audit.verification import Verification
     from worker.billing.journal import JournalEvent
     from worker.billing.period import Month
+    from worker.billing.portal_document import PortalDocument
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
-    from worker.billing.unknown_document import UnknownDocument
     from worker.corrections.credit import CreditDraft
+    from worker.corrections.waiting import Waiting
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
@@ -104,7 +105,7 @@ def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View
     return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
 
 
-def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
+def beyond_the_books(left: Iterable["PortalDocument"]) -> View:
     """What the portal holds of our series and the books do not know."""
     documents = [
         {
@@ -120,16 +121,26 @@ def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
     return {"ok": not documents, "beyond_the_books": documents}
 
 
-def waiting(
-    app: "App",
-    found: Sequence["TrackedInvoice"],
-    left: Sequence["UnknownDocument"],
-    failure: "Failure | None",
-) -> View:
+def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
     """All that waits for a person, and the last heartbeat when it failed."""
     service = None if failure is None else _facts(failure, "at", "message", "remedy", "in_a_row")
-    ok = not (found or left or failure)
-    return beyond_the_books(left) | invoices(app, found, ok=ok) | {"service": service}
+    return {
+        **beyond_the_books(left.beyond),
+        **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
+        "at_odds": [
+            {
+                "member_siret": one.claim.siret,
+                "member_name": one.claim.member_name,
+                "year": one.claim.year,
+                "owed": one.judgement.owed,
+                "owed_at_portal": one.judgement.owed_at_portal,
+                "todo": [advice(each) for each in one.advice],
+            }
+            for one in left.at_odds
+        ],
+        "reading": None if left.reading is None else advice(left.reading),
+        "service": service,
+    }
 
 
 def record(app: "App", kept: "InvoiceRecord") -> View:

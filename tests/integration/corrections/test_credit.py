@@ -19,7 +19,7 @@ from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.corrections.credit import (
     Request,
-    confirm_rejection,
+    confirm_state,
     draft_credit_note,
     issue_credit_note,
 )
@@ -91,12 +91,12 @@ def test_a_rejection_that_its_buyer_took_back_meanwhile_is_told(held_by_buyer: D
     desk = held_by_buyer
     desk.portal.decide(ONE, "REJETEE", "mauvais service")
     desk.follow()
-    confirm_rejection(desk.app, desk.portal, ONE)
+    confirm_state(desk.app, desk.portal, ONE)
     assert desk.one(ONE).status is S.REJECTED
     desk.portal.decide(ONE, "SERVICE_FAIT")
     with pytest.raises(Refused, match="SERVICE_FAIT"):
-        confirm_rejection(desk.app, desk.portal, ONE)
-    confirm_rejection(desk.app, desk.portal, ONE)
+        confirm_state(desk.app, desk.portal, ONE)
+    confirm_state(desk.app, desk.portal, ONE)
 
     assert not desk.credit(ONE).is_internal
 
@@ -182,7 +182,7 @@ def test_a_copy_that_the_search_shows_in_part_is_not_taken_back_internally(desk:
 
 
 def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buyer: Desk) -> None:
-    """Its structure is closed: kept in our books under another number, and its member is free."""
+    """Its structure is closed: kept in our books; nothing is billed beside what still lives."""
     desk = held_by_buyer
     desk.credit(ONE)
     desk.portal.answers.append(ANSWERS[DepositOutcome.REFUSED])
@@ -198,8 +198,10 @@ def test_a_credit_note_that_its_buyer_can_no_longer_receive_is_kept(held_by_buye
     assert desk.one(NOTE).status is S.CANCELLED
     assert desk.deposit() == []
     desk.lift_hold(SIRET)
+    (parked,) = [o for o in desk.issue() if o.member.siret == SIRET]
 
-    assert any(o.number == number(12) for o in desk.issue())
+    assert [finding.code for finding in parked.findings] == ["PORTAL-RIVAL"]
+    assert ONE in parked.findings[0].message
     assert desk.is_sound()
 
 

@@ -235,7 +235,7 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     systemd.close()
     said = systemd.said
     assert said.count("WATCHDOG=1") >= 12
-    assert said[-1].startswith("STATUS=0 facture à traiter")
+    assert said[-1].startswith("STATUS=0 point à traiter")
     events = len(desk.events())
     desk.clock.advance(days=2)
     beat(desk.app, never)

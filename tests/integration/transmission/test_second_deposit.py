@@ -118,6 +118,7 @@ def test_a_search_that_cannot_be_read_puts_a_second_deposit_off(desk: Desk) -> N
     """It proves nothing: the invoice waits, and no other waits for it."""
     proven_absent(desk)
     desk.portal.answers_nonsense_about.add(ONE)
+    desk.portal.not_indexed.add(ONE)
     files = len(desk.portal.fluxes)
     desk.deposit()
     waiting = desk.one(ONE)
@@ -128,9 +129,10 @@ def test_a_search_that_cannot_be_read_puts_a_second_deposit_off(desk: Desk) -> N
 
 
 def test_what_a_person_looked_for_goes_when_no_search_can_be_read(desk: Desk) -> None:
-    """The person's own look stands in for it."""
+    """The person's own look stands in for it, unless the list of the year shows it."""
     called_absent(desk)
     desk.portal.answers_nonsense_about.add(ONE)
+    desk.portal.not_indexed.add(ONE)
     files = len(desk.portal.fluxes)
     desk.deposit()
 

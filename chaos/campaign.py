@@ -261,6 +261,7 @@ class Campaign:
     def _rest(self) -> None:
         """The portal is well, and a person types what is printed between the heartbeats."""
         self.silent_since = None
+        before: list[Words] = []
         for rank in range(RESTS):
             self._look()
             if self.breaches:
@@ -268,8 +269,9 @@ class Campaign:
             self._run("serve", "--once")
             typed = self._type(Typing.NOW, has_beaten=True)
             due = books.next_look(self.installation.database)
-            if rank and due is None and not typed:
+            if rank and due is None and typed in ([], before):
                 break
+            before = typed
             day = timedelta(days=1)
             self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), day))
         for pause in (WEEK, timedelta(days=1)):

@@ -29,6 +29,8 @@ TURNS = (
     datetime(2026, 2, 5, 8, tzinfo=UTC),
 )
 """New Year in Paris, both changes of its clocks, 29 February, and a day like any other."""
+_EARLY = tuple(turn - timedelta(hours=3) for turn in TURNS if turn.month in {2, 3})
+"""When a round begins that goes on for months: the next year is not billed in it."""
 _LEADS = (
     timedelta(seconds=2),
     timedelta(seconds=30),
@@ -456,6 +458,7 @@ def _year(chance: random.Random, plan: Plan) -> Plan:
     return replace(
         plan,
         is_a_year=True,
+        begins=chance.choice(_EARLY),
         illness=replace(plan.illness, integration=chance.choice(_LATE), index=chance.choice(_LATE)),
         steps=tuple(
             replace(step, happenings=happened, typing=typing)

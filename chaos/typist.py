@@ -7,7 +7,7 @@ state of the files.
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -40,6 +40,10 @@ _ARGUMENTS = {
 _UNSAID = {"NUMERO", "NUMÉRO", "SIRET"}
 """Words for which the same advice gives no value."""
 _REASON = "Vu avec le membre"
+_ORDINARY = {"ask_for_payment", "run", "correct"}
+"""Advice that nothing need differ for."""
+_ONCE = {"import", "documents"}
+"""What changes nothing when it is typed again, and is not."""
 MOST = 8
 """Commands typed at once: a person has other things to do."""
 
@@ -52,6 +56,7 @@ class Typist:
         demanding: whether a structure demands an engagement by now.
         heard: what was printed since it last typed.
         noted: what it will type later, as it was printed.
+        read: what it typed that need not be typed again.
     """
 
     installation: Installation
@@ -59,6 +64,7 @@ class Typist:
     demanding: bool = False
     heard: list[Words] = field(default_factory=list)
     noted: list[Words] = field(default_factory=list)
+    read: set[Words] = field(default_factory=set)
 
     def hear(self, said: str) -> None:
         """Note the commands that a text tells to type."""
@@ -77,7 +83,9 @@ class Typist:
             if words and words[0] in _ARGUMENTS and not _UNSAID.intersection(words)
         )
         true = (words for words in filled if self._is_true(words, waiting, portal, now))
-        return list(dict.fromkeys(true))[:MOST]
+        asked = [words for words in dict.fromkeys(true) if words not in self.read][:MOST]
+        self.read |= {words for words in asked if words[0] in _ONCE}
+        return asked
 
     def _filled(self, words: Words) -> Words:
         """The words with what a person fills in."""
@@ -212,12 +220,16 @@ def to_reject(waiting: Mapping[str, Any], portal: PortalLedger) -> Iterator[Held
 
 
 def told(waiting: Mapping[str, Any]) -> set[str]:
-    """Every text that ``status --todo`` gives, beside the facts of what waits for nothing."""
-    return set(_texts({**waiting, "invoices": _advised(waiting.get("invoices", ()))}))
+    """What ``status --todo`` gives about what differs: its advice, and what it is about.
 
-
-def _advised(invoices: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [invoice for invoice in invoices if invoice["todo"]]
+    That an invoice is not paid yet, or that its member waits for something, tells of nothing else.
+    """
+    numbers = [
+        (invoice["number"], invoice["todo"]["sentence"])
+        for invoice in waiting.get("invoices", ())
+        if invoice["todo"] and invoice["number"] and invoice["todo"]["code"] not in _ORDINARY
+    ]
+    return set(_texts({**waiting, "invoices": numbers}))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -4,20 +4,24 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from chaos import books
+from chaos.__main__ import main
+from chaos.beginnings import begin
 from chaos.copies import Copies
 from chaos.happenings import Happening
 from chaos.installation import Installation, Secrets
 from chaos.invariants import Both, at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
+from chaos.plan import draw
 from chaos.year import doubled, untold
+from tests.e2e import warm
 from tests.e2e.program import Said, environment, run_to_the_end
 from tests.support.shared import made_once
 
@@ -26,10 +30,13 @@ SECRETS = Secrets.of(0, 0)
 Tampering = Callable[[Installation], object]
 
 
-def chaos(*arguments: str | Path, cwd: Path = ROOT) -> Said:
-    """``python -m chaos``, with the program that is in a folder."""
-    words = [sys.executable, "-m", "chaos", *(str(argument) for argument in arguments)]
-    return run_to_the_end(words, env=environment(), cwd=cwd)
+def chaos(*arguments: str | Path) -> Said:
+    """``python -m chaos``, in a process that has imported the program already."""
+    return Said(*warm.run([str(one) for one in arguments], environment(), ROOT, _chaos))
+
+
+def _chaos(words: Sequence[str]) -> None:
+    sys.exit(main(words))
 
 
 @pytest.fixture(name="tour", scope="module")
@@ -242,12 +249,43 @@ def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["beginnings"]
 
 
+SEED, ROUND = 56, 11
+"""In it a deposit becomes uncertain, and its reports are asked for."""
+
+
+def _begin(words: Sequence[str]) -> None:
+    kept = Path(*words)
+    begin(draw(SEED, ROUND), kept / "round", kept)
+
+
+@pytest.fixture(name="begun", scope="module")
+def _begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """How the round begins, made by the sound program. Read only."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        said = Said(*warm.run([str(folder)], environment(), ROOT, _begin))
+        assert said.code == 0, said.err
+        shutil.rmtree(folder / "round")
+
+    return made_once(tmp_path_factory.getbasetemp(), "begun", make)
+
+
 @pytest.fixture(name="copy")
-def _copy(tmp_path: Path) -> Path:
-    """The program beside its proof, to be spoiled."""
+def _copy(begun: Path, tmp_path: Path) -> Path:
+    """The program beside its proof, to be spoiled; the round begins as with the sound one."""
+    shutil.copytree(begun, tmp_path / "rounds" / "beginnings")
     for name in ("chaos", "worker", "chorus_sandbox", "schemas", "config"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what Python has compiled: only the spoiled file is compiled again.
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     return tmp_path
+
+
+def replayed(copy: Path) -> Said:
+    """The round with the program that is in a folder."""
+    words = ["--seed", str(SEED), "--round", str(ROUND), "--dir", str(copy / "rounds")]
+    command = [sys.executable, "-m", "chaos", *words]
+    return run_to_the_end(command, env=environment(), cwd=copy)
 
 
 def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
@@ -259,7 +297,7 @@ def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
     again = f"    if answer.outcome is DepositOutcome.UNKNOWN:\n    {call[0]}"
     path.write_text(source.replace(call[0], call[0] + again), "utf-8")
 
-    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
+    said = replayed(copy)
 
     assert said.code == 1, said.out + said.err
     assert "round 11: deposit without intent: flux CPP" in said.out
@@ -275,7 +313,7 @@ def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
     assert call in source
     path.write_text(source.replace(call, f'    raise LookupError("spoiled")\n{call}'), "utf-8")
 
-    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
+    said = replayed(copy)
 
     assert said.code == 1, said.out + said.err
     assert re.search(r"round 11: crash: \d+-follow\.txt ended with 70", said.out), said.out

@@ -114,3 +114,26 @@ def changed(content: bytes, old: str, new: str, count: int = 1) -> bytes:
     """Replace a text that must be there."""
     assert old.encode() in content, old
     return content.replace(old.encode(), new.encode(), count)
+
+
+def with_attachments(content: bytes, *sizes: int) -> bytes:
+    """A document with PDFs of so many megabytes attached."""
+    if b"<cac:AccountingSupplierParty>" in content:
+        old, new = "<cac:AccountingSupplierParty>", "{0}<cac:AccountingSupplierParty>"
+        block = (
+            "<cac:AdditionalDocumentReference><cbc:ID>{0}</cbc:ID><cac:Attachment>"
+            '<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a{0}.pdf">{1}'
+            "</cbc:EmbeddedDocumentBinaryObject></cac:Attachment>"
+            "</cac:AdditionalDocumentReference>"
+        )
+    else:
+        old = "</ram:ContractReferencedDocument>"
+        new = "</ram:ContractReferencedDocument>{0}"
+        block = (
+            "<ram:AdditionalReferencedDocument><ram:IssuerAssignedID>{0}</ram:IssuerAssignedID>"
+            "<ram:TypeCode>916</ram:TypeCode>"
+            '<ram:AttachmentBinaryObject mimeCode="application/pdf" filename="a{0}.pdf">{1}'
+            "</ram:AttachmentBinaryObject></ram:AdditionalReferencedDocument>"
+        )
+    blocks = [block.format(rank, "QUJD" * (size * 250_000)) for rank, size in enumerate(sizes)]
+    return changed(content, old, new.format("".join(blocks)))

@@ -86,8 +86,6 @@ class AdviceCode(StrEnum):
     """See with the member an invoice that the portal shows with another amount."""
     KEYED = "keyed"
     """See with the member an invoice of the same amount, of no number of ours."""
-    BEYOND = "beyond"
-    """See what the portal holds of our series, and the books do not know."""
     UNSEEN = "unseen"
     """Look on the portal for an invoice that no reading shows."""
 

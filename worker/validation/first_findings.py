@@ -30,13 +30,16 @@ def located(finding: Finding, element: _Element) -> Finding:
 
 
 def placed(
-    faults: Iterable[tuple[Finding, T]], place: Callable[[Finding, T], Finding]
+    faults: Iterable[tuple[Finding, T]],
+    place: Callable[[Finding, T], Finding],
+    at_least: int = 0,
 ) -> tuple[Finding, ...]:
     """The findings to keep, each with its place, those that block first.
 
     Args:
         faults: as many as there are; none of those left out is kept nor placed.
         place: gives a finding its place; called for what is kept only.
+        at_least: how many faults are known of, when ``faults`` stops before the last.
     """
     first: dict[Severity, list[tuple[int, Finding, T]]] = {severity: [] for severity in Severity}
     again: dict[Severity, list[tuple[int, Finding, T]]] = {severity: [] for severity in Severity}
@@ -58,7 +61,7 @@ def placed(
         in_order = sorted([*first[severity], *repeats], key=itemgetter(0))
         kept += [(finding, element) for _rank, finding, element in in_order]
     findings = tuple(place(finding, element) for finding, element in kept)
-    return (*findings, *more_than(len(kept), total))
+    return (*findings, *more_than(len(kept), max(total, at_least)))
 
 
 def more_than(kept: int, total: int) -> tuple[Finding, ...]:

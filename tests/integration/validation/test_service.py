@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from chaos import pace
 from tests.support.processes import children, is_gone
@@ -177,6 +178,17 @@ def test_a_document_that_kills_twice_is_refused_and_others_go_on(fault: bytes) -
     assert "fait échouer le validateur" in report.findings[0].message
 
 
+@pytest.mark.parametrize("ours,tries", [(False, 1), (True, 2)])
+def test_a_document_of_another_has_its_time_once(*, ours: bool, tries: int) -> None:
+    """A second try, or the next rules, would multiply it; ours may have been slowed down."""
+    patient = Program(FAKE, replace(VALIDATION.bounds, wall=SOON))
+    with ValidationService(program=patient, ours=ours) as own, capture_logs() as lines:
+        reports = own.check(b"sleep", [Schema.CII, Sheet.EN16931_CII])
+
+    assert [line["ending"] for line in lines] == ["wall"] * tries
+    assert [report.valid for report in reports] == [False]
+
+
 @pytest.mark.parametrize("fault", [b"memory", b"killed"])
 def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> None:
     """The batch stops with its sentence: no member is parked."""
@@ -185,6 +197,17 @@ def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> Non
         pytest.raises(ValidatorStopped, match="mémoire"),
     ):
         own.check(fault, [Schema.CII])
+
+
+def test_a_document_wrong_everywhere_is_refused_in_bounded_time() -> None:
+    """Errors are counted before libxml2 looks for the place of each among its siblings."""
+    note = f'<cbc:Note a="1">{"x" * 20}</cbc:Note>'
+    wrong = changed(UBL, "<cbc:Note>", note * 60_000 + "<cbc:Note>")
+    bounds = replace(VALIDATION.bounds, processor=ceil(pace.limit(6)))
+    with ValidationService(program=replace(VALIDATION, bounds=bounds)) as own:
+        (report,) = own.check(wrong, UBL_RULES)
+
+    assert {finding.code for finding in report.findings} == {"XSD-OTHER", "RULES-MORE"}
 
 
 def test_one_error_of_a_small_file_is_explained_at_once() -> None:

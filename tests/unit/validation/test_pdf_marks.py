@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name, String
 
+from tests.support.validation_pdfs import Spoil, file_of, sound_pdf, spoilt, xmp
 from tests.support.validation_samples import changed, cii_xml, facturx_pdf, ubl_xml
 from tests.support.validation_service import service
 from worker.billing.standard import EN16931, EXTENDED_CTC_FR, FACTURX_EXTENDED
@@ -31,11 +32,10 @@ from worker.validation.files.verdict import (
 )
 
 CII = cii_xml()
-OURS = facturx_pdf(CII)
+OURS = sound_pdf()
 GOLDEN = Path(__file__).parents[2] / "golden" / "files"
 SCRIPT = Dictionary(S=Name.JavaScript, JS=String("app.alert(1)"))
 LAUNCH = Dictionary(S=Name.Launch, F=String("calc.exe"))
-Spoil = Callable[[pikepdf.Pdf], None]
 
 
 def codes_of(folder: Path, content: bytes) -> list[str]:
@@ -47,30 +47,6 @@ def codes_of(folder: Path, content: bytes) -> list[str]:
     assert answer.unchecked == tuple(Unchecked)
     assert all(finding.message and finding.remedy for finding in answer.findings)
     return [answer.verdict, *(finding.code for finding in answer.findings)]
-
-
-def spoilt(spoil: Spoil) -> bytes:
-    """Our own Factur-X with one thing changed."""
-    target = BytesIO()
-    with pikepdf.open(BytesIO(OURS)) as document:
-        spoil(document)
-        document.save(target)
-    return target.getvalue()
-
-
-def xmp(old: str, new: str) -> Spoil:
-    """Change a text of the metadata."""
-
-    def spoil(document: pikepdf.Pdf) -> None:
-        metadata = document.Root.Metadata
-        metadata.write(changed(metadata.read_bytes(), old, new))
-
-    return spoil
-
-
-def file_of(document: pikepdf.Pdf) -> pikepdf.Object:
-    """The description of the embedded XML."""
-    return document.Root.AF[0]
 
 
 def rename(document: pikepdf.Pdf) -> None:

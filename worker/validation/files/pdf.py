@@ -15,10 +15,12 @@ from worker.errors import Finding
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.frames import read_frame, write_frame
 from worker.isolation.limits import PDF, Program
+from worker.validation.files.pdf_actions import of_name_tree
 from worker.validation.files.pdf_marks import (
     XML_NAME,
     XRECHNUNG_NAME,
     Wrapping,
+    embedded_streams,
     read_wrapping,
 )
 from worker.validation.wording import unreadable, worded
@@ -30,8 +32,6 @@ OLDER_NAME = "zugferd-invoice.xml"
 """Of the same, before Factur-X: it holds the invoice when no file has a name of today."""
 _ODD = (ValueError, TypeError, KeyError, AttributeError)
 """What the PDF library raises where something is not what its place promises."""
-MAX_NODES = 10_000
-"""Of the tree of embedded files."""
 
 
 class _Lack(StrEnum):
@@ -97,18 +97,9 @@ def _decode(said: bytes) -> Wrapping | _Lack:
 
 def _embedded_files(document: Any) -> Iterator[tuple[set[str], Any]]:  # noqa: ANN401 - pikepdf's
     """Every embedded file with all the names it goes by: a reader may look for any of them."""
-    tree = document.Root.get("/Names", {}).get("/EmbeddedFiles")
-    waiting, seen = [tree] if tree is not None else [], 0
-    while waiting:
-        node = waiting.pop()
-        seen += 1
-        if seen > MAX_NODES:
-            raise _Unfit(_Lack.TOO_LARGE)
-        waiting.extend(node.get("/Kids", []))
-        pairs = list(node.get("/Names", []))
-        for key, file in zip(pairs[::2], pairs[1::2], strict=False):
-            names = {str(key)} | {str(file[name]) for name in ("/F", "/UF") if name in file}
-            yield {name.lower() for name in names}, file
+    for key, file in of_name_tree(document.Root, "/EmbeddedFiles"):
+        names = {str(key)} | {str(file[name]) for name in ("/F", "/UF") if name in file}
+        yield {name.lower() for name in names}, file
 
 
 def _invoice_of(document: Any) -> tuple[Wrapping, bytes]:  # noqa: ANN401 - pikepdf's
@@ -121,8 +112,10 @@ def _invoice_of(document: Any) -> tuple[Wrapping, bytes]:  # noqa: ANN401 - pike
     found = current or older
     if len(found) != 1:
         raise _Unfit(_Lack.AMBIGUOUS if found else _Lack.NO_XML)
-    streams = found[0].EF
-    xml = (streams.F if "/F" in streams else streams.UF).read_bytes()
+    streams = embedded_streams(found[0])
+    if not streams:
+        raise _Unfit(_Lack.NO_XML)
+    xml = next(iter(streams.values())).read_bytes()
     if len(xml) > MAX_BYTES:
         raise _Unfit(_Lack.TOO_LARGE)
     beside = str(older[0].get("/UF", OLDER_NAME)) if current and older else ""

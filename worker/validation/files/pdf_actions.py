@@ -13,8 +13,33 @@ TRIGGERS = "/AA"
 """Actions that an event starts: no holder may have any."""
 MAX_ACTIONS = 10_000
 MAX_HOLDERS = 100_000
-_LEADS = ("/Pages", "/Outlines", "/AcroForm", "/First", "/Next", "/Parent")
+MAX_NODES = 10_000
+"""Of a name tree."""
+_LEADS = (
+    *("/Pages", "/Outlines", "/AcroForm", "/First", "/Last", "/Next", "/Prev", "/Parent"),
+    *("/Popup", "/IRT"),
+)
 _LISTS = ("/Kids", "/Annots", "/Fields")
+_NAMED_PAGES = ("/Pages", "/Templates")
+"""Name trees of pages, which need be nowhere else."""
+
+
+def of_name_tree(root: Any, tree: str) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - pikepdf's
+    """The names and values of a name tree of the catalog; none when it is absent.
+
+    Raises:
+        MemoryError: when it has more nodes than any invoice's.
+    """
+    top = root.get("/Names", {}).get(tree)
+    waiting, seen = [] if top is None else [top], 0
+    while waiting:
+        node = waiting.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            raise MemoryError
+        waiting.extend(node.get("/Kids", []))
+        pairs = list(node.get("/Names", []))
+        yield from zip(pairs[::2], pairs[1::2], strict=False)
 
 
 def forbidden_actions(document: Any) -> Iterator[str]:  # noqa: ANN401 - pikepdf's
@@ -23,7 +48,7 @@ def forbidden_actions(document: Any) -> Iterator[str]:  # noqa: ANN401 - pikepdf
     Raises:
         MemoryError: when there is more to look at than any invoice has.
     """
-    if "/JavaScript" in document.Root.get("/Names", {}):
+    if any(of_name_tree(document.Root, "/JavaScript")):
         yield "/JavaScript"
     waiting: list[Any] = []
     for holder in _holders(document.Root):
@@ -62,7 +87,8 @@ def _holders(root: Any) -> Iterator[Any]:  # noqa: ANN401 - pikepdf's
     """The catalog, pages, annotations, fields with their parents, and bookmarks."""
     from pikepdf import Dictionary  # noqa: PLC0415 - only the child needs it
 
-    waiting, seen, count = [root], set(), 0
+    named = [page for tree in _NAMED_PAGES for _name, page in of_name_tree(root, tree)]
+    waiting, seen, count = [root, *named], set(), 0
     while waiting:
         holder = waiting.pop()
         if not isinstance(holder, Dictionary) or holder.objgen in seen:

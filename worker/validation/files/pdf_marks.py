@@ -45,6 +45,7 @@ MAX_TEXT = 200
 MAX_VALUES = 5
 """Of one property: a second one is a fault already."""
 _FX = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _PDFAID = "{http://www.aiim.org/pdfa/ns/id/}"
 
 
@@ -58,7 +59,7 @@ class Wrapping:
         relationship: ``AFRelationship``, with its slash.
         associated: whether the document counts it among its files (``/AF``).
         older: another file, of the name that the invoice had in ZUGFeRD.
-        stated: the different values of each property of ``CLOSED_LISTS``.
+        stated: the values of each property of ``CLOSED_LISTS``.
         part: ``pdfaid:part``, and ``pdfaid:conformance`` when it is 4.
         actions: those forbidden that were found.
     """
@@ -95,27 +96,41 @@ def read_wrapping(document: Any, file: Any, older: str) -> Wrapping:  # noqa: AN
         MemoryError: when there is more to look at than any invoice has.
         ValueError, TypeError, KeyError, AttributeError: when something is not what its place says.
     """
+    from pikepdf import Array, Name  # noqa: PLC0415 - only the child needs it
+
     root = document.Root
     xmp = _xmp(root)
-    streams = {stream.objgen: stream for stream in file.EF.values()}
+    streams = embedded_streams(file)
     contents = {stream.read_bytes() for stream in streams.values()}
+    relationship, listed = file.get("/AFRelationship"), root.get("/AF")
     part, conformance = (
         "".join(_values(xmp, f"{_PDFAID}{name}")[:1]).strip() for name in ("part", "conformance")
     )
     return Wrapping(
         names=(_cut(file.get("/UF", "")), _cut(file.get("/F", ""))),
-        complete={"/F", "/UF"} <= set(file.EF.keys()) and len(contents) == 1,
-        relationship=_cut(file.get("/AFRelationship", "")),
-        associated=any(
-            stream.objgen in streams
-            for other in root.get("/AF", [])
-            for stream in other.get("/EF", {}).values()
+        complete={"/F", "/UF"} <= streams.keys() and len(contents) == 1,
+        relationship=_cut(relationship) if isinstance(relationship, Name) else "",
+        associated=isinstance(listed, Array)
+        and any(
+            stream.objgen in {one.objgen for one in streams.values()}
+            for other in listed
+            for stream in embedded_streams(other).values()
         ),
         older=_cut(older),
         stated={name: _values(xmp, f"{_FX}{name}") for name in CLOSED_LISTS},
         part=part + conformance if part == "4" else part,
         actions=tuple(sorted(set(forbidden_actions(document)))),
     )
+
+
+def embedded_streams(file: Any) -> dict[str, Any]:  # noqa: ANN401 - pikepdf's
+    """What a file specification embeds (``/EF``), by the key of each reader; ``/F`` comes first."""
+    from pikepdf import Dictionary, Stream  # noqa: PLC0415 - only the child needs it
+
+    files = file.get("/EF") if isinstance(file, Dictionary) else None
+    if not isinstance(files, Dictionary):
+        return {}
+    return {key: one for key, one in sorted(files.items()) if isinstance(one, Stream)}
 
 
 def level_of(profile: str) -> str:
@@ -174,9 +189,9 @@ def _wrong_file(wrapping: Wrapping, level: str) -> Iterator[Finding]:
     expected = XRECHNUNG_NAME if wrapping.one(LEVEL) == XRECHNUNG else XML_NAME
     if wrapping.name != expected:
         yield worded("PDF-NAME", value=shorten(wrapping.name), expected=expected)
-    shown, other = map(shorten, wrapping.names)
+    shown, other = wrapping.names
     if not wrapping.complete or shown != other:
-        yield worded("PDF-FILE", value=other, shown=shown)
+        yield worded("PDF-FILE", value=shorten(other), shown=shorten(shown))
     if wrapping.older:
         yield worded("PDF-OLDER", severity=Severity.WARNING, value=shorten(wrapping.older))
     if not wrapping.associated or wrapping.relationship not in RELATIONSHIPS:
@@ -190,13 +205,23 @@ def _cut(value: object) -> str:
 
 
 def _xmp(root: Any) -> etree._Element | None:  # noqa: ANN401 - pikepdf's
-    """The metadata, or nothing when there are none that can be read."""
+    """The metadata, or nothing when there are none that can be read.
+
+    Raises:
+        MemoryError: they are larger than any invoice's.
+    """
     if "/Metadata" not in root:
         return None
     content = root.Metadata.read_bytes()
     if len(content) > MAX_XMP:
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        raise MemoryError
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
         return etree.fromstring(content.strip(b"\0 \t\r\n"), parser)
     except etree.XMLSyntaxError as error:
@@ -205,7 +230,7 @@ def _xmp(root: Any) -> etree._Element | None:  # noqa: ANN401 - pikepdf's
 
 
 def _values(xmp: etree._Element | None, name: str) -> tuple[str, ...]:
-    """The different values of a simple property, exactly as written.
+    """The values of a simple property, exactly as written, each as often as it is.
 
     An element, or an attribute of its description (XMP part 1, 7.9.2.2).
     """
@@ -213,8 +238,14 @@ def _values(xmp: etree._Element | None, name: str) -> tuple[str, ...]:
         return ()
     values = [
         value
-        for element in xmp.iter("{*}Description")
-        for value in (element.get(name), *(found.text or "" for found in element.findall(name)))
+        for element in xmp.iter(f"{_RDF}Description")
+        if (parent := element.getparent()) is not None and parent.tag == f"{_RDF}RDF"
+        for value in (element.get(name), *map(_simple, element.findall(name)))
         if value is not None
     ]
-    return tuple(_cut(value) for value in dict.fromkeys(values))[:MAX_VALUES]
+    return tuple(map(_cut, values[:MAX_VALUES]))
+
+
+def _simple(element: etree._Element) -> str:
+    """The text of a property; that of a structure or a list is none."""
+    return "" if len(element) else element.text or ""

@@ -122,6 +122,9 @@ def _ubl(schema: Schema, profile: str) -> Claim:
 def _cii(profile: str, *, hybrid: bool) -> Claim:
     if rules := _CII.get(profile):
         return Claim(profile, rules)
+    if not profile:
+        # As in UBL, BR-01 says so.
+        return Claim(profile, CII_RULES)
     if profile == EN16931:
         return Claim(profile, FACTURX_RULES if hybrid else CII_RULES)
     if _CIUS.fullmatch(profile):

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,8 @@ TOLERANT = frozenset({Sheet.EXTENDED_CTC_FR_UBL, Sheet.EXTENDED_CTC_FR_CII, Shee
 """Rules that allow sums a cent off for each line (BR-FREXT-CO-10, BR-FXEXT-CO-10)."""
 NO_VERDICT = frozenset({"RULES-NONE", "RULES-UNFINISHED", "VALIDATOR-FAILED"})
 """Findings that say that rules could not be run: they prove nothing against a document."""
+BEYOND_BOUNDS = frozenset({"FILE-TOO-LARGE", "PDF-TOO-LARGE", "XML-TOO-LARGE", *NO_VERDICT})
+"""Findings that say that a file was not read to its end: it may be an invoice all the same."""
 CHORUS = "chorus"
 """The only profile for now: what Chorus Pro demands in direct deposit."""
 
@@ -40,7 +43,8 @@ class Verdict(StrEnum):
     INVALID = "invalid"
     """It is an invoice, and breaks a rule."""
     INCONCLUSIVE = "inconclusive"
-    """No rule that could be run is broken, but those of its profile are not here."""
+    """No rule that could be run is broken, but those of its profile are not here, or could not be
+    run within the bounds of a check."""
     UNREADABLE = "unreadable"
     """It is not an invoice that can be read: nothing was validated."""
 
@@ -79,7 +83,7 @@ class FileVerdict:
 
     Attributes:
         path: as it was given.
-        kind: what it is, unless unreadable.
+        kind: what it is, where that could be read.
         verdict: valid only when every rule set that applies was run and is satisfied.
         reports: one for each rule set, in the order they were run.
         findings: of the claim, the PDF, dates, amounts and all reports, or why the file is
@@ -130,9 +134,7 @@ def validate_file(
         tree = parse_xml(content)
         claim = _claim(tree, hybrid=hybrid is not None)
     except WrongUse as error:
-        return FileVerdict(
-            path=path, kind=None, verdict=Verdict.UNREADABLE, findings=error.findings
-        )
+        return _not_read(path, error.findings, profile)
     reports = service.check(content, _rules(tree, claim, profile))
     findings: tuple[Finding, ...] = ()
     if profile == CHORUS:
@@ -153,6 +155,18 @@ def validate_file(
         reports=reports,
         findings=(*claim.findings, *findings, *hidden_signs(tree)),
     )
+
+
+def _not_read(path: Path, why: tuple[Finding, ...], profile: str | None) -> FileVerdict:
+    """The verdict on a file that could not be read: its size alone may break a rule."""
+    verdict, findings = Verdict.UNREADABLE, why
+    if all(finding.code in BEYOND_BOUNDS for finding in why):
+        if profile == CHORUS:
+            with suppress(OSError):  # it is gone meanwhile
+                findings += tuple(check_flow(path.stat().st_size))
+        refused = has_blocking(one for one in findings if one.code not in BEYOND_BOUNDS)
+        verdict = Verdict.INVALID if refused else Verdict.INCONCLUSIVE
+    return FileVerdict(path=path, kind=None, verdict=verdict, findings=findings)
 
 
 def _hybrid(content: bytes) -> Hybrid | None:

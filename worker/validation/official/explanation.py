@@ -5,7 +5,7 @@ French documentation.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
@@ -18,9 +18,12 @@ from xmlschema import XMLSchema, XMLSchemaException, XMLSchemaValidationError
 from xmlschema.validators import XMLSchemaChildrenValidationError, XsdElement, facets
 
 from worker.errors import Finding
-from worker.validation.paths import short, shorten, where
+from worker.validation.first_findings import Fault
+from worker.validation.paths import short, shorten
 from worker.validation.wording import worded
 
+MAX_EXPLAINED = 2_000
+"""Errors looked at, for the first of each code to be told."""
 MAX_EXPECTED = 5
 """Names of expected elements shown to people: UBL often has dozens."""
 _FACETS: Mapping[type, str] = {
@@ -43,24 +46,20 @@ _ATTRIBUTE = re.compile(r"attribute ([\w:.-]+)=")
 _MISSING_ATTRIBUTE = re.compile(r"missing required attribute '([^']+)'")
 
 
-def explain(entry: Path, tree: etree._ElementTree, *, limit: int) -> list[Finding]:
-    """List what is wrong in a refused document.
+def explain(entry: Path, tree: etree._ElementTree) -> Iterator[Fault]:
+    """What is wrong in a refused document, as far as it is looked at.
 
     Args:
         entry: the main file of the schema; it and those it imports were checked before.
         tree: the document.
-        limit: how many findings at most.
 
-    Returns:
-        The findings; none when xmlschema sees nothing wrong or cannot work: the verdict does not
-        depend on it.
+    Yields:
+        Nothing when xmlschema sees nothing wrong or cannot work: the verdict does not depend on it.
     """
-    findings: list[Finding] = []
     # When it fails, what was found before stands, or the caller has lxml's own reasons.
     with suppress(XMLSchemaException, RecursionError):
-        for error in islice(_schema(entry).iter_errors(tree.getroot()), limit):
-            findings.append(_finding(error))  # noqa: PERF401 - one by one: see above
-    return findings
+        for error in islice(_schema(entry).iter_errors(tree.getroot()), MAX_EXPLAINED):
+            yield _fault(error, tree.getroot())
 
 
 @lru_cache(maxsize=8)
@@ -70,23 +69,19 @@ def _schema(entry: Path) -> XMLSchema:
     return XMLSchema(entry.as_uri(), allow="local", use_location_hints=False, validation="skip")
 
 
-def _finding(error: XMLSchemaValidationError) -> Finding:
+def _fault(error: XMLSchemaValidationError, root: _Element) -> Fault:
     element = cast("_Element | None", error.elem)  # the tree given is lxml's
     if element is None:
-        return Finding(code="XSD-OTHER", message=f"Le document ne suit pas le schéma : {error}")
+        message = f"Le document ne suit pas le schéma : {error}"
+        return Finding(code="XSD-OTHER", message=message), root
     if isinstance(error, XMLSchemaChildrenValidationError):
-        return _structure_finding(error, element)
+        return _structure_fault(error, element)
     if match := _MISSING_ATTRIBUTE.search(error.reason or ""):
-        return worded(
-            "XSD-ATTRIBUTE",
-            where=where(element),
-            attribute=match[1],
-            element=short(element.tag),
-        )
-    return _value_finding(error, element)
+        return worded("XSD-ATTRIBUTE", attribute=match[1], element=short(element.tag)), element
+    return _value_finding(error, element), element
 
 
-def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Element) -> Finding:
+def _structure_fault(error: XMLSchemaChildrenValidationError, element: _Element) -> Fault:
     name = short(element.tag)
     expected = [
         short(particle.name)
@@ -96,16 +91,16 @@ def _structure_finding(error: XMLSchemaChildrenValidationError, element: _Elemen
     listed = " ou ".join(f"« {tag} »" for tag in expected[:MAX_EXPECTED])
     if error.invalid_tag is None:
         missing = listed or "un élément obligatoire"
-        return worded("XSD-ABSENT", where=where(element), expected=missing, element=name)
+        return worded("XSD-ABSENT", expected=missing, element=name), element
     child = element[error.index] if error.index < len(element) else element
-    return worded(
+    finding = worded(
         "XSD-UNEXPECTED",
         "other" if listed else "nothing",
-        where=where(child),
         child=short(error.invalid_tag),
         element=name,
         expected=listed,
     )
+    return finding, child
 
 
 def _value_finding(error: XMLSchemaValidationError, element: _Element) -> Finding:
@@ -124,7 +119,6 @@ def _value_finding(error: XMLSchemaValidationError, element: _Element) -> Findin
         if value
         else f"Le contenu de « {name} » manque : il {fault}.",
         remedy=_documentation(validator) or "Corrigez cette valeur.",
-        where=where(element),
         value=shorten(value),
     )
 

@@ -11,7 +11,7 @@ from lxml import etree
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.validation import Report, RuleSet
-from worker.validation.first_findings import MAX_FINDINGS, more_than
+from worker.validation.first_findings import MAX_FINDINGS, located, more_than, placed
 from worker.validation.official.artefacts import (
     SchemaFiles,
     SchemaFolders,
@@ -24,6 +24,10 @@ from worker.validation.xml import parse_xml, raise_if_starved
 
 MAX_EXPLAINED_BYTES = 2_000_000
 """Size above which a refusal is not explained in detail: the explanation is a slow reader."""
+MAX_PLACED = 5_000
+"""Elements above which errors are counted before each is given its place."""
+MOST_READ = 100
+"""Errors that libxml2 keeps of a document that it reads."""
 _CHECKED = "checked:///"
 """Address of the checked files for libxml2: nothing of the disk or the network is at it."""
 
@@ -79,8 +83,8 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         folders: where the schemas are, when not those of this installation.
 
     Returns:
-        The verdict; on refusal, at most ``MAX_FINDINGS`` findings, with line and path, and how
-        many more.
+        The verdict; on refusal, the first finding of each code and others up to
+        ``MAX_FINDINGS``, with line and path, and how many more.
 
     Raises:
         IntegrityError: when a schema file is missing or was altered; there is then no verdict.
@@ -92,23 +96,52 @@ def check_xsd(schema: Schema, content: bytes, *, folders: SchemaFolders | None =
         return Report(rule_set=compiled.rule_set, valid=False, findings=unreadable.findings)
     collapse_dates(tree)
     with compiled.lock:
-        if compiled.schema.validate(tree):
-            return Report(rule_set=compiled.rule_set, valid=True)
-        log: list[etree._LogEntry] = list(compiled.schema.error_log)  # type: ignore[call-overload]  # missing in its stubs
+        log = _read_again(tree, compiled) if content.count(b"<") > MAX_PLACED else []
+        if len(log) < MOST_READ:
+            if compiled.schema.validate(tree):
+                return Report(rule_set=compiled.rule_set, valid=True)
+            log = list(compiled.schema.error_log)  # type: ignore[call-overload]  # missing in its stubs
     if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in log):
         raise MemoryError
-    findings = [_raw_finding(entry) for entry in log[:MAX_FINDINGS]]
+    return Report(
+        rule_set=compiled.rule_set, valid=False, findings=_told(log, compiled.entry, tree, content)
+    )
+
+
+def _read_again(tree: etree._ElementTree, compiled: _Compiled) -> list[etree._LogEntry]:
+    """The first errors of a document validated while it is read, without their places.
+
+    libxml2 gives each error of a tree its path, which takes as long as there are siblings.
+    """
+    parser = etree.XMLParser(
+        schema=compiled.schema, resolve_entities=False, no_network=True, huge_tree=True
+    )
+    try:
+        etree.fromstring(etree.tostring(tree), parser)
+    except etree.XMLSyntaxError as error:
+        log: list[etree._LogEntry] = list(error.error_log)  # type: ignore[call-overload]  # missing in its stubs
+        return log
+    return []
+
+
+def _told(
+    log: list[etree._LogEntry], entry: Path, tree: etree._ElementTree, content: bytes
+) -> tuple[Finding, ...]:
+    """Why a schema refuses: from lxml's errors, explained where the document is not too long."""
     if log[0].type_name == "SCHEMAV_CVC_ELT_1":
         root = etree.QName(tree.getroot()).localname
-        findings = [worded("XSD-ROOT", where=f"/{root}", root=root)]
-    elif len(content) <= MAX_EXPLAINED_BYTES:
+        return (worded("XSD-ROOT", where=f"/{root}", root=root),)
+    findings: tuple[Finding, ...] = ()
+    if len(content) <= MAX_EXPLAINED_BYTES:
         # Its import and its schemas cost up to three seconds: only a refusal pays for them.
         from worker.validation.official.explanation import explain  # noqa: PLC0415
 
-        findings = explain(compiled.entry, tree, limit=MAX_FINDINGS) or findings
-    if len(log) > MAX_FINDINGS:
-        findings += more_than(MAX_FINDINGS, len(log))
-    return Report(rule_set=compiled.rule_set, valid=False, findings=tuple(findings))
+        findings = placed(explain(entry, tree), located, len(log))
+    # Nothing explained is nothing but how many there are.
+    if all(finding.code == "RULES-MORE" for finding in findings):
+        raw = tuple(map(_raw_finding, log[:MAX_FINDINGS]))
+        findings = (*raw, *more_than(len(raw), len(log)))
+    return findings
 
 
 def collapse_dates(tree: etree._ElementTree) -> None:
@@ -158,4 +191,5 @@ def _files(schema: Schema, folders: SchemaFolders) -> tuple[SchemaFiles, str]:
 def _raw_finding(entry: etree._LogEntry) -> Finding:
     """The words of lxml, for want of better ones, without the namespaces that drown them."""
     message = _NAMESPACE.sub("", entry.message or "").rstrip(".")
-    return worded("XSD-OTHER", where=f"{entry.path or '/'}, ligne {entry.line}", detail=message)
+    place = f"{entry.path}, ligne {entry.line}" if entry.path else ""
+    return worded("XSD-OTHER", where=place, detail=message)

@@ -128,8 +128,11 @@ class ValidationService:
     def _reports(self, xml: bytes, rules: tuple[Rules, ...]) -> tuple[Report, ...]:
         reports: list[Report] = []
         for rule in rules:
-            reports.append(self._report(xml, rule))
-            if isinstance(rule, Schema) and not reports[-1].valid:
+            report = self._report(xml, rule)
+            reports.append(report)
+            unrun = any(finding.code == "VALIDATOR-FAILED" for finding in report.findings)
+            # What one sheet has no time for, the next would not either.
+            if unrun or (isinstance(rule, Schema) and not report.valid):
                 break
         return tuple(reports)
 
@@ -158,6 +161,9 @@ class ValidationService:
                     said=failed.detail,
                 )
                 last = failed
+                if failed.ending is Ending.WALL and not self._ours:
+                    # A second try would double the time that a document of another can take.
+                    break
         starved = last.ending is Ending.MEMORY
         if last.ending is Ending.KILLED or (starved and self._ours):
             # Lack of memory is the fault of no document, and no member is parked for it.

@@ -10,8 +10,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.corrections.todo import Advice, todo
-from worker.corrections.todo_sentences import sentence
 from worker.errors import Finding, WorkerError
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
@@ -25,6 +23,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
+    from worker.corrections.todo import Advice
     from worker.corrections.waiting import AtOdds, Waiting
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
@@ -71,8 +70,11 @@ def failure(stopped: WorkerError) -> View:
     return {"ok": False, "error": error(stopped), "findings": findings(stopped.findings)}
 
 
-def advice(said: Advice) -> View:
+def advice(said: "Advice") -> View:
     """What a person must do; ``command``: the words after ``chorus-worker``."""
+    # Commands that show no invoice answer without loading these.
+    from worker.corrections.todo_sentences import sentence  # noqa: PLC0415
+
     return {
         "code": said.code.value,
         "command": list(said.command) or None,
@@ -82,6 +84,8 @@ def advice(said: Advice) -> View:
 
 def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View:
     """An invoice; ``deposits`` as for ``todo``."""
+    from worker.corrections.todo import todo  # noqa: PLC0415
+
     said = todo(tracked, now, deposits=deposits)
     return {
         "number": tracked.number or None,

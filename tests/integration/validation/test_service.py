@@ -31,7 +31,12 @@ from worker.validation.files.profiles import (
     UBL_RULES,
     read_claim,
 )
-from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
+from worker.validation.official.artefacts import (
+    SchemaFolders,
+    installed_folders,
+    official_sets,
+    verify_artefacts,
+)
 from worker.validation.official.service import ValidationService
 from worker.validation.xml import parse_xml
 
@@ -324,16 +329,16 @@ def alter(folders: SchemaFolders, key: str, name: str) -> None:
     ],
 )
 def test_an_altered_artefact_stops_the_program(copied: SchemaFolders, key: str, name: str) -> None:
-    """A sheet, a code list or a schema that differs is named, before any document is taken."""
+    """A sheet, a code list or a schema that differs is named, before anything is issued."""
     alter(copied, key, name)
     with pytest.raises(IntegrityError, match=re.escape(name)) as stopped:
-        ValidationService(copied)
+        verify_artefacts(copied)
 
     assert stopped.value.exit_code == 70
 
 
 def test_an_artefact_altered_later_gives_no_verdict(copied: SchemaFolders) -> None:
-    """What is compiled is hashed again: the answer is the error, not a report."""
+    """What is compiled is hashed: the answer is the error, not a report."""
     with ValidationService(copied) as own:
         alter(copied, "en16931-ubl", "EN16931-UBL-validation.xslt")
         with pytest.raises(IntegrityError, match="EN16931-UBL-validation"):

@@ -16,7 +16,7 @@ from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation import Report
 from worker.validation.official.answers import decode_answer
-from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
+from worker.validation.official.artefacts import SchemaFolders, installed_folders
 from worker.validation.official.schemas import rule_set
 from worker.validation.official.schematron import suits
 from worker.validation.wording import worded
@@ -36,7 +36,8 @@ class ValidationService:
         ours: whether the documents are those of this program, which no memory bound can be met by.
 
     Raises:
-        IntegrityError: at once, when any artefact is missing or was altered.
+        IntegrityError: at once, when a part of the installation is missing; of an artefact that
+            was altered, with the first document that needs it.
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class ValidationService:
     ) -> None:
         self._ours = ours
         self._folders = folders or installed_folders()
-        verify_artefacts(self._folders)
         self._program = program
         folders_and_wall = (self._folders.ours, self._folders.official, program.bounds.wall)
         self._arguments = tuple(map(str, folders_and_wall))

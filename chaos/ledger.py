@@ -5,20 +5,37 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chorus_sandbox.ledger.ledger import read_fluxes, read_injections, read_invoices, read_joined
+from chorus_sandbox.ledger.ledger import (
+    read_fluxes,
+    read_histories,
+    read_injections,
+    read_invoices,
+    read_joined,
+)
 from chorus_sandbox.ledger.records import FluxState
 
+REJECTED = {"REJETEE", "A_RECYCLER"}
+"""The portal's words for an invoice that its buyer owes nothing for."""
+_LATEST_INDEX = timedelta(days=7)
+"""When searches of the second portal show an invoice at the latest; its file does not say."""
 _HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldInvoice:
-    """An invoice that the portal integrated; kind and status are the portal's words."""
+    """An invoice that the portal integrated; kind and status are the portal's words.
+
+    Attributes:
+        flux_number: of the file that it came in; empty when it was keyed by hand.
+        preceding: the number that a credit note corrects.
+        shown_at: from when on searches show it.
+        statuses: all that it had, oldest first, each with its instant.
+    """
 
     id: int
     number: str
@@ -26,6 +43,20 @@ class HeldInvoice:
     buyer_siret: str
     status: str
     gross: Decimal
+    flux_number: str
+    preceding: str
+    shown_at: datetime
+    statuses: tuple[tuple[datetime, str], ...]
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether nothing is owed for it any more."""
+        return self.status in REJECTED
+
+    def was_rejected(self, at: datetime) -> bool:
+        """The same at an instant."""
+        earlier = [status for since, status in self.statuses if since <= at]
+        return bool(earlier) and earlier[-1] in REJECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +98,7 @@ def read_ledger(path: Path) -> PortalLedger:
 
 
 def _sandbox(path: Path) -> PortalLedger:
+    histories = read_histories(path)
     return PortalLedger(
         invoices=tuple(
             HeldInvoice(
@@ -76,6 +108,10 @@ def _sandbox(path: Path) -> PortalLedger:
                 buyer_siret=one.buyer_siret,
                 status=one.status,
                 gross=one.gross,
+                flux_number=one.flux_number,
+                preceding=one.preceding,
+                shown_at=one.indexed_at,
+                statuses=tuple((row.at, row.code) for row in reversed(histories[one.id])),
             )
             for one in read_invoices(path)
         ),
@@ -108,6 +144,12 @@ def _second(connection: sqlite3.Connection) -> PortalLedger:
                 buyer_siret=one["document"]["buyer"],
                 status=one["passages"][-1]["status"],
                 gross=Decimal(one["document"]["gross"]),
+                flux_number=one["flux"],
+                preceding=one["document"]["origin"],
+                shown_at=datetime.fromisoformat(one["passages"][0]["at"]) + _LATEST_INDEX,
+                statuses=tuple(
+                    (datetime.fromisoformat(row["at"]), row["status"]) for row in one["passages"]
+                ),
             )
             for one in living
         ),

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from chaos.happenings import Happening, Typing, draw_happenings
 from chaos.killing import (
     PLACES,
     PORTAL_PLACES,
@@ -28,6 +29,8 @@ TURNS = (
     datetime(2026, 2, 5, 8, tzinfo=UTC),
 )
 """New Year in Paris, both changes of its clocks, 29 February, and a day like any other."""
+_EARLY = tuple(turn - timedelta(hours=3) for turn in TURNS if turn.month in {2, 3})
+"""When a round begins that goes on for months: the next year is not billed in it."""
 _LEADS = (
     timedelta(seconds=2),
     timedelta(seconds=30),
@@ -58,6 +61,21 @@ _DELAYS = (
 """From a deposit to its verdict."""
 _INDEXED = (*_DELAYS[:-1], timedelta(hours=60))
 """From a verdict to what searches show; the last is longer than an uncertain one is looked for."""
+_LATE = (timedelta(0), timedelta(0), timedelta(hours=6), timedelta(days=2), timedelta(days=4))
+"""The same in a round that goes on for months: a verdict, or an index, may be days late."""
+_LONG_PAUSES = (
+    timedelta(hours=5),
+    timedelta(days=1),
+    timedelta(days=3),
+    timedelta(days=8),
+    timedelta(days=20),
+    timedelta(days=40),
+)
+"""Between the heartbeats of such a round."""
+_AT_ONCE = 0.7
+"""Share of such rounds that begin with a run that nothing disturbs: there is more to lose."""
+_YEARS = 0.2
+"""Share of the rounds that go on for months."""
 _SKEWS = (
     timedelta(hours=-49),
     timedelta(hours=-3),
@@ -331,6 +349,8 @@ class Step:
         buyer: what a buyer does before it with an invoice that the portal holds.
         pick: which invoice, of those that may be meant, from 0 to 1.
         skew: how far the machine's clock is ahead of the portal's meanwhile; it is set right then.
+        happenings: what happens around, before it.
+        typing: when a person types what was printed.
     """
 
     pause: timedelta
@@ -344,6 +364,8 @@ class Step:
     buyer: str | None = None
     pick: float = 0
     skew: timedelta = timedelta(0)
+    happenings: tuple[Happening, ...] = ()
+    typing: Typing = Typing.NOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +382,7 @@ class Plan:
         portal: which one.
         illness: how it is until it is healed.
         demanding: the step from which a member's structure demands an engagement.
+        is_a_year: it goes on for months, things happen around it, and a person types.
     """
 
     begins: datetime
@@ -372,6 +395,7 @@ class Plan:
     illness: Illness
     demanding: int | None
     steps: tuple[Step, ...]
+    is_a_year: bool = False
 
     @property
     def year(self) -> int:
@@ -397,7 +421,7 @@ def draw(seed: int, number: int, portal: PortalName = PortalName.SANDBOX) -> Pla
     chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a schedule, not a secret
     members = chance.choice((3, 6))  # few beginnings to make
     length = chance.randint(4, 9)
-    return Plan(
+    drawn = Plan(
         begins=chance.choice(TURNS) - chance.choice(_LEADS),
         zone=chance.choice(("UTC", "Europe/Paris")),
         members=members,
@@ -408,6 +432,37 @@ def draw(seed: int, number: int, portal: PortalName = PortalName.SANDBOX) -> Pla
         illness=_illness(chance, troubles),
         demanding=chance.randrange(length) if chance.random() < 0.2 else None,
         steps=tuple(_step(chance, members, troubles) for _ in range(length)),
+    )
+    # Of its own, so that the rounds that are none stay what they were.
+    chance = random.Random(f"{seed}/{number}/months")  # noqa: S311 - a schedule, not a secret
+    return _year(chance, drawn) if chance.random() < _YEARS else drawn
+
+
+def _year(chance: random.Random, plan: Plan) -> Plan:
+    """A round that goes on for months: a few of its commands, then one heartbeat at a time."""
+    first = plan.steps[: chance.randint(2, 4)]
+    if chance.random() < _AT_ONCE:
+        first = (Step(pause=timedelta(0), action=Action.RUN, pick=chance.random()), *first[1:])
+    beats = tuple(
+        Step(
+            pause=chance.choice(_LONG_PAUSES),
+            action=Action.SERVE,
+            buyer=chance.choice((*BUYER, "reject")) if chance.random() < 0.5 else None,
+            pick=chance.random(),
+        )
+        for _ in range(chance.randint(6, 10))
+    )
+    happenings = draw_happenings(chance, len(first) + len(beats))
+    typings = chance.choices(tuple(Typing), (3, 5, 2, 2), k=len(happenings))
+    return replace(
+        plan,
+        is_a_year=True,
+        begins=chance.choice(_EARLY),
+        illness=replace(plan.illness, integration=chance.choice(_LATE), index=chance.choice(_LATE)),
+        steps=tuple(
+            replace(step, happenings=happened, typing=typing)
+            for step, happened, typing in zip(first + beats, happenings, typings, strict=True)
+        ),
     )
 
 

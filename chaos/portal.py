@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 from chaos import pace
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
+from chaos.happenings import Happening
 from chaos.killing import AtPlace, arm
 from chaos.ledger import HeldInvoice
 from chaos.plan import WELL, Fault, Illness
@@ -105,6 +106,18 @@ class PortalProcess(ABC):
     def clear_faults(self) -> None:
         """No fault waits for its request any more."""
 
+    def intervene(
+        self, _happening: Happening, _target: str = "", _keyed: Mapping[str, object] | None = None
+    ) -> bool:
+        """Let something happen at the portal; whether this portal can.
+
+        Args:
+            _happening: what.
+            _target: the flux, or the identifier of the invoice, that it happens to.
+            _keyed: an invoice that is keyed, in the words of the sandbox's panel.
+        """
+        return False
+
     @abstractmethod
     def _serve(self) -> int:
         """Serve in this process, for good; the exit code when it could not begin."""
@@ -145,6 +158,18 @@ class PortalProcess(ABC):
             os._exit(code)
 
 
+_LASTING: Mapping[Happening, tuple[Mapping[str, object], ...]] = {
+    Happening.TURNED_AWAY: ({"kind": "turned_away", "times": 2},),
+    Happening.SILENCE: tuple(
+        {"kind": "error_before", "routes": routes, "times": None}
+        for routes in ("*/rechercher/*fournisseur", "*/consulter/historique")
+    ),
+    Happening.LATE_HISTORY: ({"kind": "late_history", "seconds": 21 * 86_400, "times": None},),
+    Happening.ANOTHER_REPORT: ({"kind": "another_report", "times": 2},),
+    Happening.NO_UNIQUENESS: ({"kind": "no_uniqueness", "times": None},),
+}
+
+
 @dataclass(slots=True)
 class SandboxProcess(PortalProcess):
     """The sandbox."""
@@ -164,6 +189,30 @@ class SandboxProcess(PortalProcess):
         if seconds:
             told["seconds"] = int(seconds)
         self._ask("POST", "_sandbox/faults", json.dumps(told).encode())
+
+    def intervene(
+        self, happening: Happening, target: str = "", keyed: Mapping[str, object] | None = None
+    ) -> bool:
+        """By its panel, which may refuse what has become impossible."""
+        h = Happening
+        asked: Sequence[tuple[str, object]]
+        match happening:
+            case h.REPLAY | h.WITHDRAW | h.DISOWN:
+                asked = ((f"fluxes/{target}/{happening.value}", None),)
+            case h.RENAME:
+                reason = {"reason": "Pièce demandée"}
+                asked = (
+                    (f"invoices/{target}/reject", reason),
+                    (f"invoices/{target}/rename", None),
+                )
+            case h.KEY_SAME | h.KEY_NEXT | h.KEY_BESIDE | h.TWIN:
+                asked = (("invoices", keyed),)
+            case _:
+                asked = tuple(("faults", fault) for fault in _LASTING[happening])
+        with suppress(HTTPError):
+            for path, body in asked:
+                self._ask("POST", f"_sandbox/{path}", json.dumps(body).encode())
+        return True
 
     def clear_faults(self) -> None:
         """By its panel."""

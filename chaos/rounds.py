@@ -10,11 +10,14 @@ from pathlib import Path
 from chaos.beginnings import CannotBegin, begin
 from chaos.campaign import Campaign, Told
 from chaos.clerk import Clerk
+from chaos.copies import Copies
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
 from chaos.plan import Plan, PortalName, draw
 from chaos.portal import PortalFailed, PortalProcess, SandboxProcess
 from chaos.second import SecondPortalProcess
+from chaos.surroundings import Surroundings
+from chaos.typist import Typist
 
 _PROCESSES: Mapping[PortalName, type[PortalProcess]] = {
     PortalName.SANDBOX: SandboxProcess,
@@ -52,6 +55,13 @@ def _play(
     """Play a round in its folder, as ``beginnings`` makes it."""
     secrets = Secrets.of(seed, number)
     installation.keep_secrets(secrets)
+    portal = _PROCESSES[plan.portal](
+        ledger=installation.ledger,
+        directory=installation.directory(demanding=False),
+        environment=secrets.of_the_portal | {"TZ": plan.zone},
+        log=installation.logs / "portail.txt",
+        illness=plan.illness,
+    )
     with _closed_port() as nowhere:
         return Campaign(
             plan=plan,
@@ -59,13 +69,9 @@ def _play(
             installation=installation,
             clerk=Clerk(installation, plan.year),
             secrets=secrets,
-            portal=_PROCESSES[plan.portal](
-                ledger=installation.ledger,
-                directory=installation.directory(demanding=False),
-                environment=secrets.of_the_portal | {"TZ": plan.zone},
-                log=installation.logs / "portail.txt",
-                illness=plan.illness,
-            ),
+            portal=portal,
+            surroundings=Surroundings(installation, portal, Copies(installation)),
+            typist=Typist(installation, plan.year),
             nowhere=nowhere,
             offset=plan.begins - datetime.now(UTC),
             counting=counting,

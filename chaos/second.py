@@ -6,9 +6,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
+from chaos.happenings import Happening
 from chaos.ledger import HeldInvoice
 from chaos.plan import SUSPEND, Fault
 from chaos.portal import PortalProcess
@@ -30,6 +32,21 @@ _NEEDS = {
     (False, True, False): "engagement",
     (True, True, False): "both",
     (False, False, True): "either",
+}
+_LASTING: Mapping[Happening, tuple[Mapping[str, object], ...]] = {
+    Happening.TURNED_AWAY: ({"behaviour": "rejected_then_in", "requests": 2, "hours": 240},),
+    Happening.WITHDRAW: ({"behaviour": "in_then_rejected", "requests": 1, "hours": 48},),
+    Happening.SILENCE: tuple(
+        {"behaviour": "http_500", "operation": f"/cpro/factures/v1/{operation}"}
+        for operation in (
+            "rechercher/fournisseur",
+            "rechercher/atraiter/fournisseur",
+            "consulter/historique",
+        )
+    ),
+    Happening.LATE_HISTORY: ({"behaviour": "history_late"},),
+    Happening.ANOTHER_REPORT: ({"behaviour": "report_other_flux", "requests": 2},),
+    Happening.NO_UNIQUENESS: ({"behaviour": "uniqueness_off"},),
 }
 _MEETINGS = 40
 """Requests of which a storm spoils its share."""
@@ -76,6 +93,21 @@ class SecondPortalProcess(PortalProcess):
         """At the next request that meets it."""
         self._arm(fault.kind, requests=1, skip=fault.skip, at_deposit=fault.at_deposit)
 
+    def intervene(
+        self, happening: Happening, target: str = "", keyed: Mapping[str, object] | None = None
+    ) -> bool:
+        """By switches that last, and what its people key; it replays by itself what it rejects."""
+        match happening:
+            case Happening.RENAME:
+                self._tell("arm", behaviour="other_id", requests=1)
+                self._tell("buyer", identifier=int(target), status="REJETEE", reason="Motif")
+            case _ if keyed is not None:
+                self._tell("key_invoice", **_document(keyed))
+            case _:
+                for switch in _LASTING.get(happening, ()):
+                    self._tell("arm", **switch)
+        return keyed is not None or happening is Happening.RENAME or happening in _LASTING
+
     def clear_faults(self) -> None:
         """Every switch is off."""
         self._tell("disarm")
@@ -99,6 +131,19 @@ class SecondPortalProcess(PortalProcess):
         sys.argv = ["second_portal", "--port", port, "--data", str(self.ledger)]
         import_module(_MODULE).main()
         return 0
+
+
+def _document(keyed: Mapping[str, object]) -> dict[str, object]:
+    """An invoice that is keyed, in the words of the second portal."""
+    amount = str(Decimal(str(keyed["cents"])) / 100)
+    return {
+        "number": keyed["number"],
+        "supplier": keyed["seller_siret"],
+        "buyer": keyed["buyer_siret"],
+        "issued": keyed["issued_on"],
+        "gross": amount,
+        "payable": amount,
+    }
 
 
 def _structure(told: Mapping[str, Any]) -> dict[str, object]:

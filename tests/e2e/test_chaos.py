@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ import pytest
 from chaos import books
 from chaos.__main__ import main
 from chaos.beginnings import begin
+from chaos.copies import Copies
+from chaos.happenings import Happening
 from chaos.installation import Installation, Secrets
-from chaos.invariants import at_the_end
+from chaos.invariants import Both, at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
 from chaos.plan import draw
+from chaos.year import doubled, untold
 from tests.e2e import warm
 from tests.e2e.program import Said, environment, run_to_the_end
 from tests.support.shared import made_once
@@ -144,6 +148,89 @@ def test_each_law_is_seen_broken(tour: tuple[Said, Installation], tmp_path: Path
         shutil.rmtree(place.folder)
 
     assert unseen == []
+
+
+A_SECOND = (
+    "INSERT INTO invoice (flux_id, flux_number, deposited_on, status, status_at, indexed_at,"
+    " seller_siret, seller_name, buyer_siret, buyer_name, service_code, service_name, number,"
+    " issued_on, kind, framework, currency, net, gross, due, contract, engagement, preceding)"
+    " SELECT flux_id, {flux}, deposited_on, status, status_at, 0, seller_siret, seller_name,"
+    " buyer_siret, buyer_name, '', '', 'SAISIE-1', issued_on, kind, framework, currency, net,"
+    " gross, due, '', '', '' FROM invoice WHERE id = 8000002"
+)
+OF_A_YEAR: list[tuple[Law, Tampering]] = [
+    (Law.ONCE, theirs(A_SECOND.format(flux="''"))),
+    (Law.ONCE, theirs("UPDATE invoice SET number = 'BSN-2026-00099' WHERE id = 8000001")),
+    (Law.KEPT, theirs("DELETE FROM status; DELETE FROM invoice WHERE id = 8000002")),
+    (Law.TOLD, theirs("UPDATE invoice SET status = 'REJETEE'")),
+    (Law.SUMS, theirs("UPDATE invoice SET gross = '0.01' WHERE id = 8000001")),
+    (Law.MOVING, ours(f"UPDATE invoice SET status = 'unknown' WHERE {AN_INTEGRATED_ONE}")),
+    (Law.HONEST, ours(f"UPDATE invoice SET status = 'refused' WHERE {AN_INTEGRATED_ONE}")),
+]
+
+
+def test_each_difference_is_to_be_told(tour: tuple[Said, Installation], tmp_path: Path) -> None:
+    """Over months, what differs breaks its law unless a person reads its number or its member."""
+    sound = tour[1]
+    unseen = []
+    for rank, (law, tamper) in enumerate(OF_A_YEAR):
+        place = Installation(tmp_path / str(rank))
+        shutil.copytree(sound.folder, place.folder)
+        tamper(place)
+        both = Both.read(place, ahead=timedelta(0))
+        everything = {one.number for one in both.ours} | {one.number for one in both.held}
+        broken = {breach.law for breach in untold(place, both, ())}
+        left = {breach.law for breach in untold(place, both, everything)} - {Law.HONEST}
+        if law not in broken or left:
+            unseen.append((rank, law, broken, left))
+
+    assert unseen == []
+    assert list(untold(sound, Both.read(sound, ahead=timedelta(0)), ())) == []
+
+
+def test_a_file_beside_a_living_invoice_is_a_double(
+    tour: tuple[Said, Installation], tmp_path: Path
+) -> None:
+    """It was handed over while a search showed another of its member, whoever told of it since."""
+    place = Installation(tmp_path / "round")
+    shutil.copytree(tour[1].folder, place.folder)
+    theirs(A_SECOND.format(flux="flux_number"))(place)
+
+    found = list(doubled(Both.read(place, ahead=timedelta(0)), keyed=()))
+
+    assert [breach.law for breach in found] == [Law.ONCE]
+    assert list(doubled(Both.read(tour[1], ahead=timedelta(0)), keyed=())) == []
+
+
+def test_copies_of_the_data_come_and_go(tour: tuple[Said, Installation], tmp_path: Path) -> None:
+    """A backup put back is what was; what is lost stays known to the laws; the newer data wins."""
+    place = Installation(tmp_path / "round")
+    shutil.copytree(tour[1].folder, place.folder)
+    copies = Copies(place)
+    whole = len(books.attempts(place.database))
+    copies.change(Happening.FORK, as_files=False)
+    copies.change(Happening.BACK_UP, as_files=True)
+    _change(
+        place.database,
+        "DELETE FROM deposit_attempt WHERE id = 1;"
+        " DROP TRIGGER journal_event_no_delete; DELETE FROM journal_event WHERE seq > 3;",
+    )
+
+    joined = copies.change(Happening.JOIN, as_files=False)
+    after_joining = len(books.attempts(place.database))
+    _change(place.database, "DELETE FROM deposit_attempt WHERE id = 1")
+    restored = copies.change(Happening.LOSE, as_files=False)
+
+    assert (joined, after_joining) == (True, whole)
+    assert (restored, len(books.attempts(place.database))) == (True, whole)
+    assert copies.attempts_beside(()) != ()
+
+
+def test_a_year_with_a_restored_backup(tmp_path: Path) -> None:
+    """Over months a person types whatever is printed, and no law is broken."""
+    said = chaos("--seed", "9", "--round", "41", "--dir", tmp_path)
+
+    assert said.code == 0, said.out + said.err
 
 
 def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from lxml import etree
 
 from chorus_sandbox.ledger.ledger import read_invoices
 from tests.e2e.program import Said, run
-from tests.support.shared import made_once
+from tests.support.shared import copied, made_once
 from worker.service.local_portal import LEDGER
 
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
@@ -31,11 +30,8 @@ def first(config: Path) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
-    """An invoice taken back as a whole, and its member billed again.
-
-    Its folder: ``demo``, the ``factures`` exported, and what some commands said.
-    """
+class Story:
+    """What commands did in a folder ``demo``, and what some of them said."""
 
     folder: Path
 
@@ -45,7 +41,7 @@ class TakenBack:
         return self.folder / "demo" / "worker.toml"
 
     def said(self, name: str) -> Said:
-        """What a command answered: ``credit``, then ``run`` while the member was parked."""
+        """What a command answered."""
         return Said.kept(self.folder / f"{name}.json")
 
     @property
@@ -53,6 +49,10 @@ class TakenBack:
         """What ``credit`` tells of the invoice, of its credit note, and of what waits."""
         told: list[dict[str, Any]] = self.said("credit").json["invoices"]
         return told
+
+
+class TakenBack(Story):
+    """An invoice taken back as a whole, its member billed again, the ``factures`` exported."""
 
     def exported(self, number: str) -> Path:
         """The folder of an exported document."""
@@ -69,7 +69,7 @@ def _taken_back(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFact
     """credit, run (nothing happens), unpark, run with more dialects, export. Read only."""
 
     def take_back(folder: Path) -> None:
-        shutil.copytree(played[0], folder / "demo")
+        copied(played[0], folder / "demo")
         config = folder / "demo" / "worker.toml"
         number, siret = first(config)
         credited = run("credit", number, "--reason", "code service erroné", "--json", config=config)
@@ -165,20 +165,8 @@ def test_what_was_exported_is_valid(taken_back: TakenBack) -> None:
     assert said.out.count("non contrôlé ici : la conformité à PDF/A-3") == 3
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Ten units of the first line of an invoice taken back; what commands said before and after."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        """The configuration of the demonstration."""
-        return self.folder / "demo" / "worker.toml"
-
-    def said(self, name: str) -> Said:
-        """What a command answered: ``dry``, ``before``, then ``credit``."""
-        return Said.kept(self.folder / f"{name}.json")
+class Part(Story):
+    """Ten units of the first line of an invoice taken back."""
 
     @property
     def line(self) -> dict[str, Any]:
@@ -192,19 +180,13 @@ class Part:
         quantity: int = self.line["quantity"]
         return int(self.line["total_ttc"].replace(".", "")) // quantity * 10
 
-    @property
-    def credited(self) -> list[dict[str, Any]]:
-        """What ``credit`` tells of the invoice and of its credit note."""
-        told: list[dict[str, Any]] = self.said("credit").json["invoices"]
-        return told
-
 
 @pytest.fixture(name="part", scope="module")
 def _part(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFactory) -> Part:
     """``--line 1=10``, tried, then done. Read only."""
 
     def take_back(folder: Path) -> None:
-        shutil.copytree(played[0], folder / "demo")
+        copied(played[0], folder / "demo")
         config = folder / "demo" / "worker.toml"
         number, _ = first(config)
         words = ("credit", number, "--reason", "trop", "--line", "1=10")
@@ -267,7 +249,7 @@ def test_a_credit_note_shows_its_invoice(part: Part) -> None:
 
 def test_the_closing_table_of_a_credit_note_adds_up(part: Part, tmp_path: Path) -> None:
     """With its earlier credit notes and what waits for a person: a cancelled invoice makes zero."""
-    shutil.copytree(part.folder / "demo", tmp_path / "demo")
+    copied(part.folder / "demo", tmp_path / "demo")
     config = tmp_path / "demo" / "worker.toml"
     number, siret = first(config)
     said = run("credit", number, "--reason", "le reste", config=config)

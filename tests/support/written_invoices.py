@@ -16,7 +16,6 @@ from lxml.etree import _Element
 
 from worker.billing.bindings import PLACES
 from worker.billing.invoice import (
-    AGREED_PRICE,
     GRID,
     ContactPoint,
     Invoice,
@@ -33,7 +32,13 @@ from worker.billing.invoice import (
 from worker.billing.members import Address
 from worker.billing.money import Money
 from worker.billing.period import Period
-from worker.billing.standard import CII_ROOT, NAMESPACES, UBL_CREDIT_NOTE_ROOT, UBL_INVOICE_ROOT
+from worker.billing.standard import (
+    AGREED_PRICE,
+    CII_ROOT,
+    NAMESPACES,
+    UBL_CREDIT_NOTE_ROOT,
+    UBL_INVOICE_ROOT,
+)
 from worker.billing.vat import VatCategory, VatPoint, VatRegime
 from worker.formats.cii import DUE_DATE_TYPES
 from worker.formats.mapping import PUBLIC_BUYER

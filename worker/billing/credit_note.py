@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from worker.billing.invoice import (
-    CREDIT_NOTE,
     Invoice,
     InvoiceDraft,
     InvoiceLine,
@@ -21,6 +20,7 @@ from worker.billing.invoice import (
 )
 from worker.billing.money import Money, count, french, round_half_up, tax_on
 from worker.billing.period import french_date
+from worker.billing.standard import CREDIT_NOTE
 from worker.billing.vat import VatMethod
 
 REASON = " Motif : "

@@ -39,6 +39,14 @@ def _plain(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
 
 
+def is_valid_siret(text: str) -> bool:
+    """Fourteen digits with a Luhn key, or La Poste's own rule (sum of digits divisible by 5)."""
+    # It loads what asks registers over the network.
+    from stdnum.fr import siret  # noqa: PLC0415
+
+    return len(text) == SIRET and text.isascii() and text.isdigit() and siret.is_valid(text)
+
+
 def siren_of(identifier: str) -> str:
     """The SIREN of a SIREN or SIRET, however padded."""
     return _identifier(identifier)[:SIREN]

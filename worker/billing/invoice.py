@@ -14,10 +14,10 @@ from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
 from worker.billing.period import Period
 from worker.billing.rating import RatedLine
+from worker.billing.standard import AGREED_PRICE, CREDIT_NOTE
 from worker.billing.vat import VatCategory, VatMethod, VatPoint, VatRegime
 
 COMMERCIAL_INVOICE = "380"
-CREDIT_NOTE = "381"
 CREDIT_TRANSFER = "30"
 USER_MONTH = "MON"
 """UN/ECE Rec 20 "month": the quantity of a line is users × months."""
@@ -25,8 +25,6 @@ PRICE_BASE_MONTHS = 12
 """BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
 GRID = "Grille tarifaire"
 """BT-160 of the version of the grid that a line was priced by."""
-AGREED_PRICE = "Prix TTC par utilisateur et par mois (EUR)"
-"""BT-160 of the price that the convention sets: EN 16931 has no term for a price with taxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,6 @@ Convention C7 (references per year), C9 (subscriptions with a start and an end),
 from dataclasses import dataclass
 from datetime import date
 
-from stdnum.fr import siret as stdnum_siret
-
 from worker.billing.period import Month
 
 
@@ -83,8 +81,3 @@ class BillingReferences:
 def siren(siret: str) -> str:
     """The nine digits of the legal entity that an establishment belongs to."""
     return siret[:9]
-
-
-def is_valid_siret(text: str) -> bool:
-    """Fourteen digits with a Luhn key, or La Poste's own rule (sum of digits divisible by 5)."""
-    return len(text) == 14 and text.isascii() and text.isdigit() and stdnum_siret.is_valid(text)

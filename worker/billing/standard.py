@@ -28,6 +28,12 @@ FACTURX_EXTENDED = f"{EN16931}#conformant#urn:factur-x.eu:1p0:extended"
 a bare CII (FX-SCH-A-000636)."""
 
 
+CREDIT_NOTE = "381"
+"""BT-3."""
+AGREED_PRICE = "Prix TTC par utilisateur et par mois (EUR)"
+"""BT-160 of the price that the convention sets: EN 16931 has no term for a price with taxes."""
+
+
 class Schema(StrEnum):
     """The XSDs, by the name that reports record."""
 

@@ -4,14 +4,13 @@ The portal's own statuses are not here: Chorus Pro imposes no order on them, so 
 a history of observations, and our status is derived from it (transmission/).
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from importlib import resources
 
 from worker.billing.money import ZERO, Money
+from worker.billing.toml import own_table
 from worker.errors import Finding
 
 
@@ -123,7 +122,7 @@ class Trouble(StrEnum):
     """The frozen file that is to be handed over cannot be read: ``detail`` says why."""
 
 
-_FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))
+_FRENCH = own_table(__package__, "french.toml")
 FRENCH: Mapping[str, str] = _FRENCH["invoice"]
 """Each status."""
 OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+VAT_TOLERANCE = Decimal("0.01")
+"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
+credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
+CREDIT_CENTS = 2
+"""Cents per line of a partial credit: its net is the difference of two rounded ones, which the
+tax, the rest of an agreed TTC amount, mirrors (``billing.credit_note``)."""
+
 
 class VatCategory(StrEnum):
     """UNCL 5305 categories used here."""

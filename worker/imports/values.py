@@ -13,7 +13,7 @@ from functools import lru_cache
 from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
-from worker.billing.members import is_valid_siret
+from worker.billing.identifiers import is_valid_siret
 from worker.billing.period import Month
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding

@@ -66,6 +66,7 @@ def rendering(app: App) -> Iterator[RenderChecked]:
         ConfigurationError: the logo cannot be used.
         IntegrityError: an official schema or rule set was altered.
     """
+    verify_artefacts()
     look = branding(app)
     extra = (ON_DEMAND[name.value] for name in app.settings.documents.also)
     with (

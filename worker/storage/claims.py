@@ -1,6 +1,6 @@
 """What is held and what was seen of each member and year: what one judgement needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +35,14 @@ class Seen:
         """As it is kept now."""
         by_form: dict[str, list[PortalDocument]] = {}
         by_siren: dict[str, list[PortalDocument]] = {}
-        for document in portal_documents.shown(session):
+        read_at = portal_documents.inventory(session)
+        for document in _present(portal_documents.shown(session), read_at):
             if document.standing is not Standing.KNOWN:
                 by_siren.setdefault(siren_of(document.recipient), []).append(document)
                 continue
             for form in number_forms(document.number):
                 by_form.setdefault(form, []).append(document)
-        return cls(by_form, by_siren, portal_documents.inventory(session))
+        return cls(by_form, by_siren, read_at)
 
     def about(
         self, siret: str, year: int, held: Iterable[TrackedInvoice]
@@ -93,6 +94,16 @@ def _claims(
         )
         for (siret, year), found in held.items()
     )
+
+
+def _present(shown: Iterable[PortalDocument], read_at: datetime | None) -> Iterator[PortalDocument]:
+    """Without what the last whole reading left out, and showed under another identifier."""
+    if read_at is None:
+        yield from shown
+        return
+    documents = tuple(shown)
+    seen = {one.number for one in documents if one.seen_at >= read_at}
+    yield from (one for one in documents if one.seen_at >= read_at or one.number not in seen)
 
 
 def _is_for(document: PortalDocument, siret: str, year: int) -> bool:

@@ -13,7 +13,7 @@ from stdnum.fr import tva
 from worker.billing.invoice import InvoiceDraft, Party
 from worker.billing.money import Money, french, tax_on
 from worker.billing.period import Period, french_date
-from worker.billing.vat import VatCategory, VatMethod, VatRegime
+from worker.billing.vat import CREDIT_CENTS, VAT_TOLERANCE, VatCategory, VatMethod, VatRegime
 from worker.errors import Finding
 from worker.validation.wording import worded
 
@@ -21,12 +21,6 @@ Rule = Callable[[InvoiceDraft], Iterable[Finding]]
 
 MAX_QUANTITY = 10**10
 MAX_PRICE_DECIMALS = 6
-VAT_TOLERANCE = Decimal("0.01")
-"""VAT = TTC − HT is at most a cent away from base × rate (``billing.invoice.split_gross``). On a
-credit note, which takes the stored cents back, a cent for each line, as BR-FREXT-S-09 has it."""
-CREDIT_CENTS = 2
-"""Cents per line of a partial credit: its net is the difference of two rounded ones, which the
-tax, the rest of an agreed TTC amount, mirrors (``billing.credit_note``)."""
 FRENCH_RATES = frozenset(
     Decimal(rate)
     for rate in (

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from re import Pattern
 
-from worker.billing.members import is_valid_siret
+from worker.billing.identifiers import is_valid_siret
 from worker.billing.text import hidden_character
 from worker.errors import Finding
 

@@ -279,6 +279,19 @@ def test_a_rejection_under_another_identifier_is_seen(held: Desk) -> None:
     assert (held.one(ONE).status, held.one(ONE).portal_id) == (S.REJECTED, "99")
 
 
+def test_what_was_rejected_under_another_identifier_lives_no_more(held: Desk) -> None:
+    """Its former row is shown no more: once credited, nobody is told to transmit that credit."""
+    record = held.portal.invoices.pop(held.one(ONE).id_at_portal)
+    held.portal.invoices["99"] = replace(record, portal_id="99")
+    held.portal.decide(ONE, "REJETEE", "doublon")
+    beats(held, 2)
+    note = held.credit(ONE)
+    beats(held, 2)
+
+    assert note.is_internal
+    assert odds(held) == []
+
+
 def test_a_rejected_twin_does_not_hide_the_one_that_lives(held: Desk) -> None:
     """Two documents under one number: the one that may be paid is the invoice."""
     record = held.portal.invoices[held.one(ONE).id_at_portal]

@@ -13,7 +13,7 @@ from stdnum import luhn
 from tests.support.scripted_server import reply, serving
 from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
-from worker.billing.members import is_valid_siret
+from worker.billing.identifiers import is_valid_siret
 from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind

@@ -24,14 +24,20 @@ from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import IntegrityError, Severity
+from worker.isolation.child import ChildFailed
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation.files.profiles import (
     FACTURX_RULES,
     UBL_RULES,
     read_claim,
 )
-from worker.validation.official.artefacts import SchemaFolders, installed_folders, official_sets
-from worker.validation.official.service import ValidationService, ValidatorStopped
+from worker.validation.official.artefacts import (
+    SchemaFolders,
+    installed_folders,
+    official_sets,
+    verify_artefacts,
+)
+from worker.validation.official.service import ValidationService
 from worker.validation.xml import parse_xml
 
 UBL = ubl_xml()
@@ -194,7 +200,7 @@ def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> Non
     """The batch stops with its sentence: no member is parked."""
     with (
         ValidationService(program=Program(FAKE, VALIDATION.bounds), ours=True) as own,
-        pytest.raises(ValidatorStopped, match="mémoire"),
+        pytest.raises(ChildFailed, match="mémoire"),
     ):
         own.check(fault, [Schema.CII])
 
@@ -240,7 +246,7 @@ def test_a_process_that_does_not_start_gives_no_verdict(module: str) -> None:
     """It is an error of the installation, and no document is blamed for it."""
     with (
         ValidationService(program=Program(module)) as own,
-        pytest.raises(ValidatorStopped, match="ne démarre pas"),
+        pytest.raises(ChildFailed, match="ne démarre pas"),
     ):
         own.check(UBL, UBL_RULES)
 
@@ -252,9 +258,9 @@ def test_closing_cancels_what_waits() -> None:
     own.close()
     own.close()
     for future in (first, second):
-        with pytest.raises((ValidatorStopped, CancelledError)):
+        with pytest.raises((ChildFailed, CancelledError)):
             future.result(timeout=pace.limit(5))
-    with pytest.raises(ValidatorStopped):
+    with pytest.raises(ChildFailed):
         own.submit(b"a", [Schema.CII])
 
 
@@ -323,16 +329,16 @@ def alter(folders: SchemaFolders, key: str, name: str) -> None:
     ],
 )
 def test_an_altered_artefact_stops_the_program(copied: SchemaFolders, key: str, name: str) -> None:
-    """A sheet, a code list or a schema that differs is named, before any document is taken."""
+    """A sheet, a code list or a schema that differs is named, before anything is issued."""
     alter(copied, key, name)
     with pytest.raises(IntegrityError, match=re.escape(name)) as stopped:
-        ValidationService(copied)
+        verify_artefacts(copied)
 
     assert stopped.value.exit_code == 70
 
 
 def test_an_artefact_altered_later_gives_no_verdict(copied: SchemaFolders) -> None:
-    """What is compiled is hashed again: the answer is the error, not a report."""
+    """What is compiled is hashed: the answer is the error, not a report."""
     with ValidationService(copied) as own:
         alter(copied, "en16931-ubl", "EN16931-UBL-validation.xslt")
         with pytest.raises(IntegrityError, match="EN16931-UBL-validation"):

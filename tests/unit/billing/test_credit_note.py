@@ -19,8 +19,9 @@ from tests.golden.samples import (
 )
 from tests.support.builders import draft, priced
 from worker.billing.credit_note import NothingToCredit, credit, credited_total, remainders
-from worker.billing.invoice import CREDIT_NOTE, Invoice, issue, split_gross, totals_of
+from worker.billing.invoice import Invoice, issue, split_gross, totals_of
 from worker.billing.money import Money
+from worker.billing.standard import CREDIT_NOTE
 from worker.billing.vat import VatMethod, VatRegime
 from worker.formats import EN16931_UBL, FACTURX_DIRECT, cii, ubl
 from worker.validation.files.amounts import wrong_amounts

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import OTHER_SIRET, SIRET, subscriptions
-from worker.billing.members import is_valid_siret
+from worker.billing.identifiers import is_valid_siret
 from worker.billing.period import Month
 
 

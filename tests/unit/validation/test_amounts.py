@@ -10,8 +10,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tests.support.validation_service import service
-from worker.billing.invoice import AGREED_PRICE
-from worker.billing.standard import NAMESPACES
+from worker.billing.standard import AGREED_PRICE, NAMESPACES
 from worker.errors import Severity, has_blocking
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.profiles import read_claim

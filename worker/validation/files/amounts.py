@@ -21,9 +21,9 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.billing.bindings import PLACES, Place
-from worker.billing.invoice import AGREED_PRICE
+from worker.billing.standard import AGREED_PRICE
+from worker.billing.vat import CREDIT_CENTS, VAT_TOLERANCE
 from worker.errors import Finding, Severity
-from worker.validation.arithmetic import CREDIT_CENTS, VAT_TOLERANCE
 from worker.validation.files.chorus import is_credit_note
 from worker.validation.files.xpaths import MAX_DIGITS, ZERO, Group, Rate, TooLong, elements, number
 from worker.validation.first_findings import Fault, located, placed
@@ -220,7 +220,7 @@ def _slack(document: _Document, lines: int) -> Decimal:
     """How far a VAT on some lines may be from its base × rate.
 
     Ours is what is left of an agreed total: a cent, and on a credit note that takes parts of
-    amounts back, two for each line (validation/arithmetic.py).
+    amounts back, two for each line (billing/vat.py).
     """
     if not document.ours:
         return FOREIGN_VAT

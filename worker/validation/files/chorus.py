@@ -13,7 +13,7 @@ from lxml.etree import _Element
 
 from worker.billing import bindings
 from worker.billing.bindings import PLACES, Place
-from worker.billing.invoice import CREDIT_NOTE
+from worker.billing.standard import CREDIT_NOTE
 from worker.errors import Finding, Severity, has_blocking
 from worker.validation import Report, RuleSet, value_limits
 from worker.validation.files.xpaths import Group

@@ -145,7 +145,7 @@ def _is_absence_of_the_absent(choice: _Element, names: frozenset[str]) -> bool:
     absence = _ABSENCE.fullmatch(test)
     if absence is not None:
         return not names.issuperset(_needed(absence[1] or absence[2]))
-    return not _CONTROL.search(test) and _holds(test, names)
+    return "not" in test and not _CONTROL.search(test) and _holds(test, names)
 
 
 def _holds(test: str, names: frozenset[str]) -> bool:

@@ -12,12 +12,11 @@ from threading import Lock, Thread
 from typing import Self
 
 from worker.billing.standard import Rules, Schema, Sheet
-from worker.errors import WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation import Report
 from worker.validation.official.answers import decode_answer
-from worker.validation.official.artefacts import SchemaFolders, installed_folders, verify_artefacts
+from worker.validation.official.artefacts import SchemaFolders, installed_folders
 from worker.validation.official.schemas import rule_set
 from worker.validation.official.schematron import suits
 from worker.validation.wording import worded
@@ -25,10 +24,6 @@ from worker.validation.wording import worded
 ATTEMPTS = 2
 
 _Request = tuple[bytes, tuple[Rules, ...], "Future[tuple[Report, ...]]"]
-
-
-class ValidatorStopped(WorkerError):
-    """The checking process does not start or was closed: there is no verdict at all."""
 
 
 class ValidationService:
@@ -41,7 +36,8 @@ class ValidationService:
         ours: whether the documents are those of this program, which no memory bound can be met by.
 
     Raises:
-        IntegrityError: at once, when any artefact is missing or was altered.
+        IntegrityError: at once, when a part of the installation is missing; of an artefact that
+            was altered, with the first document that needs it.
     """
 
     def __init__(
@@ -53,7 +49,6 @@ class ValidationService:
     ) -> None:
         self._ours = ours
         self._folders = folders or installed_folders()
-        verify_artefacts(self._folders)
         self._program = program
         folders_and_wall = (self._folders.ours, self._folders.official, program.bounds.wall)
         self._arguments = tuple(map(str, folders_and_wall))
@@ -80,12 +75,12 @@ class ValidationService:
 
         Returns:
             One report for each rule set that was run. Its ``result()`` raises IntegrityError or
-            ValidatorStopped when there is no verdict.
+            ChildFailed when there is no verdict.
 
         Raises:
             ValueError: when there is no rule, or the first is not a schema of the same syntax:
                 a sheet may only see what its schema has accepted.
-            ValidatorStopped: when the service is closed.
+            ChildFailed: when the service is closed.
         """
         schema = rules[0] if rules else None
         if not isinstance(schema, Schema):
@@ -146,9 +141,10 @@ class ValidationService:
                 if self._closed:
                     raise _closed() from None
                 if failed.ending is Ending.START:
-                    raise ValidatorStopped(
+                    raise ChildFailed(
                         f"Le validateur ne démarre pas (détail technique : {failed.detail}).",
                         "Réinstallez le programme avec ses dépendances, ou libérez de la mémoire.",
+                        ending=failed.ending,
                     ) from None
                 # It costs a tenth of a second, which only a death is worth.
                 import structlog  # noqa: PLC0415
@@ -167,9 +163,10 @@ class ValidationService:
         starved = last.ending is Ending.MEMORY
         if last.ending is Ending.KILLED or (starved and self._ours):
             # Lack of memory is the fault of no document, and no member is parked for it.
-            raise ValidatorStopped(
+            raise ChildFailed(
                 f"Le validateur n'a pas pu contrôler ce document : {last.reason}.",
                 "Libérez de la mémoire, puis relancez : rien n'a été fait à moitié.",
+                ending=last.ending,
             )
         case = "machine" if starved else "document"
         finding = worded("VALIDATOR-FAILED", case, reason=last.reason)
@@ -187,5 +184,5 @@ class ValidationService:
         return child
 
 
-def _closed() -> ValidatorStopped:
-    return ValidatorStopped("Le contrôle a été interrompu : il n'y a pas de verdict.")
+def _closed() -> ChildFailed:
+    return ChildFailed("Le contrôle a été interrompu : il n'y a pas de verdict.")

@@ -75,6 +75,9 @@ that cover an invoice cancel it, and never while a deposit is under way."""
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 """The statuses in which the program has the next word, at an hour of its own."""
 
+AT_THE_BUYER = (S.INTEGRATED, S.SUSPENDED, S.REJECTED)
+"""The statuses in which the buyer has the next word."""
+
 ON_THE_REJECTED_LIST = "REJETEE"
 """The portal's word for what is on its list of rejections until it is told that they were seen."""
 

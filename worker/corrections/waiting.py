@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from worker.app import App
 from worker.billing.claim import Claim, Judgement, judge
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import TrackedInvoice
+from worker.billing.status import AT_THE_BUYER, TrackedInvoice
 from worker.corrections.at_odds import advice_about, unread
 from worker.corrections.todo import Advice, advised
 from worker.storage import Session, claims, due, invoices, observations, portal_documents
-from worker.transmission.statuses import AT_THE_BUYER, HEARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         reading = unread(
             None if news is None else news.read_until,
             portal_documents.inventory(session),
-            due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD),
+            due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD),
             now,
         )
     return Waiting(

@@ -14,6 +14,8 @@ _AT_ONCE = 500
 """Values in one question to the database."""
 _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
+HEARD = timedelta(days=90)
+"""How long after it was settled a buyer that reports no payment may still change its mind."""
 _HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
 """What the portal holds: an internal credit note never has an identifier there."""
 

@@ -6,13 +6,13 @@ is learnt, and one judgement follows (billing/claim.py).
 
 from worker.app import App
 from worker.billing.claim import Judgement, judge
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
 from worker.portals import Portal
 from worker.storage import claims, directory, invoices
 from worker.transmission.integration import conclude_by_search
 from worker.transmission.inventory import keep_shown, look_for_shown
 from worker.transmission.rows import Rows
-from worker.transmission.statuses import AT_THE_BUYER, learn_shown
+from worker.transmission.statuses import learn_shown
 
 _NUMBERLESS = (InvoiceStatus.DRAFT, InvoiceStatus.PARKED)
 

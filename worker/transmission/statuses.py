@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.period import PARIS
-from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.status import (
+    AT_THE_BUYER,
+    MOVES,
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+)
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
@@ -25,13 +31,10 @@ from worker.transmission.inventory import (
 )
 from worker.transmission.rows import Rows
 
-AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 OVERLAP = timedelta(hours=24)
 """Read again each time: the portal may show a change well after the instant it dates it."""
 WHOLE = timedelta(days=7)
 """How often the news are read from the beginning: a change shown still later is seen then."""
-HEARD = timedelta(days=90)
-"""How long after it was settled a buyer that reports no payment may still change its mind."""
 PUT_OFF = timedelta(hours=4)
 """After an answer about one invoice that could not be used."""
 MOST_TRIES = 12
@@ -49,7 +52,7 @@ def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
 
 
 def _is_news_due(session: Session, now: datetime, status_after: timedelta) -> bool:
-    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD)
     return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
@@ -71,7 +74,7 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
         return
     with app.reading() as session:
         news_are_due = _is_news_due(session, now, app.settings.portal.status_after)
-        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD)
         read = observations.news(session)
         inventory_is_due = is_inventory_due(session, now)
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE

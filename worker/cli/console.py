@@ -39,7 +39,7 @@ def program() -> str:
     if name.is_absolute():
         try:
             name = name.relative_to(Path.cwd())
-        except ValueError:
+        except (ValueError, OSError):  # it stands elsewhere, or where we are is gone
             on_path = str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)
             return name.name if on_path else str(name)
     return str(name)

@@ -16,11 +16,14 @@ from worker.isolation.files import NO_FILE
 ROOT = 0
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LINK = {False: "ses liens tournent en rond", True: "c'est un lien, qui n'est pas suivi"}
+"""Whether it was to be written."""
 _REASONS = {
     errno.ENOENT: "il n'existe pas",
     errno.ENOTDIR: "un fichier est à la place d'un dossier",
     errno.EISDIR: NO_FILE,
-    errno.ELOOP: "c'est un lien, qui n'est pas suivi",
+    errno.EEXIST: "autre chose est à sa place",
+    errno.ENAMETOOLONG: "son nom est trop long",
     errno.EROFS: "son disque est monté en lecture seule",
     errno.EMFILE: "trop de fichiers sont ouverts",
     errno.ENFILE: "trop de fichiers sont ouverts sur la machine",
@@ -39,8 +42,11 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
         full = writing and error.errno in _NO_ROOM
         # The door of files (``isolation.files``) says by itself what it refuses.
         said = error.strerror or type(error).__name__
+        if error.errno and said == os.strerror(error.errno):
+            said = f"le système répond « {said} »"
+        reasons = _REASONS | {errno.ELOOP: _LINK[writing]}
         reason = (
-            said if error.errno in _NO_ROOM and not full else _REASONS.get(error.errno or 0, said)
+            said if error.errno in _NO_ROOM and not full else reasons.get(error.errno or 0, said)
         )
         remedy = "Libérez de la place." if full else "Vérifiez son emplacement."
         return f"Impossible {tried} {path} : {reason}.", f"{remedy} Puis relancez."
@@ -87,7 +93,7 @@ def refuse_exposed(path: Path, what: str) -> None:
         if state.st_uid not in {ROOT, os.geteuid()}:
             owner, user = user_name(state.st_uid), user_name(os.geteuid())
             raise ConfigurationError(
-                f"{what} {path} n'est pas pris : {one} appartient à {owner}, qui n'est ni root ni "
+                f"{what} {path} ne convient pas : {one} appartient à {owner}, qui n'est ni root ni "
                 f"{user}.",
                 f"Lancez la commande en tant que {owner} (sudo -u {owner} …), ou tapez : "
                 f"chown {user} {one}",
@@ -95,7 +101,7 @@ def refuse_exposed(path: Path, what: str) -> None:
         sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
         if not sticky and (state.st_mode & stat.S_IWOTH or _written_by_a_group(state)):
             raise ConfigurationError(
-                f"{what} {path} n'est pas pris : d'autres peuvent écrire dans {one} (droits "
+                f"{what} {path} ne convient pas : d'autres peuvent écrire dans {one} (droits "
                 f"{stat.S_IMODE(state.st_mode):04o}).",
                 f"Tapez : chmod go-w {one}",
             )

@@ -1,8 +1,12 @@
 """The archive: bytes written once, found again unchanged, or said to be damaged."""
 
+import contextlib
 import hashlib
+import os
+import socket
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,6 +80,67 @@ def test_nothing_new_is_built_on_an_altered_file(archive: Archive) -> None:
     archive.put(CONTENT)
     (path,) = _files(archive)
     path.write_bytes(b"")
+    with pytest.raises(IntegrityError, match=str(path)):
+        archive.put(CONTENT)
+
+
+def as_a_pipe(path: Path) -> None:
+    """What waits for a writer."""
+    os.mkfifo(path)
+
+
+def as_a_device(path: Path) -> None:
+    """What never ends."""
+    path.symlink_to("/dev/zero")
+
+
+def as_a_ring(path: Path) -> None:
+    """A link to itself."""
+    path.symlink_to(path.name)
+
+
+def as_a_folder(path: Path) -> None:
+    """What has no content."""
+    path.mkdir()
+
+
+def as_a_socket(path: Path) -> None:
+    """What answers to no reader."""
+    with socket.socket(socket.AF_UNIX) as one, contextlib.chdir(path.parent):
+        one.bind(path.name)
+
+
+def as_a_giant(path: Path) -> None:
+    """More than memory holds, on no disk."""
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+KINDS = (as_a_pipe, as_a_device, as_a_folder, as_a_socket, as_a_giant)
+
+
+@pytest.mark.parametrize("replaced", [*KINDS, as_a_ring])
+def test_whatever_takes_the_place_of_a_piece_is_named_at_once(
+    archive: Archive, replaced: Callable[[Path], None]
+) -> None:
+    """It is neither waited for nor read."""
+    archive.put(CONTENT)
+    (path,) = _files(archive)
+    path.unlink()
+    replaced(path)
+    with pytest.raises(IntegrityError, match=str(path)):
+        archive.get(SHA256)
+
+
+@pytest.mark.parametrize("replaced", KINDS)
+def test_nothing_is_put_where_something_else_stands(
+    archive: Archive, replaced: Callable[[Path], None]
+) -> None:
+    """It is not taken for the piece, and not removed either."""
+    archive.put(CONTENT)
+    (path,) = _files(archive)
+    path.unlink()
+    replaced(path)
     with pytest.raises(IntegrityError, match=str(path)):
         archive.put(CONTENT)
 

@@ -1,9 +1,6 @@
 """The archive: bytes written once, found again unchanged, or said to be damaged."""
 
-import contextlib
 import hashlib
-import os
-import socket
 import stat
 import threading
 from collections.abc import Callable
@@ -14,6 +11,7 @@ import pytest
 
 from chaos import pace
 from tests.integration.conftest import Place
+from tests.support.odd_files import KINDS, as_a_ring
 from tests.support.storage_samples import add_members, issue_one, writing
 from worker.billing.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
@@ -82,41 +80,6 @@ def test_nothing_new_is_built_on_an_altered_file(archive: Archive) -> None:
     path.write_bytes(b"")
     with pytest.raises(IntegrityError, match=str(path)):
         archive.put(CONTENT)
-
-
-def as_a_pipe(path: Path) -> None:
-    """What waits for a writer."""
-    os.mkfifo(path)
-
-
-def as_a_device(path: Path) -> None:
-    """What never ends."""
-    path.symlink_to("/dev/zero")
-
-
-def as_a_ring(path: Path) -> None:
-    """A link to itself."""
-    path.symlink_to(path.name)
-
-
-def as_a_folder(path: Path) -> None:
-    """What has no content."""
-    path.mkdir()
-
-
-def as_a_socket(path: Path) -> None:
-    """What answers to no reader."""
-    with socket.socket(socket.AF_UNIX) as one, contextlib.chdir(path.parent):
-        one.bind(path.name)
-
-
-def as_a_giant(path: Path) -> None:
-    """More than memory holds, on no disk."""
-    with path.open("wb") as file:
-        file.truncate(2**42)
-
-
-KINDS = (as_a_pipe, as_a_device, as_a_folder, as_a_socket, as_a_giant)
 
 
 @pytest.mark.parametrize("replaced", [*KINDS, as_a_ring])

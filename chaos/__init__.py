@@ -10,12 +10,16 @@ Map
     plan.py        what a round will do, drawn from the seed
     campaign.py    plays a plan in a folder
     clerk.py       what a person types
+    typist.py      what a person types who types whatever is printed
+    happenings.py  what happens around a deposit; surroundings.py has it happen
+    copies.py      backups put back, a second machine, a disk that forgets
     beginnings.py  how rounds begin: made once, copied for each
     installation.py  the folder: members, references, the portal's directory
-    laws.py        what must hold; invariants.py looks whether it does
+    laws.py        what must hold; invariants.py looks whether it does; year.py over months
     books.py       what our database, archive and logs hold, read by plain SQL
     commands.py    a command line in a process of its own, forked from this warm one
     killing.py     where a process dies: named places, a count of calls, an instant
-    portal.py      the sandbox's process, whose clock follows ours
+    ledger.py      what a portal holds and what it got, read from its file
+    portal.py, second.py  a portal's process, whose clock follows ours
     clock.py       another date for a whole process
 """

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from chaos.campaign import Told
 from chaos.commands import warm_up
 from chaos.killing import PLACES
 from chaos.laws import Law
-from chaos.plan import TURNS, tour
+from chaos.plan import TURNS, PortalName, tour
 from chaos.rounds import play_round
 
 SIDE_BY_SIDE = 5
@@ -59,11 +59,10 @@ class Tally:
         )
 
 
-def _all_rounds(rounds: int, jobs: int, seed: int, folder: Path) -> Iterator[Told]:
-    one = partial(play_round, seed=seed, folder=folder)
+def _all_rounds(rounds: int, jobs: int, play: Callable[[int], Told]) -> Iterator[Told]:
     # Forked: each starts with the program imported, and forks its own commands.
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(one, range(rounds))
+        yield from pool.imap_unordered(play, range(rounds))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,17 +73,20 @@ def main(arguments: Sequence[str]) -> int:
     warm_up()
     if options.tour:
         return _tour(folder, temporary=options.dir is None)
+    play = partial(play_round, seed=options.seed, folder=folder, portal=options.portal)
+    again = f"python -m chaos --seed {options.seed}"
+    if options.portal is not PortalName.SANDBOX:
+        again += f" --portal {options.portal}"
     if options.round is not None:
-        told = [play_round(options.round, seed=options.seed, folder=folder, keep=True)]
+        told = [play(options.round, keep=True)]
         print(f"kept in {folder}")
-    else:
-        told_all = _all_rounds(options.rounds, options.jobs, options.seed, folder)
-        return _tell(told_all, options.seed, folder, temporary=options.dir is None)
-    return _tell(told, options.seed, folder, temporary=False)
+        return _tell(told, again, folder, temporary=False)
+    told_all = _all_rounds(options.rounds, options.jobs, play)
+    return _tell(told_all, again, folder, temporary=options.dir is None)
 
 
 def _tell(
-    told_all: Iterator[Told] | list[Told], seed: int, folder: Path, *, temporary: bool
+    told_all: Iterator[Told] | list[Told], again: str, folder: Path, *, temporary: bool
 ) -> int:
     started = time.monotonic()
     tally = Tally()
@@ -93,7 +95,7 @@ def _tell(
         for breach in told.breaches:
             print(f"round {told.number}: {breach}", flush=True)
         if told.breaches:
-            print(f"  python -m chaos --seed {seed} --round {told.number}   (kept in {folder})")
+            print(f"  {again} --round {told.number}   (kept in {folder})")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{tally.rounds} rounds, {time.monotonic() - started:.0f} s ")
     if temporary and not tally.broken:
@@ -119,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--round", type=int, help="only this one; its folder is kept")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="rounds at once")
+    parser.add_argument("--portal", type=PortalName, default=PortalName.SANDBOX, help="which one")
     parser.add_argument("--dir", type=Path, help="where to play; else a temporary folder")
     parser.add_argument("--tour", action="store_true", help="pass by every named place")
     return parser

@@ -124,6 +124,15 @@ def given_numbers(database: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT series, last_value FROM number_series").fetchall())
 
 
+def passed_over(database: Path) -> tuple[str, ...]:
+    """The numbers of what a person said to be seen: of our series, used outside the books."""
+    with _reading(database) as connection:
+        rows = connection.execute(
+            "SELECT subject FROM journal_event WHERE tag = 'document.closed'"
+        ).fetchall()
+    return tuple(number for (number,) in rows)
+
+
 def statement_numbers(database: Path) -> tuple[str, ...]:
     """The number of every statement."""
     with _reading(database) as connection:
@@ -140,6 +149,17 @@ def next_look(database: Path) -> datetime | None:
         ).fetchall()
     looks = [instant(text) if text else datetime.min.replace(tzinfo=UTC) for (text,) in rows]
     return min(looks, default=None)
+
+
+def in_motion_since(database: Path, before: datetime) -> tuple[str, ...]:
+    """The numbers of what has been in motion, without a move, since before an instant."""
+    marks = ", ".join("?" * len(IN_MOTION))
+    with _reading(database) as connection:
+        rows = connection.execute(
+            f"SELECT number, status_since FROM invoice WHERE status IN ({marks})",  # noqa: S608 - marks
+            tuple(IN_MOTION),
+        ).fetchall()
+    return tuple(number for number, since in rows if instant(since) < before)
 
 
 def next_look_at(database: Path, number: str) -> datetime | None:

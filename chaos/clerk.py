@@ -6,11 +6,8 @@ from typing import Any
 
 from chaos import books
 from chaos.installation import DEMANDING, ENGAGEMENT, Installation
+from chaos.ledger import read_ledger
 from chaos.plan import Action
-from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
-from chorus_sandbox.ledger.records import FluxState
-
-_HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 
 
 @dataclass(slots=True)
@@ -73,11 +70,10 @@ class Clerk:
 
     def _is_hopeless(self, invoice: Mapping[str, Any]) -> bool:
         """Whether the portal's own pages show no copy, and no file that may still become one."""
-        ledger = self.installation.ledger
-        held = {one.number for one in read_invoices(ledger)}
-        fluxes = {one.number: one.state for one in read_fluxes(ledger)}
-        state = fluxes.get(invoice["flux_number"] or "")
-        return invoice["number"] not in held and state in {None, *_HOPELESS}
+        portal = read_ledger(self.installation.ledger)
+        held = {one.number for one in portal.invoices}
+        hopeless = {one.number: one.is_hopeless for one in portal.fluxes}
+        return invoice["number"] not in held and hopeless.get(invoice["flux_number"] or "", True)
 
     def _chosen(
         self, meant: Callable[[books.BookedInvoice], bool], pick: float

@@ -1,7 +1,7 @@
 """What must hold when everything is healthy and nothing is due: I1 to I9 of docs/chaos.md.
 
-Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by its
-ledger. Each breach names the record, so that its folder can be looked into.
+Our books are read by plain SQL (books.py) and by the program's own readers, the portal's by
+ledger.py. Each breach names the record, so that its folder can be looked into.
 """
 
 import base64
@@ -17,10 +17,10 @@ from decimal import Decimal
 
 from chaos import books
 from chaos.books import BookedAttempt, BookedInvoice
+from chaos.copies import Copies
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
-from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices, read_joined
-from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+from chaos.ledger import HeldInvoice, RecordedFile, read_ledger
 from worker.audit.verification import verify_books
 from worker.billing.journal import verify
 from worker.storage import Store, journal, open_store
@@ -51,32 +51,43 @@ class Both:
 
     Attributes:
         ahead: how far our clock may have been ahead of the portal's.
+        lost: the attempts of books that are in use no more, or elsewhere.
+        lost_documents: the hashes of what such books froze.
     """
 
     ours: tuple[BookedInvoice, ...]
     attempts: tuple[BookedAttempt, ...]
-    held: tuple[InvoiceRecord, ...]
-    fluxes: tuple[FluxRecord, ...]
+    held: tuple[HeldInvoice, ...]
+    fluxes: tuple[RecordedFile, ...]
     joined: Mapping[str, int]
     ahead: timedelta
+    lost: tuple[BookedAttempt, ...] = ()
+    lost_documents: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, installation: Installation, *, ahead: timedelta) -> "Both":
+    def read(
+        cls, installation: Installation, *, ahead: timedelta, copies: Copies | None = None
+    ) -> "Both":
         """Read them: ours first, since the portal never forgets."""
-        ledger = installation.ledger
+        ours = books.invoices(installation.database)
+        attempts = books.attempts(installation.database)
+        portal = read_ledger(installation.ledger)
         return cls(
-            ours=books.invoices(installation.database),
-            attempts=books.attempts(installation.database),
-            held=read_invoices(ledger),
-            fluxes=read_fluxes(ledger),
-            joined=read_joined(ledger),
+            ours=ours,
+            attempts=attempts,
+            held=portal.invoices,
+            fluxes=portal.fluxes,
+            joined=portal.joined,
             ahead=ahead,
+            lost=copies.attempts_beside(attempts) if copies else (),
+            lost_documents=frozenset(copies.documents) if copies else frozenset(),
         )
 
     @property
-    def by_number(self) -> dict[str, InvoiceRecord]:
-        """What the portal holds."""
-        return {invoice.number: invoice for invoice in self.held}
+    def by_number(self) -> dict[str, HeldInvoice]:
+        """What the portal holds; of several of one number, that which lives, and is of a file."""
+        in_order = sorted(self.held, key=lambda one: (not one.is_rejected, bool(one.flux_number)))
+        return {invoice.number: invoice for invoice in in_order}
 
 
 def at_any_time(both: Both) -> Iterator[Breach]:
@@ -92,7 +103,7 @@ def at_any_time(both: Both) -> Iterator[Breach]:
     for invoice in both.ours:
         if invoice.status == "refused" and invoice.number in both.by_number:
             yield Breach(Law.HONEST, f"{invoice.number} is called refused: the portal holds it")
-    yield from _intended(both)
+    yield from intended(both)
 
 
 def at_the_end(
@@ -113,13 +124,20 @@ def at_the_end(
     both = Both.read(installation, ahead=ahead)
     yield from at_any_time(both)
     yield from _kept(both)
-    yield from _contiguous(installation, both)
-    yield from _sealed(installation, both, sealed)
-    yield from _sums(both)
-    yield from _unsound(installation, both)
-    yield from _secret(installation, secrets)
+    yield from of_our_books(installation, secrets, sealed, both)
+    yield from sums(both)
     for siret in books.members_without_invoice(installation.database):
         yield Breach(Law.APART, f"{siret} was never billed")
+
+
+def of_our_books(
+    installation: Installation, secrets: Secrets, sealed: Mapping[str, str], both: Both
+) -> Iterator[Breach]:
+    """What our books, archive and logs must be, whatever the portal holds."""
+    yield from _contiguous(installation, both)
+    yield from _sealed(installation, both, sealed)
+    yield from _unsound(installation, both)
+    yield from _secret(installation, secrets)
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Breach]:
@@ -136,7 +154,7 @@ def _kept(both: Both) -> Iterator[Breach]:
         if invoice.status in books.IN_MOTION:
             yield Breach(Law.MOVING, f"{invoice.number} is still {invoice.status}")
         elif held is not None:
-            yield from _told_truly(invoice, held)
+            yield from told_truly(invoice, held)
         # Refused waits for a person; an invoice may be cancelled before any deposit succeeds.
         elif not invoice.is_internal and (invoice.status in books.HELD or invoice.cpp_id):
             yield Breach(Law.KEPT, f"{invoice.number} is {invoice.status}: not at the portal")
@@ -147,7 +165,8 @@ def _kept(both: Both) -> Iterator[Breach]:
             yield Breach(Law.MOVING, f"an attempt for {attempt.number} is still open")
 
 
-def _told_truly(invoice: BookedInvoice, held: InvoiceRecord) -> Iterator[Breach]:
+def told_truly(invoice: BookedInvoice, held: HeldInvoice) -> Iterator[Breach]:
+    """What our status says of an invoice is so at the portal."""
     if invoice.is_internal:
         yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
     if invoice.cpp_id not in (held.id, None) or held.buyer_siret != invoice.siret:
@@ -167,8 +186,18 @@ def _contiguous(installation: Installation, both: Both) -> Iterator[Breach]:
         rank = tail[0] if tail else ""
         ranks.setdefault(number.removesuffix(rank), []).append(int(rank or 0))
     last = books.given_numbers(installation.database)
+    passed: dict[str, int] = {}
+    for number in books.passed_over(installation.database):
+        tail = _TRAILING.search(number)
+        series = number.removesuffix(tail[0] if tail else "")
+        passed[series] = max(passed.get(series, 0), int(tail[0]) if tail else 0)
     for series in ranks.keys() | last.keys():
-        if sorted(ranks.get(series, [])) != list(range(1, last.get(series, 0) + 1)):
+        given = sorted(ranks.get(series, []))
+        over = passed.get(series, 0)
+        wanted = [
+            rank for rank in range(1, last.get(series, 0) + 1) if rank > over or rank in given
+        ]
+        if given != wanted:
             yield Breach(
                 Law.CONTIGUOUS,
                 f"{series} has {sorted(ranks.get(series, []))}, given up to {last.get(series)}",
@@ -187,7 +216,7 @@ def _sealed(installation: Installation, both: Both, sealed: Mapping[str, str]) -
         elif value in lots and not _contents(content) <= documents:
             yield Breach(Law.SEALED, f"lot {value} holds files that are not ours")
     for flux in both.fluxes:
-        if flux.sha256 not in documents | lots:
+        if flux.sha256 not in documents | lots | both.lost_documents:
             yield Breach(Law.SEALED, f"flux {flux.number} holds bytes that are not ours")
 
 
@@ -202,7 +231,8 @@ def _contents(lot: bytes) -> set[str]:
         return {hashlib.sha256(member.read()).hexdigest() for member in members if member}
 
 
-def _sums(both: Both) -> Iterator[Breach]:
+def sums(both: Both) -> Iterator[Breach]:
+    """Invoice, statement and portal agree."""
     portal = both.by_number
     for invoice in both.ours:
         if invoice.kind == "invoice" and invoice.total != invoice.statement_total:
@@ -217,10 +247,10 @@ def _sums(both: Both) -> Iterator[Breach]:
             )
 
 
-def _intended(both: Both) -> Iterator[Breach]:
+def intended(both: Both) -> Iterator[Breach]:
     """As many intents as deposits, each written before: one per call, for a lot as for a file."""
     intents: dict[str, set[datetime]] = {}
-    for attempt in both.attempts:
+    for attempt in (*both.attempts, *both.lost):
         intents.setdefault(attempt.sha256, set()).add(attempt.started_at)
     for flux in both.fluxes:
         # The ledger's instants are whole milliseconds.
@@ -252,7 +282,7 @@ def _unsound(installation: Installation, both: Both) -> Iterator[Breach]:
             event.subject for event in journal.events(session) if event.tag == "completion.intended"
         )
     store.engine.dispose()
-    for number, files in both.joined.items():
+    for number, files in () if both.lost_documents else both.joined.items():
         if files > completed[number]:
             yield Breach(
                 Law.JOURNAL, f"{number} was given {files} files, in {completed[number]} completions"

@@ -112,7 +112,18 @@ PORTAL_PLACES: Mapping[str, Place] = {
     "search answered": Place("chorus_sandbox.ledger.invoices:Invoices.search", Edge.LEFT, _LOOKING),
 }
 """Where the portal dies: what it has written stays, whoever asked hears nothing."""
-_EVERYWHERE = {**PLACES, **PORTAL_PLACES}
+_SECOND = "tests.contract.second_portal"
+SECOND_PORTAL_PLACES: Mapping[str, Place] = {
+    "file read": Place(f"{_SECOND}.integration:record", Edge.LEFT, _SENDING),
+    "file decided": Place(f"{_SECOND}.integration:settle", Edge.LEFT, _ASKING),
+    "act kept": Place(f"{_SECOND}.state:Store.commit", Edge.LEFT, _SENDING),
+    "act to be answered": Place(
+        f"{_SECOND}.server:SecondPortal.answer", Edge.LEFT, ("complete", *_SENDING)
+    ),
+    "list found": Place(f"{_SECOND}.search:search", Edge.LEFT, _LOOKING),
+}
+"""The same of the second portal; what its request did not commit yet is forgotten."""
+_EVERYWHERE = {**PLACES, **PORTAL_PLACES, **SECOND_PORTAL_PLACES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Law(StrEnum):
     """Nothing stays in a state that time and the usual commands do not end."""
     HONEST = "untrue status"
     """No status of ours says what the portal's books deny."""
+    TOLD = "untold"
+    """What a member owes by the portal is what it owes by our books, or a person is told."""
     CLEAN = "crash"
     """No traceback, no exit code that is not foreseen, nothing that hangs."""
 

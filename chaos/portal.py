@@ -1,4 +1,4 @@
-"""The sandbox in its process: started, stopped, killed, and at the same date as the commands."""
+"""A portal in its process: started, stopped, killed, and at the same date as the commands."""
 
 import json
 import os
@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,16 +19,19 @@ from urllib.request import Request, urlopen
 from chaos import pace
 from chaos.clock import Clock
 from chaos.commands import redirect, settle
+from chaos.happenings import Happening
 from chaos.killing import AtPlace, arm
+from chaos.ledger import HeldInvoice
+from chaos.plan import WELL, Fault, Illness
 from chorus_sandbox.command import main
 
 
 class PortalFailed(Exception):
-    """The sandbox does not start, or does not obey: nothing can be concluded."""
+    """The portal does not start, or does not obey: nothing can be concluded."""
 
 
 @dataclass(slots=True)
-class PortalProcess:
+class PortalProcess(ABC):
     """One portal, with one ledger, over as many processes as it takes.
 
     Attributes:
@@ -35,7 +39,7 @@ class PortalProcess:
         directory: the structures it knows.
         environment: its credentials.
         log: where its complaints go.
-        options: more of its options.
+        illness: how it is from its next start on.
         url: where it answers, while it does.
     """
 
@@ -43,7 +47,7 @@ class PortalProcess:
     directory: Path
     environment: Mapping[str, str]
     log: Path
-    options: tuple[str, ...] = ()
+    illness: Illness = WELL
     url: str = ""
     _pid: int = 0
     _pipes: tuple[int, ...] = field(default=())
@@ -63,7 +67,7 @@ class PortalProcess:
         try:
             self.url = str(json.loads(self._heard())["url"])
         except ValueError as error:
-            raise PortalFailed(f"the sandbox did not start: see {self.log}") from error
+            raise PortalFailed(f"the portal did not start: see {self.log}") from error
 
     def move_clock(self, offset: timedelta) -> None:
         """Let it be at the date that the commands are at."""
@@ -90,23 +94,37 @@ class PortalProcess:
             os.close(end)
         self._pid, self._pipes = 0, ()
 
-    def act(self, invoice: int, action: str) -> None:
+    @abstractmethod
+    def act(self, invoice: HeldInvoice, action: str) -> None:
         """Let the buyer of an invoice do something with it; a buyer may be refused it."""
-        reason = json.dumps({"reason": "Pièce demandée"}).encode()
-        with suppress(HTTPError):
-            self._panel("POST", f"invoices/{invoice}/{action}", reason)
 
-    def add_fault(self, fault: str) -> None:
+    @abstractmethod
+    def add_fault(self, fault: Fault) -> None:
         """Let a fault wait for its requests."""
-        self._panel("POST", "faults", fault.encode())
 
+    @abstractmethod
     def clear_faults(self) -> None:
         """No fault waits for its request any more."""
-        self._panel("DELETE", "faults", b"")
 
-    def _panel(self, method: str, path: str, body: bytes) -> None:
-        request = Request(  # noqa: S310 - our own sandbox
-            f"{self.url}/_sandbox/{path}",
+    def intervene(
+        self, _happening: Happening, _target: str = "", _keyed: Mapping[str, object] | None = None
+    ) -> bool:
+        """Let something happen at the portal; whether this portal can.
+
+        Args:
+            _happening: what.
+            _target: the flux, or the identifier of the invoice, that it happens to.
+            _keyed: an invoice that is keyed, in the words of the sandbox's panel.
+        """
+        return False
+
+    @abstractmethod
+    def _serve(self) -> int:
+        """Serve in this process, for good; the exit code when it could not begin."""
+
+    def _ask(self, method: str, path: str, body: bytes) -> None:
+        request = Request(  # noqa: S310 - our own portal
+            f"{self.url}/{path}",
             method=method,
             data=body,
             headers={"Content-Type": "application/json"},
@@ -117,7 +135,7 @@ class PortalProcess:
     def _order(self, **order: object) -> None:
         os.write(self._pipes[0], json.dumps(order).encode() + b"\n")
         if self._heard() != "done\n":
-            raise PortalFailed(f"the sandbox does not obey: see {self.log}")
+            raise PortalFailed(f"the portal does not obey: see {self.log}")
 
     def _heard(self) -> str:
         line = b""
@@ -133,16 +151,87 @@ class PortalProcess:
             settle(self.environment)
             clock = Clock(offset)
             threading.Thread(target=_obey, args=(orders, clock), daemon=True).start()
-            sys.argv[0] = "sandbox"
-            code = main(list(self._arguments()), program="sandbox")
+            code = self._serve()
         except BaseException:  # noqa: BLE001 - this process ends here, and must say why
             traceback.print_exc()
         finally:
             os._exit(code)
 
+
+_LASTING: Mapping[Happening, tuple[Mapping[str, object], ...]] = {
+    Happening.TURNED_AWAY: ({"kind": "turned_away", "times": 2},),
+    Happening.SILENCE: tuple(
+        {"kind": "error_before", "routes": routes, "times": None}
+        for routes in ("*/rechercher/*fournisseur", "*/consulter/historique")
+    ),
+    Happening.LATE_HISTORY: ({"kind": "late_history", "seconds": 21 * 86_400, "times": None},),
+    Happening.ANOTHER_REPORT: ({"kind": "another_report", "times": 2},),
+    Happening.NO_UNIQUENESS: ({"kind": "no_uniqueness", "times": None},),
+}
+
+
+@dataclass(slots=True)
+class SandboxProcess(PortalProcess):
+    """The sandbox."""
+
+    def act(self, invoice: HeldInvoice, action: str) -> None:
+        """By its panel."""
+        reason = json.dumps({"reason": "Pièce demandée"}).encode()
+        with suppress(HTTPError):
+            self._ask("POST", f"_sandbox/invoices/{invoice.id}/{action}", reason)
+
+    def add_fault(self, fault: Fault) -> None:
+        """By its panel."""
+        kind, _, seconds = fault.kind.partition(":")
+        told: dict[str, object] = {"kind": kind, "skip": fault.skip}
+        if fault.at_deposit:
+            told["routes"] = "*/deposer/flux"
+        if seconds:
+            told["seconds"] = int(seconds)
+        self._ask("POST", "_sandbox/faults", json.dumps(told).encode())
+
+    def intervene(
+        self, happening: Happening, target: str = "", keyed: Mapping[str, object] | None = None
+    ) -> bool:
+        """By its panel, which may refuse what has become impossible."""
+        h = Happening
+        asked: Sequence[tuple[str, object]]
+        match happening:
+            case h.REPLAY | h.WITHDRAW | h.DISOWN:
+                asked = ((f"fluxes/{target}/{happening.value}", None),)
+            case h.RENAME:
+                reason = {"reason": "Pièce demandée"}
+                asked = (
+                    (f"invoices/{target}/reject", reason),
+                    (f"invoices/{target}/rename", None),
+                )
+            case h.KEY_SAME | h.KEY_NEXT | h.KEY_BESIDE | h.TWIN:
+                asked = (("invoices", keyed),)
+            case _:
+                asked = tuple(("faults", fault) for fault in _LASTING[happening])
+        with suppress(HTTPError):
+            for path, body in asked:
+                self._ask("POST", f"_sandbox/{path}", json.dumps(body).encode())
+        return True
+
+    def clear_faults(self) -> None:
+        """By its panel."""
+        self._ask("DELETE", "_sandbox/faults", b"")
+
+    def _serve(self) -> int:
+        sys.argv[0] = "sandbox"
+        return main(list(self._arguments()), program="sandbox")
+
     def _arguments(self) -> Iterable[str]:
         yield from ("--port", self.url.rpartition(":")[2] or "0", "--data", str(self.ledger))
-        yield from ("--directory", str(self.directory), *self.options)
+        yield from ("--directory", str(self.directory))
+        ill = self.illness
+        yield from ("--integration-delay", str(ill.integration.total_seconds()))
+        yield from ("--index-delay", str(ill.index.total_seconds()))
+        yield from ("--report-lags", "1,1,1" if ill.lags else "0,0,0")
+        if ill.storm:
+            yield from ("--fault-seed", str(ill.storm.seed), "--fault-rate", str(ill.storm.rate))
+            yield from ("--fault-kinds", ",".join(ill.storm.kinds))
 
 
 def _obey(orders: int, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +10,35 @@ from pathlib import Path
 from chaos.beginnings import CannotBegin, begin
 from chaos.campaign import Campaign, Told
 from chaos.clerk import Clerk
+from chaos.copies import Copies
 from chaos.installation import Installation, Secrets
 from chaos.laws import Breach, Law
-from chaos.plan import Plan, draw
-from chaos.portal import PortalFailed, PortalProcess
+from chaos.plan import Plan, PortalName, draw
+from chaos.portal import PortalFailed, PortalProcess, SandboxProcess
+from chaos.second import SecondPortalProcess
+from chaos.surroundings import Surroundings
+from chaos.typist import Typist
+
+_PROCESSES: Mapping[PortalName, type[PortalProcess]] = {
+    PortalName.SANDBOX: SandboxProcess,
+    PortalName.SECOND: SecondPortalProcess,
+}
 
 
 def play_round(
-    number: int, *, seed: int, folder: Path, keep: bool = False, plan: Plan | None = None
+    number: int,
+    *,
+    seed: int,
+    folder: Path,
+    portal: PortalName = PortalName.SANDBOX,
+    keep: bool = False,
+    plan: Plan | None = None,
 ) -> Told:
     """Play one round in a folder of its own, forgotten when all is well unless it is to be kept."""
     place = folder / f"round-{seed}-{number}"
     if place.exists():
         shutil.rmtree(place)
-    plan = plan or draw(seed, number)
+    plan = plan or draw(seed, number, portal)
     try:
         installation = begin(plan, place, folder / "beginnings")
         told = _play(plan, installation, seed, number, counting=keep)
@@ -40,6 +55,13 @@ def _play(
     """Play a round in its folder, as ``beginnings`` makes it."""
     secrets = Secrets.of(seed, number)
     installation.keep_secrets(secrets)
+    portal = _PROCESSES[plan.portal](
+        ledger=installation.ledger,
+        directory=installation.directory(demanding=False),
+        environment=secrets.of_the_portal | {"TZ": plan.zone},
+        log=installation.logs / "portail.txt",
+        illness=plan.illness,
+    )
     with _closed_port() as nowhere:
         return Campaign(
             plan=plan,
@@ -47,13 +69,9 @@ def _play(
             installation=installation,
             clerk=Clerk(installation, plan.year),
             secrets=secrets,
-            portal=PortalProcess(
-                ledger=installation.ledger,
-                directory=installation.directory(demanding=False),
-                environment=secrets.of_the_portal | {"TZ": plan.zone},
-                log=installation.logs / "portail.txt",
-                options=plan.portal,
-            ),
+            portal=portal,
+            surroundings=Surroundings(installation, portal, Copies(installation)),
+            typist=Typist(installation, plan.year),
             nowhere=nowhere,
             offset=plan.begins - datetime.now(UTC),
             counting=counting,

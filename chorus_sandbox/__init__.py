@@ -71,6 +71,9 @@ class SandboxOptions:
     report_lags: tuple[int, int, int] = (0, 0, 0)
     page_cap: int | None = None  # most results of a page, whatever is asked
     incident: bool = False  # every deposit ends in an incident; set by a fault, for its request
+    turned_away: bool = False  # same, in a rejection that a replay undoes
+    unchecked: bool = False  # same, without the control of uniqueness
+    history_lag: timedelta = timedelta(0)  # how old every history is; set by a fault too
     latency: timedelta = timedelta(0)  # time every answer is held back
     faults: Path | None = None  # a JSON file of faults, armed once for each ledger
     fault_plan: FaultPlan | None = None  # faults drawn from a seed

@@ -40,6 +40,10 @@ class FaultKind(StrEnum):
     STATUS_BACKWARDS = "status_backwards"
     LATE_INDEXING = "late_indexing"
     SHORT_PAGES = "short_pages"
+    TURNED_AWAY = "turned_away"
+    NO_UNIQUENESS = "no_uniqueness"
+    ANOTHER_REPORT = "another_report"
+    LATE_HISTORY = "late_history"
 
 
 class Shape(StrEnum):
@@ -62,6 +66,10 @@ _PLACES: Final[Mapping[FaultKind, tuple[str, ...]]] = {
     FaultKind.UNKNOWN_FLUX_STATE: ("*/consulterCRDetaille",),
     FaultKind.INCIDENT: _DEPOSITS,
     FaultKind.LATE_INDEXING: _DEPOSITS,
+    FaultKind.TURNED_AWAY: _DEPOSITS,
+    FaultKind.NO_UNIQUENESS: _DEPOSITS,
+    FaultKind.ANOTHER_REPORT: ("*/consulterCRDetaille",),
+    FaultKind.LATE_HISTORY: ("*/consulter/historique",),
     FaultKind.UNKNOWN_STATUS: _STATUSES,
     FaultKind.STATUS_BACKWARDS: _STATUSES,
     FaultKind.SHORT_PAGES: ("*/rechercher/*", "*/rechercher"),
@@ -82,8 +90,8 @@ class Fault:
         times: how many requests it hits; none for no end.
         skip: matching requests that pass untouched first.
         seconds: how long the answer is held (``slow_after``), the invoice not found
-            (``late_indexing``), the maintenance on; or what ``Retry-After`` says
-            (``too_many_requests``). None for the default of the kind.
+            (``late_indexing``), the maintenance on, the history late (``late_history``); or what
+            ``Retry-After`` says (``too_many_requests``). None for the default of the kind.
         size: results of a page (``short_pages``).
         shape: which types are wrong (``wrong_types``).
     """

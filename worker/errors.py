@@ -18,7 +18,6 @@
     ├── InvalidDocument          (4)  a rendered document breaks a rule: nothing of it is kept
     ├── ChangedMeanwhile         (3)  data changed while a member was being prepared
     ├── ChildFailed             (70)  a bounded child process ended without an answer
-    ├── ValidatorStopped        (70)  the process of the official rules ended without an answer
     └── IntegrityError          (70)  something kept was altered: stop and look
 
 The number is the exit code of the command line (docs/commands.md).

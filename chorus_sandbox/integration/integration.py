@@ -8,6 +8,7 @@ from datetime import datetime
 from chorus_sandbox import paris
 from chorus_sandbox.directory import Directory
 from chorus_sandbox.integration import controls, documents, lots
+from chorus_sandbox.ledger.invoices import FIRST_STATUSES
 from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import (
     FluxRecord,
@@ -84,6 +85,8 @@ def _judge(
 ) -> tuple[_Judged, ...] | documents.Inadmissible | TechnicalError:
     if flux.incident:
         return documents.simulated(3, "Incident technique demande")
+    if flux.turned_away:
+        return documents.unreadable("rejet demande")
     day = paris.day_of(flux.deposited_at)
     try:
         return tuple(
@@ -130,8 +133,11 @@ def _integrate_one(ledger: Ledger, flux: FluxRecord, judged: _Judged) -> Refused
     """Integrates an invoice, or says what it is refused for."""
     invoice, outcome = judged.invoice, judged.outcome
     faults = outcome if isinstance(outcome, tuple) else ()
-    if invoice.issued_on and ledger.invoices.is_taken(
-        year=invoice.issued_on.year, siren=invoice.seller[:9], number=invoice.number
+    if ledger.invoices.is_integrated_from(flux, judged.file_name):
+        return None
+    day = None if flux.unchecked else invoice.issued_on
+    if day and ledger.invoices.is_taken(
+        year=day.year, siren=invoice.seller[:9], number=invoice.number
     ):
         faults = (*faults, controls.DUPLICATE)
     if faults or isinstance(outcome, tuple):
@@ -142,6 +148,6 @@ def _integrate_one(ledger: Ledger, flux: FluxRecord, judged: _Judged) -> Refused
             text=controls.report(faults),
         )
     identifier = ledger.invoices.add(flux, outcome, file_name=judged.file_name)
-    for status in ("DEPOSEE", "MISE_A_DISPOSITION"):
+    for status in FIRST_STATUSES:
         ledger.invoices.add_status(identifier, status, at=flux.due_at)
     return None

@@ -22,6 +22,8 @@ class Fluxes(Tables):
         delay: timedelta,
         index_delay: timedelta = timedelta(0),
         incident: bool = False,
+        turned_away: bool = False,
+        unchecked: bool = False,
     ) -> FluxRecord:
         """Records a deposit and gives it the next number: it is on disk when this returns.
 
@@ -34,6 +36,8 @@ class Fluxes(Tables):
             delay: time until the verdict.
             index_delay: time until its invoices are found, once integrated.
             incident: end in an incident whatever the file is worth.
+            turned_away: end in a rejection whatever the file is worth.
+            unchecked: integrate it even when its number is taken.
         """
         with self.transaction():
             (rank,) = self._run("SELECT coalesce(max(id), 0) + 1 FROM flux").fetchone()
@@ -52,6 +56,8 @@ class Fluxes(Tables):
                 state_at=now,
                 index_delay=index_delay,
                 incident=incident,
+                turned_away=turned_away,
+                unchecked=unchecked,
             )
             self._insert("flux_content", flux_id=rank, content=content)
         (flux,) = self._select(FluxRecord, "WHERE id = ?", rank)
@@ -84,12 +90,12 @@ class Fluxes(Tables):
             self._run("UPDATE flux SET reports = reports + 1 WHERE id = ?", flux.id)
 
     def all(self) -> tuple[FluxRecord, ...]:
-        """Every flux, oldest first."""
-        return self._select(FluxRecord, "ORDER BY id")
+        """Every flux, oldest first; row 0 stands for what was keyed, and is none."""
+        return self._select(FluxRecord, "WHERE id > 0 ORDER BY id")
 
     def latest(self, most: int) -> tuple[FluxRecord, ...]:
         """So many fluxes, newest first."""
-        return self._select(FluxRecord, "ORDER BY id DESC LIMIT ?", most)
+        return self._select(FluxRecord, "WHERE id > 0 ORDER BY id DESC LIMIT ?", most)
 
     def conclude(
         self,
@@ -106,5 +112,16 @@ class Fluxes(Tables):
             state,
             tuple(technical),
             tuple(refused),
+            flux.id,
+        )
+
+    def replay(self, flux: FluxRecord, *, at: datetime) -> None:
+        """Has a verdict given once more, from this instant on, without the faults asked for."""
+        self._run(
+            "UPDATE flux SET state = ?, state_at = ?, due_at = ?, incident = 0, turned_away = 0,"
+            " technical_errors = '[]', refused_invoices = '[]' WHERE id = ?",
+            FluxState.WAITING,
+            at,
+            at,
             flux.id,
         )

@@ -5,8 +5,17 @@ from dataclasses import asdict
 from datetime import datetime
 
 from chorus_sandbox import paris
-from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, NewInvoice, StatusRecord
+from chorus_sandbox.ledger.records import (
+    FluxRecord,
+    FluxState,
+    InvoiceRecord,
+    NewInvoice,
+    StatusRecord,
+)
 from chorus_sandbox.ledger.tables import Tables
+
+FIRST_STATUSES = ("DEPOSEE", "MISE_A_DISPOSITION")
+"""What every invoice is at first."""
 
 
 class Invoices(Tables):
@@ -16,6 +25,11 @@ class Invoices(Tables):
         """Whether an invoice with this year, supplier and number was integrated (§0.4, 7)."""
         taken = "SELECT 1 FROM invoice WHERE issue_year = ? AND seller_siren = ? AND number = ?"
         return self._run(taken, f"{year:04d}", siren, number).fetchone() is not None
+
+    def is_integrated_from(self, flux: FluxRecord, file_name: str) -> bool:
+        """Whether a flux that is replayed gave the invoice of this file already."""
+        given = "SELECT 1 FROM invoice WHERE flux_number = ? AND file_name = ?"
+        return self._run(given, flux.number, file_name).fetchone() is not None
 
     def add(self, flux: FluxRecord, invoice: NewInvoice, *, file_name: str = "") -> int:
         """Integrates an invoice and returns its identifier; it has no status yet."""
@@ -30,6 +44,49 @@ class Invoices(Tables):
             indexed_at=flux.due_at + flux.index_delay,
             **asdict(invoice),
         )
+
+    def key(self, invoice: NewInvoice, *, at: datetime) -> int:
+        """Integrates at once what a person keyed at the portal: it has no flux of its own."""
+        self._run(
+            "INSERT OR IGNORE INTO flux (id, number, syntax, interface, file_name, size, sha256,"
+            " deposited_at, due_at, state, state_at) VALUES (0, '', '', '', '', 0, '', 0, 0, ?, 0)",
+            FluxState.INTEGRATED,
+        )
+        identifier = self._insert(
+            "invoice",
+            flux_id=0,
+            flux_number="",
+            deposited_on=paris.day_of(at),
+            status="",
+            status_at=at,
+            indexed_at=at,
+            **asdict(invoice),
+        )
+        for status in FIRST_STATUSES:
+            self.add_status(identifier, status, at=at)
+        return identifier
+
+    def withdraw(self, flux: FluxRecord) -> None:
+        """Takes back what a flux integrated, as if it had never been."""
+        for invoice in self._select(InvoiceRecord, "WHERE flux_number = ?", flux.number):
+            self._run("DELETE FROM invoice_attachment WHERE invoice_id = ?", invoice.id)
+            self._run("DELETE FROM status WHERE invoice_id = ?", invoice.id)
+            self._run("DELETE FROM invoice WHERE id = ?", invoice.id)
+
+    def rename(self, invoice_id: int) -> int:
+        """Gives an invoice another identifier; the former one is unknown from then on."""
+        columns = ", ".join(
+            row[1]
+            for row in self._run("SELECT * FROM pragma_table_info('invoice')")
+            if row[1] != "id"
+        )
+        copy = f"INSERT INTO invoice ({columns}) SELECT {columns} FROM invoice WHERE id = ?"  # noqa: S608 - names from the file
+        identifier = int(self._run(copy, invoice_id).lastrowid or 0)
+        for table in ("status", "invoice_attachment"):
+            moved = f"UPDATE {table} SET invoice_id = ? WHERE invoice_id = ?"  # noqa: S608 - same
+            self._run(moved, identifier, invoice_id)
+        self._run("DELETE FROM invoice WHERE id = ?", invoice_id)
+        return identifier
 
     def add_status(self, invoice_id: int, status: str, *, at: datetime, comment: str = "") -> None:
         """Adds a row to the history of an invoice and makes it the current status."""

@@ -18,7 +18,7 @@ from chorus_sandbox.ledger.attachments import Attachments
 from chorus_sandbox.ledger.faults import Faults
 from chorus_sandbox.ledger.fluxes import Fluxes
 from chorus_sandbox.ledger.invoices import Invoices
-from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
+from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord, StatusRecord
 from chorus_sandbox.ledger.tables import Tables
 
 
@@ -54,6 +54,13 @@ def read_invoices(path: Path) -> tuple[InvoiceRecord, ...]:
     """Every integrated invoice, oldest first, read without changing the file."""
     with closing(_connect_read_only(path)) as connection:
         return Invoices(connection).all()
+
+
+def read_histories(path: Path) -> dict[int, tuple[StatusRecord, ...]]:
+    """The statuses of each invoice, most recent first, read without changing the file."""
+    with closing(_connect_read_only(path)) as connection:
+        invoices = Invoices(connection)
+        return {one.id: invoices.history(one.id) for one in invoices.all()}
 
 
 def read_joined(path: Path) -> dict[str, int]:

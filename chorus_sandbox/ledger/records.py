@@ -56,6 +56,8 @@ class FluxRecord:
     reports: int  # reports answered so far, while they still change what is answered
     index_delay: timedelta  # time between the integration of its invoices and their being found
     incident: bool  # an injected fault: its verdict is an incident whatever the file is worth
+    turned_away: bool  # an injected fault: the same, with a rejection
+    unchecked: bool  # an injected fault: the uniqueness of its invoices is not controlled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class InvoiceRecord(NewInvoice):
     """An integrated invoice, with what it says."""
 
     id: int  # ``identifiantFactureCPP``
-    flux_number: str  # ``numeroFluxDepot`` of its flux
+    flux_number: str  # ``numeroFluxDepot`` of its flux; empty when it was keyed by hand
     deposited_on: date  # day of the deposit in Paris
     status: str  # current status
     status_at: datetime  # instant of that status

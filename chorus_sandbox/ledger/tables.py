@@ -23,7 +23,9 @@ from chorus_sandbox.ledger.records import (
 
 APPLICATION_ID: Final = 0x43505242
 CREATE: Final = files(__package__).joinpath("tables.sql").read_text("utf-8")
-UPGRADES: Final = (files(__package__).joinpath("upgrade_1.sql").read_text("utf-8"),)
+UPGRADES: Final = tuple(
+    files(__package__).joinpath(f"upgrade_{rank}.sql").read_text("utf-8") for rank in (1, 2)
+)
 """What each version adds to a ledger of the version before; the header holds how many ran."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,9 +22,9 @@ CREATE TABLE invoice (
     currency TEXT NOT NULL, net TEXT NOT NULL, gross TEXT NOT NULL, due TEXT NOT NULL,
     contract TEXT NOT NULL, engagement TEXT NOT NULL, preceding TEXT NOT NULL,
     seller_siren TEXT AS (substr(seller_siret, 1, 9)) STORED,
-    issue_year TEXT AS (substr(issued_on, 1, 4)) STORED,
-    UNIQUE (issue_year, seller_siren, number)
+    issue_year TEXT AS (substr(issued_on, 1, 4)) STORED
 ) STRICT;
+CREATE INDEX invoice_identity ON invoice (issue_year, seller_siren, number);
 CREATE INDEX invoice_flux ON invoice (flux_number);
 CREATE INDEX invoice_number ON invoice (number);
 CREATE INDEX invoice_deposit ON invoice (deposited_on, id);

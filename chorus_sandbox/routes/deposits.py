@@ -40,6 +40,8 @@ def deposit(call: Call) -> dict[str, object]:
         delay=call.options.integration_delay,
         index_delay=call.options.index_delay,
         incident=call.options.incident,
+        turned_away=call.options.turned_away,
+        unchecked=call.options.unchecked,
     )
     return success(
         DONE,

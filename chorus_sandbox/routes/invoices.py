@@ -23,17 +23,13 @@ _HISTORY = ("ListeHistoStatut",) * 3
 def consult(call: Call) -> dict[str, object]:
     """``factures/v1/consulter/fournisseur``: all an invoice says, read again from its file."""
     invoice = known_invoice(call, call.body.mandatory_integer("identifiantFactureCPP"))
-    syntax, _, file = file_of(call.ledger, invoice)
-    tree, dialect = documents.parse(syntax, file)
-    root = tree.getroot()
-    lines = _rows(root, dialect.lines, dialect)
-    rates = _rows(root, dialect.rates, dialect)
+    lines, rates = _tables(call.ledger, invoice)
     files = [_file(joined) for joined in call.ledger.attachments.joined(invoice.id)]
     facture = {
         "identifiantFactureCPP": invoice.id,
         "numeroFacture": invoice.number,
         "statutFacture": invoice.status,
-        "modeDepot": "UPLOAD_API",
+        "modeDepot": way_in(invoice),
         "rejetTraite": invoice.rejection_handled,
         "destinataire": _recipient(call, invoice),
         "fournisseur": _supplier(call, invoice),
@@ -72,7 +68,11 @@ def consult(call: Call) -> dict[str, object]:
 def history(call: Call) -> dict[str, object]:
     """``factures/v1/consulter/historique``: every status of an invoice, most recent first."""
     invoice = known_invoice(call, call.body.mandatory_integer("idFacture"))
+    seen = call.now - call.options.history_lag
     rows = call.ledger.invoices.history(invoice.id)
+    # The first status is as old as the invoice: without it, the portal would not know it.
+    rows = tuple(row for row in rows if row.at <= seen) or rows[-1:]
+    current = rows[0].code if rows else invoice.status
     listed: dict[str, object] = {}
     if "paramRechercheHistoStatuts" in call.body.names():
         asked = call.body.block("paramRechercheHistoStatuts")
@@ -95,10 +95,15 @@ def history(call: Call) -> dict[str, object]:
         DONE,
         idFacture=invoice.id,
         numeroFacture=invoice.number,
-        modeDepot="UPLOAD_API",
-        statutCourantCode=invoice.status,
+        modeDepot=way_in(invoice),
+        statutCourantCode=current,
         historiquesDesStatuts={"histoStatut": statuses} | listed,
     )
+
+
+def way_in(invoice: InvoiceRecord) -> str:
+    """``modeDepot``: a flux of ours, or what a person keyed."""
+    return "UPLOAD_API" if invoice.flux_number else "SAISIE_API"
 
 
 def known_invoice(
@@ -116,10 +121,14 @@ def known_invoice(
 
 
 def file_of(ledger: Ledger, invoice: InvoiceRecord) -> tuple[str, str, bytes]:
-    """The syntax, the name and the bytes an integrated invoice came in, out of its lot if any."""
-    flux = ledger.fluxes.numbered(invoice.flux_number)
-    if flux is None:  # pragma: no cover - a foreign key holds it
-        raise LookupError(invoice.flux_number)
+    """The syntax, the name and the bytes an integrated invoice came in, out of its lot if any.
+
+    Raises:
+        Refusal: it was keyed by hand.
+    """
+    flux = ledger.fluxes.numbered(invoice.flux_number) if invoice.flux_number else None
+    if flux is None:
+        raise Refusal(20000, "SIMULE - Facture saisie sur le portail, sans fichier")
     files = integration.files_of(ledger.fluxes.content(flux), flux)
     # A ledger of the first version names no file: the flux had only one then.
     name = invoice.file_name or flux.file_name
@@ -136,6 +145,18 @@ def buyer_ids(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
             "idServiceExecutant": buyer.service_id(service) if buyer and service else None,
         }
     )
+
+
+def _tables(
+    ledger: Ledger, invoice: InvoiceRecord
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The lines and the rates of an invoice; of one that was keyed, none."""
+    if not invoice.flux_number:
+        return [], []
+    syntax, _, file = file_of(ledger, invoice)
+    tree, dialect = documents.parse(syntax, file)
+    root = tree.getroot()
+    return _rows(root, dialect.lines, dialect), _rows(root, dialect.rates, dialect)
 
 
 def _recipient(call: Call, invoice: InvoiceRecord) -> dict[str, object]:

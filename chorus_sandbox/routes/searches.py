@@ -9,7 +9,7 @@ from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.records import InvoiceRecord
 from chorus_sandbox.routes import VOCABULARY
 from chorus_sandbox.routes.calls import FOUND, Body, Call, MalformedBody, Refusal, given, success
-from chorus_sandbox.routes.invoices import buyer_ids
+from chorus_sandbox.routes.invoices import buyer_ids, way_in
 
 _MOST_RESULTS = 200
 
@@ -163,7 +163,7 @@ def _line(call: Call, invoice: InvoiceRecord) -> dict[str, object]:
     more = {
         "numeroFluxDepot": invoice.flux_number,
         "numeroFactureOrigine": invoice.preceding,
-        "modeDepot": "UPLOAD_API",
+        "modeDepot": way_in(invoice),
         "dateHeureEtatCourant": paris.to_milliseconds(invoice.status_at),
         "commentaireEtatCourant": invoice.comment,
         "rejetTraite": invoice.rejection_handled,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chorus_sandbox.fault_kinds import Shape
+from chorus_sandbox.ledger.records import FluxState
 from chorus_sandbox.routes import VOCABULARY
 
 UNKNOWN_FLUX_STATE: Final = "IN_SIMULE_INCONNU"
@@ -50,6 +51,19 @@ def retyped(body: bytes, shape: Shape) -> bytes:
 def renamed_state(body: bytes) -> bytes:
     """A report whose state no list knows."""
     return _renamed(body, _STATE_FIELDS, UNKNOWN_FLUX_STATE)
+
+
+def another_report(body: bytes) -> bytes:
+    """A report on a file of somebody else, which was refused."""
+    other = {
+        "nomFichier": "FSO1117A_CPP001_CPP0011117000000000999999",
+        "etatCourantDepotFlux": FluxState.REFUSED,
+        "listeErreurDP": [],
+        "listeErreurTechnique": [],
+    }
+    return _changed(
+        body, lambda fields: fields | other if _STATE_FIELDS & fields.keys() else fields
+    )
 
 
 def renamed_statuses(body: bytes) -> bytes:

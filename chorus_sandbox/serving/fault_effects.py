@@ -16,6 +16,7 @@ _SLOW = 40.0
 """Past the 30 s that clients wait (§5)."""
 _UNFOUND = 120.0
 _RETRY_AFTER = 2.0
+_LAG = 86400.0
 
 
 def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
@@ -109,6 +110,14 @@ def _reply(fault: Fault, server: _Server) -> Reply:  # noqa: C901, PLR0911, PLR0
         case FaultKind.LATE_INDEXING:
             delay = timedelta(seconds=_UNFOUND if seconds is None else seconds)
             return server.serve(index_delay=delay)
+        case FaultKind.TURNED_AWAY:
+            return server.serve(turned_away=True)
+        case FaultKind.NO_UNIQUENESS:
+            return server.serve(unchecked=True)
+        case FaultKind.ANOTHER_REPORT:
+            return server.rewrite(distortion.another_report)
+        case FaultKind.LATE_HISTORY:
+            return server.serve(history_lag=timedelta(seconds=_LAG if seconds is None else seconds))
         case FaultKind.SHORT_PAGES:
             size = min(server.context.options.page_cap or fault.size, fault.size)
             return server.serve(page_cap=size)

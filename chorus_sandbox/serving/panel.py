@@ -15,7 +15,7 @@ from chorus_sandbox.ledger.ledger import Ledger
 from chorus_sandbox.ledger.records import FluxRecord, InvoiceRecord
 from chorus_sandbox.routes import buyer
 from chorus_sandbox.routes.calls import Refusal
-from chorus_sandbox.serving import page
+from chorus_sandbox.serving import page, support
 from chorus_sandbox.serving.gateway import Context, Reply, Request, json_reply
 
 _ROOT = "/_sandbox"
@@ -44,6 +44,8 @@ def answer(request: Request, context: Context, ledger: Ledger) -> Reply:
         _check_origin(request)
         integration.settle(ledger, context.directory, now=context.clock())
         return _route(request, context, ledger, is_form=is_form)
+    except support.Impossible as impossible:
+        return json_reply(impossible.status, {"error": str(impossible)})
     except _Wrong as wrong:
         if is_form and wrong.status != 403:
             return page.draw(ledger, status=wrong.status, problem=wrong.reason)
@@ -62,6 +64,15 @@ def _route(request: Request, context: Context, ledger: Ledger, *, is_form: bool)
             reply = json_reply(200, {"fluxes": [_flux(flux) for flux in ledger.fluxes.all()]})
         case "GET" | "POST" | "DELETE", "faults":
             reply = _faults(request, context, ledger)
+        case "POST", "invoices":
+            reply = json_reply(200, _invoice(support.key(ledger, context, _json(request))))
+        case "POST", "fluxes", number, "replay" | "withdraw" | "disown" as verdict:
+            flux = support.judge_again(ledger, context, unquote(number), verdict)
+            reply = json_reply(200, _flux(flux))
+        case "POST", "invoices", name, "rename":
+            with ledger.transaction():
+                identifier = ledger.invoices.rename(_named(ledger, unquote(name)).id)
+            reply = json_reply(200, {"cpp_id": identifier})
         case "POST", "invoices", name, action:
             changed = _act(request, context, ledger, unquote(name), action, is_form=is_form)
             seen = Reply(status=303, headers={"Location": f"{_ROOT}/"})

@@ -1,12 +1,16 @@
-"""One sandbox process for all contract tests, and each portal in turn."""
+"""One process of each portal for all contract tests, and each portal in turn."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from tests.contract.portals import Buyer, Portals, in_memory
 from tests.contract.sandbox import Sandbox, choruspro, running
+from tests.contract.second import decide, on_second, peopled
+from tests.contract.second_portal import SecondPortal
 from tests.support.memory_portal import Condition
 from worker.portals import Portal
 
@@ -18,7 +22,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield started
 
 
-@pytest.fixture(params=["memory", "sandbox"])
+@pytest.fixture(scope="session")
+def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the second portal keeps its state."""
+    return tmp_path_factory.mktemp("second") / "second.db"
+
+
+@pytest.fixture(scope="session")
+def second(second_file: Path) -> Iterator[SecondPortal]:
+    """The portal by another hand, with the directory of the contract."""
+    with SecondPortal(second_file) as started:
+        peopled(started)
+        yield started
+
+
+@pytest.fixture(params=["memory", "sandbox", "second"])
 def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
     """Each implementation in turn."""
     if request.param == "memory":
@@ -31,13 +49,18 @@ def portals(request: pytest.FixtureRequest) -> Iterator[Portals]:
             locked_out=(locked_out,),
         )
         return
-    sandbox: Sandbox = request.getfixturevalue("sandbox")
+    if request.param == "sandbox":
+        sandbox: Sandbox = request.getfixturevalue("sandbox")
+        on, buyer = partial(choruspro, sandbox.url), sandbox.decide
+    else:
+        second: SecondPortal = request.getfixturevalue("second")
+        on, buyer = partial(on_second, second), partial(decide, second)
     clients = (
-        choruspro(sandbox.url),
-        choruspro(sandbox.url, client_secret=SecretStr("un-autre-secret")),
-        choruspro(sandbox.url, technical_password=SecretStr("un-autre-mot-de-passe")),
+        on(),
+        on(client_secret=SecretStr("un-autre-secret")),
+        on(technical_password=SecretStr("un-autre-mot-de-passe")),
     )
-    yield Portals(usable=clients[0], buyer=sandbox.decide, locked_out=clients[1:])
+    yield Portals(usable=clients[0], buyer=buyer, locked_out=clients[1:])
     for one in clients:
         one.close()
 

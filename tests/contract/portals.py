@@ -1,4 +1,4 @@
-"""What the contract tests share: the two portals, their directory, invoices to deposit."""
+"""What the contract tests share: the portals, their directory, invoices to deposit."""
 
 import uuid
 from collections.abc import Callable

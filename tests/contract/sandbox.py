@@ -25,9 +25,10 @@ ACTIONS: Mapping[str, str] = {"SUSPENDUE": "suspend", "REJETEE": "reject", "MAND
 
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
-    """A running one; the panel needs no identity."""
+    """A running one; the panel needs no identity, and the ledger is its file."""
 
     url: str
+    ledger: Path
 
     def decide(self, found: FoundInvoice, status: str, comment: str) -> None:
         """Give an invoice a status, as its buyer."""
@@ -73,7 +74,7 @@ def running(data: Path) -> Iterator[Sandbox]:
     with process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield Sandbox(url=json.loads(process.stdout.readline())["url"])
+        yield Sandbox(url=json.loads(process.stdout.readline())["url"], ledger=data)
         process.stdin.close()
         process.terminate()
 

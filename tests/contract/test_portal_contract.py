@@ -1,4 +1,4 @@
-"""One contract, two portals: the one in memory, and the real client on the sandbox process.
+"""One contract, three portals: in memory, and the real client on the sandbox and on the second one.
 
 What these tests prove of the portal in memory makes every test that uses it worth something.
 """

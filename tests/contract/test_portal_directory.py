@@ -1,4 +1,4 @@
-"""One contract, two portals: the directory."""
+"""One contract, three portals: the directory."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""One contract, two portals: what becomes of an invoice once the portal holds it."""
+"""One contract, three portals: what becomes of an invoice once the portal holds it."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -114,9 +114,13 @@ def test_advice_codes_are_those_of_the_page() -> None:
 
 def test_advice_codes_are_those_of_the_operators_guide() -> None:
     """Programs of operators read them there: none is missing, and none is of another time."""
-    lines = page("docs/operations.md").partition("| `code` | Quand |")[2].splitlines()
-    table = takewhile(lambda line: line.startswith("|"), lines[1:])
-    told = {code for line in table for code in quoted(line.split("|")[1])}
+    tables = page("docs/operations.md").split("| `code` | Quand |")[1:]
+    lines = [
+        line
+        for table in tables
+        for line in takewhile(lambda line: line.startswith("|"), table.splitlines()[1:])
+    ]
+    told = {code for line in lines for code in quoted(line.split("|")[1])}
 
     assert told == {code.value for code in AdviceCode}
 

@@ -1,12 +1,11 @@
 """One demonstration, made by the real command, copied for each test that changes it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.program import Said, run_cold
-from tests.support.shared import made_once
+from tests.support.shared import copied, made_once
 
 
 @pytest.fixture(name="played", scope="session")
@@ -25,5 +24,5 @@ def _played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
 @pytest.fixture(name="demo")
 def _demo(played: tuple[Path, Said], tmp_path: Path) -> Path:
     """A copy of the demonstration that the test may change; gives its configuration."""
-    shutil.copytree(played[0], tmp_path / "demo")
+    copied(played[0], tmp_path / "demo")
     return tmp_path / "demo" / "worker.toml"

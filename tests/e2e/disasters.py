@@ -6,7 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,8 @@ from chaos.killing import AtPlace, arm
 from chaos.laws import Breach
 from chorus_sandbox import SandboxCredentials
 from tests.e2e import warm
-from tests.e2e.program import Said, command, environment, run_to_the_end
+from tests.e2e.program import HANGS, Said, command, environment, run, started
+from worker.service.local_portal import STRUCTURES
 
 IN_PARIS = {"TZ": "Europe/Paris"}
 PUBLIC = SandboxCredentials()
@@ -42,13 +43,14 @@ def at(
     offset = instant - datetime.now(UTC)
     _, _, _, *words = command(*arguments, config=config)
     surroundings = environment() | IN_PARIS | dict(env or {})
-    return Said(*warm.run(words, surroundings, None, partial(_move, offset, dies)))
+    return Said(*warm.run(words, surroundings, None, partial(_moved, offset, dies)))
 
 
-def _move(offset: timedelta, dies: str) -> None:
-    """Move the clock of this process for good, and have it die in a place, if any is named."""
+def _moved(offset: timedelta, dies: str, words: Sequence[str]) -> None:
+    """The program by a clock that is moved for good; dies in a place, if any is named."""
     Clock(offset)
     arm(AtPlace(dies, 1) if dies else None)
+    warm.program(words)
 
 
 def broken_laws(
@@ -75,30 +77,19 @@ def broken_laws(
 
 
 @contextmanager
-def portal(folder: Path, *options: str) -> Iterator[dict[str, str]]:
+def portal(folder: Path, *options: str, ledger: Path | None = None) -> Iterator[dict[str, str]]:
     """A sandbox in its own process, its ledger beside the data: the setting that names it."""
-    process = subprocess.Popen(
-        command(
-            "sandbox",
-            "--port",
-            "0",
-            "--data",
-            folder / "portail.sqlite",
-            "--directory",
-            folder / "donnees" / "chorus-local-annuaire.json",
-            *options,
-        ),
-        stdout=subprocess.PIPE,
-        env=environment(),
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
-        finally:
-            process.terminate()
-            pace.ended(process, seconds=10)
+    data = ("--data", ledger or folder / "portail.sqlite")
+    directory = ("--directory", folder / "donnees" / STRUCTURES)
+    with started("sandbox", "--port", "0", *data, *directory, *options) as process:
+        assert pace.becomes_true(lambda: says_a_line(process), seconds=HANGS)
+        url = json.loads(process.out.read_text("utf-8"))["url"]
+        yield {"CHORUS_WORKER_PORTAL__LOCAL_URL": url}
+
+
+def says_a_line(process: warm.Started) -> bool:
+    """Whether a line of its output is there; its files come with its first steps."""
+    return process.out.exists() and process.out.read_text("utf-8").endswith("\n")
 
 
 @dataclass(slots=True)
@@ -124,16 +115,14 @@ class Disk:
 
     def run(self, *arguments: str | Path, config: Path, env: Mapping[str, str]) -> Said:
         """Run a command on it."""
+        return run(*arguments, config=config, env=env, main=partial(bounded, self.bound))
 
-        def bounded() -> None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.bound, resource.RLIM_INFINITY))
 
-        return run_to_the_end(
-            command(*arguments, config=config),
-            env=environment() | dict(env),
-            preexec_fn=bounded,
-        )
+def bounded(size: int, words: Sequence[str]) -> None:
+    """The program in a process that may write no larger file."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    warm.program(words)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -59,13 +60,22 @@ def run(
     config: Path | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    main: warm.Main = warm.program,
 ) -> Said:
     """Run to the end in a process that has imported the program already (warm.py).
 
-    ``env`` adds variables to the environment.
+    ``env`` adds variables to the environment; ``main`` is what is called in that process.
     """
     _, _, _, *words = command(*arguments, config=config)
-    return Said(*warm.run(words, environment() | dict(env or {}), cwd))
+    return Said(*warm.run(words, environment() | dict(env or {}), cwd, main))
+
+
+def started(
+    *arguments: str | Path, config: Path | None = None, env: Mapping[str, str] | None = None
+) -> AbstractContextManager[warm.Started]:
+    """Start it in such a process, which is killed if it still runs after the block."""
+    _, _, _, *words = command(*arguments, config=config)
+    return warm.started(words, environment() | dict(env or {}))
 
 
 def run_cold(
@@ -82,7 +92,6 @@ def run_to_the_end(
     *,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    preexec_fn: Callable[[], None] | None = None,
 ) -> Said:
     """Run any command line, as long as it does not hang."""
     process = subprocess.Popen(
@@ -92,7 +101,6 @@ def run_to_the_end(
         text=True,
         env=env,
         cwd=cwd,
-        preexec_fn=preexec_fn,  # noqa: PLW1509 - given by tests without threads
     )
     with process:
         out, err = pace.communicate(process, HANGS)

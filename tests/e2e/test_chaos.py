@@ -4,16 +4,24 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from chaos import books
+from chaos.__main__ import main
+from chaos.beginnings import begin
+from chaos.copies import Copies
+from chaos.happenings import Happening
 from chaos.installation import Installation, Secrets
-from chaos.invariants import at_the_end
+from chaos.invariants import Both, at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
+from chaos.plan import draw
+from chaos.year import doubled, untold
+from tests.e2e import warm
 from tests.e2e.program import Said, environment, run_to_the_end
 from tests.support.shared import made_once
 
@@ -22,10 +30,13 @@ SECRETS = Secrets.of(0, 0)
 Tampering = Callable[[Installation], object]
 
 
-def chaos(*arguments: str | Path, cwd: Path = ROOT) -> Said:
-    """``python -m chaos``, with the program that is in a folder."""
-    words = [sys.executable, "-m", "chaos", *(str(argument) for argument in arguments)]
-    return run_to_the_end(words, env=environment(), cwd=cwd)
+def chaos(*arguments: str | Path) -> Said:
+    """``python -m chaos``, in a process that has imported the program already."""
+    return Said(*warm.run([str(one) for one in arguments], environment(), ROOT, _chaos))
+
+
+def _chaos(words: Sequence[str]) -> None:
+    sys.exit(main(words))
 
 
 @pytest.fixture(name="tour", scope="module")
@@ -139,25 +150,142 @@ def test_each_law_is_seen_broken(tour: tuple[Said, Installation], tmp_path: Path
     assert unseen == []
 
 
-def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
-    """Undisturbed by each other, they leave no folder behind when every law holds."""
-    said = chaos("--rounds", "2", "--seed", "407", "--jobs", "2", "--dir", tmp_path)
+A_SECOND = (
+    "INSERT INTO invoice (flux_id, flux_number, deposited_on, status, status_at, indexed_at,"
+    " seller_siret, seller_name, buyer_siret, buyer_name, service_code, service_name, number,"
+    " issued_on, kind, framework, currency, net, gross, due, contract, engagement, preceding)"
+    " SELECT flux_id, {flux}, deposited_on, status, status_at, 0, seller_siret, seller_name,"
+    " buyer_siret, buyer_name, '', '', 'SAISIE-1', issued_on, kind, framework, currency, net,"
+    " gross, due, '', '', '' FROM invoice WHERE id = 8000002"
+)
+OF_A_YEAR: list[tuple[Law, Tampering]] = [
+    (Law.ONCE, theirs(A_SECOND.format(flux="''"))),
+    (Law.ONCE, theirs("UPDATE invoice SET number = 'BSN-2026-00099' WHERE id = 8000001")),
+    (Law.KEPT, theirs("DELETE FROM status; DELETE FROM invoice WHERE id = 8000002")),
+    (Law.TOLD, theirs("UPDATE invoice SET status = 'REJETEE'")),
+    (Law.SUMS, theirs("UPDATE invoice SET gross = '0.01' WHERE id = 8000001")),
+    (Law.MOVING, ours(f"UPDATE invoice SET status = 'unknown' WHERE {AN_INTEGRATED_ONE}")),
+    (Law.HONEST, ours(f"UPDATE invoice SET status = 'refused' WHERE {AN_INTEGRATED_ONE}")),
+]
+
+
+def test_each_difference_is_to_be_told(tour: tuple[Said, Installation], tmp_path: Path) -> None:
+    """Over months, what differs breaks its law unless a person reads its number or its member."""
+    sound = tour[1]
+    unseen = []
+    for rank, (law, tamper) in enumerate(OF_A_YEAR):
+        place = Installation(tmp_path / str(rank))
+        shutil.copytree(sound.folder, place.folder)
+        tamper(place)
+        both = Both.read(place, ahead=timedelta(0))
+        everything = {one.number for one in both.ours} | {one.number for one in both.held}
+        broken = {breach.law for breach in untold(place, both, ())}
+        left = {breach.law for breach in untold(place, both, everything)} - {Law.HONEST}
+        if law not in broken or left:
+            unseen.append((rank, law, broken, left))
+
+    assert unseen == []
+    assert list(untold(sound, Both.read(sound, ahead=timedelta(0)), ())) == []
+
+
+def test_a_file_beside_a_living_invoice_is_a_double(
+    tour: tuple[Said, Installation], tmp_path: Path
+) -> None:
+    """It was handed over while a search showed another of its member, whoever told of it since."""
+    place = Installation(tmp_path / "round")
+    shutil.copytree(tour[1].folder, place.folder)
+    theirs(A_SECOND.format(flux="flux_number"))(place)
+
+    found = list(doubled(Both.read(place, ahead=timedelta(0)), keyed=()))
+
+    assert [breach.law for breach in found] == [Law.ONCE]
+    assert list(doubled(Both.read(tour[1], ahead=timedelta(0)), keyed=())) == []
+
+
+def test_copies_of_the_data_come_and_go(tour: tuple[Said, Installation], tmp_path: Path) -> None:
+    """A backup put back is what was; what is lost stays known to the laws; the newer data wins."""
+    place = Installation(tmp_path / "round")
+    shutil.copytree(tour[1].folder, place.folder)
+    copies = Copies(place)
+    whole = len(books.attempts(place.database))
+    copies.change(Happening.FORK, as_files=False)
+    copies.change(Happening.BACK_UP, as_files=True)
+    _change(
+        place.database,
+        "DELETE FROM deposit_attempt WHERE id = 1;"
+        " DROP TRIGGER journal_event_no_delete; DELETE FROM journal_event WHERE seq > 3;",
+    )
+
+    joined = copies.change(Happening.JOIN, as_files=False)
+    after_joining = len(books.attempts(place.database))
+    _change(place.database, "DELETE FROM deposit_attempt WHERE id = 1")
+    restored = copies.change(Happening.LOSE, as_files=False)
+
+    assert (joined, after_joining) == (True, whole)
+    assert (restored, len(books.attempts(place.database))) == (True, whole)
+    assert copies.attempts_beside(()) != ()
+
+
+def test_a_year_with_a_restored_backup(tmp_path: Path) -> None:
+    """Over months a person types whatever is printed, and no law is broken."""
+    said = chaos("--seed", "9", "--round", "41", "--dir", tmp_path)
 
     assert said.code == 0, said.out + said.err
-    assert re.fullmatch(
+
+
+def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:
+    """Undisturbed by each other, on either portal, they leave no folder behind when all is well."""
+    drawn = ("--rounds", "2", "--seed", "407", "--jobs", "2", "--dir", tmp_path)
+
+    ends = [chaos("--portal", portal, *drawn) for portal in ("sandbox", "second")]
+
+    line = (
         r"2 rounds, \d+ kills, \d+ faults, \d+ invoices: 0 × duplicate, 0 × loss, 0 × gap; "
-        r"journal verified 2/2\n",
-        said.out,
+        r"journal verified 2/2\n"
     )
+
+    assert [said.code for said in ends] == [0, 0], [said.out + said.err for said in ends]
+    assert all(re.fullmatch(line, said.out) for said in ends)
     assert [path.name for path in tmp_path.iterdir()] == ["beginnings"]
 
 
+SEED, ROUND = 56, 11
+"""In it a deposit becomes uncertain, and its reports are asked for."""
+
+
+def _begin(words: Sequence[str]) -> None:
+    kept = Path(*words)
+    begin(draw(SEED, ROUND), kept / "round", kept)
+
+
+@pytest.fixture(name="begun", scope="module")
+def _begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """How the round begins, made by the sound program. Read only."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        said = Said(*warm.run([str(folder)], environment(), ROOT, _begin))
+        assert said.code == 0, said.err
+        shutil.rmtree(folder / "round")
+
+    return made_once(tmp_path_factory.getbasetemp(), "begun", make)
+
+
 @pytest.fixture(name="copy")
-def _copy(tmp_path: Path) -> Path:
-    """The program beside its proof, to be spoiled."""
+def _copy(begun: Path, tmp_path: Path) -> Path:
+    """The program beside its proof, to be spoiled; the round begins as with the sound one."""
+    shutil.copytree(begun, tmp_path / "rounds" / "beginnings")
     for name in ("chaos", "worker", "chorus_sandbox", "schemas", "config"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what Python has compiled: only the spoiled file is compiled again.
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     return tmp_path
+
+
+def replayed(copy: Path) -> Said:
+    """The round with the program that is in a folder."""
+    words = ["--seed", str(SEED), "--round", str(ROUND), "--dir", str(copy / "rounds")]
+    command = [sys.executable, "-m", "chaos", *words]
+    return run_to_the_end(command, env=environment(), cwd=copy)
 
 
 def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
@@ -169,7 +297,7 @@ def test_a_program_that_sends_again_blindly_is_found_out(copy: Path) -> None:
     again = f"    if answer.outcome is DepositOutcome.UNKNOWN:\n    {call[0]}"
     path.write_text(source.replace(call[0], call[0] + again), "utf-8")
 
-    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
+    said = replayed(copy)
 
     assert said.code == 1, said.out + said.err
     assert "round 11: deposit without intent: flux CPP" in said.out
@@ -185,7 +313,7 @@ def test_a_program_that_crashes_is_found_out(copy: Path) -> None:
     assert call in source
     path.write_text(source.replace(call, f'    raise LookupError("spoiled")\n{call}'), "utf-8")
 
-    said = chaos("--seed", "56", "--round", "11", "--dir", copy / "rounds", cwd=copy)
+    said = replayed(copy)
 
     assert said.code == 1, said.out + said.err
     assert re.search(r"round 11: crash: \d+-follow\.txt ended with 70", said.out), said.out

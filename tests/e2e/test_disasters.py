@@ -1,16 +1,16 @@
 """Two workers at once, the turns of the calendar, a full disk: nothing twice, nothing lost."""
 
 import shutil
-import subprocess
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from chaos import books, pace
+from chaos import books
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
 from tests.e2e.disasters import Disk, at, broken_laws, portal, small_disk
-from tests.e2e.program import HANGS, command, environment, run
+from tests.e2e.program import Said, run, started
 from tests.support.shared import made_once
 from worker.billing.period import french_time
 from worker.service.demo import EXAMPLES, FILES, write_demo
@@ -64,18 +64,14 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
     """Three workers on one database, each call held open: one file and one intent per invoice."""
     folder = copied(issued, tmp_path / "demo")
     with portal(folder, "--latency", "150") as setting:
-        workers = [
-            subprocess.Popen(
-                command(*words, config=folder / "worker.toml"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=environment() | setting,
-            )
-            for words in (("deposit",), ("deposit",), ("run", YEAR))
-        ]
-        said = [pace.communicate(worker, HANGS)[1] for worker in workers]
-        assert [worker.returncode for worker in workers] == [0, 0, 0], said
+        with ExitStack() as ended:
+            workers = [
+                ended.enter_context(started(*words, config=folder / "worker.toml", env=setting))
+                for words in (("deposit",), ("deposit",), ("run", YEAR))
+            ]
+            all_said = [Said(*worker.ended()) for worker in workers]
+        said = [one.err for one in all_said]
+        assert [one.code for one in all_said] == [0, 0, 0], said
         assert run("follow", config=folder / "worker.toml", env=setting).code == 0
     fluxes = read_fluxes(ledger_of(folder))
     attempts = books.attempts(folder / DATABASE)

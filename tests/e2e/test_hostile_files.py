@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -58,6 +59,10 @@ ANYTHING = {"int": "2025", "str": "x", "ImportKind": "usage", "Path": os.devnull
 """A value for each compulsory argument of another kind, by its type."""
 
 
+known = cache(commands)
+"""The commands, loaded once: each test asks for them again."""
+
+
 def annotation(parameter: Any) -> Any:  # noqa: ANN401 - the library's
     """The type that a command declares for an argument or an option."""
     return parameter.type_descriptor.annotation
@@ -72,7 +77,7 @@ def read_arguments() -> set[tuple[str, str]]:
     """Each command and its parameters that name a file or a folder."""
     return {
         (words, parameter.name or "")
-        for words, command in commands().items()
+        for words, command in known().items()
         for parameter in command.params
         if hasattr(parameter, "type_descriptor") and is_path(annotation(parameter))
     }
@@ -86,7 +91,7 @@ def with_config() -> list[str]:
 def filled(words: str) -> list[str]:
     """The command line of a command with a value for everything compulsory."""
     line = words.split()
-    for parameter in commands()[words].params:
+    for parameter in known()[words].params:
         if parameter.required:
             kind = annotation(parameter)
             kind = get_args(kind)[0] if get_args(kind) else kind

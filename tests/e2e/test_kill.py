@@ -2,16 +2,14 @@
 
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
+from chaos import pace
 from chorus_sandbox.ledger.ledger import read_fluxes, read_invoices
-from tests.e2e.program import command, environment, run
+from tests.e2e.program import HANGS, run, started
 
 
 @pytest.fixture(name="ready", scope="module")
@@ -41,20 +39,9 @@ def books(folder: Path) -> list[tuple[str, str, int]]:
 
 def run_killed(config: Path, lines: int, seconds: float) -> bool:
     """Start ``run``, kill it some time after so many lines of progress; False if it had ended."""
-    process = subprocess.Popen(
-        command("run", "2025", config=config),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    assert process.stderr is not None
-    for _ in range(lines):
-        process.stderr.readline()
-    time.sleep(seconds)
-    alive = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return alive
+    with started("run", "2025", config=config) as process:
+        assert pace.becomes_true(lambda: process.is_over() or process.lines() >= lines, HANGS)
+        return not process.is_over(seconds)  # and it is killed
 
 
 def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(

@@ -9,8 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.e2e.program import Said, command, environment, run, run_to_the_end
-from tests.e2e.test_hostile_files import HOSTILE, annotation, assert_harmless, filled
-from worker.cli import commands as loaded
+from tests.e2e.test_hostile_files import HOSTILE, annotation, assert_harmless, filled, known
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
@@ -46,7 +45,7 @@ def is_text(kind: Any) -> bool:  # noqa: ANN401 - any annotation
 def misspelt() -> list[list[str]]:
     """The command line of each command that takes a text, with bytes that are none for each."""
     lines = []
-    for words, command_ in loaded().items():
+    for words, command_ in known().items():
         texts = [
             one
             for one in command_.params

@@ -2,17 +2,18 @@
 
 import importlib.util
 import shutil
-import socket
 import sqlite3
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chaos import pace
 from chorus_sandbox.ledger.ledger import read_fluxes
+from tests.e2e.disasters import bounded, portal
 from tests.e2e.program import Said, command, environment, run, run_cold, run_to_the_end
+from worker.service.local_portal import LEDGER
 
 ROOT = Path(__file__).parents[2]
 INVOICE = str(ROOT / "tests" / "golden" / "files" / "one-line.ubl.xml")
@@ -217,14 +218,7 @@ def test_a_full_disk_stops_cleanly_and_the_run_continues(demo: Path) -> None:
     """With no room left for a file, exit 3; with room again, the same command ends the work."""
     complement = demo.parent / "exemples" / "references-complement.csv"
     run("import", "references", complement, config=demo)
-    limited = (
-        "import resource, runpy, signal, sys;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
-        f"sys.argv = {command('run', '2025', config=demo)[2:]!r};"
-        "runpy.run_module('worker', run_name='__main__')"
-    )
-    said = run_to_the_end([sys.executable, "-c", limited], env=environment())
+    said = run("run", "2025", config=demo, main=partial(bounded, 50_000))
     assert_plain(said, 3, "À faire")
 
     assert run("run", "2025", config=demo).code == 0
@@ -251,32 +245,8 @@ def test_json_goes_alone_to_standard_output_even_on_errors(demo: Path) -> None:
 
 def test_a_standalone_sandbox_can_be_used(demo: Path) -> None:
     """``sandbox`` alone, and a configuration that names it, work together."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = demo.parent / "donnees"
-    process = subprocess.Popen(
-        command(
-            "sandbox",
-            "--port",
-            str(port),
-            "--data",
-            folder / "chorus-local.sqlite",
-            "--directory",
-            folder / "chorus-local-annuaire.json",
-        ),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        url = f"http://127.0.0.1:{port}"
-        said = run("run", "2025", config=demo, env={"CHORUS_WORKER_PORTAL__LOCAL_URL": url})
-    finally:
-        process.terminate()
-        pace.communicate(process, seconds=10)
+    with portal(demo.parent, ledger=demo.parent / "donnees" / LEDGER) as setting:
+        said = run("run", "2025", config=demo, env=setting)
 
     assert said.code == 1, said.err
 

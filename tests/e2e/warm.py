@@ -11,8 +11,11 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import worker
@@ -22,7 +25,15 @@ HANGS = 120
 """Seconds that no command takes on an idle machine."""
 _LAZY = ("alembic.command", "worker.cli.drawing", "tests.e2e.disasters")
 """What the program imports when it needs it, beside its commands; what is called before it."""
+Main = Callable[[Sequence[str]], None]
+"""What a process is: it is given the words of its command line."""
 _SERVER = multiprocessing.get_context("forkserver")
+
+
+def program(words: Sequence[str]) -> None:
+    """The program of this repository."""
+    sys.argv = [str(Path(worker.__file__).with_name("__main__.py")), *words]
+    import_module("worker.cli").main()
 
 
 def preload() -> None:
@@ -32,44 +43,85 @@ def preload() -> None:
         import_module(name)
 
 
-def run(
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command line under way in its own process.
+
+    Attributes:
+        words: what was typed.
+        out: the file that holds its standard output; it comes with its first steps.
+        err: the same of its standard error.
+    """
+
+    words: Sequence[str]
+    out: Path
+    err: Path
+    _process: ForkServerProcess
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def is_over(self, seconds: float = 0) -> bool:
+        """Whether it ends within so many seconds."""
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def lines(self) -> int:
+        """How many lines its standard error holds by now."""
+        return self.err.read_text("utf-8").count("\n") if self.err.exists() else 0
+
+    def ended(self, seconds: float = HANGS) -> tuple[int, str, str]:
+        """Wait for its end: exit code, standard output and error. Killed when it hangs."""
+        if not pace.until(self.is_over, seconds):
+            self._process.kill()
+            self._process.join()
+            raise pace.TooLong(" ".join(self.words))
+        assert self._process.exitcode is not None
+        return self._process.exitcode, self.out.read_text("utf-8"), self.err.read_text("utf-8")
+
+
+@contextmanager
+def started(
     words: Sequence[str],
     environment: Mapping[str, str],
-    folder: Path | None,
-    first: Callable[[], None] | None = None,
-) -> tuple[int, str, str]:
-    """Run a command line of the program to its end: exit code, standard output and error.
+    folder: Path | None = None,
+    main: Main = program,
+) -> Iterator[Started]:
+    """Start a command line of the program; it is killed if it still runs after the block.
 
-    ``first`` is called in its process before the program; it must be found by its name.
+    ``main`` is what is called in its process; it must be found by its name.
     """
     _SERVER.set_forkserver_preload(["tests.e2e.preloaded"])
     with tempfile.TemporaryDirectory() as said:
         out, err = Path(said, "out"), Path(said, "err")
         process = _SERVER.Process(
             target=_become,
-            args=(list(words), dict(environment), folder or Path.cwd(), out, err, first),
+            args=(main, list(words), dict(environment), folder or Path.cwd(), out, err),
         )
         process.start()
-
-        def is_over(step: float) -> bool:
-            process.join(step)
-            return process.exitcode is not None
-
-        if not pace.until(is_over, HANGS):
+        try:
+            yield Started(words, out, err, process)
+        finally:
             process.kill()
             process.join()
-            raise pace.TooLong(" ".join(words))
-        assert process.exitcode is not None
-        return process.exitcode, out.read_text("utf-8"), err.read_text("utf-8")
+
+
+def run(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    main: Main = program,
+) -> tuple[int, str, str]:
+    """The same to its end: exit code, standard output and error."""
+    with started(words, environment, folder, main) as command:
+        return command.ended()
 
 
 def _become(
-    words: list[str],
-    environment: dict[str, str],
-    folder: Path,
-    out: Path,
-    err: Path,
-    first: Callable[[], None] | None,
+    main: Main, words: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path
 ) -> None:
     """Be the program; never returns."""
     code = 70
@@ -79,12 +131,9 @@ def _become(
         os.environ.clear()
         os.environ.update(environment)
         time.tzset()
-        if first is not None:
-            first()
         warnings.simplefilter("error")
-        sys.argv = [str(Path(worker.__file__).with_name("__main__.py")), *words]
         try:
-            import_module("worker.cli").main()
+            main(words)
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else bool(end.code)

@@ -124,14 +124,20 @@ def test_a_plan_repeats_itself(seed: int, rank: int, path: str) -> None:
 def test_a_plan_hits_its_share_with_every_kind() -> None:
     """About the given share of the requests is hit, and over time by each kind there is."""
     plan = FaultPlan(seed=7, rate=0.25)
-    paths = [DEPOSIT, REPORT, "/cpro/factures/v1/rechercher/fournisseur"]
-    drawn = [plan.draw(rank, paths[rank % 3]) for rank in range(6000)]
+    factures = "/cpro/factures/v1"
+    paths = [
+        DEPOSIT,
+        REPORT,
+        f"{factures}/rechercher/fournisseur",
+        f"{factures}/consulter/historique",
+    ]
+    drawn = [plan.draw(rank, paths[rank % 4]) for rank in range(6000)]
     hits = Counter(fault.kind for fault in drawn if fault)
     assert 0.22 < hits.total() / 6000 < 0.28
     assert set(hits) == set(FaultKind)
     other = FaultPlan(seed=8, rate=0.25)
 
-    assert drawn != [other.draw(rank, paths[rank % 3]) for rank in range(6000)]
+    assert drawn != [other.draw(rank, paths[rank % 4]) for rank in range(6000)]
 
 
 def test_a_plan_draws_what_it_may() -> None:

@@ -126,7 +126,9 @@ def test_a_reason_is_due_where_the_portal_wants_one(
     [
         ("POST", "invoices/1/accept", 404),
         ("POST", "invoices/8000001/explode", 404),
-        ("POST", "invoices", 404),
+        ("DELETE", "invoices", 404),
+        ("POST", "fluxes/CPP0/replay", 404),
+        ("POST", "fluxes/CPP0/forget", 404),
         ("GET", "nulle/part", 404),
         ("PUT", "faults", 404),
     ],

@@ -26,7 +26,7 @@ from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.corrections.credit import Request, issue_credit_note
+from worker.corrections.credit import Request, confirm_state, issue_credit_note
 from worker.corrections.resend import mark_uncertain, resend
 from worker.corrections.todo import todo
 from worker.corrections.todo_sentences import sentence
@@ -241,6 +241,8 @@ class Desk:
     def credit(self, number: str, *, deposits: bool = True, **asked: Any) -> TrackedInvoice:  # noqa: ANN401 - fields of the request
         """A credit note, for the reason of the test."""
         request = Request(number=number, reason="essai", **asked)
+        if deposits:
+            confirm_state(self.app, self.portal, number)
         return issue_credit_note(
             self.app, self.portal if deposits else None, self.rendering, request
         )

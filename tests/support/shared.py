@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,3 +23,8 @@ def made_once(own: Path, name: str, make: Callable[[Path], None]) -> Path:
             make(folder)
             done.touch()
     return folder
+
+
+def copied(folder: Path, to: Path) -> None:
+    """Copy an installation that other tests may be reading: their files beside a database go."""
+    shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*-wal", "*-shm"))

@@ -222,7 +222,7 @@ ANSWERS = {
         outcome=outcome,
         detail="dit le portail",
         flux_number="CPP42" if outcome is DepositOutcome.ACCEPTED else "",
-        http_status=418,
+        http_status=200 if outcome is DepositOutcome.REFUSED else 418,
         raw="{}",
         retry_after=120 if outcome is DepositOutcome.THROTTLED else None,
     )

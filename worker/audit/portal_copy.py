@@ -1,6 +1,7 @@
 """Is the invoice the portal holds the one we issued? Asked years later, when there is a doubt."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from worker.app import App
 from worker.audit.documents import write_file
 from worker.billing.identifiers import is_same_number
 from worker.billing.invoice import Invoice
+from worker.billing.period import french_date
 from worker.billing.standard import CII_ROOT, NAMESPACES
 from worker.billing.status import TrackedInvoice
 from worker.errors import Finding, Refused, Severity, WrongUse
-from worker.portals import HeldInvoice, Portal
+from worker.portals import FoundInvoice, HeldInvoice, Portal
 from worker.storage import invoices
 from worker.storage.documents import documents_of
 from worker.validation.files.pdf import read_hybrid
@@ -65,8 +67,9 @@ def compare(
     with portal as opened:
         opened.sign_in()
         held = opened.held(invoice.portal_id)
+        rows = opened.find(invoice_number=number)
         content = b"" if to is None else opened.download(invoice.portal_id)
-    found = differences(held, ours)
+    found = (*differences(held, ours), *_dates(rows, invoice.portal_id, ours))
     if to is not None and hashlib.sha256(content).hexdigest() not in sent:
         found += (_other_bytes(content, number),)
     if to is not None and not any(finding.code == OTHER_FILE for finding in found):
@@ -131,6 +134,15 @@ def differences(held: HeldInvoice, ours: Invoice) -> tuple[Finding, ...]:
         if amount is not None and amount not in signed:
             found.append(_differs(what, f"{amount} €", f"{own} €"))
     return tuple(found)
+
+
+def _dates(rows: Iterable[FoundInvoice], portal_id: str, ours: Invoice) -> Iterator[Finding]:
+    """What the search says of its day: a day of Paris may be shown as the midnight before."""
+    for row in rows:
+        day = row.issue_date
+        if row.portal_id == portal_id and day and abs((day - ours.issue_date).days) > 1:
+            shown, own = french_date(day), french_date(ours.issue_date)
+            yield _differs("date de la facture (BT-2)", shown, own)
 
 
 def _differs(what: str, theirs: str, mine: str) -> Finding:

@@ -5,10 +5,10 @@ VAT or of the totals starts from its group (BG-25, BG-23, BG-22), that of an all
 a property from its own (BG-20, BG-21, BG-27, BG-28, BG-32), every other from the root.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+
+from worker.billing.toml import own_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,7 @@ class Place:
 
 
 def _places() -> Mapping[str, Place]:
-    text = resources.files(__package__).joinpath("bindings.toml").read_text("utf-8")
-    table = tomllib.loads(text)
+    table = own_table(__package__, "bindings.toml")
     return {
         term: Place(**{syntax: path.format_map(table["paths"]) for syntax, path in paths.items()})
         for term, paths in table["terms"].items()

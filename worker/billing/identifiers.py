@@ -1,6 +1,7 @@
 """Numbers and identifiers, however a portal writes them."""
 
 import re
+from collections.abc import Iterable
 
 SIREN = 9
 SIRET = 14
@@ -15,7 +16,27 @@ def is_same_number(shown: str, number: str) -> bool:
 def number_forms(number: str) -> set[str]:
     """Its letters and digits, with and without the zeros before each figure."""
     short = _DIGITS.sub(lambda digits: digits[0].lstrip("0") or "0", number)
-    return {"".join(filter(str.isalnum, form)).casefold() for form in (number, short)}
+    return {_plain(form) for form in (number, short)}
+
+
+def rank_in_series(prefixes: Iterable[str], number: str) -> tuple[str, int] | None:
+    """The series that a number belongs to, however written, and its rank; None of no series.
+
+    Args:
+        prefixes: of our series, each with its ``{annee}``.
+        number: as a portal writes it.
+    """
+    written = _plain(number)
+    for prefix in prefixes:
+        before, after = map(_plain, prefix.split("{annee}", 1))
+        match = re.fullmatch(rf"{before}(\d{{4}}){after}(\d+)", written)
+        if match is not None:
+            return prefix.replace("{annee}", match[1]), int(match[2])
+    return None
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def is_valid_siret(text: str) -> bool:

@@ -6,13 +6,17 @@ from datetime import datetime
 from worker.billing.consumption import UsageRecord
 from worker.billing.members import BillingReferences, Member, Subscription
 
+NEVER_BILLED = "NEVER-BILLED"
+"""Code of the finding of a member that a person leaves without invoice for a year."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why a member is held back for a year, and since when."""
+    """Why a member is held back for a year, and since when; or never billed for it."""
 
     reason: str
     placed_at: datetime
+    never_billed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,14 @@ class Money:
         return amount
 
     @classmethod
+    def near(cls, euros: Decimal, within: Decimal) -> Self:
+        """Conversion of what is less than ``within`` from whole cents; else raises ValueError."""
+        amount = cls(int((euros * CENTS_PER_EURO).to_integral_value(ROUND_HALF_UP)))
+        if abs(amount.euros - euros) >= within:
+            raise ValueError(f"{euros} has a fraction of a cent")
+        return amount
+
+    @classmethod
     def sum(cls, amounts: Iterable[Self]) -> Self:
         """Total of any number of amounts, zero included."""
         return cls(sum(amount.cents for amount in amounts))

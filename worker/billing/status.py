@@ -4,14 +4,13 @@ The portal's own statuses are not here: Chorus Pro imposes no order on them, so 
 a history of observations, and our status is derived from it (transmission/).
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from importlib import resources
 
 from worker.billing.money import ZERO, Money
+from worker.billing.toml import own_table
 from worker.errors import Finding
 
 
@@ -59,22 +58,25 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
-    S.REFUSED: frozenset({S.ISSUED, S.CANCELLED}),
+    S.REFUSED: frozenset({S.ISSUED, S.UNKNOWN, S.CANCELLED}),
     S.INTEGRATED: frozenset({S.SUSPENDED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.SUSPENDED: frozenset({S.INTEGRATED, S.REJECTED, S.SETTLED, S.CANCELLED}),
     S.REJECTED: frozenset({S.CANCELLED, S.INTEGRATED, S.SUSPENDED, S.SETTLED}),
     S.SETTLED: frozenset({S.CANCELLED, S.SUSPENDED, S.REJECTED}),
     S.CANCELLED: frozenset(),
 }
-"""Every move a status may make. Issued goes to unknown when it was handed over before and a search
-shows it; deposited, when a duplicate is refused: the first copy may be the one that lives. A
-rejected invoice may be seen accepted again, and a settled one questioned, since the statuses of the
-buyer come in any order. Only credit notes that cover an invoice cancel it, and never while a
-deposit is under way."""
+"""Every move a status may make. Issued and refused go to unknown when the portal shows it: it was
+handed over before, and no verdict on a file is the last word; deposited, when a duplicate is
+refused: the first copy may be the one that lives. A rejected invoice may be seen accepted again,
+and a settled one questioned, since the statuses of the buyer come in any order. Only credit notes
+that cover an invoice cancel it, and never while a deposit is under way."""
 
 
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 """The statuses in which the program has the next word, at an hour of its own."""
+
+AT_THE_BUYER = (S.INTEGRATED, S.SUSPENDED, S.REJECTED)
+"""The statuses in which the buyer has the next word."""
 
 ON_THE_REJECTED_LIST = "REJETEE"
 """The portal's word for what is on its list of rejections until it is told that they were seen."""
@@ -112,12 +114,18 @@ class Trouble(StrEnum):
     DECLARED_ABSENT = "declared_absent"
     """A person did not find it on the portal: it goes again, unless a search shows it."""
     SHOWN = "shown"
-    """It was to go again, and a search shows something under its number."""
+    """It was to go again, or was called refused, and the portal shows it."""
+    INVOICE_ENDED = "invoice_ended"
+    """Of a credit note to deposit: its buyer has no invoice any more that it would take back."""
+    RIVAL = "rival"
+    """To deposit, and the portal already holds for its member and year what ``detail`` says."""
+    NOT_DELIVERED = "not_delivered"
+    """The portal has it, and has not put it before its buyer."""
     PIECE_UNUSABLE = "piece_unusable"
     """The frozen file that is to be handed over cannot be read: ``detail`` says why."""
 
 
-_FRENCH = tomllib.loads(resources.files(__package__).joinpath("french.toml").read_text("utf-8"))
+_FRENCH = own_table(__package__, "french.toml")
 FRENCH: Mapping[str, str] = _FRENCH["invoice"]
 """Each status."""
 OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}

@@ -1,4 +1,6 @@
-"""TOML of any origin: what would take the parser any memory or time is refused before, or by it.
+"""TOML: the program's own tables, and files of any origin.
+
+Of these, what would take the parser any memory or time is refused before, or by it.
 
 The parser of Python remembers each part of a dotted key once for each part before it, and calls
 itself once for each bracket.
@@ -6,12 +8,18 @@ itself once for each bracket.
 
 import tomllib
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 MOST_DOTS = 100
 """In one line: a dotted key is one, and none of ours has five."""
 _LARGEST = 2**63
 """Of a whole number of TOML 1.0."""
+
+
+def own_table(package: str, name: str) -> dict[str, Any]:
+    """A table that is a part of the program, beside the modules of a package."""
+    return tomllib.loads(resources.files(package).joinpath(name).read_text("utf-8"))
 
 
 def parse_toml(content: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:

@@ -4,10 +4,9 @@
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module, resources
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -16,11 +15,12 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from worker import __version__
+from worker.billing.toml import own_table
 from worker.cli.console import remember_config
 from worker.cli.options import option
 from worker.cli.typer_french import FrenchCommand, FrenchGroup, Listed
 
-_TABLES = tomllib.loads(resources.files(__package__).joinpath("commands.toml").read_text("utf-8"))
+_TABLES = own_table(__package__, "commands.toml")
 COMMANDS: Mapping[str, str] = _TABLES["commands"]
 """By the words to type, in the order a person meets them: the first line of the help."""
 GROUPS: Mapping[str, str] = _TABLES["groups"]

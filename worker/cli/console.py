@@ -32,17 +32,16 @@ _NOT_ASCII = re.compile("[^\u0000-\u007e]")
 
 
 def program() -> str:
-    """How the person called us, so that suggested commands can be typed as they are."""
-    name = Path(sys.argv[0])
-    if name.name == "__main__.py":
+    """What to type for this program from here, so that suggested commands can be typed as they are.
+
+    Its name alone where the shell finds it by that; else the path it was called by.
+    """
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
         return f"{Path(sys.executable).name} -m worker"
-    if name.is_absolute():
-        try:
-            name = name.relative_to(Path.cwd())
-        except (ValueError, OSError):  # it stands elsewhere, or where we are is gone
-            on_path = str(name.parent) in os.environ.get("PATH", "").split(os.pathsep)
-            return name.name if on_path else str(name)
-    return str(name)
+    found = shutil.which(called.name)
+    by_name = found is not None and called.exists() and Path(found).samefile(called)
+    return called.name if by_name else shlex.quote(str(called))
 
 
 _config: ContextVar[Path | None] = ContextVar("config", default=None)

@@ -20,7 +20,6 @@ from worker.cli.options import (
     option,
 )
 from worker.cli.progress import tell
-from worker.corrections import completion
 from worker.corrections.credit import CreditDraft, Request
 from worker.errors import WrongUse
 from worker.service import decisions
@@ -73,8 +72,7 @@ def complete(
 ) -> int:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
     app = open_verified(config)
-    with open_portal(app) as portal:
-        invoice = completion.complete(app, portal, number, comment, files)
+    invoice = decisions.complete(app, open_portal(app), number, comment, files)
     return show_invoices(app, [invoice], as_json=as_json)
 
 

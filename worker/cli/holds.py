@@ -1,21 +1,38 @@
 """``park`` and ``unpark``: a member held back for a year, and let go on."""
 
+from typing import Annotated
+
 from worker.cli import json_views
 from worker.cli.console import command, put, put_json
-from worker.cli.options import Config, Json, Reason, Siret, Year
-from worker.issuing.holds import lift_hold, place_hold
+from worker.cli.options import Config, Json, Reason, Siret, Year, option
+from worker.issuing.holds import place_hold
+from worker.service.bootstrap import open_portal
+from worker.service.decisions import let_go_on
 from worker.service.opening import open_app
 
 
 def park(
-    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+    siret: Siret,
+    year: Year,
+    reason: Reason,
+    never_billed: Annotated[
+        bool,
+        option(
+            "--never-billed",
+            "pas de facture pour cette année : plus rien n'attend pour ce membre",
+        ),
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Retient un membre : sa facture de l'année n'est pas émise avant « unpark »."""
     app = open_app(config, writes=True)
     with app.transaction() as tx:
-        place_hold(tx, siret, year, reason)
+        place_hold(tx, siret, year, reason, never_billed=never_billed)
     if as_json:
         put_json(**json_views.hold(siret, year, held=True))
+    elif never_billed:
+        put(f"Le membre {siret} n'est pas facturé pour {year}.")
     else:
         put(f"Le membre {siret} est retenu pour {year}.")
 
@@ -25,8 +42,8 @@ def unpark(
 ) -> None:
     """Laisse repartir un membre retenu : « run » le facturera, si rien d'autre ne s'y oppose."""
     app = open_app(config, writes=True)
-    with app.transaction() as tx:
-        can_be_billed = lift_hold(tx, siret, year, reason, deposits=app.deposits)
+    portal = open_portal(app) if app.deposits else None
+    can_be_billed = let_go_on(app, portal, siret, year, reason)
     if as_json:
         put_json(**json_views.hold(siret, year, held=False))
         return

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from worker.app import App
-from worker.billing import unknown_document
+from worker.billing import portal_document
+from worker.billing.member_year import NEVER_BILLED
 from worker.billing.money import Money, count, french
+from worker.billing.portal_document import PortalDocument
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.billing.unknown_document import UnknownDocument
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -19,6 +20,7 @@ from worker.cli.console import (
 )
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
+from worker.corrections.waiting import AtOdds
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -35,7 +37,7 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
     return TO_LOOK_AT if act else DONE
 
 
-def show_beyond(left: Sequence[UnknownDocument], *, as_json: bool) -> int:
+def show_beyond(left: Sequence[PortalDocument], *, as_json: bool) -> int:
     """What the portal holds of our series and the books do not know; 1 when there is any."""
     if as_json:
         put_json(**json_views.beyond_the_books(left))
@@ -46,12 +48,21 @@ def show_beyond(left: Sequence[UnknownDocument], *, as_json: bool) -> int:
     return TO_LOOK_AT if left else DONE
 
 
-def put_beyond(left: Sequence[UnknownDocument]) -> None:
+def put_beyond(left: Sequence[PortalDocument]) -> None:
     """Each of them, with what to type."""
     for document in left:
-        said = unknown_document.finding(document)
+        said = portal_document.finding(document)
         put(said.message)
         put(f"    → {typed(said.remedy)}")
+
+
+def put_at_odds(members: Sequence[AtOdds]) -> None:
+    """Each member about whom the portal and the books disagree, with what to do."""
+    for one in members:
+        claim = one.claim
+        put(f"{claim.member_name}  ({claim.siret}), année {claim.year}")
+        for advice in one.advice:
+            put(f"    → {typed(sentence(advice))}")
 
 
 def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
@@ -97,6 +108,8 @@ def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
 def state(invoice: TrackedInvoice, *, deposits: bool) -> str:
     """Where an invoice stands, in French; a credit note says that it is one."""
     word = invoice.french_status
+    if any(finding.code == NEVER_BILLED for finding in invoice.findings):
+        word = "pas facturée"
     if not deposits and invoice.status is InvoiceStatus.ISSUED:
         word = ISSUED_ONLY
     if not invoice.is_credit_note:

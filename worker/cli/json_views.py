@@ -19,16 +19,18 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.audit.verification import Verification
     from worker.billing.journal import JournalEvent
     from worker.billing.period import Month
+    from worker.billing.portal_document import PortalDocument
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
-    from worker.billing.unknown_document import UnknownDocument
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
+    from worker.corrections.waiting import AtOdds, Waiting
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
+    from worker.service.portal_comparison import Comparison
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -39,27 +41,28 @@ def plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _facts(value: object, *names: str) -> View:
-    """The attributes whose key is their name."""
-    return {name: getattr(value, name) for name in names}
-
-
-def _known(value: object, *names: str) -> View:
-    """The same; what is empty is not known yet, and null."""
-    return {name: getattr(value, name) or None for name in names}
-
-
 def findings(found: Iterable[Finding]) -> list[View]:
     """Findings."""
     return [
-        _facts(finding, "code", "severity", "where", "value", "message", "remedy")
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "where": finding.where,
+            "value": finding.value,
+            "message": finding.message,
+            "remedy": finding.remedy,
+        }
         for finding in found
     ]
 
 
 def error(stopped: WorkerError) -> View:
     """A stop."""
-    return _facts(stopped, "message", "remedy", "exit_code")
+    return {
+        "message": stopped.message,
+        "remedy": stopped.remedy,
+        "exit_code": stopped.exit_code,
+    }
 
 
 def failure(stopped: WorkerError) -> View:
@@ -92,10 +95,11 @@ def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View
         "member_name": tracked.member_name,
         "total_ttc": tracked.signed_total,
         "status": tracked.status,
-        **_known(tracked, "portal_status", "flux_number"),
+        "portal_status": tracked.portal_status or None,
+        "flux_number": tracked.flux_number or None,
         "cpp_id": None if tracked.portal_id is None else int(tracked.portal_id),
         "issued_on": tracked.issue_date,
-        **_known(tracked, "deposited_at"),
+        "deposited_at": tracked.deposited_at or None,
         "detail": tracked.french_detail or None,
         "todo": None if said is None else advice(said),
         "findings": findings(tracked.findings),
@@ -108,7 +112,7 @@ def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View
     return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
 
 
-def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
+def beyond_the_books(left: Iterable["PortalDocument"]) -> View:
     """What the portal holds of our series and the books do not know."""
     documents = [
         {
@@ -124,16 +128,36 @@ def beyond_the_books(left: Iterable["UnknownDocument"]) -> View:
     return {"ok": not documents, "beyond_the_books": documents}
 
 
-def waiting(
-    app: "App",
-    found: Sequence["TrackedInvoice"],
-    left: Sequence["UnknownDocument"],
-    failure: "Failure | None",
-) -> View:
+def at_odds(members: Iterable["AtOdds"]) -> list[View]:
+    """Members about whom the portal and the books disagree."""
+    return [
+        {
+            "member_siret": one.claim.siret,
+            "member_name": one.claim.member_name,
+            "year": one.claim.year,
+            "owed": one.judgement.owed,
+            "owed_at_portal": one.judgement.owed_at_portal,
+            "todo": [advice(each) for each in one.advice],
+        }
+        for one in members
+    ]
+
+
+def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
     """All that waits for a person, and the last heartbeat when it failed."""
-    service = None if failure is None else _facts(failure, "at", "message", "remedy", "in_a_row")
-    ok = not (found or left or failure)
-    return beyond_the_books(left) | invoices(app, found, ok=ok) | {"service": service}
+    service = failure and {
+        "at": failure.at,
+        "message": failure.message,
+        "remedy": failure.remedy,
+        "in_a_row": failure.in_a_row,
+    }
+    return {
+        **beyond_the_books(left.beyond),
+        **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
+        "at_odds": at_odds(left.at_odds),
+        "reading": None if left.reading is None else advice(left.reading),
+        "service": service,
+    }
 
 
 def record(app: "App", kept: "InvoiceRecord") -> View:
@@ -142,7 +166,8 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
     return {
         "invoice": {
             **invoice(kept.tracked, app.clock(), deposits=app.deposits),
-            **_known(content, "service_code", "engagement"),
+            "service_code": content.service_code or None,
+            "engagement": content.engagement or None,
             "contract": content.contract,
             "statement": kept.statement.number,
             "due_on": content.due_date,
@@ -153,7 +178,9 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             "lines": [
                 {
                     "id": line.identifier,
-                    **_facts(line, "name", "description", "quantity"),
+                    "name": line.name,
+                    "description": line.description,
+                    "quantity": line.quantity,
                     "quantity_left": rest.quantity,
                     "unit_price_ttc": line.unit_price_gross,
                     "total_ht": line.net,
@@ -163,21 +190,35 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             ],
         },
         "documents": [
-            _known(document, "kind", "version", "profile")
-            | _facts(document, "sha256", "size")
-            | {
+            {
+                "kind": document.kind or None,
+                "version": document.version or None,
+                "profile": document.profile or None,
+                "sha256": document.sha256,
+                "size": document.size,
                 "checks": [
-                    _facts(check, "rule_set", "version", "sha256")
-                    | {"findings": findings(check.findings)}
+                    {
+                        "rule_set": check.rule_set,
+                        "version": check.version,
+                        "sha256": check.sha256,
+                        "findings": findings(check.findings),
+                    }
                     for check in document.checks
-                ]
+                ],
             }
             for document in kept.documents
         ],
         "attempts": [
-            _known(attempt, "started_at", "answered_at", "outcome")
-            | _facts(attempt, "file_name", "document_sha256")
-            | _known(attempt, "lot_sha256", "flux_number", "detail")
+            {
+                "started_at": attempt.started_at,
+                "answered_at": attempt.answered_at or None,
+                "outcome": attempt.outcome or None,
+                "file_name": attempt.file_name,
+                "document_sha256": attempt.document_sha256,
+                "lot_sha256": attempt.lot_sha256 or None,
+                "flux_number": attempt.flux_number or None,
+                "detail": attempt.detail or None,
+            }
             for attempt in kept.attempts
         ],
         "portal_history": [
@@ -191,7 +232,10 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             }
             for seen in kept.observations
         ],
-        "journal": [_event(event, "seq", "at", "tag") for event in kept.events],
+        "journal": [
+            {"seq": event.seq, "at": event.at, "tag": event.tag, **_sealed(event)}
+            for event in kept.events
+        ],
     }
 
 
@@ -234,7 +278,8 @@ def _checked_member(one: "CheckedMember") -> View:
         "number": one.issued.number if one.issued else None,
         "total_ttc": one.total,
         "grids": one.grids,
-        **_known(one.prepared.references, "service_code", "engagement"),
+        "service_code": one.prepared.references.service_code or None,
+        "engagement": one.prepared.references.engagement or None,
         "directory_read_at": one.directory.read_at if one.directory else None,
         "findings": findings(one.findings),
     }
@@ -254,7 +299,10 @@ def preview(previewed: "Preview") -> View:
                 "previous_year_total_ttc": previewed.before.get(one.member.siret),
                 "lines": [
                     {
-                        **_facts(line, "service", "tier", "category", "quantity"),
+                        "service": line.service,
+                        "tier": line.tier,
+                        "category": line.category,
+                        "quantity": line.quantity,
                         "unit_price_ttc": line.unit_price,
                         "total_ttc": line.total,
                         "grid": line.grid_version,
@@ -274,12 +322,14 @@ def credit_draft(drafted: "CreditDraft") -> View:
     return {
         "corrects": drafted.invoice.number,
         "replaces": drafted.replaces.number if drafted.replaces else None,
-        **_facts(drafted, "internal", "covers_the_invoice"),
+        "internal": drafted.internal,
+        "covers_the_invoice": drafted.covers_the_invoice,
         "total_ttc": drafted.draft.totals.payable,
         "lines": [
             {
                 "id": line.identifier,
-                **_facts(line, "name", "quantity"),
+                "name": line.name,
+                "quantity": line.quantity,
                 "total_ttc": line.gross,
             }
             for line in drafted.draft.lines
@@ -301,7 +351,9 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
         "dry_run": dry_run,
         "already_imported": taken.already,
         "rows": taken.rows,
-        **_facts(taken.changes, "added", "changed", "unchanged"),
+        "added": taken.changes.added,
+        "changed": taken.changes.changed,
+        "unchanged": taken.changes.unchanged,
         "findings": findings(taken.findings),
     }
 
@@ -311,7 +363,12 @@ def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
     return {
         "grids": [
             {
-                **_facts(grid, "version", "title", "source", "valid_from", "valid_to", "sha256"),
+                "version": grid.version,
+                "title": grid.title,
+                "source": grid.source,
+                "valid_from": grid.valid_from,
+                "valid_to": grid.valid_to,
+                "sha256": grid.sha256,
                 "used": grid.version in used,
                 "intact": used.get(grid.version, grid.sha256) == grid.sha256,
             }
@@ -373,6 +430,17 @@ def portal_copy(copy: "PortalCopy", to: Path | None) -> View:
     }
 
 
+def comparison(both: "Comparison") -> View:
+    """Everything that both sides hold."""
+    return {
+        "ok": both.agrees,
+        "shown": both.shown,
+        "only_here": [one.number for one in both.only_here],
+        "only_there": [one.number for one in both.only_there],
+        "at_odds": at_odds(both.left.at_odds),
+    }
+
+
 def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
     """Files of anybody, checked."""
     return {
@@ -385,7 +453,8 @@ def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
                 "checks": [
                     {
                         "rule_set": report.rule_set.name,
-                        **_facts(report.rule_set, "version", "sha256"),
+                        "version": report.rule_set.version,
+                        "sha256": report.rule_set.sha256,
                         "valid": report.valid,
                     }
                     for report in result.reports
@@ -400,7 +469,19 @@ def validated(results: Sequence["FileVerdict"], *, ok: bool) -> View:
 
 def events(found: Iterable["JournalEvent"]) -> View:
     """Events of the journal."""
-    return {"events": [_event(event, "seq", "at", "actor", "tag", "subject") for event in found]}
+    return {
+        "events": [
+            {
+                "seq": event.seq,
+                "at": event.at,
+                "actor": event.actor,
+                "tag": event.tag,
+                "subject": event.subject,
+                **_sealed(event),
+            }
+            for event in found
+        ]
+    }
 
 
 def event_line(event: "JournalEvent") -> str:
@@ -408,8 +489,8 @@ def event_line(event: "JournalEvent") -> str:
     return json.dumps(asdict(event), ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _event(event: "JournalEvent", *names: str) -> View:
-    return _facts(event, *names) | {"payload": json.loads(event.payload), "hash": event.hash}
+def _sealed(event: "JournalEvent") -> View:
+    return {"payload": json.loads(event.payload), "hash": event.hash}
 
 
 def verification(found: "Verification") -> View:

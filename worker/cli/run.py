@@ -20,7 +20,7 @@ from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified
-from worker.storage import invoices, unknown_documents
+from worker.storage import invoices, portal_documents
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
@@ -117,7 +117,7 @@ def reconcile(
         app = open_verified(config)
         close_unknown(app, closed, reason or "")
         with app.reading() as session:
-            left = unknown_documents.still_open(session)
+            left = portal_documents.still_beyond(session)
         return show_beyond(left, as_json=as_json)
     if adopted is not None:
         app = open_verified(config)

@@ -6,13 +6,14 @@ from worker.billing.period import french_time
 from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
-from worker.cli.invoices import put_beyond, show_invoices
+from worker.cli.invoices import put_at_odds, put_beyond, show_invoices
 from worker.cli.options import Config, Json, argument, option
-from worker.corrections.todo import Advice, advised
+from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
+from worker.corrections.waiting import waiting
 from worker.service.failures import Failure, last_failure
 from worker.service.opening import open_app
-from worker.storage import invoices, unknown_documents
+from worker.storage import invoices
 
 
 def status(
@@ -26,24 +27,26 @@ def status(
 ) -> int:
     """Affiche chaque facture et son état."""
     app = open_app(config)
-    with app.reading() as session:
-        found = invoices.tracked(session, year=year)
-        left = unknown_documents.still_open(session)
     if not todo:
+        with app.reading() as session:
+            found = invoices.tracked(session, year=year)
         return show_invoices(app, found, as_json=as_json)
-    waiting = advised(found, app.clock(), deposits=app.deposits)
+    with app.reading() as session:
+        left = waiting(app, session, year)
     failure = last_failure(app.configuration.data_folder)
-    nothing = not (waiting or left or failure)
+    nothing = not (len(left) or failure)
     if as_json:
-        shown = [invoice for invoice, _ in waiting]
-        put_json(**json_views.waiting(app, shown, left, failure))
+        put_json(**json_views.waiting(app, left, failure))
     elif nothing:
         put("Rien n'attend une personne.")
     else:
         if failure is not None:
             _show_failure(failure)
-        put_beyond(left)
-        for invoice, advice in waiting:
+        if left.reading is not None:
+            put(f"Chorus Pro → {typed(sentence(left.reading))}")
+        put_beyond(left.beyond)
+        put_at_odds(left.at_odds)
+        for invoice, advice in left.invoices:
             _show_act(invoice, advice)
     return DONE if nothing else TO_LOOK_AT
 

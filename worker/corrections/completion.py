@@ -45,12 +45,7 @@ def complete(
     """
     with app.reading() as session:
         invoice = invoices.named(session, number)
-    if invoice.status is not InvoiceStatus.SUSPENDED:
-        raise Refused(
-            f"La facture {number} ({invoice.french_status}) n'attend aucune pièce.",
-            "Seule une facture suspendue par le membre se complète ; tapez « show » pour voir "
-            "ce qu'elle attend.",
-        )
+    refuse_unless_suspended(invoice)
     files = _read(paths, comment)
     portal.sign_in()
     hashes = app.store.archive.put_all([file.content for file in files])
@@ -69,6 +64,16 @@ def complete(
     ask_history(app, portal, invoice)
     with app.reading() as session:
         return invoices.by_id(session, invoice.id)
+
+
+def refuse_unless_suspended(invoice: TrackedInvoice) -> None:
+    """Raise Refused for what waits for no file."""
+    if invoice.status is not InvoiceStatus.SUSPENDED:
+        raise Refused(
+            f"La facture {invoice.number} ({invoice.french_status}) n'attend aucune pièce.",
+            "Seule une facture suspendue par le membre se complète ; tapez « show » pour voir "
+            "ce qu'elle attend.",
+        )
 
 
 def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:

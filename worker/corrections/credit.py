@@ -10,15 +10,17 @@ another number, and no longer counts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from worker.app import App
+from worker.billing.claim import Odd, judge, keeps_back
 from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
 from worker.billing.identifiers import siren_of
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
-from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice
+from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo_sentences import NOT_CREDITED
 from worker.errors import Finding, Refused, WrongUse, has_blocking
 from worker.formats.typesetting import unprintable_character
@@ -28,12 +30,21 @@ from worker.issuing.holds import HELD_BY_BUYER, place_hold
 from worker.issuing.numbering import take_number
 from worker.issuing.render import RenderChecked
 from worker.issuing.unprintable import cannot_be_printed
-from worker.portals import BuyerStatus, FoundInvoice, Portal
-from worker.storage import Session, Store, Transaction, attempts, holds, imported, invoices
+from worker.portals import FoundInvoice, Portal
+from worker.storage import (
+    Session,
+    Store,
+    Transaction,
+    attempts,
+    claims,
+    holds,
+    imported,
+    invoices,
+)
 from worker.transmission.beyond import look_beyond
+from worker.transmission.chain import read_chain
 from worker.transmission.likeness import Likeness, described
 from worker.transmission.reconcile import is_alive, look_for
-from worker.transmission.statuses import ask_history
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -103,18 +114,18 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     _refuse_unprintable(request)
     with app.reading() as session:
         asked = invoices.named(session, request.number)
-        if request.internal and asked.status is not S.REFUSED:
+        if request.internal and asked.status is not S.REFUSED and not _stays_here(asked):
             raise Refused(
                 f"{asked.number} ({asked.french_status}) : --internal n'est que pour un dépôt "
-                "refusé.",
+                "refusé, ou un avoir dont la facture n'est plus chez le membre.",
                 "Retapez la commande sans --internal : l'état dit quel avoir il faut.",
             )
         drafted = (
-            _again(session, asked, request)
+            _again(session, asked, request, app.clock())
             if asked.is_credit_note
             else _first(session, asked, request, deposits=portal is not None)
         )
-    if drafted.internal and portal is not None:
+    if drafted.internal and portal is not None and not _stays_here(asked):
         taken_back = drafted.replaces or drafted.invoice
         _refuse_if_received(app, portal, taken_back, nothing_comes=request.internal)
     draft = replace(
@@ -141,26 +152,42 @@ def draft_credit_note(app: App, portal: Portal | None, request: Request) -> Cred
     return replace(drafted, draft=draft, findings=findings)
 
 
-def confirm_rejection(app: App, portal: Portal, number: str) -> None:
-    """Learn whether a rejection still stands: an internal credit note cannot be taken back.
+def confirm_state(app: App, portal: Portal, number: str) -> None:
+    """Read the whole chain at the portal, and learn whether its buyer changed its mind.
+
+    An internal credit note cannot be taken back, nor one that was transmitted: neither is made
+    from the books alone.
 
     Raises:
         WrongUse: no such invoice.
-        Refused: its buyer changed its mind since we last heard; the command may be typed again.
+        Refused: its buyer did since we last heard; the command may be typed again.
         PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     with app.reading() as session:
         before = invoices.named(session, number)
-    if before.status is not S.REJECTED:
+    if not before.number or before.status in {S.DRAFT, S.PARKED}:
         return
-    ask_history(app, portal, before)
+    read_chain(app, portal, before.siret, before.year)
     with app.reading() as session:
         now = invoices.by_id(session, before.id)
-    if now.status is not S.REJECTED:
+    if before.status is S.REJECTED and now.status is not S.REJECTED:
         raise Refused(
             f"{number} n'est plus « {before.french_status} » : le membre est revenu sur son rejet "
             f"(état {now.portal_status}).",
             "Si vous voulez l'annuler malgré tout, retapez la commande.",
+        )
+    if before.status in HELD_BY_BUYER and now.status is S.REJECTED:
+        raise Refused(
+            f"{number} n'est plus « {before.french_status} » : le membre vient de rejeter ce "
+            f"document (état {now.portal_status}).",
+            "Un avoir qu'il recevrait lui serait dû sans facture. Tapez « status --todo » : il dit "
+            "comment l'annuler.",
+        )
+    if before.status not in HELD_BY_BUYER and now.status in HELD_BY_BUYER:
+        raise Refused(
+            f"Chorus Pro a {number} malgré tout, à l'état {now.portal_status} ; nos livres, qui "
+            f"disaient « {before.french_status} », viennent de l'apprendre.",
+            "S'il faut l'annuler, retapez la commande : le membre recevra un avoir.",
         )
 
 
@@ -177,9 +204,9 @@ def issue_credit_note(
             the clock is wrong.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
-    drafted = draft_credit_note(app, portal, request)
     if portal is not None:
         look_beyond(app, portal)
+    drafted = draft_credit_note(app, portal, request)
     invoice = drafted.invoice
     with app.transaction() as tx:
         _refuse_if_changed(tx, drafted)
@@ -254,9 +281,24 @@ def _first(
     )
 
 
-def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDraft:
-    """A credit note that cannot live under its number, once more. Raises Refused for any other."""
-    again = note.status is S.REJECTED or note.number_is_taken or request.internal
+def _stays_here(note: TrackedInvoice) -> bool:
+    """Whether it waits to leave, and its invoice is not to be paid any more."""
+    return note.status is S.ISSUED and note.trouble is Trouble.INVOICE_ENDED
+
+
+def _again(session: Session, note: TrackedInvoice, request: Request, now: datetime) -> CreditDraft:
+    """A credit note that cannot live as it is, once more. Raises Refused for any other.
+
+    One that its buyer rejected stays in our books when its invoice is not to be paid any more; one
+    that stayed there is transmitted when its invoice lives again.
+    """
+    claim = claims.claim(session, note.siret, note.year)
+    lives_again = any(
+        one.odd is Odd.LIVES_AGAIN and one.note == note.number
+        for one in judge(claim, now).disagreements
+    )
+    internal = request.internal or (note.status is S.REJECTED and bool(keeps_back(claim, note)))
+    again = note.status is S.REJECTED or note.number_is_taken or request.internal or lives_again
     if not again or note.corrects is None:
         raise Refused(
             f"{note.number} ({note.french_status}) est un avoir : seul un avoir rejeté par le "
@@ -279,8 +321,8 @@ def _again(session: Session, note: TrackedInvoice, request: Request) -> CreditDr
         content=invoices.content(session, invoice.id),
         earlier=_others(session, invoice, note),
         # As it would be transmitted: the successor of that buyer may be given it by hand.
-        draft=reissue(rejected, request.reason),
-        internal=request.internal,
+        draft=replace(reissue(rejected, request.reason), internal=False),
+        internal=internal,
     )
 
 
@@ -354,7 +396,7 @@ def _refuse_if_received(
         if not nothing_comes:
             _refuse_taken(app, taken_back, copy)
     elif copy is not None:
-        if copy.status in {BuyerStatus.REJECTED, BuyerStatus.CLOSED}:
+        if not copy.lives:
             return
         raise Refused(
             f"Pas d'avoir interne pour {named} : Chorus Pro l'a malgré tout, à l'état "

@@ -6,6 +6,7 @@ portal keeps without any verdict is first looked for, like any uncertain one. An
 that every search left uncertain is sent again when a person has looked for it on the portal.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ from worker.corrections.todo import is_long_uncertain, is_stuck
 from worker.corrections.todo_sentences import NOT_SENT_AGAIN
 from worker.errors import Finding, PortalAnswerError, Refused, has_blocking
 from worker.issuing.directory import Directory
+from worker.issuing.directory_rules import INACTIVE
 from worker.issuing.documents import keep_documents
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
@@ -114,10 +116,25 @@ def resend(
     if has_blocking(findings):
         raise Refused(
             f"La facture {invoice.number} serait refusée à nouveau.",
-            "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande.",
+            _way_out(invoice, findings),
             findings=findings,
         )
     return _apply(app, render, invoice, content, corrected, reason, references, findings)
+
+
+def _way_out(invoice: TrackedInvoice, findings: Sequence[Finding]) -> str:
+    """What to do: references change nothing for a structure that receives nothing any more."""
+    number = invoice.number
+    if all(finding.code != INACTIVE for finding in findings):
+        return "Donnez ce qui manque avec --service-code ou --engagement, puis retapez la commande."
+    if invoice.is_credit_note:
+        kept = f'chorus-worker credit {number} --reason "…" --internal {number}'
+        return f"Le membre ne reçoit plus rien : gardez l'avoir dans nos livres, tapez : {kept}"
+    return (
+        f"Le membre ne reçoit plus rien : annulez-la, tapez : chorus-worker credit {number} "
+        '--reason "…" ; puis, pour ne plus le facturer : chorus-worker park '
+        f'{invoice.siret} {invoice.year} --reason "…" --never-billed'
+    )
 
 
 def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from worker.billing.period import paris_day
+from worker.billing.member_year import NEVER_BILLED
+from worker.billing.period import french_date, paris_day
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Severity
 
@@ -18,6 +19,10 @@ NOT_SHOWN = timedelta(days=7)
 
 NOT_DEPOSITED = timedelta(days=3)
 """How long the portal may be away before a person is told that nothing leaves."""
+UNDELIVERED = timedelta(days=7)
+"""How long the portal may keep an invoice before it puts it before its buyer."""
+UNPAID = timedelta(days=30)
+"""After the due date, without payment, rejection or question."""
 TO_FILL_IN = "…"
 """In a command, a text that the person gives."""
 
@@ -55,6 +60,34 @@ class AdviceCode(StrEnum):
     """Look on the portal at an integrated file that no search shows."""
     REPORT_WORD = "report_word"
     """Look on the portal at a status that has no translation, and report it."""
+    RESUME = "resume"
+    """See what became of a deposit that stayed under way."""
+    KEEP_HERE = "keep_here"
+    """Keep in our books a credit note whose invoice is not to be paid any more."""
+    CHECK_RIVAL = "check_rival"
+    """See what the portal holds for the same member and year; only one of both may be paid."""
+    CHECK_DELIVERY = "check_delivery"
+    """Ask why the portal does not put an invoice before its buyer."""
+    ASK_FOR_PAYMENT = "ask_for_payment"
+    """Ask the member, and its treasury, about an invoice that is past due."""
+    READ_PORTAL = "read_portal"
+    """See why nothing can be read of what the portal holds."""
+    LIVES_AGAIN = "lives_again"
+    """Transmit the credit note of an invoice that can be paid, and that the books took back."""
+    ENDED_THERE = "ended_there"
+    """See with the member what it rejected, and the books count."""
+    ALONE_THERE = "alone_there"
+    """Have a member reject the credit note of an invoice that it rejected."""
+    TWICE = "twice"
+    """Have one of two documents under one number withdrawn."""
+    EARLIER_VERSION = "earlier_version"
+    """See with the member an invoice that the portal took in a version corrected since."""
+    OTHER_AMOUNT = "other_amount"
+    """See with the member an invoice that the portal shows with another amount."""
+    KEYED = "keyed"
+    """See with the member an invoice of the same amount, of no number of ours."""
+    UNSEEN = "unseen"
+    """Look on the portal for an invoice that no reading shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +118,10 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
     match invoice.status:
         case InvoiceStatus.PARKED:
             advice = _while_parked(invoice)
-        case InvoiceStatus.INTEGRATED if invoice.trouble is Trouble.UNKNOWN_WORD:
-            advice = Advice(A.REPORT_WORD, ("documents", "portal", number))
+        case InvoiceStatus.INTEGRATED:
+            advice = _at_its_buyers(invoice, now)
+        case InvoiceStatus.SENDING if _waited(invoice, now) > TOO_LONG:
+            advice = Advice(A.RESUME, ("reconcile",))
         case InvoiceStatus.ISSUED if deposits:
             advice = _before_its_deposit(invoice, now)
         case InvoiceStatus.REFUSED:
@@ -98,13 +133,8 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
                 A.REMAKE_REJECTED if invoice.is_credit_note else A.CANCEL_REJECTED,
                 ("credit", number, "--reason", TO_FILL_IN),
             )
-        case InvoiceStatus.UNKNOWN if invoice.trouble is Trouble.NEARLY_OURS:
-            again = ("reconcile", "--adopt", number, "--reason", TO_FILL_IN)
-            advice = Advice(A.COMPARE, again, (invoice.detail,))
-        case InvoiceStatus.UNKNOWN if is_long_uncertain(invoice, now):
-            advice = Advice(
-                A.FIND_UNCERTAIN, ("resend", number, "--reason", TO_FILL_IN, "--absent", number)
-            )
+        case InvoiceStatus.UNKNOWN:
+            advice = _while_uncertain(invoice, now)
         case InvoiceStatus.DEPOSITED:
             advice = _about_its_flux(invoice, now)
         case _:
@@ -120,7 +150,21 @@ def advised(
     return [(invoice, advice) for invoice, advice in asked if advice is not None]
 
 
-def _while_parked(invoice: TrackedInvoice) -> Advice:
+def _at_its_buyers(invoice: TrackedInvoice, now: datetime) -> Advice | None:
+    looked = ("documents", "portal", invoice.number)
+    if invoice.trouble is Trouble.UNKNOWN_WORD:
+        return Advice(A.REPORT_WORD, looked)
+    if invoice.trouble is Trouble.NOT_DELIVERED and _waited(invoice, now) > UNDELIVERED:
+        return Advice(A.CHECK_DELIVERY, looked, (invoice.portal_status,))
+    due = invoice.due_date
+    if due is not None and paris_day(now) - due > UNPAID:
+        return Advice(A.ASK_FOR_PAYMENT, looked, (french_date(due), invoice.portal_status))
+    return None
+
+
+def _while_parked(invoice: TrackedInvoice) -> Advice | None:
+    if any(finding.code == NEVER_BILLED for finding in invoice.findings):
+        return None
     remedies = (
         finding.remedy
         for finding in invoice.findings
@@ -131,9 +175,30 @@ def _while_parked(invoice: TrackedInvoice) -> Advice:
     return Advice(A.RUN, ("run", str(invoice.year)))
 
 
+def _while_uncertain(invoice: TrackedInvoice, now: datetime) -> Advice | None:
+    number = invoice.number
+    if invoice.trouble is Trouble.NEARLY_OURS:
+        again = ("reconcile", "--adopt", number, "--reason", TO_FILL_IN)
+        return Advice(A.COMPARE, again, (invoice.detail,))
+    if is_long_uncertain(invoice, now):
+        absent = ("resend", number, "--reason", TO_FILL_IN, "--absent", number)
+        return Advice(A.FIND_UNCERTAIN, absent)
+    return None
+
+
 def _before_its_deposit(invoice: TrackedInvoice, now: datetime) -> Advice | None:
-    if invoice.trouble is Trouble.PIECE_UNUSABLE:
-        return Advice(A.RESTORE_PIECE, ("deposit",))
+    number = invoice.number
+    match invoice.trouble:
+        case Trouble.PIECE_UNUSABLE:
+            return Advice(A.RESTORE_PIECE, ("deposit",))
+        case Trouble.INVOICE_ENDED:
+            here = ("credit", number, "--reason", TO_FILL_IN, "--internal", number)
+            return Advice(A.KEEP_HERE, here)
+        case Trouble.RIVAL:
+            ours = ("credit", number, "--reason", TO_FILL_IN)
+            return Advice(A.CHECK_RIVAL, ours, (invoice.detail,))
+        case _:
+            pass
     return Advice(A.DEPOSIT, ("deposit",)) if _waits_for_its_deposit(invoice, now) else None
 
 

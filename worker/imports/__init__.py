@@ -17,7 +17,7 @@ from worker.imports import csv_file, spreadsheet
 from worker.imports.columns import COLUMNS, ImportKind, Layout, known_headers, lay_out
 from worker.imports.records import BUILDERS
 from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
-from worker.imports.wording import finding, french, quoted, refusal, worded
+from worker.imports.wording import finding, french, quoted, refusal, words_of
 
 __all__ = [
     "ImportKind",
@@ -66,7 +66,7 @@ def read(source: SourceFile, kind: ImportKind) -> Iterator[Row | RefusedRow]:
         table, header_row, header = _with_header(source, kind, tables)
         layout = lay_out(header, kind, _where(source, table, header_row))
         if not isinstance(layout, Layout):
-            raise ImportRefused(*worded("wrong-header", file=source.name), findings=layout)
+            raise ImportRefused(*words_of("wrong-header", file=source.name), findings=layout)
         yield from _parsed_rows(source, kind, table, layout)
     if fingerprint(source.path).sha256 != source.sha256:
         raise refusal("changed", source.name)

@@ -74,10 +74,8 @@ def take_rows(
     with app.reading() as session:
         if imported.file_known(session, kind.value, file.sha256):
             return _already(file, kind)
-    refusals = _Refusals(file)
-    if kind is ImportKind.USAGE:
-        return _usage(app, _good(rows, refusals), refusals, kind, commit=not dry_run)
-    return _one_by_one(app, _good(rows, refusals), refusals, kind, commit=not dry_run)
+    coming = _Coming(app, file, kind, rows, _Refusals(file), commit=not dry_run)
+    return _usage(coming) if kind is ImportKind.USAGE else _one_by_one(coming)
 
 
 def _already(file: SourceFile, kind: ImportKind) -> Intake:
@@ -85,13 +83,10 @@ def _already(file: SourceFile, kind: ImportKind) -> Intake:
 
 
 def _write(
-    tx: Transaction,
-    file: SourceFile,
-    kind: ImportKind,
-    rows: int,
-    write: Callable[[int], Changes],
+    tx: Transaction, coming: "_Coming", rows: int, write: Callable[[int], Changes]
 ) -> Intake:
     """Write the records of a file by ``write``, which is given the id of the file."""
+    file, kind = coming.file, coming.kind
     if imported.file_known(tx, kind.value, file.sha256):
         return _already(file, kind)
     file_id = imported.add_file(
@@ -155,27 +150,45 @@ class _Refusals:
         )
 
 
-def _one_by_one(
-    app: App,
-    good: Iterator[tuple[int, Any]],
-    refusals: _Refusals,
-    kind: ImportKind,
-    *,
-    commit: bool,
-) -> Intake:
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A file on its way in.
+
+    Attributes:
+        commit: whether what is right with it is kept.
+    """
+
+    app: App
+    file: SourceFile
+    kind: ImportKind
+    rows: Iterator[Row | RefusedRow]
+    refusals: _Refusals
+    commit: bool
+
+    def good(self) -> Iterator[tuple[int, Any]]:
+        """The numbers and records of the good rows; the others are noted."""
+        for row in self.rows:
+            if isinstance(row, RefusedRow):
+                self.refusals.add(row.row, *row.findings)
+            else:
+                yield row.row, row.value
+
+
+def _one_by_one(coming: _Coming) -> Intake:
     """Members, subscriptions or references: such a file fits in memory."""
+    app, refusals = coming.app, coming.refusals
     with app.reading() as session:
         known = imported.known_sirets(session)
     first: dict[object, int] = {}
     kept: list[tuple[int, Any]] = []
-    for row, record in good:
+    for row, record in coming.good():
         column, key = _key(record)
         if not isinstance(record, tuple) and record.siret not in known:
             refusals.problem(row, "unknown-member", record.siret)
         elif (before := first.setdefault(key, row)) != row:
             refusals.problem(row, "repeated", before, column)
         elif len(kept) == MOST_RECORDS:
-            raise refusal("many-lines", refusals.file.name, most=french_integer(MOST_RECORDS))
+            raise refusal("many-lines", coming.file.name, most=french_integer(MOST_RECORDS))
         else:
             kept.append((row, record))
     refusals.raise_if_any()
@@ -186,8 +199,8 @@ def _one_by_one(
             done.update(asdict(_put(tx, record, file_id, row)))
         return Changes(**done)
 
-    with app.transaction(commit=commit) as tx:
-        return _write(tx, refusals.file, kind, len(kept), write)
+    with app.transaction(commit=coming.commit) as tx:
+        return _write(tx, coming, len(kept), write)
 
 
 def _key(record: MemberRow | Subscription | BillingReferences) -> tuple[str, object]:
@@ -219,18 +232,12 @@ def _put(
             return changes
 
 
-def _usage(
-    app: App,
-    good: Iterator[tuple[int, Any]],
-    refusals: _Refusals,
-    kind: ImportKind,
-    *,
-    commit: bool,
-) -> Intake:
+def _usage(coming: _Coming) -> Intake:
     """A usage file: staged and checked before the lock is taken, then applied."""
+    app, refusals = coming.app, coming.refusals
     with app.staging() as session:
         stage = UsageStage(session)
-        rows = _stage(stage, good, refusals, Month.of(paris_day(app.clock())))
+        rows = _stage(stage, coming, Month.of(paris_day(app.clock())))
         for row, problem, detail in stage.problems():
             refusals.problem(row, problem, detail)
         refusals.raise_if_any()
@@ -241,29 +248,25 @@ def _usage(
                 message=f"{siret} : {service_name(service, tier)}, rien entre {before.french} et "
                 f"{after.french}",
                 remedy="Si le service n'a pas servi, ajoutez ces mois avec 0 utilisateur.",
-                where=f"{refusals.file.name}, ligne {row}",
+                where=f"{coming.file.name}, ligne {row}",
             )
             for row, siret, service, tier, before, after in stage.gaps()
         )
-        with app.transaction(commit=commit, on=session) as tx:
+        with app.transaction(commit=coming.commit, on=session) as tx:
             for row, problem, detail in stage.billed(tx):
                 refusals.problem(row, problem, detail)
             refusals.raise_if_any()
-            done = _write(
-                tx, refusals.file, kind, rows, lambda file_id: stage.apply(tx, file_id, tx.now)
-            )
+            done = _write(tx, coming, rows, lambda file_id: stage.apply(tx, file_id, tx.now))
     return replace(done, findings=() if done.already else gaps)
 
 
-def _stage(
-    stage: UsageStage, good: Iterator[tuple[int, Any]], refusals: _Refusals, present: Month
-) -> int:
+def _stage(stage: UsageStage, coming: _Coming, present: Month) -> int:
     """Stage every row; how many there are."""
     batch: list[UsageRecord] = []
     rows = 0
-    for row, record in good:
+    for row, record in coming.good():
         if record.month > present:
-            refusals.problem(row, "future", record.month.french)
+            coming.refusals.problem(row, "future", record.month.french)
         batch.append(record)
         rows += 1
         if len(batch) == BATCH:
@@ -272,11 +275,3 @@ def _stage(
     if batch:
         stage.add(batch)
     return rows
-
-
-def _good(rows: Iterator[Row | RefusedRow], refusals: _Refusals) -> Iterator[tuple[int, Any]]:
-    for row in rows:
-        if isinstance(row, RefusedRow):
-            refusals.add(row.row, *row.findings)
-        else:
-            yield row.row, row.value

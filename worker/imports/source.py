@@ -11,7 +11,7 @@ from pathlib import Path
 
 from worker.billing.text import harmless
 from worker.errors import WrongUse
-from worker.imports.wording import refusal, worded
+from worker.imports.wording import refusal, words_of
 from worker.isolation.files import open_regular
 
 MAX_BYTES = 512 * 2**20
@@ -73,7 +73,7 @@ def readable(path: Path) -> Iterator[None]:
             PermissionError: "no-access",
         }
         name, reason = names.get(type(error), "unreadable"), error.strerror or error
-        raise WrongUse(*worded(name, file=path, reason=reason)) from error
+        raise WrongUse(*words_of(name, file=path, reason=reason)) from error
 
 
 def fingerprint(path: Path) -> SourceFile:
@@ -84,7 +84,7 @@ def fingerprint(path: Path) -> SourceFile:
         ImportRefused: it is empty or larger than 512 MB.
     """
     if path.is_dir():
-        raise WrongUse(*worded("folder", file=path))
+        raise WrongUse(*words_of("folder", file=path))
     with readable(path), open_regular(path, MAX_BYTES) as file:
         size = os.fstat(file.fileno()).st_size
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,10 +5,9 @@ typography are set here, once.
 """
 
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 
+from worker.billing.toml import own_table
 from worker.errors import Finding, ImportRefused
 
 QUOTED_LENGTH = 40
@@ -38,12 +37,12 @@ def quoted(text: str) -> str:
 @cache
 def wordings() -> dict[str, tuple[str, str]]:
     """The message and the remedy of each finding and refusal, by the names of ``findings.toml``."""
-    data = tomllib.loads(resources.files(__package__).joinpath("findings.toml").read_text("utf-8"))
+    data = own_table(__package__, "findings.toml")
     shared = data.pop("remedies")
     return {name: (message, shared.get(remedy, remedy)) for name, (message, remedy) in data.items()}
 
 
-def worded(name: str, /, **facts: object) -> tuple[str, str]:
+def words_of(name: str, /, **facts: object) -> tuple[str, str]:
     """Such a message and its remedy, with the facts in their braces, in good typography."""
     message, remedy = wordings()[name]
     return french(message.format(**facts)), french(remedy.format(**facts))
@@ -56,7 +55,7 @@ def finding(
 
     ``facts`` fill their braces; ``value`` is kept shortened.
     """
-    message, remedy = worded(words or code, value=quoted(value), **facts)
+    message, remedy = words_of(words or code, value=quoted(value), **facts)
     return Finding(
         code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
     )
@@ -64,4 +63,4 @@ def finding(
 
 def refusal(name: str, file: str, **facts: object) -> ImportRefused:
     """The exception for a file that cannot be read as a table at all."""
-    return ImportRefused(*worded(name, file=file, **facts))
+    return ImportRefused(*words_of(name, file=file, **facts))

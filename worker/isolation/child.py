@@ -57,14 +57,18 @@ class ChildFailed(WorkerError):
         detail: its last words, for the logs.
     """
 
-    def __init__(self, subject: str, bounds: Bounds, ending: Ending, detail: str) -> None:
-        remedy = "Vérifiez l'origine et la taille du fichier."
-        if ending in {Ending.KILLED, Ending.START}:
-            remedy = "Libérez de la mémoire et de la place sur la machine, puis réessayez."
-        self.reason = _reason(bounds, ending, detail)
-        whole = f"{subject[:1].upper()}{subject[1:]} n'a pas été lu : {self.reason}."
-        super().__init__(whole, remedy)
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        ending: Ending = Ending.KILLED,
+        reason: str = "",
+        detail: str = "",
+    ) -> None:
+        super().__init__(message, remedy)
         self.ending = ending
+        self.reason = reason
         self.detail = detail
 
     @property
@@ -110,7 +114,7 @@ class Child:
                 )
                 self._opened = opened.pop_all()
         except OSError as error:
-            raise ChildFailed(subject, self._bounds, Ending.START, str(error)) from error
+            raise _failure(subject, self._bounds, Ending.START, str(error)) from error
 
     def __enter__(self) -> Self:
         return self
@@ -189,7 +193,7 @@ class Child:
             ending = self._told(status, said)
         if status is not None:
             said = f"{said} (exit status {status})"
-        return ChildFailed(self._subject, self._bounds, ending, said[-DETAIL:].strip())
+        return _failure(self._subject, self._bounds, ending, said[-DETAIL:].strip())
 
     def _told(self, status: int | None, said: str) -> Ending:
         if self._overdue or status == -signal.SIGALRM:
@@ -231,6 +235,15 @@ class Child:
     def _expire(self) -> None:
         self._overdue = True
         self._process.kill()
+
+
+def _failure(subject: str, bounds: Bounds, ending: Ending, detail: str) -> ChildFailed:
+    remedy = "Vérifiez l'origine et la taille du fichier."
+    if ending in {Ending.KILLED, Ending.START}:
+        remedy = "Libérez de la mémoire et de la place sur la machine, puis réessayez."
+    reason = _reason(bounds, ending, detail)
+    whole = f"{subject[:1].upper()}{subject[1:]} n'a pas été lu : {reason}."
+    return ChildFailed(whole, remedy, ending=ending, reason=reason, detail=detail)
 
 
 def _reason(bounds: Bounds, ending: Ending, detail: str) -> str:

@@ -11,16 +11,32 @@ from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
 NO_FILE = "ce n'est pas un fichier ordinaire"
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REASONS = {
     errno.ENOENT: "il n'existe pas",
-    errno.ENOTDIR: "il n'existe pas",
+    errno.ENOTDIR: "un fichier est à la place d'un dossier",
     errno.EACCES: "le droit de le lire manque",
     errno.EPERM: "le droit de le lire manque",
+    errno.EEXIST: "autre chose est à sa place",
     errno.EISDIR: NO_FILE,
     errno.ENXIO: NO_FILE,
     errno.ELOOP: "ses liens tournent en rond",
     errno.ENAMETOOLONG: "son nom est trop long",
+    errno.EROFS: "son disque est monté en lecture seule",
+    errno.EMFILE: "trop de fichiers sont ouverts",
+    errno.ENFILE: "trop de fichiers sont ouverts sur la machine",
+    errno.EIO: "le disque ne répond pas",
+    **dict.fromkeys(NO_ROOM, "le disque est plein"),
 }
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, a part of a French sentence; what was said here already stays."""
+    said = error.strerror or type(error).__name__
+    number = error.errno or errno.EIO
+    if said != os.strerror(number):
+        return said
+    return _REASONS.get(number, f"le système répond « {said} »")
 
 
 def open_regular(path: Path, most: int) -> BufferedReader:
@@ -36,7 +52,7 @@ def open_regular(path: Path, most: int) -> BufferedReader:
         raise OSError(errno.EINVAL, "son nom contient un caractère nul") from error
     except OSError as error:
         number = error.errno or errno.EIO
-        raise OSError(number, _REASONS.get(number, error.strerror)) from error
+        raise OSError(number, reason(error)) from error
     try:
         _check(os.fstat(file.fileno()), most)
     except OSError:

@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from worker.app import App
+from worker.billing.claim import rivals
 from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
 from worker.billing.members import Member
@@ -40,13 +41,15 @@ from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
+from worker.issuing.holds import listed
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
 from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import Session, Transaction, imported, invoices
+from worker.storage import Session, Transaction, claims, imported, invoices
+from worker.storage.claims import Seen
 from worker.storage.grids import freeze_grid
 
 LOOK_AHEAD = 2
@@ -91,6 +94,7 @@ class _Batch:
     grids: Sequence[TariffGrid]
     grid_texts: Mapping[str, str]
     directory: Directory | None
+    seen: Seen | None
     render: RenderChecked
     executor: Executor | None
 
@@ -133,6 +137,7 @@ def issue_year(
         grids=grids,
         grid_texts=texts,
         directory=None if portal is None else Directory(app=app, portal=portal),
+        seen=None if portal is None else _seen(app),
         render=render,
         executor=executor,
     )
@@ -157,6 +162,11 @@ def issue_year(
             if unread is not None and unusable >= MOST_UNUSABLE:
                 # The directory's fault, not theirs: the others are not to be parked for it.
                 raise PortalAnswerError(unread.message, unread.remedy)
+
+
+def _seen(app: App) -> Seen:
+    with app.reading() as session:
+        return Seen.read(session)
 
 
 def _in_order(batch: _Batch) -> Sequence[Member]:
@@ -197,6 +207,7 @@ def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
             for prefix in (numbering.invoice, numbering.statement)
         )
     prepared = prepare(known, batch.terms, batch.grids)
+    prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
         objections = batch.directory.buyer(prepared.references).findings
@@ -209,6 +220,26 @@ def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
         documents = batch.executor.submit(batch.render, invoice, statement)
         ahead = Ahead(invoice=invoice, statement=statement, documents=documents)
     return _Checked(member=known.member, prepared=prepared, ahead=ahead)
+
+
+def _beside(batch: _Batch, prepared: Prepared) -> tuple[Finding, ...]:
+    """The finding for a member for whom the portal holds what may be this very invoice."""
+    if batch.seen is None or prepared.draft is None:
+        return ()
+    with batch.app.reading() as session:
+        claim = claims.claim(session, prepared.member.siret, batch.year, batch.seen)
+    found = rivals(claim, (prepared.draft.totals.gross, prepared.draft.totals.payable))
+    if not found:
+        return ()
+    finding = Finding(
+        code="PORTAL-RIVAL",
+        message=f"Chorus Pro a déjà pour ce membre {listed(found)}",
+        remedy="Si elle facture ces services, laissez-le sans facture : chorus-worker park "
+        f'{prepared.member.siret} {batch.year} --reason "…" --never-billed ; sinon, tapez : '
+        f'chorus-worker reconcile --close {found[0].number} --reason "…", puis '
+        f"chorus-worker run {batch.year}",
+    )
+    return (finding,)
 
 
 def _issued(batch: _Batch, session: Session, member: Member) -> TrackedInvoice | None:

@@ -14,6 +14,7 @@ from worker.errors import Finding, PortalAnswerError, Severity
 from worker.portals import ServiceRecord, StructureRecord
 
 UNREADABLE = "DIR-UNREADABLE"
+INACTIVE = "DIR-INACTIVE"
 PUBLIC_ONLY = "FACTURES_PUBLIQUES"
 """Service of every public structure, for invoices between public bodies (§6.2)."""
 
@@ -56,7 +57,7 @@ def object_to(
             ),
         )
     return (
-        *_recipient(structure),
+        *_recipient(structure, given),
         *_demands(structure, given),
         *_service(entry.service, given, today),
         *_public_only(given, seller),
@@ -110,12 +111,14 @@ def unreadable_seller(seller: Seller, error: PortalAnswerError) -> Finding:
     )
 
 
-def _recipient(structure: StructureRecord) -> Iterator[Finding]:
+def _recipient(structure: StructureRecord, given: BillingReferences) -> Iterator[Finding]:
     if not structure.active:
         yield Finding(
-            code="DIR-INACTIVE",
+            code=INACTIVE,
             message=f"la structure {structure.siret} est inactive dans Chorus Pro",
-            remedy="Demandez au membre son nouveau SIRET ou la réactivation de sa structure.",
+            remedy="Demandez au membre son nouveau SIRET ou la réactivation de sa structure ; s'il "
+            f"n'est plus à facturer, tapez : chorus-worker park {structure.siret} {given.year} "
+            '--reason "…" --never-billed',
         )
     if structure.works_only:
         yield Finding(

@@ -3,10 +3,14 @@
 ``run`` and ``serve`` never bill a held member, whatever is imported, until a person lifts the hold.
 """
 
+from collections.abc import Sequence
+
+from worker.billing.claim import Claim, rivals
 from worker.billing.journal import EventTag
-from worker.billing.member_year import Hold
+from worker.billing.member_year import NEVER_BILLED, Hold
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
+from worker.billing.portal_document import PortalDocument
 from worker.billing.status import InvoiceStatus
 from worker.billing.text import stated_reason
 from worker.errors import Finding, Refused, WrongUse
@@ -24,19 +28,42 @@ def held(siret: str, year: int, hold: Hold | None) -> tuple[Finding, ...]:
     """The finding that holds a member back for a year; none when nothing does."""
     if hold is None:
         return ()
+    since = french_date(paris_day(hold.placed_at))
+    if hold.never_billed:
+        never = Finding(
+            code=NEVER_BILLED,
+            message=f"pas facturé pour {year}, décidé le {since} : {hold.reason}",
+            remedy="Pour le facturer quand même, tapez : "
+            f'chorus-worker unpark {siret} {year} --reason "…"',
+        )
+        return (never,)
     finding = Finding(
         code="HELD",
-        message=f"retenu depuis le {french_date(paris_day(hold.placed_at))} : {hold.reason}",
+        message=f"retenu depuis le {since} : {hold.reason}",
         remedy="Corrigez ce qui doit l'être, puis tapez : "
         f'chorus-worker unpark {siret} {year} --reason "…", puis chorus-worker run {year}',
     )
     return (finding,)
 
 
-def place_hold(tx: Transaction, siret: str, year: int, reason: str, *, total: Money = ZERO) -> None:
+def place_hold(
+    tx: Transaction,
+    siret: str,
+    year: int,
+    reason: str,
+    *,
+    total: Money = ZERO,
+    never_billed: bool = False,
+) -> None:
     """Hold a member back for a year from now on.
 
-    ``total`` is what its year comes to, as far as is known, unless it is parked already.
+    Args:
+        tx: the transaction.
+        siret: of the member.
+        year: of the services.
+        reason: why, for the journal and for ``status``.
+        total: what its year comes to, as far as is known, unless it is parked already.
+        never_billed: nothing waits for it any more; a member that is held may be left so.
 
     Raises:
         WrongUse: no such member, or no reason that can be read.
@@ -51,9 +78,12 @@ def place_hold(tx: Transaction, siret: str, year: int, reason: str, *, total: Mo
             f"({current.french_status}).",
             f'Pour l\'annuler, tapez : chorus-worker credit {current.number} --reason "…"',
         )
-    if not holds.place(tx, siret, year, reason, tx.now):
+    if never_billed:
+        holds.lift(tx, siret, year, tx.now)
+    if not holds.place(tx, siret, year, reason, tx.now, never_billed=never_billed):
         raise Refused(f"Le membre {siret} est déjà retenu pour {year}.", "Tapez « status --todo ».")
-    tx.journal(EventTag.HOLD_PLACED, f"{siret}/{year}", reason=reason)
+    said = {"never_billed": True} if never_billed else {}
+    tx.journal(EventTag.HOLD_PLACED, f"{siret}/{year}", reason=reason, **said)
     member = imported.member(tx, siret)
     known = total if current is None else current.total
     invoices.park(tx, member, year, known, held(siret, year, holds.in_force(tx, siret, year)))
@@ -109,6 +139,29 @@ def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> N
                 "facturé à nouveau maintenant, il devrait deux fois la même somme.",
                 f"Menez-le à bien, puis recommencez : « status {year} --todo » dit comment.",
             )
+
+
+def refuse_beside(claim: Claim) -> None:
+    """Raise Refused while the portal holds what the member would pay beside a new invoice."""
+    found = rivals(claim, (_expected_total(claim),))
+    if found:
+        raise Refused(
+            f"Le membre {claim.siret} devrait deux fois {claim.year} : Chorus Pro a pour lui "
+            f"{listed(found)}.",
+            "Tant qu'elle peut être payée, ne le facturez pas : il reste retenu. Qu'il la rejette "
+            "si elle est de trop ; ou laissez-le sans facture : chorus-worker park "
+            f'{claim.siret} {claim.year} --reason "…" --never-billed',
+        )
+
+
+def _expected_total(claim: Claim) -> Money:
+    """What the year of a member without invoice comes to, as far as is known."""
+    return next((one.total for one in claim.held if not one.number), ZERO)
+
+
+def listed(found: Sequence[PortalDocument]) -> str:
+    """Documents of the portal, for people."""
+    return " ; ".join(f"{one.number} ({one.french})" for one in found)
 
 
 def _known(session: Session, siret: str) -> None:

@@ -82,6 +82,8 @@ class IntegrationReport:
     raw_state: str
     errors: tuple[ReportError, ...]
     raw: str = ""
+    file_name: str = ""
+    """Of the file that it is about, as deposited; empty when the portal gives another name."""
 
     @property
     def text(self) -> str:
@@ -93,7 +95,9 @@ class BuyerStatus(StrEnum):
     """Where an integrated invoice stands at the buyer's, in our words."""
 
     IN_PROGRESS = "in_progress"
-    """Received, made available, validated…: nothing to do."""
+    """Made available, validated…: nothing to do."""
+    UNDELIVERED = "undelivered"
+    """Taken, and not before its buyer yet."""
     SUSPENDED = "suspended"
     REJECTED = "rejected"
     """Refused by the buyer, or sent back for recycling, which is being withdrawn."""
@@ -103,6 +107,10 @@ class BuyerStatus(StrEnum):
     CLOSED = "closed"
     """Given up or deleted on the portal."""
     UNRECOGNISED = "unrecognised"
+
+
+ENDED = frozenset({BuyerStatus.REJECTED, BuyerStatus.CLOSED})
+"""Nothing of it is to be paid any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +134,11 @@ class FoundInvoice:
     """SIRET of the seller: one account may act for several; empty when the portal does not say."""
     acknowledged: bool = False
     """Whether the portal was told that its rejection was seen."""
+
+    @property
+    def lives(self) -> bool:
+        """Whether its buyer may still pay it."""
+        return self.status not in ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,25 +4,30 @@
 everything that is due moves on. The command line, a queue or a web page calls these functions.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from worker.app import App
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing.text import stated_reason
+from worker.corrections import completion
 from worker.corrections import resend as resending
 from worker.corrections.credit import (
     CreditDraft,
     Request,
-    confirm_rejection,
+    confirm_state,
     draft_credit_note,
     issue_credit_note,
 )
 from worker.corrections.resend import Way
+from worker.issuing.holds import lift_hold, refuse_beside
 from worker.portals import Portal
 from worker.service.bootstrap import branding, rendering
 from worker.service.campaign import Tell, move_forward, vet_seller
-from worker.storage import invoices
+from worker.storage import claims, invoices
+from worker.transmission.chain import read_chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,13 @@ def resend(
         resending.mark_uncertain(app, number, reason)
     with portal as opened:
         opened.sign_in()
+        read_chain(app, opened, invoice.siret, invoice.year)
+        with app.reading() as session:
+            found = invoices.by_id(session, invoice.id)
+        if way is Way.CORRECTED and found.status is not InvoiceStatus.REFUSED:
+            # The portal has it after all: nothing is sent, and it cannot be corrected.
+            resending.refuse_correction(found, service_code, engagement)
+            way = Way.SEARCHED
         match way:
             case Way.DECLARED_ABSENT:
                 resending.refuse_if_found(app, opened, invoice)
@@ -121,6 +133,58 @@ def adopt(
         return invoices.by_id(session, invoice.id)
 
 
+def complete(
+    app: App,
+    portal: AbstractContextManager[Portal],
+    number: str,
+    comment: str,
+    files: Sequence[Path],
+) -> TrackedInvoice:
+    """Give a suspended invoice its files, once the portal's state of its year is read.
+
+    Raises:
+        WrongUse, Refused, PortalDown, PortalAccessRefused: see ``completion.complete``.
+    """
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+    completion.refuse_unless_suspended(invoice)
+    with portal as opened:
+        opened.sign_in()
+        read_chain(app, opened, invoice.siret, invoice.year)
+        return completion.complete(app, opened, number, comment, files)
+
+
+def let_go_on(
+    app: App,
+    portal: AbstractContextManager[Portal] | None,
+    siret: str,
+    year: int,
+    reason: str,
+) -> bool:
+    """Lift the hold on a member, unless another invoice would be one too many.
+
+    ``portal``: opened when the member had an invoice for the year; None: all is exported (Hélios).
+
+    Returns:
+        Whether the year is over, and ``run`` can bill it now.
+
+    Raises:
+        WrongUse, Refused: see ``lift_hold``; Refused too while the portal holds what its member
+            would pay beside the new invoice.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    with app.reading() as session:
+        numbered = any(one.number for one in invoices.of_member(session, siret, year))
+    if portal is not None and numbered:
+        with portal as opened:
+            opened.sign_in()
+            read_chain(app, opened, siret, year)
+    with app.transaction() as tx:
+        if portal is not None:
+            refuse_beside(claims.claim(tx, siret, year))
+        return lift_hold(tx, siret, year, reason, deposits=app.deposits)
+
+
 def credit(app: App, portal: Portal | None, request: Request, tell: Tell) -> Credited:
     """Issue the credit note asked for, deposit it, and follow it.
 
@@ -151,5 +215,5 @@ def _confirmed(app: App, portal: Portal | None, request: Request) -> Request:
     request = replace(request, reason=stated_reason(request.reason))
     if portal is not None:
         portal.sign_in()
-        confirm_rejection(app, portal, request.number)
+        confirm_state(app, portal, request.number)
     return request

@@ -21,7 +21,7 @@ from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
-from worker.corrections.todo import advised
+from worker.corrections.waiting import waiting
 from worker.errors import (
     PortalAccessRefused,
     PortalDown,
@@ -35,7 +35,7 @@ from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
 from worker.service.systemd import tell_systemd, watchdog_pace
-from worker.storage import Session, due, imported, invoices, journal
+from worker.storage import Session, due, holds, imported, invoices, journal
 from worker.storage.documents import require_archive
 from worker.transmission import statuses
 
@@ -187,8 +187,8 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
         return _failed(error)
     if failure is None:
         with app.reading() as session:
-            acts = advised(invoices.tracked(session), app.clock(), deposits=app.deposits)
-        tell_systemd(f"STATUS={count(len(acts), 'facture')} à traiter par une personne")
+            left = len(waiting(app, session))
+        tell_systemd(f"STATUS={count(left, 'point')} à traiter par une personne")
     return failure
 
 
@@ -262,7 +262,8 @@ def due_year(app: App) -> int | None:
             for invoice in invoices.tracked(session, year=year)
             if not invoice.is_credit_note and invoice.status not in _TO_BILL
         }
-        if not members - issued or _just_run(session, year, len(members), today):
+        left_out = holds.never_billed(session, year)
+        if not members - issued - left_out or _just_run(session, year, len(members), today):
             return None
     return year
 

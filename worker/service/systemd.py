@@ -1,5 +1,6 @@
 """What the service manager is told (sd_notify): ready, alive, stopping, and the state in French."""
 
+import atexit
 import os
 import socket
 from functools import cache
@@ -37,4 +38,5 @@ def _datagrams() -> socket.socket:
     """Opened once, at READY=1: a process without any descriptor left can still say so."""
     datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     datagrams.settimeout(1)
+    atexit.register(datagrams.close)
     return datagrams

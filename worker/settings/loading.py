@@ -5,11 +5,9 @@ Every mistake is told at once, each with the path of its key.
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from worker.billing.money import count
-from worker.billing.toml import parse_toml
+from worker.billing.toml import own_table, parse_toml
 from worker.errors import ConfigurationError, Finding
 from worker.isolation.files import read_bounded
 from worker.settings.keys import ENV_PREFIX, SECRET_NAMES, Settings
@@ -122,8 +120,7 @@ def load(option: Path | None) -> Configuration:
             "Une liste ou une table s'y écrit en JSON, par exemple [1, 2, 4].",
         ) from error
     except ValidationError as error:
-        text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
-        french = tomllib.loads(text)
+        french = own_table(__package__, "french.toml")
         findings = tuple(_finding(path, dict(item), french) for item in error.errors())
         raise ConfigurationError(
             f"La configuration {path} contient {count(len(findings), 'erreur')}.",

@@ -11,25 +11,10 @@ import stat
 from pathlib import Path
 
 from worker.errors import ConfigurationError, Refused
-from worker.isolation.files import NO_FILE
+from worker.isolation.files import NO_ROOM, reason
 
 ROOT = 0
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_LINK = {False: "ses liens tournent en rond", True: "c'est un lien, qui n'est pas suivi"}
-"""Whether it was to be written."""
-_REASONS = {
-    errno.ENOENT: "il n'existe pas",
-    errno.ENOTDIR: "un fichier est à la place d'un dossier",
-    errno.EISDIR: NO_FILE,
-    errno.EEXIST: "autre chose est à sa place",
-    errno.ENAMETOOLONG: "son nom est trop long",
-    errno.EROFS: "son disque est monté en lecture seule",
-    errno.EMFILE: "trop de fichiers sont ouverts",
-    errno.ENFILE: "trop de fichiers sont ouverts sur la machine",
-    errno.EIO: "le disque ne répond pas",
-    **dict.fromkeys(_NO_ROOM, "le disque est plein"),
-}
 
 
 def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str]:
@@ -39,17 +24,9 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
     """
     tried = "d'écrire" if writing else "de lire"
     if error.errno not in _NO_RIGHT:
-        full = writing and error.errno in _NO_ROOM
-        # The door of files (``isolation.files``) says by itself what it refuses.
-        said = error.strerror or type(error).__name__
-        if error.errno and said == os.strerror(error.errno):
-            said = f"le système répond « {said} »"
-        reasons = _REASONS | {errno.ELOOP: _LINK[writing]}
-        reason = (
-            said if error.errno in _NO_ROOM and not full else reasons.get(error.errno or 0, said)
-        )
+        full = writing and error.errno in NO_ROOM
         remedy = "Libérez de la place." if full else "Vérifiez son emplacement."
-        return f"Impossible {tried} {path} : {reason}.", f"{remedy} Puis relancez."
+        return f"Impossible {tried} {path} : {reason(error)}.", f"{remedy} Puis relancez."
     culprit = _closed(path)
     user, owner = user_name(os.geteuid()), _owner_of(culprit)
     mode = f"propriétaire {owner}, droits {stat.S_IMODE(culprit.stat().st_mode):04o}"

@@ -88,6 +88,12 @@ def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     return tuple(Attempt(**row) for row in rows)
 
 
+def fluxes(session: Session, invoice_id: int) -> tuple[str, ...]:
+    """The numbers that the portal gave to its files, oldest first."""
+    made = attempts(session, invoice_id)
+    return tuple(one.flux_number for one in made if one.flux_number)
+
+
 def tried_in_a_lot(session: Session, outcomes: Collection[str]) -> frozenset[int]:
     """Invoices that went in a lot which came to one of these outcomes, or to none yet."""
     rows = session.exec(

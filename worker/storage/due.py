@@ -1,19 +1,21 @@
 """Which invoices are to be looked at, and when: what each step of the waiting half asks."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy
 from sqlmodel import Session, col
 
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.storage.invoices import LIST, found, is_one_of
-from worker.storage.tables import InvoiceRow
+from worker.storage.tables import DepositAttemptRow, InvoiceRow
 
 _AT_ONCE = 500
 """Values in one question to the database."""
 _BEYOND = timedelta(days=1)
 """Past the longest wait there is, a time was written by a clock that was ahead."""
+HEARD = timedelta(days=90)
+"""How long after it was settled a buyer that reports no payment may still change its mind."""
 _HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
 """What the portal holds: an internal credit note never has an identifier there."""
 
@@ -94,6 +96,17 @@ def first_deposit(
         is_one_of(statuses) | lately
     )
     return session.execute(query).scalar()
+
+
+def was_handed_over(session: Session, since: date) -> bool:
+    """Whether a file of any invoice or credit note dated since this day ever left."""
+    handed = (
+        sqlalchemy.select(col(DepositAttemptRow.id))
+        .join(InvoiceRow, col(InvoiceRow.id) == col(DepositAttemptRow.invoice_id))
+        .where(col(InvoiceRow.issue_date) >= since)
+        .limit(1)
+    )
+    return session.execute(handed).first() is not None
 
 
 def next_look(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:

@@ -26,12 +26,31 @@ def in_force(session: Session, siret: str, year: int) -> Hold | None:
     return None if row is None else Hold(**row)
 
 
-def place(session: Session, siret: str, year: int, reason: str, at: datetime) -> bool:
+def place(
+    session: Session,
+    siret: str,
+    year: int,
+    reason: str,
+    at: datetime,
+    *,
+    never_billed: bool = False,
+) -> bool:
     """Hold a member back for a year; False when it already is."""
     if in_force(session, siret, year) is not None:
         return False
-    number_added(session, HoldRow(siret=siret, year=year, reason=reason, placed_at=at))
+    row = HoldRow(siret=siret, year=year, reason=reason, placed_at=at, never_billed=never_billed)
+    number_added(session, row)
     return True
+
+
+def never_billed(session: Session, year: int) -> frozenset[str]:
+    """The SIRETs of the members that a person leaves without invoice for a year."""
+    query = sqlalchemy.select(_TABLE.columns["siret"]).where(
+        _TABLE.columns["year"] == year,
+        _TABLE.columns["lifted_at"].is_(None),
+        _TABLE.columns["never_billed"],
+    )
+    return frozenset(session.execute(query).scalars())
 
 
 def lift(session: Session, siret: str, year: int, at: datetime) -> bool:

@@ -88,10 +88,15 @@ def pass_over(tx: Transaction, series: str, rank: int) -> None:
     tx.execute(_PASS_OVER, {"series": series, "rank": rank})
 
 
-def numbers(session: Session) -> tuple[str, ...]:
-    """Every number that the books ever gave to an invoice or a credit note."""
-    number = _INVOICE["number"]
-    return tuple(session.execute(sqlalchemy.select(number).where(number.is_not(None))).scalars())
+def of_member(session: Session, siret: str, year: int) -> tuple[TrackedInvoice, ...]:
+    """Every invoice and credit note of a member and year, cancelled ones too, by age."""
+    query = LIST.where(_INVOICE["siret"] == siret, _INVOICE["year"] == year)
+    return found(session, query.order_by(_INVOICE["id"]))
+
+
+def numbered(session: Session) -> tuple[TrackedInvoice, ...]:
+    """Every invoice and credit note to which the books ever gave a number."""
+    return found(session, LIST.where(_INVOICE["number"].is_not(None)))
 
 
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:

@@ -222,6 +222,8 @@ class HoldRow(Numbered, table=True):
     reason: str
     placed_at: datetime = _instant()
     lifted_at: datetime | None = _instant(nullable=True)
+    never_billed: bool = False
+    """A person said that this year is not billed to it: nothing waits for anyone."""
 
 
 class InvoiceRow(Numbered, table=True):
@@ -347,21 +349,33 @@ class PortalNewsRow(SQLModel, table=True):
     """When they were last read from the beginning."""
 
 
-class UnknownDocumentRow(SQLModel, table=True):
-    """What the portal shows under our name and one of our series, and the books do not know."""
+class PortalDocumentRow(SQLModel, table=True):
+    """A document of ours that the portal showed, as it was last seen, known to the books or not."""
 
-    __tablename__ = "unknown_document"
+    __tablename__ = "portal_document"
     portal_id: str = Field(primary_key=True)
-    number: str
+    number: str = Field(primary_key=True)
+    """Two documents may be shown under one identifier."""
     recipient: str
     gross_cents: int | None = Field(default=None, sa_type=BigInteger)
     issue_date: date | None = None
     flux_number: str
+    lives: bool
     raw_status: str
+    standing: str
+    first_seen_at: datetime = _instant()
     seen_at: datetime = _instant()
     closed_at: datetime | None = _instant(nullable=True)
     reason: str = ""
     """Why a person closed it; empty while it is open."""
+
+
+class PortalInventoryRow(SQLModel, table=True):
+    """When everything that the portal shows of us was last read. One row."""
+
+    __tablename__ = "portal_inventory"
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    read_at: datetime = _instant()
 
 
 class DirectoryEntryRow(SQLModel, table=True):

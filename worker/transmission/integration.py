@@ -75,10 +75,12 @@ def _ask_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> Non
     """Ask about a file, by the flux number that all its invoices have."""
     flux = file[0].flux_number
     if not flux:
-        _do_without_report(app, portal, file)
+        # Adopted from a search that left their flux out.
+        for invoice in file:
+            conclude_by_search(app, portal, invoice)
         return
     try:
-        answer = portal.integration_report(flux)
+        answer = _report_on(app, portal, file)
     except PortalAnswerError:
         # The search outranks the report: one that can never be read hides no invoice.
         if not _integrate_shown(app, file, _unsaid(flux), _found(portal, flux)):
@@ -102,10 +104,31 @@ def _ask_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> Non
             _keep_waiting(app, file, answer, Trouble.NONE)
 
 
-def _do_without_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> None:
-    """Of invoices adopted from a search that left their flux out: they are integrated."""
-    for invoice in file:
-        _conclude(app, portal, invoice, _unsaid(""))
+def _report_on(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> IntegrationReport:
+    """What became of a file; a report on another file is none. Raises PortalAnswerError."""
+    answer = portal.integration_report(file[0].flux_number)
+    with app.reading() as session:
+        sent = {
+            one.file_name.casefold()
+            for invoice in file
+            for one in attempts.attempts(session, invoice.id)
+        }
+    if answer.file_name and answer.file_name.casefold() not in sent:
+        raise PortalAnswerError(
+            f"Chorus Pro donne pour le flux {file[0].flux_number} le compte rendu d'un autre "
+            f"fichier, {answer.file_name}.",
+            "Rien n'en est conclu : il sera redemandé.",
+        )
+    return answer
+
+
+def conclude_by_search(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
+    """Of a deposited invoice that a search shows: it is integrated, whatever its report says.
+
+    Raises:
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    _conclude(app, portal, invoice, _unsaid(invoice.flux_number))
 
 
 def _unsaid(flux: str) -> IntegrationReport:
@@ -178,7 +201,8 @@ def _conclude(app: App, portal: Portal, invoice: TrackedInvoice, answer: Integra
             _give_up(app, invoice, answer, InvoiceStatus.REFUSED, taken, described(found))
         case Seen(Likeness.UNCLEAR):
             _doubt(app, invoice, answer, Trouble.DUPLICATE_REFUSED)
-        case _ if earlier_file_may_live(app, portal, invoice):
+        # Called integrated by an earlier report: which of the two is true, only a search tells.
+        case _ if invoice.portal_status or earlier_file_may_live(app, portal, invoice):
             _doubt(app, invoice, answer, Trouble.DUPLICATE_REFUSED)
         case _ if named or not _was_in_a_lot(app, invoice):
             _refuse(app, invoice, answer)

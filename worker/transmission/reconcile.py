@@ -17,17 +17,22 @@ from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import Attempt
+from worker.transmission.bytes_there import other_bytes
 from worker.transmission.likeness import (
     Likeness,
     Ours,
     closest,
     described,
     differences,
+    is_one_of,
     likeness,
 )
 
-AT_ONCE = (Trouble.TURNED_AWAY, Trouble.LOT_TURNED_AWAY)
-"""After a refusal, whatever its words and form, one search decides."""
+TURNED_AWAY = (Trouble.TURNED_AWAY, Trouble.LOT_TURNED_AWAY)
+"""After a refusal by the portal itself, whatever its words, one search decides."""
+ITS_OWN = {None, 200}
+"""HTTP statuses with which the portal refuses (§4.1); any other may be a proxy's, that handed the
+file over before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,9 @@ def reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     seen = look_for(app, portal, invoice)
     match seen:
         case Seen(Likeness.SAME, FoundInvoice() as found):
-            adopt(app, invoice, found)
+            _adopt_compared(app, portal, invoice, found)
         case Seen(Likeness.NEARLY, FoundInvoice() as found):
-            _compare(app, invoice, found)
+            _compare(app, invoice, differences(found, invoice))
         case Seen(Likeness.OTHER, FoundInvoice() as found):
             taken = Trouble.NUMBER_TAKEN
             _conclude(app, invoice, InvoiceStatus.REFUSED, "clash", taken, described(found))
@@ -148,35 +153,51 @@ def reconcile(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
 def _conclude_absence(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     """What it means that no search shows it: after a refusal, at once; else after the window."""
     none = Trouble.NONE
-    if invoice.trouble in AT_ONCE and earlier_file_may_live(app, portal, invoice):
+    refused = invoice.trouble in TURNED_AWAY
+    if refused and earlier_file_may_live(app, portal, invoice):
         # Refused as its copy, maybe, in whatever words: the earlier one is looked for as long.
         _look_again(app, invoice, 0, Trouble.DUPLICATE_REFUSED, invoice.detail)
-    elif invoice.trouble is Trouble.TURNED_AWAY:
-        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", none, invoice.detail)
-    elif invoice.trouble is Trouble.LOT_TURNED_AWAY:
-        # Whose fault it is stays unknown: each goes alone next time, and is answered by itself.
-        _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", none, "")
-    elif (
+    elif not (refused and _is_the_portals_own(app, invoice)) and (
         # What was nearly ours may be shown again.
         invoice.trouble is Trouble.NEARLY_OURS
         or invoice.checks + 1 < len(app.settings.portal.reconcile_after)
         or not _control_passes(app, portal)
     ):
-        _look_again(app, invoice, invoice.checks + 1)
-    elif _was_known(app, invoice):
+        _look_again(app, invoice, invoice.checks + 1, invoice.trouble if refused else none)
+    elif invoice.trouble is Trouble.TURNED_AWAY:
+        _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", none, invoice.detail)
+    elif _was_known(app, invoice) and not refused:
         _conclude(app, invoice, InvoiceStatus.REFUSED, "refused", invoice.trouble, invoice.detail)
     else:
+        # Whose fault a refused lot is stays unknown: each of it goes alone next time.
         _conclude(app, invoice, InvoiceStatus.ISSUED, "absent", none, "")
 
 
-def _compare(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+def _is_the_portals_own(app: App, invoice: TrackedInvoice) -> bool:
+    """Whether the portal itself refused the last file."""
+    with app.reading() as session:
+        return attempts.attempts(session, invoice.id)[-1].http_status in ITS_OWN
+
+
+def _adopt_compared(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    """Adopt it; without our flux number for proof, once its bytes are compared where possible."""
+    with app.reading() as session:
+        fluxes = (invoice.flux_number, *attempts.fluxes(session, invoice.id))
+    other = "" if is_one_of(found.flux_number, fluxes) else other_bytes(app, portal, invoice, found)
+    if other:
+        _compare(app, invoice, (other,))
+    else:
+        adopt(app, invoice, found)
+
+
+def _compare(app: App, invoice: TrackedInvoice, differing: Sequence[str]) -> None:
     """It is nearly ours: uncertain until a person says what it is; both values are shown."""
     _look_again(
         app,
         invoice,
         invoice.checks + 1,
         trouble=Trouble.NEARLY_OURS,
-        detail=" ; ".join(differences(found, invoice)),
+        detail=" ; ".join(differing),
     )
 
 

@@ -5,26 +5,36 @@ pending. Each invoice that changed is then asked about once, for its whole histo
 imposes no order on its statuses: each is kept as it came, and ours is derived from the current one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.billing.journal import EventTag
-from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.period import PARIS
+from worker.billing.status import (
+    AT_THE_BUYER,
+    MOVES,
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+)
 from worker.errors import PortalAccessRefused, PortalAnswerError
 from worker.portals import BuyerStatus, FoundInvoice, InvoiceHistory, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import Session, Transaction, directory, due, invoices, observations
 from worker.storage.observations import News
-from worker.transmission.beyond import keep_unknown
+from worker.transmission.inventory import (
+    is_inventory_due,
+    keep_shown,
+    look_for_shown,
+    take_inventory,
+)
+from worker.transmission.rows import Rows
 
-AT_THE_BUYER = (InvoiceStatus.INTEGRATED, InvoiceStatus.SUSPENDED, InvoiceStatus.REJECTED)
 OVERLAP = timedelta(hours=24)
 """Read again each time: the portal may show a change well after the instant it dates it."""
 WHOLE = timedelta(days=7)
 """How often the news are read from the beginning: a change shown still later is seen then."""
-HEARD = timedelta(days=90)
-"""How long after it was settled a buyer that reports no payment may still change its mind."""
 PUT_OFF = timedelta(hours=4)
 """After an answer about one invoice that could not be used."""
 MOST_TRIES = 12
@@ -35,15 +45,22 @@ Stop = Callable[[], bool]
 
 
 def is_due(session: Session, now: datetime, status_after: timedelta) -> bool:
-    """Whether the portal has to be asked about an invoice at its buyer's."""
-    if due.awaited(session, _LOOKED_AT, now):
+    """Whether the portal has to be asked about what it holds."""
+    if due.awaited(session, _LOOKED_AT, now) or is_inventory_due(session, now):
         return True
-    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+    return _is_news_due(session, now, status_after)
+
+
+def _is_news_due(session: Session, now: datetime, status_after: timedelta) -> bool:
+    first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD)
     return first is not None and _is_stale(observations.news(session), now, status_after)
 
 
 def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
     """Ask what changed since the last time, when that is due; tell each invoice that did.
+
+    Once a day all that the portal shows of the open years is read beside it: what changed without
+    being news, under another identifier, or of what the books had done with, is seen then.
 
     Read from the beginning, the news also tell which invoices the portal no longer shows: each is
     asked about by itself.
@@ -53,56 +70,74 @@ def read_statuses(app: App, portal: Portal, report: Report, stop: Stop) -> None:
             the same period is asked again.
     """
     now = app.clock()
+    if stop():
+        return
     with app.reading() as session:
-        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - HEARD)
+        news_are_due = _is_news_due(session, now, app.settings.portal.status_after)
+        first = due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD)
         read = observations.news(session)
-        if first is None or not _is_stale(read, now, app.settings.portal.status_after):
-            return
+        inventory_is_due = is_inventory_due(session, now)
     whole = read is None or not timedelta() <= now - read.read_whole_at < WHOLE
-    since = first if whole or read is None else read.read_until
-    since = min(since, now)  # written by a clock that was ahead, it would hide what changed
-    changed = portal.changed(since - OVERLAP, now)
-    keep_unknown(app, changed)
+    shown: tuple[FoundInvoice, ...] = ()
+    if news_are_due and first is not None:
+        since = first if whole or read is None else read.read_until
+        since = min(since, now)  # written by a clock that was ahead, it would hide what changed
+        shown = portal.changed(since - OVERLAP, now)
+        keep_shown(app, shown)
+    if inventory_is_due:
+        shown += take_inventory(app, portal)
+    look_for_shown(app, portal, shown)
+    asked = _changed(app, shown, whole=whole and news_are_due, now=now)
+    _ask_each(app, portal, asked, report, stop)
+    if stop() or not news_are_due:
+        return
+    with app.transaction() as tx:
+        read_whole_at = now if whole or read is None else read.read_whole_at
+        observations.note_news(tx, News(read_until=now, read_whole_at=read_whole_at))
+
+
+def _changed(
+    app: App, shown: Sequence[FoundInvoice], *, whole: bool, now: datetime
+) -> list[tuple[TrackedInvoice, FoundInvoice | None]]:
+    """The invoices at their buyers' that are shown otherwise than we know them.
+
+    ``whole``: read from the beginning, those that are not shown are asked about too.
+    """
+    rows = Rows(app.settings.syndicat.siret, shown)
     with app.reading() as session:
-        shown = {found.portal_id for found in changed}
-        ids = None if whole else sorted(shown)
-        pending = {
-            invoice.portal_id: invoice
-            for invoice in due.held(session, AT_THE_BUYER, portal_ids=ids)
-        }
-        known = pending | {
-            invoice.portal_id: invoice
-            for invoice in due.held(session, (InvoiceStatus.SETTLED,), portal_ids=sorted(shown))
+        pending = due.held(session, AT_THE_BUYER)
+        settled = [
+            invoice
+            for invoice in due.held(session, (InvoiceStatus.SETTLED,))
             # Payment is final; approval is not, and may be followed by a rejection.
-            if not directory.payment_reported(session, invoice.siret)
+            if rows.of(invoice) and not directory.payment_reported(session, invoice.siret)
+        ]
+        seen = {
+            invoice.id: found
+            for invoice in (*pending, *settled)
+            if (found := rows.of(invoice)) is not None
         }
         asked: list[tuple[TrackedInvoice, FoundInvoice | None]] = [
-            (known[found.portal_id], found)
-            for found in changed
-            if found.portal_id in known and _is_new(session, known[found.portal_id], found)
+            (invoice, seen[invoice.id])
+            for invoice in (*pending, *settled)
+            if invoice.id in seen and _is_new(session, invoice, seen[invoice.id])
         ]
     if whole:
         asked += [
             (invoice, None)
-            for portal_id, invoice in pending.items()
-            if portal_id not in shown
+            for invoice in pending
+            if invoice.id not in seen
             and now - invoice.status_since >= OVERLAP
             and invoice.checks < MOST_TRIES
         ]
     # One that was put off has an hour of its own (ask_about_put_off): its history asked for here
     # too, it would stop the others' news each time.
-    asked = [
+    return [
         (invoice, found)
         for invoice, found in asked
         if not _is_put_off(invoice, now)
         or (found is not None and found.status is not BuyerStatus.UNRECOGNISED)
     ]
-    _ask_each(app, portal, asked, report, stop)
-    if stop():
-        return
-    with app.transaction() as tx:
-        read_whole_at = now if whole or read is None else read.read_whole_at
-        observations.note_news(tx, News(read_until=now, read_whole_at=read_whole_at))
 
 
 def ask_about_put_off(app: App, portal: Portal, report: Report, stop: Stop) -> None:
@@ -178,12 +213,50 @@ def _ask_each(
 def _ask_one(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice | None) -> None:
     if invoice.status is InvoiceStatus.CANCELLED:
         _acknowledge(app, portal, invoice)
-    elif found is not None and (invoice.checks >= MOST_TRIES or _is_put_off(invoice, app.clock())):
+        return
+    if found is not None and found.portal_id != invoice.portal_id:
+        # One invoice under two identifiers: which of them stands is asked by its number.
+        found = Rows(app.settings.syndicat.siret, portal.find(invoice_number=invoice.number)).of(
+            invoice
+        )
+        if found is None:
+            return
+        invoice = _under_identifier(app, invoice, found)
+    if found is not None and (invoice.checks >= MOST_TRIES or _is_put_off(invoice, app.clock())):
         # Its history was asked for in vain: what the search says is not to wait for it.
         with app.transaction() as tx:
             learn(tx, invoice, found)
     else:
         ask_history(app, portal, invoice, found)
+
+
+def _under_identifier(app: App, invoice: TrackedInvoice, found: FoundInvoice) -> TrackedInvoice:
+    """Follow an invoice under the identifier that the portal now shows it by."""
+    if found.portal_id != invoice.portal_id:
+        with app.transaction() as tx:
+            invoices.note(tx, invoice, cpp_id=int(found.portal_id))
+            tx.journal(
+                EventTag.STATUS_CHANGED,
+                invoice.number,
+                cpp=[invoice.portal_id, found.portal_id],
+                portal=found.raw_status,
+            )
+    with app.reading() as session:
+        return invoices.by_id(session, invoice.id)
+
+
+def learn_shown(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvoice) -> None:
+    """Learn what a search shows of an invoice, with its history when that can be read.
+
+    Raises:
+        PortalDown, PortalAccessRefused: the portal cannot be asked.
+    """
+    invoice = _under_identifier(app, invoice, found)
+    try:
+        ask_history(app, portal, invoice, found)
+    except PortalAnswerError:
+        with app.transaction() as tx:
+            learn(tx, invoice, found)
 
 
 def ask_history(
@@ -196,10 +269,8 @@ def ask_history(
         PortalAnswerError: its answer cannot be used.
     """
     history = portal.history(invoice.id_at_portal)
-    # What a search says is not lost to a history that leaves out its current status, or that gives
-    # an unknown one.
     current: InvoiceHistory | FoundInvoice = history
-    if found is not None and history.status is BuyerStatus.UNRECOGNISED:
+    if found is not None and _is_behind(history, found):
         current = found
     with app.transaction() as tx:
         comment = ""
@@ -219,6 +290,22 @@ def ask_history(
         if found is not None:
             _observe(tx, invoice, found)
         _move(tx, invoice, current.status, current.raw_status, comment)
+
+
+def _is_behind(history: InvoiceHistory, found: FoundInvoice) -> bool:
+    """Whether a search says more: the history may lag behind it for weeks, or use other words."""
+    if history.status is BuyerStatus.UNRECOGNISED:
+        return True
+    if any(entry.raw_status == found.raw_status for entry in history.entries):
+        return False
+    if history.raw_status == found.raw_status or found.status_at is None:
+        return False
+    return not any(entry.at > _paris_minute(found.status_at) for entry in history.entries)
+
+
+def _paris_minute(instant: datetime) -> str:
+    """As a history writes it."""
+    return f"{instant.astimezone(PARIS):%Y-%m-%d %H:%M}"
 
 
 def _acknowledge(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
@@ -256,6 +343,8 @@ def _move(
     to = _derive(status, reported=lambda: directory.payment_reported(tx, invoice.siret))
     unknown = status is BuyerStatus.UNRECOGNISED
     trouble, detail = (Trouble.UNKNOWN_WORD, raw_status) if unknown else (Trouble.NONE, comment)
+    if status is BuyerStatus.UNDELIVERED:
+        trouble = Trouble.NOT_DELIVERED
     if to is None or to is invoice.status or to not in MOVES[invoice.status]:
         # An unknown status is shown as it is, and may be a slip: it is asked about again.
         tries = invoice.checks + 1 if unknown else 0
@@ -268,7 +357,7 @@ def _move(
             trouble=trouble,
             detail=detail,
         )
-    elif invoices.move(tx, invoice, to, portal_status=raw_status, detail=comment):
+    elif invoices.move(tx, invoice, to, portal_status=raw_status, trouble=trouble, detail=comment):
         if to is InvoiceStatus.REJECTED:
             # Often for a service or an engagement: the directory is asked again before the next.
             directory.expire_entry(tx, invoice.siret)
@@ -284,7 +373,7 @@ def _move(
 def _derive(status: BuyerStatus, *, reported: Callable[[], bool]) -> InvoiceStatus | None:
     """Our status for the buyer's current one; None when it says nothing we can use."""
     match status:
-        case BuyerStatus.IN_PROGRESS:
+        case BuyerStatus.IN_PROGRESS | BuyerStatus.UNDELIVERED:
             return InvoiceStatus.INTEGRATED
         case BuyerStatus.SUSPENDED:
             return InvoiceStatus.SUSPENDED

@@ -1,10 +1,9 @@
 """What our findings say in French: the sentences of ``findings.toml``, by code."""
 
-import tomllib
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from worker.billing.toml import own_table
 from worker.errors import Finding, Severity, WrongUse
 
 
@@ -47,4 +46,4 @@ def unreadable(finding: Finding) -> WrongUse:
 @cache
 def _sentences() -> dict[str, Any]:
     """Read when the first finding is made."""
-    return tomllib.loads(resources.files(__package__).joinpath("findings.toml").read_text("utf-8"))
+    return own_table(__package__, "findings.toml")

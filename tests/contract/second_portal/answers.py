@@ -44,6 +44,7 @@ BUYER_TARGETS = {
     "MISE_A_DISPOSITION_COMPTABLE",
     "A_RECYCLER",
 }
+FILE_TYPES = {"01": "Bon de livraison", "02": "Bon de commande", "03": "Pièce complémentaire"}
 PAGE_400 = "<html><head><title>400 Bad Request</title></head><body>nginx</body></html>"
 PAGE_413 = "<html><body><h1>413 Request Entity Too Large</h1><hr>proxy</body></html>"
 
@@ -108,10 +109,15 @@ def _minute(instant: str) -> str:
     return f"{datetime.fromisoformat(instant).astimezone(PARIS):%Y-%m-%d %H:%M}"
 
 
-def paged(call: Call, rows: list[Json], block: Json) -> tuple[list[Json], Json]:
-    """A page of rows, and what the portal says of the pages (reference §2, pagination)."""
+def paged(
+    call: Call, rows: list[Json], block: Json, most: int | None = None
+) -> tuple[list[Json], Json]:
+    """A page of rows, and what the portal says of the pages (reference §2, pagination).
+
+    A list is cut at `most` where its paging block knows a maximum: 218 services are all listed.
+    """
     settings, moment = call.state.settings, call.moment
-    rows = rows[: int(block.get("nbResultatsMaximum") or settings.maximum)]
+    rows = rows[:most]
     asked = block.get("nbResultatsParPage") or block.get("taillePageGenerique")
     size = max(1, int(asked or settings.page_size))
     if small := moment.find(Behaviour.PAGE_SMALL):
@@ -349,7 +355,7 @@ def consult(call: Call) -> Json:
             "montantTtcTotal": Decimal(document.gross),
             "montantAPayer": Decimal(document.payable),
         },
-        "listeDesPiecesJointes": {"pieceJointe": []},
+        "listeDesPiecesJointes": {"pieceJointe": invoice.attachments},
         "commentaire": invoice.comment or None,
     }
     shown = forms.of_invoice(_given(facture), call.moment, document.number, document.kind)
@@ -416,9 +422,42 @@ def complete(call: Call) -> Json:
     invoice = asked_invoice(call, "identifiantFactureCPP")
     if invoice.passages[-1].status != "SUSPENDUE":
         raise Refusal(20002, "GDP_MSG_11.033")
+    invoice.attachments += _joined(call)
     invoice.comment = str(call.body.get("commentaire") or "")
     add_passage(call.state, invoice, "COMPLETEE", invoice.comment)
     return _done(call, invoice, dateTraitement=_minute(call.state.now.isoformat()))
+
+
+def _joined(call: Call) -> list[Json]:
+    """The files that an act names, each with designation, type and identifier (reference §2.7)."""
+    prefix, rows = "pieceJointeComplementaire", []
+    for rank, one in enumerate(call.body.get(prefix) or [], 1):
+        given = {name: one.get(prefix + name) for name in ("Designation", "Type", "Id")}
+        if not all(given.values()):
+            raise Refused(400)
+        file = call.state.attachments.get(str(given["Id"]))
+        if not file:
+            raise Refusal(20003, "GDP_MSG_11.008")
+        rows.append(
+            {
+                "pieceJointeId": given["Id"],
+                "pieceJointeIdLiaison": 10 * int(given["Id"]) + rank,
+                "pieceJointeDesignation": given["Designation"],
+                "pieceJointeTypeCode": given["Type"],
+                "pieceJointeTypeLibelle": FILE_TYPES.get(str(given["Type"])),
+                "pieceJointeExtension": file["extension"],
+            }
+        )
+    return rows
+
+
+def file_types(_call: Call) -> Json:
+    """The types of a file beside an invoice (reference §2.10)."""
+    rows = [
+        {"codeTypePieceJointe": code, "libelleTypePieceJointe": text, "typeObjet": "FACTURE"}
+        for code, text in FILE_TYPES.items()
+    ]
+    return success(SEARCHED, listeTypePieceJointe=rows)
 
 
 def recycle(call: Call) -> Json:
@@ -546,4 +585,8 @@ def attach(call: Call) -> Json:
     content = decoded(call.mandatory("pieceJointeFichier"))
     if len(content) > 10_000_000:
         raise Refusal(20003, "GDP_MSG_11.022")
-    return success(DEPOSITED, pieceJointeId=6_900_000 + call.state.next_id())
+    facts = {
+        "name": str(call.mandatory("pieceJointeNom")),
+        "extension": str(call.mandatory("pieceJointeExtension")),
+    }
+    return success(DEPOSITED, pieceJointeId=call.state.keep_attachment(content, **facts))

@@ -1,5 +1,6 @@
 """The switches: what the portal may do otherwise, and for which requests it is armed to do so."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +25,7 @@ class Operation(StrEnum):
     TREAT = "/cpro/factures/v1/traiter/recue"
     DOWNLOAD = "/cpro/factures/v1/telecharger/groupe"
     ATTACH = "/cpro/transverses/v1/ajouter/fichier"
+    FILE_TYPES = "/cpro/transverses/v1/recuperer/typespj"
     STRUCTURES = "/cpro/structures/v1/rechercher"
     STRUCTURE = "/cpro/structures/v1/consulter"
     SERVICES = "/cpro/structures/v1/rechercher/services"
@@ -191,13 +193,17 @@ class Behaviour(StrEnum):
 
 @dataclass
 class Arming:
-    """A behaviour, and what it is armed for: an invoice, an operation, a number of requests."""
+    """A behaviour, and what it is armed for: an invoice, an operation, a number of requests.
+
+    The first `skip` requests that would meet it are spared.
+    """
 
     behaviour: Behaviour
     number: str | None = None
     operation: Operation | None = None
     requests: int | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    skip: int = 0
 
     def concerns(self, operation: Operation, numbers: Iterable[str]) -> bool:
         """Whether this request, of these invoice numbers, is meant."""
@@ -220,9 +226,14 @@ class Moment:
     """
 
     def __init__(
-        self, armed: list[Arming], operation: Operation, numbers: Iterable[str] = ()
+        self,
+        armed: list[Arming],
+        operation: Operation,
+        numbers: Iterable[str] = (),
+        met: Counter[str] | None = None,
     ) -> None:
         self.operation = operation
+        self.met = Counter() if met is None else met
         self.numbers = set(numbers)
         self._armed = [
             one
@@ -230,12 +241,14 @@ class Moment:
             if one.concerns(operation, self.numbers | ({one.number} if one.number else set()))
         ]
         self._used: list[Arming] = []
+        self._spared: list[Arming] = []
 
     def find(self, behaviour: Behaviour, number: str | None = None) -> Arming | None:
         """The arming to obey for the request, or for one invoice of its answer."""
         meant = self.numbers if number is None else {number}
         for one in self._armed:
-            if one.behaviour is behaviour and (one.number is None or one.number in meant):
+            named = one.number is None or one.number in meant
+            if one.behaviour is behaviour and named and not self._is_spared(one):
                 self._count(one)
                 return one
         return None
@@ -248,9 +261,16 @@ class Moment:
         """The first of several behaviours that is armed."""
         return next((found for one in behaviours if (found := self.find(one))), None)
 
+    def _is_spared(self, arming: Arming) -> bool:
+        if arming.skip and not any(one is arming for one in self._spared):
+            arming.skip -= 1
+            self._spared.append(arming)
+        return any(one is arming for one in self._spared)
+
     def _count(self, arming: Arming) -> None:
         if any(one is arming for one in self._used):
             return
         self._used.append(arming)
+        self.met[arming.behaviour.value] += 1
         if arming.requests is not None:
             arming.requests -= 1

@@ -90,15 +90,16 @@ class Controls:
         number: str | None = None,
         operation: str | None = None,
         requests: int | None = None,
+        skip: int = 0,
         **parameters: Any,  # noqa: ANN401 - any JSON
     ) -> None:
-        """Arm a switch: always, for an invoice number, an operation, or the next requests."""
+        """Arm a switch: always, for an invoice number, an operation, or requests to come."""
         with self._held():
             at = Operation(operation) if operation else None
             member = Behaviour[behaviour.upper()]
             if at and at not in member.reach:
                 raise ValueError(f"{member} has no effect at {at}")
-            self._state.armed.append(Arming(member, number, at, requests, parameters))
+            self._state.armed.append(Arming(member, number, at, requests, parameters, skip))
             self._state.keep_armed()
 
     def disarm(self, *, behaviour: str | None = None) -> None:

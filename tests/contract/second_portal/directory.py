@@ -110,8 +110,7 @@ def structure(call: Call) -> Json:
     if merged:
         general["idStructureOrigine"] = merged[0].id
         general["listeStructureDupliquees"] = [{"structureDupliquee": one.id} for one in merged]
-    own = found.siret == call.state.settings.supplier
-    if own and (expiry := _expiry(call)) is not None:
+    if found in _owned(call) and (expiry := _expiry(call)) is not None:
         general["dateExpirationMotPasseCompteTech"] = expiry
     demands = {
         "codeServiceDoitEtreRenseigne": found.needs in {Needs.SERVICE, Needs.BOTH},
@@ -158,8 +157,9 @@ def service(call: Call) -> Json:
     names = {"codeService": found.code, "nomService": found.name}
     began = moment_of("2017-01-03T10:55:36.367+01:00")
     dates = {"dateCreation": began, "dateDebutValidite": began}
-    if not found.active:
-        dates["dateFinValidite"] = "2020-01-01T00:00:00.000+01:00"
+    ends = found.ends or ("" if found.active else "2020-01-01")
+    if ends:
+        dates["dateFinValidite"] = f"{ends}T00:00:00.000+01:00"
     return success(
         SEARCHED,
         informationsGenerales=names | {"descriptionService": found.name},
@@ -171,29 +171,39 @@ def _own(call: Call) -> Structure:
     return call.state.structures[call.state.settings.supplier]
 
 
+def _owned(call: Call) -> list[Structure]:
+    """The structures that the account may issue for."""
+    return [_own(call), *(one for one in call.state.structures.values() if one.ours)]
+
+
 def own_structures(call: Call) -> Json:
     """The active structures that the account may issue for (reference §2.10)."""
-    own = _own(call)
-    row = {
-        "idStructureCPP": own.id,
-        "identifiant": own.siret,
-        "designationStructure": own.name,
-    }
-    return success(SEARCHED, listeStructures=[row] if _is_active(call, own) else [])
+    rows = [
+        {
+            "idStructureCPP": one.id,
+            "identifiant": one.siret,
+            "designationStructure": one.name,
+        }
+        for one in _owned(call)
+        if _is_active(call, one)
+    ]
+    return success(SEARCHED, listeStructures=rows)
 
 
 def account(call: Call) -> Json:
     """The structures that the user belongs to (reference §2.10)."""
-    own = _own(call)
-    row = {
-        "idStructure": own.id,
-        "identifiantStructure": own.siret,
-        "typeIdentifiantStructure": "SIRET",
-        "designationStructure": own.name,
-        "statutRattachementStructure": "VALIDEE",
-        "listeServicesRattache": [],
-    }
-    shown, pages = paged(call, [row], call.block("parametresRecherche"))
+    rows: list[Json] = [
+        {
+            "idStructure": one.id,
+            "identifiantStructure": one.siret,
+            "typeIdentifiantStructure": "SIRET",
+            "designationStructure": one.name,
+            "statutRattachementStructure": "VALIDEE",
+            "listeServicesRattache": [],
+        }
+        for one in _owned(call)
+    ]
+    shown, pages = paged(call, rows, call.block("parametresRecherche"))
     return success(SEARCHED, listeStructureRattachement=shown, parametresRetour=pages)
 
 

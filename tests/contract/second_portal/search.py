@@ -212,7 +212,8 @@ def _sorted(rows: list[Json], block: Json) -> list[Json]:
 
 
 def _list(call: Call, rows: list[Json], block: Json) -> Json:
-    shown, pages = paged(call, _sorted(rows, block), block)
+    most = int(block.get("nbResultatsMaximum") or call.state.settings.maximum)
+    shown, pages = paged(call, _sorted(rows, block), block, most)
     for row in shown:
         row.pop("hidden", None)
     listed = [

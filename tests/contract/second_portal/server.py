@@ -40,6 +40,7 @@ ANSWERERS: dict[Operation, Callable[[Call], Json]] = {
     Operation.TREAT: answers.treat,
     Operation.DOWNLOAD: answers.download,
     Operation.ATTACH: answers.attach,
+    Operation.FILE_TYPES: answers.file_types,
     Operation.STRUCTURES: directory.structures,
     Operation.STRUCTURE: directory.structure,
     Operation.SERVICES: directory.services,
@@ -128,6 +129,10 @@ class SecondPortal(Controls):
         self._thread.join()
         with self._lock:
             self._state.store.close()
+
+    def clock(self) -> datetime:
+        """The portal's time, as the header `Date` of every answer states it."""
+        return self._state.now.astimezone(UTC)
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer a request of the client, one request at a time."""
@@ -336,6 +341,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, answer: Answer, length: int) -> bytes:
         headers = {**answer.headers, "Content-Length": str(length)}
         lines = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('',))[0]}"]
+        lines += ["Date: " + format_datetime(self.served.clock(), usegmt=True)]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

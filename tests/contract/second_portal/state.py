@@ -3,6 +3,7 @@
 import base64
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -29,18 +30,19 @@ class Needs(StrEnum):
 
 @dataclass
 class Service:
-    """A service of a structure (reference §2.9)."""
+    """A service of a structure (reference §2.9); it may be over by its last day only."""
 
     code: str
     name: str
     active: bool = True
     engagement: bool = False
+    ends: str = ""
     id: int = 0
 
 
 @dataclass
 class Structure:
-    """A fictitious structure of the directory."""
+    """A fictitious structure of the directory; the account may issue for `ours` too."""
 
     siret: str
     name: str
@@ -49,6 +51,7 @@ class Structure:
     needs: Needs = Needs.NONE
     services: list[Service] = field(default_factory=list)
     silent_payment: bool = False
+    ours: bool = False
     closes: str = ""
     successor: str = ""
     redirects: bool = False
@@ -84,6 +87,7 @@ class Invoice:
     acknowledged: bool = False
     comment: str = ""
     copy_of: int = 0
+    attachments: list[dict[str, Any]] = field(default_factory=list)
 
     def passages_until(self, instant: datetime) -> list[Passage]:
         """What had happened by then, oldest first."""
@@ -176,6 +180,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self._base = sqlite3.connect(str(path or ":memory:"), check_same_thread=False)
         self._base.execute("PRAGMA journal_mode=WAL")
+        self._base.execute("PRAGMA synchronous=NORMAL")  # it outlives a kill, not a power cut
         self._base.execute("CREATE TABLE IF NOT EXISTS fact (kind, key, value, UNIQUE (kind, key))")
 
     def put(self, kind: str, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
@@ -253,6 +258,8 @@ class State:
         self.structures = {k: structure_from(v) for k, v in self.store.all("structure").items()}
         self.fluxes = {k: _flux_from(v) for k, v in self.store.all("flux").items()}
         self.invoices = {int(k): _invoice_from(v) for k, v in self.store.all("invoice").items()}
+        self.attachments: dict[str, dict[str, Any]] = self.store.all("attachment")
+        self.met = Counter(self.store.all("met"))
         self.armed = [_arming_from(one) for one in self._value("armed", [])]
         if not self.structures:
             for structure in fictitious_structures():
@@ -293,8 +300,10 @@ class State:
         self.store.put("value", "settings", asdict(self.settings))
 
     def keep_armed(self) -> None:
-        """Write what is armed."""
+        """Write what is armed, and how often each switch was met."""
         self.store.put("value", "armed", [asdict(one) for one in self.armed])
+        for name, count in self.met.items():
+            self.store.put("met", name, count)
 
     def keep_structure(self, structure: Structure) -> None:
         """Write a structure, with an identifier for it and for its services."""
@@ -314,6 +323,14 @@ class State:
         """Write an invoice."""
         self.invoices[invoice.rank] = invoice
         self.store.put("invoice", str(invoice.rank), asdict(invoice))
+
+    def keep_attachment(self, content: bytes, **facts: str) -> int:
+        """Write a file that an act may name later, under a new identifier."""
+        identifier = 6_900_000 + self.next_id()
+        self.keep_file(f"attachment {identifier}", content)
+        self.attachments[str(identifier)] = facts
+        self.store.put("attachment", str(identifier), facts)
+        return identifier
 
     def keep_token(self, token: str, until: datetime) -> None:
         """Write a token."""
@@ -336,7 +353,7 @@ class State:
 
     def moment(self, operation: Operation, numbers: list[str]) -> Moment:
         """The behaviours that a request, or an integration, meets now."""
-        return Moment(self.armed, operation, numbers)
+        return Moment(self.armed, operation, numbers, self.met)
 
     def named(self, identifier: object) -> Invoice | None:
         """The last invoice shown under an identifier of the portal."""

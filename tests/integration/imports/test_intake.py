@@ -217,40 +217,35 @@ def test_one_bad_row_and_nothing_is_taken(known: Store, tmp_path: Path) -> None:
         assert f"{kind.value}.csv, ligne 4" in finding.where
 
 
+BAD_ROWS: list[tuple[str, set[tuple[str, str, str]]]] = [
+    (f"{SIRET};gfu;;2025-01;-3", {("IMPORT-USERS", "utilisateurs", "-3")}),
+    (f"{SIRET};gfu;;2025-02;2,5", {("IMPORT-USERS", "utilisateurs", "2,5")}),
+    (f"{SIRET};gfu;;2025-03;4", set()),
+    ("99900007800018;gfu;;2025-04;4", {("IMPORT-SIRET", "siret", "99900007800018")}),
+    (f"{SIRET};gfu;;mars;4", {("IMPORT-MONTH", "mois", "mars")}),
+    (f"{SIRET};gfu;;2025-05;", {("IMPORT-EMPTY", "utilisateurs", "")}),
+    (f"{UNKNOWN};gfu;;2025-05;1", {("IMPORT-UNKNOWN-MEMBER", "siret", "")}),
+    (f"{SIRET};gfu;;2025-03;5", {("IMPORT-DUPLICATE", "mois", "")}),
+    (f"{SIRET};gfu;;2024-06;5", {("IMPORT-OTHER-YEAR", "mois", "")}),
+    (
+        f"{SIRET};gfu;;2026-02;5",
+        {("IMPORT-OTHER-YEAR", "mois", ""), ("IMPORT-FUTURE", "mois", "")},
+    ),
+]
+"""Rows of one usage file, with the code, the column and the value of what is wrong with each."""
+
+
 def test_every_bad_row_is_told_with_its_place_and_remedy(known: Store, tmp_path: Path) -> None:
     """File, line, column, value and what to do, for each, in one go."""
-    findings = _usage_refused(
-        known,
-        tmp_path,
-        f"{SIRET};gfu;;2025-01;-3",
-        f"{SIRET};gfu;;2025-02;2,5",
-        f"{SIRET};gfu;;2025-03;4",
-        "99900007800018;gfu;;2025-04;4",
-        f"{SIRET};gfu;;mars;4",
-        f"{SIRET};gfu;;2025-05;",
-        f"{UNKNOWN};gfu;;2025-05;1",
-        f"{SIRET};gfu;;2025-03;5",
-        f"{SIRET};gfu;;2024-06;5",
-        f"{SIRET};gfu;;2026-02;5",
-    )
-    told = {
-        (finding.code, finding.where.replace("\u00a0", " ").partition(", ")[2], finding.value)
-        for finding in findings
-    }
+    findings = _usage_refused(known, tmp_path, *(row for row, _ in BAD_ROWS))
+    told = {(one.code, one.where.replace("\u00a0", " "), one.value) for one in findings}
 
     assert told == {
-        ("IMPORT-USERS", "ligne 2, colonne « utilisateurs »", "-3"),
-        ("IMPORT-USERS", "ligne 3, colonne « utilisateurs »", "2,5"),
-        ("IMPORT-SIRET", "ligne 5, colonne « siret »", "99900007800018"),
-        ("IMPORT-MONTH", "ligne 6, colonne « mois »", "mars"),
-        ("IMPORT-EMPTY", "ligne 7, colonne « utilisateurs »", ""),
-        ("IMPORT-UNKNOWN-MEMBER", "ligne 8, colonne « siret »", ""),
-        ("IMPORT-DUPLICATE", "ligne 9, colonne « mois »", ""),
-        ("IMPORT-OTHER-YEAR", "ligne 10, colonne « mois »", ""),
-        ("IMPORT-OTHER-YEAR", "ligne 11, colonne « mois »", ""),
-        ("IMPORT-FUTURE", "ligne 11, colonne « mois »", ""),
+        (code, f"usage.csv, ligne {line}, colonne « {column} »", value)
+        for line, (_, wrong) in enumerate(BAD_ROWS, start=2)
+        for code, column, value in wrong
     }
-    assert all(finding.remedy and finding.where.startswith("usage.csv") for finding in findings)
+    assert all(finding.remedy for finding in findings)
     assert {finding.severity for finding in findings} == {Severity.BLOCKING}
 
 

@@ -27,7 +27,7 @@ from worker.isolation.child import Child, ChildFailed
 from worker.isolation.limits import LOGO, PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
 from worker.validation.files.pdf import read_hybrid
 from worker.validation.files.profiles import UBL_RULES
-from worker.validation.official.service import ValidationService, ValidatorStopped
+from worker.validation.official.service import ValidationService
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
@@ -49,7 +49,7 @@ def read_official(fault: str, program: Program, _folder: Path) -> str:
     with ValidationService(program=program) as service:
         try:
             (report,) = service.check(fault.encode(), [Schema.CII])
-        except ValidatorStopped as stopped:
+        except ChildFailed as stopped:
             return stopped.message
     assert not report.valid
     return " ".join(finding.message for finding in report.findings)

@@ -1,52 +1,83 @@
 """The whole year on a real PostgreSQL, through the program: the database is its URL away."""
 
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.program import Said, run
-from tests.integration.conftest import Place
-from worker.service.demo import STORY, write_demo
+from tests.support.postgresql_server import Server
+from worker.service.demo import EXAMPLES, FILES, write_demo
+
+Year = Mapping[str, Said]
+"""What each command of the year answered."""
+MEMBERS = 3
 
 
-def test_a_year_runs_on_postgresql_as_on_sqlite(postgresql_place: Place, tmp_path: Path) -> None:
-    """Import, run, correct, credit, bill again, verify: the other database answers the same."""
-    folder = tmp_path / "demo"
-    write_demo(folder, 2025, len(STORY), 1)
+@pytest.fixture(name="year", scope="module")
+def _year(
+    postgresql: Server, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Year]:
+    """Import, run, credit a part and the rest, bill again, verify."""
+    folder = tmp_path_factory.mktemp("postgresql") / "demo"
+    write_demo(folder, 2025, MEMBERS, 1)
     shutil.rmtree(folder / "donnees" / "archive")
     for database in (folder / "donnees").glob("*.sqlite*"):
         database.unlink()
+    address = {
+        "CHORUS_WORKER_DATA__DATABASE_URL": postgresql.create("whole_year", postgresql_template)
+    }
 
     def typed(*arguments: str | Path) -> Said:
-        address = {"CHORUS_WORKER_DATA__DATABASE_URL": str(postgresql_place.url)}
         return run(*arguments, config=folder / "worker.toml", env=address)
 
-    for kind in ("members", "subscriptions", "usage", "references"):
-        assert typed("import", kind, folder / "exemples" / f"{kind}.csv").code == 0
-    first = typed("run", "2025", "--json")
-    assert first.code == 1, first.err
-    assert [i["status"] for i in first.json["invoices"]] == ["integrated"] * 11 + ["parked"]
+    said = {
+        f"import {kind}": typed("import", kind, folder / EXAMPLES / f"{kind}.csv") for kind in FILES
+    }
+    said["run"] = typed("run", "2025", "--json")
+    number, siret = (said["run"].json["invoices"][0][key] for key in ("number", "member_siret"))
+    said["part"] = typed("credit", number, "--reason", "dix de trop", "--line", "1=10")
+    said["rest"] = typed("credit", number, "--reason", "le reste", "--json")
+    said["unpark"] = typed("unpark", siret, "2025", "--reason", "corrigé")
+    said["import again"] = typed("import", "usage", folder / EXAMPLES / "usage.csv")
+    said["run again"] = typed("run", "2025", "--json")
+    said["verify"] = typed("journal", "verify")
+    yield said
+    postgresql.drop("whole_year")
 
-    complement = folder / "exemples" / "references-complement.csv"
-    assert typed("import", "references", complement).code == 0
-    second = typed("run", "2025", "--json")
-    assert second.code == 0, second.err
-    assert second.json["invoices"][-1]["number"][-5:] == "00012"
-    assert typed("journal", "verify").code == 0
 
-    number, siret = (second.json["invoices"][0][key] for key in ("number", "member_siret"))
-    assert typed("credit", number, "--reason", "dix de trop", "--line", "1=10").code == 0
-    whole = typed("credit", number, "--reason", "le reste", "--json")
-    assert whole.code == 1, whole.err
-    assert [i["status"] for i in whole.json["invoices"]] == [
+@pytest.mark.parametrize("words", [*(f"import {kind}" for kind in FILES), "import again"])
+def test_files_go_in_as_on_sqlite(year: Year, words: str) -> None:
+    """The second time too."""
+    assert year[words].code == 0, year[words].err
+
+
+def test_a_year_runs_as_on_sqlite(year: Year) -> None:
+    """Every invoice is integrated."""
+    assert year["run"].code == 0, year["run"].err
+    assert [one["status"] for one in year["run"].json["invoices"]] == ["integrated"] * MEMBERS
+
+
+def test_an_invoice_is_taken_back_as_on_sqlite(year: Year) -> None:
+    """A part of it, then the rest: it is cancelled, and its member waits."""
+    assert year["part"].code == 0, year["part"].err
+    assert year["rest"].code == 1, year["rest"].err
+    assert [one["status"] for one in year["rest"].json["invoices"]] == [
         "cancelled",
         "integrated",
         "integrated",
         "parked",
     ]
-    assert typed("unpark", siret, "2025", "--reason", "corrigé").code == 0
-    assert typed("import", "usage", folder / "exemples" / "usage.csv").code == 0
-    third = typed("run", "2025", "--json")
 
-    assert third.code == 0, third.err
-    assert "BSN-2026-00013" in {i["number"] for i in third.json["invoices"]}
-    assert typed("journal", "verify").code == 0
+
+def test_a_member_is_billed_again_as_on_sqlite(year: Year) -> None:
+    """Let go, it gets the next number."""
+    assert year["unpark"].code == 0, year["unpark"].err
+    assert year["run again"].code == 0, year["run again"].err
+    assert "BSN-2026-00004" in {one["number"] for one in year["run again"].json["invoices"]}
+
+
+def test_the_journal_is_sound_as_on_sqlite(year: Year) -> None:
+    """From the first import to the last invoice."""
+    assert year["verify"].code == 0, year["verify"].err

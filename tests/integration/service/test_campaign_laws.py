@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,8 +19,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.contract.second_portal import Behaviour
 from tests.support.memory_portal import Condition, Mishap
 from tests.support.offices import YEAR, Desk, light_render, number, open_desk
+from tests.support.second_stage import SecondStage, facturx_render
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, Unprintable
 from worker.billing.invoice import Invoice
@@ -33,13 +36,51 @@ from worker.storage import journal
 
 S = InvoiceStatus
 MEMBERS = 4
-SCHEDULES = 10
-"""Tried in each run of the tests; three hundred were tried when this was written."""
+SCHEDULES, SCHEDULES_BY_HTTP = (10, 20), (3, 15)
+"""How many are tried in each run of the tests, of how many steps; three hundred were tried when
+this was written."""
 MISHAPS = st.lists(st.sampled_from(Mishap), max_size=3)
 BUYERS_WORDS = st.sampled_from(
     ["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "A_RECYCLER", "MANDATEE", "UN_MOT_DE_2030"]
 )
 NUMBERS = st.integers(1, MEMBERS).map(number)
+
+
+SWITCHES = (
+    Behaviour.LOST_BEFORE,
+    Behaviour.LOST_AFTER,
+    Behaviour.TRUNCATED,
+    Behaviour.HTTP_500_AFTER,
+    Behaviour.HTTP_429,
+    Behaviour.FORBIDDEN,
+    Behaviour.REFUSED_413,
+    Behaviour.REFUSED_CODE,
+    Behaviour.REFUSED_20010,
+    Behaviour.FLUX_MISSING,
+    Behaviour.FLUX_ODD,
+    Behaviour.RECORDED_400,
+    Behaviour.RECORDED_413,
+)
+"""What may happen to one deposit at the second portal."""
+WAYS = (
+    Behaviour.UNIQUENESS_OFF,
+    Behaviour.DUPLICATE_MUTE,
+    Behaviour.DUPLICATE_20010,
+    Behaviour.REPORT_500,
+    Behaviour.REPORT_UNKNOWN,
+    Behaviour.REPORT_WORD,
+    Behaviour.INDEX_HOURS,
+    Behaviour.BUYER_SIREN,
+    Behaviour.NULLS,
+    Behaviour.AMOUNT_CENT,
+    Behaviour.AMOUNT_TEXT,
+    Behaviour.DATE_EPOCH,
+    Behaviour.DATE_PARIS_UTC,
+    Behaviour.NUMBER_NO_HYPHEN,
+    Behaviour.NUMBER_NO_ZERO,
+    Behaviour.REPLAYED,
+)
+"""How the second portal may be until it is healthy."""
 
 
 class Crash(BaseException):
@@ -50,16 +91,21 @@ class Campaign(RuleBasedStateMachine):
     """A few members, a portal that may do anything to us, and people who resend."""
 
     session_folder: ClassVar[Path]
+    render = staticmethod(light_render)
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.desk: Desk = open_desk(self.session_folder, self.folder, issued=2)
+        self.desk = self.open_desk()
         self.desk.portal.watch = self.before_call
         self.crash_after = self.crash_before = False
         self.desk.portal.watch_after = self.after_call
         self.sealed: dict[tuple[str, int], tuple[str, ...]] = {}
         self.corrections = 0
+
+    def open_desk(self) -> Desk:
+        """Two invoices are issued."""
+        return open_desk(self.session_folder, self.folder, issued=2)
 
     def teardown(self) -> None:
         """With a healthy portal and time enough, nothing is stuck."""
@@ -95,7 +141,7 @@ class Campaign(RuleBasedStateMachine):
                 case "full":
                     raise StorageUnavailable("Disque plein.")
                 case _:
-                    return light_render(invoice, statement)
+                    return self.render(invoice, statement)
 
         self.desk.render = render
         if len([i for i in self.desk.invoices() if i.number]) == MEMBERS:
@@ -107,7 +153,7 @@ class Campaign(RuleBasedStateMachine):
         except (PortalDown, StorageUnavailable) as error:
             assert error.exit_code == 3  # noqa: PT017 - it may also go well
         finally:
-            self.desk.render = light_render
+            self.desk.render = self.render
 
     @rule(
         mishaps=MISHAPS,
@@ -116,9 +162,12 @@ class Campaign(RuleBasedStateMachine):
     )
     def deposit(self, mishaps: list[Mishap], crash: str, lot: int) -> None:
         """A campaign, perhaps cut short by the portal or by the death of its process."""
-        self.desk.told(lot_invoices=lot)
-        self.desk.portal.mishaps.clear()
         self.desk.portal.mishaps.extend(mishaps)
+        self.hand_over(crash, lot)
+
+    def hand_over(self, crash: str, lot: int) -> None:
+        """Deposit what is due; what the portal was told of the next deposits is over then."""
+        self.desk.told(lot_invoices=lot)
         self.crash_before, self.crash_after = crash == "before", crash == "after"
         try:
             self.desk.deposit()
@@ -256,16 +305,64 @@ class Campaign(RuleBasedStateMachine):
         assert list(verify_books(store)) == []
 
 
+class SecondCampaign(Campaign):
+    """The same on the portal that another hand wrote, over HTTP, with its own switches."""
+
+    render = staticmethod(facturx_render)
+    portal: SecondStage
+
+    def open_desk(self) -> Desk:
+        """Two invoices are issued, which this portal can read."""
+        desk = open_desk(self.session_folder, self.folder)
+        self.portal = SecondStage(desk.clock)
+        desk.portal = self.portal
+        desk.render = self.render
+        batch = issue_year(desk.app, desk.portal, desk.rendering, YEAR)
+        for _ in zip(range(2), batch, strict=False):
+            pass
+        return desk
+
+    def teardown(self) -> None:
+        """The portal ends too."""
+        with closing(self.portal):
+            super().teardown()
+
+    @rule(
+        mishaps=st.lists(st.sampled_from(SWITCHES), max_size=3),
+        crash=st.sampled_from(["", "", "before", "after"]),
+        lot=st.sampled_from([1, 2, MEMBERS]),
+    )
+    def deposit(self, mishaps: list[Behaviour], crash: str, lot: int) -> None:
+        """A campaign, perhaps cut short by the portal or by the death of its process."""
+        self.portal.next_deposits[:] = mishaps
+        self.hand_over(crash, lot)
+        self.portal.next_deposits.clear()
+
+    @rule(way=st.sampled_from(WAYS))
+    def portal_takes_a_way(self, way: Behaviour) -> None:
+        """Or loses it."""
+        self.portal.ways ^= {way}
+
+    def come_to_an_end(self) -> None:
+        """Its ways are over first, and the client asks a portal that was away again."""
+        self.portal.ways.clear()
+        self.desk.clock.advance(hours=1)
+        super().come_to_an_end()
+
+
+@pytest.mark.parametrize(
+    "campaign,schedules", [(Campaign, SCHEDULES), (SecondCampaign, SCHEDULES_BY_HTTP)]
+)
 def test_one_copy_of_each_invoice_whatever_happens(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, campaign: type[Campaign], schedules: tuple[int, int]
 ) -> None:
     """Never two, never none, no gap in numbers, no changed byte, no call without its intent."""
     Campaign.session_folder = tmp_path_factory.getbasetemp()
     run_state_machine_as_test(
-        Campaign,
+        campaign,
         settings=settings(
-            max_examples=SCHEDULES,
-            stateful_step_count=20,
+            max_examples=schedules[0],
+            stateful_step_count=schedules[1],
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -55,7 +55,8 @@ FAILURES: list[Exception] = [
 @pytest.fixture(name="desk", scope="module")
 def _desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """An office on the Hélios channel: a heartbeat bills, and calls nothing."""
-    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("failures"))
+    folder = tmp_path_factory.mktemp("failures")
+    desk = open_desk(tmp_path_factory.getbasetemp(), folder)
     text = desk.config.read_text("utf-8").replace('channel = "api"', 'channel = "helios"')
     desk.config.write_text(text, "utf-8")
     desk.app = open_verified(desk.config, desk.clock)

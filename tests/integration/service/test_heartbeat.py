@@ -6,8 +6,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from threading import Condition, Thread
 import pytest
 
 from chaos import pace
+from tests.e2e.program import started
 from tests.support.memory_portal import Condition as PortalIs
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.scripted_server import reply, serving
@@ -235,7 +234,7 @@ def test_a_heartbeat_bills_the_year_without_anybody(desk: Desk, systemd: Manager
     systemd.close()
     said = systemd.said
     assert said.count("WATCHDOG=1") >= 12
-    assert said[-1].startswith("STATUS=0 facture à traiter")
+    assert said[-1].startswith("STATUS=0 point à traiter")
     events = len(desk.events())
     desk.clock.advance(days=2)
     beat(desk.app, never)
@@ -333,26 +332,19 @@ def test_a_heart_rests_as_long_as_the_portal_asks_for(desk: Desk, asked: int, ho
     assert calls == [1, 1, 2]
 
 
-@pytest.mark.parametrize("moment", ["READY=1", "STATUS="])
+@pytest.mark.parametrize("office, moment", [("desk", "READY=1"), ("issued", "STATUS=")])
 def test_the_service_stops_as_soon_as_it_is_asked_to(
-    desk: Desk, systemd: Manager, moment: str
+    office: str, moment: str, systemd: Manager, request: pytest.FixtureRequest
 ) -> None:
     """At work, or at rest with its next heartbeat minutes away: gone when told to, nothing torn."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", "serve", "--config", str(desk.config)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    desk: Desk = request.getfixturevalue(office)
+    if office == "issued":
+        configured(desk, 'channel = "api"', 'channel = "helios"')
+    with started("serve", config=desk.config) as process:
         systemd.wait_for(moment)
-        process.send_signal(signal.SIGTERM)
-        _, errors = pace.communicate(process, HANGS)
-    finally:
-        process.kill()
-    assert process.returncode == 0, errors
+        os.kill(process.pid, signal.SIGTERM)
+        code, _, errors = process.ended(HANGS)
+    assert code == 0, errors
     assert "Traceback" not in errors
     assert "worker.stopped" in errors
     systemd.close()
@@ -362,26 +354,17 @@ def test_the_service_stops_as_soon_as_it_is_asked_to(
         assert database.execute(query).fetchone() == (0,)
 
 
-def test_the_watchdog_is_fed_at_the_pace_of_the_unit(desk: Desk, systemd: Manager) -> None:
+def test_the_watchdog_is_fed_at_the_pace_of_the_unit(issued: Desk, systemd: Manager) -> None:
     """Whatever the settings: with a heartbeat a day, three times within what the unit allows."""
-    configured(desk, 'channel = "api"', 'channel = "helios"')
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
-    environment |= {"CHORUS_WORKER_WORKER__HEARTBEAT_MINUTES": "1440", "WATCHDOG_USEC": "300000"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", "serve", "--config", str(desk.config)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    configured(issued, 'channel = "api"', 'channel = "helios"')
+    daily = {"CHORUS_WORKER_WORKER__HEARTBEAT_MINUTES": "1440", "WATCHDOG_USEC": "300000"}
+    with started("serve", config=issued.config, env=daily) as process:
         systemd.wait_for("STATUS=")
         systemd.wait_for_more("WATCHDOG=1", 4)
-        process.send_signal(signal.SIGTERM)
-        pace.ended(process, seconds=HANGS)
-    finally:
-        process.kill()
+        os.kill(process.pid, signal.SIGTERM)
+        code, _, errors = process.ended(HANGS)
 
-    assert process.returncode == 0
+    assert code == 0, errors
 
 
 def test_no_setting_makes_a_call_longer_than_the_unit_allows() -> None:

@@ -1,18 +1,18 @@
 """Rights, owners and links: a sentence each, whatever the command and the path."""
 
-import ctypes
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from chaos import pace
 from tests.support.offices import YEAR, Desk, number, open_desk
+from tests.support.processes import CAN_BE_ANYBODY, as_anybody
 from worker.audit.documents import export_year, write_file
 from worker.cli import main
 from worker.cli.commands import COMMANDS
@@ -67,30 +67,6 @@ TO_READ = {
 """Every path that the configuration names, and the commands that need it at once."""
 FALSE = ("ALTÉRATION", "endommag", "aucune grille", "altéré", "Traceback", "Défaut")
 """What the system's refusal is never told as."""
-CAN_BE_ANYBODY = bool(os.geteuid()) or bool(Path("/").stat().st_mode & stat.S_IXUSR)
-"""Whether one may go through the root of this machine without root's rights."""
-
-
-class _Header(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-@contextmanager
-def as_anybody() -> Iterator[None]:
-    """Without root's right to read and write everything, in this thread."""
-    if os.geteuid():
-        yield
-        return
-    libc, header = ctypes.CDLL(None), _Header(0x20080522, 0)
-    kept, less = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
-    for data in (kept, less):
-        assert libc.capget(ctypes.byref(header), data) == 0
-    less[0] &= ~(0b110 if CAN_BE_ANYBODY else 0b010)
-    assert libc.capset(ctypes.byref(header), less) == 0
-    try:
-        yield
-    finally:
-        assert libc.capset(ctypes.byref(header), kept) == 0
 
 
 @pytest.fixture(name="desk", scope="module")

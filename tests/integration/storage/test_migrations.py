@@ -1,7 +1,6 @@
 """Migrations: what they build is what the tables say, once, on both databases."""
 
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from sqlalchemy.schema import CreateIndex
 from sqlmodel import SQLModel
 
 import worker.storage.engine
-from chaos import pace
+from tests.e2e import warm
+from tests.e2e.program import environment
 from tests.integration.conftest import Place
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import UPGRADE, writing
@@ -100,6 +100,11 @@ def test_an_empty_database_is_brought_up_to_date(tmp_path: Path) -> None:
     assert version == SCHEMA
 
 
+def _create(words: Sequence[str]) -> None:
+    url, folder = words
+    create_store(url, Path(folder), UPGRADE)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_programs_may_create_at_once(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -109,13 +114,12 @@ def test_two_programs_may_create_at_once(
     if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("created_twice")
-    code = "import sys; from pathlib import Path; from worker.storage import create_store"
-    code += "; from tests.support.storage_samples import UPGRADE"
-    code += "; create_store(sys.argv[1], Path(sys.argv[2]), UPGRADE)"
-    programs = [
-        subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path)]) for _ in range(2)
-    ]
-    assert [pace.ended(program, seconds=60) for program in programs] == [0, 0]
+    words = (url, str(tmp_path))
+    with (
+        warm.started(words, environment(), main=_create) as one,
+        warm.started(words, environment(), main=_create) as other,
+    ):
+        assert [one.ended(), other.ended()] == [(0, "", "")] * 2
     store = open_store(url, tmp_path)
     with store.reading() as session:
         assert session.execute(text("SELECT COUNT(*) FROM journal_head")).scalar() == 1

@@ -1,15 +1,12 @@
 """The database asked about itself, a copy that may not be written, a server that never answers."""
 
 import json
-import os
 import shutil
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -18,9 +15,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from chaos import pace
+from tests.e2e import warm
+from tests.e2e.program import run
 from tests.integration.conftest import Place
 from tests.integration.storage.test_older_database import KEPT
+from tests.support.processes import give_up_rights
 from tests.support.storage_samples import add_members
 from worker.billing.journal import EventTag
 from worker.cli.commands import COMMANDS, command_line
@@ -108,6 +107,12 @@ def test_what_writes_migrates_with_a_copy_and_an_event(older: Path) -> None:
     assert (data / "worker.sqlite.0003").read_bytes() == b"an earlier copy"
 
 
+def _without_rights(words: Sequence[str]) -> None:
+    """The program of an auditor, who may not write."""
+    give_up_rights()
+    warm.program(words)
+
+
 @pytest.mark.parametrize("in_use", [False, True])
 @pytest.mark.parametrize("words", ["status", "journal verify", "journal show"])
 def test_a_folder_that_may_not_be_written_is_read(older: Path, words: str, *, in_use: bool) -> None:
@@ -122,26 +127,12 @@ def test_a_folder_that_may_not_be_written_is_read(older: Path, words: str, *, in
         assert bool(list(data.glob("*-wal"))) is in_use
         for path in (*data.rglob("*"), data):
             path.chmod(0o555 if path.is_dir() else 0o444)
-        code, said = run(older, words)
+        said = run(*words.split(), config=older, main=_without_rights)
         for path in (data, *data.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
 
-    assert code in {DONE, TO_LOOK_AT}, said
-    assert "intact" in said or words != "journal verify"
-
-
-def run(config: Path, words: str) -> tuple[int, str]:
-    """Exit code of a command of a user who may not write, and what it says."""
-    # Root may write anywhere, unless it gives up the right to.
-    drops = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
-    said = subprocess.run(
-        [*drops, sys.executable, "-m", "worker", *words.split(), "--config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=pace.limit(60),
-    )
-    return said.returncode, said.stdout + said.stderr
+    assert said.code in {DONE, TO_LOOK_AT}, said.err
+    assert "intact" in said.out + said.err or words != "journal verify"
 
 
 def pages_of(database: Path) -> dict[str, int]:

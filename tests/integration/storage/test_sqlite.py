@@ -13,13 +13,16 @@ import pytest
 from sqlalchemy import text
 
 from chaos import pace
+from tests.e2e import warm
+from tests.e2e.program import Said, environment
 from tests.integration.conftest import Place
 from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_socket
+from tests.support.processes import give_up_rights
 from tests.support.storage_samples import UPGRADE, add_members, counts, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
-from worker.storage import Store, create_store, imported, journal, open_store
+from worker.storage import Archive, Store, create_store, imported, journal, open_store
 
 
 def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
@@ -125,39 +128,30 @@ def test_another_program_holding_the_file_is_waited_for_then_said(sqlite_place: 
     add_members(sqlite_place.open())
 
 
-def test_a_read_only_folder_is_said(sqlite_place: Place) -> None:
+def _write_one(words: Sequence[str]) -> None:
+    """Write a member or a document without root's rights, and print what is refused."""
+    give_up_rights()
+    folder = Path(words[1])
+    try:
+        if words[0] == "archive":
+            Archive(folder / "archive").put(b"une facture")
+        else:
+            add_members(open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder))
+    except StorageUnavailable as error:
+        sys.stdout.write(error.message)
+
+
+@pytest.mark.parametrize("name, mode", [("worker.sqlite", 0o444), ("archive", 0o555)])
+def test_a_read_only_folder_is_said(sqlite_place: Place, name: str, mode: int) -> None:
     """A user who may read but not write is told so, for the database and for the archive."""
     folder = sqlite_place.folder
-    for path, mode in ((folder / "worker.sqlite", 0o444), (folder / "archive", 0o555)):
-        path.chmod(mode)
+    (folder / name).chmod(mode)
     folder.chmod(0o555)
-    printed = _run(
-        """
-        import sys
-        from pathlib import Path
-        from tests.support.storage_samples import add_members
-        from worker.errors import StorageUnavailable
-        from worker.storage import Archive, open_store
-
-        folder = Path(sys.argv[1])
-        for attempt in (
-            lambda: add_members(open_store(f"sqlite:///{folder / 'worker.sqlite'}", folder)),
-            lambda: Archive(folder / "archive").put(b"une facture"),
-        ):
-            try:
-                attempt()
-            except StorageUnavailable as error:
-                print(error.message)
-        """,
-        folder,
-        # Root may write anywhere, unless it gives up the right to.
-        prefix=("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else (),
-    )
+    said = Said(*warm.run((name, str(folder)), environment(), None, _write_one))
     folder.chmod(0o755)
-    database, archive = printed.splitlines()
 
-    assert f"n'a pas le droit d'écrire {folder / 'worker.sqlite'}" in database
-    assert str(folder / "archive") in archive
+    assert "n'a pas le droit d'écrire" in said.out, said.err
+    assert str(folder / name) in said.out
 
 
 FILLING = """

@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.offices import YEAR, Desk, counters, number, numbers, open_desk
 from worker.billing.journal import EventTag
+from worker.billing.portal_document import PortalDocument
 from worker.billing.status import InvoiceStatus
-from worker.billing.unknown_document import UnknownDocument
 from worker.corrections.unknown import close_unknown
 from worker.errors import Refused, WrongUse
 from worker.portals import FoundInvoice
 from worker.service.campaign import run_year
 from worker.service.demo import SELLER
-from worker.storage import holds, unknown_documents
+from worker.storage import holds, portal_documents
 from worker.transmission.beyond import look_beyond
 
 ONE, TWO, THREE = number(1), number(2), number(3)
@@ -35,10 +35,10 @@ def _restored(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     return replace(backup, portal=later.portal)
 
 
-def left(desk: Desk) -> tuple[UnknownDocument, ...]:
+def left(desk: Desk) -> tuple[PortalDocument, ...]:
     """What waits for a person."""
     with desk.app.reading() as session:
-        return unknown_documents.still_open(session)
+        return portal_documents.still_beyond(session)
 
 
 def test_a_restored_backup_gives_no_number(restored: Desk) -> None:
@@ -70,8 +70,7 @@ def test_what_the_books_call_not_deposited_and_the_portal_shows_is_not_sent(
     files = len(restored.portal.fluxes)
     with pytest.raises(Refused):
         look_beyond(restored.app, restored.portal)
-    assert restored.one(ONE).status is InvoiceStatus.UNKNOWN
-    restored.reconcile()
+    assert restored.one(ONE).status is InvoiceStatus.DEPOSITED
     restored.deposit()
     restored.follow()
 
@@ -179,7 +178,7 @@ def test_books_that_know_all_are_not_stopped(
     look_beyond(desk.app, desk.portal)
 
     assert desk.portal.asked == [
-        f"issued {date(2025, 12, 31)} {date(2026, 1, 6)}",
+        f"issued {date(2024, 12, 31)} {date(2026, 1, 6)}",
         f"search {THREE}",
         "search AVOIR-2026-00001",
     ]

@@ -62,7 +62,10 @@ def test_each_outcome_is_recorded_whole(
     assert invoice.deposited_at == (desk.clock.now if accepted else None)
     assert invoice.detail == ("" if accepted else "dit le portail")
     (attempt,) = desk.attempts(ONE)
-    assert (attempt.outcome, attempt.http_status) == (outcome.value, 418)
+    assert (attempt.outcome, attempt.http_status) == (
+        outcome.value,
+        ANSWERS[outcome].http_status,
+    )
     assert (attempt.closed_at is None) == (outcome is DepositOutcome.UNKNOWN)
     assert attempt.answered_at == desk.clock.now
     (intended,) = desk.events(EventTag.DEPOSIT_INTENDED)

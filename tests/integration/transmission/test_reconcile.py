@@ -13,6 +13,7 @@ from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.corrections.resend import adopt_nearly_ours, mark_uncertain, refuse_if_found
+from worker.corrections.unknown import close_unknown
 from worker.errors import PortalAccessRefused, PortalAnswerError, PortalDown, Refused
 from worker.portals import (
     FluxState,
@@ -179,6 +180,9 @@ def test_a_number_taken_by_another_member_is_not_billed_again(desk: Desk) -> Non
     desk.clock.advance(minutes=15)
     desk.reconcile()
 
+    with pytest.raises(Refused, match="nos livres ne connaissent pas"):
+        desk.credit(ONE)
+    close_unknown(desk.app, ONE, "vue avec le membre")
     with pytest.raises(Refused, match="à un autre de nos membres"):
         desk.credit(ONE)
 

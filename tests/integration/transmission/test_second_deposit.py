@@ -5,6 +5,7 @@ nothing but the search keeps a second copy away.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,13 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     return open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=2)
 
 
-def records_and_answers(desk: Desk, outcome: DepositOutcome) -> None:
+def records_and_answers(desk: Desk, outcome: DepositOutcome, http_status: int = 200) -> None:
     """Each deposit is recorded, then answered otherwise."""
     record = desk.portal.deposit
 
     def deposit(*, file_name: str, syntax: DepositSyntax, content: bytes) -> DepositAnswer:
         record(file_name=file_name, syntax=syntax, content=content)
-        return ANSWERS[outcome]
+        return replace(ANSWERS[outcome], http_status=http_status)
 
     desk.portal.deposit = deposit  # type: ignore[method-assign] # as this portal answers
 
@@ -62,6 +63,43 @@ def test_what_is_recorded_and_answered_otherwise_is_adopted(
 
     assert len(desk.portal.fluxes) == files
     assert {invoice.status for invoice in desk.invoices()} == {S.INTEGRATED}
+
+
+@pytest.mark.parametrize("lot", [1, 2])
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_what_a_proxy_refuses_is_looked_for_as_long_as_any_doubt(
+    desk: Desk, status: int, lot: int
+) -> None:
+    """The portal may have the file, and integrate it hours later: it is not called refused."""
+    desk.told(lot_invoices=lot)
+    desk.portal.integrates_at_once = False
+    records_and_answers(desk, REFUSED, status)
+    desk.deposit()
+    files = len(desk.portal.fluxes)
+    assert {invoice.status for invoice in desk.invoices()} == {S.UNKNOWN}
+    desk.clock.advance(hours=1)
+    desk.reconcile()
+    desk.portal.integrates_at_once = True
+    desk.portal.integrate()
+    beats(desk)
+
+    assert len(desk.portal.fluxes) == files
+    assert {invoice.status for invoice in desk.invoices()} == {S.INTEGRATED}
+
+
+@pytest.mark.parametrize("lot, end", [(1, S.REFUSED), (2, S.ISSUED)])
+def test_what_a_proxy_refuses_and_no_search_ever_shows_is_refused(
+    desk: Desk, lot: int, end: S
+) -> None:
+    """A person is told, with what was answered; of a lot each goes again, alone."""
+    desk.told(lot_invoices=lot)
+    page = replace(ANSWERS[REFUSED], http_status=413)
+    desk.portal.answers += [page] * 2
+    desk.deposit()
+    desk.search_to_the_end()
+    ends = {(invoice.status, invoice.detail) for invoice in desk.invoices()}
+
+    assert ends == {(end, page.detail if end is S.REFUSED else "")}
 
 
 def refused(desk: Desk) -> None:
@@ -118,6 +156,7 @@ def test_a_search_that_cannot_be_read_puts_a_second_deposit_off(desk: Desk) -> N
     """It proves nothing: the invoice waits, and no other waits for it."""
     proven_absent(desk)
     desk.portal.answers_nonsense_about.add(ONE)
+    desk.portal.not_indexed.add(ONE)
     files = len(desk.portal.fluxes)
     desk.deposit()
     waiting = desk.one(ONE)
@@ -128,9 +167,10 @@ def test_a_search_that_cannot_be_read_puts_a_second_deposit_off(desk: Desk) -> N
 
 
 def test_what_a_person_looked_for_goes_when_no_search_can_be_read(desk: Desk) -> None:
-    """The person's own look stands in for it."""
+    """The person's own look stands in for it, unless the list of the year shows it."""
     called_absent(desk)
     desk.portal.answers_nonsense_about.add(ONE)
+    desk.portal.not_indexed.add(ONE)
     files = len(desk.portal.fluxes)
     desk.deposit()
 

@@ -24,6 +24,7 @@ from tests.support.validation_samples import changed, cii_xml, ubl_xml
 from tests.support.validation_service import service
 from worker.billing.standard import Rules, Schema, Sheet
 from worker.errors import IntegrityError, Severity
+from worker.isolation.child import ChildFailed
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation.files.profiles import (
     FACTURX_RULES,
@@ -36,7 +37,7 @@ from worker.validation.official.artefacts import (
     official_sets,
     verify_artefacts,
 )
-from worker.validation.official.service import ValidationService, ValidatorStopped
+from worker.validation.official.service import ValidationService
 from worker.validation.xml import parse_xml
 
 UBL = ubl_xml()
@@ -199,7 +200,7 @@ def test_no_document_of_ours_is_blamed_for_a_lack_of_memory(fault: bytes) -> Non
     """The batch stops with its sentence: no member is parked."""
     with (
         ValidationService(program=Program(FAKE, VALIDATION.bounds), ours=True) as own,
-        pytest.raises(ValidatorStopped, match="mémoire"),
+        pytest.raises(ChildFailed, match="mémoire"),
     ):
         own.check(fault, [Schema.CII])
 
@@ -245,7 +246,7 @@ def test_a_process_that_does_not_start_gives_no_verdict(module: str) -> None:
     """It is an error of the installation, and no document is blamed for it."""
     with (
         ValidationService(program=Program(module)) as own,
-        pytest.raises(ValidatorStopped, match="ne démarre pas"),
+        pytest.raises(ChildFailed, match="ne démarre pas"),
     ):
         own.check(UBL, UBL_RULES)
 
@@ -257,9 +258,9 @@ def test_closing_cancels_what_waits() -> None:
     own.close()
     own.close()
     for future in (first, second):
-        with pytest.raises((ValidatorStopped, CancelledError)):
+        with pytest.raises((ChildFailed, CancelledError)):
             future.result(timeout=pace.limit(5))
-    with pytest.raises(ValidatorStopped):
+    with pytest.raises(ChildFailed):
         own.submit(b"a", [Schema.CII])
 
 

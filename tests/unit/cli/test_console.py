@@ -1,11 +1,13 @@
 """What the command line prints of strangers' texts moves no terminal."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from worker.billing.text import harmless
-from worker.cli.console import put_json
+from worker.cli.console import command, put_json
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,28 @@ def test_json_is_utf8_whatever_the_name_of_a_file(capsys: pytest.CaptureFixture[
 
     assert json.loads(said)["ok"]
     assert b"bad" in said
+
+
+@pytest.mark.parametrize(
+    "on_path, called, shown",
+    [
+        ("bin", "{here}/bin/chorus-worker", "chorus-worker status"),
+        ("bin", "bin/chorus-worker", "chorus-worker status"),
+        ("", "bin/chorus-worker", "bin/chorus-worker status"),
+        ("other", "bin/chorus-worker", "bin/chorus-worker status"),
+        ("", "{here}/bin/chorus-worker", "'{here}/bin/chorus-worker' status"),
+    ],
+)
+def test_a_suggested_command_can_be_typed_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_path: str, called: str, shown: str
+) -> None:
+    """By the name alone where the shell finds this very program by it, else as it was called."""
+    here = tmp_path / "un dossier"
+    for folder in ("bin", "other"):
+        (here / folder).mkdir(parents=True)
+        (here / folder / "chorus-worker").touch(mode=0o755)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PATH", str(here / on_path) if on_path else "/nowhere")
+    monkeypatch.setattr(sys, "argv", [called.format(here=here)])
+
+    assert command("status") == shown.format(here=here)

@@ -70,9 +70,19 @@ def test_a_status_that_asks_says_what(status: InvoiceStatus) -> None:
 @pytest.mark.parametrize("status", S)
 def test_only_what_hangs_becomes_a_task_with_time(status: InvoiceStatus) -> None:
     """After a month, what is not deposited or has no verdict needs a person; a payment does not."""
-    hangs = status in {S.ISSUED, S.UNKNOWN, S.DEPOSITED}
+    hangs = status in {S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED}
 
     assert (todo(invoice(status), LATER) is not None) == (hangs or status in ASKING)
+
+
+@pytest.mark.parametrize("status", S)
+@pytest.mark.parametrize("trouble", Trouble)
+def test_no_state_waits_in_silence_beyond_its_age(status: InvoiceStatus, trouble: Trouble) -> None:
+    """Whatever hinders it: within a year a person is told, unless there is nothing left to do."""
+    waiting = replace(invoice(status, trouble=trouble), due_date=date(2026, 2, 9))
+    over = status in {S.DRAFT, S.SETTLED, S.CANCELLED}
+
+    assert (todo(waiting, SOON + timedelta(days=365)) is None) == over
 
 
 NUMBER, REASON = "BSN-2026-00001", ("--reason", TO_FILL_IN)

@@ -44,7 +44,7 @@ def calls() -> Iterator[tuple[str, set[str]]]:
                 yield name, given
             case "refusal", [ast.Constant(value=str(name)), _]:
                 yield name, given | {"file"}
-            case "worded", [ast.Constant(value=str(name))]:
+            case "words_of", [ast.Constant(value=str(name))]:
                 yield name, given
             case _:
                 continue

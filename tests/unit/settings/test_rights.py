@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.isolation.files import read_bounded
 from worker.settings.rights import told, user_name
 
 
@@ -40,3 +41,13 @@ def test_a_missing_right_names_the_user_and_the_obstacle(tmp_path: Path, number:
 def test_a_user_without_name_is_a_number() -> None:
     """An account that was removed still owns its files."""
     assert user_name(4_000_000_000) == "4000000000"
+
+
+def test_links_in_a_loop_are_told_as_such(tmp_path: Path) -> None:
+    """What the reading of files says itself stays."""
+    loop = tmp_path / "worker.toml"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="tournent en rond") as caught:
+        read_bounded(loop, 1)
+
+    assert "ses liens tournent en rond" in told(caught.value, loop)[0]

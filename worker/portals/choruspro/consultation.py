@@ -2,10 +2,12 @@
 
 from worker.portals import FluxState, HeldInvoice, IntegrationReport, InvoiceHistory
 from worker.portals.choruspro.contract_values import (
+    fluxes_named,
     held_invoice,
     integration_report,
     invoice_history,
     is_unknown_flux,
+    is_usual_flux,
 )
 from worker.portals.choruspro.gateway import Gateway
 from worker.portals.choruspro.json_fields import child, content, integer, text
@@ -34,7 +36,10 @@ def report(gateway: Gateway, flux_number: str) -> IntegrationReport:
             raw_state=text(answer, "libelle"),
             errors=(),
         )
-    return integration_report(flux_number, succeeded(_REPORT, answer))
+    named = fluxes_named(succeeded(_REPORT, answer))
+    if named and is_usual_flux(flux_number) and flux_number.strip().upper() not in named:
+        raise incoherent(_REPORT, f"le compte rendu d'un autre flux que {flux_number}")
+    return integration_report(flux_number, answer)
 
 
 def report_file(gateway: Gateway, flux_number: str) -> bytes | None:

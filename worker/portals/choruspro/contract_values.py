@@ -4,6 +4,7 @@ Personal data in histories (who at the buyer's did what) is not read.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from worker.billing.period import paris_day
@@ -23,6 +24,8 @@ from worker.portals.choruspro.status_words import buyer_status, flux_state
 
 LONGEST_REPORT = 16_000
 _EXPIRY = "dateExpirationMotPasseCompteTech"
+_FLUX_NUMBER = re.compile(r"CPP\d{10,}")
+"""In the names that the portal gives to files: ``FSO1113A_CPP001_CPP0011113000000000044750``."""
 _UNKNOWN_FLUX = 20001
 _UNKNOWN_FLUX_LABEL = "POQ_MSG_01.003"
 
@@ -59,7 +62,19 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
         raw_state=word,
         errors=(*technical, *refused),
         raw=_as_text(answer)[:LONGEST_REPORT],
+        file_name="" if fluxes_named(answer) else read.text(answer, "nomFichier"),
     )
+
+
+def fluxes_named(answer: JsonObject) -> frozenset[str]:
+    """The flux numbers in a report: its own, which no source echoes, and that in a file name."""
+    named = _FLUX_NUMBER.findall(read.text(answer, "nomFichier").upper())
+    return frozenset(filter(None, (*named, read.text(answer, "numeroFluxDepot").upper())))
+
+
+def is_usual_flux(number: str) -> bool:
+    """Whether a flux number has the form that the portal writes in names."""
+    return _FLUX_NUMBER.fullmatch(number.strip().upper()) is not None
 
 
 def _as_text(answer: JsonObject) -> str:

@@ -25,6 +25,11 @@ _MOST_DIGITS = 25
 _EPOCH = {10: 1, 13: 1000}
 """By its number of digits, units of a second since 1970: ten or thirteen from 2001 to 2286."""
 _FRENCH_TIME = re.compile(r"(\d{2})/(\d{2})/(\d{4})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
+_FRENCH_AMOUNT = re.compile(r"(-?[0-9]{1,3}(?: ?[0-9]{3})*)(?:,([0-9]{1,2}|[0-9]{4,}))?")
+"""``3 196,80``: blanks between thousands, a comma before the cents. Three digits after a comma may
+be thousands."""
+_NOISE = Decimal("0.0000005")
+"""Half of the sixth decimal of an amount (§5): less is left by a binary number."""
 _YES = ("true", "oui", "1")
 
 
@@ -83,9 +88,12 @@ def integer(record: JsonObject, field: str) -> int | None:
 
 def amount(record: JsonObject, field: str) -> Money | None:
     """Euros, exact to the cent; None without a value or with a fraction of a cent."""
-    value = _decimal(record.get(field))
+    value = record.get(field)
+    if isinstance(value, str) and (written := _FRENCH_AMOUNT.fullmatch(text(record, field))):
+        value = f"{written[1].replace(' ', '')}.{written[2] or '0'}"
+    euros = _decimal(value)
     try:
-        return None if value is None else Money.of(value)
+        return None if euros is None else Money.near(euros, _NOISE)
     except ValueError:
         return None
 

@@ -11,7 +11,7 @@ from worker.billing.period import PARIS
 from worker.portals import FoundInvoice
 from worker.portals.choruspro.contract_values import found_invoice
 from worker.portals.choruspro.gateway import Gateway
-from worker.portals.choruspro.json_fields import JsonObject, child, integer, objects
+from worker.portals.choruspro.json_fields import JsonObject, child, integer, objects, text
 from worker.portals.choruspro.verdict import incoherent
 
 PAGE_SIZE = 100
@@ -82,18 +82,21 @@ def changed(gateway: Gateway, since: datetime, until: datetime) -> tuple[FoundIn
 def issued(gateway: Gateway, since: date, until: date) -> tuple[FoundInvoice, ...]:
     """Every invoice of ours dated in this period, bounds included.
 
+    Whether the last day belongs to a period is not documented: one more is asked.
+
     Raises:
         PortalAnswerError: also when a page is missing.
     """
-    start, end = (datetime.combine(day, time.min, PARIS) for day in (since, until + _DAY))
-    return _in_periods(gateway, "periodeDateFacture", start, end - _MILLISECOND)
+    start, end = (datetime.combine(day, time.min, PARIS) for day in (since, until + 2 * _DAY))
+    found = _in_periods(gateway, "periodeDateFacture", start, end - _MILLISECOND)
+    return tuple(one for one in found if one.issue_date is None or one.issue_date <= until)
 
 
 def _in_periods(
     gateway: Gateway, field: str, since: datetime, until: datetime
 ) -> tuple[FoundInvoice, ...]:
     """What is found between two bounds of a field, asked in halves where the portal cuts."""
-    found: dict[str, FoundInvoice] = {}
+    found: dict[tuple[str, str], FoundInvoice] = {}
     periods = [(since, until)]
     for _ in range(MOST_PARTS):
         if not periods:
@@ -113,7 +116,7 @@ def _in_periods(
                     f"{MOST_ROWS} résultats ou plus depuis {_instant(start)} en une minute",
                 )
         if part is not None:
-            found |= {invoice.portal_id: invoice for invoice in part}
+            found |= {(invoice.portal_id, invoice.number): invoice for invoice in part}
             continue
         middle = start + (end - start) / 2
         periods[:0] = [(start, middle), (middle, end)]
@@ -145,7 +148,7 @@ def all_rows(
     Raises:
         PortalAnswerError: a row or the total is missing, unreadable, repeated or changing.
     """
-    found: dict[int, JsonObject] = {}
+    found: dict[tuple[int, str], JsonObject] = {}
     announced: int | None = None
     for rank in range(1, _MOST_PAGES + 1):
         answer = gateway.read(route, page(rank))
@@ -161,9 +164,11 @@ def all_rows(
         announced = total
         for row in here:
             identifier = integer(row, key)
-            if identifier is None or identifier in found:
+            # Two invoices may be shown under one identifier: a repeated row has one number too.
+            same = (identifier or 0, text(row, "numeroFacture"))
+            if identifier is None or same in found:
                 raise incoherent(route, "une ligne sans identifiant ou en double")
-            found[identifier] = row
+            found[same] = row
         if len(found) == total:
             return list(found.values())
         if not here or len(found) > total:

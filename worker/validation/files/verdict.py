@@ -120,7 +120,7 @@ def validate_file(
     Raises:
         WrongUse: when the profile is unknown.
         IntegrityError: when a schema or a rule was altered; there is then no verdict.
-        ValidatorStopped, ChildFailed: when nothing can be checked.
+        ChildFailed: when nothing can be checked.
     """
     if profile not in {None, CHORUS}:
         raise WrongUse(

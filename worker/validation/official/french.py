@@ -6,11 +6,10 @@ words as a technical detail.
 """
 
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from worker.billing.toml import own_table
 from worker.validation.paths import shorten
 
 MAX_DETAIL = 400
@@ -25,8 +24,7 @@ _TERM = re.compile(r"\b(?:BT|BG|EXT-FR-FE)-[A-Z0-9-]*\d+\b")
 @cache
 def _wordings() -> dict[str, Any]:
     """The tables of ``french.toml``, read when the first broken rule is explained."""
-    text = resources.files(__package__).joinpath("french.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return own_table(__package__, "french.toml")
 
 
 def in_french(code: str, text: str) -> tuple[str, str]:

@@ -12,7 +12,6 @@ from threading import Lock, Thread
 from typing import Self
 
 from worker.billing.standard import Rules, Schema, Sheet
-from worker.errors import WorkerError
 from worker.isolation.child import Child, ChildFailed, Ending
 from worker.isolation.limits import VALIDATION, Program
 from worker.validation import Report
@@ -25,10 +24,6 @@ from worker.validation.wording import worded
 ATTEMPTS = 2
 
 _Request = tuple[bytes, tuple[Rules, ...], "Future[tuple[Report, ...]]"]
-
-
-class ValidatorStopped(WorkerError):
-    """The checking process does not start or was closed: there is no verdict at all."""
 
 
 class ValidationService:
@@ -80,12 +75,12 @@ class ValidationService:
 
         Returns:
             One report for each rule set that was run. Its ``result()`` raises IntegrityError or
-            ValidatorStopped when there is no verdict.
+            ChildFailed when there is no verdict.
 
         Raises:
             ValueError: when there is no rule, or the first is not a schema of the same syntax:
                 a sheet may only see what its schema has accepted.
-            ValidatorStopped: when the service is closed.
+            ChildFailed: when the service is closed.
         """
         schema = rules[0] if rules else None
         if not isinstance(schema, Schema):
@@ -146,9 +141,10 @@ class ValidationService:
                 if self._closed:
                     raise _closed() from None
                 if failed.ending is Ending.START:
-                    raise ValidatorStopped(
+                    raise ChildFailed(
                         f"Le validateur ne démarre pas (détail technique : {failed.detail}).",
                         "Réinstallez le programme avec ses dépendances, ou libérez de la mémoire.",
+                        ending=failed.ending,
                     ) from None
                 # It costs a tenth of a second, which only a death is worth.
                 import structlog  # noqa: PLC0415
@@ -167,9 +163,10 @@ class ValidationService:
         starved = last.ending is Ending.MEMORY
         if last.ending is Ending.KILLED or (starved and self._ours):
             # Lack of memory is the fault of no document, and no member is parked for it.
-            raise ValidatorStopped(
+            raise ChildFailed(
                 f"Le validateur n'a pas pu contrôler ce document : {last.reason}.",
                 "Libérez de la mémoire, puis relancez : rien n'a été fait à moitié.",
+                ending=last.ending,
             )
         case = "machine" if starved else "document"
         finding = worded("VALIDATOR-FAILED", case, reason=last.reason)
@@ -187,5 +184,5 @@ class ValidationService:
         return child
 
 
-def _closed() -> ValidatorStopped:
-    return ValidatorStopped("Le contrôle a été interrompu : il n'y a pas de verdict.")
+def _closed() -> ChildFailed:
+    return ChildFailed("Le contrôle a été interrompu : il n'y a pas de verdict.")

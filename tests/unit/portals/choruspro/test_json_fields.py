@@ -77,9 +77,32 @@ def test_amounts_are_exact_to_the_cent(cents: int) -> None:
         assert read.amount(record, "f") == Money(cents)
 
 
-@pytest.mark.parametrize("value", ["1250.005", "1e400", "-1e30", "abc", "", "NaN", "1" * 40])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "3196,80",
+            "3 196,80",
+            "3\N{NO-BREAK SPACE}196,8",
+            "3\N{NARROW NO-BREAK SPACE}196,800000",
+        ),
+        *("3196.80000000000018", "3196.7999999999997", " 3196,80 "),
+    ],
+)
+def test_an_amount_is_read_in_french_and_with_the_noise_of_a_binary_number(written: str) -> None:
+    """Blanks between thousands, a comma, digits beyond the sixth: the same cents."""
+    assert read.amount({"f": written}, "f") == Money(319_680)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("1250.005", "1e400", "-1e30", "abc", "", "NaN", "1" * 40),
+        *("1,250", "1250,0051", "12 50,00", "1,250.00", "1250.000001"),
+    ],
+)
 def test_amount_that_is_not_cents_is_none(value: str) -> None:
-    """A fraction of a cent, or nonsense, is no amount at all."""
+    """A fraction of a cent, or what may be read in two ways, is no amount at all."""
     assert read.amount({"f": value}, "f") is None
 
 

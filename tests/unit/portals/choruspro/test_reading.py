@@ -279,7 +279,7 @@ def test_history_takes_no_order_for_granted(api: responses.RequestsMock, portal:
 
     assert (history.portal_id, history.status) == ("7", BuyerStatus.APPROVED)
     assert [(e.raw_status, e.status, e.at, e.comment) for e in history.entries] == [
-        ("DEPOSEE", BuyerStatus.IN_PROGRESS, "2018-04-19 11:08", ""),
+        ("DEPOSEE", BuyerStatus.UNDELIVERED, "2018-04-19 11:08", ""),
         ("REJETEE", BuyerStatus.REJECTED, "2018-04-20 09:00", "Montant erroné"),
         ("NOUVEAU", BuyerStatus.UNRECOGNISED, "", ""),
     ]

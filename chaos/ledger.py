@@ -135,6 +135,9 @@ def _second(connection: sqlite3.Connection) -> PortalLedger:
     for kind, value in connection.execute("SELECT kind, value FROM fact ORDER BY rowid"):
         rows.setdefault(kind, []).append(json.loads(value))
     living = [one for one in rows.get("invoice", ()) if one["living"]]
+    # A rejection may be shown under another identifier: it is the same invoice.
+    renamed = {one["copy_of"] for one in living if one["copy_of"]}
+    living = [one for one in living if one["rank"] not in renamed]
     return PortalLedger(
         invoices=tuple(
             HeldInvoice(

@@ -67,3 +67,19 @@ def test_a_rejected_file_holds_nothing(real: tuple[Portal, Buyer, Path]) -> None
 
     assert hopeless[answer.flux_number]
     assert invoice.number not in {one.number for one in read.invoices}
+
+
+def test_a_rejection_under_another_identifier_is_the_same_invoice(
+    second: SecondPortal, second_file: Path
+) -> None:
+    """Held once, rejected."""
+    portal, invoice = on_second(second), facts()
+    deposit(portal, invoice)
+    second.arm(behaviour="other_id", number=invoice.number)
+    second.buyer(number=invoice.number, status="REJETEE", reason="Non")
+    second.disarm()
+    portal.close()
+
+    held = [one for one in read_ledger(second_file).invoices if one.number == invoice.number]
+
+    assert [one.status for one in held] == ["REJETEE"]

@@ -390,6 +390,7 @@ class Campaign:
         skew: timedelta = timedelta(0),
     ) -> Running:
         self.commands += 1
+        well = self.is_well or self.plan.illness == WELL
         name = f"{self.commands:02d}-{words[0]}"
         log = self.installation.logs / f"{name}.txt"
         now = self._now() + skew
@@ -402,7 +403,7 @@ class Campaign:
                 | {
                     "CHORUS_WORKER_PORTAL__LOCAL_URL": url,
                     # Short where answers are late on purpose; a busy machine is no fault.
-                    "CHORUS_WORKER_PORTAL__READ_TIMEOUT_SECONDS": "60" if self.is_well else "1",
+                    "CHORUS_WORKER_PORTAL__READ_TIMEOUT_SECONDS": "60" if well else "1",
                     "CHORUS_WORKER_PORTAL__LOT_INVOICES": str(self.plan.lots),
                     "TZ": self.plan.zone,
                 },

@@ -234,13 +234,8 @@ MONTHS = replace(
     illness=WELL,
     steps=(
         Step(pause=0 * A_DAY, action=Action.RUN),
-        Step(
-            pause=A_DAY,
-            action=Action.SERVE,
-            happenings=(Happening.BACK_UP,),
-            buyer="reject",
-            typing=Typing.NOW,
-        ),
+        Step(pause=A_DAY, action=Action.SERVE, happenings=(Happening.BACK_UP,)),
+        Step(pause=A_DAY, action=Action.SERVE, buyer="reject", typing=Typing.NOW),
         Step(pause=A_DAY, action=Action.SERVE, typing=Typing.NOW),
         Step(pause=A_DAY, action=Action.RUN, happenings=(Happening.RESTORE,), typing=Typing.NOW),
     ),

@@ -30,7 +30,7 @@ from chaos.ledger import read_ledger
 from chaos.plan import WELL, Action, Plan, Step
 from chaos.portal import PortalProcess
 from chaos.surroundings import Surroundings
-from chaos.typist import Typist, Words, to_reject, told
+from chaos.typist import Typist, Words, figures, to_reject, told
 from chaos.year import doubled, untold, waits_in_silence
 
 SETTINGS = {
@@ -146,7 +146,7 @@ class Campaign:
         both = self._both()
         return [
             *of_our_books(self.installation, self.secrets, self.sealed, both),
-            *untold(self.installation, both, told(self.waiting)),
+            *untold(self.installation, both, told(self.waiting), figures(self.waiting)),
         ]
 
     def _both(self) -> Both:

@@ -447,6 +447,7 @@ def _year(chance: random.Random, plan: Plan) -> Plan:
         Step(
             pause=chance.choice(_LONG_PAUSES),
             action=Action.SERVE,
+            kill=_kill(chance, Action.SERVE, plan.members) if chance.random() < 0.2 else None,
             buyer=chance.choice((*BUYER, "reject")) if chance.random() < 0.5 else None,
             pick=chance.random(),
         )

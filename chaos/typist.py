@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, cast
 
@@ -230,6 +231,14 @@ def told(waiting: Mapping[str, Any]) -> set[str]:
         if invoice["todo"] and invoice["number"] and invoice["todo"]["code"] not in _ORDINARY
     ]
     return set(_texts({**waiting, "invoices": numbers}))
+
+
+def figures(waiting: Mapping[str, Any]) -> dict[str, Decimal]:
+    """By member, the cents that it owes by the portal, as ``status --todo`` gives them."""
+    return {
+        one["member_siret"]: Decimal(one["owed_at_portal"]) * 100
+        for one in waiting.get("at_odds", ())
+    }
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,9 +6,10 @@ be told to a person by ``status --todo``, and we never add to it: no file of our
 while searches show a living invoice of the same member.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from chaos import books
 from chaos.installation import Installation
@@ -61,13 +62,19 @@ def waits_in_silence(
             yield Breach(Law.MOVING, f"{number} has not moved for days, and nobody is told")
 
 
-def untold(installation: Installation, both: Both, told: Collection[str]) -> Iterator[Breach]:
+def untold(
+    installation: Installation,
+    both: Both,
+    told: Collection[str],
+    figures: Mapping[str, Decimal] = MappingProxyType({}),
+) -> Iterator[Breach]:
     """What differs between the portal and our books, and no word of ``status --todo`` names.
 
     Args:
         installation: the folder of the round.
         both: both sides' books, at rest.
         told: every text that ``status --todo`` gives.
+        figures: by member, the cents that it gives as owed by the portal.
     """
     closed = set(books.passed_over(installation.database))
     portal = both.by_number
@@ -91,6 +98,7 @@ def untold(installation: Installation, both: Both, told: Collection[str]) -> Ite
             yield breach
     yield from _still_refused(both)
     yield from _balance(both, named, closed)
+    yield from _figures(both, figures)
 
 
 def _still_refused(both: Both) -> Iterator[Breach]:
@@ -111,7 +119,7 @@ def _balance(both: Both, named: "_Named", closed: set[str]) -> Iterator[Breach]:
             continue
         if closed.intersection([*(d.number for d in held), *(one.number for one in ours)]):
             continue  # a person said what they are
-        there = sum((_sign(one.kind) * one.gross * 100 for one in held), Decimal(0))
+        there = _owed_at_portal(held)
         here = sum(
             _sign(PORTAL_KINDS[one.kind]) * (one.total - one.rounding)
             for one in ours
@@ -122,6 +130,21 @@ def _balance(both: Both, named: "_Named", closed: set[str]) -> Iterator[Breach]:
             yield Breach(Law.ONCE, f"{', '.join(living)} live for {siret}, and nobody is told")
         elif there != here:
             yield Breach(Law.TOLD, f"{siret} owes {there} cents by the portal, {here} by the books")
+
+
+def _figures(both: Both, figures: Mapping[str, Decimal]) -> Iterator[Breach]:
+    for siret, cents in figures.items():
+        there = _owed_at_portal(one for one in both.held if one.buyer_siret == siret)
+        if cents != there:
+            yield Breach(
+                Law.TOLD, f"{siret} owes {there} cents by the portal, a person is told {cents}"
+            )
+
+
+def _owed_at_portal(held: Iterable[HeldInvoice]) -> Decimal:
+    """In cents: living invoices less living credit notes."""
+    living = (one for one in held if not one.is_rejected)
+    return sum((_sign(one.kind) * one.gross * 100 for one in living), Decimal(0))
 
 
 class _Named:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from chaos import books
 from chaos.__main__ import main
 from chaos.beginnings import begin
 from chaos.copies import Copies
-from chaos.happenings import Happening
+from chaos.happenings import Happening, Typing
 from chaos.installation import Installation, Secrets
 from chaos.invariants import Both, at_the_end
 from chaos.killing import PLACES
 from chaos.laws import Law
-from chaos.plan import draw
+from chaos.plan import WELL, Action, Step, draw
+from chaos.rounds import play_round
 from chaos.year import doubled, untold
 from tests.e2e import warm
 from tests.e2e.program import Said, environment, run_to_the_end
@@ -226,11 +228,37 @@ def test_copies_of_the_data_come_and_go(tour: tuple[Said, Installation], tmp_pat
     assert copies.attempts_beside(()) != ()
 
 
-def test_a_year_with_a_restored_backup(tmp_path: Path) -> None:
-    """Over months a person types whatever is printed, and no law is broken."""
-    said = chaos("--seed", "9", "--round", "41", "--dir", tmp_path)
+A_DAY = timedelta(days=1)
+MONTHS = replace(
+    draw(1138, 0),
+    illness=WELL,
+    steps=(
+        Step(pause=0 * A_DAY, action=Action.RUN),
+        Step(
+            pause=A_DAY,
+            action=Action.SERVE,
+            happenings=(Happening.BACK_UP,),
+            buyer="reject",
+            typing=Typing.NOW,
+        ),
+        Step(pause=A_DAY, action=Action.SERVE, typing=Typing.NOW),
+        Step(pause=A_DAY, action=Action.RUN, happenings=(Happening.RESTORE,), typing=Typing.NOW),
+    ),
+)
 
-    assert said.code == 0, said.out + said.err
+
+def _play_months(words: Sequence[str]) -> None:
+    told = play_round(0, seed=0, folder=Path(*words), plan=MONTHS)
+    sys.stdout.write(str(told.invoices))
+    sys.exit("\n".join(map(str, told.breaches)))
+
+
+def test_a_backup_is_put_back_after_a_rejection_was_dealt_with(tmp_path: Path) -> None:
+    """The portal is beyond the books then; whoever types what is printed breaks no law."""
+    said = Said(*warm.run([str(tmp_path)], environment(), ROOT, _play_months))
+
+    assert said.err.strip() == ""
+    assert int(said.out) > MONTHS.members
 
 
 def test_rounds_side_by_side_end_with_one_line(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 from chaos import pace
 from chorus_sandbox.ledger.ledger import read_fluxes
 from tests.e2e.disasters import bounded, portal
-from tests.e2e.program import Said, command, environment, run, run_cold
+from tests.e2e.program import Said, command, environment, run, run_cold, run_to_the_end
 from worker.service.local_portal import LEDGER
 
+ROOT = Path(__file__).parents[2]
+INVOICE = str(ROOT / "tests" / "golden" / "files" / "one-line.ubl.xml")
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
 
 
@@ -30,6 +32,33 @@ def assert_plain(said: Said, code: int, *words: str) -> None:
 def test_without_configuration_the_program_says_how_to_make_one(tmp_path: Path) -> None:
     """No configuration: where it was looked for, and the command that creates it."""
     assert_plain(run("status", cwd=tmp_path), 2, "config/worker.toml", "init DOSSIER")
+
+
+@pytest.mark.parametrize(
+    "typed,code",
+    [
+        (("validate", INVOICE), 0),
+        (("validate", "facture.xml"), 2),
+        (("init", "nouveau"), 3),
+        (("status",), 2),
+        (("demo",), 3),
+    ],
+    ids=lambda part: part[0] if isinstance(part, tuple) else "",
+)
+def test_a_folder_that_was_removed_under_us_is_told(
+    tmp_path: Path, typed: tuple[str, ...], code: int
+) -> None:
+    """What needs no folder works there; the rest says so, and so does what reports it."""
+    gone = tmp_path / "parti"
+    gone.mkdir()
+    said = run_to_the_end(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *command(*typed)],
+        env=environment() | {"PYTHONPATH": str(ROOT)},
+        cwd=gone,
+    )
+
+    assert said.code == code, said.err
+    assert "Traceback" not in said.err
 
 
 def test_a_fresh_installation_asks_for_the_channel(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
                 as_json="--json" in arguments,
             )
             return StorageUnavailable.exit_code
+        if _is_nowhere():
+            gone = StorageUnavailable(
+                "Le dossier courant n'existe plus.",
+                "Allez dans un dossier qui existe, puis relancez la même commande.",
+            )
+            report_error(gone, as_json="--json" in arguments)
+            return StorageUnavailable.exit_code
         if error.errno not in OUTPUT_LOST:
             return _defect(error)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
@@ -71,6 +78,15 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, said as one
         return _defect(error)
     return code if isinstance(code, int) else 0
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed, so that no path can be told from it."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _defect(error: Exception) -> int:

@@ -26,8 +26,6 @@ SAID = 50_000
 """Bytes of the beginning and of the end of its complaints that are read."""
 ALARM_GRACE = 1
 """Seconds left to the alarm of the child itself, before it is killed from outside."""
-_PASSED_ON = ("PYTHONPATH",)
-"""With its own TMPDIR, all the environment a child gets."""
 _NO_MEMORY = re.compile(
     "memory allocation of|capacity overflow|bad_alloc|OutOfMemory|MemoryError|annot allocate memory"
 )
@@ -108,8 +106,9 @@ class Child:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=self._words,
-                    env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-                    | {"TMPDIR": folder},
+                    # Saxon needs a folder that it can name; the program's may be gone.
+                    cwd=folder,
+                    env={"PYTHONPATH": _modules(), "TMPDIR": folder},
                     # Ctrl-C is for the program, which ends the process in its own time.
                     start_new_session=True,
                 )
@@ -267,3 +266,9 @@ def _reason(bounds: Bounds, ending: Ending, detail: str) -> str:
         case Ending.START:
             reason = f"le programme de lecture ne démarre pas (détail technique : {detail})"
     return reason
+
+
+def _modules() -> str:
+    """Where to look for modules, from any folder: with its TMPDIR, all that a child is told."""
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(str(Path(folder).absolute()) for folder in named if folder)

@@ -17,6 +17,7 @@ _REASONS = {
     errno.ENOTDIR: "un fichier est à la place d'un dossier",
     errno.EACCES: "le droit de le lire manque",
     errno.EPERM: "le droit de le lire manque",
+    errno.EEXIST: "autre chose est à sa place",
     errno.EISDIR: NO_FILE,
     errno.ENXIO: NO_FILE,
     errno.ELOOP: "ses liens tournent en rond",
@@ -33,7 +34,9 @@ def reason(error: OSError) -> str:
     """Why the system refused, a part of a French sentence; what was said here already stays."""
     said = error.strerror or type(error).__name__
     number = error.errno or errno.EIO
-    return _REASONS.get(number, said) if said == os.strerror(number) else said
+    if said != os.strerror(number):
+        return said
+    return _REASONS.get(number, f"le système répond « {said} »")
 
 
 def open_regular(path: Path, most: int) -> BufferedReader:

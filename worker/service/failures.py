@@ -11,8 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from worker.errors import WorkerError
+from worker.isolation.files import read_bounded
 
 FILE = "service.json"
+LARGEST = 1_000_000
+"""Bytes: a few sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class FailureRecord:
 def last_failure(folder: Path) -> Failure | None:
     """The failure of the last heartbeat, None when it went well, or there was none."""
     try:
-        values = json.loads((folder / FILE).read_bytes())
+        values = json.loads(read_bounded(folder / FILE, LARGEST))
         return Failure(**values | {"at": datetime.fromisoformat(values["at"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, empty, or half written: the next heartbeat writes it again

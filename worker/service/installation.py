@@ -10,6 +10,7 @@ from urllib.parse import quote
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable
+from worker.isolation.files import create_regular
 from worker.service.opening import current_actor, utc_now, waits
 from worker.settings.loading import Configuration
 from worker.settings.rights import refuse_foreign_data, told
@@ -49,7 +50,8 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
             if path.exists():
                 kept.append(path)
             else:
-                path.write_bytes(content)
+                with create_regular(path) as file:
+                    file.write(content)
                 created.append(path)
     except OSError as error:
         raise StorageUnavailable(*told(error, folder, writing=True)) from error

@@ -70,7 +70,7 @@ def refuse_exposed(path: Path, what: str) -> None:
         if state.st_uid not in {ROOT, os.geteuid()}:
             owner, user = user_name(state.st_uid), user_name(os.geteuid())
             raise ConfigurationError(
-                f"{what} {path} n'est pas pris : {one} appartient à {owner}, qui n'est ni root ni "
+                f"{what} {path} ne convient pas : {one} appartient à {owner}, qui n'est ni root ni "
                 f"{user}.",
                 f"Lancez la commande en tant que {owner} (sudo -u {owner} …), ou tapez : "
                 f"chown {user} {one}",
@@ -78,7 +78,7 @@ def refuse_exposed(path: Path, what: str) -> None:
         sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
         if not sticky and (state.st_mode & stat.S_IWOTH or _written_by_a_group(state)):
             raise ConfigurationError(
-                f"{what} {path} n'est pas pris : d'autres peuvent écrire dans {one} (droits "
+                f"{what} {path} ne convient pas : d'autres peuvent écrire dans {one} (droits "
                 f"{stat.S_IMODE(state.st_mode):04o}).",
                 f"Tapez : chmod go-w {one}",
             )

@@ -5,6 +5,7 @@ between leaves an orphan that nothing names, which is harmless: the next write o
 finds it there.
 """
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -13,7 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import IntegrityError, StorageUnavailable
+from worker.isolation.files import read_bounded
 from worker.settings.rights import told
+
+LARGEST = 100_000_000
+"""Bytes of a piece: a document, and a lot of them, has 20 MB at most (``portal.lot_megabytes``)."""
+_ANOTHER_THING = {errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.ENOTDIR, errno.EFBIG}
+"""What the door of files says of a pipe, a device, a folder, links in a ring, a larger file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +81,19 @@ class Archive:
         """
         path = self._path(sha256)
         try:
-            content = path.read_bytes()
+            content = read_bounded(path, LARGEST)
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"La pièce {path} manque dans l'archive.",
                 "Rétablissez l'archive depuis une sauvegarde.",
             ) from error
         except OSError as error:
-            raise StorageUnavailable(*told(error, path)) from error
+            if error.errno not in _ANOTHER_THING:
+                raise StorageUnavailable(*told(error, path)) from error
+            raise IntegrityError(
+                f"La pièce {path} a été remplacée : {error.strerror}.",
+                "Rétablissez ce fichier depuis une sauvegarde avant de continuer.",
+            ) from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise IntegrityError(
                 f"La pièce {path} a été modifiée : son empreinte ne correspond plus.",

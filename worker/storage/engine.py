@@ -1,5 +1,6 @@
 """Opening the database, and transactions that commit everything or nothing."""
 
+import errno
 import itertools
 import os
 import sqlite3
@@ -32,6 +33,7 @@ from sqlmodel import Session
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
+from worker.isolation.files import NO_FILE
 from worker.settings.rights import told
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
@@ -237,6 +239,7 @@ def create_store(
         data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data_folder / "archive").mkdir(mode=0o700, exist_ok=True)
         if (database := _sqlite_file(address)) is not None:
+            _is_there(database)
             database.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         path = Path(error.filename or data_folder)
@@ -431,10 +434,14 @@ def _sqlite_file(address: URL) -> Path | None:
 
 
 def _is_there(database: Path) -> bool:
+    """Whether there is a file. Raises StorageUnavailable when something else is in its place."""
     try:
-        return database.is_file()
+        found = database.is_file()
+        if not found and database.exists():
+            raise IsADirectoryError(errno.EISDIR, NO_FILE)
     except OSError as error:
         raise StorageUnavailable(*told(error, database)) from error
+    return found
 
 
 def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailable | None:

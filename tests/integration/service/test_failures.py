@@ -3,12 +3,13 @@
 import inspect
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.odd_files import KINDS, as_a_ring
 from tests.support.offices import Desk, open_desk
 from worker.cli.commands import command_line
 from worker.cli.console import DONE, TO_LOOK_AT
@@ -158,3 +159,13 @@ def test_between_two_heartbeats_it_lives_only_while_none_is_late(desk: Desk) -> 
     assert not heart.is_at_rest(-heartbeat.LATE)
     assert seen
     assert not any(seen)
+
+
+@pytest.mark.parametrize("replaced", [*KINDS, as_a_ring])
+def test_whatever_takes_the_place_of_the_record_is_no_failure(
+    tmp_path: Path, replaced: Callable[[Path], None]
+) -> None:
+    """``status --todo`` and the service neither wait for it nor read it whole."""
+    replaced(tmp_path / FILE)
+
+    assert last_failure(tmp_path) is None

@@ -83,6 +83,18 @@ def test_installing_again_overwrites_nothing(tmp_path: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.parametrize("name", ["worker.toml", "tarifs/2023.toml"])
+def test_nothing_is_written_where_a_link_leads(tmp_path: Path, name: str) -> None:
+    """A link to nothing yet is told, and still leads to nothing."""
+    folder, elsewhere = tmp_path / "x", tmp_path / "ailleurs"
+    (folder / "tarifs").mkdir(parents=True)
+    (folder / name).symlink_to(elsewhere)
+    with pytest.raises(StorageUnavailable, match="lien"):
+        install(folder)
+
+    assert not elsewhere.exists()
+
+
 @pytest.mark.parametrize("name", ["100 % gratuit", "quoi ?", "%41", "L'été"])
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     """The database is created in the folder and found there again."""

@@ -3,6 +3,7 @@
 import hashlib
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from chaos import pace
 from tests.integration.conftest import Place
+from tests.support.odd_files import KINDS, as_a_ring
 from tests.support.storage_samples import add_members, issue_one, writing
 from worker.billing.document import Document, DocumentKind
 from worker.errors import IntegrityError, StorageUnavailable
@@ -76,6 +78,32 @@ def test_nothing_new_is_built_on_an_altered_file(archive: Archive) -> None:
     archive.put(CONTENT)
     (path,) = _files(archive)
     path.write_bytes(b"")
+    with pytest.raises(IntegrityError, match=str(path)):
+        archive.put(CONTENT)
+
+
+@pytest.mark.parametrize("replaced", [*KINDS, as_a_ring])
+def test_whatever_takes_the_place_of_a_piece_is_named_at_once(
+    archive: Archive, replaced: Callable[[Path], None]
+) -> None:
+    """It is neither waited for nor read."""
+    archive.put(CONTENT)
+    (path,) = _files(archive)
+    path.unlink()
+    replaced(path)
+    with pytest.raises(IntegrityError, match=str(path)):
+        archive.get(SHA256)
+
+
+@pytest.mark.parametrize("replaced", KINDS)
+def test_nothing_is_put_where_something_else_stands(
+    archive: Archive, replaced: Callable[[Path], None]
+) -> None:
+    """It is not taken for the piece, and not removed either."""
+    archive.put(CONTENT)
+    (path,) = _files(archive)
+    path.unlink()
+    replaced(path)
     with pytest.raises(IntegrityError, match=str(path)):
         archive.put(CONTENT)
 

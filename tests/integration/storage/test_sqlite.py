@@ -5,7 +5,7 @@ import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from chaos import pace
 from tests.e2e import warm
 from tests.e2e.program import Said, environment
 from tests.integration.conftest import Place
+from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_socket
 from tests.support.processes import give_up_rights
 from tests.support.storage_samples import UPGRADE, add_members, counts, writing
 from worker.billing.journal import EventTag, verify
@@ -205,3 +206,16 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
 def _state(store: Store) -> dict[str, int]:
     with store.reading() as session:
         return {**counts(session), "journal": journal.head(session).seq}
+
+
+@pytest.mark.parametrize("replaced", [as_a_pipe, as_a_device, as_a_folder, as_a_socket])
+@pytest.mark.parametrize("act", ["open", "create"])
+def test_what_is_no_file_is_never_told_as_an_absent_database(
+    tmp_path: Path, replaced: Callable[[Path], None], act: str
+) -> None:
+    """Neither opened, which would wait for ever, nor replaced."""
+    path = tmp_path / "worker.sqlite"
+    replaced(path)
+    url = f"sqlite:///{quote(str(path))}"
+    with pytest.raises(StorageUnavailable, match=str(path)):
+        open_store(url, tmp_path) if act == "open" else create_store(url, tmp_path, UPGRADE)

@@ -15,12 +15,14 @@ from worker.settings.rights import told, user_name
 def test_every_error_of_the_system_is_a_sentence(
     tmp_path: Path, number: int, *, writing: bool
 ) -> None:
-    """It names the path and what was tried, and says what to do."""
+    """It names the path, what was tried and what to do; what has no French here is quoted."""
     path = tmp_path / "donnees" / "worker.sqlite"
-    message, remedy = told(OSError(number, os.strerror(number)), path, writing=writing)
+    english = os.strerror(number)
+    message, remedy = told(OSError(number, english), path, writing=writing)
 
     assert str(path) in message
     assert ("écrire" if writing else "lire") in message
+    assert english not in message or f"le système répond « {english} »" in message
     assert remedy
 
 

@@ -501,4 +501,5 @@ def test_a_structure_that_closed_is_not_advised_references(desk: Desk) -> None:
     desk.credit(ONE)
     with desk.app.transaction() as tx:
         place_hold(tx, siret, YEAR, "commune fusionnée", never_billed=True)
+
     assert siret not in {invoice.siret for invoice, _ in left(desk).invoices}

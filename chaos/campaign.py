@@ -54,6 +54,8 @@ PATIENT = 4
 """Passes that come as soon as something is due; the others hours apart."""
 WEEK = timedelta(days=8)
 """After which the news are read from the beginning."""
+AGED = timedelta(days=33)
+"""After which whatever is to be told is told: the longest age is a month."""
 RESTS = 12
 """Heartbeats at the end of a round that goes on for months, a person typing between them."""
 SILENT = timedelta(days=4)
@@ -274,7 +276,7 @@ class Campaign:
             before = typed
             day = timedelta(days=1)
             self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), day))
-        for pause in (WEEK, timedelta(days=1)):
+        for pause in (AGED, timedelta(days=1)):
             self._wait(pause)
             self._run("serve", "--once")
         self._run("journal", "verify")

@@ -22,7 +22,7 @@ from chorus_sandbox.ledger.records import FluxState
 REJECTED = {"REJETEE", "A_RECYCLER"}
 """The portal's words for an invoice that its buyer owes nothing for."""
 _LATEST_INDEX = timedelta(days=7)
-"""When searches of the second portal show an invoice at the latest; its file does not say."""
+"""When searches of the second portal show a status at the latest; its file does not say."""
 _HOPELESS = {FluxState.REFUSED, FluxState.INCIDENT}
 
 
@@ -35,6 +35,7 @@ class HeldInvoice:
         preceding: the number that a credit note corrects.
         shown_at: from when on searches show it.
         statuses: all that it had, oldest first, each with its instant.
+        lag: how late searches may show a status.
     """
 
     id: int
@@ -47,6 +48,7 @@ class HeldInvoice:
     preceding: str
     shown_at: datetime
     statuses: tuple[tuple[datetime, str], ...]
+    lag: timedelta = timedelta(0)
 
     @property
     def is_rejected(self) -> bool:
@@ -54,9 +56,10 @@ class HeldInvoice:
         return self.status in REJECTED
 
     def was_rejected(self, at: datetime) -> bool:
-        """The same at an instant."""
-        earlier = [status for since, status in self.statuses if since <= at]
-        return bool(earlier) and earlier[-1] in REJECTED
+        """The same at an instant, as a search may have shown it."""
+        earlier = [status for since, status in self.statuses if since <= at - self.lag]
+        shown = [status for since, status in self.statuses if at - self.lag < since <= at]
+        return not REJECTED.isdisjoint([*earlier[-1:], *shown])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,7 @@ def _second(connection: sqlite3.Connection) -> PortalLedger:
                 statuses=tuple(
                     (datetime.fromisoformat(row["at"]), row["status"]) for row in one["passages"]
                 ),
+                lag=_LATEST_INDEX,
             )
             for one in living
         ),

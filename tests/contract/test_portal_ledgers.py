@@ -1,6 +1,7 @@
 """What a portal holds is read alike from the files of both, for the laws of the proof."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from hashlib import sha256
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.ledger import read_ledger
+from chaos.ledger import HeldInvoice, read_ledger
 from tests.contract.portals import PLAIN, UNKNOWN, Buyer, deposit, facts
 from tests.contract.sandbox import Sandbox, choruspro
 from tests.contract.second import decide, on_second
@@ -83,3 +84,24 @@ def test_a_rejection_under_another_identifier_is_the_same_invoice(
     held = [one for one in read_ledger(second_file).invoices if one.number == invoice.number]
 
     assert [one.status for one in held] == ["REJETEE"]
+
+
+def test_a_rejection_is_shown_as_long_as_searches_may_lag() -> None:
+    """A buyer that accepts after all is seen by a later search only; then it is owed."""
+    noon, day = datetime(2026, 2, 5, 12, tzinfo=UTC), timedelta(days=1)
+    held = HeldInvoice(
+        id=1,
+        number="F-1",
+        kind="FACTURE",
+        buyer_siret=PLAIN,
+        status="MANDATEE",
+        gross=Decimal(1),
+        flux_number="",
+        preceding="",
+        shown_at=noon,
+        statuses=((noon, "REJETEE"), (noon + day, "MANDATEE")),
+        lag=day,
+    )
+    shown = [held.was_rejected(noon + hours * day / 24) for hours in (-1, 1, 25, 47, 49)]
+
+    assert shown == [False, True, True, True, False]

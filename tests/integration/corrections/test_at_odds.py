@@ -498,7 +498,16 @@ def test_a_structure_that_closed_is_not_advised_references(desk: Desk) -> None:
 
     assert "--service-code" not in caught.value.remedy
     assert f"park {siret} {YEAR}" in caught.value.remedy
+
+
+def test_a_member_that_closed_waits_for_nobody(desk: Desk) -> None:
+    """Its invoice is taken back, and the year left unbilled, as the advice says."""
+    siret = desk.one(ONE).siret
+    desk.portal.change(siret, active=False)
+    desk.deposit()
+    beats(desk, 1)
     desk.credit(ONE)
     with desk.app.transaction() as tx:
         place_hold(tx, siret, YEAR, "commune fusionnée", never_billed=True)
+
     assert siret not in {invoice.siret for invoice, _ in left(desk).invoices}

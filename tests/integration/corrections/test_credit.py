@@ -120,9 +120,9 @@ def test_what_lives_at_the_portal_after_all_is_not_taken_back_internally(desk: D
     desk.portal.integrate()
     with pytest.raises(Refused, match="malgré tout") as caught:
         desk.credit(ONE)
+
     assert "retapez" in caught.value.remedy
     assert desk.one(ONE).status is S.INTEGRATED
-
     assert not desk.credit(ONE).is_internal
     assert len(desk.portal.integrated()) == 2
 
@@ -153,8 +153,8 @@ def test_a_file_that_never_ends_leaves_a_person_the_last_word(desk: Desk) -> Non
     desk.give_up(ONE)
     with pytest.raises(Refused) as caught:
         desk.credit(ONE)
-    assert f"--internal {ONE}" in caught.value.remedy
 
+    assert f"--internal {ONE}" in caught.value.remedy
     assert desk.credit(ONE, internal=True).is_internal
 
 

@@ -6,26 +6,16 @@ late, lets buyers reject and pay in any order, and lets colleagues key invoices 
 
 import re
 import shlex
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import ClassVar
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
 
 from tests.support.memory_ledger import DepositedFacts, Integrated, Step
 from tests.support.memory_portal import Mishap
-from tests.support.offices import YEAR, Desk, number, open_desk
+from tests.support.offices import YEAR, Desk, open_desk
 from tests.support.stage_portal import read_deposit
 from worker.billing.claim import judge
 from worker.billing.money import Money
@@ -50,86 +40,113 @@ from worker.storage import claims
 
 S = InvoiceStatus
 MEMBERS = 3
-SCHEDULES = 4
-"""Tried in each run of the tests; sixty were tried when this was written."""
-NUMBERS = st.integers(1, MEMBERS + 2).map(number)
-NOTES = st.integers(1, 3).map(lambda rank: f"AVOIR-2026-{rank:05d}")
-WORDS = st.sampled_from(["MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "MISE_EN_PAIEMENT"])
+SCHEDULES = (5, 14, 19, 20)
+"""Seeds that led far; hundreds were tried when this was written."""
+STEPS = 26
+WORDS = ("MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "MISE_EN_PAIEMENT")
 COMMAND = re.compile(r"chorus-worker ([^;,»]+)")
 LOOKS_FIRST = {AdviceCode.KEYED, AdviceCode.CHECK_RIVAL}
 """The sentence asks what the document is: it is the same debt, so nothing is closed."""
 ENDED = {BuyerStatus.REJECTED, BuyerStatus.CLOSED}
 
 
-class Year(RuleBasedStateMachine):
+class Year:
     """A few members, their portal, and who sits before the program."""
 
-    session_folder: ClassVar[Path]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.desk: Desk = open_desk(self.session_folder, self.folder, issued=MEMBERS)
+    def __init__(self, desk: Desk, seed: int) -> None:
+        self.desk = desk
+        self.random = Random(seed)  # noqa: S311 - a schedule, not a secret
+        desk.portal.watch = self.before_it_leaves
         self.members = {i.siret: i for i in self.desk.invoices() if i.number}
         self.keyed = 0
+        self.siret = min(self.members)
+        """Whom it happens to: one member for a while, so that things follow each other."""
 
-    def teardown(self) -> None:
-        """In the end, each member owes by the portal what it owes by the books, or it is told."""
-        try:
-            self.come_to_an_end()
-        finally:
-            shutil.rmtree(self.folder)
+    def play(self) -> None:
+        """Anything, in any order; things about one member follow each other."""
+        for _ in range(STEPS):
+            self.desk.clock.advance(minutes=2)
+            self.random.choice(self.steps())()
+
+    def steps(self) -> Sequence[Callable[[], None]]:
+        """What may come next."""
+        return (
+            self.something_happens_to_deposits,
+            self.a_file_is_rejected,
+            self.the_portal_is_slow,
+            self.a_rejected_file_is_replayed,
+            self.a_buyer_decides,
+            self.a_colleague_keys_it_by_hand,
+            self.time_passes,
+            self.beat,
+            self.a_person_cancels,
+            self.a_person_types_what_is_printed,
+            self.a_person_bills_again,
+            self.it_is_about_another_member,
+        )
+
+    def is_rare(self) -> bool:
+        """One time in four."""
+        return self.random.random() < 1 / 4
+
+    def it_is_about_another_member(self) -> None:
+        """From now on."""
+        if self.is_rare():
+            self.siret = self.random.choice(sorted(self.members))
 
     # What happens at the portal.
 
-    @rule(mishaps=st.lists(st.sampled_from(Mishap), min_size=1, max_size=2))
-    def something_happens_to_deposits(self, mishaps: list[Mishap]) -> None:
-        """The next ones are lost, refused, or answered otherwise."""
-        self.desk.portal.mishaps.extend(mishaps)
+    def something_happens_to_deposits(self) -> None:
+        """The next one is lost, refused, or answered otherwise."""
+        self.desk.portal.mishaps.append(self.random.choice(list(Mishap)))
 
-    @rule(name=NUMBERS)
-    def a_buyer_refuses_files(self, name: str) -> None:
-        """Or takes them again."""
-        for one in self.desk.invoices():
-            if one.number == name:
-                self.desk.portal.refused_recipients ^= {one.siret}
+    def a_file_is_rejected(self) -> None:
+        """Whatever goes to the member meanwhile."""
+        self.desk.portal.refused_recipients.add(self.siret)
+        for _ in range(3):
+            self.desk.clock.advance(hours=9)
+            self.beat()
+        self.desk.portal.refused_recipients.discard(self.siret)
 
-    @rule(at_once=st.booleans(), shown=st.booleans())
-    def the_portal_is_slow(self, *, at_once: bool, shown: bool) -> None:
+    def the_portal_is_slow(self) -> None:
         """To integrate, or to show."""
-        portal = self.desk.portal
+        portal, at_once, shown = self.desk.portal, not self.is_rare(), not self.is_rare()
         portal.integrates_at_once, portal.indexes_at_once = at_once, shown
         if at_once:
             portal.integrate()
         if shown:
             portal.index()
 
-    @rule(name=st.one_of(NUMBERS, NOTES))
-    def a_rejected_file_is_replayed(self, name: str) -> None:
+    def a_rejected_file_is_replayed(self) -> None:
         """Whatever its report said."""
         portal = self.desk.portal
-        if any(held.facts.number == name for held in portal.invoices.values()):
-            return
-        for flux in portal.fluxes:
-            if flux.report.state is FluxState.REJECTED and not flux.file_name.endswith(".gz"):
-                facts = read_deposit(flux.content)
-                if facts.number == name:
-                    portal._integrate(flux, flux.content, facts)  # noqa: SLF001 - as it decides
-                    return
+        there = {held.facts.number for held in portal.invoices.values()}
+        rejected = [
+            (flux, facts)
+            for flux in portal.fluxes
+            if flux.report.state is FluxState.REJECTED
+            and (facts := read_deposit(flux.content)).number not in there
+            and facts.recipient == self.siret
+        ]
+        if rejected:
+            flux, facts = self.random.choice(rejected)
+            portal._integrate(flux, flux.content, facts)  # noqa: SLF001 - as it decides
 
-    @rule(name=st.one_of(NUMBERS, NOTES), word=WORDS)
-    def a_buyer_decides(self, name: str, word: str) -> None:
+    def a_buyer_decides(self) -> None:
         """In any order."""
-        if name in {held.facts.number for held in self.desk.portal.invoices.values()}:
-            self.desk.portal.decide(name, word)
+        there = [
+            held.facts.number
+            for held in self.desk.portal.invoices.values()
+            if held.facts.recipient == self.siret
+        ]
+        if there:
+            self.desk.portal.decide(self.random.choice(there), self.random.choice(WORDS))
 
-    @rule(name=NUMBERS)
-    def a_colleague_keys_it_by_hand(self, name: str) -> None:
+    def a_colleague_keys_it_by_hand(self) -> None:
         """Under a number of no series of ours."""
-        for one in self.desk.invoices():
-            if one.number == name and self.keyed < 2:
-                self.keyed += 1
-                self.key_in(one, f"MAIN-{self.keyed}")
+        if self.keyed < 2 and self.is_rare():
+            self.keyed += 1
+            self.key_in(self.members[self.siret], f"MAIN-{self.keyed}")
 
     def key_in(self, like: TrackedInvoice, typed: str) -> None:
         """On the portal's own pages."""
@@ -151,13 +168,11 @@ class Year(RuleBasedStateMachine):
 
     # What the program and the person do.
 
-    @rule(hours=st.sampled_from([1, 12, 24, 24 * 7, 24 * 31]))
-    def time_passes(self, hours: int) -> None:
+    def time_passes(self) -> None:
         """And the unattended worker beats."""
-        self.desk.clock.advance(hours=hours)
+        self.desk.clock.advance(hours=self.random.choice([1, 12, 24, 24 * 7, 24 * 31]))
         self.beat()
 
-    @rule()
     def beat(self) -> None:
         """Once."""
         try:
@@ -165,35 +180,31 @@ class Year(RuleBasedStateMachine):
         except WorkerError as error:
             assert error.exit_code in {1, 2, 3}  # noqa: PT017 - it may also go well
 
-    @rule(name=st.one_of(NUMBERS, NOTES))
-    def a_person_credits(self, name: str) -> None:
-        """Of their own will."""
-        self.type_in(("credit", name, "--reason", "x"))
+    def a_person_cancels(self) -> None:
+        """An invoice or a credit note, of their own will."""
+        numbered = [
+            one.number for one in self.desk.invoices() if one.number and one.siret == self.siret
+        ]
+        self.type_in(("credit", self.random.choice(numbered), "--reason", "x"))
 
-    @rule(pick=st.integers(0, 9), whole=st.booleans())
-    def a_person_types_what_is_printed(self, pick: int, *, whole: bool) -> None:
+    def a_person_bills_again(self) -> None:
+        """Let go on, and run, as after every credit note."""
+        self.type_in(("unpark", self.siret, str(YEAR), "--reason", "x"))
+        self.type_in(("run", str(YEAR)))
+
+    def a_person_types_what_is_printed(self) -> None:
         """The command of one advice, or every command of its sentence."""
         advice = self.printed()
         if not advice:
             return
-        chosen = advice[pick % len(advice)]
+        chosen = self.random.choice(advice)
         words = [chosen.command] if chosen.command else []
-        if whole or not words:
+        if self.random.random() < 1 / 2 or not words:
             found = COMMAND.findall(sentence(chosen))
             words = [tuple(shlex.split(text.replace("…", "x"))) for text in found]
         for command in words:
             if not (chosen.code in LOOKS_FIRST and "--close" in command):
                 self.type_in(command)
-
-    @rule()
-    def a_person_runs_the_year(self) -> None:
-        """As every second sentence says."""
-        self.type_in(("run", str(YEAR)))
-
-    @rule(rank=st.integers(0, MEMBERS - 1))
-    def a_person_lets_a_member_go_on(self, rank: int) -> None:
-        """After a credit note, say."""
-        self.type_in(("unpark", sorted(self.members)[rank], str(YEAR), "--reason", "x"))
 
     def printed(self) -> list[Advice]:
         """All that ``status --todo`` says."""
@@ -249,18 +260,20 @@ class Year(RuleBasedStateMachine):
 
     # What must hold.
 
-    @invariant()
-    def a_member_never_owes_twice(self) -> None:
-        """At the portal itself, credit notes deducted; what a colleague keys is told instead."""
-        for siret, invoice in self.members.items():
-            assert self.net(siret) <= Money(invoice.total.cents + 1), siret
+    def before_it_leaves(self, content: bytes) -> None:
+        """No invoice is handed over while the portal shows what its member may pay already."""
+        facts = read_deposit(content)
+        if not facts.number.startswith("AVOIR"):
+            assert self.net(facts.recipient, shown=True).cents <= 1, facts
 
-    def net(self, siret: str) -> Money:
-        """What a member owes by what the program handed over."""
+    def net(self, siret: str, *, shown: bool = False) -> Money:
+        """What a member owes by what the program handed over; ``shown``: and a search shows."""
         cents = 0
         for held in self.desk.portal.invoices.values():
             facts = held.facts
             if facts.recipient != siret or held.history[-1].status in ENDED:
+                continue
+            if shown and not held.found:
                 continue
             if facts.number.startswith("AVOIR"):
                 cents -= facts.gross.cents
@@ -279,32 +292,27 @@ class Year(RuleBasedStateMachine):
             portal.index()
             self.desk.clock.advance(hours=36)
             self.beat()
-        self.a_member_never_owes_twice()
         left = self.left()
         told = {one.claim.siret for one in left.at_odds} | {i.siret for i, _ in left.invoices}
         told |= {document.recipient for document in left.beyond}
         with self.desk.app.reading() as session:
-            judged = {
-                claim.siret: judge(claim, self.desk.clock()) for claim in claims.claims(session)
-            }
-        for siret in self.members:
-            owed = judged[siret].owed
-            assert siret in told or abs((owed - self.net(siret)).cents) <= 1, siret
+            held = claims.claims(session)
+        for claim in held:
+            if claim.siret not in self.members or any(one.closed for one in claim.shown):
+                continue  # a person looked at it, and said what it is
+            owed = judge(claim, self.desk.clock()).owed
+            even = abs((owed - self.net(claim.siret)).cents) <= 1
+            assert even or claim.siret in told, claim.siret
         assert self.desk.is_sound()
 
 
+@pytest.mark.parametrize("seed", SCHEDULES)
 def test_a_person_who_types_what_is_printed_makes_nobody_owe_twice(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, seed: int
 ) -> None:
-    """Whatever the portal does, in any order, and whatever the person types."""
-    Year.session_folder = tmp_path_factory.getbasetemp()
-    run_state_machine_as_test(
-        Year,
-        settings=settings(
-            max_examples=SCHEDULES,
-            stateful_step_count=30,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    """Whatever the portal does, in any order; in the end what is owed is equal, or told."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path, issued=MEMBERS)
+    year = Year(desk, seed)
+    year.play()
+
+    year.come_to_an_end()

@@ -14,10 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
 from worker.app import App
-from worker.billing.claim import keeps_back
 from worker.billing.journal import EventTag
 from worker.billing.standard import DepositSyntax
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
@@ -25,7 +22,6 @@ from worker.errors import (
     DepositsRefused,
     IntegrityError,
     PortalAccessRefused,
-    PortalAnswerError,
     PortalDown,
     PortalError,
     StorageUnavailable,
@@ -33,30 +29,17 @@ from worker.errors import (
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
-from worker.storage import Transaction, attempts, claims, directory, due, invoices
+from worker.storage import Transaction, attempts, directory, due, invoices
 from worker.storage.claims import Seen
 from worker.storage.documents import sealed
-from worker.transmission.chain import read_chain
-from worker.transmission.inventory import FRESH, is_older, look_for_shown, take_inventory
-from worker.transmission.likeness import Likeness
-from worker.transmission.reconcile import look_for, reconcile
+from worker.transmission.before_deposit import LONGEST_REST, REACHED, may_leave, read_again
+from worker.transmission.reconcile import reconcile
 
-_log = structlog.get_logger(__name__)
 DEPOSITED = FACTURX_DIRECT.pdf or FACTURX_DIRECT.kind
 SYNTAX = FACTURX_DIRECT.deposit_syntax or DepositSyntax.FACTURX
 """Of the documents of an invoice, the one that is handed over, and how it is written."""
 BREAKER = 3
 """Calls in a row that lead nowhere before a campaign stops politely."""
-REACHED = frozenset(DepositOutcome) - {
-    DepositOutcome.NOT_SENT,
-    DepositOutcome.UNAUTHORISED,
-    DepositOutcome.THROTTLED,
-}
-"""The outcomes of a file that the portal judged, or may have."""
-PUT_OFF = timedelta(hours=4)
-"""After a search whose answer could not be used, or that showed what stands against a deposit."""
-LONGEST_REST = timedelta(days=1)
-"""That a portal asks for."""
 SETTLING = timedelta(seconds=60)
 """Beyond the longest possible call, an open attempt of another host is taken for dead."""
 
@@ -106,7 +89,7 @@ def deposit_due(
     """
     in_vain = 0
     refusals: list[str] = []
-    _read_again(app, portal, stop)
+    read_again(app, portal, stop)
     with app.reading() as session:
         seen = Seen.read(session)
     for batch in _batches(app):
@@ -114,7 +97,7 @@ def deposit_due(
             return
         # Before the intent: trouble with credentials must never leave an uncertain deposit.
         portal.sign_in()
-        results = deposit_together(app, portal, _may_leave(app, portal, batch, seen))
+        results = deposit_together(app, portal, may_leave(app, portal, batch, seen))
         for result in results:
             report(result)
         if not results:
@@ -141,27 +124,6 @@ def deposit_due(
                 "Rien n'est perdu : relancez « run » plus tard, il reprendra où il en est.",
                 wait=answer.retry_after or 0,
             )
-
-
-def _read_again(app: App, portal: Portal, stop: Callable[[], bool]) -> None:
-    """Know what another machine may have handed over meanwhile, before anything leaves.
-
-    Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked; nothing leaves.
-    """
-    now = app.clock()
-    with app.reading() as session:
-        waiting = due.invoices_due(
-            session, (InvoiceStatus.ISSUED,), now, longest=LONGEST_REST, limit=1
-        )
-        if stop() or not waiting or not is_older(session, now, FRESH):
-            return
-    portal.sign_in()
-    try:
-        look_for_shown(app, portal, take_inventory(app, portal))
-    except PortalAnswerError as error:
-        # Numbers were given on a list that could be read; each goes on by what is known of it.
-        _log.warning("inventory.unusable", message=error.message)
 
 
 def _batches(app: App) -> Iterator[Sequence[TrackedInvoice]]:
@@ -204,84 +166,6 @@ def deposit_together(
         return tuple(
             DepositResult(invoice=invoices.by_id(session, invoice.id), answer=answer)
             for invoice, _ in intent.attempts
-        )
-
-
-def _may_leave(
-    app: App, portal: Portal, batch: Sequence[TrackedInvoice], seen: Seen
-) -> list[TrackedInvoice]:
-    """Those that may be handed over: nothing at the portal stands against them.
-
-    Raises:
-        PortalDown, PortalAccessRefused: the portal cannot be asked.
-    """
-    return [
-        invoice
-        for invoice in batch
-        if _is_not_shown(app, portal, invoice) and _is_alone(app, portal, invoice, seen)
-    ]
-
-
-def _is_alone(app: App, portal: Portal, invoice: TrackedInvoice, seen: Seen | None) -> bool:
-    """Whether it would be the only claim on its member; else it waits for a person.
-
-    Before a credit note leaves, the whole chain is read: its invoice may be rejected by now.
-    """
-    if invoice.is_credit_note:
-        try:
-            read_chain(app, portal, invoice.siret, invoice.year)
-        except PortalAnswerError as error:
-            _put_off(app, invoice, error)
-            return False
-        seen = None
-    with app.reading() as session:
-        claim = claims.claim(session, invoice.siret, invoice.year, seen)
-        against = keeps_back(claim, invoice)
-    if against is None:
-        return True
-    trouble, detail = against
-    with app.transaction() as tx:
-        invoices.note(tx, invoice, trouble=trouble, detail=detail, next_check_at=tx.now + PUT_OFF)
-    return False
-
-
-def _is_not_shown(app: App, portal: Portal, invoice: TrackedInvoice) -> bool:
-    """Whether no search shows it; one that was handed over before is searched, whatever its past.
-
-    Shown, it is uncertain again, and reconciled at once.
-    """
-    with app.reading() as session:
-        made = attempts.attempts(session, invoice.id)
-    # An attempt without any outcome was interrupted: it may have reached the portal.
-    if not any(one.outcome in {"", *REACHED} for one in made):
-        return True
-    try:
-        kind = look_for(app, portal, invoice).kind
-    except PortalAnswerError as error:
-        if invoice.trouble is Trouble.DECLARED_ABSENT:
-            # No search ever tells anything about it: a person looked.
-            return True
-        _put_off(app, invoice, error)
-        return False
-    if kind is Likeness.UNRELATED:
-        return True
-    with app.transaction() as tx:
-        moved = invoices.move(tx, invoice, InvoiceStatus.UNKNOWN, trouble=Trouble.SHOWN, detail="")
-    if moved:
-        with app.reading() as session:
-            shown = invoices.by_id(session, invoice.id)
-        reconcile(app, portal, shown)
-    return False
-
-
-def _put_off(app: App, invoice: TrackedInvoice, error: PortalAnswerError) -> None:
-    with app.transaction() as tx:
-        invoices.note(
-            tx,
-            invoice,
-            checks=invoice.checks + 1,
-            next_check_at=tx.now + PUT_OFF,
-            detail=error.message,
         )
 
 

@@ -100,20 +100,11 @@ class Judgement:
         owed: by our books.
         owed_at_portal: by what lives at the portal.
         disagreements: what a person is told; a person's closing silences it until it changes.
-        on_its_way: whether the program has the next word about one of its documents.
     """
 
     owed: Money
     owed_at_portal: Money
     disagreements: tuple[Disagreement, ...]
-    on_its_way: bool
-    living: tuple[PortalDocument, ...]
-    """What may be paid, and no credit note there takes back."""
-
-    @property
-    def may_be_billed(self) -> bool:
-        """Whether another invoice would be the only one that the member owes."""
-        return not (self.living or self.on_its_way)
 
 
 def judge(claim: Claim, now: datetime) -> Judgement:
@@ -145,8 +136,6 @@ def judge(claim: Claim, now: datetime) -> Judgement:
         owed=owed,
         owed_at_portal=at_portal,
         disagreements=tuple(one for one in found if not _is_closed(one)),
-        on_its_way=on_its_way,
-        living=(*_unpaid(claim.held, by_number), *beyond, *keyed),
     )
 
 
@@ -347,7 +336,7 @@ def _unpaid(
         )
         left = _signed(one, living) + notes
         if living and left.cents > len(living):
-            yield from (document for document in living if not document.closed)
+            yield from living
 
 
 def _is_beyond(document: PortalDocument) -> bool:

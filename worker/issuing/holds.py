@@ -70,7 +70,7 @@ def place_hold(
         Refused: it already is, or its invoice is already issued.
     """
     reason = stated_reason(reason)
-    _known(tx, siret)
+    require_member(tx, siret)
     current = invoices.current(tx, siret, year)
     if current is not None and current.number:
         raise Refused(
@@ -103,7 +103,7 @@ def lift_hold(tx: Transaction, siret: str, year: int, reason: str, *, deposits: 
             that takes it back: billing again would make it pay twice.
     """
     reason = stated_reason(reason)
-    _known(tx, siret)
+    require_member(tx, siret)
     if deposits:
         _refuse_before_the_credit_note(tx, siret, year)
     if not holds.lift(tx, siret, year, tx.now):
@@ -164,7 +164,8 @@ def listed(found: Sequence[PortalDocument]) -> str:
     return " ; ".join(f"{one.number} ({one.french})" for one in found)
 
 
-def _known(session: Session, siret: str) -> None:
+def require_member(session: Session, siret: str) -> None:
+    """Raise WrongUse, which says where SIRETs are, unless a member has this one."""
     if siret not in imported.known_sirets(session):
         raise WrongUse(
             f"Aucun membre n'a le SIRET {siret}.",

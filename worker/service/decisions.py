@@ -22,7 +22,7 @@ from worker.corrections.credit import (
     issue_credit_note,
 )
 from worker.corrections.resend import Way
-from worker.issuing.holds import lift_hold, refuse_beside
+from worker.issuing.holds import lift_hold, refuse_beside, require_member
 from worker.portals import Portal
 from worker.service.bootstrap import branding, rendering
 from worker.service.campaign import Tell, move_forward, vet_seller
@@ -174,6 +174,7 @@ def let_go_on(
         PortalError, PortalAccessRefused: the portal cannot be asked.
     """
     with app.reading() as session:
+        require_member(session, siret)
         numbered = any(one.number for one in invoices.of_member(session, siret, year))
     if portal is not None and numbered:
         with portal as opened:

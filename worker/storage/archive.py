@@ -88,7 +88,8 @@ class Archive:
                 "Rétablissez l'archive depuis une sauvegarde.",
             ) from error
         except OSError as error:
-            if error.errno not in _ANOTHER_THING:
+            # A folder that cannot be reached says nothing of what is in it.
+            if error.errno not in _ANOTHER_THING or not path.parent.is_dir():
                 raise StorageUnavailable(*told(error, path)) from error
             raise IntegrityError(
                 f"La pièce {path} a été remplacée : {error.strerror}.",

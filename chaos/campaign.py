@@ -276,7 +276,8 @@ class Campaign:
             before = typed
             day = timedelta(days=1)
             self._wait(max((due or self._now()) - self._now() + timedelta(seconds=1), day))
-        for pause in (AGED, timedelta(days=1)):
+        # What the first heartbeat learns has an age of its own: an uncertainty is told after three.
+        for pause in (AGED, timedelta(days=1), SILENT):
             self._wait(pause)
             self._run("serve", "--once")
         self._run("journal", "verify")

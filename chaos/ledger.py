@@ -101,6 +101,8 @@ def read_ledger(path: Path) -> PortalLedger:
 
 
 def _sandbox(path: Path) -> PortalLedger:
+    # Before their histories: the portal goes on meanwhile.
+    held = read_invoices(path)
     histories = read_histories(path)
     return PortalLedger(
         invoices=tuple(
@@ -116,7 +118,7 @@ def _sandbox(path: Path) -> PortalLedger:
                 shown_at=one.indexed_at,
                 statuses=tuple((row.at, row.code) for row in reversed(histories[one.id])),
             )
-            for one in read_invoices(path)
+            for one in held
         ),
         fluxes=tuple(
             RecordedFile(

@@ -81,8 +81,8 @@ def untold(
     named = _Named(told)
     for invoice in both.ours:
         held = portal.pop(invoice.number, None)
-        if invoice.number in named:
-            continue
+        if invoice.number in named or invoice.number in closed:
+            continue  # a person is told, or said what it is
         if invoice.status in books.IN_MOTION:
             yield Breach(Law.MOVING, f"{invoice.number} is {invoice.status}, and nobody is told")
         elif held is not None:

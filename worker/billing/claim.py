@@ -45,6 +45,8 @@ class Odd(StrEnum):
     """A credit note lives whose invoice is rejected: the buyer may deduct what it never owed."""
     TWICE = "twice"
     """Two documents live under one number."""
+    TWIN_REJECTED = "twin_rejected"
+    """Of two documents under one number, one lives and the other is rejected."""
     EARLIER_VERSION = "earlier_version"
     """The file that the portal took is one that was corrected since."""
     OTHER_AMOUNT = "other_amount"
@@ -255,6 +257,8 @@ def _each(
         living = tuple(document for document in shown if document.lives)
         if len(living) > 1:
             yield Disagreement(Odd.TWICE, one.number, living)
+        elif living and len(shown) > 1:
+            yield Disagreement(Odd.TWIN_REJECTED, one.number, shown)
         if _expected(one, claim.held) is Expected.LIVING:
             yield from _of_what_counts(claim, one, shown, by_number)
             if not open_question and _is_unseen(one, shown, claim.read_at, now):

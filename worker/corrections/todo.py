@@ -80,6 +80,8 @@ class AdviceCode(StrEnum):
     """Have a member reject the credit note of an invoice that it rejected."""
     TWICE = "twice"
     """Have one of two documents under one number withdrawn."""
+    TWIN_REJECTED = "twin_rejected"
+    """See which of two documents under one number stands: one of them is rejected."""
     EARLIER_VERSION = "earlier_version"
     """See with the member an invoice that the portal took in a version corrected since."""
     OTHER_AMOUNT = "other_amount"

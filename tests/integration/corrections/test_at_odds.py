@@ -301,6 +301,7 @@ def test_a_rejected_twin_does_not_hide_the_one_that_lives(held: Desk) -> None:
     beats(held, 2)
 
     assert held.one(ONE).status is S.INTEGRATED
+    assert odds(held) == [Odd.TWIN_REJECTED]
 
 
 def test_two_invoices_under_one_identifier_are_each_seen(held: Desk) -> None:

@@ -237,7 +237,7 @@ def figures(waiting: Mapping[str, Any]) -> dict[str, Decimal]:
     """By member, the cents that it owes by the portal, as ``status --todo`` gives them."""
     return {
         one["member_siret"]: Decimal(one["owed_at_portal"]) * 100
-        for one in waiting.get("at_odds", ())
+        for one in waiting.get("disagreements", ())
     }
 
 

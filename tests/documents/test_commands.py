@@ -11,6 +11,7 @@ from chorus_sandbox.command import main as sandbox
 from tests.documents.command_line import commands
 from tests.documents.pages import page, quoted, rows, section
 from worker import errors
+from worker.billing.member_account import DisagreementKind
 from worker.corrections.todo import AdviceCode
 from worker.errors import Severity, WorkerError
 from worker.imports.columns import COLUMNS
@@ -18,6 +19,7 @@ from worker.imports.columns import COLUMNS
 COMMANDS = page("docs/commands.md")
 SHARED = ("--config", "--json")
 INTERRUPTED = 130
+CODES = (*AdviceCode, *DisagreementKind)
 
 
 def told() -> dict[str, set[str]]:
@@ -109,7 +111,7 @@ def test_advice_codes_are_those_of_the_page() -> None:
     """Each thing that a person may have to do has its row."""
     table = rows(section(COMMANDS, "What a person must do"))
 
-    assert [quoted(code)[0] for code, _ in table] == [code.value for code in AdviceCode]
+    assert [quoted(code)[0] for code, _ in table] == [code.value for code in CODES]
 
 
 def test_advice_codes_are_those_of_the_operators_guide() -> None:
@@ -122,7 +124,7 @@ def test_advice_codes_are_those_of_the_operators_guide() -> None:
     ]
     told = {code for line in lines for code in quoted(line.split("|")[1])}
 
-    assert told == {code.value for code in AdviceCode}
+    assert told == {code.value for code in CODES}
 
 
 def test_import_columns_are_those_of_the_pages() -> None:

@@ -50,8 +50,9 @@ def command(*arguments: str | Path, config: Path | None = None) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Ours, without the settings somebody may have in theirs."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CHORUS_")}
+    """Ours, without the settings of the program and of Python that others do not have."""
+    others = ("CHORUS_", "PYTHONUNBUFFERED")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     return kept | QUIET
 
 

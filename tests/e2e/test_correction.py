@@ -75,7 +75,8 @@ def _taken_back(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFact
         credited = run("credit", number, "--reason", "code service erroné", "--json", config=config)
         credited.keep(folder / "credit.json")
         run("run", "2025", config=config).keep(folder / "run.json")
-        assert run("unpark", siret, "2025", "--reason", "corrigé", config=config).code == 0
+        let_go = run("unpark", siret, "2025", "--reason", "corrigé", config=config)
+        let_go.keep(folder / "unpark.json")
         text = config.read_text("utf-8")
         config.write_text(text.replace("also = []", 'also = ["ctc-fr", "chorus-e1-ubl"]'), "utf-8")
         run("run", "2025", config=config)
@@ -83,6 +84,14 @@ def _taken_back(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFact
         assert run("documents", "export", "2025", *to, config=config).code == 0
 
     return TakenBack(made_once(tmp_path_factory.getbasetemp(), "taken-back", take_back))
+
+
+def test_a_member_let_go_on_is_told_in_two_lines(taken_back: TakenBack) -> None:
+    """The portal is asked what it holds; its answers are no matter for a person."""
+    said = taken_back.said("unpark")
+
+    assert (said.code, said.err) == (0, "")
+    assert [line.split()[0] for line in said.out.splitlines()] == ["Le", "Pour"]
 
 
 def test_an_invoice_is_taken_back_by_a_credit_note(taken_back: TakenBack) -> None:

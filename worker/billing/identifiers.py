@@ -47,6 +47,12 @@ def is_valid_siret(text: str) -> bool:
     return len(text) == SIRET and text.isascii() and text.isdigit() and siret.is_valid(text)
 
 
+def is_same_document(shown: str, recipient: str, number: str, siret: str) -> bool:
+    """Whether what a portal shows has this number and buyer; a buyer it leaves out is ours."""
+    same_buyer = not recipient or siren_of(recipient) == siren_of(siret)
+    return same_buyer and is_same_number(shown, number)
+
+
 def siren_of(identifier: str) -> str:
     """The SIREN of a SIREN or SIRET, however padded."""
     return _identifier(identifier)[:SIREN]

@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from worker.cli.commands import command_line, commands
-from worker.cli.console import open_outputs, report_error, say
+from worker.cli.console import give_up_lost_outputs, open_outputs, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import StorageUnavailable, WorkerError
 from worker.settings.rights import told
@@ -33,7 +33,9 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     open_outputs()
     os.umask(0o077)  # whatever is written is its owner's alone
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    give_up_lost_outputs()
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end

@@ -83,6 +83,15 @@ def open_outputs() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def give_up_lost_outputs() -> None:
+    """Leave nothing in an output that nothing can be written to: the exit code is the command's."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+
+
 def _print(text: str, *, err: bool = False) -> None:
     """The one place where a line leaves the program for a person."""
     typer.echo(harmless(text), err=err)

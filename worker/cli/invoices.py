@@ -20,7 +20,7 @@ from worker.cli.console import (
 )
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
-from worker.corrections.waiting import AtOdds
+from worker.corrections.waiting import DisagreeingAccount
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -56,11 +56,11 @@ def put_beyond(left: Sequence[PortalDocument]) -> None:
         put(f"    → {typed(said.remedy)}")
 
 
-def put_at_odds(members: Sequence[AtOdds]) -> None:
+def put_disagreements(members: Sequence[DisagreeingAccount]) -> None:
     """Each member about whom the portal and the books disagree, with what to do."""
     for one in members:
-        claim = one.claim
-        put(f"{claim.member_name}  ({claim.siret}), année {claim.year}")
+        account = one.account
+        put(f"{account.member_name}  ({account.siret}), année {account.year}")
         for advice in one.advice:
             put(f"    → {typed(sentence(advice))}")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
-    from worker.corrections.waiting import AtOdds, Waiting
+    from worker.corrections.waiting import DisagreeingAccount, Waiting
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
@@ -128,15 +128,15 @@ def beyond_the_books(left: Iterable["PortalDocument"]) -> View:
     return {"ok": not documents, "beyond_the_books": documents}
 
 
-def at_odds(members: Iterable["AtOdds"]) -> list[View]:
+def disagreements(members: Iterable["DisagreeingAccount"]) -> list[View]:
     """Members about whom the portal and the books disagree."""
     return [
         {
-            "member_siret": one.claim.siret,
-            "member_name": one.claim.member_name,
-            "year": one.claim.year,
-            "owed": one.judgement.owed,
-            "owed_at_portal": one.judgement.owed_at_portal,
+            "member_siret": one.account.siret,
+            "member_name": one.account.member_name,
+            "year": one.account.year,
+            "owed": one.balance.owed,
+            "owed_at_portal": one.balance.owed_at_portal,
             "todo": [advice(each) for each in one.advice],
         }
         for one in members
@@ -154,7 +154,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
     return {
         **beyond_the_books(left.beyond),
         **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
-        "at_odds": at_odds(left.at_odds),
+        "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
         "service": service,
     }
@@ -437,7 +437,7 @@ def comparison(both: "Comparison") -> View:
         "shown": both.shown,
         "only_here": [one.number for one in both.only_here],
         "only_there": [one.number for one in both.only_there],
-        "at_odds": at_odds(both.left.at_odds),
+        "disagreements": disagreements(both.left.disagreements),
     }
 
 

@@ -7,7 +7,7 @@ from worker.audit.portal_copy import PortalCopy, compare
 from worker.billing.money import count
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings
-from worker.cli.invoices import put_at_odds, put_beyond
+from worker.cli.invoices import put_beyond, put_disagreements
 from worker.cli.options import Config, Json, argument, option
 from worker.errors import WrongUse
 from worker.service.bootstrap import open_portal, open_verified
@@ -51,7 +51,7 @@ def _show_all(both: Comparison, *, as_json: bool) -> int:
         put(f"{one.number} ({one.french_status}) : dans nos livres, et pas sur Chorus Pro.")
     for document in both.only_there:
         put(f"{document.number} ({document.french}) : sur Chorus Pro, et pas dans nos livres.")
-    put_at_odds(both.left.at_odds)
+    put_disagreements(both.left.disagreements)
     put_beyond(both.left.beyond)
     if both.agrees:
         put("Tout concorde avec nos livres.")

@@ -97,7 +97,7 @@ def reconcile(
         str | None,
         option(
             "--close",
-            "facture du portail hors de nos livres, vue par une personne : son numéro sera sauté",
+            "facture du portail hors de nos livres, ou qui les contredit, vue par une personne",
             "NUMÉRO",
         ),
     ] = None,

@@ -6,7 +6,7 @@ from worker.billing.period import french_time
 from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
-from worker.cli.invoices import put_at_odds, put_beyond, show_invoices
+from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
@@ -45,7 +45,7 @@ def status(
         if left.reading is not None:
             put(f"Chorus Pro → {typed(sentence(left.reading))}")
         put_beyond(left.beyond)
-        put_at_odds(left.at_odds)
+        put_disagreements(left.disagreements)
         for invoice, advice in left.invoices:
             _show_act(invoice, advice)
     return DONE if nothing else TO_LOOK_AT

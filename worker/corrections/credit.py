@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.app import App
-from worker.billing.claim import Odd, judge, keeps_back
 from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
 from worker.billing.identifiers import siren_of
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
+from worker.billing.member_account import DisagreementKind, balance_of, keeps_back
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice, Trouble
@@ -36,15 +36,15 @@ from worker.storage import (
     Store,
     Transaction,
     attempts,
-    claims,
     holds,
     imported,
     invoices,
+    member_accounts,
 )
 from worker.transmission.beyond import look_beyond
-from worker.transmission.chain import read_chain
 from worker.transmission.likeness import Likeness, described
 from worker.transmission.reconcile import is_alive, look_for
+from worker.transmission.refresh import refresh_account
 from worker.validation.rules import check_draft
 
 S = InvoiceStatus
@@ -167,7 +167,7 @@ def confirm_state(app: App, portal: Portal, number: str) -> None:
         before = invoices.named(session, number)
     if not before.number or before.status in {S.DRAFT, S.PARKED}:
         return
-    read_chain(app, portal, before.siret, before.year)
+    refresh_account(app, portal, before.siret, before.year)
     with app.reading() as session:
         now = invoices.by_id(session, before.id)
     if before.status is S.REJECTED and now.status is not S.REJECTED:
@@ -292,12 +292,12 @@ def _again(session: Session, note: TrackedInvoice, request: Request, now: dateti
     One that its buyer rejected stays in our books when its invoice is not to be paid any more; one
     that stayed there is transmitted when its invoice lives again.
     """
-    claim = claims.claim(session, note.siret, note.year)
+    account = member_accounts.account(session, note.siret, note.year)
     lives_again = any(
-        one.odd is Odd.LIVES_AGAIN and one.note == note.number
-        for one in judge(claim, now).disagreements
+        one.kind is DisagreementKind.LIVES_AGAIN and one.note == note.number
+        for one in balance_of(account, now).disagreements
     )
-    internal = request.internal or (note.status is S.REJECTED and bool(keeps_back(claim, note)))
+    internal = request.internal or (note.status is S.REJECTED and bool(keeps_back(account, note)))
     again = note.status is S.REJECTED or note.number_is_taken or request.internal or lives_again
     if not again or note.corrects is None:
         raise Refused(

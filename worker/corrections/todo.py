@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from worker.billing.member_account import DisagreementKind
 from worker.billing.member_year import NEVER_BILLED
 from worker.billing.period import french_date, paris_day
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
@@ -72,24 +73,6 @@ class AdviceCode(StrEnum):
     """Ask the member, and its treasury, about an invoice that is past due."""
     READ_PORTAL = "read_portal"
     """See why nothing can be read of what the portal holds."""
-    LIVES_AGAIN = "lives_again"
-    """Transmit the credit note of an invoice that can be paid, and that the books took back."""
-    ENDED_THERE = "ended_there"
-    """See with the member what it rejected, and the books count."""
-    ALONE_THERE = "alone_there"
-    """Have a member reject the credit note of an invoice that it rejected."""
-    TWICE = "twice"
-    """Have one of two documents under one number withdrawn."""
-    TWIN_REJECTED = "twin_rejected"
-    """See which of two documents under one number stands: one of them is rejected."""
-    EARLIER_VERSION = "earlier_version"
-    """See with the member an invoice that the portal took in a version corrected since."""
-    OTHER_AMOUNT = "other_amount"
-    """See with the member an invoice that the portal shows with another amount."""
-    KEYED = "keyed"
-    """See with the member an invoice of the same amount, of no number of ours."""
-    UNSEEN = "unseen"
-    """Look on the portal for an invoice that no reading shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +80,12 @@ class Advice:
     """The next thing for a person.
 
     Attributes:
-        code: what to do.
+        code: what to do; of a disagreement with the portal, its kind.
         command: the words to type after ``chorus-worker``, then or at once; empty without any.
         arguments: what else its sentence names.
     """
 
-    code: AdviceCode
+    code: AdviceCode | DisagreementKind
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
 

@@ -1,15 +1,15 @@
 """Closes a document that the portal shows otherwise than the books, once a person looked."""
 
 from worker.app import App
-from worker.billing.claim import judge
 from worker.billing.identifiers import is_same_buyer, is_same_number, rank_in_series
 from worker.billing.journal import EventTag
+from worker.billing.member_account import balance_of
 from worker.billing.portal_document import PortalDocument, Standing
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.billing.text import stated_reason
 from worker.errors import WrongUse
 from worker.issuing.holds import place_hold
-from worker.storage import Transaction, claims, holds, imported, invoices, portal_documents
+from worker.storage import Transaction, holds, imported, invoices, member_accounts, portal_documents
 
 
 def close_unknown(app: App, number: str, reason: str) -> None:
@@ -52,11 +52,11 @@ def close_unknown(app: App, number: str, reason: str) -> None:
 
 def _waiting(tx: Transaction, app: App) -> list[PortalDocument]:
     """What is beyond the books, and what the portal and the books disagree about."""
-    judged = (judge(claim, app.clock()) for claim in claims.claims(tx))
+    judged = (balance_of(account, app.clock()) for account in member_accounts.accounts(tx))
     shown = [
         document
-        for judgement in judged
-        for disagreement in judgement.disagreements
+        for balance in judged
+        for disagreement in balance.disagreements
         for document in disagreement.shown
     ]
     rivals = [

@@ -1,22 +1,22 @@
-"""All that waits for a person: invoices, members whose account is at odds, the portal itself."""
+"""All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
 from dataclasses import dataclass
 
 from worker.app import App
-from worker.billing.claim import Claim, Judgement, judge
+from worker.billing.member_account import Balance, MemberAccount, balance_of
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import AT_THE_BUYER, TrackedInvoice
-from worker.corrections.at_odds import advice_about, unread
+from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
+from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, advised
-from worker.storage import Session, claims, due, invoices, observations, portal_documents
+from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AtOdds:
+class DisagreeingAccount:
     """A member and year about which the portal and the books disagree."""
 
-    claim: Claim
-    judgement: Judgement
+    account: MemberAccount
+    balance: Balance
     advice: tuple[Advice, ...]
 
 
@@ -30,25 +30,25 @@ class Waiting:
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
-    at_odds: tuple[AtOdds, ...]
+    disagreements: tuple[DisagreeingAccount, ...]
     beyond: tuple[PortalDocument, ...]
     reading: Advice | None
 
     def __len__(self) -> int:
-        return len(self.invoices) + len(self.at_odds) + len(self.beyond) + bool(self.reading)
+        return len(self.invoices) + len(self.disagreements) + len(self.beyond) + bool(self.reading)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     """Read it; ``year``: of the services, for what belongs to one."""
     now = app.clock()
     tracked = invoices.tracked(session, year=year)
-    at_odds: tuple[AtOdds, ...] = ()
+    disagreements: tuple[DisagreeingAccount, ...] = ()
     reading = None
     if app.deposits:
-        at_odds = tuple(
-            AtOdds(claim=claim, judgement=judgement, advice=advice)
-            for claim in claims.claims(session, year=year)
-            if (advice := advice_about(judgement := judge(claim, now)))
+        disagreements = tuple(
+            DisagreeingAccount(account=account, balance=balance, advice=advice)
+            for account in member_accounts.accounts(session, year=year)
+            if (advice := advice_about(balance := balance_of(account, now)))
         )
         news = observations.news(session)
         reading = unread(
@@ -57,9 +57,16 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
             due.first_deposit(session, AT_THE_BUYER, settled_after=now - due.HEARD),
             now,
         )
+    settled_first = {(one.account.siret, one.account.year) for one in disagreements}
     return Waiting(
-        invoices=tuple(advised(tracked, now, deposits=app.deposits)),
-        at_odds=at_odds,
+        invoices=tuple(
+            (invoice, advice)
+            for invoice, advice in advised(tracked, now, deposits=app.deposits)
+            # Billed again beside what the portal holds, it would owe twice: one thing at a time.
+            if invoice.status is not InvoiceStatus.PARKED
+            or (invoice.siret, invoice.year) not in settled_first
+        ),
+        disagreements=disagreements,
         beyond=portal_documents.still_beyond(session),
         reading=reading,
     )

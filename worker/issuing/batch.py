@@ -20,9 +20,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from worker.app import App
-from worker.billing.claim import rivals
 from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
+from worker.billing.member_account import rivals
 from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
@@ -48,9 +48,9 @@ from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import Session, Transaction, claims, imported, invoices
-from worker.storage.claims import Seen
+from worker.storage import Session, Transaction, imported, invoices, member_accounts
 from worker.storage.grids import freeze_grid
+from worker.storage.member_accounts import Seen
 
 LOOK_AHEAD = 2
 """Members whose documents are drawn up while another is issued: two keep two cores busy."""
@@ -227,8 +227,8 @@ def _beside(batch: _Batch, prepared: Prepared) -> tuple[Finding, ...]:
     if batch.seen is None or prepared.draft is None:
         return ()
     with batch.app.reading() as session:
-        claim = claims.claim(session, prepared.member.siret, batch.year, batch.seen)
-    found = rivals(claim, (prepared.draft.totals.gross, prepared.draft.totals.payable))
+        account = member_accounts.account(session, prepared.member.siret, batch.year, batch.seen)
+    found = rivals(account, (prepared.draft.totals.gross, prepared.draft.totals.payable))
     if not found:
         return ()
     finding = Finding(

@@ -5,8 +5,8 @@
 
 from collections.abc import Sequence
 
-from worker.billing.claim import Claim, rivals
 from worker.billing.journal import EventTag
+from worker.billing.member_account import MemberAccount, rivals
 from worker.billing.member_year import NEVER_BILLED, Hold
 from worker.billing.money import ZERO, Money
 from worker.billing.period import french_date, is_over, paris_day
@@ -141,22 +141,22 @@ def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> N
             )
 
 
-def refuse_beside(claim: Claim) -> None:
+def refuse_beside(account: MemberAccount) -> None:
     """Raise Refused while the portal holds what the member would pay beside a new invoice."""
-    found = rivals(claim, (_expected_total(claim),))
+    found = rivals(account, (_expected_total(account),))
     if found:
         raise Refused(
-            f"Le membre {claim.siret} devrait deux fois {claim.year} : Chorus Pro a pour lui "
+            f"Le membre {account.siret} devrait deux fois {account.year} : Chorus Pro a pour lui "
             f"{listed(found)}.",
             "Tant qu'elle peut être payée, ne le facturez pas : il reste retenu. Qu'il la rejette "
             "si elle est de trop ; ou laissez-le sans facture : chorus-worker park "
-            f'{claim.siret} {claim.year} --reason "…" --never-billed',
+            f'{account.siret} {account.year} --reason "…" --never-billed',
         )
 
 
-def _expected_total(claim: Claim) -> Money:
+def _expected_total(account: MemberAccount) -> Money:
     """What the year of a member without invoice comes to, as far as is known."""
-    return next((one.total for one in claim.held if not one.number), ZERO)
+    return next((one.total for one in account.held if not one.number), ZERO)
 
 
 def listed(found: Sequence[PortalDocument]) -> str:

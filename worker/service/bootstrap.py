@@ -91,6 +91,7 @@ def open_portal(app: App, heard: Callable[[], None] = lambda: None) -> Iterator[
     Raises:
         ConfigurationError: this installation does not deposit, or secrets are missing.
     """
+    logs.configure_once()  # each call of the client is logged
     configuration = app.configuration
     settings = configuration.settings
     if not app.deposits:

@@ -26,8 +26,8 @@ from worker.issuing.holds import lift_hold, refuse_beside, require_member
 from worker.portals import Portal
 from worker.service.bootstrap import branding, rendering
 from worker.service.campaign import Tell, move_forward, vet_seller
-from worker.storage import claims, invoices
-from worker.transmission.chain import read_chain
+from worker.storage import invoices, member_accounts
+from worker.transmission.refresh import refresh_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def resend(
         resending.mark_uncertain(app, number, reason)
     with portal as opened:
         opened.sign_in()
-        read_chain(app, opened, invoice.siret, invoice.year)
+        refresh_account(app, opened, invoice.siret, invoice.year)
         with app.reading() as session:
             found = invoices.by_id(session, invoice.id)
         if way is Way.CORRECTED and found.status is not InvoiceStatus.REFUSED:
@@ -150,7 +150,7 @@ def complete(
     completion.refuse_unless_suspended(invoice)
     with portal as opened:
         opened.sign_in()
-        read_chain(app, opened, invoice.siret, invoice.year)
+        refresh_account(app, opened, invoice.siret, invoice.year)
         return completion.complete(app, opened, number, comment, files)
 
 
@@ -179,10 +179,10 @@ def let_go_on(
     if portal is not None and numbered:
         with portal as opened:
             opened.sign_in()
-            read_chain(app, opened, siret, year)
+            refresh_account(app, opened, siret, year)
     with app.transaction() as tx:
         if portal is not None:
-            refuse_beside(claims.claim(tx, siret, year))
+            refuse_beside(member_accounts.account(tx, siret, year))
         return lift_hold(tx, siret, year, reason, deposits=app.deposits)
 
 

@@ -40,7 +40,7 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         """Whether nothing is to be looked at."""
-        return not (self.only_here or self.left.at_odds or self.left.beyond)
+        return not (self.only_here or self.left.disagreements or self.left.beyond)
 
 
 def compare_all(app: App, portal: AbstractContextManager[Portal]) -> Comparison:

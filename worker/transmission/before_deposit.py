@@ -2,7 +2,7 @@
 
 All that the portal shows is read again first, for another machine may have sent meanwhile. What
 was handed over once is searched; before a credit note the whole chain is read; and one judgement
-(billing/claim.py) says whether the file would be the only claim on its member.
+(billing/member_account.py) says whether the file would be the only account on its member.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from datetime import timedelta
 import structlog
 
 from worker.app import App
-from worker.billing.claim import keeps_back
+from worker.billing.member_account import keeps_back
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import PortalAnswerError
 from worker.portals import DepositOutcome, Portal
-from worker.storage import attempts, claims, due, invoices
-from worker.storage.claims import Seen
-from worker.transmission.chain import read_chain
+from worker.storage import attempts, due, invoices, member_accounts
+from worker.storage.member_accounts import Seen
 from worker.transmission.inventory import FRESH, is_older, look_for_shown, take_inventory
 from worker.transmission.likeness import Likeness
 from worker.transmission.reconcile import look_for, reconcile
+from worker.transmission.refresh import refresh_account
 
 _log = structlog.get_logger(__name__)
 REACHED = frozenset(DepositOutcome) - {
@@ -72,20 +72,20 @@ def may_leave(
 
 
 def _is_alone(app: App, portal: Portal, invoice: TrackedInvoice, seen: Seen | None) -> bool:
-    """Whether it would be the only claim on its member; else it waits for a person.
+    """Whether it would be the only account on its member; else it waits for a person.
 
     Before a credit note leaves, the whole chain is read: its invoice may be rejected by now.
     """
     if invoice.is_credit_note:
         try:
-            read_chain(app, portal, invoice.siret, invoice.year)
+            refresh_account(app, portal, invoice.siret, invoice.year)
         except PortalAnswerError as error:
             _put_off(app, invoice, error)
             return False
         seen = None
     with app.reading() as session:
-        claim = claims.claim(session, invoice.siret, invoice.year, seen)
-        against = keeps_back(claim, invoice)
+        account = member_accounts.account(session, invoice.siret, invoice.year, seen)
+        against = keeps_back(account, invoice)
     if against is None:
         return True
     trouble, detail = against

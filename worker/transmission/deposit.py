@@ -30,8 +30,8 @@ from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
 from worker.storage import Transaction, attempts, directory, due, invoices
-from worker.storage.claims import Seen
 from worker.storage.documents import sealed
+from worker.storage.member_accounts import Seen
 from worker.transmission.before_deposit import LONGEST_REST, REACHED, may_leave, read_again
 from worker.transmission.reconcile import reconcile
 

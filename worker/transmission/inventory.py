@@ -10,7 +10,12 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 
 from worker.app import App
-from worker.billing.identifiers import number_forms, rank_in_series, siren_of
+from worker.billing.identifiers import (
+    is_same_document,
+    number_forms,
+    rank_in_series,
+    siren_of,
+)
 from worker.billing.journal import EventTag
 from worker.billing.period import paris_day
 from worker.billing.portal_document import PortalDocument, Standing
@@ -107,6 +112,10 @@ def keep_shown(app: App, shown: Iterable[FoundInvoice]) -> None:
 def _observe(tx: Transaction, known: Iterable[TrackedInvoice], found: FoundInvoice) -> None:
     """Of what is followed, the follow-up itself says what it was seen to be."""
     for invoice in known:
+        if not is_same_document(found.number, found.recipient, invoice.number, invoice.siret):
+            continue
+        if invoice.status is InvoiceStatus.CANCELLED:
+            invoices.note(tx, invoice, portal_status=found.raw_status)
         if invoice.status in _NOT_FOLLOWED:
             observations.observe(
                 tx,

@@ -17,7 +17,6 @@ from worker.portals import DepositOutcome, FluxState, FoundInvoice, Portal
 from worker.portals.in_turn import in_turn
 from worker.storage import attempts, directory, due, invoices
 from worker.storage.attempts import Attempt
-from worker.transmission.bytes_there import other_bytes
 from worker.transmission.likeness import (
     Likeness,
     Ours,
@@ -27,6 +26,7 @@ from worker.transmission.likeness import (
     is_one_of,
     likeness,
 )
+from worker.transmission.portal_file import other_bytes
 
 TURNED_AWAY = (Trouble.TURNED_AWAY, Trouble.LOT_TURNED_AWAY)
 """After a refusal by the portal itself, whatever its words, one search decides."""

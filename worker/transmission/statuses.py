@@ -29,7 +29,7 @@ from worker.transmission.inventory import (
     look_for_shown,
     take_inventory,
 )
-from worker.transmission.rows import Rows
+from worker.transmission.search_rows import SearchRows
 
 OVERLAP = timedelta(hours=24)
 """Read again each time: the portal may show a change well after the instant it dates it."""
@@ -103,7 +103,7 @@ def _changed(
 
     ``whole``: read from the beginning, those that are not shown are asked about too.
     """
-    rows = Rows(app.settings.syndicat.siret, shown)
+    rows = SearchRows(app.settings.syndicat.siret, shown)
     with app.reading() as session:
         pending = due.held(session, AT_THE_BUYER)
         settled = [
@@ -216,9 +216,9 @@ def _ask_one(app: App, portal: Portal, invoice: TrackedInvoice, found: FoundInvo
         return
     if found is not None and found.portal_id != invoice.portal_id:
         # One invoice under two identifiers: which of them stands is asked by its number.
-        found = Rows(app.settings.syndicat.siret, portal.find(invoice_number=invoice.number)).of(
-            invoice
-        )
+        found = SearchRows(
+            app.settings.syndicat.siret, portal.find(invoice_number=invoice.number)
+        ).of(invoice)
         if found is None:
             return
         invoice = _under_identifier(app, invoice, found)

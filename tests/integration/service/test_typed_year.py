@@ -17,7 +17,7 @@ from tests.support.memory_ledger import DepositedFacts, Integrated, Step
 from tests.support.memory_portal import Mishap
 from tests.support.offices import YEAR, Desk, open_desk
 from tests.support.stage_portal import read_deposit
-from worker.billing.claim import judge
+from worker.billing.member_account import DisagreementKind, balance_of
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.resend import (
@@ -36,7 +36,7 @@ from worker.errors import WorkerError
 from worker.portals import BuyerStatus, FluxState
 from worker.service.campaign import move_forward
 from worker.service.decisions import let_go_on
-from worker.storage import claims
+from worker.storage import member_accounts
 
 S = InvoiceStatus
 MEMBERS = 3
@@ -45,7 +45,7 @@ SCHEDULES = (5, 14, 19, 20)
 STEPS = 26
 WORDS = ("MISE_A_DISPOSITION", "SUSPENDUE", "REJETEE", "MISE_EN_PAIEMENT")
 COMMAND = re.compile(r"chorus-worker ([^;,»]+)")
-LOOKS_FIRST = {AdviceCode.KEYED, AdviceCode.CHECK_RIVAL}
+LOOKS_FIRST = {DisagreementKind.KEYED, AdviceCode.CHECK_RIVAL}
 """The sentence asks what the document is: it is the same debt, so nothing is closed."""
 ENDED = {BuyerStatus.REJECTED, BuyerStatus.CLOSED}
 
@@ -210,7 +210,7 @@ class Year:
         """All that ``status --todo`` says."""
         left = self.left()
         return [advice for _, advice in left.invoices] + [
-            advice for one in left.at_odds for advice in one.advice
+            advice for one in left.disagreements for advice in one.advice
         ]
 
     def left(self) -> Waiting:
@@ -293,16 +293,18 @@ class Year:
             self.desk.clock.advance(hours=36)
             self.beat()
         left = self.left()
-        told = {one.claim.siret for one in left.at_odds} | {i.siret for i, _ in left.invoices}
+        told = {one.account.siret for one in left.disagreements} | {
+            i.siret for i, _ in left.invoices
+        }
         told |= {document.recipient for document in left.beyond}
         with self.desk.app.reading() as session:
-            held = claims.claims(session)
-        for claim in held:
-            if claim.siret not in self.members or any(one.closed for one in claim.shown):
+            held = member_accounts.accounts(session)
+        for account in held:
+            if account.siret not in self.members or any(one.closed for one in account.shown):
                 continue  # a person looked at it, and said what it is
-            owed = judge(claim, self.desk.clock()).owed
-            even = abs((owed - self.net(claim.siret)).cents) <= 1
-            assert even or claim.siret in told, claim.siret
+            owed = balance_of(account, self.desk.clock()).owed
+            even = abs((owed - self.net(account.siret)).cents) <= 1
+            assert even or account.siret in told, account.siret
         assert self.desk.is_sound()
 
 

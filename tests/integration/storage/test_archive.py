@@ -82,15 +82,22 @@ def test_nothing_new_is_built_on_an_altered_file(archive: Archive) -> None:
         archive.put(CONTENT)
 
 
+def piece_replaced(archive: Archive, replaced: Callable[[Path], None]) -> Path:
+    """Where a piece was put, and something else stands now."""
+    archive.put(CONTENT)
+    (path,) = _files(archive)
+    path.unlink()
+    replaced(path)
+    return path
+
+
 @pytest.mark.parametrize("replaced", [*KINDS, as_a_ring])
 def test_whatever_takes_the_place_of_a_piece_is_named_at_once(
     archive: Archive, replaced: Callable[[Path], None]
 ) -> None:
     """It is neither waited for nor read."""
-    archive.put(CONTENT)
-    (path,) = _files(archive)
-    path.unlink()
-    replaced(path)
+    path = piece_replaced(archive, replaced)
+
     with pytest.raises(IntegrityError, match=str(path)):
         archive.get(SHA256)
 
@@ -100,10 +107,8 @@ def test_nothing_is_put_where_something_else_stands(
     archive: Archive, replaced: Callable[[Path], None]
 ) -> None:
     """It is not taken for the piece, and not removed either."""
-    archive.put(CONTENT)
-    (path,) = _files(archive)
-    path.unlink()
-    replaced(path)
+    path = piece_replaced(archive, replaced)
+
     with pytest.raises(IntegrityError, match=str(path)):
         archive.put(CONTENT)
 

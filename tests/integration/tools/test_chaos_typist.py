@@ -11,6 +11,7 @@ import pytest
 from chaos.installation import Installation
 from chaos.ledger import HeldInvoice, PortalLedger
 from chaos.typist import Typist, printed, to_reject, told
+from worker.billing.member_account import DisagreementKind
 from worker.corrections.todo import Advice, AdviceCode
 from worker.corrections.todo_sentences import SENTENCES, sentence
 from worker.service.demo import STORY
@@ -56,8 +57,8 @@ def test_the_commands_of_a_sentence(text: str, words: list[tuple[str, ...]]) -> 
     assert list(printed(text)) == words
 
 
-@pytest.mark.parametrize("code", AdviceCode)
-def test_every_advice_is_read(code: AdviceCode) -> None:
+@pytest.mark.parametrize("code", [*AdviceCode, *DisagreementKind])
+def test_every_advice_is_read(code: AdviceCode | DisagreementKind) -> None:
     """What the sentence of an advice prints is the command that its JSON gives, or one more."""
     advice = Advice(code, ("resend", NUMBER, "--reason", "…"), (NUMBER,) * 5)
 

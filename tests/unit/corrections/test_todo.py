@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 import pytest
 
 from tests.support.builders import MEMBER, SIRET, YEAR
+from worker.billing.member_account import DisagreementKind
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode, todo
@@ -140,7 +141,7 @@ def test_each_situation_has_its_advice(
 
 def test_every_advice_has_its_french() -> None:
     """No code is shown to people as its bare value."""
-    assert set(SENTENCES) == set(AdviceCode)
+    assert set(SENTENCES) == {*AdviceCode, *DisagreementKind}
 
 
 def test_what_the_portal_shows_late_is_looked_at_by_its_flux() -> None:

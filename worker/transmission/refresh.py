@@ -1,24 +1,23 @@
-"""Reads at the portal all that a member has for a year, before a claim is made, changed or ended.
+"""Reads at the portal all that a member has for a year, before anything is decided about it.
 
-The invoice, its credit notes and what replaced them: each is searched by its number, what changed
-is learnt, and one judgement follows (billing/claim.py).
+The invoice, its credit notes and what replaced them; what follows from it is judged in
+billing/member_account.py.
 """
 
 from worker.app import App
-from worker.billing.claim import Judgement, judge
 from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
 from worker.portals import Portal
-from worker.storage import claims, directory, invoices
+from worker.storage import directory, invoices
 from worker.transmission.integration import conclude_by_search
 from worker.transmission.inventory import keep_shown, look_for_shown
-from worker.transmission.rows import Rows
+from worker.transmission.search_rows import SearchRows
 from worker.transmission.statuses import learn_shown
 
 _NUMBERLESS = (InvoiceStatus.DRAFT, InvoiceStatus.PARKED)
 
 
-def read_chain(app: App, portal: Portal, siret: str, year: int) -> Judgement:
-    """Read it, learn what changed, and judge.
+def refresh_account(app: App, portal: Portal, siret: str, year: int) -> None:
+    """Search each document of a member and year by its number, and learn what changed.
 
     Raises:
         PortalError, PortalAccessRefused: the portal cannot be asked; nothing may be decided.
@@ -28,15 +27,13 @@ def read_chain(app: App, portal: Portal, siret: str, year: int) -> Judgement:
     for invoice in held:
         if invoice.status not in _NUMBERLESS and not invoice.is_internal:
             _read(app, portal, invoice)
-    with app.reading() as session:
-        return judge(claims.claim(session, siret, year), app.clock())
 
 
 def _read(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     shown = portal.find(invoice_number=invoice.number)
     keep_shown(app, shown)
     look_for_shown(app, portal, shown)
-    rows = Rows(app.settings.syndicat.siret, shown)
+    rows = SearchRows(app.settings.syndicat.siret, shown)
     with app.reading() as session:
         present = invoices.by_id(session, invoice.id)
     if present.status is InvoiceStatus.DEPOSITED and rows.of(present) is not None:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from worker.billing.identifiers import number_forms, siren_of
+from worker.billing.identifiers import is_same_document, number_forms, siren_of
 from worker.billing.status import TrackedInvoice
 from worker.portals import FoundInvoice
 
 
-class Rows:
+class SearchRows:
     """What a search shows, by number."""
 
     def __init__(self, seller: str, shown: Iterable[FoundInvoice]) -> None:
@@ -28,7 +28,7 @@ class Rows:
             found.portal_id: found
             for form in number_forms(invoice.number)
             for found in self._by_form.get(form, {}).values()
-            if siren_of(found.recipient or invoice.siret) == siren_of(invoice.siret)
+            if is_same_document(found.number, found.recipient, invoice.number, invoice.siret)
         }
         return max(having_it.values(), key=lambda one: _rank(one, invoice), default=None)
 

@@ -7,7 +7,14 @@ from itertools import product
 
 import pytest
 
-from worker.billing.claim import Claim, Odd, gross, judge, keeps_back, rivals
+from worker.billing.member_account import (
+    DisagreementKind,
+    MemberAccount,
+    balance_of,
+    gross,
+    keeps_back,
+    rivals,
+)
 from worker.billing.money import ZERO, Money
 from worker.billing.portal_document import PortalDocument, Standing
 from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
@@ -76,9 +83,9 @@ def shown(
     )
 
 
-def claim(*books: TrackedInvoice, seen: tuple[PortalDocument, ...] = ()) -> Claim:
+def account(*books: TrackedInvoice, seen: tuple[PortalDocument, ...] = ()) -> MemberAccount:
     """Of one member and year, the portal having been read a moment ago."""
-    return Claim(
+    return MemberAccount(
         siret=SIRET, year=2025, member_name="Commune fictive", held=books, shown=seen, read_at=NOW
     )
 
@@ -88,7 +95,7 @@ class Case:
     """One combination of witnesses; its name says all of it."""
 
     name: str
-    claim: Claim
+    account: MemberAccount
 
 
 INVOICE_SEEN: dict[str, tuple[PortalDocument, ...]] = {
@@ -132,7 +139,7 @@ def every_case() -> list[Case]:
     return [
         Case(
             f"{status}, {how}; {note}; {beside}",
-            claim(held(status), *notes, seen=(*seen, *noted, *others)),
+            account(held(status), *notes, seen=(*seen, *noted, *others)),
         )
         for status, (how, seen), (note, notes, noted), (beside, others) in product(
             NUMBERED, INVOICE_SEEN.items(), _notes(), BESIDE.items()
@@ -147,13 +154,13 @@ def _settles_by_itself(case: Case) -> bool:
     """Whether the program has the next word about a document, and an age for it."""
     return any(
         one.status in {*MOVED_BY_THE_NEWS, S.REFUSED, S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED}
-        for one in case.claim.held
+        for one in case.account.held
     )
 
 
 def _can_be(case: Case) -> bool:
     """Whether the books can be so: credit notes that count cover what is cancelled, and only it."""
-    invoice, *notes = case.claim.held
+    invoice, *notes = case.account.held
     counting = [note for note in notes if note.status is not S.CANCELLED]
     covered = Money.sum(note.total for note in counting) == invoice.total
     internal = any(note.is_internal for note in notes)
@@ -163,8 +170,8 @@ def _can_be(case: Case) -> bool:
 def _was_seen(case: Case) -> bool:
     """Whether the portal showed each document once; what it never did has a month (below)."""
     return all(
-        any(one.number == document.number for document in case.claim.shown)
-        for one in case.claim.held
+        any(one.number == document.number for document in case.account.shown)
+        for one in case.account.held
         if not one.is_internal
     )
 
@@ -172,12 +179,11 @@ def _was_seen(case: Case) -> bool:
 def test_what_is_owed_on_both_sides_is_equal_or_told() -> None:
     """In every case that nothing moves by itself any more, a difference has its disagreement."""
     settled = [c for c in CASES if _can_be(c) and _was_seen(c) and not _settles_by_itself(c)]
-    judged = {case.name: judge(case.claim, NOW) for case in settled}
+    judged = {case.name: balance_of(case.account, NOW) for case in settled}
     silent = [
         name
-        for name, judgement in judged.items()
-        if abs((judgement.owed - judgement.owed_at_portal).cents) > 1
-        and not judgement.disagreements
+        for name, balance in judged.items()
+        if abs((balance.owed - balance.owed_at_portal).cents) > 1 and not balance.disagreements
     ]
 
     assert silent == []
@@ -188,7 +194,7 @@ def test_nothing_is_billed_beside_what_may_be_paid() -> None:
     """Whatever the books say: what lives at the portal and no living note takes back blocks."""
     billed = []
     for case in CASES:
-        living = [one for one in case.claim.shown if one.lives]
+        living = [one for one in case.account.shown if one.lives]
         invoices = [one for one in living if one.number == ONE]
         notes = [one for one in living if one.number == NOTE]
         owed = Money.sum(one.gross or ZERO for one in invoices)
@@ -199,7 +205,7 @@ def test_nothing_is_billed_beside_what_may_be_paid() -> None:
             for one in living
         )
         blocks = (invoices and owed > Money(2)) or beside
-        if blocks and not rivals(case.claim, (TOTAL,)):
+        if blocks and not rivals(case.account, (TOTAL,)):
             billed.append(case.name)
 
     assert billed == []
@@ -208,10 +214,12 @@ def test_nothing_is_billed_beside_what_may_be_paid() -> None:
 def test_an_invoice_leaves_only_alone() -> None:
     """What would be paid beside it keeps it back, and nothing else does."""
     other = [
-        one for one in CASES if one.claim.held[0].status is S.ISSUED and len(one.claim.held) == 1
+        one
+        for one in CASES
+        if one.account.held[0].status is S.ISSUED and len(one.account.held) == 1
     ]
     kept = {
-        case.name: keeps_back(case.claim, case.claim.held[0]) is not None
+        case.name: keeps_back(case.account, case.account.held[0]) is not None
         for case in other
         if "unseen" in case.name
     }
@@ -226,36 +234,46 @@ def test_an_invoice_leaves_only_alone() -> None:
 def test_a_credit_note_leaves_only_for_what_may_be_paid(seen: str) -> None:
     """Its buyer would be owed it without any invoice."""
     note = held(S.ISSUED, NOTE, note_of=1)
-    judged = claim(held(S.CANCELLED), note, seen=INVOICE_SEEN[seen])
+    judged = account(held(S.CANCELLED), note, seen=INVOICE_SEEN[seen])
 
     assert (keeps_back(judged, note) is not None) == (seen == "ended")
 
 
-def odds(*books: TrackedInvoice, seen: tuple[PortalDocument, ...]) -> list[Odd]:
-    """What is at odds."""
-    return [one.odd for one in judge(claim(*books, seen=seen), NOW).disagreements]
+def kinds(*books: TrackedInvoice, seen: tuple[PortalDocument, ...]) -> list[DisagreementKind]:
+    """In what both sides disagree."""
+    return [one.kind for one in balance_of(account(*books, seen=seen), NOW).disagreements]
 
 
 INTERNAL = replace(held(S.SETTLED, NOTE, note_of=1), deposited_at=None)
 TRANSMITTED = held(S.INTEGRATED, NOTE, note_of=1)
-NAMED: dict[str, tuple[tuple[TrackedInvoice, ...], tuple[PortalDocument, ...], Odd]] = {
+NAMED: dict[
+    str, tuple[tuple[TrackedInvoice, ...], tuple[PortalDocument, ...], DisagreementKind]
+] = {
     "taken back here, and paid there": (
         (held(S.CANCELLED), INTERNAL),
         (shown(ONE, TOTAL),),
-        Odd.LIVES_AGAIN,
+        DisagreementKind.LIVES_AGAIN,
     ),
-    "paid, and rejected": ((held(S.SETTLED),), (shown(ONE, TOTAL, lives=False),), Odd.ENDED_THERE),
+    "paid, and rejected": (
+        (held(S.SETTLED),),
+        (shown(ONE, TOTAL, lives=False),),
+        DisagreementKind.ENDED_THERE,
+    ),
     "rejected after a note that lives": (
         (held(S.REJECTED), replace(TRANSMITTED, total=PART)),
         (shown(ONE, TOTAL, lives=False), shown(NOTE, PART)),
-        Odd.ALONE_THERE,
+        DisagreementKind.ALONE_THERE,
     ),
-    "two under one number": ((held(S.INTEGRATED),), INVOICE_SEEN["twice"], Odd.TWICE),
-    "another amount": ((held(S.INTEGRATED),), INVOICE_SEEN["ten euros off"], Odd.OTHER_AMOUNT),
+    "two under one number": ((held(S.INTEGRATED),), INVOICE_SEEN["twice"], DisagreementKind.TWICE),
+    "another amount": (
+        (held(S.INTEGRATED),),
+        INVOICE_SEEN["ten euros off"],
+        DisagreementKind.OTHER_AMOUNT,
+    ),
     "keyed by hand": (
         (held(S.INTEGRATED),),
         (shown(ONE, TOTAL), *BESIDE["keyed"]),
-        Odd.KEYED,
+        DisagreementKind.KEYED,
     ),
 }
 
@@ -263,25 +281,29 @@ NAMED: dict[str, tuple[tuple[TrackedInvoice, ...], tuple[PortalDocument, ...], O
 @pytest.mark.parametrize("name", NAMED)
 def test_each_disagreement_has_its_name(name: str) -> None:
     """And is the only one."""
-    books, seen, odd = NAMED[name]
+    books, seen, kind = NAMED[name]
 
-    assert odds(*books, seen=seen) == [odd]
+    assert kinds(*books, seen=seen) == [kind]
 
 
 def test_a_part_credited_and_then_rejected_owes_nothing_by_the_books() -> None:
     """The note would be deducted from what the member really owes: both figures differ."""
     books, seen, _ = NAMED["rejected after a note that lives"]
-    judgement = judge(claim(*books, seen=seen), NOW)
+    balance = balance_of(account(*books, seen=seen), NOW)
 
-    assert (judgement.owed, judgement.owed_at_portal) == (ZERO, -PART)
+    assert (balance.owed, balance.owed_at_portal) == (ZERO, -PART)
 
 
 def test_a_version_corrected_since_is_told() -> None:
     """The file that was refused first is the one that the portal took."""
     seen = (replace(shown(ONE, TOTAL), flux_number="CPP1"),)
-    judged = replace(claim(held(S.INTEGRATED), seen=seen), earlier_files={ONE: frozenset({"CPP1"})})
+    judged = replace(
+        account(held(S.INTEGRATED), seen=seen), earlier_files={ONE: frozenset({"CPP1"})}
+    )
 
-    assert [one.odd for one in judge(judged, NOW).disagreements] == [Odd.EARLIER_VERSION]
+    assert [one.kind for one in balance_of(judged, NOW).disagreements] == [
+        DisagreementKind.EARLIER_VERSION
+    ]
 
 
 def test_what_no_reading_shows_for_a_month_is_told() -> None:
@@ -289,14 +311,14 @@ def test_what_no_reading_shows_for_a_month_is_told() -> None:
     old = replace(held(S.INTEGRATED), status_since=NOW - timedelta(days=60))
     seen = (replace(shown(ONE, TOTAL), seen_at=NOW - timedelta(days=31)),)
 
-    assert odds(old, seen=seen) == [Odd.UNSEEN]
+    assert kinds(old, seen=seen) == [DisagreementKind.UNSEEN]
 
 
 def test_what_a_person_closed_is_told_no_more() -> None:
     """Until the portal shows it otherwise (storage)."""
     books, seen, _ = NAMED["taken back here, and paid there"]
 
-    assert odds(*books, seen=tuple(replace(one, closed=True) for one in seen)) == []
+    assert kinds(*books, seen=tuple(replace(one, closed=True) for one in seen)) == []
 
 
 def test_what_is_beyond_the_books_blocks_even_closed() -> None:
@@ -304,14 +326,14 @@ def test_what_is_beyond_the_books_blocks_even_closed() -> None:
     closed = replace(BESIDE["of our series"][0], closed=True)
     again = replace(shown(ONE, TOTAL), closed=True)
 
-    assert rivals(claim(seen=(closed,)), (TOTAL,)) == (closed,)
-    assert rivals(claim(held(S.CANCELLED), INTERNAL, seen=(again,)), (TOTAL,)) == (again,)
-    assert rivals(claim(seen=(replace(BESIDE["keyed"][0], closed=True),)), (TOTAL,)) == ()
+    assert rivals(account(seen=(closed,)), (TOTAL,)) == (closed,)
+    assert rivals(account(held(S.CANCELLED), INTERNAL, seen=(again,)), (TOTAL,)) == (again,)
+    assert rivals(account(seen=(replace(BESIDE["keyed"][0], closed=True),)), (TOTAL,)) == ()
 
 
 def test_another_member_of_the_same_number_is_not_its_own() -> None:
-    """Under our number, for another buyer: nothing of this claim."""
+    """Under our number, for another buyer: nothing of this account."""
     other = replace(shown(ONE, TOTAL), recipient="99900002200016")
 
     assert gross(held(S.CANCELLED)) == TOTAL
-    assert judge(claim(held(S.CANCELLED), INTERNAL, seen=(other,)), NOW).disagreements == ()
+    assert balance_of(account(held(S.CANCELLED), INTERNAL, seen=(other,)), NOW).disagreements == ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from worker.billing.identifiers import is_same_number, siren_of
+from worker.billing.identifiers import is_same_document
 from worker.billing.money import ZERO, Money
 from worker.billing.portal_document import PortalDocument, Standing
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
@@ -34,8 +34,8 @@ class Expected(StrEnum):
     """The program has the next word; its waits have ages of their own (todo.py)."""
 
 
-class Odd(StrEnum):
-    """How the portal and the books disagree about one document. The value is what is stored."""
+class DisagreementKind(StrEnum):
+    """How the portal and the books disagree about a document. ``--json`` shows the value."""
 
     LIVES_AGAIN = "lives_again"
     """The books took it back among themselves, and its buyer can pay it."""
@@ -68,14 +68,14 @@ class Disagreement:
         note: the number of the credit note that is concerned; empty without any.
     """
 
-    odd: Odd
+    kind: DisagreementKind
     number: str
     shown: tuple[PortalDocument, ...] = ()
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class MemberAccount:
     """All that is held and all that was seen of a member and year.
 
     Attributes:
@@ -95,8 +95,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """What follows from a claim.
+class Balance:
+    """What a member owes on both sides, and where they differ.
 
     Attributes:
         owed: by our books.
@@ -109,14 +109,14 @@ class Judgement:
     disagreements: tuple[Disagreement, ...]
 
 
-def judge(claim: Claim, now: datetime) -> Judgement:
+def balance_of(account: MemberAccount, now: datetime) -> Balance:
     """What a member owes on both sides, and everything in which they disagree."""
-    by_number = {one.number: _shown_as(claim, one) for one in claim.held if one.number}
-    on_its_way = any(_expected(one, claim.held) is Expected.ON_ITS_WAY for one in claim.held)
-    open_question = on_its_way or any(one.status is S.REFUSED for one in claim.held)
+    by_number = {one.number: _shown_as(account, one) for one in account.held if one.number}
+    on_its_way = any(_expected(one, account.held) is Expected.ON_ITS_WAY for one in account.held)
+    open_question = on_its_way or any(one.status is S.REFUSED for one in account.held)
     others = tuple(
         document
-        for document in claim.shown
+        for document in account.shown
         if document.standing is not Standing.KNOWN and document.lives
     )
     beyond = tuple(one for one in others if _is_beyond(one))
@@ -124,17 +124,17 @@ def judge(claim: Claim, now: datetime) -> Judgement:
         one
         for one in others
         # What a person closed is of something else.
-        if not _is_beyond(one) and not one.closed and _is_our_amount(one, claim.held)
+        if not _is_beyond(one) and not one.closed and _is_our_amount(one, account.held)
     )
-    owed = Money.sum(_owed(one, claim.held) for one in claim.held)
-    at_portal = Money.sum(_signed(one, by_number.get(one.number, ())) for one in claim.held)
+    owed = Money.sum(_owed(one, account.held) for one in account.held)
+    at_portal = Money.sum(_signed(one, by_number.get(one.number, ())) for one in account.held)
     at_portal += Money.sum(one.gross or ZERO for one in (*beyond, *keyed))
     found = [
-        *_each(claim, by_number, now, open_question=open_question),
-        *(Disagreement(Odd.BEYOND, one.number, (one,)) for one in beyond),
-        *(Disagreement(Odd.KEYED, one.number, (one,)) for one in keyed),
+        *_each(account, by_number, now, open_question=open_question),
+        *(Disagreement(DisagreementKind.BEYOND, one.number, (one,)) for one in beyond),
+        *(Disagreement(DisagreementKind.KEYED, one.number, (one,)) for one in keyed),
     ]
-    return Judgement(
+    return Balance(
         owed=owed,
         owed_at_portal=at_portal,
         disagreements=tuple(one for one in found if not _is_closed(one)),
@@ -142,36 +142,36 @@ def judge(claim: Claim, now: datetime) -> Judgement:
 
 
 def rivals(
-    claim: Claim, amounts: Collection[Money], number: str = ""
+    account: MemberAccount, amounts: Collection[Money], number: str = ""
 ) -> tuple[PortalDocument, ...]:
     """What lives at the portal beside an invoice that is to be made, or to leave.
 
     Args:
-        claim: of its member and year.
+        account: of its member and year.
         amounts: its total (BT-112, BT-115): the same of another software, or keyed, may be this
             very one.
         number: its own; empty before it has one.
     """
     beside = (
         one
-        for one in claim.shown
+        for one in account.shown
         if one.standing is not Standing.KNOWN
         and one.lives
         and (_is_beyond(one) or (_is_one_of(one, amounts) and not one.closed))
     )
-    others = [one for one in claim.held if one.number != number]
-    by_number = {one.number: _shown_as(claim, one) for one in others if one.number}
+    others = [one for one in account.held if one.number != number]
+    by_number = {one.number: _shown_as(account, one) for one in others if one.number}
     return (*_unpaid(others, by_number), *beside)
 
 
-def keeps_back(claim: Claim, invoice: TrackedInvoice) -> tuple[Trouble, str] | None:
+def keeps_back(account: MemberAccount, invoice: TrackedInvoice) -> tuple[Trouble, str] | None:
     """Why the file of an invoice or credit note may not leave now; None when it may."""
     if invoice.is_credit_note:
-        corrected = next(one for one in claim.held if one.id == invoice.corrects)
-        shown = _shown_as(claim, corrected)
+        corrected = next(one for one in account.held if one.id == invoice.corrects)
+        shown = _shown_as(account, corrected)
         ended = bool(shown) and not any(document.lives for document in shown)
         return (Trouble.INVOICE_ENDED, "") if ended else None
-    found = rivals(claim, (gross(invoice), invoice.total), invoice.number)
+    found = rivals(account, (gross(invoice), invoice.total), invoice.number)
     said = " ; ".join(f"{one.number} ({one.french})" for one in found)
     return (Trouble.RIVAL, said) if found else None
 
@@ -226,14 +226,13 @@ def gross(one: TrackedInvoice) -> Money:
     return one.total - one.rounding
 
 
-def _shown_as(claim: Claim, one: TrackedInvoice) -> tuple[PortalDocument, ...]:
+def _shown_as(account: MemberAccount, one: TrackedInvoice) -> tuple[PortalDocument, ...]:
     """The documents of the portal under its number, for its buyer."""
     return tuple(
         document
-        for document in claim.shown
+        for document in account.shown
         if document.standing is Standing.KNOWN
-        and is_same_number(document.number, one.number)
-        and siren_of(document.recipient or one.siret) == siren_of(one.siret)
+        and is_same_document(document.number, document.recipient, one.number, one.siret)
     )
 
 
@@ -246,30 +245,32 @@ def _signed(one: TrackedInvoice, shown: Sequence[PortalDocument]) -> Money:
 
 
 def _each(
-    claim: Claim,
+    account: MemberAccount,
     by_number: Mapping[str, Sequence[PortalDocument]],
     now: datetime,
     *,
     open_question: bool,
 ) -> Iterator[Disagreement]:
-    for one in claim.held:
+    for one in account.held:
         shown = tuple(by_number.get(one.number, ()))
         living = tuple(document for document in shown if document.lives)
         if len(living) > 1:
-            yield Disagreement(Odd.TWICE, one.number, living)
+            yield Disagreement(DisagreementKind.TWICE, one.number, living)
         elif living and len(shown) > 1:
-            yield Disagreement(Odd.TWIN_REJECTED, one.number, shown)
-        if _expected(one, claim.held) is Expected.LIVING:
-            yield from _of_what_counts(claim, one, shown, by_number)
-            if not open_question and _is_unseen(one, shown, claim.read_at, now):
-                yield Disagreement(Odd.UNSEEN, one.number, shown)
+            yield Disagreement(DisagreementKind.TWIN_REJECTED, one.number, shown)
+        if _expected(one, account.held) is Expected.LIVING:
+            yield from _of_what_counts(account, one, shown, by_number)
+            if not open_question and _is_unseen(one, shown, account.read_at, now):
+                yield Disagreement(DisagreementKind.UNSEEN, one.number, shown)
         elif living and (one.status is S.CANCELLED or one.is_internal):
             # At its buyer's, the next news move it (statuses.py); refused, it is looked for.
-            yield Disagreement(Odd.LIVES_AGAIN, one.number, living, _internal_note(one, claim.held))
+            yield Disagreement(
+                DisagreementKind.LIVES_AGAIN, one.number, living, _internal_note(one, account.held)
+            )
 
 
 def _of_what_counts(
-    claim: Claim,
+    account: MemberAccount,
     one: TrackedInvoice,
     shown: tuple[PortalDocument, ...],
     by_number: Mapping[str, Sequence[PortalDocument]],
@@ -279,14 +280,16 @@ def _of_what_counts(
     if shown and not living:
         if one.status in {S.SETTLED, S.CANCELLED}:
             # At the buyer's, the next news move it (statuses.py).
-            yield Disagreement(Odd.ENDED_THERE, one.number, shown)
+            yield Disagreement(DisagreementKind.ENDED_THERE, one.number, shown)
         return
-    if living and one.is_credit_note and _is_alone(one, claim.held, by_number):
-        yield Disagreement(Odd.ALONE_THERE, _invoice_of(one, claim.held), living, one.number)
-    if any(_is_earlier(claim, one, document) for document in living):
-        yield Disagreement(Odd.EARLIER_VERSION, one.number, living)
+    if living and one.is_credit_note and _is_alone(one, account.held, by_number):
+        yield Disagreement(
+            DisagreementKind.ALONE_THERE, _invoice_of(one, account.held), living, one.number
+        )
+    if any(_is_earlier(account, one, document) for document in living):
+        yield Disagreement(DisagreementKind.EARLIER_VERSION, one.number, living)
     if len(living) == 1 and not _is_amount(living[0], gross(one)):
-        yield Disagreement(Odd.OTHER_AMOUNT, one.number, living)
+        yield Disagreement(DisagreementKind.OTHER_AMOUNT, one.number, living)
 
 
 def _is_alone(
@@ -308,9 +311,9 @@ def _invoice_of(note: TrackedInvoice, held: Sequence[TrackedInvoice]) -> str:
     return next(one.number for one in held if one.id == note.corrects)
 
 
-def _is_earlier(claim: Claim, one: TrackedInvoice, document: PortalDocument) -> bool:
+def _is_earlier(account: MemberAccount, one: TrackedInvoice, document: PortalDocument) -> bool:
     settled = one.status in {S.SETTLED, S.CANCELLED}
-    return not settled and document.flux_number in claim.earlier_files.get(one.number, ())
+    return not settled and document.flux_number in account.earlier_files.get(one.number, ())
 
 
 def _is_unseen(

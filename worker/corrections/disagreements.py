@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from worker.billing.claim import Disagreement, Judgement, Odd
+from worker.billing.member_account import Balance, Disagreement, DisagreementKind
 from worker.billing.money import french
 from worker.billing.period import french_time
 from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode
@@ -11,12 +11,12 @@ UNREAD = timedelta(days=2)
 """How long the portal may answer nothing that can be used about what it holds."""
 
 
-def advice_about(judgement: Judgement) -> tuple[Advice, ...]:
+def advice_about(balance: Balance) -> tuple[Advice, ...]:
     """One for each disagreement; its sentence names both sums."""
-    owed, there = french(judgement.owed), french(judgement.owed_at_portal)
+    owed, there = french(balance.owed), french(balance.owed_at_portal)
     return tuple(
         Advice(
-            AdviceCode(one.odd.value),
+            one.kind,
             _command_about(one),
             (
                 one.number,
@@ -26,17 +26,19 @@ def advice_about(judgement: Judgement) -> tuple[Advice, ...]:
                 there,
             ),
         )
-        for one in judgement.disagreements
-        # What is beyond the books is told by itself, whoever its member is.
-        if one.odd is not Odd.BEYOND
+        for one in balance.disagreements
     )
 
 
 def _command_about(one: Disagreement) -> tuple[str, ...]:
-    match one.odd:
-        case Odd.LIVES_AGAIN if one.note:
+    match one.kind:
+        case DisagreementKind.LIVES_AGAIN if one.note:
             return ("credit", one.note, "--reason", TO_FILL_IN)
-        case Odd.EARLIER_VERSION | Odd.OTHER_AMOUNT | Odd.UNSEEN:
+        case (
+            DisagreementKind.EARLIER_VERSION
+            | DisagreementKind.OTHER_AMOUNT
+            | DisagreementKind.UNSEEN
+        ):
             return ("documents", "portal", one.number)
         case _:
             return ("reconcile", "--close", one.number, "--reason", TO_FILL_IN)

@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session
 
-from worker.billing.claim import Claim
 from worker.billing.identifiers import is_same_buyer, number_forms, siren_of
+from worker.billing.member_account import MemberAccount
 from worker.billing.portal_document import PortalDocument, Standing
 from worker.billing.status import TrackedInvoice
 from worker.storage import invoices, portal_documents
@@ -59,7 +59,7 @@ class Seen:
         return (*found.values(), *(one for one in others if _is_for(one, siret, year)))
 
 
-def claims(session: Session, *, year: int | None = None) -> tuple[Claim, ...]:
+def accounts(session: Session, *, year: int | None = None) -> tuple[MemberAccount, ...]:
     """What every member that has an invoice is judged by."""
     held: dict[tuple[str, int], list[TrackedInvoice]] = {}
     for invoice in invoices.tracked(session, year=year):
@@ -67,7 +67,7 @@ def claims(session: Session, *, year: int | None = None) -> tuple[Claim, ...]:
     return _claims(session, held, Seen.read(session))
 
 
-def claim(session: Session, siret: str, year: int, seen: Seen | None = None) -> Claim:
+def account(session: Session, siret: str, year: int, seen: Seen | None = None) -> MemberAccount:
     """What one member and year is judged by; ``seen``: read before, for many."""
     held = {(siret, year): invoices.of_member(session, siret, year)}
     return _claims(session, held, seen or Seen.read(session))[0]
@@ -75,13 +75,13 @@ def claim(session: Session, siret: str, year: int, seen: Seen | None = None) -> 
 
 def _claims(
     session: Session, held: Mapping[tuple[str, int], Sequence[TrackedInvoice]], seen: Seen
-) -> tuple[Claim, ...]:
+) -> tuple[MemberAccount, ...]:
     corrected = any(one.version > 1 for found in held.values() for one in found)
     earlier: dict[str, set[str]] = {}
     for number, flux in session.execute(_EARLIER) if corrected else ():
         earlier.setdefault(number, set()).add(flux)
     return tuple(
-        Claim(
+        MemberAccount(
             siret=siret,
             year=year,
             member_name=found[0].member_name if found else "",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.memory_ledger import DepositedFacts, Integrated, Step
 from tests.support.offices import YEAR, Desk, number, open_desk
-from worker.billing.claim import Odd
+from worker.billing.member_account import DisagreementKind
 from worker.billing.money import ZERO, Money
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo import AdviceCode
@@ -58,15 +58,15 @@ def left(desk: Desk) -> Waiting:
         return waiting(desk.app, session)
 
 
-def odds(desk: Desk) -> list[Odd]:
+def kinds(desk: Desk) -> list[DisagreementKind]:
     """What is at odds."""
-    return [odd.odd for one in left(desk).at_odds for odd in one.judgement.disagreements]
+    return [each.kind for one in left(desk).disagreements for each in one.balance.disagreements]
 
 
 def sums(desk: Desk) -> list[tuple[Money, Money]]:
     """What each member that is at odds owes, by the books and by the portal."""
-    judged = [one.judgement for one in left(desk).at_odds]
-    return [(judgement.owed, judgement.owed_at_portal) for judgement in judged]
+    judged = [one.balance for one in left(desk).disagreements]
+    return [(balance.owed, balance.owed_at_portal) for balance in judged]
 
 
 def living(desk: Desk, siret: str) -> list[str]:
@@ -129,7 +129,7 @@ def test_a_rejected_file_that_is_replayed_is_adopted(rejected: Desk) -> None:
     beats(rejected, 2)
 
     assert rejected.one(ONE).status is S.INTEGRATED
-    assert odds(rejected) == []
+    assert kinds(rejected) == []
 
 
 def test_what_was_replayed_after_its_credit_note_is_told_and_taken_back(rejected: Desk) -> None:
@@ -138,7 +138,7 @@ def test_what_was_replayed_after_its_credit_note_is_told_and_taken_back(rejected
     replay(rejected, ONE)
     beats(rejected, 2)
     total = rejected.one(ONE).total
-    assert odds(rejected) == [Odd.LIVES_AGAIN]
+    assert kinds(rejected) == [DisagreementKind.LIVES_AGAIN]
     assert sums(rejected) == [(ZERO, total)]
     with pytest.raises(Refused, match="devrait deux fois"):
         let_go(rejected, rejected.one(ONE).siret)
@@ -148,7 +148,7 @@ def test_what_was_replayed_after_its_credit_note_is_told_and_taken_back(rejected
     beats(rejected, 2)
 
     assert rejected.one(SECOND_NOTE).status is S.INTEGRATED
-    assert odds(rejected) == []
+    assert kinds(rejected) == []
     assert rejected.is_sound()
 
 
@@ -159,7 +159,7 @@ def test_a_version_corrected_since_that_the_portal_takes_is_told(rejected: Desk)
     beats(rejected, 2)
 
     assert rejected.one(ONE).status is S.INTEGRATED
-    assert odds(rejected) == [Odd.EARLIER_VERSION]
+    assert kinds(rejected) == [DisagreementKind.EARLIER_VERSION]
 
 
 def test_a_verdict_after_days_leaves_nothing_refused_beside_what_lives(desk: Desk) -> None:
@@ -209,7 +209,7 @@ def test_what_was_rejected_in_the_morning_is_not_credited_at_noon(held: Desk) ->
     note = held.credit(ONE)
 
     assert note.is_internal
-    assert odds(held) == []
+    assert kinds(held) == []
 
 
 def test_a_credit_note_does_not_follow_an_invoice_that_is_rejected_meanwhile(held: Desk) -> None:
@@ -224,7 +224,7 @@ def test_a_credit_note_does_not_follow_an_invoice_that_is_rejected_meanwhile(hel
     held.credit(NOTE, internal=True)
     beats(held, 1)
 
-    assert odds(held) == []
+    assert kinds(held) == []
     assert held.one(SECOND_NOTE).is_internal
 
 
@@ -242,7 +242,7 @@ def test_a_credit_note_that_stays_alone_is_told_and_taken_back(held: Desk) -> No
     part = held.one(NOTE).total
     held.portal.decide(ONE, "REJETEE")
     beats(held, 1)
-    assert odds(held) == [Odd.ALONE_THERE]
+    assert kinds(held) == [DisagreementKind.ALONE_THERE]
     assert sums(held) == [(ZERO, -part)]
     held.portal.decide(NOTE, "REJETEE")
     beats(held, 1)
@@ -250,7 +250,7 @@ def test_a_credit_note_that_stays_alone_is_told_and_taken_back(held: Desk) -> No
     held.credit(ONE)
     beats(held, 1)
 
-    assert odds(held) == []
+    assert kinds(held) == []
     assert held.one(ONE).status is S.CANCELLED
 
 
@@ -262,8 +262,23 @@ def test_a_payment_after_an_internal_credit_note_is_told(held: Desk) -> None:
     held.portal.decide(ONE, "MISE_EN_PAIEMENT")
     beats(held, 2)
 
-    assert odds(held) == [Odd.LIVES_AGAIN]
+    assert kinds(held) == [DisagreementKind.LIVES_AGAIN]
     assert sums(held) == [(ZERO, held.one(ONE).total)]
+    assert held.one(ONE).portal_status == "MISE_EN_PAIEMENT"
+
+
+def test_a_member_at_odds_is_not_advised_to_be_billed_again(held: Desk) -> None:
+    """Parked by its credit note, it waits for one thing at a time."""
+    held.portal.decide(ONE, "REJETEE")
+    beats(held, 1)
+    held.credit(ONE)
+    siret = held.one(ONE).siret
+    before = [one.siret for one, _ in left(held).invoices]
+    held.portal.decide(ONE, "MISE_EN_PAIEMENT")
+    beats(held, 2)
+
+    assert before == [siret]
+    assert left(held).invoices == ()
 
 
 # What the buyer does afterwards (point 7).
@@ -289,7 +304,7 @@ def test_what_was_rejected_under_another_identifier_lives_no_more(held: Desk) ->
     beats(held, 2)
 
     assert note.is_internal
-    assert odds(held) == []
+    assert kinds(held) == []
 
 
 def test_a_rejected_twin_does_not_hide_the_one_that_lives(held: Desk) -> None:
@@ -301,7 +316,7 @@ def test_a_rejected_twin_does_not_hide_the_one_that_lives(held: Desk) -> None:
     beats(held, 2)
 
     assert held.one(ONE).status is S.INTEGRATED
-    assert odds(held) == [Odd.TWIN_REJECTED]
+    assert kinds(held) == [DisagreementKind.TWIN_REJECTED]
 
 
 def test_two_invoices_under_one_identifier_are_each_seen(held: Desk) -> None:
@@ -335,12 +350,12 @@ def test_what_a_colleague_keyed_is_told(held: Desk) -> None:
     key_in(held, held.one(ONE), KEYED)
     beats(held, 2)
     total = held.one(ONE).total - held.one(ONE).rounding
-    assert odds(held) == [Odd.KEYED]
+    assert kinds(held) == [DisagreementKind.KEYED]
     assert sums(held) == [(held.one(ONE).total - held.one(ONE).rounding, total + total)]
     held.portal.decide(KEYED, "REJETEE")
     beats(held, 2)
 
-    assert odds(held) == []
+    assert kinds(held) == []
 
 
 @pytest.fixture(name="keyed")
@@ -422,7 +437,7 @@ def test_our_number_keyed_a_few_cents_off_is_a_case_for_a_person(desk: Desk) -> 
 # Silence is news (point 15).
 
 
-def code(desk: Desk) -> AdviceCode | None:
+def code(desk: Desk) -> AdviceCode | DisagreementKind | None:
     """What is said of the reading of the portal."""
     reading = left(desk).reading
     return None if reading is None else reading.code
@@ -462,7 +477,7 @@ def test_what_nothing_shows_for_a_month_is_told(held: Desk) -> None:
         held.clock.advance(days=1)
         held.follow()
 
-    assert odds(held) == [Odd.UNSEEN]
+    assert kinds(held) == [DisagreementKind.UNSEEN]
 
 
 def test_what_is_past_due_is_told(held: Desk) -> None:

@@ -89,7 +89,7 @@ def give_up_lost_outputs() -> None:
         try:
             getattr(sys, name).flush()
         except OSError:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until exit
 
 
 def _print(text: str, *, err: bool = False) -> None:

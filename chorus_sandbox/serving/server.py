@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import select
 import signal
 import socketserver
 import sqlite3
@@ -197,24 +198,36 @@ def serve(options: SandboxOptions) -> None:
         LedgerError: the data file cannot be used.
         OSError: the port cannot be bound.
     """
-    end = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: end.set())
+    signalled = _signals()
     if not options.verbose:
         # The PDF reader comments on broken files: it has nowhere else to say it.
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with SandboxServer(options) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        if options.exit_with_parent:
-            threading.Thread(target=_await_parent, args=(end,), daemon=True).start()
         sys.stdout.write(json.dumps({"url": server.url}) + "\n")
         sys.stdout.flush()
-        end.wait()
+        _wait(signalled, sys.stdin.fileno() if options.exit_with_parent else None)
         server.shutdown()
 
 
-def _await_parent(end: threading.Event) -> None:
-    # Not through sys.stdin: its lock, held by this thread, would block the end of the process.
-    while os.read(sys.stdin.fileno(), _PIECE):
-        pass
-    end.set()
+def _signals() -> int:
+    """Where SIGTERM and SIGINT write themselves from now on.
+
+    Python runs a handler in the main thread only, and once that one wakes: a signal that another
+    thread received, or that falls just before the wait, would be heard after it.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
+def _wait(signalled: int, parent: int | None) -> None:
+    """Until a signal, or the end of what the parent would write."""
+    watched = [signalled] if parent is None else [signalled, parent]
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if signalled in ready or (parent in ready and not os.read(parent, _PIECE)):
+            return

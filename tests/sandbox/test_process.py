@@ -23,6 +23,7 @@ from chorus_sandbox.command import main
 from chorus_sandbox.integration.lots import LARGEST_LOT, MOST_FILES
 from chorus_sandbox.ledger.ledger import read_fluxes, read_injections
 from tests.support import dataset
+from tests.support.processes import signal_thread
 from tests.support.sandbox_documents import CII, UBL, numbered
 from tests.support.sandbox_portal import (
     CREDENTIALS,
@@ -90,6 +91,15 @@ def test_it_ends_cleanly_and_silently(
     with Process(tmp_path / "x.db", *arguments, module=module) as running:
         running.portal.verdict(b"%PDF-1.7 junk", "IN_DP_E2_CII_FACTURX")
         assert running.end(number) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("rank", range(3))
+def test_it_ends_whichever_thread_hears_the_signal(tmp_path: Path, rank: int) -> None:
+    """The system chooses the thread: the main one, the listener, or that of a connection."""
+    with Process(tmp_path / "x.db", "--exit-with-parent") as running:
+        signal_thread(running.process.pid, signal.SIGTERM, rank)
+
+        assert pace.ended(running.process, seconds=10) == 0
 
 
 def test_a_killed_process_forgets_nothing(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def signal_thread(pid: int, number: int, rank: int) -> None:
+    """Send a signal to one thread of a process, the main one first."""
+    threads = sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())
+    assert ctypes.CDLL(None).tgkill(pid, threads[rank], number) == 0
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process ends soon."""
     return pace.becomes_true(lambda: not is_alive(pid), seconds=60)

@@ -5,12 +5,10 @@ up at the next heartbeat. One job at a time, in this process's only working thre
 """
 
 import json
-import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from queue import Empty, SimpleQueue
 from threading import Event
 
 import structlog
@@ -34,6 +32,7 @@ from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
+from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
 from worker.storage import Session, due, holds, imported, invoices, journal
 from worker.storage.documents import require_archive
@@ -59,15 +58,13 @@ def serve(app: App, *, once: bool = False) -> None:
         WorkerError: so many heartbeats failed in a row that the service manager must act.
     """
     stopping = Event()
-    # Not the event itself: its lock may be held by the very thread that the signal interrupts.
-    asked: SimpleQueue[int | WorkerError] = SimpleQueue()
-    heartbeat = Heartbeat(app, stopping.is_set, asked.put)
     if once:
-        if (error := heartbeat.beat()) is not None:
+        if (error := Heartbeat(app, stopping.is_set).beat()) is not None:
             raise error
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: asked.put(received))
+    request = StopRequest()
+    request.listen()
+    heartbeat = Heartbeat(app, stopping.is_set, request.give_up)
     minutes = app.settings.worker.heartbeat_minutes
     scheduler = BackgroundScheduler(
         timezone="UTC",
@@ -84,26 +81,18 @@ def serve(app: App, *, once: bool = False) -> None:
     scheduler.start()
     tell_systemd("READY=1")
     _log.info("worker.started", heartbeat_minutes=minutes)
-    word = _wait(asked, heartbeat, timedelta(minutes=minutes) + LATE)
+    longest = timedelta(minutes=minutes) + LATE
+    while not request.comes_within(watchdog_pace()):
+        # Between two heartbeats that are on time, the service manager is told we live.
+        if heartbeat.is_at_rest(longest):
+            tell_systemd(ALIVE)
     stopping.set()
     tell_systemd("STOPPING=1")
     scheduler.shutdown(wait=True)
     heartbeat.close()
     _log.info("worker.stopped")
-    if isinstance(word, WorkerError):
-        raise word
-
-
-def _wait(
-    asked: "SimpleQueue[int | WorkerError]", heartbeat: "Heartbeat", longest: timedelta
-) -> int | WorkerError:
-    """Why to stop. Between two heartbeats that are on time, the service manager is told we live."""
-    while True:
-        try:
-            return asked.get(timeout=watchdog_pace())
-        except Empty:
-            if heartbeat.is_at_rest(longest):
-                tell_systemd(ALIVE)
+    if request.failure is not None:
+        raise request.failure
 
 
 class Heartbeat:

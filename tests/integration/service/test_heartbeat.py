@@ -17,6 +17,7 @@ from chaos import pace
 from tests.e2e.program import started
 from tests.support.memory_portal import Condition as PortalIs
 from tests.support.offices import YEAR, Desk, number, open_desk
+from tests.support.processes import signal_thread
 from tests.support.scripted_server import reply, serving
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
@@ -32,6 +33,8 @@ from worker.storage.tables import InvoiceRow
 S = InvoiceStatus
 HANGS = 60
 """Seconds that nothing here takes on an idle machine."""
+THREADS = 3
+"""Of the service at rest: the main one, the scheduler's, the heartbeat's."""
 END = b"the test is over"
 
 
@@ -352,6 +355,21 @@ def test_the_service_stops_as_soon_as_it_is_asked_to(
     with sqlite3.connect(desk.config.parent / "donnees" / "worker.sqlite") as database:
         query = "SELECT count(*) FROM invoice WHERE status = 'sending'"
         assert database.execute(query).fetchone() == (0,)
+
+
+def test_the_service_stops_whichever_thread_hears_the_signal(
+    issued: Desk, systemd: Manager
+) -> None:
+    """The system chooses the thread; Python runs a handler in the main one only, once it wakes."""
+    configured(issued, 'channel = "api"', 'channel = "helios"')
+    for rank in range(THREADS):
+        with started("serve", config=issued.config) as process:
+            systemd.wait_for("STATUS=")
+            systemd.said.clear()
+            signal_thread(process.pid, signal.SIGTERM, rank)
+            code, _, errors = process.ended(HANGS)
+
+        assert (code, "worker.stopped" in errors) == (0, True), (rank, errors)
 
 
 def test_the_watchdog_is_fed_at_the_pace_of_the_unit(issued: Desk, systemd: Manager) -> None:

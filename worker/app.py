@@ -41,6 +41,10 @@ class App:
         """Whether this installation deposits by itself."""
         return self.settings.channel is Channel.API
 
+    def at_work(self) -> AbstractContextManager[None]:
+        """See ``Store.at_work``."""
+        return self.store.at_work()
+
     def transaction(
         self, *, commit: bool = True, on: Session | None = None
     ) -> AbstractContextManager[Transaction]:

@@ -29,6 +29,8 @@ from chorus_sandbox.serving.gateway import DEPOSIT_PATH, Context, Reply, Request
 HOST: Final = "127.0.0.1"
 _LARGEST_BODY = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
+POLL_SECONDS = 0.05
+"""How often the listener looks whether it is to end: every command that starts one waits for it."""
 
 
 def now() -> datetime:
@@ -203,7 +205,8 @@ def serve(options: SandboxOptions) -> None:
         # The PDF reader comments on broken files: it has nowhere else to say it.
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with SandboxServer(options) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        listening = {"poll_interval": POLL_SECONDS}
+        threading.Thread(target=server.serve_forever, kwargs=listening, daemon=True).start()
         sys.stdout.write(json.dumps({"url": server.url}) + "\n")
         sys.stdout.flush()
         _wait(signalled, sys.stdin.fileno() if options.exit_with_parent else None)

@@ -4,6 +4,7 @@ A server process imports the program once and never runs it; each command line i
 from it: real, with its own environment, folder, files and end, in milliseconds.
 """
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -41,6 +42,9 @@ def preload() -> None:
     import_module("worker.cli").commands()
     for name in _LAZY:
         import_module(name)
+    # What is never looked at again is never copied into the processes that are forked.
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,9 @@ class Desk:
 
     def issue(self, stop: Callable[[], bool] = campaign.never) -> list[MemberOutcome]:
         """The batch."""
-        return list(issue_year(self.app, self.portal, self.rendering, YEAR, stop, self.executor))
+        with self.app.at_work():
+            batch = issue_year(self.app, self.portal, self.rendering, YEAR, stop, self.executor)
+            return list(batch)
 
     def run(
         self,
@@ -202,7 +204,8 @@ class Desk:
     def deposit(self) -> list[DepositResult]:
         """Deposit what is due."""
         results: list[DepositResult] = []
-        deposit_due(self.app, self.portal, results.append)
+        with self.app.at_work():
+            deposit_due(self.app, self.portal, results.append)
         return results
 
     def recover(self) -> int:
@@ -212,7 +215,8 @@ class Desk:
     def reconcile(self) -> list[TrackedInvoice]:
         """Look for what is uncertain and due."""
         looked: list[TrackedInvoice] = []
-        reconcile_due(self.app, self.portal, looked.append)
+        with self.app.at_work():
+            reconcile_due(self.app, self.portal, looked.append)
         return looked
 
     def search_to_the_end(self) -> None:
@@ -224,7 +228,8 @@ class Desk:
     def follow(self, stop: Callable[[], bool] = campaign.never) -> list[TrackedInvoice]:
         """Ask what is due."""
         asked: list[TrackedInvoice] = []
-        follow_due(self.app, self.portal, asked.append, stop)
+        with self.app.at_work():
+            follow_due(self.app, self.portal, asked.append, stop)
         return asked
 
     def resend(self, number: str, **references: str) -> TrackedInvoice:

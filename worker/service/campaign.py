@@ -90,7 +90,11 @@ def run_year(
     _journal(app, EventTag.RUN_STARTED, year)
     counts = dict.fromkeys(map(str, MemberResult), 0)
     try:
-        with rendering(app) as render, ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor:
+        with (
+            app.at_work(),
+            rendering(app) as render,
+            ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor,
+        ):
             for outcome in issue_year(app, portal, render, year, stop, executor):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
@@ -125,7 +129,8 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
     stopped: list[PortalAnswerError | DepositsRefused] = []
     for step in (reconcile, deposit, follow):
         try:
-            step(app, portal, tell, stop)
+            with app.at_work():
+                step(app, portal, tell, stop)
         except (PortalAnswerError, DepositsRefused) as error:
             stopped.append(error)
     if stopped:
@@ -166,7 +171,8 @@ def take_step(
         tell(progress)
 
     portal.sign_in()
-    step(app, portal, note)
+    with app.at_work():
+        step(app, portal, note)
     with app.reading() as session:
         return StepOutcome(
             invoices=tuple(invoices.by_id(session, invoice_id) for invoice_id in moved),

@@ -184,7 +184,10 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
 def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     with app.reading() as session:
         require_archive(session, app.store.archive)
-    with open_portal(app, _alive) if app.deposits else nullcontext() as portal:
+    with (
+        app.at_work(),
+        open_portal(app, _alive) if app.deposits else nullcontext() as portal,
+    ):
         year = due_year(app)
         failure = None if year is None else _bill(app, portal, year, stop)
         if portal is not None and anything_waiting(app):

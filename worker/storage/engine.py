@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,15 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    DisconnectionError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlmodel import Session
 
 from worker import __version__
@@ -41,6 +48,7 @@ from worker.storage.transaction import Transaction
 SCHEMA = "0006"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
+_FILE = "worker_file"
 _DAMAGED = "XX00"
 """Codes of PostgreSQL: data or index corrupted, internal error."""
 _WRITER_LOCK = 0x77_6F_72_6B_65_72
@@ -87,6 +95,26 @@ class Store:
 
     engine: Engine
     archive: Archive
+    _at_work: list[object] = field(default_factory=list, init=False, repr=False, compare=False)
+    """One for each block of ``at_work`` under way."""
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keep the database open from one transaction to the next, until the end of the block.
+
+        Outside, an SQLite file is closed after each and then whole by itself: a plain copy of it,
+        or another put in its place, is enough. To open it costs eight times what is read.
+        """
+        self._at_work.append(None)
+        try:
+            yield
+        finally:
+            self._at_work.pop()
+            self._rest()
+
+    def _rest(self) -> None:
+        if not self._at_work and _sqlite_file(self.engine.url) is not None:
+            self.engine.dispose()
 
     @contextmanager
     def transaction(
@@ -169,6 +197,8 @@ class Store:
             if problem is None:
                 raise
             raise problem from error
+        finally:
+            self._rest()
 
 
 def _turned_writer(session: Session) -> nullcontext[Connection]:
@@ -295,12 +325,14 @@ def _engine(address: URL, waits: Waits) -> Engine:
     file = _sqlite_file(address)
     read_only = None if file is None else _read_only_uri(file)
     if read_only is None:
-        engine = create_engine(address, poolclass=NullPool)
+        engine = create_engine(address)
     else:
-        engine = create_engine(
-            address, poolclass=NullPool, creator=partial(sqlite3.connect, read_only, uri=True)
-        )
+        open_it = partial(sqlite3.connect, read_only, uri=True, check_same_thread=False)
+        engine = create_engine(address, poolclass=QueuePool, creator=open_it)
     event.listen(engine, "connect", partial(_configure_sqlite, milliseconds))
+    if file is not None:
+        event.listen(engine, "connect", partial(_remember_file, file))
+        event.listen(engine, "checkout", partial(_require_file, file))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -315,6 +347,24 @@ def _read_only_uri(file: Path) -> str | None:
     log, index = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
     in_use = log.exists() and (index.exists() or log.stat().st_size > 0)
     return f"file:{quote(str(file.absolute()))}?{'mode=ro' if in_use else 'immutable=1'}"
+
+
+def _remember_file(file: Path, _connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_FILE] = _identity(file)
+
+
+def _require_file(file: Path, _connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
+    """Open again what was put in the place of the file while it was kept open."""
+    if _identity(file) != record.info[_FILE]:
+        raise DisconnectionError(f"another file is in the place of {file}")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) -> None:

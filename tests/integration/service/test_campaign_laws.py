@@ -42,7 +42,7 @@ from worker.storage import journal
 
 S = InvoiceStatus
 MEMBERS = 4
-SCHEDULES, SCHEDULES_BY_HTTP = (10, 20), (3, 15)
+SCHEDULES, SCHEDULES_BY_HTTP = (7, 20), (3, 15)
 """How many are tried in each run of the tests, of how many steps; three hundred were tried when
 this was written."""
 MISHAPS = st.lists(st.sampled_from(Mishap), max_size=3)

@@ -1,6 +1,7 @@
 """What is SQLite's alone: how the file is opened, who may read it, and a disk that refuses."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -41,6 +42,49 @@ def _modes(folder: Path) -> dict[str, int]:
         str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode)
         for path in (folder, *folder.rglob("*"))
     }
+
+
+def _series(store: Store) -> list[str]:
+    with store.reading() as session:
+        return list(session.execute(text("SELECT series FROM number_series")).scalars())
+
+
+def _add_series(store: Store, name: str) -> None:
+    with writing(store) as tx:
+        tx.execute(text("INSERT INTO number_series VALUES (:name, 0)"), {"name": name})
+
+
+def test_the_file_is_whole_by_itself_between_two_acts(sqlite_place: Place) -> None:
+    """A plain copy of it has everything, whatever was done at work before."""
+    store = sqlite_place.open()
+    copy = sqlite_place.folder / "copy.sqlite"
+    _add_series(store, "A")
+    with store.at_work():
+        _add_series(store, "B")
+        with store.at_work():
+            _add_series(store, "C")
+        kept_open = list(sqlite_place.folder.glob("*-wal"))
+    shutil.copyfile(sqlite_place.folder / "worker.sqlite", copy)
+
+    assert kept_open != []
+    assert list(sqlite_place.folder.glob("*-wal")) == []
+    assert _series(open_store(f"sqlite:///{copy}", sqlite_place.folder)) == ["A", "B", "C"]
+
+
+def test_another_file_put_in_its_place_is_the_one_that_is_used(sqlite_place: Place) -> None:
+    """A backup restored while the database is kept open: nothing more goes into the old file."""
+    store = sqlite_place.open()
+    file = sqlite_place.folder / "worker.sqlite"
+    shutil.copyfile(file, sqlite_place.folder / "backup.sqlite")
+    with store.at_work():
+        _add_series(store, "lost")
+        for left in sqlite_place.folder.glob("*-wal"):
+            left.unlink()
+        (sqlite_place.folder / "backup.sqlite").replace(file)
+        _add_series(store, "kept")
+        found = _series(store)
+
+    assert found == ["kept"]
 
 
 def test_every_connection_is_set_for_safety(sqlite_place: Place) -> None:

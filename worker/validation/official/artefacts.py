@@ -75,8 +75,9 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
     """
     entry = official_sets(folders)[key]
     folder = folders.of(entry)
+    expected_hashes: Mapping[str, str] = entry["files"]
     contents = {}
-    for name, expected in entry["files"].items():
+    for name, expected in expected_hashes.items():
         contents[name] = _read(folder / name)
         if _sha256(contents[name]) != expected:
             raise IntegrityError(
@@ -84,7 +85,9 @@ def read_official(key: str, folders: SchemaFolders) -> SchemaFiles:
                 "la liste official.toml). Aucune validation n'est faite avec lui.",
                 "Réinstallez le programme avec ses dépendances exactes, puis recommencez.",
             )
-    rule_set = RuleSet(name=entry["name"], version=entry["version"], sha256=_set_hash(contents))
+    rule_set = RuleSet(
+        name=entry["name"], version=entry["version"], sha256=_set_hash(expected_hashes)
+    )
     return SchemaFiles(rule_set=rule_set, folder=folder, contents=contents)
 
 
@@ -103,9 +106,8 @@ def verify_artefacts(folders: SchemaFolders | None = None) -> None:
 def read_profile(folders: SchemaFolders) -> SchemaFiles:
     """Read our own Chorus Pro profile of UBL."""
     contents = {name: _read(folders.ours / name) for name in PROFILE_FILES}
-    rule_set = RuleSet(
-        name="Profil Chorus Pro d'UBL 2.1", version="1.1", sha256=_set_hash(contents)
-    )
+    hashes = {name: _sha256(content) for name, content in contents.items()}
+    rule_set = RuleSet(name="Profil Chorus Pro d'UBL 2.1", version="1.1", sha256=_set_hash(hashes))
     return SchemaFiles(rule_set=rule_set, folder=folders.ours, contents=contents)
 
 
@@ -119,8 +121,8 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _set_hash(contents: Mapping[str, bytes]) -> str:
-    listing = "".join(f"{_sha256(contents[name])}  {name}\n" for name in sorted(contents))
+def _set_hash(hashes: Mapping[str, str]) -> str:
+    listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
     return _sha256(listing.encode())
 
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker.errors import StorageUnavailable
+from worker.billing.money import count
+from worker.errors import IntegrityError, StorageUnavailable
 from worker.isolation.files import create_regular
 from worker.settings.rights import told
 from worker.storage import Store, invoices, observations
@@ -21,17 +22,18 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
 
     Raises:
         StorageUnavailable: the folder cannot be written.
-        IntegrityError: a kept document was altered.
+        IntegrityError: kept documents are missing or were altered; all the others were written.
     """
     exported = {}
+    kept = _Kept(store)
     with store.reading() as session:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
             every = documents_of(session, invoice.id)
-            files = _contents(store, every, invoice.version)
+            files = kept.contents(every, invoice.version)
             for old in range(1, invoice.version):
-                _write(folder / f"v{old}", _contents(store, every, old), below=to)
+                _write(folder / f"v{old}", kept.contents(every, old), below=to)
             report = {
                 "number": invoice.number,
                 "version": invoice.version,
@@ -65,19 +67,41 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             for seen in observations.observations(session, invoice.id):
                 if seen.evidence:
                     name = f"compte-rendu-{seen.portal_at}.pdf"
-                    files[name] = store.archive.get(seen.evidence)
+                    files |= kept.file(name, seen.evidence)
             text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
             _write(folder, files | {"validation.json": text.encode()}, below=to)
             exported[invoice.number] = folder
+    if kept.unusable:
+        raise IntegrityError(
+            f"L'archive n'a pas donné {count(len(kept.unusable), 'pièce')} : "
+            f"{' '.join(dict.fromkeys(kept.unusable))}",
+            f"Tout le reste est dans {to}. Rétablissez l'archive depuis une sauvegarde.",
+        )
     return exported
 
 
-def _contents(store: Store, documents: Sequence[StoredDocument], version: int) -> dict[str, bytes]:
-    return {
-        document.kind.value: store.archive.get(document.sha256)
-        for document in documents
-        if document.version == version
-    }
+class _Kept:
+    """What the archive gives, and what it cannot give: one damaged piece stops no other."""
+
+    def __init__(self, store: Store) -> None:
+        self._archive = store.archive
+        self.unusable: list[str] = []
+
+    def file(self, name: str, sha256: str) -> dict[str, bytes]:
+        """A file by its name, or nothing."""
+        try:
+            return {name: self._archive.get(sha256)}
+        except (IntegrityError, StorageUnavailable) as error:
+            self.unusable.append(error.message)
+            return {}
+
+    def contents(self, documents: Sequence[StoredDocument], version: int) -> dict[str, bytes]:
+        """The documents of a version, by name."""
+        files: dict[str, bytes] = {}
+        for document in documents:
+            if document.version == version:
+                files |= self.file(document.kind.value, document.sha256)
+        return files
 
 
 def write_file(path: Path, content: bytes) -> None:

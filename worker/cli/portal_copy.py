@@ -16,7 +16,7 @@ from worker.service.portal_comparison import Comparison, compare_all
 
 def portal(
     number: Annotated[
-        str | None, argument("[NUMÉRO]", "numéro de la facture ; sinon tout est comparé")
+        str | None, argument("NUMÉRO", "numéro de la facture ; sinon tout est comparé")
     ] = None,
     to: Annotated[Path | None, option("--to", "y écrire le document du portail", "FICHIER")] = None,
     config: Config = None,

@@ -17,7 +17,7 @@ from worker.storage import invoices
 
 
 def status(
-    year: Annotated[int | None, argument("[ANNÉE]", "année des services ; sinon toutes")] = None,
+    year: Annotated[int | None, argument("ANNÉE", "année des services ; sinon toutes")] = None,
     todo: Annotated[
         bool,
         option("--todo", "seulement ce qui attend une personne, avec la marche à suivre"),

@@ -184,6 +184,17 @@ def _look_for_refused(app: App, portal: Portal, intent: _Intent) -> None:
 
 
 def _intend(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
+    try:
+        return _intend_together(app, batch)
+    except IntegrityError:
+        # A lot that never reached the portal is packed again, and its kept piece may be damaged:
+        # without its first invoice, the next lot is another piece.
+        if len(batch) == 1:
+            raise
+        return _intend_together(app, batch[:1])
+
+
+def _intend_together(app: App, batch: Sequence[TrackedInvoice]) -> _Intent | None:
     started = app.clock()
     with app.transaction() as tx:
         ours = [

@@ -85,6 +85,30 @@ def test_a_bad_piece_stops_its_invoice_alone(
     assert desk.one(BAD).status is S.DEPOSITED
 
 
+@pytest.mark.parametrize("damage", [lost, altered, a_folder, a_loop])
+def test_a_bad_piece_at_the_place_of_a_lot_stops_nobody(
+    desk: Desk,
+    damage: Callable[[Path], None],
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+) -> None:
+    """A lot that never left was kept and damaged since: its invoices go otherwise, each once."""
+    twin = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "twin", issued=4)
+    for one in (twin, desk):
+        one.told(lot_invoices=10)
+    twin.deposit()
+    (kept,) = {attempt.lot_sha256 for attempt in twin.attempts(BAD)}
+    piece = desk.app.store.archive.folder / kept[:2] / kept
+    piece.parent.mkdir(exist_ok=True)
+    piece.write_bytes(twin.app.store.archive.get(kept))
+    damage(piece)
+    desk.deposit()
+    desk.deposit()
+
+    assert [desk.one(each).status for each in (BAD, *GOOD)] == [S.DEPOSITED] * 4
+    assert [len(desk.attempts(each)) for each in (BAD, *GOOD)] == [1] * 4
+
+
 def test_a_bad_piece_at_the_place_of_a_new_document_holds_its_member_alone(desk: Desk) -> None:
     """What a crash left half written under the same hash stops one member of the batch."""
     victim = STORY[5].siret

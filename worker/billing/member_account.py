@@ -100,7 +100,8 @@ class Balance:
 
     Attributes:
         owed: by our books.
-        owed_at_portal: by what lives at the portal.
+        owed_at_portal: by what lives at the portal; what no reading shows for long counts for
+            nothing there, and is told.
         disagreements: what a person is told; a person's closing silences it until it changes.
     """
 
@@ -127,18 +128,20 @@ def balance_of(account: MemberAccount, now: datetime) -> Balance:
         if not _is_beyond(one) and not one.closed and _is_our_amount(one, account.held)
     )
     owed = Money.sum(_owed(one, account.held) for one in account.held)
-    at_portal = Money.sum(_signed(one, by_number.get(one.number, ())) for one in account.held)
-    at_portal += Money.sum(one.gross or ZERO for one in (*beyond, *keyed))
     found = [
         *_each(account, by_number, now, open_question=open_question),
         *(Disagreement(DisagreementKind.BEYOND, one.number, (one,)) for one in beyond),
         *(Disagreement(DisagreementKind.KEYED, one.number, (one,)) for one in keyed),
     ]
-    return Balance(
-        owed=owed,
-        owed_at_portal=at_portal,
-        disagreements=tuple(one for one in found if not _is_closed(one)),
+    told = tuple(one for one in found if not _is_closed(one))
+    unseen = {one.number for one in told if one.kind is DisagreementKind.UNSEEN}
+    at_portal = Money.sum(
+        _signed(one, by_number.get(one.number, ()))
+        for one in account.held
+        if one.number not in unseen
     )
+    at_portal += Money.sum(one.gross or ZERO for one in (*beyond, *keyed))
+    return Balance(owed=owed, owed_at_portal=at_portal, disagreements=told)
 
 
 def rivals(

@@ -110,11 +110,8 @@ class Store:
             yield
         finally:
             self._at_work.pop()
-            self._rest()
-
-    def _rest(self) -> None:
-        if not self._at_work and _sqlite_file(self.engine.url) is not None:
-            self.engine.dispose()
+            if not self._at_work:
+                self.engine.dispose()
 
     @contextmanager
     def transaction(
@@ -180,7 +177,8 @@ class Store:
         It may then be given to ``transaction``; its connection is closed at the end of the block.
         """
         with self._connection(writes=False, snapshot=False) as connection:
-            connection.detach()
+            if self._at_work or self.engine.dialect.name != "sqlite":
+                connection.detach()
             with Session(connection) as session:
                 yield session
 
@@ -191,14 +189,14 @@ class Store:
             options["isolation_level"] = "REPEATABLE READ"
         try:
             with self.engine.connect().execution_options(**options) as connection:
+                if not self._at_work and self.engine.dialect.name == "sqlite":
+                    connection.detach()  # closed with it
                 yield connection
         except DBAPIError as error:
             problem = _missing_right(_sqlite_file(self.engine.url), error) or _problem(error)
             if problem is None:
                 raise
             raise problem from error
-        finally:
-            self._rest()
 
 
 def _turned_writer(session: Session) -> nullcontext[Connection]:

@@ -307,11 +307,14 @@ def test_a_version_corrected_since_is_told() -> None:
 
 
 def test_what_no_reading_shows_for_a_month_is_told() -> None:
-    """Its report and a search showed it once."""
+    """Its report and a search showed it once; the portal's side owes nothing for it any more."""
     old = replace(held(S.INTEGRATED), status_since=NOW - timedelta(days=60))
     seen = (replace(shown(ONE, TOTAL), seen_at=NOW - timedelta(days=31)),)
 
-    assert kinds(old, seen=seen) == [DisagreementKind.UNSEEN]
+    balance = balance_of(account(old, seen=seen), NOW)
+
+    assert [one.kind for one in balance.disagreements] == [DisagreementKind.UNSEEN]
+    assert (balance.owed, balance.owed_at_portal) == (TOTAL, ZERO)
 
 
 def test_what_a_person_closed_is_told_no_more() -> None:

@@ -62,8 +62,15 @@ def integration_report(flux_number: str, answer: JsonObject) -> IntegrationRepor
         raw_state=word,
         errors=(*technical, *refused),
         raw=_as_text(answer)[:LONGEST_REPORT],
-        file_name="" if fluxes_named(answer) else read.text(answer, "nomFichier"),
+        file_name=_file_named(answer, flux_number),
     )
+
+
+def _file_named(answer: JsonObject, flux_number: str) -> str:
+    """The file that a report is about; empty when it is named by its flux, of whatever form."""
+    name = read.text(answer, "nomFichier")
+    ours = re.search(rf"{re.escape(flux_number.strip())}(?!\w)", name, re.IGNORECASE)
+    return "" if ours or fluxes_named(answer) else name
 
 
 def fluxes_named(answer: JsonObject) -> frozenset[str]:

@@ -216,6 +216,23 @@ def test_same_code_with_another_label_is_an_error(
         portal.integration_report(FLUX)
 
 
+@pytest.mark.parametrize("flux", ["cpp001/1117 000039 é", "42", "F.1+(a)", "  CPP0-7 "])
+def test_a_report_that_bears_the_number_that_was_asked_for_is_on_it(
+    api: responses.RequestsMock, portal: ChorusPro, flux: str
+) -> None:
+    """Whatever the form of the number; a longer one, or none, is the name of a file."""
+    names = [
+        f"FSO1117A_CPP001_{flux.strip()}",
+        f"{flux.strip().upper()}.tar.gz",
+        f"FSO1117A_{flux.strip()}7",
+        "F1.xml",
+    ]
+    for name in names:
+        api.post(REPORT, json=done(etatCourantDepotFlux="IN_INTEGRE", nomFichier=name))
+
+    assert [portal.integration_report(flux).file_name for _ in names] == ["", "", *names[2:]]
+
+
 @pytest.mark.parametrize("as_list", [True, False])
 def test_partial_report_keeps_every_error(
     api: responses.RequestsMock, portal: ChorusPro, *, as_list: bool

@@ -4,7 +4,7 @@ import json
 import random
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -54,7 +54,13 @@ _MEETINGS = 40
 
 @dataclass(slots=True)
 class SecondPortalProcess(PortalProcess):
-    """The second portal. What it was told outlives its process: each start tells all again."""
+    """The second portal. What it was told outlives its process: each start tells all again.
+
+    Attributes:
+        lasting: the switches that stay until all are off.
+    """
+
+    lasting: list[Mapping[str, object]] = field(default_factory=list)
 
     def start(self, offset: timedelta) -> None:
         """Begin to answer, with the directory as it is now, and as ill as it is to be."""
@@ -74,7 +80,9 @@ class SecondPortalProcess(PortalProcess):
         )
         for structure in directory:
             self._tell("add_structure", **_structure(structure))
-        self.clear_faults()
+        self._tell("disarm")
+        for switch in self.lasting:
+            self._tell("arm", **switch)
         for way in ill.ways:
             self._arm(way)
         if ill.storm:
@@ -104,12 +112,15 @@ class SecondPortalProcess(PortalProcess):
             case _ if keyed is not None:
                 self._tell("key_invoice", **_document(keyed))
             case _:
-                for switch in _LASTING.get(happening, ()):
+                switches = _LASTING.get(happening, ())
+                self.lasting += [one for one in switches if "requests" not in one]
+                for switch in switches:
                     self._tell("arm", **switch)
         return keyed is not None or happening is Happening.RENAME or happening in _LASTING
 
     def clear_faults(self) -> None:
         """Every switch is off."""
+        self.lasting.clear()
         self._tell("disarm")
 
     def _arm(

@@ -7,6 +7,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from chaos import pace
+from worker.cli.console import remember_config
 
 # A law holds or does not: how long a noisy machine takes to try it says nothing about it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,7 +20,8 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_shipped() -> Iterator[None]:
-    """A test that sets up logging leaves nothing of it to the next."""
+def _as_shipped() -> Iterator[None]:
+    """A test that sets up logging, or names a configuration, leaves nothing of it to the next."""
     yield
     structlog.reset_defaults()
+    remember_config(None)

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -118,7 +117,7 @@ def _write(folder: Path, files: dict[str, bytes], *, below: Path | None = None) 
     try:
         for part in (folder, *folder.parents) if below is not None else ():
             if part.is_symlink() and below in part.parents:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(part))  # noqa: TRY301 - told below
+                raise OSError(errno.EEXIST, "c'est un lien, qui n'est pas suivi", str(part))  # noqa: TRY301 - told below
         for level in (*reversed(folder.parents), folder):
             level.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in files.items():

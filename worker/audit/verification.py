@@ -54,7 +54,10 @@ def verify(app: App, noted: str | None = None) -> Verification:
                 yield event
 
         findings = verify_chain(watched(), end)
-    findings += verify_books(app.store)
+    try:
+        findings += verify_books(app.store)
+    except IntegrityError as error:
+        findings += (_unreadable(error),)
     if sought and not held:
         findings += (
             Finding(
@@ -86,7 +89,11 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
                 told.setdefault(event.subject, []).append(json.loads(event.payload))
         for invoice in invoices.tracked(session):
             if invoice.number:
-                findings.extend(_compare(store, session, invoice, told.pop(invoice.number, [])))
+                said = told.pop(invoice.number, [])
+                try:
+                    findings.extend(_compare(store, session, invoice, said))
+                except IntegrityError as error:
+                    findings.append(_differs(invoice.number, error.message))
     findings.extend(
         _differs(number, "le journal la connaît, mais elle n'est plus dans la base")
         for number in told
@@ -139,6 +146,10 @@ def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
         yield _differs(
             invoice.number, f"avoirs de {credited} € sur {invoice.total} €, état {invoice.status}"
         )
+
+
+def _unreadable(error: IntegrityError) -> Finding:
+    return Finding(code="BOOKS-DIFFER", message=error.message, remedy=error.remedy, where="base")
 
 
 def _differs(number: str, what: str) -> Finding:

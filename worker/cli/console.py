@@ -49,8 +49,7 @@ _config: ContextVar[Path | None] = ContextVar("config", default=None)
 
 def remember_config(option: Path | None) -> None:
     """The ``--config`` of the command under way, for the commands that it suggests."""
-    if option is not None:
-        _config.set(option)
+    _config.set(option)
 
 
 def _config_option() -> str:

@@ -47,12 +47,13 @@ _EDITORS = ("inkscape.org", "sodipodi", "w3.org/1999/02/22-rdf", "creativecommon
 MOST_UNFOLDED = 5_000_000
 """Bytes of a drawing in which each reference is replaced by what it names."""
 MOST_DEPTH = 200
-_REFERENCE = re.compile(r"url\(\s*['\"]?\s*#([^'\")]*)")
+_REFERENCE = re.compile(r"url\(\s*+['\"]?+\s*+#([^'\")]*)")
 _OUTER_STYLE = re.compile(
-    r"@import|\\|filter|(?:src|image|image-set)\s*\(|url\(\s*['\"]?(?!\s*['\"]?#)", re.IGNORECASE
+    r"@import|\\|filter|(?:src|image|image-set)\s*\(|url\((?!\s*+['\"]?+\s*+['\"]?+#)",
+    re.IGNORECASE,
 )
-"""What reaches out from a style, or blurs; a backslash, which can write any of it in another way
-(CSS 2.1, 4.1.3), is in no drawing."""
+"""What reaches out from a style, or blurs, found in one pass however many spaces there are; a
+backslash, which can write any of it in another way (CSS 2.1, 4.1.3), is in no drawing."""
 
 
 def logo_problem(content: bytes, program: Program = LOGO) -> str:

@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Iterator
 from io import TextIOWrapper
+from typing import Self
 
 from worker.billing.money import french_integer
 from worker.imports.source import CHUNK, MAX_COLUMNS, MAX_ROWS, SourceFile, Table
@@ -15,6 +16,8 @@ from worker.imports.wording import refusal
 
 DELIMITERS = ";,\t"
 """In order of preference when a header does not decide."""
+MAX_ROW = 2_000_000
+"""Characters of a row, whatever its lines: a quotation mark may hold the whole file."""
 
 _UNREADABLE = re.compile("[\x81\x8d\x8f\x90\x9d]|[\xc2\xc3\xc5][\x80-\xbf]")
 """In Latin-1: bytes that Windows-1252 does not define, or an accented letter in UTF-8."""
@@ -95,28 +98,56 @@ def _delimiter(source: SourceFile, encoding: str) -> str:
 def _first_width(source: SourceFile, encoding: str, delimiter: str) -> int:
     with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
         try:
-            for cells in csv.reader(file, delimiter=delimiter, strict=True):
+            lines = _Lines(file)
+            for cells in csv.reader(lines, delimiter=delimiter, strict=True):
+                lines.size = 0
                 if len(cells) > MAX_COLUMNS:
                     return 0
                 if any(cell.strip() for cell in cells):
                     return len(cells)
-        except csv.Error:
+        except (csv.Error, _RowTooLong):
             return 0  # quotes that make no sense with this separator
     return 0
+
+
+class _RowTooLong(Exception):
+    """A row of more characters than any has: a quotation mark that nothing closes."""
+
+
+class _Lines:
+    """The lines of a file; ``size`` counts the characters of the row under way."""
+
+    def __init__(self, file: TextIOWrapper) -> None:
+        self._file = file
+        self.size = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MAX_ROW - self.size + 1)
+        self.size += len(line)
+        if not line:
+            raise StopIteration
+        if self.size > MAX_ROW:
+            raise _RowTooLong
+        return line
 
 
 def _rows(source: SourceFile, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line each starts on: a quoted cell may run over several lines."""
     with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        lines = _Lines(file)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         line = 1
         try:
             for cells in reader:
+                lines.size = 0
                 if len(cells) > MAX_COLUMNS:
                     raise refusal("many-columns", source.name, line=line, most=MAX_COLUMNS)
                 yield line, cells
                 line = reader.line_num + 1
-        except csv.Error as error:
+        except (csv.Error, _RowTooLong) as error:
             raise refusal("quotes", source.name, line=line) from error
         except UnicodeDecodeError as error:
             raise refusal("changed", source.name) from error

@@ -1,8 +1,6 @@
 """The file itself: may it be read, what are its bytes, what does it look like inside."""
 
 import errno
-import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from pathlib import Path
 from worker.billing.text import harmless
 from worker.errors import WrongUse
 from worker.imports.wording import refusal, words_of
-from worker.isolation.files import open_regular
+from worker.isolation.files import digest_bounded, open_regular
 
 MAX_BYTES = 512 * 2**20
 """Largest file accepted: a million usage rows take some 40 MB."""
@@ -85,9 +83,9 @@ def fingerprint(path: Path) -> SourceFile:
     """
     if path.is_dir():
         raise WrongUse(*words_of("folder", file=path))
-    with readable(path), open_regular(path, MAX_BYTES) as file:
-        size = os.fstat(file.fileno()).st_size
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with readable(path):
+        # Some files of the system say that they have no byte, and never end.
+        size, digest = digest_bounded(path, MAX_BYTES)
     if size == 0:
         raise refusal("empty", path.name)
     return SourceFile(path=path, name=harmless(path.name), sha256=digest, size=size)

@@ -5,6 +5,7 @@ end of a pipe or a device.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from io import BufferedReader, BufferedWriter
@@ -12,6 +13,7 @@ from pathlib import Path
 
 NO_FILE = "ce n'est pas un fichier ordinaire"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PIECE = 1 << 16
 _REASONS = {
     errno.ENOENT: "il n'existe pas",
     errno.ENOTDIR: "un fichier est à la place d'un dossier",
@@ -70,6 +72,34 @@ def read_bounded(path: Path, most: int) -> bytes:
     return content
 
 
+def digest_bounded(path: Path, most: int) -> tuple[int, str]:
+    """Size and SHA-256 of such a file, read in pieces. Raises OSError as ``read_bounded``."""
+    digest, size = hashlib.sha256(), 0
+    with open_regular(path, most) as file:
+        while piece := file.read(_PIECE):
+            size += len(piece)
+            if size > most:
+                raise _too_large(most)
+            digest.update(piece)
+    return size, digest.hexdigest()
+
+
+def replace_regular(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all. Raises OSError."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "c'est un lien, qui n'est pas suivi")
+    beside = path.with_name(f".{path.name}.nouveau")
+    try:
+        with create_regular(beside) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
 def create_regular(path: Path) -> BufferedWriter:
     """A new or emptied file for its owner alone, open for writing; never what a link leads to.
 
@@ -86,9 +116,12 @@ def create_regular(path: Path) -> BufferedWriter:
             raise
         raise IsADirectoryError(errno.EISDIR, NO_FILE) from error
     file = os.fdopen(descriptor, "wb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
         file.close()
         raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    if state.st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
     return file
 
 

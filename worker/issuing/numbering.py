@@ -42,16 +42,16 @@ def take_number(tx: Transaction, settings: Numbering, prefix: str, portal: Porta
     """The next number of a series, given back if the transaction is undone.
 
     Raises:
-        Refused: the clock is far from the portal's, or before the last document of the series.
+        Refused: the clock is far from the portal's, or before the last document, of any series.
     """
     refuse_wrong_clock(tx.now, portal)
     today = paris_day(tx.now)
     name = series(prefix, today.year)
-    last = invoices.last_day(tx, name)
+    last = invoices.last_day(tx)
     if last is not None and today < last:
         raise Refused(
-            f"L'horloge de cette machine dit le {french_date(today)}, et la dernière pièce de la "
-            f"série {name} est du {french_date(last)} : aucun numéro n'a été pris.",
+            f"L'horloge de cette machine dit le {french_date(today)}, et la dernière pièce émise "
+            f"est du {french_date(last)} : aucun numéro n'a été pris.",
             _TO_DO,
         )
     return _number(settings, prefix, today.year, invoices.take_number(tx, name))

@@ -69,5 +69,5 @@ def last_failure(folder: Path) -> Failure | None:
     try:
         values = json.loads(read_bounded(folder / FILE, LARGEST))
         return Failure(**values | {"at": datetime.fromisoformat(values["at"])})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # absent, empty, or half written: the next heartbeat writes it again

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable
-from worker.isolation.files import create_regular
+from worker.isolation.files import replace_regular
 from worker.service.opening import current_actor, utc_now, waits
-from worker.settings.loading import Configuration
+from worker.settings.loading import Configuration, plain
 from worker.settings.rights import refuse_foreign_data, told
 from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, create_store, journal
@@ -36,9 +36,11 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
 
     Raises:
         StorageUnavailable: the folder cannot be written.
+        ConfigurationError: its path is not in UTF-8.
     """
     created: list[Path] = []
     kept: list[Path] = []
+    plain(folder.absolute())
     text = config_text or shipped("config/worker.toml").read_text("utf-8")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,8 +52,7 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
             if path.exists():
                 kept.append(path)
             else:
-                with create_regular(path) as file:
-                    file.write(content)
+                replace_regular(path, content)
                 created.append(path)
     except OSError as error:
         raise StorageUnavailable(*told(error, folder, writing=True)) from error

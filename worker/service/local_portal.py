@@ -4,6 +4,7 @@ It is a child process with its own ledger, in the data folder; it ends with us.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,8 @@ def local_portal(data_folder: Path) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
     )
     try:
         yield _address(process)

@@ -4,7 +4,6 @@ Apart from bootstrap.py so that commands which only read start fast: no document
 is loaded here.
 """
 
-import getpass
 import os
 import platform
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from worker.app import App, Clock
 from worker.settings.loading import Configuration, load
-from worker.settings.rights import refuse_foreign_data
+from worker.settings.rights import refuse_foreign_data, user_name
 from worker.storage import Upgrade, Waits, open_store
 
 
@@ -51,9 +50,8 @@ def waits(configuration: Configuration) -> Waits:
 
 
 def current_actor() -> str:
-    """Who acts, for the journal: ``user@host:pid``, no personal contact data."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}:{os.getpid()}"
+    """Who acts, for the journal: ``user@host:pid``, no personal contact data.
+
+    By the system's own word: a name in the environment is whatever somebody wrote there.
+    """
+    return f"{user_name(os.getuid())}@{platform.node()}:{os.getpid()}"

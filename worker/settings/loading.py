@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from worker.billing.money import count
+from worker.billing.text import harmless
 from worker.billing.toml import own_table, parse_toml
 from worker.errors import ConfigurationError, Finding
 from worker.isolation.files import read_bounded
@@ -37,8 +38,8 @@ class Configuration:
     origins: Mapping[str, str]
 
     def resolve(self, path: Path) -> Path:
-        """A path of the file, relative to the file."""
-        return self.path.parent / path
+        """A path of the file, relative to the file. Raises ConfigurationError, see ``plain``."""
+        return plain(self.path.parent / path)
 
     @property
     def data_folder(self) -> Path:
@@ -61,6 +62,22 @@ class Configuration:
         """SQLAlchemy URL of the database."""
         database = quote(str(self.data_folder / "worker.sqlite"))
         return self.settings.data.database_url or f"sqlite:///{database}"
+
+
+def plain(path: Path) -> Path:
+    """A path that every part of the program can name.
+
+    Raises:
+        ConfigurationError: it holds a null character, or is not in UTF-8.
+    """
+    text = str(path)
+    if "\0" in text or text != text.encode(errors="ignore").decode():
+        raise ConfigurationError(
+            f"Le chemin {harmless(text)} ne convient pas : il contient un caractère nul, ou qui "
+            "n'est pas de l'UTF-8.",
+            "Renommez le dossier ou le fichier, ou corrigez la configuration, puis relancez.",
+        )
+    return path
 
 
 def masked_url(url: str) -> str:
@@ -177,10 +194,20 @@ def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Fin
     return Finding(
         code="CONFIG",
         message=message,
-        remedy=remedies.get(kind) or remedies.get(key, ""),
+        remedy=_nearest(key) * unknown + (remedies.get(kind) or remedies.get(key, "")),
         where=f"variable {variable}" if variable else f"{path.name} : {key}",
         value="" if hidden else str(value)[:40],
     )
+
+
+def _nearest(key: str) -> str:
+    """What an unknown key may have been meant for."""
+    known = []
+    for name, field in Settings.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", {})
+        known += [f"{name}.{one}" for one in inner] or [name]
+    near = get_close_matches(key, known, 1)
+    return f"Peut-être {near[0]} ? " if near else ""
 
 
 def _origins(settings: Settings, data: Mapping[str, Any]) -> dict[str, str]:

@@ -69,9 +69,9 @@ def refuse_exposed(path: Path, what: str) -> None:
         state = one.stat()
         if state.st_uid not in {ROOT, os.geteuid()}:
             owner, user = user_name(state.st_uid), user_name(os.geteuid())
+            others = "n'est pas root" if user == "root" else f"n'est ni root ni {user}"
             raise ConfigurationError(
-                f"{what} {path} ne convient pas : {one} appartient à {owner}, qui n'est ni root ni "
-                f"{user}.",
+                f"{what} {path} ne convient pas : {one} appartient à {owner}, qui {others}.",
                 f"Lancez la commande en tant que {owner} (sudo -u {owner} …), ou tapez : "
                 f"chown {user} {one}",
             )

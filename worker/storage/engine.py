@@ -33,6 +33,7 @@ from sqlalchemy.exc import (
     DisconnectionError,
     InternalError,
     OperationalError,
+    ProgrammingError,
 )
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlmodel import Session
@@ -282,9 +283,13 @@ def _address(url: str) -> URL:
         if address.drivername == "postgresql":
             address = address.set(drivername="postgresql+psycopg")
         address.get_dialect().import_dbapi()
-    except (ArgumentError, ModuleNotFoundError) as error:
+    except (ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise _wrong_address() from error
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise _wrong_address()
+    # Of SQLite we take a file and nothing else; an « @ » in a host is the end of a password.
+    options = address.get_backend_name() == "sqlite" and address.query
+    if options or "@" in (address.host or "") or "\0" in (address.database or ""):
         raise _wrong_address()
     return address
 
@@ -523,6 +528,8 @@ def _problem(error: DBAPIError) -> WorkerError | None:
         _DAMAGED
     ):
         return _damaged(reason)
+    if isinstance(error, ProgrammingError) and "invalid connection option" in reason:
+        return _wrong_address()
     if not isinstance(error, OperationalError | InternalError):
         return None
     lowered = reason.lower()

@@ -24,6 +24,7 @@ from worker.storage.tables import (
     UsageRow,
     named_as,
     number_added,
+    readable,
 )
 
 
@@ -161,25 +162,27 @@ _SUPERSEDE = sqlalchemy.update(_REFERENCE).where(*_IS_CURRENT)
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
-    rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
-    return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
+    with readable(f"un abonnement de {siret} (table subscription)"):
+        rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
+        return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
 
 
 def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
     """The current usage rows of a member and year."""
-    return tuple(
-        UsageRecord(
-            siret=siret,
-            service=service,
-            tier=_tier(tier),
-            month=Month(year, month),
-            users=users,
-            source=SourceRow(file_sha256=sha256, row=row),
+    with readable(f"un usage de {siret} en {year} (table usage_record)"):
+        return tuple(
+            UsageRecord(
+                siret=siret,
+                service=service,
+                tier=_tier(tier),
+                month=Month(year, month),
+                users=users,
+                source=SourceRow(file_sha256=sha256, row=row),
+            )
+            for service, tier, month, users, row, sha256 in session.execute(
+                _USED, {"siret": siret, "year": year}
+            )
         )
-        for service, tier, month, users, row, sha256 in session.execute(
-            _USED, {"siret": siret, "year": year}
-        )
-    )
 
 
 def references_of(session: Session, siret: str, year: int) -> BillingReferences:

@@ -16,7 +16,7 @@ from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvo
 from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import InvoiceRow, StatementRow, named_as, number_added
+from worker.storage.tables import InvoiceRow, StatementRow, named_as, number_added, readable
 from worker.storage.transaction import Transaction
 
 _FINDINGS = tuple[Finding, ...]
@@ -70,14 +70,10 @@ def last_number(session: Session, series: str) -> int:
     return int(session.execute(_LAST, {"series": series}).scalar() or 0)
 
 
-def last_day(session: Session, series: str) -> date | None:
-    """The day of the last document of a series, None before the first."""
+def last_day(session: Session) -> date | None:
+    """The day of the last document, of whatever series, None before the first."""
     days = (
-        session.execute(
-            sqlalchemy.select(sqlalchemy.func.max(table.c.issue_date)).where(
-                sqlalchemy.func.substr(table.c.number, 1, len(series)) == series
-            )
-        ).scalar()
+        session.execute(sqlalchemy.select(sqlalchemy.func.max(table.c.issue_date))).scalar()
         for table in (_TABLE, SQLModel.metadata.tables["statement"])
     )
     return max((day for day in days if day is not None), default=None)
@@ -299,12 +295,14 @@ def content(session: Session, invoice_id: int) -> Invoice:
     snapshot = session.exec(select(InvoiceRow.snapshot).where(InvoiceRow.id == invoice_id)).one()
     if snapshot is None:
         raise RuntimeError(f"invoice {invoice_id} was never issued")
-    return load(Invoice, snapshot)
+    with readable(f"le contenu figé de la ligne {invoice_id} de la table invoice"):
+        return load(Invoice, snapshot)
 
 
 def statement_of(session: Session, invoice_id: int) -> Statement:
     """The statement behind an issued invoice."""
-    return load(Statement, session.execute(_STATEMENT, {"invoice": invoice_id}).scalar_one())
+    with readable(f"l'état de la ligne {invoice_id} de la table invoice"):
+        return load(Statement, session.execute(_STATEMENT, {"invoice": invoice_id}).scalar_one())
 
 
 def move(
@@ -372,6 +370,13 @@ def found(
 
 
 def _tracked(row: RowMapping) -> TrackedInvoice:
+    with readable(
+        f"la facture ou l'avoir {row['number'] or ''} (table invoice, ligne {row['id']})"
+    ):
+        return _as_tracked(row)
+
+
+def _as_tracked(row: RowMapping) -> TrackedInvoice:
     values = {column.name: row[column.name] for column in _AS_THEY_ARE} | {
         "status": InvoiceStatus(row["status"]),
         "kind": InvoiceKind(row["kind"]),

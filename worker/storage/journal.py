@@ -6,7 +6,7 @@ import sqlalchemy
 from sqlmodel import Session, SQLModel
 
 from worker.billing.journal import JournalEvent, JournalHead
-from worker.storage.tables import named_as
+from worker.storage.tables import named_as, readable
 
 EVENTS = SQLModel.metadata.tables["journal_event"]
 HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].columns, JournalHead))
@@ -14,7 +14,8 @@ HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].colu
 
 def head(session: Session) -> JournalHead:
     """Where the chain ends."""
-    return JournalHead(**session.execute(HEAD).mappings().one())
+    with readable("la fin du journal (table journal_head)"):
+        return JournalHead(**session.execute(HEAD).mappings().one())
 
 
 def events(

@@ -5,7 +5,8 @@ their value, never by their Python name; superseded rows stay, for the auditor. 
 name of the field that it holds, so that ``named_as`` reads the value back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,12 +23,30 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import NoResultFound
 from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
+from worker.errors import IntegrityError
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Reading what the program wrote; raises IntegrityError when it is not that any more.
+
+    Args:
+        what: is read, a part of a French sentence.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, NoResultFound) as error:
+        raise IntegrityError(
+            f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
+            "Tapez « journal verify », et comparez à une sauvegarde.",
+        ) from error
 
 
 def utc_text(instant: datetime) -> str:
@@ -52,9 +71,10 @@ class UtcText(TypeDecorator[datetime]):
         return None if value is None else utc_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware instant."""
+        """Back to an aware instant. Raises IntegrityError when it is none."""
         del dialect
-        return None if value is None else datetime.fromisoformat(value)
+        with readable(f"l'instant « {value} »"):
+            return None if value is None else datetime.fromisoformat(value)
 
 
 def named_as(columns: Iterable[Column[Any]], value: type[Any]) -> list[Column[Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.offices import Desk, number, open_desk
-from worker.audit.verification import verify_books
+from worker.audit.verification import verify, verify_books
 from worker.billing.journal import EventTag
 from worker.errors import IntegrityError
 
@@ -94,6 +94,30 @@ def test_a_corrected_invoice_agrees_too(issued: Desk) -> None:
 
     assert {document.version for document in issued.documents(refused)} == {1, 2}
     assert verify_books(issued.app.store) == ()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE invoice SET snapshot = '{' WHERE id = 1",
+        "UPDATE invoice SET total_cents = 'abc' WHERE id = 1",
+        "UPDATE invoice SET findings = '[{}]' WHERE id = 1",
+        "UPDATE invoice SET deposited_at = 'x' WHERE id = 1",
+        "UPDATE statement SET snapshot = '[]' WHERE id = 1",
+        "DELETE FROM journal_head",
+    ],
+)
+def test_a_row_that_cannot_be_read_is_said(issued: Desk, sql: str) -> None:
+    """By the verification, and by whatever reads it: a sentence, and no defect of the program."""
+    with issued.app.store.engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        connection.exec_driver_sql(sql)
+    try:
+        said = [finding.message for finding in verify(issued.app).findings]
+    except IntegrityError as error:
+        said = [error.message]
+
+    assert any("ne se lit plus" in message for message in said), said
 
 
 def test_nothing_is_added_to_a_journal_whose_end_was_altered(issued: Desk) -> None:

@@ -18,11 +18,15 @@ from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
+from worker.isolation.files import create_regular, replace_regular
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
+from worker.service.local_portal import local_portal
+from worker.service.opening import current_actor
 from worker.settings.keys import Channel
 from worker.settings.loading import load
+from worker.settings.rights import user_name
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped
 from worker.storage import Store, imported, journal, open_store
@@ -161,6 +165,55 @@ def test_a_demonstration_is_configured_for_the_local_portal(tmp_path: Path) -> N
     known = {entry["siret"] for entry in json.loads(directory.read_text("utf-8"))}
 
     assert known == {member.siret for member in STORY} | {configuration.settings.syndicat.siret}
+
+
+@pytest.mark.parametrize("before", [0o600, 0o666])
+def test_what_is_written_is_whole_and_its_owners_alone(tmp_path: Path, before: int) -> None:
+    """Refused halfway, nothing is there, or what was; written over, it is closed to others."""
+    path = tmp_path / "worker.toml"
+    with pytest.raises(TypeError):
+        replace_regular(path, "no bytes")  # type: ignore[arg-type] # the disk refuses
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    path.chmod(before)
+    with create_regular(path) as file:
+        file.write(b"x")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@127.0.0.1:1/x?zorg=1",
+        "sqlite:///x?cached_statements=a",
+        "sqlite:///x?check_same_thread=maybe",
+        "postgresql://u:p@S3CRET@127.0.0.1:1/x",
+        "sqlite:///a%00b",
+        "mysql://x",
+    ],
+)
+def test_an_address_that_cannot_serve_is_said(tmp_path: Path, url: str) -> None:
+    """With unknown options, or a password that was not written as an address wants it."""
+    with pytest.raises(ConfigurationError, match="n'est pas l'adresse d'une base") as caught:
+        open_store(url, tmp_path)
+
+    assert "S3CRET" not in f"{caught.value} {caught.value.remedy}"
+
+
+def test_the_local_portal_speaks_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the encoding that the environment asks of programs."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-16")
+    with local_portal(tmp_path) as url:
+        assert url.startswith("http://127.0.0.1:")
+
+
+def test_who_acts_is_the_systems_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what somebody wrote in the environment."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "president\udcff")
+
+    assert current_actor().partition("@")[0] == user_name(os.getuid())
 
 
 def _import_all(folder: Path) -> Store:

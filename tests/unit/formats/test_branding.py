@@ -64,9 +64,10 @@ def test_a_colour_that_is_none_or_too_pale_is_refused(colour: str) -> None:
         image("JPEG"),
         svg('<path d="M0 0h9v9z"/>'),
         svg('<style>.a{fill:url(#g)}</style><g class="a"/><use xlink:href="#g"/>'),
+        svg(f'<g fill="url({" " * 400_000}#a)"/>'),
         b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg("<g/>"),
     ],
-    ids=["png", "transparent", "jpeg", "svg", "style", "doctype"],
+    ids=["png", "transparent", "jpeg", "svg", "style", "spaces", "doctype"],
 )
 def test_images_are_taken_whatever_their_name(tmp_path: Path, content: bytes) -> None:
     """A PNG, JPEG or plain SVG becomes the logo, byte for byte."""

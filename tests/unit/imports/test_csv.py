@@ -11,6 +11,7 @@ from tests.support.imports_workbooks import OTHER_SIRET, SIRET
 from worker.billing.members import Member
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
+from worker.isolation.files import digest_bounded
 
 USAGE = "siret;service;palier;mois;utilisateurs\n"
 MEMBERS = "siret;nom;adresse;code_postal;ville;convention\n"
@@ -167,6 +168,21 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
     path.write_text(f"{USAGE}{SIRET};gfu;;2025-01;4\n", encoding="utf-8")
     with pytest.raises(ImportRefused, match="a changé"):
         list(read(source, ImportKind.USAGE))
+
+
+def test_a_row_has_a_bound_whatever_its_lines(tmp_path: Path) -> None:
+    """A quotation mark that nothing closes holds no more of the file than a row may have."""
+    path = tmp_path / "usage.csv"
+    cells = ";".join(f'"{"a" * 9_000}\n{"b" * 9_000}"' for _ in range(200))
+    path.write_text(f"{USAGE}{cells}\n", encoding="utf-8")
+    with pytest.raises(ImportRefused, match="guillemet"):
+        list(read(fingerprint(path), ImportKind.USAGE))
+
+
+def test_a_file_without_end_is_not_read_for_ever() -> None:
+    """Some files of the system say that they have no byte."""
+    with pytest.raises(OSError, match="pèse plus de 1 Mo"):
+        digest_bounded(Path("/proc/self/pagemap"), 1_000_000)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -214,6 +214,26 @@ def test_unknown_keys_are_refused(tmp_path: Path) -> None:
 
     assert set(mistakes) == {"billing.due_dais", "couleurs", "worker.threads"}
     assert {finding.message for finding in mistakes.values()} == {"clé inconnue"}
+    assert mistakes["billing.due_dais"].remedy.startswith("Peut-être billing.due_days ?")
+    assert mistakes["couleurs"].remedy.startswith("Corrigez")
+
+
+@pytest.mark.parametrize("wrong", ["a\\u0000b", "a\udcffb"])
+@pytest.mark.parametrize("key", ["folder", "tariffs"])
+def test_a_path_that_cannot_be_named_is_refused(tmp_path: Path, key: str, wrong: str) -> None:
+    """A null character, or a name that is not in UTF-8: in the file, or that of its folder."""
+    if "\udcff" in wrong:
+        (tmp_path / wrong).mkdir()
+        configuration = _loaded(tmp_path / wrong)
+    else:
+        configuration = _loaded(tmp_path, (_line(key), f'{key} = "{wrong}"'))
+    with pytest.raises(ConfigurationError, match=r"Le chemin .* ne convient pas"):
+        _ = configuration.data_folder if key == "folder" else configuration.tariff_folder
+
+
+def _line(key: str) -> str:
+    text = shipped("config/worker.toml").read_text("utf-8")
+    return next(line for line in text.splitlines() if line.startswith(f"{key} ="))
 
 
 def test_a_table_is_no_value(tmp_path: Path) -> None:

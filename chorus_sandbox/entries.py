@@ -9,6 +9,8 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
 _Entry = TypeVar("_Entry")
+LARGEST = 16_000_000
+"""Bytes of a file."""
 
 
 class EntryError(ValueError):
@@ -22,10 +24,35 @@ def read_entries(path: Path, kind: type[_Entry], noun: str) -> tuple[_Entry, ...
         EntryError: an unreadable file, no list, or an entry that is wrong.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise EntryError(f"{path} : fichier illisible ({error}).") from error
+        entries = json.loads(read_file(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, EntryError):
+            raise
+        raise EntryError(f"{path} : fichier illisible, ce n'est pas du JSON ({error}).") from error
     return _read_list(entries, kind, f"{path}, {noun}")
+
+
+def read_file(path: Path) -> bytes:
+    """A regular file of 16 MB at most.
+
+    Raises:
+        EntryError: something else is there, it is larger, or it cannot be read.
+    """
+    try:
+        # A pipe or a device would be waited for, or never end.
+        if not path.is_file():
+            what = "ce n'est pas un fichier ordinaire" if path.exists() else "fichier introuvable"
+            raise EntryError(f"{path} : {what}.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, EntryError):
+            raise
+        reason = "le droit de le lire manque" if isinstance(error, PermissionError) else error
+        raise EntryError(f"{path} : fichier illisible ({reason}).") from error
+    if len(content) > LARGEST:
+        raise EntryError(f"{path} : fichier trop grand, plus de {LARGEST // 1_000_000} Mo.")
+    return content
 
 
 def read_entry(entry: object, kind: type[_Entry], where: str) -> _Entry:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from chorus_sandbox import SandboxOptions
 from chorus_sandbox.directory import BUILT_IN, Directory, read_structures
-from chorus_sandbox.entries import read_entries
+from chorus_sandbox.entries import read_entries, read_file
 from chorus_sandbox.fault_kinds import Fault
 from chorus_sandbox.integration import integration
 from chorus_sandbox.ledger.ledger import Ledger, prepare
@@ -65,7 +65,7 @@ class SandboxServer(ThreadingHTTPServer):
         # Held open: the last connection to close would fold the whole journal into the file.
         self._ledger = Ledger(options.data)
         if options.faults:
-            digest = hashlib.sha256(options.faults.read_bytes()).hexdigest()
+            digest = hashlib.sha256(read_file(options.faults)).hexdigest()
             self._ledger.faults.arm_file(digest, faults, now=clock())
 
     @property

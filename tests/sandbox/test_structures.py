@@ -1,14 +1,16 @@
 """The directory of the sandbox over HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from chorus_sandbox import SandboxOptions
+from chorus_sandbox.directory import read_structures
 from chorus_sandbox.entries import EntryError
 from chorus_sandbox.serving.server import SandboxServer
 from tests.support import dataset
+from tests.support.odd_files import KINDS
 from tests.support.sandbox_documents import BUYER, CII, SERVICE, changed
 from tests.support.sandbox_portal import (
     SERVICE_DETAIL,
@@ -179,6 +181,17 @@ def test_an_unknown_service(portal: Portal) -> None:
     identifier = portal.structure_id(dataset.NO_PARAMETER)
 
     assert portal.call(SERVICE_DETAIL, idStructure=identifier, idService=1)["codeRetour"] != 0
+
+
+@pytest.mark.parametrize("make", [*KINDS, Path.exists])
+def test_what_is_no_file_of_structures_is_said(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    """A pipe would be waited for, a device never ends: one French sentence each."""
+    path = tmp_path / "structures.json"
+    make(path)
+    with pytest.raises(EntryError, match=r"ordinaire|introuvable|trop grand"):
+        read_structures(path)
 
 
 def test_a_file_adds_structures(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def _address(process: "subprocess.Popen[str]") -> str:
     try:
         return str(json.loads(line)["url"])
     except (ValueError, KeyError) as error:
-        reason = process.stderr.read().strip() if process.stderr else ""
+        reason = " ".join(process.stderr.read().split()) if process.stderr else ""
         raise PortalDown(
             f"Le Chorus Pro local n'a pas démarré. {reason}".strip(),
             "Vérifiez le dossier de données, puis relancez.",

@@ -47,7 +47,9 @@ def refuse_foreign_data(folder: Path) -> None:
 
     What it would leave there could not be read by the owner.
     """
-    if not folder.exists() or (owner := folder.stat().st_uid) == os.geteuid():
+    owners = [one.stat().st_uid for one in (folder, folder / "worker.sqlite") if one.exists()]
+    owner = next((one for one in owners if one != os.geteuid()), None)
+    if owner is None:
         return
     name, user = user_name(owner), user_name(os.geteuid())
     raise Refused(
@@ -60,12 +62,14 @@ def refuse_foreign_data(folder: Path) -> None:
 def refuse_exposed(path: Path, what: str) -> None:
     """Raise ConfigurationError when others than its owner, or root, may change a file.
 
-    Its folder counts as well: who writes there can replace it.
+    Its folder counts as well, and that of the file that a link leads to: who writes there can
+    replace it.
 
     Raises:
         OSError: it cannot be looked at.
     """
-    for one in (path, path.absolute().parent):
+    real = Path(os.path.realpath(path))  # of links in a ring too, which stat() then refuses
+    for one in dict.fromkeys((path, path.absolute().parent, real.parent)):
         state = one.stat()
         if state.st_uid not in {ROOT, os.geteuid()}:
             owner, user = user_name(state.st_uid), user_name(os.geteuid())

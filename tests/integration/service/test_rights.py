@@ -180,6 +180,26 @@ def test_what_others_may_change_is_not_obeyed(desk: Desk, name: str, mode: int, 
     assert f"chmod go-w {changed}" in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", ["worker.toml", "secrets.toml", "tarifs/2023.toml"])
+def test_what_a_link_leads_to_is_looked_at(desk: Desk, name: str, tmp_path: Path) -> None:
+    """Others may write where the file really is, though not where its name stands."""
+    # The configuration's own folder is that of the real file: what it names is then elsewhere.
+    read: Callable[[Path], object] = load if name == "worker.toml" else _all_read
+    path, opened = desk.folder / name, tmp_path / "open"
+    opened.mkdir()
+    path.rename(opened / path.name)
+    path.symlink_to(opened / path.name)
+    try:
+        read(desk.config)
+        opened.chmod(0o777)
+        with pytest.raises(ConfigurationError, match=r"d'autres peuvent") as caught:
+            read(desk.config)
+    finally:
+        (opened / path.name).replace(path)
+
+    assert f"chmod go-w {opened}" in caught.value.remedy
+
+
 def _all_read(config: Path) -> None:
     configuration = load(config)
     load_secrets(configuration)

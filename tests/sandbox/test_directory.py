@@ -81,10 +81,10 @@ def test_a_wrong_file_is_refused_with_its_place(
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
-    """A missing file and broken JSON are refused alike."""
+    """A missing file and broken JSON, each by its own word."""
     (tmp_path / "broken.json").write_text("[", encoding="utf-8")
-    for name in ("broken.json", "missing.json"):
-        with pytest.raises(EntryError, match="illisible"):
+    for name, word in (("broken.json", "illisible"), ("missing.json", "introuvable")):
+        with pytest.raises(EntryError, match=word):
             read_structures(tmp_path / name)
 
 

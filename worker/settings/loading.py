@@ -190,7 +190,13 @@ def _finding(path: Path, item: dict[str, Any], french: Mapping[str, Any]) -> Fin
             message += " : écrivez #rrvvbb, par exemple #1f4e79"
     value = item.get("input")
     # The value of an unknown key may be a secret in the wrong place.
-    hidden = unknown or kind == "missing" or isinstance(value, dict) or key == "data.database_url"
+    hidden = (
+        unknown
+        or "@" in str(value)
+        or kind == "missing"
+        or isinstance(value, dict)
+        or key == "data.database_url"
+    )
     return Finding(
         code="CONFIG",
         message=message,

@@ -161,7 +161,8 @@ class Store:
             if self.engine.dialect.name == "sqlite":
                 said = session.execute(text("PRAGMA integrity_check(1)")).scalar()
                 if said != "ok":
-                    raise _damaged(str(said).splitlines()[0])
+                    lines = [line for line in str(said).splitlines() if not line.startswith("***")]
+                    raise _damaged(lines[0] if lines else str(said))
                 return
             connection = session.connection()
             for table in inspect(connection).get_table_names():

@@ -1,5 +1,6 @@
 """Read XML of any origin: no DTD, no entity, no network, bounded in every direction."""
 
+import codecs
 import re
 
 from lxml import etree
@@ -21,6 +22,12 @@ _PIECE = 4096
 MAX_DIGITS = 1_000
 """Of a number; what we compute with has 24 (``files/xpaths``)."""
 
+_ENCODING = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']"""
+)
+_EBCDIC = b"\x4c\x6f\xa7\x94"
+"""The beginning of an XML declaration in it (XML 1.0, annex F)."""
+_SHOWS_MARKS = re.compile("ascii|utf-(8|16|32)|iso8859|cp125|latin")
 _NUMBER = re.compile(r"[\s+.\d-]+")
 _POSITION = re.compile(r", line \d+, column \d+$")
 _BOUND = re.compile(r"XML_PARSE_HUGE|[Ee]xcessive depth|[Ll]imit exceeded|too long")
@@ -39,11 +46,10 @@ def parse_xml(content: bytes) -> etree._ElementTree:
     """
     if not content.strip():
         raise unreadable(worded("XML-EMPTY"))
-    if (
-        len(content) > MAX_BYTES
-        or content.count(b"<") > MAX_MARKS
-        or content.count(b"=") > MAX_MARKS
-    ):
+    if len(content) > MAX_BYTES:
+        raise unreadable(worded("XML-TOO-LARGE", "size"))
+    marks = _with_marks(content)
+    if marks.count(b"<") > MAX_MARKS or marks.count(b"=") > MAX_MARKS:
         raise unreadable(worded("XML-TOO-LARGE", "size"))
     long = len(content) > LONGEST_TEXT
     try:
@@ -59,7 +65,7 @@ def parse_xml(content: bytes) -> etree._ElementTree:
         raise unreadable(worded("XML-DOCTYPE"))
     if long:
         _refuse_depth(tree)
-    if content.count(b"=") > MAX_ATTRIBUTES:
+    if marks.count(b"=") > MAX_ATTRIBUTES:
         _refuse_many_attributes(tree)
     _refuse_long_numbers(tree)
     return tree
@@ -75,6 +81,19 @@ def raise_if_starved(error: etree.LxmlError) -> None:
     reasons = {getattr(error, "code", None)} | {entry.type for entry in entries}
     if etree.ErrorTypes.ERR_NO_MEMORY in reasons:
         raise MemoryError from error
+
+
+def _with_marks(content: bytes) -> bytes:
+    """The document with its marks as ASCII: some encodings that the parser knows hide them."""
+    declared = _ENCODING.match(content[:_PIECE])
+    name = "cp037" if content.startswith(_EBCDIC) else declared[1].decode() if declared else "utf-8"
+    try:
+        known = codecs.lookup(name).name
+        if _SHOWS_MARKS.match(known):
+            return content
+        return content.decode(known, "replace").encode()
+    except (LookupError, ValueError):
+        return content
 
 
 def _refuse_doctype(content: bytes) -> None:

@@ -188,6 +188,17 @@ def test_unreadable_xml_is_invalid(content: bytes, code: str) -> None:
     assert [finding.code for finding in report.findings] == [code]
 
 
+@pytest.mark.parametrize("name, mark", [("UTF-7", "+ADw-"), ("UTF-16", "<"), ("IBM037", "<")])
+def test_marks_are_counted_in_every_encoding(name: str, mark: str) -> None:
+    """Of some that the parser knows, the bytes do not show them."""
+    head = f'<?xml version="1.0" encoding="{name}"?>'
+    body = f"<a>{f'{mark}b/>' * 2_000_001}</a>"
+    codec = "ascii" if name == "UTF-7" else name
+    report = check_xsd(Schema.UBL_INVOICE, (head + body).encode(codec))
+
+    assert [finding.code for finding in report.findings] == ["XML-TOO-LARGE"]
+
+
 def test_a_huge_refused_document_is_explained_by_the_verdict_itself() -> None:
     """Above the bound, lxml's own reasons stand, without the slow explanation."""
     padded = changed(UBL, ">A1<", ">M1<") + b"<!--" + b" " * MAX_EXPLAINED_BYTES + b"-->"

@@ -18,6 +18,7 @@ from sqlalchemy import (
     URL,
     Connection,
     CursorResult,
+    Dialect,
     Engine,
     Executable,
     create_engine,
@@ -325,6 +326,7 @@ def _engine(address: URL, waits: Waits) -> Engine:
             },
         )
         event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "do_connect", partial(_connect_postgresql, waits))
         return engine
     file = _sqlite_file(address)
     read_only = None if file is None else _read_only_uri(file)
@@ -392,6 +394,14 @@ def _begin_sqlite(connection: Connection) -> None:
         # Kept in the file from then on; a copy has it no more, and reading must not change it.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writer(connection) else "BEGIN")
+
+
+def _connect_postgresql(
+    waits: Waits, _dialect: Dialect, _record: object, args: Any, values: Any
+) -> Any:
+    from worker.storage.postgresql import connector  # noqa: PLC0415 - psycopg is optional
+
+    return connector(waits.statement_seconds)(*args, **values)
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from sqlalchemy import text
@@ -190,6 +191,33 @@ def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
         open_store(
             f"postgresql://127.0.0.1:{port}/worker", tmp_path, waits=Waits(connect_seconds=2)
         )
+
+
+def falls_silent(server: socket.socket) -> None:
+    """A server that lets a client in, and never answers what it asks."""
+    client, _ = server.accept()
+    with client:
+        while client.recv(4096)[4:8] == bytes.fromhex("04d2162f"):  # it asks for TLS: no
+            client.sendall(b"N")
+        told = {b"server_version": b"16.0", b"client_encoding": b"UTF8"}
+        client.sendall(b"R" + (8).to_bytes(4) + bytes(4))
+        for name, value in told.items():
+            said = name + b"\0" + value + b"\0"
+            client.sendall(b"S" + (4 + len(said)).to_bytes(4) + said)
+        client.sendall(b"K" + (12).to_bytes(4) + bytes(8) + b"Z" + (5).to_bytes(4) + b"I")
+        while client.recv(4096):
+            pass
+
+
+def test_a_server_that_falls_silent_is_given_up(tmp_path: Path) -> None:
+    """Its own bounds are worth nothing then: ours is a little longer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        silent = Thread(target=falls_silent, args=(server,))
+        silent.start()
+        url = f"postgresql://u@127.0.0.1:{server.getsockname()[1]}/worker?sslmode=prefer"
+        with pytest.raises(StorageUnavailable, match="aucune réponse en 2 s"):
+            open_store(url, tmp_path, waits=Waits(statement_seconds=1))
+        silent.join()
 
 
 def test_a_statement_that_never_ends_is_given_up(postgresql_place: Place) -> None:

@@ -32,7 +32,7 @@ from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
-from worker.settings.keys import Environment, PortalSettings, Settings
+from worker.settings.keys import Environment, Numbering, PortalSettings, Settings, Syndicat
 from worker.settings.loading import Configuration
 from worker.storage import Upgrade, create_store
 from worker.transmission.statuses import read_statuses
@@ -40,6 +40,7 @@ from worker.transmission.statuses import read_statuses
 WORKER = [sys.executable, "-m", "worker"]
 FILE = os.urandom(120_000)
 """As large as a usual Factur-X with its attachments."""
+SELLER = "99900000400013"
 START = datetime(2026, 1, 5, tzinfo=UTC)
 _ANSWERS = {
     "/api/oauth/token": {"access_token": "t" * 54, "token_type": "Bearer", "expires_in": 3600},
@@ -189,9 +190,10 @@ class _Counting:
 def _found(rank: int, at: datetime) -> FoundInvoice:
     return FoundInvoice(
         portal_id=str(rank),
-        number=f"F-{rank:06d}",
+        number=f"BSN-2026-{rank:06d}",
         issue_date=date(2026, 1, 5),
-        recipient=f"{rank:014d}",
+        recipient="0",
+        supplier=SELLER,
         gross=Money(100),
         flux_number="CPP1",
         status=BuyerStatus.APPROVED,
@@ -225,7 +227,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
                     "status": "integrated",
                     "status_since": START,
                     "total_cents": 100,
-                    "number": f"F-{rank:06d}",
+                    "number": f"BSN-2026-{rank:06d}",
                     "findings": "[]",
                     "deposited_at": START,
                     "cpp_id": rank,
@@ -240,7 +242,11 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
             )
         )
     portal = _Counting(changed)
-    settings = Settings.model_construct(portal=PortalSettings(environment=Environment.LOCAL))
+    settings = Settings.model_construct(
+        portal=PortalSettings(environment=Environment.LOCAL),
+        syndicat=Syndicat.model_construct(siret=SELLER),
+        numbering=Numbering(invoice="BSN-{annee}-", statement="ETAT-{annee}-"),
+    )
     app = App(
         configuration=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
         store=store,
@@ -248,7 +254,8 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
         actor="bench@bench:1",
     )
     before = time.perf_counter()
-    read_statuses(app, portal, lambda _: None, lambda: False)  # type: ignore[arg-type] # the two questions of this measure
+    with app.at_work():
+        read_statuses(app, portal, lambda _: None, lambda: False)  # type: ignore[arg-type] # the two questions of this measure
     return time.perf_counter() - before, portal.calls
 
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -32,15 +33,17 @@ from worker.portals.choruspro.access import ChorusProSettings
 from worker.portals.choruspro.portal import ChorusPro
 from worker.service import logs
 from worker.service.local_portal import STRUCTURES
-from worker.settings.keys import Environment, Numbering, PortalSettings, Settings, Syndicat
+from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
+from worker.settings.shipped import shipped
 from worker.storage import Upgrade, create_store
 from worker.transmission.statuses import read_statuses
 
 WORKER = [sys.executable, "-m", "worker"]
 FILE = os.urandom(120_000)
 """As large as a usual Factur-X with its attachments."""
-SELLER = "99900000400013"
+SHIPPED_SELLER = "99990000400014"
+"""Of the configuration that is shipped."""
 START = datetime(2026, 1, 5, tzinfo=UTC)
 _ANSWERS = {
     "/api/oauth/token": {"access_token": "t" * 54, "token_type": "Bearer", "expires_in": 3600},
@@ -193,7 +196,7 @@ def _found(rank: int, at: datetime) -> FoundInvoice:
         number=f"BSN-2026-{rank:06d}",
         issue_date=date(2026, 1, 5),
         recipient="0",
-        supplier=SELLER,
+        supplier=SHIPPED_SELLER,
         gross=Money(100),
         flux_number="CPP1",
         status=BuyerStatus.APPROVED,
@@ -242,11 +245,8 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
             )
         )
     portal = _Counting(changed)
-    settings = Settings.model_construct(
-        portal=PortalSettings(environment=Environment.LOCAL),
-        syndicat=Syndicat.model_construct(siret=SELLER),
-        numbering=Numbering(invoice="BSN-{annee}-", statement="ETAT-{annee}-"),
-    )
+    values = tomllib.loads(shipped("config/worker.toml").read_text("utf-8"))
+    settings = Settings(**values | {"channel": "api", "portal": {"environment": "local"}})
     app = App(
         configuration=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
         store=store,

@@ -23,11 +23,10 @@ def read_entries(path: Path, kind: type[_Entry], noun: str) -> tuple[_Entry, ...
     Raises:
         EntryError: an unreadable file, no list, or an entry that is wrong.
     """
+    content = read_file(path)
     try:
-        entries = json.loads(read_file(path))
+        entries = json.loads(content)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, EntryError):
-            raise
         raise EntryError(f"{path} : fichier illisible, ce n'est pas du JSON ({error}).") from error
     return _read_list(entries, kind, f"{path}, {noun}")
 
@@ -40,16 +39,17 @@ def read_file(path: Path) -> bytes:
     """
     try:
         # A pipe or a device would be waited for, or never end.
-        if not path.is_file():
-            what = "ce n'est pas un fichier ordinaire" if path.exists() else "fichier introuvable"
-            raise EntryError(f"{path} : {what}.")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        if isinstance(error, EntryError):
-            raise
+        there, regular = path.exists(), path.is_file()
+        content = b""
+        if regular:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+    except OSError as error:
         reason = "le droit de le lire manque" if isinstance(error, PermissionError) else error
         raise EntryError(f"{path} : fichier illisible ({reason}).") from error
+    if not regular:
+        what = "ce n'est pas un fichier ordinaire" if there else "fichier introuvable"
+        raise EntryError(f"{path} : {what}.")
     if len(content) > LARGEST:
         raise EntryError(f"{path} : fichier trop grand, plus de {LARGEST // 1_000_000} Mo.")
     return content

@@ -12,6 +12,9 @@ from worker.settings.rights import told
 from worker.storage import Store, invoices, observations
 from worker.storage.documents import StoredDocument, documents_of
 
+MOST_NAMED = 5
+"""Pieces that a message names; « journal verify » names them all."""
+
 
 def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
     """Write ``TO/<number>/…`` for every invoice issued for a year; their folders, by number.
@@ -71,9 +74,11 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             _write(folder, files | {"validation.json": text.encode()}, below=to)
             exported[invoice.number] = folder
     if kept.unusable:
+        others = len(kept.unusable) - MOST_NAMED
         raise IntegrityError(
             f"L'archive n'a pas donné {count(len(kept.unusable), 'pièce')} : "
-            f"{' '.join(dict.fromkeys(kept.unusable))}",
+            f"{' '.join(kept.unusable[:MOST_NAMED])}"
+            + (f" Et {count(others, 'autre')}." if others > 0 else ""),
             f"Tout le reste est dans {to}. Rétablissez l'archive depuis une sauvegarde.",
         )
     return exported

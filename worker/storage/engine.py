@@ -115,6 +115,10 @@ class Store:
             if not self._at_work:
                 self.engine.dispose()
 
+    @property
+    def _keeps_connections(self) -> bool:
+        return bool(self._at_work) or self.engine.dialect.name != "sqlite"
+
     @contextmanager
     def transaction(
         self,
@@ -180,7 +184,7 @@ class Store:
         It may then be given to ``transaction``; its connection is closed at the end of the block.
         """
         with self._connection(writes=False, snapshot=False) as connection:
-            if self._at_work or self.engine.dialect.name != "sqlite":
+            if self._keeps_connections:
                 connection.detach()
             with Session(connection) as session:
                 yield session
@@ -192,8 +196,8 @@ class Store:
             options["isolation_level"] = "REPEATABLE READ"
         try:
             with self.engine.connect().execution_options(**options) as connection:
-                if not self._at_work and self.engine.dialect.name == "sqlite":
-                    connection.detach()  # closed with it
+                if not self._keeps_connections:
+                    connection.detach()  # closed at the end of the block
                 yield connection
         except DBAPIError as error:
             problem = _missing_right(_sqlite_file(self.engine.url), error) or _problem(error)

@@ -22,9 +22,9 @@ from worker.storage.tables import (
     SourceFileRow,
     SubscriptionRow,
     UsageRow,
+    as_written,
     named_as,
     number_added,
-    readable,
 )
 
 
@@ -162,14 +162,14 @@ _SUPERSEDE = sqlalchemy.update(_REFERENCE).where(*_IS_CURRENT)
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
-    with readable(f"un abonnement de {siret} (table subscription)"):
+    with as_written(f"un abonnement de {siret} (table subscription)"):
         rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
         return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
 
 
 def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
     """The current usage rows of a member and year."""
-    with readable(f"un usage de {siret} en {year} (table usage_record)"):
+    with as_written(f"un usage de {siret} en {year} (table usage_record)"):
         return tuple(
             UsageRecord(
                 siret=siret,

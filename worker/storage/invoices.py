@@ -16,7 +16,7 @@ from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvo
 from worker.errors import Finding, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import InvoiceRow, StatementRow, named_as, number_added, readable
+from worker.storage.tables import InvoiceRow, StatementRow, as_written, named_as, number_added
 from worker.storage.transaction import Transaction
 
 _FINDINGS = tuple[Finding, ...]
@@ -295,13 +295,13 @@ def content(session: Session, invoice_id: int) -> Invoice:
     snapshot = session.exec(select(InvoiceRow.snapshot).where(InvoiceRow.id == invoice_id)).one()
     if snapshot is None:
         raise RuntimeError(f"invoice {invoice_id} was never issued")
-    with readable(f"le contenu figé de la ligne {invoice_id} de la table invoice"):
+    with as_written(f"le contenu figé de la ligne {invoice_id} de la table invoice"):
         return load(Invoice, snapshot)
 
 
 def statement_of(session: Session, invoice_id: int) -> Statement:
     """The statement behind an issued invoice."""
-    with readable(f"l'état de la ligne {invoice_id} de la table invoice"):
+    with as_written(f"l'état de la ligne {invoice_id} de la table invoice"):
         return load(Statement, session.execute(_STATEMENT, {"invoice": invoice_id}).scalar_one())
 
 
@@ -370,7 +370,7 @@ def found(
 
 
 def _tracked(row: RowMapping) -> TrackedInvoice:
-    with readable(
+    with as_written(
         f"la facture ou l'avoir {row['number'] or ''} (table invoice, ligne {row['id']})"
     ):
         return _as_tracked(row)

@@ -6,7 +6,7 @@ import sqlalchemy
 from sqlmodel import Session, SQLModel
 
 from worker.billing.journal import JournalEvent, JournalHead
-from worker.storage.tables import named_as, readable
+from worker.storage.tables import as_written, named_as
 
 EVENTS = SQLModel.metadata.tables["journal_event"]
 HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].columns, JournalHead))
@@ -14,7 +14,7 @@ HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].colu
 
 def head(session: Session) -> JournalHead:
     """Where the chain ends."""
-    with readable("la fin du journal (table journal_head)"):
+    with as_written("la fin du journal (table journal_head)"):
         return JournalHead(**session.execute(HEAD).mappings().one())
 
 

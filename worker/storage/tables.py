@@ -34,7 +34,7 @@ STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 
 
 @contextmanager
-def readable(what: str) -> Iterator[None]:
+def as_written(what: str) -> Iterator[None]:
     """Reading what the program wrote; raises IntegrityError when it is not that any more.
 
     Args:
@@ -50,7 +50,7 @@ def readable(what: str) -> Iterator[None]:
 
 
 def utc_text(instant: datetime) -> str:
-    """An instant as ``2026-01-05T02:00:00.000000Z``: exact, sortable, readable.
+    """An instant as ``2026-01-05T02:00:00.000000Z``: exact, sortable, as_written.
 
     Raises ValueError when it is naive: it would be a local time of unknown zone.
     """
@@ -73,7 +73,7 @@ class UtcText(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Back to an aware instant. Raises IntegrityError when it is none."""
         del dialect
-        with readable(f"l'instant « {value} »"):
+        with as_written(f"l'instant « {value} »"):
             return None if value is None else datetime.fromisoformat(value)
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, canonical_json, chain
 from worker.errors import IntegrityError
 from worker.storage.journal import EVENTS, HEAD
-from worker.storage.tables import readable, utc_text
+from worker.storage.tables import as_written, utc_text
 
 # Plain rows: an event is written with everything that happens.
 _HASH = sqlalchemy.text("SELECT hash FROM journal_event WHERE seq = :seq")
@@ -37,7 +37,7 @@ class Transaction(Session):
         Raises:
             IntegrityError: the end of the journal was altered.
         """
-        with readable("la fin du journal (table journal_head)"):
+        with as_written("la fin du journal (table journal_head)"):
             end = JournalHead(**self.execute(HEAD.with_for_update()).mappings().one())
         if end.seq and self.execute(_HASH, {"seq": end.seq}).scalar() != end.hash:
             raise IntegrityError(

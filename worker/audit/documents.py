@@ -27,11 +27,12 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         IntegrityError: kept documents are missing or were altered; all the others were written.
     """
     exported = {}
-    kept = _Kept(store)
+    unusable: list[str] = []
     with store.reading() as session:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
+            kept = _Kept(store, invoice.number, unusable)
             every = documents_of(session, invoice.id)
             files = kept.contents(every, invoice.version)
             for old in range(1, invoice.version):
@@ -73,11 +74,11 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
             _write(folder, files | {"validation.json": text.encode()}, below=to)
             exported[invoice.number] = folder
-    if kept.unusable:
-        others = len(kept.unusable) - MOST_NAMED
+    if unusable:
+        others = len(unusable) - MOST_NAMED
         raise IntegrityError(
-            f"L'archive n'a pas donné {count(len(kept.unusable), 'pièce')} : "
-            f"{' '.join(kept.unusable[:MOST_NAMED])}"
+            f"L'archive n'a pas donné {count(len(unusable), 'pièce')} : "
+            f"{' '.join(unusable[:MOST_NAMED])}"
             + (f" Et {count(others, 'autre')}." if others > 0 else ""),
             f"Tout le reste est dans {to}. Rétablissez l'archive depuis une sauvegarde.",
         )
@@ -85,18 +86,25 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
 
 
 class _Kept:
-    """What the archive gives, and what it cannot give: one damaged piece stops no other."""
+    """What the archive gives of an invoice; one piece that it cannot give stops no other.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: where the archive is.
+        number: of the invoice.
+        unusable: is told of each such piece.
+    """
+
+    def __init__(self, store: Store, number: str, unusable: list[str]) -> None:
         self._archive = store.archive
-        self.unusable: list[str] = []
+        self._number = number
+        self._unusable = unusable
 
     def file(self, name: str, sha256: str) -> dict[str, bytes]:
         """A file by its name, or nothing."""
         try:
             return {name: self._archive.get(sha256)}
         except (IntegrityError, StorageUnavailable) as error:
-            self.unusable.append(error.message)
+            self._unusable.append(f"{self._number}, {name} : {error.message}")
             return {}
 
     def contents(self, documents: Sequence[StoredDocument], version: int) -> dict[str, bytes]:

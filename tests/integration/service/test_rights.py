@@ -227,21 +227,23 @@ WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "recon
 WRITERS += ["resend", "complete", "credit", "serve"]
 
 
+@pytest.mark.parametrize("of", ["", "worker.sqlite"])
 @pytest.mark.parametrize("words", WRITERS if not os.geteuid() else [])
 def test_every_command_that_writes_refuses_the_data_of_another(
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     words: str,
+    of: str,
 ) -> None:
-    """As root on the data of the service: nothing is left there that it could not read."""
+    """As root on the data of the service, or its database alone: nothing is left there."""
     data = desk.folder / DATA
     before = sorted(data.rglob("*"))
-    os.chown(data, NOBODY, NOBODY)
+    os.chown(data / of, NOBODY, NOBODY)
     try:
         code = typed(monkeypatch, desk.config, words, *ARGUMENTS[words])
     finally:
-        os.chown(data, 0, 0)
+        os.chown(data / of, 0, 0)
 
     assert (code, "rien n'a été écrit" in capsys.readouterr().err) == (Refused.exit_code, True)
     assert sorted(data.rglob("*")) == before

@@ -26,6 +26,8 @@ class EventTag(StrEnum):
     FILE_IMPORTED = "file.imported"
     TARIFF_USED = "tariff.used"
     """A grid priced an invoice for the first time: its content is frozen from then on."""
+    ROWS_WRITTEN = "rows.written"
+    """A change of the database that is no event by itself; it holds the digest of the rows."""
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     INVOICE_PARKED = "invoice.parked"

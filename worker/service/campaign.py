@@ -19,7 +19,7 @@ from worker.issuing.directory import Directory
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
-from worker.storage import due, invoices
+from worker.storage import due, invoices, journal
 from worker.transmission.beyond import look_beyond
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
@@ -182,5 +182,6 @@ def take_step(
 
 def _journal(app: App, tag: EventTag, year: int, **counts: int) -> JournalHead:
     with app.transaction() as tx:
-        event = tx.journal(tag, str(year), **counts)
-    return JournalHead(seq=event.seq, hash=event.hash)
+        tx.journal(tag, str(year), **counts)
+    with app.reading() as session:
+        return journal.head(session)

@@ -44,10 +44,11 @@ from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.isolation.files import NO_FILE
 from worker.settings.rights import told
+from worker.storage import guards
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
 _FILE = "worker_file"
@@ -146,6 +147,7 @@ class Store:
             self._connection(writes=True) if on is None else _turned_writer(on) as connection,
             Transaction(connection, actor=actor, now=clock()) as tx,
         ):
+            tx.refuse_foreign_rows()
             yield tx
             if commit:
                 tx.commit()
@@ -464,6 +466,7 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
                 return
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            guards.install(connection)
             if version:
                 facts = {"from": version, "schema": SCHEMA, "program": __version__, "copy": copy}
                 tx.journal(EventTag.DATABASE_MIGRATED, "journal", **facts)

@@ -91,6 +91,11 @@ def _long_text(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_column=Column(Text(), nullable=nullable))
 
 
+def _exact_text() -> Any:
+    """Sorted by its bytes on every database."""
+    return Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def _unique_where(condition: str, name: str, *columns: str) -> Index:
     where = text(condition)
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
@@ -429,3 +434,23 @@ class JournalHeadRow(SQLModel, table=True):
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int
     hash: str
+
+
+class RowDigestRow(SQLModel, table=True):
+    """What a transaction left in a row: the digest of its values, empty when it deleted it."""
+
+    __tablename__ = "row_digest"
+    table_name: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    key: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    """JSON list of the primary key's values."""
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False}, index=True)
+    """The last event of the transaction, which holds the digest of all these."""
+    sha256: str
+
+
+class WrittenRowRow(SQLModel, table=True):
+    """A row written since the transaction began; triggers note it. Empty between two."""
+
+    __tablename__ = "row_written"
+    table_name: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    key: str = Field(sa_column=Column(_exact_text(), primary_key=True))

@@ -101,7 +101,7 @@ def altered(connection: Connection) -> tuple[str, ...]:
     wanted = expected(connection.dialect.name)
     if connection.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        found: dict[str, str] = dict(connection.exec_driver_sql(query).tuples().all())
+        found = {row.name: row.sql for row in connection.exec_driver_sql(query)}
         return tuple(name for name, (_, text) in wanted.items() if found.get(name) != text)
     query = (
         "SELECT tgname, relname, tgenabled::text, proname, prosrc FROM pg_trigger"

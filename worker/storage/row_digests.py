@@ -114,13 +114,19 @@ def altered(session: Session) -> Iterator[AlteredRow]:
             yield from _added(session, table)
 
 
+def digest_now(session: Session, row: AlteredRow) -> str:
+    """The digest of a row as it is; GONE without it."""
+    table = SQLModel.metadata.tables[row.table]
+    return _digests_of(session, table, [row.key]).get(row.key, GONE)
+
+
 def _added(session: Session, table: Table) -> Iterator[AlteredRow]:
     known = sqlalchemy.select(_DIGESTS.columns["key"]).where(
         _DIGESTS.columns["table_name"] == table.name
     )
     keys = sqlalchemy.select(*table.primary_key).execution_options(yield_per=CHUNK)
     for values in session.execute(keys):
-        key = _key(values)
+        key = key_of(values)
         if session.execute(known.where(_DIGESTS.columns["key"] == key)).first() is None:
             yield AlteredRow(table=table.name, key=key, how="added")
 
@@ -156,7 +162,7 @@ def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
     rows = session.execute(query).all()
     while rows:
         for name, group in groupby(rows, key=lambda row: str(row.table_name)):
-            yield name, [_key(json.loads(row.key, strict=False)) for row in group]
+            yield name, [key_of(json.loads(row.key, strict=False)) for row in group]
         if len(rows) < CHUNK:
             return
         last = (rows[-1].table_name, rows[-1].key)
@@ -176,7 +182,9 @@ def _digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[
     rows = session.execute(sqlalchemy.select(*columns).where(wanted))
     names = [column.name for column in columns]
     ranks = [names.index(column.name) for column in primary]
-    return {_key([row[rank] for rank in ranks]): _digest(table.name, columns, row) for row in rows}
+    return {
+        key_of([row[rank] for rank in ranks]): _digest(table.name, columns, row) for row in rows
+    }
 
 
 def _digest(table: str, columns: Sequence[Column[object]], row: Sequence[object]) -> str:
@@ -197,7 +205,8 @@ def _plain(value: object) -> str | int | None:
             raise TypeError(f"no plain form of {type(value)}")
 
 
-def _key(values: Sequence[object]) -> str:
+def key_of(values: Sequence[object]) -> str:
+    """How a primary key is written: a JSON list."""
     return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -81,8 +81,8 @@ def _sought(noted: str) -> str:
 
 _ROW_SAYS = {
     "changed": "n'est plus celle que le programme a écrite",
-    "removed": "a été supprimée en dehors du programme",
-    "added": "a été ajoutée en dehors du programme",
+    "removed": "a été supprimée hors du programme",
+    "added": "a été ajoutée hors du programme",
 }
 
 

@@ -36,7 +36,7 @@ KEPT: Final[Mapping[str, str]] = {
     "statement": ALWAYS,
     "document": ALWAYS,
     "validation_report": ALWAYS,
-    "portal_observation": ALWAYS,
+    "portal_observation": "OLD.evidence <> ''",
     "tariff_grid": ALWAYS,
     "source_file": "OLD.rows <> 0",
     "deposit_attempt": "OLD.id <> NEW.id",

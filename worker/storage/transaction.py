@@ -50,7 +50,7 @@ class Transaction(Session):
         if (found := written_outside(self)) is not None:
             table, key = found
             raise IntegrityError(
-                f"La base a été modifiée en dehors du programme : table {table}, ligne "
+                f"La base a été modifiée hors du programme : table {table}, ligne "
                 f"{', '.join(map(str, json.loads(key)))}.",
                 "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
             )

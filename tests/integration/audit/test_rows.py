@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Connection, Table
+from sqlalchemy import Boolean, Column, Connection, Table, UniqueConstraint
 from sqlmodel import Session, SQLModel
 
 from tests.support.offices import Desk, number, open_desk
@@ -80,7 +80,7 @@ def run(connection: Connection, sql: str, *values: object) -> None:
 
 def rows_of(session: Session, table: Table) -> list[Any]:
     """Every row, by its place in the file."""
-    return list(session.connection().exec_driver_sql(f'SELECT rowid, * FROM "{table.name}"'))
+    return list(session.connection().exec_driver_sql(f'SELECT rowid AS place, * FROM "{table.name}"'))
 
 
 def altered(session: Session) -> set[tuple[str, str]]:
@@ -104,7 +104,7 @@ def test_any_other_value_is_named(desk: Desk, table_name: str, column_name: str)
         row = rows_of(session, table)[0]
         value = _another(column, getattr(row, column_name))
         sql = f'UPDATE "{table_name}" SET "{column_name}" = ? WHERE rowid = ?'
-        run(session.connection(), sql, value, row.rowid)
+        run(session.connection(), sql, value, row.place)
         found = altered(session)
 
     expected = {"added", "removed"} if column.primary_key else {"changed"}
@@ -117,7 +117,7 @@ def test_a_row_that_is_removed_is_named(desk: Desk, table_name: str) -> None:
     table = SQLModel.metadata.tables[table_name]
     with outside(desk) as session:
         row = rows_of(session, table)[0]
-        run(session.connection(), f'DELETE FROM "{table_name}" WHERE rowid = ?', row.rowid)
+        run(session.connection(), f'DELETE FROM "{table_name}" WHERE rowid = ?', row.place)
         found = list(row_digests.altered(session))
 
     key = row_digests.key_of([getattr(row, column.name) for column in table.primary_key])
@@ -152,7 +152,7 @@ def test_a_row_that_is_added_is_named(desk: Desk, table_name: str) -> None:
 
 
 def _is_in_key(table: Table, column: Column[Any]) -> bool:
-    constraints = (one for one in table.constraints if type(one).__name__ == "UniqueConstraint")
+    constraints = (one for one in table.constraints if isinstance(one, UniqueConstraint))
     return any(column.name in one.columns for one in constraints)
 
 
@@ -171,9 +171,9 @@ def test_two_rows_that_are_swapped_are_named(desk: Desk, table_name: str) -> Non
         sql = f'UPDATE "{table_name}" SET {sets} WHERE rowid = ?'
         aside = [f"aside {name}" for name in others]
         first, last = ([getattr(row, name) for name in others] for row in (rows[0], rows[-1]))
-        run(session.connection(), sql, *aside, rows[0].rowid)
-        run(session.connection(), sql, *first, rows[-1].rowid)
-        run(session.connection(), sql, *last, rows[0].rowid)
+        run(session.connection(), sql, *aside, rows[0].place)
+        run(session.connection(), sql, *first, rows[-1].place)
+        run(session.connection(), sql, *last, rows[0].place)
         found = altered(session)
 
     assert found == {(table_name, "changed")}
@@ -202,12 +202,10 @@ def test_a_forged_digest_contradicts_its_event(desk: Desk) -> None:
 
 def test_what_was_written_outside_stops_the_program(desk: Desk) -> None:
     """The triggers note it: nothing is added to books that somebody else has changed."""
-    with (
-        pytest.raises(IntegrityError, match="en dehors du programme : table member, ligne 999"),
-        desk.app.transaction(commit=False) as tx,
-    ):
+    with desk.app.transaction(commit=False) as tx:
         tx.connection().exec_driver_sql("UPDATE member SET name = 'Autre'")
-        tx.refuse_foreign_rows()
+        with pytest.raises(IntegrityError, match="hors du programme : table member, ligne 999"):
+            tx.refuse_foreign_rows()
 
 
 @pytest.mark.parametrize("name", sorted(guards.expected("sqlite")))

@@ -8,7 +8,7 @@ bytes.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from worker.app import App
@@ -17,7 +17,8 @@ from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.errors import Finding, IntegrityError, WrongUse
-from worker.storage import Session, Store, guards, invoices, journal, observations, row_digests
+from worker.storage import Session, Store, invoices, journal, observations
+from worker.storage.alterations import REMEDY, SAYS, alterations
 from worker.storage.documents import documents_of
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
@@ -79,65 +80,13 @@ def _sought(noted: str) -> str:
     return text.rstrip("…")
 
 
-_ROW_SAYS = {
-    "changed": "n'est plus celle que le programme a écrite",
-    "removed": "a été supprimée hors du programme",
-    "added": "a été ajoutée hors du programme",
-}
-
-
 def verify_rows(store: Store) -> tuple[Finding, ...]:
-    """Every row that is not as the program wrote it, and every guard that is not in place."""
+    """Every trigger, digest and row that is not as the program wrote it."""
     with store.reading() as session:
-        return (
-            *(
-                _row_finding(f"déclencheur {name}", "il manque, ou il a été modifié")
-                for name in guards.altered(session.connection())
-            ),
-            *_digests_of_events(session),
-            *(
-                _row_finding(
-                    f"table {row.table}, ligne {', '.join(map(str, json.loads(row.key)))}",
-                    f"cette ligne {_ROW_SAYS[row.how]}",
-                )
-                for row in row_digests.altered(session)
-            ),
+        return tuple(
+            Finding(code="ROW-ALTERED", message=SAYS[found.how], remedy=REMEDY, where=found.where)
+            for found in alterations(session)
         )
-
-
-def _digests_of_events(session: Session) -> Iterator[Finding]:
-    """Where the digests of rows are not those that the events hold."""
-    kept = row_digests.held(session)
-    present = next(kept, None)
-    for event in journal.events(session):
-        said = json.loads(event.payload).get("rows")
-        while present is not None and present[0] < event.seq:
-            yield _digests_differ(present[0])
-            present = next(kept, None)
-        of_this = present if present is not None and present[0] == event.seq else None
-        if (None if of_this is None else asdict(of_this[1])) != said:
-            yield _digests_differ(event.seq)
-        if of_this is not None:
-            present = next(kept, None)
-    while present is not None:
-        yield _digests_differ(present[0])
-        present = next(kept, None)
-
-
-def _digests_differ(seq: int) -> Finding:
-    return _row_finding(
-        f"journal, n° {seq}",
-        "les empreintes des lignes écrites alors ne sont plus celles du journal",
-    )
-
-
-def _row_finding(where: str, what: str) -> Finding:
-    return Finding(
-        code="ROW-ALTERED",
-        message=what,
-        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
-        where=where,
-    )
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:
@@ -217,6 +166,6 @@ def _differs(number: str, what: str) -> Finding:
     return Finding(
         code="BOOKS-DIFFER",
         message=what,
-        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
+        remedy=REMEDY,
         where=f"facture {number}",
     )

@@ -8,7 +8,7 @@ rewrite history. Payloads are hashed apart, so that one may be erased without br
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,8 @@ from worker.errors import Finding
 
 GENESIS = "0" * 64
 """What the first event has in place of a previous hash."""
+ROWS = "rows_written"
+"""The key of a payload under which an event holds the digest of the rows of its transaction."""
 
 
 class EventTag(StrEnum):
@@ -97,8 +99,8 @@ class JournalHead:
 EMPTY = JournalHead(seq=0, hash=GENESIS)
 
 
-def canonical_json(value: Mapping[str, object]) -> str:
-    """One text for one value: sorted keys, no spaces, UTF-8 kept. Floats raise TypeError."""
+def canonical_json(value: Mapping[str, object] | Sequence[object]) -> str:
+    """One text for one value (RFC 8785): sorted keys, no spaces. Floats raise TypeError."""
     _refuse_floats(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -122,10 +124,20 @@ def chain(  # the order of the fields is part of the format of the hash
     )
 
 
-def verify(events: Iterable[JournalEvent], head: JournalHead) -> tuple[Finding, ...]:
-    """Check the whole chain up to ``head``; every break is a finding, an empty answer is sound."""
+def rows_written(event: JournalEvent) -> object:
+    """What an event holds of the rows of its transaction; None when it holds nothing of them."""
+    try:
+        return json.loads(event.payload).get(ROWS)
+    except (ValueError, RecursionError, AttributeError):
+        return None  # the chain tells it
+
+
+def verify(
+    events: Iterable[JournalEvent], head: JournalHead, *, after: JournalHead = EMPTY
+) -> tuple[Finding, ...]:
+    """Check the chain from ``after`` to ``head``; every break is a finding, no finding is sound."""
     findings: list[Finding] = []
-    last = EMPTY
+    last = after
     for event in events:
         if event.seq != last.seq + 1:
             findings.append(_broken(event.seq, f"événement attendu : n° {last.seq + 1}"))

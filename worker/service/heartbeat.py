@@ -35,6 +35,7 @@ from worker.service.failures import FailureRecord
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
 from worker.storage import Session, due, holds, imported, invoices, journal
+from worker.storage.alterations import require_intact
 from worker.storage.documents import require_archive
 from worker.transmission import statuses
 
@@ -184,6 +185,7 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
 def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     with app.reading() as session:
         require_archive(session, app.store.archive)
+        require_intact(session)
     with (
         app.at_work(),
         open_portal(app, _alive) if app.deposits else nullcontext() as portal,

@@ -13,6 +13,7 @@ from worker.app import App, Clock
 from worker.settings.loading import Configuration, load
 from worker.settings.rights import refuse_foreign_data, user_name
 from worker.storage import Upgrade, Waits, open_store
+from worker.storage.alterations import require_intact
 
 
 def utc_now() -> datetime:
@@ -23,8 +24,8 @@ def utc_now() -> datetime:
 def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = False) -> App:
     """Open what the configuration names; only what ``writes`` brings an older database up to date.
 
-    Raises ConfigurationError, StorageUnavailable; Refused when ``writes``, for another user than
-    the owner of the data.
+    Raises ConfigurationError, StorageUnavailable; when ``writes``, Refused for another user than
+    the owner of the data, and IntegrityError when the books were altered.
     """
     configuration, actor = load(config), current_actor()
     if writes:
@@ -35,6 +36,9 @@ def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = Fals
         waits=waits(configuration),
         upgrade=Upgrade(actor=actor, now=clock()) if writes else None,
     )
+    if writes:
+        with store.reading() as session:
+            require_intact(session)
     return App(configuration=configuration, store=store, clock=clock, actor=actor)
 
 

@@ -96,13 +96,13 @@ def expected(dialect: str) -> dict[str, tuple[str, str]]:
     return {name: (table, text) for name, table, text in made()}
 
 
-def altered(connection: Connection) -> tuple[str, ...]:
-    """The triggers that are missing or not as they were made, by name."""
+def altered(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """The triggers that are missing or not as they were made, with their table."""
     wanted = expected(connection.dialect.name)
     if connection.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         found = {row.name: row.sql for row in connection.exec_driver_sql(query)}
-        return tuple(name for name, (_, text) in wanted.items() if found.get(name) != text)
+        return tuple((name, on) for name, (on, text) in wanted.items() if found.get(name) != text)
     query = (
         "SELECT tgname, relname, tgenabled::text, proname, prosrc FROM pg_trigger"
         " JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid"
@@ -118,7 +118,7 @@ def altered(connection: Connection) -> tuple[str, ...]:
         and function in wanted[name][1]
         and _FUNCTIONS[function] == body
     }
-    return tuple(name for name in wanted if name not in sound)
+    return tuple((name, on) for name, (on, _) in wanted.items() if name not in sound)
 
 
 _ACTIONS = ("INSERT", "UPDATE", "DELETE")

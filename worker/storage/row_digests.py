@@ -10,24 +10,27 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 
 import sqlalchemy
-from sqlalchemy import Column, Table, tuple_
+from sqlalchemy import ColumnClause, Table, tuple_
 from sqlmodel import Session, SQLModel
 
-from worker.storage.guards import proved_columns, proved_tables
-from worker.storage.tables import utc_text
+from worker.storage.guards import proved_columns
 
 CHUNK = 1000
 """Rows that are read at once: an import may write a million."""
+LARGEST = 2**63 - 1
+"""Of the numbers that a database holds."""
 GONE = ""
 """The digest of a row that was deleted."""
 _WRITTEN = SQLModel.metadata.tables["row_written"]
 _DIGESTS = SQLModel.metadata.tables["row_digest"]
 _FORGET = sqlalchemy.delete(_WRITTEN)
 _KEEP = sqlalchemy.insert(_DIGESTS)
+_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""Canonical, as that of the journal; made once, for a million rows."""
 _ANY = sqlalchemy.select(_WRITTEN).limit(1)
 
 
@@ -39,24 +42,10 @@ class RowsWritten:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlteredRow:
-    """A row that is not as the program left it.
-
-    Attributes:
-        key: JSON list of the primary key's values.
-        how: ``changed``, ``removed`` or ``added``.
-    """
-
-    table: str
-    key: str
-    how: str
-
-
 def written_outside(session: Session) -> tuple[str, str] | None:
     """Table and key of a row that something else than the program has written, if one was."""
     found = session.execute(_ANY).first()
-    return None if found is None else (found.table_name, found.key)
+    return None if found is None else (found.table_name, shown(found.key))
 
 
 def keep_digests(session: Session, seq: int) -> RowsWritten | None:
@@ -67,14 +56,14 @@ def keep_digests(session: Session, seq: int) -> RowsWritten | None:
         seq: of the event that will hold what is returned.
     """
     for name, keys in _written(session):
-        rows = _digests_of(session, SQLModel.metadata.tables[name], keys)
+        rows = digests_of(session, SQLModel.metadata.tables[name], keys)
         kept = [
             {"table_name": name, "key": key, "seq": seq, "sha256": rows.get(key, GONE)}
             for key in keys
         ]
         session.execute(_KEEP, kept)
     session.execute(_FORGET)
-    return next((rows for _, rows in held(session, seq)), None)
+    return next((rows for _, rows in held(session, seq - 1)), None)
 
 
 def has_written(session: Session) -> bool:
@@ -82,15 +71,17 @@ def has_written(session: Session) -> bool:
     return session.execute(_ANY).first() is not None
 
 
-def held(session: Session, seq: int | None = None) -> Iterator[tuple[int, RowsWritten]]:
-    """What each event, or this one, must hold of the digests that are kept, by its number."""
+def held(session: Session, after: int = 0) -> Iterator[tuple[int, RowsWritten]]:
+    """What each later event must hold of the digests that are kept, by its number.
+
+    Raises IntegrityError when the table holds what was never written to it.
+    """
     query = sqlalchemy.select(_DIGESTS).order_by(
         *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
     )
-    if seq is not None:
-        query = query.where(_DIGESTS.columns["seq"] == seq)
+    query = query.where(_DIGESTS.columns["seq"] > after)
     rows = session.execute(query.execution_options(yield_per=CHUNK))
-    for event, group in groupby(rows, key=lambda row: int(row.seq)):
+    for event, group in groupby(rows, key=lambda row: row.seq):
         total, count = hashlib.sha256(), 0
         for row in group:
             total.update(_line(row.table_name, row.key, row.sha256))
@@ -98,61 +89,33 @@ def held(session: Session, seq: int | None = None) -> Iterator[tuple[int, RowsWr
         yield event, RowsWritten(count=count, sha256=total.hexdigest())
 
 
-def altered(session: Session) -> Iterator[AlteredRow]:
-    """Every row that is not as its last digest says."""
-    for table in proved_tables():
-        seen = 0
-        for last in _last_digests(session, table):
-            rows = _digests_of(session, table, list(last))
-            seen += sum(key in rows for key in last)
-            for key, sha256 in last.items():
-                if (now := rows.get(key, GONE)) != sha256:
-                    how = "removed" if now == GONE else "added" if sha256 == GONE else "changed"
-                    yield AlteredRow(table=table.name, key=key, how=how)
-        count = session.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
-        if count.scalar() != seen:
-            yield from _added(session, table)
+def last_digests(session: Session, table: Table, after: int = 0) -> Iterator[dict[str, str]]:
+    """The digest that each row must have, by key, a chunk at a time.
 
-
-def digest_now(session: Session, row: AlteredRow) -> str:
-    """The digest of a row as it is; GONE without it."""
-    table = SQLModel.metadata.tables[row.table]
-    return _digests_of(session, table, [row.key]).get(row.key, GONE)
-
-
-def _added(session: Session, table: Table) -> Iterator[AlteredRow]:
-    known = sqlalchemy.select(_DIGESTS.columns["key"]).where(
-        _DIGESTS.columns["table_name"] == table.name
-    )
-    keys = sqlalchemy.select(*table.primary_key).execution_options(yield_per=CHUNK)
-    for values in session.execute(keys):
-        key = key_of(values)
-        if session.execute(known.where(_DIGESTS.columns["key"] == key)).first() is None:
-            yield AlteredRow(table=table.name, key=key, how="added")
-
-
-def _last_digests(session: Session, table: Table) -> Iterator[dict[str, str]]:
-    """By key, a chunk at a time."""
-    after = ""
+    ``after``: only those of rows that later events wrote.
+    """
+    last = ""
     key = _DIGESTS.columns["key"]
     query = (
         sqlalchemy.select(key, _DIGESTS.columns["sha256"])
-        .where(_DIGESTS.columns["table_name"] == table.name)
+        .where(_DIGESTS.columns["table_name"] == table.name, _DIGESTS.columns["seq"] > after)
         .order_by(key, _DIGESTS.columns["seq"])
         .limit(CHUNK)
     )
-    while rows := session.execute(query.where(key > after)).all():
-        found = {row.key: row.sha256 for row in rows}
+    while rows := session.execute(query.where(key > last)).all():
+        found = {row.key: row.sha256 for row in rows if isinstance(row.key, str)}
+        if not found:
+            return  # bytes sort last; the digests of their event contradict them
         if len(rows) == CHUNK and len(found) > 1:
             # Later digests of the last key may be in the next chunk.
             found.popitem()
         elif len(found) == 1:
             (alone,) = found
-            last = query.with_only_columns(_DIGESTS.columns["sha256"]).where(key == alone)
-            every = session.execute(last.limit(None)).scalars().all()
+            of_it = query.with_only_columns(_DIGESTS.columns["sha256"]).where(key == alone)
+            every = session.execute(of_it.limit(None)).scalars().all()
             found[alone] = every[-1]
         yield found
-        after = max(found, key=str.encode)
+        last = max(found, key=str.encode)
 
 
 def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
@@ -169,46 +132,86 @@ def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
         rows = session.execute(query.where(place > last)).all()
 
 
-def _digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[str, str]:
+def digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[str, str]:
     """The digest of each row that there is, by key."""
     primary = tuple(table.primary_key)
-    columns = proved_columns(table)
-    values = [json.loads(key) for key in keys]
+    names = [column.name for column in proved_columns(table)]
+    values = [found for key in keys if (found := _values(table, key)) is not None]
     wanted = (
         primary[0].in_([first for (first,) in values])
         if len(primary) == 1
-        else tuple_(*primary).in_([tuple(one) for one in values])
+        else tuple_(*primary).in_(values)
     )
-    rows = session.execute(sqlalchemy.select(*columns).where(wanted))
-    names = [column.name for column in columns]
+    # As they are stored: what the program cannot read has a digest too.
+    stored: list[ColumnClause[object]] = [sqlalchemy.column(name) for name in names]
+    raw = sqlalchemy.select(*stored).select_from(table).where(wanted)
     ranks = [names.index(column.name) for column in primary]
     return {
-        key_of([row[rank] for rank in ranks]): _digest(table.name, columns, row) for row in rows
+        key_of([row[rank] for rank in ranks]): row_digest(
+            table.name, dict(zip(names, row, strict=True))
+        )
+        for row in session.execute(raw)
     }
 
 
-def _digest(table: str, columns: Sequence[Column[object]], row: Sequence[object]) -> str:
-    values = {column.name: _plain(value) for column, value in zip(columns, row, strict=True)}
-    text = json.dumps([table, values], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def row_digest(table: str, values: Mapping[str, object]) -> str:
+    """The digest of a row, by column name, the same on every database."""
+    plain = {name: _plain(value) for name, value in values.items()}
+    return hashlib.sha256(_TEXT([table, plain]).encode()).hexdigest()
 
 
-def _plain(value: object) -> str | int | None:
+def _plain(value: object) -> object:
+    """A stored value as JSON: a truth is 0 or 1, a date is text, other bytes are told apart."""
     match value:
-        case None | int() | str():
-            return value
-        case datetime():
-            return utc_text(value)
+        case bool():
+            return int(value)
         case date():
             return value.isoformat()
+        case None | int() | str():
+            return value
+        case bytes():
+            return {"bytes": value.hex()}
         case _:
-            raise TypeError(f"no plain form of {type(value)}")
+            return {"other": repr(value)}
 
 
 def key_of(values: Sequence[object]) -> str:
     """How a primary key is written: a JSON list."""
-    return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+    return _TEXT([_plain(value) for value in values])
+
+
+def shown(key: str) -> str:
+    """A key as a person reads it."""
+    return key.strip("[]").replace('"', "").replace(",", ", ")
+
+
+def _values(table: Table, key: str) -> tuple[int | str, ...] | None:
+    """The values of a key, None when the table can hold no such key."""
+    try:
+        values = json.loads(key)
+    except (ValueError, RecursionError):
+        return None
+    kinds = [int if column.type.python_type is int else str for column in table.primary_key]
+    fit = (
+        isinstance(values, list)
+        and [type(value) for value in values] == kinds
+        and all(isinstance(value, str) or abs(value) <= LARGEST for value in values)
+        and key_of(values) == key
+    )
+    return tuple(values) if fit else None
 
 
 def _line(table: str, key: str, sha256: str) -> bytes:
     return f"{table}\t{key}\t{sha256}\n".encode()
+
+
+def known(session: Session, table: Table, key: str) -> bool:
+    """Whether the program ever wrote a row with this key."""
+    of_it = (_DIGESTS.columns["table_name"] == table.name) & (_DIGESTS.columns["key"] == key)
+    return session.execute(sqlalchemy.select(_DIGESTS).where(of_it)).first() is not None
+
+
+def count(session: Session) -> int:
+    """How many digests are kept."""
+    total = sqlalchemy.select(sqlalchemy.func.count()).select_from(_DIGESTS)
+    return int(session.execute(total).scalar_one())

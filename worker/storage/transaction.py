@@ -1,6 +1,5 @@
 """A writing transaction: it knows who acts and when, and writes the journal."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -8,7 +7,7 @@ import sqlalchemy
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from worker.billing.journal import EventTag, JournalHead, canonical_json, chain
+from worker.billing.journal import ROWS, EventTag, JournalHead, canonical_json, chain
 from worker.errors import IntegrityError
 from worker.storage.journal import EVENTS, HEAD
 from worker.storage.row_digests import has_written, keep_digests, written_outside
@@ -48,10 +47,8 @@ class Transaction(Session):
     def refuse_foreign_rows(self) -> None:
         """Begin, unless something else than the program has written. Raises IntegrityError."""
         if (found := written_outside(self)) is not None:
-            table, key = found
             raise IntegrityError(
-                f"La base a été modifiée hors du programme : table {table}, ligne "
-                f"{', '.join(map(str, json.loads(key)))}.",
+                f"La base a été modifiée hors du programme : table {found[0]}, ligne {found[1]}.",
                 "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
             )
 
@@ -77,7 +74,7 @@ class Transaction(Session):
             assert self._end is not None  # noqa: S101 - found by journal()
             written = keep_digests(self, self._end.seq + 1)
             if written is not None:
-                self._last.payload["rows"] = asdict(written)
+                self._last.payload[ROWS] = asdict(written)
             self._add_last()
         self._end = None
         super().commit()

@@ -211,16 +211,16 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
         f"sqlite:///{folder}/worker.sqlite", folder, Upgrade(actor="bench@here", now=START)
     )
     tables = SQLModel.metadata.tables
-    with store.engine.begin() as connection:
-        connection.execute(
+    with store.transaction("bench@here", lambda: START) as tx:
+        tx.execute(
             sqlalchemy.insert(tables["source_file"]).values(
                 id=1, kind="members", name="bench", sha256="", size=0, rows=1, imported_at=START
             )
         )
-        connection.exec_driver_sql(
+        tx.connection().exec_driver_sql(
             "INSERT INTO member VALUES ('0', 'COMMUNE', '', '', '', '', 'FR', '', '', 1, 1)"
         )
-        connection.execute(
+        tx.execute(
             sqlalchemy.insert(tables["invoice"]),
             [
                 {
@@ -239,7 +239,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
                 for rank in range(1, pending + 1)
             ],
         )
-        connection.execute(
+        tx.execute(
             sqlalchemy.insert(tables["portal_news"]).values(
                 id=1, read_until=START, read_whole_at=START
             )

@@ -23,6 +23,7 @@ from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
 from worker.formats.french import french_rate, grouped_siret
 from worker.formats.typesetting import instant
+from worker.tables.files import FORMULA_STARTS
 
 Cell = str | int | Money | date | Month | None
 Column = tuple[str, int]
@@ -56,9 +57,6 @@ MONTH: tuple[Column, ...] = (
     ("Rang dans le fichier", 20),
 )
 SOURCE: tuple[Column, ...] = (("Nature", 26), ("Référence", 70))
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet compute a cell of a CSV (OWASP, CSV injection)."""
 
 
 def statement_csv(statement: Statement) -> bytes:

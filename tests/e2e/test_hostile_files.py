@@ -151,6 +151,7 @@ ELSEWHERE = {
     ("documents export", "to"): "a folder",
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
+    ("audit deposits", "to"): "tests/integration/tables/test_files.py",
 }
 """Where the others are tried."""
 

@@ -14,6 +14,7 @@ from worker.errors import Finding, WorkerError
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
+    from worker.audit.deposits import Deposit
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
     from worker.audit.verification import Verification
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
+    from worker.storage.observations import Observation
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -221,22 +223,66 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             }
             for attempt in kept.attempts
         ],
-        "portal_history": [
-            {
-                "source": seen.source,
-                "status": seen.raw_status,
-                "at": seen.portal_at,
-                "comment": seen.comment or None,
-                "evidence_sha256": seen.evidence or None,
-                "observed_at": seen.observed_at,
-            }
-            for seen in kept.observations
-        ],
+        "portal_history": [_observation(seen) for seen in kept.observations],
         "journal": [
             {"seq": event.seq, "at": event.at, "tag": event.tag, **_sealed(event)}
             for event in kept.events
         ],
     }
+
+
+def _observation(seen: "Observation") -> View:
+    """Something the portal said."""
+    return {
+        "source": seen.source,
+        "status": seen.raw_status,
+        "at": seen.portal_at,
+        "comment": seen.comment or None,
+        "evidence_sha256": seen.evidence or None,
+        "observed_at": seen.observed_at,
+    }
+
+
+def deposits(found: Iterable["Deposit"]) -> View:
+    """The submission log."""
+    return {"deposits": [_deposit(one) for one in found]}
+
+
+def _deposit(one: "Deposit") -> View:
+    tracked, attempt = one.invoice, one.attempt
+    return {
+        "intended_at": attempt.started_at,
+        "intent_event": one.intended and one.intended.seq,
+        "actor": attempt.actor,
+        "number": tracked.number,
+        "kind": tracked.kind,
+        "year": tracked.year,
+        "member_siret": tracked.siret,
+        "member_name": tracked.member_name,
+        "total_ttc": tracked.signed_total,
+        "invoice_status": tracked.status,
+        "file_name": attempt.file_name,
+        "document_sha256": attempt.document_sha256,
+        "lot_sha256": attempt.lot_sha256 or None,
+        "answered_at": attempt.answered_at,
+        "answer_event": one.answered and one.answered.seq,
+        "outcome": attempt.outcome or None,
+        "http_status": attempt.http_status,
+        "detail": attempt.detail or None,
+        "answer": one.answer or None,
+        "flux_number": one.flux_number or None,
+        "certain_at": attempt.closed_at,
+        "verdict": one.verdict or None,
+        "verdict_event": one.reconciled and one.reconciled.seq,
+        "reports": [_observation(seen) for seen in one.reports],
+        "first_seen_at": one.first_seen_at,
+        "portal_history": [_observation(seen) for seen in one.history],
+    }
+
+
+def table_file(to: Path, rows: int) -> View:
+    """A table that was written."""
+    return {"file": to, "rows": rows}
 
 
 def checked_year(app: "App", checked: "CheckedYear") -> View:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.money import french, french_integer
 from worker.billing.period import french_date, french_time
@@ -11,16 +12,6 @@ from worker.cli.invoices import state
 from worker.cli.options import Config, Json, Number
 from worker.service.opening import open_app
 from worker.storage.observations import Observation
-
-OUTCOMES = {
-    "accepted": "reçu",
-    "refused": "refusé",
-    "not_sent": "non parti",
-    "throttled": "ralenti",
-    "unauthorised": "non autorisé",
-    "unknown": "incertain",
-}
-SOURCES = {"report": "intégration", "search": "recherche", "history": "suivi"}
 
 
 def show(number: Number, config: Config = None, as_json: Json = False) -> None:

@@ -1,6 +1,6 @@
 """Invoices, statements and numbers: what the batch writes and everybody reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -122,6 +122,11 @@ def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
     """The invoice that has this id."""
     (invoice,) = found(session, _BY_ID, invoice=invoice_id)
     return invoice
+
+
+def by_ids(session: Session, ids: Collection[int]) -> dict[int, TrackedInvoice]:
+    """The invoices that have these ids."""
+    return {one.id: one for one in found(session, LIST.where(_INVOICE["id"].in_(ids)))}
 
 
 def tracked(

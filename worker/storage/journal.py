@@ -1,11 +1,11 @@
 """The journal's table, read in order; a ``Transaction`` adds to it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import sqlalchemy
 from sqlmodel import Session, SQLModel
 
-from worker.billing.journal import JournalEvent, JournalHead
+from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.storage.tables import as_written, named_as
 
 EVENTS = SQLModel.metadata.tables["journal_event"]
@@ -27,4 +27,18 @@ def events(
     if subject is not None:
         query = query.where(EVENTS.columns["subject"] == subject)
     for row in session.execute(query.execution_options(yield_per=1000)).mappings():
+        yield JournalEvent(**row)
+
+
+def told_of(
+    session: Session, subjects: Collection[str], tags: Collection[EventTag]
+) -> Iterator[JournalEvent]:
+    """The events of these tags about these things, in order."""
+    query = (
+        sqlalchemy.select(EVENTS)
+        .where(EVENTS.columns["subject"].in_(subjects))
+        .where(EVENTS.columns["tag"].in_([tag.value for tag in tags]))
+        .order_by(EVENTS.columns["seq"])
+    )
+    for row in session.execute(query).mappings():
         yield JournalEvent(**row)

@@ -1,5 +1,6 @@
 """What the portal said of our invoices, in its own words, and how far its news were read."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -81,6 +82,20 @@ def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
         .order_by(_OBSERVATION.columns["id"])
     )
     return tuple(Observation(**row) for row in session.execute(query).mappings())
+
+
+def of_invoices(session: Session, invoices: Collection[int]) -> Iterator[tuple[int, Observation]]:
+    """What the portal said of these invoices, in the order we heard it, each with the id of its."""
+    query = (
+        sqlalchemy.select(
+            _OBSERVATION.columns["invoice_id"], *named_as(_OBSERVATION.columns, Observation)
+        )
+        .where(_OBSERVATION.columns["invoice_id"].in_(invoices))
+        .order_by(_OBSERVATION.columns["id"])
+    )
+    for row in session.execute(query).mappings():
+        values = dict(row)
+        yield values.pop("invoice_id"), Observation(**values)
 
 
 def reports_without_evidence(session: Session, since: datetime) -> dict[str, list[tuple[int, str]]]:

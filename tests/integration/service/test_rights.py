@@ -49,6 +49,7 @@ ARGUMENTS = {
     "journal show": [],
     "journal verify": [],
     "journal export": [],
+    "audit deposits": [],
     "serve": ["--once"],
     "config show": [],
 }

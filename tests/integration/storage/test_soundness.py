@@ -43,6 +43,7 @@ ARGUMENTS = {
     "journal verify": [],
     "journal show": [],
     "journal export": [],
+    "audit deposits": [],
     "tariff list": [],
     "tariff show": ["2025"],
     "preview": ["2025"],

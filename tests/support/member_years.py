@@ -1,9 +1,9 @@
 """Random members: a year of subscriptions, usage and grids, billed as the batch bills it."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import islice
 
 from hypothesis import strategies as st
 
@@ -33,6 +33,16 @@ LABELS = (
     "Groupement fermé d'utilisateurs sur fibre, à très haut débit, avec assistance " * 2,
 )
 
+# Made once, and few draws for each member: a hundred thousand are tried.
+_SERVICES = st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique=True)
+_USERS = st.binary(min_size=12, max_size=12)
+_SPANS = st.lists(st.integers(1, 13), min_size=2, max_size=4, unique=True)
+_CATEGORY = st.integers(1, CATEGORIES)
+_STARTS = st.lists(st.integers(2, 12), max_size=2, unique=True)
+_VAT = st.sampled_from((STANDARD, EXEMPT, REDUCED))
+_PRICES = st.binary(min_size=96, max_size=96)
+_METHOD = st.sampled_from(VatMethod)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledYear:
@@ -52,12 +62,12 @@ class BilledYear:
 @st.composite
 def billed_years(draw: st.DrawFn) -> BilledYear:
     """A member whose year has at least one user, and nothing wrong."""
-    grids = tuple(draw(_grids()))
+    grids = _grids(draw)
     subscriptions: list[Subscription] = []
     usage: list[UsageRecord] = []
-    for service, tier in draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique=True)):
-        users = draw(st.binary(min_size=12, max_size=12))
-        mine = list(draw(_subscriptions(service, tier)))
+    for service, tier in draw(_SERVICES):
+        users = draw(_USERS)
+        mine = _subscriptions(draw, service, tier)
         subscriptions += mine
         usage += [
             _record(service, tier, month, users[month.number - 1], row=len(usage) + 2 + index)
@@ -76,7 +86,7 @@ def billed_years(draw: st.DrawFn) -> BilledYear:
         usage=tuple(usage),
         hold=None,
     )
-    return billed(known, grids, draw(st.sampled_from(VatMethod)))
+    return billed(known, grids, draw(_METHOD))
 
 
 def billed(
@@ -109,87 +119,85 @@ def billed(
     return BilledYear(known=known, grids=grids, invoice=invoice, statement=statement)
 
 
-@st.composite
-def _subscriptions(draw: st.DrawFn, service: str, tier: int | None) -> Iterator[Subscription]:
+def _subscriptions(draw: st.DrawFn, service: str, tier: int | None) -> list[Subscription]:
     """One or two, one after the other, perhaps with a hole, perhaps of another category."""
-    months = sorted(draw(st.lists(st.integers(1, 13), min_size=2, max_size=4, unique=True)))
+    months = sorted(draw(_SPANS))
     spans = [months[:2], months[2:]] if len(months) == 4 else [months[:2]]
-    return iter(
-        [
-            Subscription(
-                siret=SIRET,
-                service=service,
-                tier=tier,
-                category=draw(st.integers(1, CATEGORIES)),
-                start=Month(YEAR, first).first_day,
-                end=Month(YEAR, last - 1).last_day if last < 13 or draw(st.booleans()) else None,
-            )
-            for first, last in spans
-        ]
-    )
+    return [
+        Subscription(
+            siret=SIRET,
+            service=service,
+            tier=tier,
+            category=draw(_CATEGORY),
+            start=Month(YEAR, first).first_day,
+            end=Month(YEAR, last - 1).last_day if last < 13 else None,
+        )
+        for first, last in spans
+    ]
 
 
-@st.composite
-def _grids(draw: st.DrawFn) -> Iterator[TariffGrid]:
+def _grids(draw: st.DrawFn) -> tuple[TariffGrid, ...]:
     """One to three, each from its month on; the older ones end, or are left open."""
-    starts = sorted(draw(st.lists(st.integers(2, 12), max_size=2, unique=True)))
-    vat = draw(st.sampled_from(({"gfu": STANDARD}, {"gfu": EXEMPT}, {"gfu": REDUCED})))
-    return iter(
-        [
+    starts = sorted(draw(_STARTS))
+    vat = draw(_VAT)
+    grids = []
+    for index, (start, following) in enumerate(
+        zip([1, *starts], [*starts, None], strict=True), start=1
+    ):
+        drawn = draw(_PRICES)
+        ends = following is not None and drawn[0] % 2
+        grids.append(
             TariffGrid(
                 version=f"{YEAR}-{index}",
                 title="Grille fictive",
-                source=draw(st.sampled_from(LABELS)),
+                source=_label(drawn[1]),
                 valid_from=Month(YEAR, start).first_day,
-                valid_to=None
-                if following is None or draw(st.booleans())
-                else Month(YEAR, following).first_day - timedelta(days=1),
-                services=dict(draw(_services(vat))),
+                valid_to=Month(YEAR, following).first_day - timedelta(days=1)
+                if following is not None and ends
+                else None,
+                services={
+                    "gfu": _service("gfu", [NO_TIER], vat, drawn[2:]),
+                    "stockage": _service("stockage", [1, 2, 5], STANDARD, drawn[32:]),
+                },
                 sha256=f"{index:064d}",
             )
-            for index, (start, following) in enumerate(
-                zip([1, *starts], [*starts, None], strict=True), start=1
+        )
+    return tuple(grids)
+
+
+def _service(code: str, tiers: list[int], vat: VatRegime, drawn: bytes) -> ServiceTariff:
+    """A tariff of one to three components, from bytes: one draw for all prices of a grid."""
+    size = 2 * CATEGORIES * len(tiers)
+    return ServiceTariff(
+        code=code,
+        label=_label(drawn[0]),
+        vat=vat,
+        shape=PerUserMonth(
+            components=tuple(
+                PriceComponent(
+                    code=f"part{rank}",
+                    label=_label(drawn[2 + rank]),
+                    prices=_prices(tiers, drawn[5 + rank * size :]),
+                )
+                for rank in range(1 + drawn[1] % 3)
             )
-        ]
+        ),
     )
 
 
-@st.composite
-def _services(draw: st.DrawFn, vat: Mapping[str, VatRegime]) -> Iterator[tuple[str, ServiceTariff]]:
-    tariffs = []
-    for service in ("gfu", "stockage"):
-        tiers = [NO_TIER] if service == "gfu" else [1, 2, 5]
-        names = draw(st.lists(st.sampled_from(LABELS), min_size=1, max_size=3))
-        components = tuple(
-            PriceComponent(
-                code=f"part{rank}",
-                label=name,
-                prices=dict(zip(tiers, draw(_prices(len(tiers))), strict=True)),
-            )
-            for rank, name in enumerate(names)
+def _prices(tiers: list[int], drawn: bytes) -> dict[int, tuple[Money, ...]]:
+    places = iter(range(0, 2 * CATEGORIES * len(tiers), 2))
+    return {
+        tier: tuple(
+            Money(int.from_bytes(drawn[place : place + 2]) % 5000)
+            for place in islice(places, CATEGORIES)
         )
-        tariff = ServiceTariff(
-            code=service,
-            label=draw(st.sampled_from(LABELS)),
-            vat=vat.get(service, STANDARD),
-            shape=PerUserMonth(components=components),
-        )
-        tariffs.append((service, tariff))
-    return iter(tariffs)
+        for tier in tiers
+    }
 
 
-def _prices(tiers: int) -> st.SearchStrategy[list[tuple[Money, ...]]]:
-    """A price for each category, tier by tier. Drawn as bytes: one draw for all of them."""
-    size = 2 * CATEGORIES * tiers
-    return st.binary(min_size=size, max_size=size).map(
-        lambda drawn: [
-            tuple(
-                Money(int.from_bytes(drawn[place : place + 2]) % 5000)
-                for place in range(start, start + 2 * CATEGORIES, 2)
-            )
-            for start in range(0, size, 2 * CATEGORIES)
-        ]
-    )
+def _label(drawn: int) -> str:
+    return LABELS[drawn % len(LABELS)]
 
 
 def _record(service: str, tier: int | None, month: Month, users: int, *, row: int) -> UsageRecord:

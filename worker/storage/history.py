@@ -84,6 +84,19 @@ def issue_moments(session: Session, number: str) -> tuple[Moment, Moment]:
         return told[0], told[-1]
 
 
+def first_use(session: Session, version: str) -> Moment | None:
+    """When a grid first priced an invoice; None when the journal does not tell it."""
+    with as_written(f"le premier emploi de la grille {version} au journal"):
+        return next(
+            (
+                moment(event.seq, event.at, event.actor)
+                for event in journal.events(session, subject=version)
+                if event.tag == EventTag.TARIFF_USED
+            ),
+            None,
+        )
+
+
 def first_of_chain(session: Session, number: str) -> str:
     """Of a credit note that was made again under other numbers, the first of these.
 

@@ -11,6 +11,7 @@ from worker.cli.console import remember_config
 
 # A law holds or does not: how long a noisy machine takes to try it says nothing about it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("untimed"), max_examples=100_000)
 settings.load_profile("untimed")
 
 

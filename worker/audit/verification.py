@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.app import App
+from worker.audit.recomputation import recompute
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain
@@ -57,6 +58,7 @@ def verify(app: App, noted: str | None = None) -> Verification:
         findings = verify_chain(watched(), end)
     try:
         findings += verify_rows(app.store) + verify_books(app.store)
+        findings += tuple(one for each in recompute(app.store) for one in each.findings)
     except IntegrityError as error:
         findings += (_unreadable(error),)
     if sought and not held:

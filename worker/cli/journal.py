@@ -87,6 +87,7 @@ def verify(
     else:
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
         put("Factures, états, documents et archive conformes au journal.")
+        put("Chaque facture et chaque avoir se recalculent à l'identique.")
     return TO_LOOK_AT if found.findings else DONE
 
 

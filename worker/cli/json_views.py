@@ -15,12 +15,16 @@ from worker.errors import Finding, WorkerError
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
     from worker.audit.deposits import Deposit
+    from worker.audit.explanation import CreditNote, Explained, Explanation, LineStep
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
     from worker.audit.verification import Verification
+    from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
+    from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
+    from worker.billing.provenance import Moment, Origin, Version
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
@@ -158,6 +162,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
+        "altered": findings(left.altered),
         "service": service,
     }
 
@@ -283,6 +288,125 @@ def _deposit(one: "Deposit") -> View:
 def table_file(to: Path, rows: int) -> View:
     """A table that was written."""
     return {"file": to, "rows": rows}
+
+
+def explained(asked: "Explained") -> View:
+    """An amount, down to its sources."""
+    explanation, note = asked.explanation, asked.credit_note
+    return {
+        "ok": not asked.findings,
+        "credit_note": None if note is None else _credited(note),
+        "invoice": _explanation(explanation),
+        "findings": findings(asked.findings),
+    }
+
+
+def _credited(note: "CreditNote") -> View:
+    return {
+        "number": note.note.number,
+        "issued": _moment(note.issue),
+        **_amounts(note.note),
+        "lines": [
+            {
+                "id": one.line.identifier,
+                "name": one.line.name,
+                "quantity": one.line.quantity,
+                "quantity_invoiced": one.invoiced.quantity,
+                "unit_price_ttc": one.line.unit_price_gross,
+                "total_ht": one.line.net,
+                "total_ttc": one.line.gross,
+            }
+            for one in note.lines
+        ],
+    }
+
+
+def _explanation(explanation: "Explanation") -> View:
+    content, known = explanation.invoice, explanation.known
+    return {
+        "number": content.number,
+        "year": content.year,
+        "member_siret": content.buyer.siret,
+        "member_name": content.buyer.name,
+        "member_origin": known.member and _origin(known.member.origin),
+        "service_code": content.service_code or None,
+        "engagement": content.engagement or None,
+        "references_origin": known.references and _origin(known.references.origin),
+        "statement": explanation.statement.number,
+        "issued": _moment(explanation.issue),
+        **_amounts(content),
+        "lines": [_line_step(step) for step in explanation.lines],
+        "grids": [
+            {
+                "version": step.version,
+                "title": step.grid and step.grid.title,
+                "source": step.grid and step.grid.source,
+                "valid_from": step.grid and step.grid.valid_from,
+                "valid_to": step.grid and step.grid.valid_to,
+                "sha256": step.grid and step.grid.sha256,
+                "first_use": step.first_use and _moment(step.first_use),
+            }
+            for step in explanation.grids
+        ],
+    }
+
+
+def _amounts(content: "Invoice") -> View:
+    return {
+        "total_ttc": content.totals.payable,
+        "total_ht": content.totals.net,
+        "total_vat": content.totals.vat,
+    }
+
+
+def _line_step(step: "LineStep") -> View:
+    return {
+        "id": step.line.identifier,
+        "name": step.line.name,
+        "service": step.rated.service,
+        "tier": step.rated.tier,
+        "category": step.rated.category,
+        "grid": step.rated.grid_version,
+        "parts": [{"label": label, "price_ttc": price} for label, price in step.rated.parts],
+        "unit_price_ttc": step.rated.unit_price,
+        "months": [
+            {
+                "month": month.use.month,
+                "users": month.use.users,
+                "origin": _origin(month.origin),
+                "subscription": month.subscription and _subscription(month.subscription),
+            }
+            for month in step.months
+        ],
+        "quantity": step.rated.quantity,
+        "total_ht": step.line.net,
+        "total_ttc": step.rated.total,
+    }
+
+
+def _subscription(version: "Version[Subscription]") -> View:
+    return {
+        "start": version.value.start,
+        "end": version.value.end,
+        "category": version.value.category,
+        "origin": _origin(version.origin),
+    }
+
+
+def _origin(place: "Origin") -> View:
+    file = place.file
+    return {
+        "file": file and file.name,
+        "sha256": file and file.sha256,
+        "sheet": place.sheet or None,
+        "row": place.row,
+        "imported_at": file and file.imported_at,
+        "imported": file and file.taken_in and _moment(file.taken_in),
+    }
+
+
+def _moment(moment: "Moment") -> View:
+    return {"at": moment.at, "actor": moment.actor, "seq": moment.seq}
 
 
 def checked_year(app: "App", checked: "CheckedYear") -> View:

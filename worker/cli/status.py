@@ -10,7 +10,7 @@ from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Json, argument, option
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
-from worker.corrections.waiting import waiting
+from worker.corrections.waiting import VERIFY, waiting
 from worker.service.failures import Failure, last_failure
 from worker.service.opening import open_app
 from worker.storage import invoices
@@ -44,6 +44,10 @@ def status(
             _show_failure(failure)
         if left.reading is not None:
             put(f"Chorus Pro → {typed(sentence(left.reading))}")
+        for finding in left.altered:
+            put(f"{finding.where} : {finding.message}")
+        if left.altered:
+            put(f"    → {typed(sentence(VERIFY))}")
         put_beyond(left.beyond)
         put_disagreements(left.disagreements)
         for invoice, advice in left.invoices:

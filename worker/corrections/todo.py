@@ -73,6 +73,8 @@ class AdviceCode(StrEnum):
     """Ask the member, and its treasury, about an invoice that is past due."""
     READ_PORTAL = "read_portal"
     """See why nothing can be read of what the portal holds."""
+    VERIFY = "verify"
+    """Compare with a backup issued documents that their rows no longer give."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from worker.app import App
+from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
 from worker.billing.portal_document import PortalDocument
 from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
 from worker.corrections.disagreements import advice_about, unread
-from worker.corrections.todo import Advice, advised
+from worker.corrections.todo import Advice, AdviceCode, advised
+from worker.errors import Finding
 from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
 
 
@@ -20,6 +22,10 @@ class DisagreeingAccount:
     advice: tuple[Advice, ...]
 
 
+VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
+"""What to do about issued documents that were altered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """What waits.
@@ -27,15 +33,18 @@ class Waiting:
     Attributes:
         beyond: what the portal holds of our series, and the books do not know.
         reading: when nothing can be read of what the portal holds.
+        altered: what the rows of issued documents no longer give.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
     disagreements: tuple[DisagreeingAccount, ...]
     beyond: tuple[PortalDocument, ...]
     reading: Advice | None
+    altered: tuple[Finding, ...]
 
     def __len__(self) -> int:
-        return len(self.invoices) + len(self.disagreements) + len(self.beyond) + bool(self.reading)
+        listed = (self.invoices, self.disagreements, self.beyond, self.altered)
+        return sum(map(len, listed)) + bool(self.reading)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -69,4 +78,5 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         disagreements=disagreements,
         beyond=portal_documents.still_beyond(session),
         reading=reading,
+        altered=altered(app, session),
     )

@@ -15,6 +15,8 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from worker.app import App
+from worker.audit.recheck import recheck
+from worker.audit.recomputation import Recomputed
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
@@ -186,6 +188,8 @@ def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     with app.reading() as session:
         require_archive(session, app.store.archive)
         require_intact(session)
+    with app.at_work():
+        recheck(app, _recomputed)
     with (
         app.at_work(),
         open_portal(app, _alive) if app.deposits else nullcontext() as portal,
@@ -280,6 +284,12 @@ def anything_waiting(app: App) -> bool:
     with app.reading() as session:
         waiting = due.invoices_due(session, ON_THEIR_WAY, now, longest=longest, limit=1)
         return bool(waiting) or statuses.is_due(session, now, told.status_after)
+
+
+def _recomputed(document: Recomputed) -> None:
+    _alive()
+    for finding in document.findings:
+        _log.error("invoice.recomputed", number=document.number, message=finding.message)
 
 
 def _note(progress: Progress) -> None:

@@ -319,6 +319,13 @@ class WorkerSettings(Section):
     heartbeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
+class AuditSettings(Section):
+    """What ``serve`` proves again by itself."""
+
+    recompute_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Within how many days each issued document is computed again from its rows."""
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -348,6 +355,7 @@ class Settings(BaseSettings):
     data: Data = Data()
     portal: PortalSettings
     worker: WorkerSettings = WorkerSettings()
+    audit: AuditSettings = AuditSettings()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

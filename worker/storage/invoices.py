@@ -58,6 +58,10 @@ _STATEMENT = sqlalchemy.text(
     "WHERE i.id = :invoice"
 )
 _LAST = sqlalchemy.text("SELECT last_value FROM number_series WHERE series = :series")
+_ISSUED_COUNT = sqlalchemy.text("SELECT COUNT(*) FROM invoice WHERE number IS NOT NULL")
+_ISSUED_IDS = sqlalchemy.text(
+    "SELECT id FROM invoice WHERE number IS NOT NULL AND id > :after ORDER BY id LIMIT :most"
+)
 
 
 def take_number(tx: Transaction, series: str) -> int:
@@ -93,6 +97,16 @@ def of_member(session: Session, siret: str, year: int) -> tuple[TrackedInvoice, 
 def numbered(session: Session) -> tuple[TrackedInvoice, ...]:
     """Every invoice and credit note to which the books ever gave a number."""
     return found(session, LIST.where(_INVOICE["number"].is_not(None)))
+
+
+def issued_ids(session: Session, after: int, most: int) -> tuple[int, ...]:
+    """The ids of the issued invoices and credit notes behind one, in order, at most so many."""
+    return tuple(session.execute(_ISSUED_IDS, {"after": after, "most": most}).scalars())
+
+
+def issued_count(session: Session) -> int:
+    """How many invoices and credit notes were issued."""
+    return int(session.execute(_ISSUED_COUNT).scalar_one())
 
 
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:

@@ -42,7 +42,7 @@ def as_written(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, NoResultFound) as error:
+    except (ValueError, TypeError, LookupError, NoResultFound) as error:
         raise IntegrityError(
             f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
             "Tapez « journal verify », et comparez à une sauvegarde.",

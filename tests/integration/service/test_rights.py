@@ -46,6 +46,7 @@ ARGUMENTS = {
     "show": [ONE],
     "documents export": [str(YEAR), "--to", "export"],
     "documents portal": [ONE],
+    "audit explain": [ONE],
     "journal show": [],
     "journal verify": [],
     "journal export": [],

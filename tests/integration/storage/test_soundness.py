@@ -50,6 +50,7 @@ ARGUMENTS = {
     "documents export": ["2025", "--to", "export"],
     "documents portal": ["BSN-2026-00001"],
     "show": ["BSN-2026-00001"],
+    "audit explain": ["BSN-2026-00001"],
 }
 """Of each command that only reads."""
 

@@ -162,8 +162,8 @@ def test_a_row_that_is_removed_is_named(desk: Desk, table_name: str) -> None:
         row = rows_of(session, table)[0]
         run(session.connection(), f'DELETE FROM "{table_name}" WHERE rowid = ?', row.place)
         found = [one for one in alterations(session) if one.how is not How.TRIGGER]
-
     key = row_digests.key_of([getattr(row, column.name) for column in table.primary_key])
+
     assert found == [Alteration(table=table_name, key=key, how=How.REMOVED)]
 
 

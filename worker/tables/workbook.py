@@ -196,6 +196,8 @@ def _cell(place: str, style: int, cell: Cell) -> str:
 
 def _fitting(text: str) -> str:
     """A text that a cell holds; of a longer one, its beginning, and that it is cut."""
+    if text.isascii() and len(text) <= LONGEST:
+        return text  # most of them: the way below costs more than all the rest of a cell
     readable = text.encode("utf-8", "backslashreplace").decode()
     units = readable.encode("utf-16-le")
     if len(units) <= 2 * LONGEST:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.deposit_story import MEMBERS, play
 from tests.support.offices import CAMPAIGN, YEAR, Desk, number, open_desk
+from tests.support.storage_samples import NOW, add_members, issue_one, writing
 from tests.support.written_tables import HOSTILE, emptied, read_back
 from worker.audit.deposits import (
     KINDS,
@@ -30,7 +31,7 @@ from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.cli.audit_deposits import COLUMNS, NARROW, row_of
 from worker.cli.drawing import draw
 from worker.portals import DepositOutcome
-from worker.storage import attempts, observations
+from worker.storage import Store, attempts, observations
 from worker.storage.attempts import Wanted
 from worker.tables import HOLDS, Kind
 from worker.tables.files import TableFormat, write_table
@@ -283,3 +284,49 @@ def test_hostile_texts_do_no_harm_in_any_column(
         write_table(table, path, at=CAMPAIGN)
 
         assert read_back(path, table) == emptied([row])
+
+
+def test_a_late_report_is_told_of_its_own_file(store: Store) -> None:
+    """By its flux number; what names no flux, by the time it was heard; nothing is left out."""
+    minute = timedelta(minutes=1)
+    add_members(store)
+    with writing(store) as tx:
+        invoice = issue_one(tx)
+
+    def deposit(at: datetime, flux: str) -> int:
+        with writing(store) as tx:
+            one = attempts.open_attempt(
+                tx, invoice_id=invoice, document_sha256="", file_name="", actor="", at=at
+            )
+            attempts.answer_attempt(tx, one, at=at, closed=True, outcome="", flux_number=flux)
+        return one
+
+    first, second = deposit(NOW, "A"), deposit(NOW + 5 * minute, "B")
+    heard = {
+        ("report", "A", 9): first,
+        ("report", "B", 10): second,
+        ("report", "Z", 2): first,
+        ("search", "", 4): first,
+        ("history", "", 5): second,
+        ("history", "avant", -1): first,
+    }
+    for source, portal_at, minutes in heard:
+        with writing(store) as tx:
+            observations.observe(
+                tx,
+                invoice,
+                source=source,
+                raw_status="mot",
+                portal_at=portal_at,
+                comment="",
+                raw="",
+                at=NOW + minutes * minute,
+            )
+    with store.reading() as session:
+        told = {
+            (seen.source, seen.portal_at, (seen.observed_at - NOW) // minute): one.attempt.id
+            for one in deposits(session, ALL)
+            for seen in (*one.reports, *one.history)
+        }
+
+    assert told == heard

@@ -7,8 +7,10 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -136,6 +138,18 @@ def test_what_a_workbook_cannot_hold_is_a_text(tmp_path: Path) -> None:
         (_, cells) = book.get_sheet_by_index(0).to_python()
 
     assert cells == ["12345678901234567", "12345678901234567.89", "1899-12-31"]
+
+
+@pytest.mark.parametrize("cell", ["=1", 1.5, b"\x00=1", float("nan")])
+def test_a_cell_of_another_type_is_a_text(tmp_path: Path, cell: Any) -> None:  # noqa: ANN401 - what no column holds
+    """As an altered database gives them, whatever it says of its columns: shown, not computed."""
+    column = Column(name="a", caption="A")
+    csv, xlsx, json = write(tmp_path, table([(cell,)], replace(column, kind=Kind.INTEGER)))
+    with zipfile.ZipFile(xlsx) as package:
+        sheet = package.read("xl/worksheets/sheet1.xml").decode()
+
+    assert read_back(csv, table([], column)) == read_back(json, table([], column)) == [[str(cell)]]
+    assert "<v>" not in sheet
 
 
 @pytest.mark.parametrize("sign", ["a", "😀"])

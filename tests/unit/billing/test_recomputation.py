@@ -61,8 +61,8 @@ def test_another_figure_of_a_month_is_told_on_its_line(
     users = data.draw(st.integers(0, 300).filter(lambda users: users != row.users))
     altered = tuple(replace(one, users=users) if one is row else one for one in year.known.usage)
     found = differences(year, usage=altered)
-
     told = [one for one in found if one.what == row.month.french and one.computed != "rien"]
+
     assert found
     assert [one.computed.split()[0] for one in told] in ([str(users)], [])
 
@@ -77,13 +77,13 @@ def test_another_category_of_a_subscription_is_told(year: BilledYear, data: st.D
         for one in year.known.subscriptions
     )
     found = differences(year, subscriptions=altered)
-
     billed_months = {
         use.month
         for line in year.statement.lines
         if (line.service, line.tier) == (signed.service, signed.tier)
         for use in line.months
     }
+
     assert bool(found) == any(signed.covers(month) for month in billed_months)
 
 

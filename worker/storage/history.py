@@ -167,32 +167,32 @@ def _tier(row: RowMapping) -> int | None:
     return None if row["tier"] == NO_TIER else row["tier"]
 
 
-_MEMBERS = _Records(
+MEMBERS = _Records(
     table=_TABLES.get("member_version", _TABLES["member"]),
     within=("siret",),
     key=("siret",),
     build=_member,
 )
-_SUBSCRIPTIONS = _Records(
+SUBSCRIPTIONS = _Records(
     table=_TABLES["subscription"],
     within=("siret",),
     key=("service", "tier", "start"),
     build=_subscription,
 )
-_USAGE = _Records(
+USAGE = _Records(
     table=_TABLES["usage_record"],
     within=("siret", "year"),
     key=("service", "tier", "month"),
     build=_usage,
 )
-_REFERENCES = _Records(
+REFERENCES = _Records(
     table=_TABLES["billing_reference"],
     within=("siret", "year"),
     key=("siret", "year"),
     build=_references,
 )
 _QUERIES = {
-    records.table.name: records.query for records in (_MEMBERS, _SUBSCRIPTIONS, _USAGE, _REFERENCES)
+    records.table.name: records.query for records in (MEMBERS, SUBSCRIPTIONS, USAGE, REFERENCES)
 }
 # Made once: each is run for every invoice that is computed again.
 
@@ -218,16 +218,16 @@ def year_in_force(
         with as_written(f"une ligne de {siret} (table {records.table.name})"):
             return list(_versions(session, records, known, at, {"siret": siret, "year": year}))
 
-    members = in_force(versions(_MEMBERS, issue), issue)
-    references = in_force(versions(_REFERENCES, last), last)
-    subscriptions = versions(_SUBSCRIPTIONS, issue)
+    members = in_force(versions(MEMBERS, issue), issue)
+    references = in_force(versions(REFERENCES, last), last)
+    subscriptions = versions(SUBSCRIPTIONS, issue)
     return YearInForce(
         siret=siret,
         year=year,
         member=next(iter(members), None),
         references=next(iter(references), None),
         subscriptions=in_force(subscriptions, issue),
-        usage=in_force(versions(_USAGE, issue), issue),
+        usage=in_force(versions(USAGE, issue), issue),
         replaced=replaced_since(subscriptions),
     )
 

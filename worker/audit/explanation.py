@@ -155,7 +155,6 @@ def explanation_of(
             "Tapez « journal verify », et comparez à une sauvegarde.",
         )
     used = {file.sha256: file for file in files if file.kind == "usage"}
-    sheets = {(row.value.source, row.value.month): row.origin.sheet for row in known.usage}
     return Explanation(
         invoice=invoice,
         statement=statement,
@@ -168,11 +167,7 @@ def explanation_of(
                 months=tuple(
                     MonthStep(
                         use=use,
-                        origin=Origin(
-                            file=used.get(use.source.file_sha256),
-                            row=use.source.row,
-                            sheet=sheets.get((use.source, use.month), ""),
-                        ),
+                        origin=Origin(file=used.get(use.source.file_sha256), row=use.source.row),
                         subscription=_covering(known.subscriptions, rated, use),
                     )
                     for use in rated.months

@@ -33,6 +33,7 @@ class ImportedFile:
     Attributes:
         kind: of the import, such as ``usage``.
         taken_in: the event of the journal; None when the journal has none.
+        sheet: the one that was read, of a workbook.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class ImportedFile:
     sha256: str
     imported_at: datetime
     taken_in: Moment | None
+    sheet: str = ""
 
     def came_before(self, moment: Moment) -> bool:
         """Whether it was taken in before a moment: by the journal, else by its own instant."""
@@ -55,8 +57,6 @@ class Origin:
     file: ImportedFile | None
     row: int | None
     """1 being the row of the header."""
-    sheet: str = ""
-    """Of a workbook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,9 @@ _KINDS = {kind.value: french for kind, french in FRENCH_KINDS.items()}
 
 @dataclass(slots=True)
 class _Sources:
-    """The files that were named, each by its rank: a file and sheet is described once."""
+    """The files that were named, each by its rank."""
 
-    ranks: dict[tuple[ImportedFile, str], int] = field(default_factory=dict)
+    ranks: dict[ImportedFile, int] = field(default_factory=dict)
 
     def place(self, origin: Origin) -> str:
         """``[3], ligne 12``."""
@@ -36,7 +36,7 @@ class _Sources:
             return "ce qu'une personne a donné avec « resend »"
         if origin.file is None:
             return f"fichier inconnu, ligne {origin.row}"
-        rank = self.ranks.setdefault((origin.file, origin.sheet), len(self.ranks) + 1)
+        rank = self.ranks.setdefault(origin.file, len(self.ranks) + 1)
         return f"[{rank}], ligne {origin.row}"
 
 
@@ -55,8 +55,8 @@ def lines_of(asked: Explained) -> Iterator[str]:
         yield from _grid(grid)
     yield ""
     yield "Les fichiers"
-    for (file, sheet), rank in sources.ranks.items():
-        yield from _file(rank, file, sheet)
+    for file, rank in sources.ranks.items():
+        yield from _file(rank, file)
     yield ""
     yield from _verdict(asked.findings)
 
@@ -178,8 +178,8 @@ def _grid(step: GridStep) -> Iterator[str]:
         yield f"  SHA-256 {step.grid.sha256}"
 
 
-def _file(rank: int, file: ImportedFile, sheet: str) -> Iterator[str]:
-    of_sheet = f", feuille « {sheet} »" if sheet else ""
+def _file(rank: int, file: ImportedFile) -> Iterator[str]:
+    of_sheet = f", feuille « {file.sheet} »" if file.sheet else ""
     kind = _KINDS.get(file.kind, file.kind)
     yield from _text(2, f"[{rank}] {file.name}{of_sheet} ({kind})", hanging=6)
     when = (

@@ -398,7 +398,7 @@ def _origin(place: "Origin") -> View:
     return {
         "file": file and file.name,
         "sha256": file and file.sha256,
-        "sheet": place.sheet or None,
+        "sheet": (file and file.sheet) or None,
         "row": place.row,
         "imported_at": file and file.imported_at,
         "imported": file and file.taken_in and _moment(file.taken_in),

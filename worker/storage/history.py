@@ -1,8 +1,7 @@
 """What the tables held when an invoice was issued: of each record, the version of that moment.
 
 The one place that decides it: a row came with the event that took its file in, and ended with the
-row that follows it. Columns that a table does not have (``superseded_at``, ``sheet``) are taken as
-empty.
+row that follows it. Columns that a table does not have (``superseded_at``, ``sheet``) are empty.
 """
 
 import json
@@ -40,7 +39,7 @@ _ISSUES = frozenset(
     {EventTag.INVOICE_ISSUED, EventTag.INVOICE_CORRECTED, EventTag.CREDIT_NOTE_ISSUED}
 )
 _FILES = sqlalchemy.text(
-    "SELECT f.id, f.kind, f.name, f.sha256, f.imported_at, e.seq, e.at, e.actor, e.payload "
+    "SELECT f.*, e.seq, e.at, e.actor, e.payload "
     "FROM source_file f LEFT JOIN journal_event e ON e.subject = f.sha256 AND e.tag = :tag"
 )
 
@@ -60,6 +59,7 @@ def files(session: Session) -> Files:
                 sha256=row["sha256"],
                 imported_at=datetime.fromisoformat(row["imported_at"]),
                 taken_in=moment(row["seq"], row["at"], row["actor"]) if same else None,
+                sheet=row.get("sheet") or "",
             )
     return found
 
@@ -167,27 +167,32 @@ def _tier(row: RowMapping) -> int | None:
     return None if row["tier"] == NO_TIER else row["tier"]
 
 
-_MEMBERS = _Records(table=_TABLES["member"], within=("siret",), key=("siret",), build=_member)
-_SUBSCRIPTIONS = _Records(
+MEMBERS = _Records(
+    table=_TABLES.get("member_version", _TABLES["member"]),
+    within=("siret",),
+    key=("siret",),
+    build=_member,
+)
+SUBSCRIPTIONS = _Records(
     table=_TABLES["subscription"],
     within=("siret",),
     key=("service", "tier", "start"),
     build=_subscription,
 )
-_USAGE = _Records(
+USAGE = _Records(
     table=_TABLES["usage_record"],
     within=("siret", "year"),
     key=("service", "tier", "month"),
     build=_usage,
 )
-_REFERENCES = _Records(
+REFERENCES = _Records(
     table=_TABLES["billing_reference"],
     within=("siret", "year"),
     key=("siret", "year"),
     build=_references,
 )
 _QUERIES = {
-    records.table.name: records.query for records in (_MEMBERS, _SUBSCRIPTIONS, _USAGE, _REFERENCES)
+    records.table.name: records.query for records in (MEMBERS, SUBSCRIPTIONS, USAGE, REFERENCES)
 }
 # Made once: each is run for every invoice that is computed again.
 
@@ -213,16 +218,16 @@ def year_in_force(
         with as_written(f"une ligne de {siret} (table {records.table.name})"):
             return list(_versions(session, records, known, at, {"siret": siret, "year": year}))
 
-    members = in_force(versions(_MEMBERS, issue), issue)
-    references = in_force(versions(_REFERENCES, last), last)
-    subscriptions = versions(_SUBSCRIPTIONS, issue)
+    members = in_force(versions(MEMBERS, issue), issue)
+    references = in_force(versions(REFERENCES, last), last)
+    subscriptions = versions(SUBSCRIPTIONS, issue)
     return YearInForce(
         siret=siret,
         year=year,
         member=next(iter(members), None),
         references=next(iter(references), None),
         subscriptions=in_force(subscriptions, issue),
-        usage=in_force(versions(_USAGE, issue), issue),
+        usage=in_force(versions(USAGE, issue), issue),
         replaced=replaced_since(subscriptions),
     )
 
@@ -241,7 +246,7 @@ def _versions(
         yield Version(
             value=records.build(row, known),
             key=tuple(row[name] for name in records.key),
-            origin=Origin(file=file, row=row["row"], sheet=row.get("sheet") or ""),
+            origin=Origin(file=file, row=row["row"]),
             before=(
                 _given_before(session, row, at, previous_end)
                 if file is None

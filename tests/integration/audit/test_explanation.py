@@ -15,6 +15,7 @@ from worker.cli.explanation import WIDTH, lines_of
 from worker.errors import IntegrityError, WrongUse
 from worker.imports import ImportKind
 from worker.service.demo import EXAMPLES, STORY
+from worker.storage.history import MEMBERS
 
 ONE, TWO = number(1), number(2)
 SIRET = STORY[0].siret
@@ -166,7 +167,7 @@ def test_a_document_or_a_line_that_is_not_there_is_said(desk: Desk) -> None:
         "UPDATE invoice SET snapshot = '{}' WHERE siret = '%s'",
         "UPDATE usage_record SET month = 'x' WHERE siret = '%s' AND month = 3",
         "UPDATE subscription SET file_id = 999 WHERE siret = '%s'",
-        "DELETE FROM member WHERE siret = '%s'",
+        f"DELETE FROM {MEMBERS.table.name} WHERE siret = '%s'",
         """UPDATE statement SET snapshot = json_set(snapshot, '$.lines', json('[]'))
         WHERE siret = '%s'""",
     ],

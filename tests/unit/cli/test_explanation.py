@@ -47,7 +47,12 @@ def file(kind: str, seq: int, sha256: str) -> ImportedFile:
     """An imported file."""
     taken_in = Moment(seq=seq, at=NOON, actor=ACTOR)
     return ImportedFile(
-        kind=kind, name=f"{kind}.xlsx", sha256=sha256, imported_at=NOON, taken_in=taken_in
+        kind=kind,
+        name=f"{kind}.xlsx",
+        sha256=sha256,
+        imported_at=NOON,
+        taken_in=taken_in,
+        sheet="Relevé" if kind == "usage" else "",
     )
 
 
@@ -73,9 +78,7 @@ def explained(year: BilledYear) -> Explained:
 
 
 def _version(value: Any, source: ImportedFile, row: int) -> Version[Any]:  # noqa: ANN401 - any record
-    sheet = "Relevé" if source.kind == "usage" else ""
-    origin = Origin(file=source, row=row, sheet=sheet)
-    return Version(value=value, key=row, origin=origin, before=True)
+    return Version(value=value, key=row, origin=Origin(file=source, row=row), before=True)
 
 
 def cents(amount: str) -> int:

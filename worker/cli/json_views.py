@@ -358,9 +358,15 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
     }
 
 
-def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
-    """The tariff grids; ``used``: hash of those that priced an invoice, by version."""
+def grids(
+    known: Iterable["TariffGrid"], used: Mapping[str, str], unusable: Sequence["Finding"]
+) -> View:
+    """The tariff grids; ``used``: hash of those that priced an invoice, by version.
+
+    ``unusable``: what is said of the files that price nothing.
+    """
     return {
+        "ok": not unusable,
         "grids": [
             {
                 "version": grid.version,
@@ -373,7 +379,8 @@ def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
                 "intact": used.get(grid.version, grid.sha256) == grid.sha256,
             }
             for grid in known
-        ]
+        ],
+        "findings": findings(unusable),
     }
 
 

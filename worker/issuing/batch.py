@@ -13,7 +13,7 @@ Safe to run again at any time: a member already invoiced for the year is left al
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -28,7 +28,7 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
-from worker.billing.tariff import TariffGrid
+from worker.billing.tariff import TariffFolder
 from worker.errors import (
     Finding,
     IntegrityError,
@@ -91,8 +91,7 @@ class _Batch:
     portal: Portal | None
     year: int
     terms: Terms
-    grids: Sequence[TariffGrid]
-    grid_texts: Mapping[str, str]
+    tariffs: TariffFolder
     directory: Directory | None
     seen: Seen | None
     render: RenderChecked
@@ -119,14 +118,14 @@ def issue_year(
 
     Raises:
         Refused: the year is not finished, or the clock is wrong.
-        TariffError: a grid that was used has changed.
+        TariffError: a grid that was used has changed, or one that may price the year is unusable.
         PortalError, PortalAccessRefused: the directory cannot be asked; what was issued stays.
         PortalAnswerError: its answers about several members in a row cannot be used; they are
             parked, and looked at last next time.
         StorageUnavailable: nothing half done.
     """
-    grids, texts = app.grids()
-    refuse_changed_grids(app.store, grids)
+    tariffs = app.tariffs(year)
+    refuse_changed_grids(app.store, tariffs.grids)
     refuse_wrong_clock(app.clock(), portal)
     refuse_unfinished_year(year, app.clock())
     batch = _Batch(
@@ -134,8 +133,7 @@ def issue_year(
         portal=portal,
         year=year,
         terms=terms_of(app.settings),
-        grids=grids,
-        grid_texts=texts,
+        tariffs=tariffs,
         directory=None if portal is None else Directory(app=app, portal=portal),
         seen=None if portal is None else _seen(app),
         render=render,
@@ -206,7 +204,7 @@ def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, batch.terms, batch.grids)
+    prepared = prepare(known, batch.terms, batch.tariffs.grids)
     prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
@@ -359,10 +357,10 @@ def _nothing(batch: _Batch, member: Member) -> MemberOutcome:
 
 
 def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:
-    for grid in batch.grids:
+    for grid in batch.tariffs.grids:
         if grid.version not in invoice.grid_versions:
             continue
-        if freeze_grid(tx, grid, batch.grid_texts[grid.version], tx.now):
+        if freeze_grid(tx, grid, batch.tariffs.texts[grid.version], tx.now):
             tx.journal(EventTag.TARIFF_USED, grid.version, sha256=grid.sha256, source=grid.source)
 
 

@@ -164,16 +164,18 @@ def check_year(
         tell: how many members the directory was asked about, of how many; a cold cache takes
             several calls for each.
     """
-    grids, _ = app.grids()
+    tariffs = app.tariffs(year)
     members = [
         _member(app, prepared, asks=directory is not None) for prepared in preview_year(app, year)
     ]
     checked = CheckedYear(
         year=year,
         finished=is_over(year, paris_day(app.clock())),
-        grids=months_by_version(grids, year),
+        grids=months_by_version(tariffs.grids, year),
         members=tuple(members),
-        findings=_empty(year, members) + _changed_grids(app.store, grids),
+        findings=_empty(year, members)
+        + _changed_grids(app.store, tariffs.grids)
+        + tariffs.warnings,
     )
     return checked if directory is None else _asked(checked, directory, tell)
 

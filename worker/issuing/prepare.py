@@ -88,10 +88,10 @@ def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Pre
 
 def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
-    terms, (grids, _) = terms_of(app.settings), app.grids()
+    terms, tariffs = terms_of(app.settings), app.tariffs(year)
     with app.reading() as session:
         members = imported.members_of_year(session, year)
     for member in members:
         with app.reading() as session:
             known = imported.member_year(session, member.siret, year)
-        yield prepare(known, terms, grids)
+        yield prepare(known, terms, tariffs.grids)

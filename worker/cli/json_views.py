@@ -156,6 +156,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
+        "unreadable": findings(left.unreadable),
         "service": service,
     }
 

@@ -34,8 +34,10 @@ from worker.errors import (
     IntegrityError,
     InvalidDocument,
     PortalAnswerError,
+    UnreadableRecord,
     WorkerError,
     has_blocking,
+    unreadable,
 )
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
@@ -43,7 +45,13 @@ from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
 from worker.issuing.holds import listed
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
-from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
+from worker.issuing.prepare import (
+    Prepared,
+    known_year,
+    prepare,
+    refuse_changed_grids,
+    refuse_unfinished_year,
+)
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
 from worker.portals import Portal
@@ -123,11 +131,14 @@ def issue_year(
         PortalAnswerError: its answers about several members in a row cannot be used; they are
             parked, and looked at last next time.
         StorageUnavailable: nothing half done.
+        IntegrityError: rows on which every number hangs cannot be read.
     """
     tariffs = app.tariffs(year)
     refuse_changed_grids(app.store, tariffs.grids)
     refuse_wrong_clock(app.clock(), portal)
     refuse_unfinished_year(year, app.clock())
+    with app.reading() as session:
+        invoices.require_identified(session)
     batch = _Batch(
         app=app,
         portal=portal,
@@ -148,11 +159,7 @@ def issue_year(
         if not waiting:
             return
         checked = waiting.popleft()
-        try:
-            outcome = _conclude(batch, checked)
-        except ChangedMeanwhile:
-            # An import landed in between: once more, on what is there now.
-            outcome = _conclude(batch, _check(batch, checked.member, rank=0))
+        outcome = _outcome(batch, checked)
         yield outcome
         if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
             unread = next((one for one in outcome.findings if one.code == UNREADABLE), None)
@@ -190,22 +197,31 @@ class _Checked:
     existing: TrackedInvoice | None = None
     prepared: Prepared | None = None
     ahead: Ahead | None = None
+    unreadable: UnreadableRecord | None = None
 
 
 def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
+    """As ``_computed``; rows about the member that cannot be read stop it alone."""
+    try:
+        return _computed(batch, member, rank=rank)
+    except UnreadableRecord as error:
+        return _Checked(member=member, unreadable=error)
+
+
+def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
     """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
     numbering, today = batch.app.settings.numbering, paris_day(batch.app.clock())
     with batch.app.reading() as session:
         if (existing := _issued(batch, session, member)) is not None:
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        known = imported.member_year(session, member.siret, batch.year)
+        known, held = known_year(session, member, batch.year)
         number, statement_number = (
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
     prepared = prepare(known, batch.terms, batch.tariffs.grids)
-    prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
+    prepared = replace(prepared, findings=held + prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
         objections = batch.directory.buyer(prepared.references).findings
@@ -272,7 +288,27 @@ def _numbered(
     return invoice, statement
 
 
+def _outcome(batch: _Batch, checked: _Checked) -> MemberOutcome:
+    try:
+        try:
+            return _conclude(batch, checked)
+        except ChangedMeanwhile:
+            # An import landed in between: once more, on what is there now.
+            return _conclude(batch, _check(batch, checked.member, rank=0))
+    except UnreadableRecord as error:
+        return _kept_back(checked.member, error)
+
+
+def _kept_back(member: Member, error: UnreadableRecord) -> MemberOutcome:
+    """It may have an invoice, whose row says no more whether: nothing is written of it."""
+    return MemberOutcome(
+        member=member, result=MemberResult.PARKED, total=ZERO, findings=(unreadable(error),)
+    )
+
+
 def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
+    if checked.unreadable is not None:
+        raise checked.unreadable
     if checked.existing is not None:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
@@ -284,6 +320,8 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
         return _issue(batch, prepared, prepared.draft, checked.ahead)
     except InvalidDocument as error:
         return _park(batch, prepared, error.findings)
+    except UnreadableRecord:
+        raise
     except IntegrityError as error:
         # The archive holds an altered file in the place of one of its documents.
         altered = Finding(code="ARCHIVE-ALTERED", message=error.message, remedy=error.remedy)

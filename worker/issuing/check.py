@@ -23,8 +23,10 @@ from worker.errors import (
     PortalError,
     Severity,
     TariffError,
+    UnreadableRecord,
     WorkerError,
     has_blocking,
+    unreadable,
 )
 from worker.issuing.directory import Directory, DirectoryAnswer
 from worker.issuing.prepare import Prepared, preview_year, refuse_changed_grids
@@ -181,8 +183,12 @@ def check_year(
 
 
 def _member(app: App, prepared: Prepared, *, asks: bool) -> CheckedMember:
-    with app.reading() as session:
-        current = invoices.current(session, prepared.member.siret, prepared.references.year)
+    try:
+        with app.reading() as session:
+            current = invoices.current(session, prepared.member.siret, prepared.references.year)
+    except UnreadableRecord as error:
+        held = replace(prepared, findings=(unreadable(error), *prepared.findings))
+        return CheckedMember(prepared=held)
     if current is not None and current.number:
         return CheckedMember(prepared=prepared, issued=current)
     to_bill = prepared.draft is not None or bool(prepared.findings)

@@ -7,6 +7,7 @@ import errno
 import grp
 import os
 import pwd
+import resource
 import stat
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from worker.errors import ConfigurationError, Refused
 from worker.isolation.files import NO_ROOM, reason
 
 ROOT = 0
+_RAISE_IT = (
+    "Relevez la limite : tapez « ulimit -n 1024 » (LimitNOFILE= dans l'unité du service), puis "
+    "relancez : rien n'a été fait à moitié."
+)
+_NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
@@ -22,6 +28,8 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
 
     ``writing``: what was tried, for a right that is missing.
     """
+    if (limit := descriptor_limit(error)) is not None:
+        return limit
     tried = "d'écrire" if writing else "de lire"
     if error.errno not in _NO_RIGHT:
         full = writing and error.errno in NO_ROOM
@@ -40,6 +48,21 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
         f"L'utilisateur {user} n'a pas le droit {tried} {path} ({culprit} : {mode}).",
         remedy,
     )
+
+
+def descriptor_limit(error: BaseException) -> tuple[str, str] | None:
+    """What is said when no file could be opened any more, wherever that was met; else None."""
+    while not isinstance(error, OSError) or error.errno not in _NO_DESCRIPTOR:
+        below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if below is None:
+            return None
+        error = below
+    whose = "que la machine le permet"
+    if error.errno == errno.EMFILE:
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        whose = f"qu'il en a le droit (limite : {most})"
+    message = f"Le programme ne peut plus ouvrir de fichier : il y en a d'ouverts autant {whose}."
+    return message, _RAISE_IT
 
 
 def refuse_foreign_data(folder: Path) -> None:

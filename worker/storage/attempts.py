@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.storage.tables import DepositAttemptRow, named_as, utc_text
+from worker.storage.tables import DepositAttemptRow, as_written, named_as, utc_text
 
 # Plain statements, made once: these run several times for each invoice of a lot.
 _ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
@@ -84,8 +84,11 @@ def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: s
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     """Every attempt of an invoice, oldest first."""
-    rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
-    return tuple(Attempt(**row) for row in rows)
+    with as_written(
+        f"un dépôt de la ligne {invoice_id} de la table invoice (table deposit_attempt)"
+    ):
+        rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
+        return tuple(Attempt(**row) for row in rows)
 
 
 def fluxes(session: Session, invoice_id: int) -> tuple[str, ...]:

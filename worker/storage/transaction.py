@@ -37,7 +37,7 @@ class Transaction(Session):
         Raises:
             IntegrityError: the end of the journal was altered.
         """
-        with as_written("la fin du journal (table journal_head)"):
+        with as_written("la fin du journal (table journal_head)", whole=True):
             end = JournalHead(**self.execute(HEAD.with_for_update()).mappings().one())
         if end.seq and self.execute(_HASH, {"seq": end.seq}).scalar() != end.hash:
             raise IntegrityError(

@@ -480,16 +480,22 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
 
 
 def _copy_beside(engine: Engine, version: str) -> str:
-    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL."""
+    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL.
+
+    In WAL mode as its original: put back in its place, no reader then holds up the first writer,
+    which would have to change the mode alone with the file.
+    """
     file = _sqlite_file(engine.url)
     if file is None:
         return ""
     ranks = itertools.chain([""], (f"-{rank}" for rank in itertools.count(2)))
     copies = (file.with_name(f"{file.name}.{version}{rank}") for rank in ranks)
-    copy = next(one for one in copies if not one.exists())
+    copy = next(one for one in copies if not (one.exists() or one.is_symlink()))
     try:
         with closing(engine.raw_connection()) as connection:
             connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.execute("PRAGMA journal_mode = WAL")
         with copy.open("rb") as written:
             os.fsync(written.fileno())
     except (sqlite3.Error, OSError) as error:

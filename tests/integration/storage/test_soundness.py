@@ -121,6 +121,22 @@ def test_what_writes_migrates_with_a_copy_and_an_event(older: Path) -> None:
     assert (data / "worker.sqlite.0003").read_bytes() == b"an earlier copy"
 
 
+def test_the_copy_before_a_migration_lets_a_writer_pass_its_readers(older: Path) -> None:
+    """It is whole by itself, and in the mode in which a reader holds up nobody who writes."""
+    typed("init", config=older)
+    (copy,) = (older.parent / DATA).glob("worker.sqlite.*")
+    with (
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=0)) as reader,
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=0)) as writer,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM invoice").fetchall()
+        (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        changed = writer.execute("UPDATE number_series SET last_value = last_value").rowcount
+
+    assert (mode, changed > 0) == ("wal", True)
+
+
 def _without_rights(words: Sequence[str]) -> None:
     """The program of an auditor, who may not write."""
     give_up_rights()

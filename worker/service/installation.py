@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from worker import __version__
 from worker.billing.journal import EventTag
-from worker.errors import StorageUnavailable
+from worker.errors import StorageUnavailable, WorkerError
 from worker.isolation.files import replace_regular
 from worker.service.opening import current_actor, utc_now, waits
 from worker.settings.loading import Configuration, plain
@@ -65,7 +65,13 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
     else:
         created.append(database)
         url = f"sqlite:///{quote(str(database.resolve()))}"
-        _first_event(create_store(url, data, _ours()))
+        try:
+            _first_event(create_store(url, data, _ours()))
+        except WorkerError:
+            # Made halfway, it would be taken for a database that is kept.
+            for path in data.glob(f"{database.name}*"):
+                path.unlink()
+            raise
     return Installed(created=tuple(created), kept=tuple(kept))
 
 

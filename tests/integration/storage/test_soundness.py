@@ -1,8 +1,10 @@
 """The database asked about itself, a copy that may not be written, a server that never answers."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
@@ -23,6 +25,7 @@ from tests.e2e.program import run
 from tests.integration.conftest import Place
 from tests.integration.storage.test_older_database import KEPT
 from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_ring, as_a_socket
+from tests.support.postgresql_server import Server
 from tests.support.processes import give_up_rights
 from tests.support.storage_samples import NOW, add_members
 from worker.billing.journal import EventTag
@@ -279,6 +282,46 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path: Path) -> None:
         with pytest.raises(StorageUnavailable, match="aucune réponse en 2 s"):
             open_store(url, tmp_path, waits=Waits(statement_seconds=1))
         silent.join()
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that is there, and does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask_once_stopped(store: Store) -> None:
+    """A first question is answered; then the process that answers is stopped."""
+    with ExitStack() as ended, store.reading() as session:
+        pid = int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        ended.enter_context(stopped(pid))
+        session.execute(text("SELECT 1"))
+
+
+def test_a_real_server_that_falls_silent_is_given_up(postgresql_place: Place) -> None:
+    """PostgreSQL itself, stopped between two statements of a connection that it accepted."""
+    store = open_store(
+        postgresql_place.url, postgresql_place.folder, waits=Waits(statement_seconds=1)
+    )
+    postgresql_place.opened.append(store)
+    with pytest.raises(StorageUnavailable, match="aucune réponse en 2 s"):
+        ask_once_stopped(store)
+
+
+def test_a_real_server_that_lets_nobody_in_is_given_up(
+    postgresql: Server, postgresql_place: Place
+) -> None:
+    """The system accepts the connection in its place, and it never says a word."""
+    pid = int((postgresql.folder / "data" / "postmaster.pid").read_text().split()[0])
+    with stopped(pid), pytest.raises(StorageUnavailable, match="n'est pas disponible"):
+        open_store(postgresql_place.url, postgresql_place.folder, waits=Waits(connect_seconds=2))
+    store = postgresql_place.open()
+
+    assert store.archive.is_empty()
 
 
 def test_a_statement_that_never_ends_is_given_up(postgresql_place: Place) -> None:

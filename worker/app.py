@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.billing.tariff import TariffGrid
+from worker.billing.tariff import TariffFolder
 from worker.settings.keys import Channel, Settings
 from worker.settings.loading import Configuration
 from worker.settings.tariffs import load_grids
@@ -59,6 +59,9 @@ class App:
         """See ``Store.reading``."""
         return self.store.reading()
 
-    def grids(self) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
-        """The grids of the tariff folder, and their texts by version. Raises TariffError."""
-        return load_grids(self.configuration.tariff_folder)
+    def tariffs(self, year: int | None = None) -> TariffFolder:
+        """The tariff folder; for a year, all that might price it is sound. Raises TariffError."""
+        folder = load_grids(self.configuration.tariff_folder)
+        if year is not None:
+            folder.require(year)
+        return folder

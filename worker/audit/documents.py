@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.billing.money import count
-from worker.errors import IntegrityError, StorageUnavailable
+from worker.errors import IntegrityError, StorageUnavailable, UnreadableRecord
 from worker.isolation.files import create_regular
 from worker.settings.rights import told
 from worker.storage import Store, invoices, observations
@@ -33,7 +33,13 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
             kept = _Kept(store, invoice.number, unusable)
-            every = documents_of(session, invoice.id)
+            try:
+                invoices.by_id(session, invoice.id)
+                every = documents_of(session, invoice.id)
+                said = observations.observations(session, invoice.id)
+            except UnreadableRecord as error:
+                unusable.append(f"{invoice.number} : {error.message}")
+                continue
             files = kept.contents(every, invoice.version)
             for old in range(1, invoice.version):
                 _write(folder / f"v{old}", kept.contents(every, old), below=to)
@@ -67,7 +73,7 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
                     if document.version == invoice.version
                 ],
             }
-            for seen in observations.observations(session, invoice.id):
+            for seen in said:
                 if seen.evidence:
                     name = f"compte-rendu-{seen.portal_at}.pdf"
                     files |= kept.file(name, seen.evidence)

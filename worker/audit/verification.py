@@ -16,11 +16,12 @@ from worker.audit.recomputation import recompute
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.storage import Session, Store, invoices, journal, observations
 from worker.storage.alterations import REMEDY, SAYS, alterations
 from worker.storage.documents import documents_of
+from worker.storage.tables import as_written
 
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
@@ -98,9 +99,13 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
         told: dict[str, list[dict[str, Any]]] = {}
         for event in journal.events(session):
             if event.tag in ISSUED:
-                told.setdefault(event.subject, []).append(json.loads(event.payload))
+                with as_written(f"l'événement n° {event.seq} du journal"):
+                    told.setdefault(event.subject, []).append(json.loads(event.payload))
         for invoice in invoices.tracked(session):
-            if invoice.number:
+            if invoice.trouble is Trouble.UNREADABLE:
+                told.pop(invoice.number, [])
+                findings.append(_differs(invoice.number, invoice.french_detail))
+            elif invoice.number:
                 said = told.pop(invoice.number, [])
                 try:
                     findings.extend(_compare(store, session, invoice, said))

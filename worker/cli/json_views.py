@@ -163,6 +163,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
         "altered": findings(left.altered),
+        "unreadable": findings(left.unreadable),
         "service": service,
     }
 
@@ -528,9 +529,15 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
     }
 
 
-def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
-    """The tariff grids; ``used``: hash of those that priced an invoice, by version."""
+def grids(
+    known: Iterable["TariffGrid"], used: Mapping[str, str], unusable: Sequence["Finding"]
+) -> View:
+    """The tariff grids; ``used``: hash of those that priced an invoice, by version.
+
+    ``unusable``: what is said of the files that price nothing.
+    """
     return {
+        "ok": not unusable,
         "grids": [
             {
                 "version": grid.version,
@@ -543,7 +550,8 @@ def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
                 "intact": used.get(grid.version, grid.sha256) == grid.sha256,
             }
             for grid in known
-        ]
+        ],
+        "findings": findings(unusable),
     }
 
 

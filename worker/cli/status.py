@@ -15,6 +15,9 @@ from worker.service.failures import Failure, last_failure
 from worker.service.opening import open_app
 from worker.storage import invoices
 
+_FROM = {Trouble.PIECE_UNUSABLE: "Archive", Trouble.UNREADABLE: "Base"}
+"""Whose word is told of an invoice, where it is not the portal's."""
+
 
 def status(
     year: Annotated[int | None, argument("ANNÉE", "année des services ; sinon toutes")] = None,
@@ -48,6 +51,9 @@ def status(
             put(f"{finding.where} : {finding.message}")
         if left.altered:
             put(f"    → {typed(sentence(VERIFY))}")
+        for finding in left.unreadable:
+            put(f"{f'{finding.where} : ' if finding.where else ''}{finding.message}")
+            put(f"    → {typed(finding.remedy)}")
         put_beyond(left.beyond)
         put_disagreements(left.disagreements)
         for invoice, advice in left.invoices:
@@ -67,6 +73,6 @@ def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
     for finding in invoice.findings:
         put(f"    {finding.message}")
     if invoice.french_detail:
-        whose = "Archive" if invoice.trouble is Trouble.PIECE_UNUSABLE else "Chorus Pro"
+        whose = _FROM.get(invoice.trouble, "Chorus Pro")
         put(f"    {whose} : {invoice.french_detail}")
     put(f"    → {typed(sentence(advice))}")

@@ -39,6 +39,8 @@ class AdviceCode(StrEnum):
     """See why no deposit succeeded for days."""
     RESTORE_PIECE = "restore_piece"
     """Put back the archived file that is to be deposited; it then leaves by itself."""
+    RESTORE_ROW = "restore_row"
+    """Put the database back, a row of which cannot be read."""
     RESEND = "resend"
     """Correct a refused invoice, and send it again."""
     RESEND_OR_KEEP = "resend_or_keep"
@@ -100,6 +102,12 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
 
     ``deposits``: whether this installation deposits by itself; else nothing waits for it (Hélios).
     """
+    if invoice.trouble is Trouble.UNREADABLE:
+        return Advice(A.RESTORE_ROW, ("journal", "verify"))
+    return _by_status(invoice, now, deposits=deposits)
+
+
+def _by_status(invoice: TrackedInvoice, now: datetime, *, deposits: bool) -> Advice | None:
     number = invoice.number
     advice: Advice | None = None
     match invoice.status:

@@ -1,16 +1,26 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from worker.app import App
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
+from worker.billing.status import (
+    AT_THE_BUYER,
+    ON_THEIR_WAY,
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+)
 from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
-from worker.errors import Finding
+from worker.errors import Finding, UnreadableRecord
+from worker.errors import unreadable as finding_of
 from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
+from worker.transmission.deposit import require_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +44,36 @@ class Waiting:
         beyond: what the portal holds of our series, and the books do not know.
         reading: when nothing can be read of what the portal holds.
         altered: what the rows of issued documents no longer give.
+        unreadable: rows beside those of the invoices.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
     disagreements: tuple[DisagreeingAccount, ...]
     beyond: tuple[PortalDocument, ...]
     reading: Advice | None
-    altered: tuple[Finding, ...]
+    altered: tuple[Finding, ...] = ()
+    unreadable: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
-        listed = (self.invoices, self.disagreements, self.beyond, self.altered)
-        return sum(map(len, listed)) + bool(self.reading)
+        found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
+        return sum(map(len, found)) + bool(self.reading)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     """Read it; ``year``: of the services, for what belongs to one."""
     now = app.clock()
     tracked = invoices.tracked(session, year=year)
+    unreadable = list(_unreadable_records(session, tracked))
     disagreements: tuple[DisagreeingAccount, ...] = ()
+    beyond: tuple[PortalDocument, ...] = ()
     reading = None
+    try:
+        beyond = portal_documents.still_beyond(session)
+        if app.deposits:
+            disagreements = _disagreements(session, now, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     if app.deposits:
-        disagreements = tuple(
-            DisagreeingAccount(account=account, balance=balance, advice=advice)
-            for account in member_accounts.accounts(session, year=year)
-            if (advice := advice_about(balance := balance_of(account, now)))
-        )
         news = observations.news(session)
         reading = unread(
             None if news is None else news.read_until,
@@ -76,7 +91,28 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
             or (invoice.siret, invoice.year) not in settled_first
         ),
         disagreements=disagreements,
-        beyond=portal_documents.still_beyond(session),
+        beyond=beyond,
         reading=reading,
         altered=altered(app, session),
+        unreadable=tuple(unreadable),
     )
+
+
+def _disagreements(
+    session: Session, now: datetime, year: int | None
+) -> tuple[DisagreeingAccount, ...]:
+    return tuple(
+        DisagreeingAccount(account=account, balance=balance, advice=advice)
+        for account in member_accounts.accounts(session, year=year)
+        if (advice := advice_about(balance := balance_of(account, now)))
+    )
+
+
+def _unreadable_records(session: Session, tracked: Iterable[TrackedInvoice]) -> Iterator[Finding]:
+    """Of what is on its way, rows beside its own that hold it back: nothing else tells of them."""
+    for invoice in tracked:
+        if invoice.status in ON_THEIR_WAY and invoice.trouble is not Trouble.UNREADABLE:
+            try:
+                require_records(session, invoice)
+            except UnreadableRecord as error:
+                yield replace(finding_of(error), where=invoice.number)

@@ -13,7 +13,14 @@ from enum import StrEnum
 from worker.app import App
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
-from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
+from worker.errors import (
+    DepositsRefused,
+    Finding,
+    PortalAnswerError,
+    SellerUnfit,
+    UnreadableRecord,
+    has_blocking,
+)
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
 from worker.issuing.render import RenderChecked
@@ -124,14 +131,15 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
     Raises:
         PortalAnswerError, DepositsRefused: a step stopped at answers that cannot be used, or at
             refusals for one reason; the others were done.
+        UnreadableRecord: rows about one invoice cannot be read; the others were done.
         PortalError, PortalAccessRefused: the portal is not to be asked anything more now.
     """
-    stopped: list[PortalAnswerError | DepositsRefused] = []
+    stopped: list[PortalAnswerError | DepositsRefused | UnreadableRecord] = []
     for step in (reconcile, deposit, follow):
         try:
             with app.at_work():
                 step(app, portal, tell, stop)
-        except (PortalAnswerError, DepositsRefused) as error:
+        except (PortalAnswerError, DepositsRefused, UnreadableRecord) as error:
             stopped.append(error)
     if stopped:
         raise stopped[0]

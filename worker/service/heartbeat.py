@@ -27,6 +27,8 @@ from worker.errors import (
     PortalDown,
     PortalError,
     Refused,
+    StorageUnavailable,
+    UnreadableRecord,
     WorkerError,
     WrongUse,
 )
@@ -36,9 +38,11 @@ from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
+from worker.settings.rights import descriptor_limit
 from worker.storage import Session, due, holds, imported, invoices, journal
 from worker.storage.alterations import require_intact
 from worker.storage.documents import require_archive
+from worker.storage.tables import as_written
 from worker.transmission import statuses
 
 _log = structlog.get_logger()
@@ -158,7 +162,7 @@ class Heartbeat:
                 self._record.clear()
             case PortalError():
                 pass  # nothing for a person to do: todo.py tells when nothing leaves for days
-            case PortalAccessRefused() | WrongUse() | Refused():
+            case PortalAccessRefused() | WrongUse() | Refused() | UnreadableRecord():
                 self._record.keep(failure, self._app.clock(), 0)
             case _:
                 self._in_a_row += 1
@@ -215,12 +219,16 @@ def _bill(
 
 def _failed(error: Exception) -> WorkerError:
     """Log it in one line, and show it; a defect as such, with its trace in the line."""
-    known = error if isinstance(error, WorkerError) else _defect(error)
+    limit = descriptor_limit(error)
+    if limit is not None:
+        known: WorkerError = StorageUnavailable(*limit)
+    else:
+        known = error if isinstance(error, WorkerError) else _defect(error)
     _log.warning(
         "heartbeat.failed",
         error=type(error).__name__,
         message=known.message,
-        exc_info=None if known is error else error,
+        exc_info=None if limit or known is error else error,
     )
     tell_systemd(f"STATUS={known.message}")
     return known
@@ -269,12 +277,13 @@ def due_year(app: App) -> int | None:
 def _just_run(session: Session, year: int, members: int, today: date) -> bool:
     """Whether the last thing ever done is a run of today that looked at every member."""
     last = next(journal.events(session, after=journal.head(session).seq - 1), None)
-    return (
-        last is not None
-        and (last.tag, last.subject) == (EventTag.RUN_ENDED, str(year))
-        and sum(json.loads(last.payload).values()) == members
-        and paris_day(datetime.fromisoformat(last.at)) == today
-    )
+    with as_written("le dernier événement du journal (table journal_event)", whole=True):
+        return (
+            last is not None
+            and (last.tag, last.subject) == (EventTag.RUN_ENDED, str(year))
+            and sum(json.loads(last.payload).values()) == members
+            and paris_day(datetime.fromisoformat(last.at)) == today
+        )
 
 
 def anything_waiting(app: App) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from worker.app import App, Clock
 from worker.settings.loading import Configuration, load
-from worker.settings.rights import refuse_foreign_data, user_name
+from worker.settings.rights import protect_data, refuse_foreign_data, user_name
 from worker.storage import Upgrade, Waits, open_store
 from worker.storage.alterations import require_intact
 
@@ -30,6 +30,7 @@ def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = Fals
     configuration, actor = load(config), current_actor()
     if writes:
         refuse_foreign_data(configuration.data_folder)
+        protect_data(configuration.data_folder)
     store = open_store(
         configuration.database_url,
         configuration.data_folder,

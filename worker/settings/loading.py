@@ -125,7 +125,7 @@ def load(option: Path | None) -> Configuration:
         ) from error
     except ValueError as error:
         raise ConfigurationError(
-            f"La configuration {path} n'est pas du TOML correct : {error}.",
+            f"La configuration {path} est illisible : {error}.",
             "Corrigez la ligne indiquée.",
         ) from error
     try:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.status import InvoiceStatus
-from worker.storage.tables import DepositAttemptRow, named_as, utc_text
+from worker.storage.tables import DepositAttemptRow, as_written, named_as, utc_text
 
 # Plain statements, made once: these run several times for each invoice of a lot.
 _ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
@@ -114,8 +114,11 @@ def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: s
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     """Every attempt of an invoice, oldest first."""
-    rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
-    return tuple(Attempt(**row) for row in rows)
+    with as_written(
+        f"un dépôt de la ligne {invoice_id} de la table invoice (table deposit_attempt)"
+    ):
+        rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
+        return tuple(Attempt(**row) for row in rows)
 
 
 def after(

@@ -4,9 +4,10 @@ import errno
 import itertools
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -52,6 +53,10 @@ SCHEMA = "0007"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
 _FILE = "worker_file"
+_BESIDE = ("-journal", "-wal", "-shm")
+"""What SQLite adds to the name of its file."""
+_OPENED = 8
+"""More files than SQLite opens at once: base, log, index, journals."""
 _DAMAGED = "XX00"
 """Codes of PostgreSQL: data or index corrupted, internal error."""
 _WRITER_LOCK = 0x77_6F_72_6B_65_72
@@ -478,16 +483,22 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
 
 
 def _copy_beside(engine: Engine, version: str) -> str:
-    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL."""
+    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL.
+
+    In WAL mode as its original: put back in its place, no reader then holds up the first writer,
+    which would have to change the mode alone with the file.
+    """
     file = _sqlite_file(engine.url)
     if file is None:
         return ""
     ranks = itertools.chain([""], (f"-{rank}" for rank in itertools.count(2)))
     copies = (file.with_name(f"{file.name}.{version}{rank}") for rank in ranks)
-    copy = next(one for one in copies if not one.exists())
+    copy = next(one for one in copies if not (one.exists() or one.is_symlink()))
     try:
         with closing(engine.raw_connection()) as connection:
             connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.execute("PRAGMA journal_mode = WAL")
         with copy.open("rb") as written:
             os.fsync(written.fileno())
     except (sqlite3.Error, OSError) as error:
@@ -505,14 +516,25 @@ def _sqlite_file(address: URL) -> Path | None:
 
 
 def _is_there(database: Path) -> bool:
-    """Whether there is a file. Raises StorageUnavailable when something else is in its place."""
+    """Whether there is a file.
+
+    Raises StorageUnavailable when something else is in its place, or in that of a file which
+    SQLite keeps beside it: a pipe would be waited for.
+    """
+    beside = (database.with_name(f"{database.name}{end}") for end in _BESIDE)
+    found = [_is_a_file(path, follows=path == database) for path in (database, *beside)]
+    return found[0]
+
+
+def _is_a_file(path: Path, *, follows: bool) -> bool:
     try:
-        found = database.is_file()
-        if not found and database.exists():
+        if not stat.S_ISREG(path.stat(follow_symlinks=follows).st_mode):
             raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    except FileNotFoundError:
+        return False
     except OSError as error:
-        raise StorageUnavailable(*told(error, database)) from error
-    return found
+        raise StorageUnavailable(*told(error, path)) from error
+    return True
 
 
 def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailable | None:
@@ -523,8 +545,11 @@ def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailab
         return None
     try:
         os.close(os.open(database, os.O_RDWR if writing else os.O_RDONLY))
-        # The file is not the obstacle: SQLite writes beside it.
-        with tempfile.TemporaryFile(dir=database.parent):
+        # The file is not the obstacle: SQLite writes beside it, and opens several.
+        with ExitStack() as opened:
+            for _ in range(_OPENED):
+                opened.enter_context(open(os.devnull, "rb"))  # noqa: PTH123 - no path of ours
+            opened.enter_context(tempfile.TemporaryFile(dir=database.parent))
             return None
     except OSError as why:
         path = database if why.filename == str(database) else database.parent

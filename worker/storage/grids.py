@@ -26,7 +26,8 @@ def freeze_grid(session: Session, grid: TariffGrid, text: str, at: datetime) -> 
 
 def frozen_grids(session: Session) -> dict[str, str]:
     """Version and SHA-256 of each grid that priced an invoice."""
-    return {row.version: row.sha256 for row in session.exec(select(TariffGridRow))}
+    query = select(TariffGridRow.version, TariffGridRow.sha256)
+    return dict(session.exec(query).all())
 
 
 def kept_grid(session: Session, version: str) -> TariffGrid:

@@ -25,6 +25,8 @@ from worker.storage.tables import (
     as_written,
     named_as,
     number_added,
+    replace_row,
+    whole_number,
 )
 
 
@@ -74,7 +76,7 @@ def put_member(session: Session, member: Member, file_id: int, row: int) -> Chan
 
 def put_contact(session: Session, contact: Contact, at: datetime) -> None:
     """Set a member's contact."""
-    session.merge(ContactRow(**asdict(contact), updated_at=at))
+    replace_row(session, ContactRow(**asdict(contact), updated_at=at))
 
 
 def put_subscription(
@@ -164,7 +166,16 @@ def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
     with as_written(f"un abonnement de {siret} (table subscription)"):
         rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
-        return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
+        return tuple(
+            Subscription(
+                **{
+                    **row,
+                    "tier": _tier(row["tier"]),
+                    "category": whole_number(row["category"]),
+                }
+            )
+            for row in rows
+        )
 
 
 def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
@@ -176,7 +187,7 @@ def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]
                 service=service,
                 tier=_tier(tier),
                 month=Month(year, month),
-                users=users,
+                users=whole_number(users),
                 source=SourceRow(file_sha256=sha256, row=row),
             )
             for service, tier, month, users, row, sha256 in session.execute(
@@ -213,5 +224,6 @@ def _member(row: MemberRow) -> Member:
     return Member(**values, address=address)
 
 
-def _tier(stored: int) -> int | None:
-    return None if stored == NO_TIER else stored
+def _tier(stored: object) -> int | None:
+    tier = whole_number(stored)
+    return None if tier == NO_TIER else tier

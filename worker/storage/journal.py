@@ -14,7 +14,7 @@ HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].colu
 
 def head(session: Session) -> JournalHead:
     """Where the chain ends."""
-    with as_written("la fin du journal (table journal_head)"):
+    with as_written("la fin du journal (table journal_head)", whole=True):
         return JournalHead(**session.execute(HEAD).mappings().one())
 
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -27,23 +28,24 @@ from sqlalchemy.exc import NoResultFound
 from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
-from worker.errors import IntegrityError
+from worker.errors import IntegrityError, UnreadableRecord
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 
 
 @contextmanager
-def as_written(what: str) -> Iterator[None]:
-    """Reading what the program wrote; raises IntegrityError when it is not that any more.
+def as_written(what: str, *, whole: bool = False) -> Iterator[None]:
+    """Reading what the program wrote; raises UnreadableRecord when it is not that any more.
 
     Args:
         what: is read, a part of a French sentence.
+        whole: without it nothing can be decided about any invoice: IntegrityError instead.
     """
     try:
         yield
-    except (ValueError, TypeError, LookupError, NoResultFound) as error:
-        raise IntegrityError(
+    except (ValueError, TypeError, LookupError, NoResultFound, UnreadableRecord) as error:
+        raise (IntegrityError if whole else UnreadableRecord)(
             f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
             "Tapez « journal verify », et comparez à une sauvegarde.",
         ) from error
@@ -71,10 +73,25 @@ class UtcText(TypeDecorator[datetime]):
         return None if value is None else utc_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware instant. Raises IntegrityError when it is none."""
+        """Back to an aware instant. Raises UnreadableRecord when it is none."""
         del dialect
         with as_written(f"l'instant « {value} »"):
             return None if value is None else datetime.fromisoformat(value)
+
+
+def whole_number(value: object) -> int:
+    """A column of whole numbers, in which SQLite keeps whatever it is given. Raises TypeError."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def replace_row(session: Session, row: SQLModel) -> None:
+    """Write a row in the place of the one that has its key, which is not read."""
+    table = SQLModel.metadata.tables[str(type(row).__tablename__)]
+    keys = [column == getattr(row, column.name) for column in table.primary_key]
+    session.execute(sqlalchemy.delete(table).where(*keys))
+    session.execute(sqlalchemy.insert(table), row.model_dump())
 
 
 def named_as(columns: Iterable[Column[Any]], value: type[Any]) -> list[Column[Any]]:

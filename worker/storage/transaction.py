@@ -80,7 +80,7 @@ class Transaction(Session):
         super().commit()
 
     def _find_end(self) -> JournalHead:
-        with as_written("la fin du journal (table journal_head)"):
+        with as_written("la fin du journal (table journal_head)", whole=True):
             end = JournalHead(**self.execute(HEAD.with_for_update()).mappings().one())
         if end.seq and self.execute(_HASH, {"seq": end.seq}).scalar() != end.hash:
             raise IntegrityError(

@@ -4,12 +4,15 @@ import json
 import os
 import stat
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from stdnum import luhn
 
+from tests.e2e.disasters import bounded
+from tests.e2e.program import run
 from tests.support.scripted_server import reply, serving
 from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
@@ -18,7 +21,7 @@ from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
-from worker.isolation.files import create_regular, replace_regular
+from worker.isolation.files import create_regular
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
@@ -167,13 +170,35 @@ def test_a_demonstration_is_configured_for_the_local_portal(tmp_path: Path) -> N
     assert known == {member.siret for member in STORY} | {configuration.settings.syndicat.siret}
 
 
+@pytest.mark.parametrize("most", [1_000, 9_000, 40_000, 100_000])
+def test_a_disk_that_refuses_during_init_leaves_whole_files_alone(
+    tmp_path: Path, most: int
+) -> None:
+    """Each file is there whole, or not at all; with room, the same command ends the work."""
+    place, undisturbed = tmp_path / "place", tmp_path / "undisturbed"
+    install(undisturbed)
+    stopped = run("init", place, main=partial(bounded, most))
+    left = [path for path in place.rglob("*") if path.is_file() and path.suffix == ".toml"]
+    broken = [
+        path.name
+        for path in left
+        if path.read_bytes() != (undisturbed / path.relative_to(place)).read_bytes()
+    ]
+    again = run("init", place)
+    helios = {"CHORUS_WORKER_CHANNEL": "helios"}
+    verified = run("journal", "verify", config=place / "worker.toml", env=helios)
+
+    assert (stopped.code, "Traceback" in stopped.err) == (StorageUnavailable.exit_code, False)
+    assert "À faire : " in stopped.err
+    assert broken == []
+    assert again.code == 0, again.err
+    assert verified.code == 0, verified.err
+
+
 @pytest.mark.parametrize("before", [0o600, 0o666])
-def test_what_is_written_is_whole_and_its_owners_alone(tmp_path: Path, before: int) -> None:
-    """Refused halfway, nothing is there, or what was; written over, it is closed to others."""
+def test_what_is_written_over_is_closed_to_others(tmp_path: Path, before: int) -> None:
+    """Whatever its rights were."""
     path = tmp_path / "worker.toml"
-    with pytest.raises(TypeError):
-        replace_regular(path, "no bytes")  # type: ignore[arg-type] # the disk refuses
-    assert list(tmp_path.iterdir()) == []
     path.touch()
     path.chmod(before)
     with create_regular(path) as file:

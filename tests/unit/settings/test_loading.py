@@ -295,7 +295,7 @@ def test_wrong_syntax_is_told_with_its_line(tmp_path: Path) -> None:
     """TOML that does not parse: the line to correct."""
     path = _write(tmp_path, ("due_days = 30", "due_days = trente"))
     line = path.read_text("utf-8").split("\n").index("due_days = trente") + 1
-    with pytest.raises(ConfigurationError, match=rf"TOML.*line {line}\b"):
+    with pytest.raises(ConfigurationError, match=rf"TOML.*ligne {line}\b"):
         load(path)
 
 

@@ -1,10 +1,15 @@
-"""Members, subscriptions, usage and references: what imports write and the batch reads."""
+"""Members, subscriptions, usage and references: what imports write and the batch reads.
 
-from dataclasses import asdict, dataclass, fields
+Each has a row per version: what counted ``at`` an instant is read, or what counts now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, or_
+from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.consumption import SourceRow, UsageRecord
@@ -13,47 +18,19 @@ from worker.billing.members import Address, BillingReferences, Contact, Member, 
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
-from worker.storage import holds
+from worker.storage import holds, versions
 from worker.storage.tables import (
-    BillingReferenceRow,
-    ContactRow,
     InvoiceRow,
     MemberRow,
-    SourceFileRow,
     SubscriptionRow,
     UsageRow,
     as_written,
     named_as,
-    number_added,
 )
+from worker.storage.versions import Changes, Versions
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What an import did to the records of its kind."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-
-def file_known(session: Session, kind: str, sha256: str) -> bool:
-    """Whether these very bytes were already imported as this kind."""
-    query = select(SourceFileRow.id).filter_by(kind=kind, sha256=sha256)
-    return session.exec(query).first() is not None
-
-
-def add_file(
-    session: Session, *, kind: str, name: str, sha256: str, size: int, at: datetime
-) -> int:
-    """Record a file and return its id; ``close_file`` writes its row count."""
-    row = SourceFileRow(kind=kind, name=name, sha256=sha256, size=size, rows=0, imported_at=at)
-    return number_added(session, row)
-
-
-def close_file(session: Session, file_id: int, rows: int) -> None:
-    """Write how many records the file held."""
-    session.get_one(SourceFileRow, file_id).rows = rows
+Place = tuple[int, int]
+"""The id of a file, and a row of it."""
 
 
 def known_sirets(session: Session) -> frozenset[str]:
@@ -61,54 +38,101 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-def put_member(session: Session, member: Member, file_id: int, row: int) -> Changes:
-    """Add a member or bring it up to date."""
-    values = asdict(member)
-    values |= values.pop("address")
-    stored = session.get(MemberRow, member.siret)
-    if stored is not None and _member(stored) == member:
-        return Changes(unchanged=1)
-    session.merge(MemberRow(**values, file_id=file_id, row=row))
-    return Changes(added=1) if stored is None else Changes(changed=1)
+def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
+    """Add members or bring them up to date."""
+    new = {member.siret for member, _ in members} - known_sirets(session)
+    if new:
+        sirets = [{"siret": siret} for siret in sorted(new)]
+        session.connection().execute(sqlalchemy.insert(_MEMBER), sirets)
+    records = []
+    for member, place in members:
+        values = asdict(member)
+        records.append(values | values.pop("address") | _placed(place))
+    return versions.put(session, versions.MEMBERS, records, at)
 
 
-def put_contact(session: Session, contact: Contact, at: datetime) -> None:
-    """Set a member's contact."""
-    session.merge(ContactRow(**asdict(contact), updated_at=at))
-
-
-def put_subscription(
-    session: Session, subscription: Subscription, file_id: int, row: int
+def put_contacts(
+    session: Session, contacts: Sequence[tuple[Contact, Place]], at: datetime
 ) -> Changes:
-    """Add a subscription, or bring its end and category up to date."""
-    values = asdict(subscription) | {"tier": subscription.tier or NO_TIER}
-    key = {name: values[name] for name in ("siret", "service", "tier", "start")}
-    stored = session.exec(select(SubscriptionRow).filter_by(**key)).first()
-    if stored is None:
-        session.add(SubscriptionRow(**values, file_id=file_id, row=row))
-        return Changes(added=1)
-    if (stored.category, stored.end) == (subscription.category, subscription.end):
-        return Changes(unchanged=1)
-    stored.category, stored.end = subscription.category, subscription.end
-    stored.file_id, stored.row = file_id, row
-    return Changes(changed=1)
+    """Set the contacts of members."""
+    records = [asdict(contact) | _placed(place) for contact, place in contacts]
+    return versions.put(session, versions.CONTACTS, records, at)
+
+
+def put_subscriptions(
+    session: Session, subscriptions: Sequence[tuple[Subscription, Place]], at: datetime
+) -> Changes:
+    """Add subscriptions, or bring their ends and categories up to date."""
+    records = [
+        asdict(one) | {"tier": one.tier or NO_TIER} | _placed(place) for one, place in subscriptions
+    ]
+    return versions.put(session, versions.SUBSCRIPTIONS, records, at)
 
 
 def put_references(
     session: Session,
-    references: BillingReferences,
+    references: Sequence[tuple[BillingReferences, Place | None]],
     at: datetime,
-    source: tuple[int, int] | None,
 ) -> Changes:
-    """Set a member's references for a year; ``source`` is (file id, row), None from a person."""
-    siret, year = references.siret, references.year
-    present = _references(session, siret, year)
-    if present == references:
-        return Changes(unchanged=1)
-    session.execute(_SUPERSEDE, {"member": siret, "of": year, "superseded_at": at})
-    file_id, row = source or (None, None)
-    number_added(session, BillingReferenceRow(**asdict(references), file_id=file_id, row=row))
-    return Changes(added=1) if present is None else Changes(changed=1)
+    """Set the references of members for years; those without place were given by a person."""
+    records = [asdict(one) | _placed(place) for one, place in references]
+    return versions.put(session, versions.REFERENCES, records, at)
+
+
+def _placed(place: Place | None) -> dict[str, int | None]:
+    file_id, row = place or (None, None)
+    return {"file_id": file_id, "row": row}
+
+
+_MEMBER = SQLModel.metadata.tables["member"]
+_FILE = SQLModel.metadata.tables["source_file"]
+_USAGE = versions.USAGE.table
+
+
+def _now_and_at(kind: Versions, query: Select[Any], *key: str) -> tuple[Select[Any], Select[Any]]:
+    """The query of the rows under a key that count now, and of those that counted ``:at``."""
+    query = query.where(*(kind.table.columns[name] == bindparam(name) for name in key))
+    return query.where(kind.current()), kind.at(query)
+
+
+def _columns(kind: Versions, value: type[Any]) -> Select[Any]:
+    return sqlalchemy.select(*named_as(kind.table.columns, value))
+
+
+# Plain rows: all but the first are read twice for each invoice of a batch.
+_MEMBERS = _now_and_at(versions.MEMBERS, sqlalchemy.select(versions.MEMBERS.table), "siret")
+_SUBSCRIPTIONS = _now_and_at(
+    versions.SUBSCRIPTIONS,
+    _columns(versions.SUBSCRIPTIONS, Subscription).order_by(
+        versions.SUBSCRIPTIONS.table.columns["id"]
+    ),
+    "siret",
+)
+_REFERENCES = _now_and_at(
+    versions.REFERENCES, _columns(versions.REFERENCES, BillingReferences), "siret", "year"
+)
+_USED = _now_and_at(
+    versions.USAGE,
+    sqlalchemy.select(
+        *(_USAGE.columns[name] for name in ("service", "tier", "month", "users", "row")),
+        *(_FILE.columns[name] for name in ("sha256", "name", "sheet")),
+    )
+    .where(versions.USAGE.of_file())
+    .order_by(_USAGE.columns["id"]),
+    "siret",
+    "year",
+)
+
+
+def _rows(
+    session: Session,
+    query: tuple[Select[Any], Select[Any]],
+    at: datetime | None,
+    **key: str | int,
+) -> Sequence[RowMapping]:
+    if at is None:
+        return session.execute(query[0], key).mappings().all()
+    return session.execute(query[1], {**key, "at": at}).mappings().all()
 
 
 def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
@@ -116,6 +140,7 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     subscribed = select(SubscriptionRow.siret).where(
         col(SubscriptionRow.start) <= date(year, 12, 31),
         or_(col(SubscriptionRow.end).is_(None), col(SubscriptionRow.end) >= date(year, 1, 1)),
+        col(SubscriptionRow.superseded_at).is_(None),
     )
     used = select(UsageRow.siret).where(
         UsageRow.year == year, col(UsageRow.superseded_at).is_(None)
@@ -123,93 +148,97 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     parked = select(InvoiceRow.siret).where(
         InvoiceRow.year == year, InvoiceRow.status == InvoiceStatus.PARKED.value
     )
+    table = versions.MEMBERS.table
+    siret = table.columns["siret"]
     query = (
-        select(MemberRow)
-        .where(or_(*(col(MemberRow.siret).in_(some) for some in (subscribed, used, parked))))
-        .order_by(col(MemberRow.siret))
+        sqlalchemy.select(table)
+        .where(or_(*(siret.in_(some) for some in (subscribed, used, parked))))
+        .where(versions.MEMBERS.current())
+        .order_by(siret)
     )
-    return tuple(_member(row) for row in session.exec(query))
+    return tuple(_member(row) for row in session.execute(query).mappings())
 
 
-def member(session: Session, siret: str) -> Member:
+def member(session: Session, siret: str, at: datetime | None = None) -> Member:
     """A member that exists."""
-    return _member(session.get_one(MemberRow, siret))
+    with as_written(f"le membre {siret} (table member_version)"):
+        (row,) = _rows(session, _MEMBERS, at, siret=siret)
+        return _member(row)
 
 
-_SUBSCRIPTION = SQLModel.metadata.tables["subscription"].columns
-_SUBSCRIPTIONS = (
-    sqlalchemy.select(*named_as(_SUBSCRIPTION, Subscription))
-    .where(_SUBSCRIPTION["siret"] == bindparam("siret"))
-    .order_by(_SUBSCRIPTION["id"])
-)
-_USED = sqlalchemy.text(
-    "SELECT u.service, u.tier, u.month, u.users, u.row, f.sha256 FROM usage_record u "
-    "JOIN source_file f ON f.id = u.file_id WHERE u.siret = :siret AND u.year = :year "
-    "AND u.superseded_at IS NULL ORDER BY u.id"
-)
-_REFERENCE = SQLModel.metadata.tables["billing_reference"]
-_IS_CURRENT = (
-    _REFERENCE.columns["siret"] == bindparam("member"),
-    _REFERENCE.columns["year"] == bindparam("of"),
-    _REFERENCE.columns["superseded_at"].is_(None),
-)
-_REFERENCES = sqlalchemy.select(*named_as(_REFERENCE.columns, BillingReferences)).where(
-    *_IS_CURRENT
-)
-_SUPERSEDE = sqlalchemy.update(_REFERENCE).where(*_IS_CURRENT)
-# All of these are read twice for each invoice of a batch, hence as plain rows.
-
-
-def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
+def subscriptions_of(
+    session: Session, siret: str, at: datetime | None = None
+) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
     with as_written(f"un abonnement de {siret} (table subscription)"):
-        rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
+        rows = _rows(session, _SUBSCRIPTIONS, at, siret=siret)
         return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
 
 
-def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
-    """The current usage rows of a member and year."""
+def usage_of(
+    session: Session, siret: str, year: int, at: datetime | None = None
+) -> tuple[UsageRecord, ...]:
+    """The usage rows of a member and year."""
     with as_written(f"un usage de {siret} en {year} (table usage_record)"):
         return tuple(
             UsageRecord(
                 siret=siret,
-                service=service,
-                tier=_tier(tier),
-                month=Month(year, month),
-                users=users,
-                source=SourceRow(file_sha256=sha256, row=row),
+                service=row["service"],
+                tier=_tier(row["tier"]),
+                month=Month(year, row["month"]),
+                users=row["users"],
+                source=SourceRow(
+                    file_sha256=row["sha256"],
+                    row=row["row"],
+                    file_name=row["name"],
+                    sheet=row["sheet"],
+                ),
             )
-            for service, tier, month, users, row, sha256 in session.execute(
-                _USED, {"siret": siret, "year": year}
-            )
+            for row in _rows(session, _USED, at, siret=siret, year=year)
         )
 
 
-def references_of(session: Session, siret: str, year: int) -> BillingReferences:
-    """The references of a member for a year; empty ones when none were given."""
-    return _references(session, siret, year) or BillingReferences(siret=siret, year=year)
-
-
-def _references(session: Session, siret: str, year: int) -> BillingReferences | None:
-    row = session.execute(_REFERENCES, {"member": siret, "of": year}).mappings().first()
-    return None if row is None else BillingReferences(**row)
-
-
-def member_year(session: Session, siret: str, year: int) -> MemberYear:
-    """All that is known of a member's year, as it is now."""
-    return MemberYear(
-        member=member(session, siret),
-        year=year,
-        references=references_of(session, siret, year),
-        subscriptions=subscriptions_of(session, siret),
-        usage=usage_of(session, siret, year),
-        hold=holds.in_force(session, siret, year),
+def current_subscriptions(session: Session, sirets: set[str]) -> tuple[Subscription, ...]:
+    """Every subscription of these members at least."""
+    names = [field.name for field in fields(Subscription)]
+    rows = versions.current_rows(session, versions.SUBSCRIPTIONS, sirets).values()
+    return tuple(
+        Subscription(**{name: row[name] for name in names} | {"tier": _tier(row["tier"])})
+        for row in rows
     )
 
 
-def _member(row: MemberRow) -> Member:
-    values = row.model_dump(exclude={"file_id", "row"})
-    address = Address(**{field.name: values.pop(field.name) for field in fields(Address)})
+def current_references(session: Session, sirets: set[str]) -> tuple[BillingReferences, ...]:
+    """All references of these members at least."""
+    names = [field.name for field in fields(BillingReferences)]
+    rows = versions.current_rows(session, versions.REFERENCES, sirets).values()
+    return tuple(BillingReferences(**{name: row[name] for name in names}) for row in rows)
+
+
+def references_of(
+    session: Session, siret: str, year: int, at: datetime | None = None
+) -> BillingReferences:
+    """The references of a member for a year; empty ones when none were given."""
+    for row in _rows(session, _REFERENCES, at, siret=siret, year=year):
+        return BillingReferences(**row)
+    return BillingReferences(siret=siret, year=year)
+
+
+def member_year(session: Session, siret: str, year: int, at: datetime | None = None) -> MemberYear:
+    """All that is known of a member's year; ``at`` an instant, without what held it back."""
+    return MemberYear(
+        member=member(session, siret, at),
+        year=year,
+        references=references_of(session, siret, year, at),
+        subscriptions=subscriptions_of(session, siret, at),
+        usage=usage_of(session, siret, year, at),
+        hold=holds.in_force(session, siret, year) if at is None else None,
+    )
+
+
+def _member(row: RowMapping) -> Member:
+    values = {field.name: row[field.name] for field in fields(Member) if field.name != "address"}
+    address = Address(**{field.name: row[field.name] for field in fields(Address)})
     return Member(**values, address=address)
 
 

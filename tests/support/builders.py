@@ -60,7 +60,8 @@ def usage(
             tier=tier,
             month=month,
             users=int(users),
-            source=SourceRow(file_sha256=file, row=row, file_name="usage.csv"),
+            source=SourceRow(file_sha256=file, row=row),
+            file="usage.csv",
         )
         for row, (service, tier, month, users) in enumerate(cells, start=2)
     )

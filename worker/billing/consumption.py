@@ -15,25 +15,10 @@ from worker.errors import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """Where a record was read. The bytes alone tell files apart: names are for people.
-
-    Attributes:
-        file_sha256: of the file as it was brought.
-        row: as people see it, 1 being the first of the sheet.
-        file_name: empty in what was issued before names were kept here.
-        sheet: of a workbook.
-    """
+    """Where a record was read: the SHA-256 of the file and the row, 1 being the header's row."""
 
     file_sha256: str
     row: int
-    file_name: str = field(default="", compare=False)
-    sheet: str = field(default="", compare=False)
-
-    @property
-    def french(self) -> str:
-        """``conso.xlsx, feuille « 2025 », ligne 12``."""
-        sheet = f"feuille «\u00a0{self.sheet}\u00a0»" if self.sheet else ""
-        return ", ".join(filter(None, (self.file_name, sheet, f"ligne {self.row}")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +31,8 @@ class UsageRecord:
     month: Month
     users: int
     source: SourceRow
+    file: str = field(default="", compare=False)
+    """Its name and sheet, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +154,7 @@ def _outside(row: UsageRecord) -> Finding:
         message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
         "hors abonnement",
         remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois.",
-        where=row.source.french,
+        where=", ".join(filter(None, (row.file, f"ligne {row.source.row}"))),
     )
 
 

@@ -117,10 +117,7 @@ def _parsed_rows(
             continue
         values, problems = _parse(cells, heading.layout)
         if not problems:
-            place = SourceRow(
-                file_sha256=source.sha256, row=number, file_name=source.name, sheet=table.sheet
-            )
-            record = BUILDERS[kind](values, place)
+            record = BUILDERS[kind](values, SourceRow(file_sha256=source.sha256, row=number))
             if not isinstance(record, Finding):
                 yield Row(row=number, value=record, heading=heading)
                 continue

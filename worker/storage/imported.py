@@ -1,6 +1,6 @@
 """Members, subscriptions, usage and references: what imports write and the batch reads.
 
-Each has a row per version: what counted ``at`` an instant is read, or what counts now.
+Each has a row per version (versions.py): what counts now is read.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
 from worker.storage import holds, versions
+from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
     MemberRow,
@@ -38,35 +39,30 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
+Imported = Member | Contact | Subscription | UsageRecord | BillingReferences
+
+
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
     """Add members or bring them up to date."""
     new = {member.siret for member, _ in members} - known_sirets(session)
     if new:
         sirets = [{"siret": siret} for siret in sorted(new)]
         session.connection().execute(sqlalchemy.insert(_MEMBER), sirets)
-    records = []
-    for member, place in members:
-        values = asdict(member)
-        records.append(values | values.pop("address") | _placed(place))
-    return versions.put(session, versions.MEMBERS, records, at)
+    return _put(session, versions.MEMBERS, members, at)
 
 
 def put_contacts(
     session: Session, contacts: Sequence[tuple[Contact, Place]], at: datetime
 ) -> Changes:
     """Set the contacts of members."""
-    records = [asdict(contact) | _placed(place) for contact, place in contacts]
-    return versions.put(session, versions.CONTACTS, records, at)
+    return _put(session, versions.CONTACTS, contacts, at)
 
 
 def put_subscriptions(
     session: Session, subscriptions: Sequence[tuple[Subscription, Place]], at: datetime
 ) -> Changes:
     """Add subscriptions, or bring their ends and categories up to date."""
-    records = [
-        asdict(one) | {"tier": one.tier or NO_TIER} | _placed(place) for one, place in subscriptions
-    ]
-    return versions.put(session, versions.SUBSCRIPTIONS, records, at)
+    return _put(session, versions.SUBSCRIPTIONS, subscriptions, at)
 
 
 def put_references(
@@ -75,13 +71,42 @@ def put_references(
     at: datetime,
 ) -> Changes:
     """Set the references of members for years; those without place were given by a person."""
-    records = [asdict(one) | _placed(place) for one, place in references]
-    return versions.put(session, versions.REFERENCES, records, at)
+    return _put(session, versions.REFERENCES, references, at)
 
 
-def _placed(place: Place | None) -> dict[str, int | None]:
-    file_id, row = place or (None, None)
-    return {"file_id": file_id, "row": row}
+def _put(
+    session: Session,
+    kind: Versions,
+    records: Sequence[tuple[Imported, Place | None]],
+    at: datetime,
+) -> Changes:
+    placed = []
+    for record, read_at in records:
+        file_id, row = read_at or (None, None)
+        placed.append(columns_of(record) | {"file_id": file_id, "row": row})
+    return versions.put(session, kind, placed, at)
+
+
+def columns_of(record: Imported) -> dict[str, Any]:
+    """What is stored of a record, by column, without where it was read."""
+    match record:
+        case Member():
+            values = asdict(record)
+            address: dict[str, Any] = values.pop("address")
+            return values | address
+        case Subscription():
+            return asdict(record) | {"tier": record.tier or NO_TIER}
+        case UsageRecord():
+            return {
+                "siret": record.siret,
+                "service": record.service,
+                "tier": record.tier or NO_TIER,
+                "year": record.month.year,
+                "month": record.month.number,
+                "users": record.users,
+            }
+        case Contact() | BillingReferences():
+            return asdict(record)
 
 
 _MEMBER = SQLModel.metadata.tables["member"]
@@ -89,29 +114,30 @@ _FILE = SQLModel.metadata.tables["source_file"]
 _USAGE = versions.USAGE.table
 
 
-def _now_and_at(kind: Versions, query: Select[Any], *key: str) -> tuple[Select[Any], Select[Any]]:
-    """The query of the rows under a key that count now, and of those that counted ``:at``."""
-    query = query.where(*(kind.table.columns[name] == bindparam(name) for name in key))
-    return query.where(kind.current()), kind.at(query)
+def _current(kind: Versions, query: Select[Any], *key: str) -> Select[Any]:
+    """The rows of a query under a key that count now."""
+    return query.where(
+        kind.current(), *(kind.table.columns[name] == bindparam(name) for name in key)
+    )
 
 
 def _columns(kind: Versions, value: type[Any]) -> Select[Any]:
     return sqlalchemy.select(*named_as(kind.table.columns, value))
 
 
-# Plain rows: all but the first are read twice for each invoice of a batch.
-_MEMBERS = _now_and_at(versions.MEMBERS, sqlalchemy.select(versions.MEMBERS.table), "siret")
-_SUBSCRIPTIONS = _now_and_at(
+# Plain rows: all are read twice for each invoice of a batch.
+_MEMBERS = _current(versions.MEMBERS, sqlalchemy.select(versions.MEMBERS.table), "siret")
+_SUBSCRIPTIONS = _current(
     versions.SUBSCRIPTIONS,
     _columns(versions.SUBSCRIPTIONS, Subscription).order_by(
         versions.SUBSCRIPTIONS.table.columns["id"]
     ),
     "siret",
 )
-_REFERENCES = _now_and_at(
+_REFERENCES = _current(
     versions.REFERENCES, _columns(versions.REFERENCES, BillingReferences), "siret", "year"
 )
-_USED = _now_and_at(
+_USED = _current(
     versions.USAGE,
     sqlalchemy.select(
         *(_USAGE.columns[name] for name in ("service", "tier", "month", "users", "row")),
@@ -122,17 +148,6 @@ _USED = _now_and_at(
     "siret",
     "year",
 )
-
-
-def _rows(
-    session: Session,
-    query: tuple[Select[Any], Select[Any]],
-    at: datetime | None,
-    **key: str | int,
-) -> Sequence[RowMapping]:
-    if at is None:
-        return session.execute(query[0], key).mappings().all()
-    return session.execute(query[1], {**key, "at": at}).mappings().all()
 
 
 def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
@@ -159,26 +174,21 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     return tuple(_member(row) for row in session.execute(query).mappings())
 
 
-def member(session: Session, siret: str, at: datetime | None = None) -> Member:
+def member(session: Session, siret: str) -> Member:
     """A member that exists."""
     with as_written(f"le membre {siret} (table member_version)"):
-        (row,) = _rows(session, _MEMBERS, at, siret=siret)
-        return _member(row)
+        return _member(session.execute(_MEMBERS, {"siret": siret}).mappings().one())
 
 
-def subscriptions_of(
-    session: Session, siret: str, at: datetime | None = None
-) -> tuple[Subscription, ...]:
+def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
     with as_written(f"un abonnement de {siret} (table subscription)"):
-        rows = _rows(session, _SUBSCRIPTIONS, at, siret=siret)
+        rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
         return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
 
 
-def usage_of(
-    session: Session, siret: str, year: int, at: datetime | None = None
-) -> tuple[UsageRecord, ...]:
-    """The usage rows of a member and year."""
+def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
+    """The current usage rows of a member and year."""
     with as_written(f"un usage de {siret} en {year} (table usage_record)"):
         return tuple(
             UsageRecord(
@@ -187,14 +197,10 @@ def usage_of(
                 tier=_tier(row["tier"]),
                 month=Month(year, row["month"]),
                 users=row["users"],
-                source=SourceRow(
-                    file_sha256=row["sha256"],
-                    row=row["row"],
-                    file_name=row["name"],
-                    sheet=row["sheet"],
-                ),
+                source=SourceRow(file_sha256=row["sha256"], row=row["row"]),
+                file=place(row["name"], row["sheet"]),
             )
-            for row in _rows(session, _USED, at, siret=siret, year=year)
+            for row in session.execute(_USED, {"siret": siret, "year": year}).mappings()
         )
 
 
@@ -215,24 +221,22 @@ def current_references(session: Session, sirets: set[str]) -> tuple[BillingRefer
     return tuple(BillingReferences(**{name: row[name] for name in names}) for row in rows)
 
 
-def references_of(
-    session: Session, siret: str, year: int, at: datetime | None = None
-) -> BillingReferences:
+def references_of(session: Session, siret: str, year: int) -> BillingReferences:
     """The references of a member for a year; empty ones when none were given."""
-    for row in _rows(session, _REFERENCES, at, siret=siret, year=year):
-        return BillingReferences(**row)
-    return BillingReferences(siret=siret, year=year)
+    key = {"siret": siret, "year": year}
+    row = session.execute(_REFERENCES, key).mappings().first()
+    return BillingReferences(**(key if row is None else row))
 
 
-def member_year(session: Session, siret: str, year: int, at: datetime | None = None) -> MemberYear:
-    """All that is known of a member's year; ``at`` an instant, without what held it back."""
+def member_year(session: Session, siret: str, year: int) -> MemberYear:
+    """All that is known of a member's year, as it is now."""
     return MemberYear(
-        member=member(session, siret, at),
+        member=member(session, siret),
         year=year,
-        references=references_of(session, siret, year, at),
-        subscriptions=subscriptions_of(session, siret, at),
-        usage=usage_of(session, siret, year, at),
-        hold=holds.in_force(session, siret, year) if at is None else None,
+        references=references_of(session, siret, year),
+        subscriptions=subscriptions_of(session, siret),
+        usage=usage_of(session, siret, year),
+        hold=holds.in_force(session, siret, year),
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy
@@ -11,7 +12,19 @@ from sqlmodel import Session, SQLModel
 
 from worker.storage.tables import SourceFileRow, as_written, number_added
 
+SHORTEST = 8
+"""Characters of a hash that tell a file."""
 _FILES = SQLModel.metadata.tables["source_file"]
+
+
+class Kept(StrEnum):
+    """What the archive has of an imported file."""
+
+    WHOLE = "whole"
+    WITHOUT_CONTACTS = "without_contacts"
+    """A copy without the columns that hold personal data."""
+    NOT = "not"
+    """A former release took it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +55,15 @@ class ImportedFile:
     kept_sha256: str
 
     @property
-    def is_copy(self) -> bool:
-        """Whether what is kept is a copy without the columns of contacts."""
-        return self.kept_sha256 not in {"", self.sha256}
+    def how_kept(self) -> Kept:
+        """What the archive has of it."""
+        match self.kept_sha256:
+            case "":
+                return Kept.NOT
+            case self.sha256:
+                return Kept.WHOLE
+            case _:
+                return Kept.WITHOUT_CONTACTS
 
 
 def known(session: Session, kind: str, sha256: str) -> bool:
@@ -66,10 +85,29 @@ def imported_files(session: Session) -> Iterator[tuple[int, ImportedFile]]:
             yield row["id"], _file(dict(row))
 
 
+def called(session: Session, text: str) -> tuple[tuple[int, ImportedFile], ...]:
+    """The files of this name; else those whose SHA-256, or that of what is kept, so begins."""
+    files = tuple(imported_files(session))
+    named = tuple(one for one in files if one[1].name == text)
+    begins = text.strip().lower().rstrip("…")
+    if named or len(begins) < SHORTEST:
+        return named
+    return tuple(
+        one
+        for one in files
+        if one[1].sha256.startswith(begins) or one[1].kept_sha256.startswith(begins)
+    )
+
+
 def _file(values: dict[str, Any]) -> ImportedFile:
     del values["id"]
     columns = {str(name): int(place) for name, place in json.loads(values["columns"]).items()}
     return ImportedFile(**values | {"columns": columns})
+
+
+def place(name: str, sheet: str) -> str:
+    """A file and its sheet, for people."""
+    return f"{name}, feuille «\u00a0{sheet}\u00a0»" if sheet else name
 
 
 def cell(column: int, row: int) -> str:

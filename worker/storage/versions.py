@@ -1,13 +1,13 @@
 """Tables with a row per version: what changes supersedes the row before it, which stays."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam
+from sqlalchemy import ColumnElement, Select, Table, bindparam
 from sqlmodel import Session, SQLModel
 
 Record = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Versions:
     """A table, and the columns that tell two records apart.
 
     Attributes:
-        since: the column of the instant from which a row counts; else that of its file does.
+        since: the column of the instant from which a row counts, where its file does not tell it.
     """
 
     name: str
@@ -50,16 +50,6 @@ class Versions:
     def of_file(self) -> ColumnElement[bool]:
         """Whether a row was read in a file that is selected beside it."""
         return self.table.columns["file_id"] == _FILES.columns["id"]
-
-    def at(self, query: Select[Any]) -> Select[Any]:
-        """The rows of a query that counted at the instant ``:at``."""
-        columns = self.table.columns
-        at: BindParameter[Any] = bindparam("at")
-        since = columns[self.since] if self.since else _FILES.columns["imported_at"]
-        if not self.since:
-            query = query.where(self.of_file())
-        ended = columns["superseded_at"]
-        return query.where(since <= at, ended.is_(None) | (ended > at))
 
 
 MEMBERS = Versions("member_version", ("siret",))
@@ -106,3 +96,30 @@ def current_rows(
 def among(query: Select[Any], siret: ColumnElement[str], sirets: set[str]) -> Select[Any]:
     """Only the rows of these members, when they are few enough to be named."""
     return query.where(siret.in_(sirets)) if len(sirets) <= MOST_ASKED else query
+
+
+def replaced_by(
+    session: Session, versions: Versions, file_id: int
+) -> Iterator[tuple[Record, Record]]:
+    """The rows that a file changed, by row: as they were, and as they are since."""
+    table, before = versions.table, versions.table.alias("before")
+    new = table.columns
+    query = (
+        sqlalchemy.select(before, table)
+        .where(new["file_id"] == file_id, versions.of_file())
+        .where(before.columns["superseded_at"] == _FILES.columns["imported_at"])
+        .where(before.columns["id"] < new["id"])
+        .where(*(before.columns[name] == new[name] for name in versions.key))
+        .order_by(new["row"])
+    )
+    names, count = [column.name for column in new], len(new)
+    for row in session.execute(query.execution_options(yield_per=1000)):
+        yield dict(zip(names, row[:count], strict=True)), dict(zip(names, row[count:], strict=True))
+
+
+def written_by(session: Session, versions: Versions, file_id: int) -> Iterator[Record]:
+    """The rows that were read in a file, in its order."""
+    table = versions.table
+    query = sqlalchemy.select(table).where(table.columns["file_id"] == file_id)
+    query = query.order_by(table.columns["row"]).execution_options(yield_per=1000)
+    yield from map(dict, session.execute(query).mappings())

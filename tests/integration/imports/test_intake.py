@@ -140,6 +140,7 @@ def test_each_import_is_journaled_with_its_file(known: Store, tmp_path: Path) ->
 
     assert (events[-1].actor, events[-1].tag) == (ACTOR, "file.imported")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+
     assert events[-1].subject == sha256
     assert events[-1].payload == (
         f'{{"added":2,"changed":0,"kept":"{sha256}","kind":"usage","name":"conso 2025.csv",'

@@ -22,7 +22,7 @@ class Transaction(Session):
     """The session of one change; what it reads stays true until it commits.
 
     Attributes:
-        actor: who acts, ``user@host:pid``.
+        actor: who acts, ``user[…]@host:pid``.
         now: the instant of the change, one for all that it writes.
     """
 

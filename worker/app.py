@@ -23,7 +23,7 @@ class App:
     """What is kept, where, by which settings, and who acts on it now.
 
     Attributes:
-        actor: ``user@host:pid``; tells whether the process of an open deposit still lives.
+        actor: ``user[…]@host:pid``; tells whether the process of an open deposit still lives.
     """
 
     configuration: Configuration

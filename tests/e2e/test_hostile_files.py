@@ -152,6 +152,7 @@ ELSEWHERE = {
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
+    ("import show", "to"): "below",
 }
 """Where the others are tried."""
 
@@ -180,13 +181,14 @@ def test_a_file_that_is_anything_is_refused(
 
 
 @pytest.mark.parametrize("make", [pipe, device, Path.mkdir, dangling, loop])
-def test_the_journal_is_written_to_a_regular_file_alone(
-    make: Callable[[Path], None], tmp_path: Path, demo: Path
+@pytest.mark.parametrize("words", ["journal export", "import show members.csv"])
+def test_what_is_kept_is_written_to_a_regular_file_alone(
+    words: str, make: Callable[[Path], None], tmp_path: Path, demo: Path
 ) -> None:
     """No pipe is waited for, and no link is followed."""
     make(tmp_path / "journal.jsonl")
 
-    said = run("journal", "export", "--to", tmp_path / "journal.jsonl", config=demo)
+    said = run(*words.split(), "--to", tmp_path / "journal.jsonl", config=demo)
 
     assert said.code == 3
     assert "n'est pas un fichier ordinaire" in said.err or "c'est un lien" in said.err

@@ -52,6 +52,7 @@ from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import (
     Observation,
 )
+from worker.storage.source_files import imported_files
 from worker.transmission.deposit import DepositResult, deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -304,9 +305,13 @@ class Desk:
             ]
 
     def archived(self) -> dict[str, bytes]:
-        """Every file of the archive."""
+        """Every file of the archive, but those that were imported."""
         folder = self.app.store.archive.folder
-        return {path.name: path.read_bytes() for path in folder.glob("*/*")}
+        with self.app.reading() as session:
+            brought = {file.kept_sha256 for _, file in imported_files(session)}
+        return {
+            path.name: path.read_bytes() for path in folder.glob("*/*") if path.name not in brought
+        }
 
 
 def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:

@@ -72,7 +72,7 @@ class JournalEvent:
     Attributes:
         seq: 1 for the first, without gap.
         at: UTC instant, ISO 8601 with microseconds and ``Z``.
-        actor: who did it: ``user@host`` of the operating system, no personal contact data.
+        actor: who did it, by the system's word (service/actor.py), no personal contact data.
         subject: what it is about: an invoice number, ``siret/year``, a file's SHA-256.
         payload: canonical JSON (``canonical_json``).
     """

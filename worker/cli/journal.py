@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from worker.audit.verification import verify as verify_all
 from worker.billing.money import count
 from worker.billing.text import harmless
 from worker.cli import json_views
@@ -15,8 +14,10 @@ from worker.cli.options import Config, Json, option
 from worker.errors import StorageUnavailable
 from worker.isolation.files import create_regular
 from worker.service.opening import open_app
+from worker.service.verification import verify as verify_all
 from worker.settings.rights import told
 from worker.storage import journal
+from worker.storage.source_files import imported_files
 
 
 def show(
@@ -33,6 +34,7 @@ def show(
         # A subject has no hidden sign; bytes that are no text could not even be looked for.
         asked = subject and harmless(subject)
         events = list(journal.events(session, subject=asked, after=after))[-last:]
+        names = {file.sha256: file.name for _, file in imported_files(session)}
     if as_json:
         put_json(**json_views.events(events))
         return
@@ -43,14 +45,23 @@ def show(
                 str(event.seq),
                 event.at[:19].replace("T", " "),
                 event.tag,
-                event.subject[:24],
+                names.get(event.subject, event.subject)[:24],
                 event.actor,
-                _flat(json.loads(event.payload)),
+                _flat(_named(json.loads(event.payload), names)),
             )
             for event in events
         ],
         right=("n°",),
     )
+
+
+def _named(payload: dict[str, object], names: Mapping[str, str]) -> Mapping[str, object]:
+    """The same, with the names of the imported files in the place of their hashes."""
+    match payload:
+        case {"sources": [*hashes]}:
+            return payload | {"sources": [names.get(str(one), one) for one in hashes]}
+        case _:
+            return payload
 
 
 def _flat(payload: Mapping[str, object]) -> str:
@@ -86,7 +97,7 @@ def verify(
         show_findings(found.findings)
     else:
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
-        put("Factures, états, documents et archive conformes au journal.")
+        put("Factures, états, documents, archive et fichiers importés conformes au journal.")
         put("Chaque facture et chaque avoir se recalculent à l'identique.")
     return TO_LOOK_AT if found.findings else DONE
 

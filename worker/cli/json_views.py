@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
     from worker.corrections.waiting import DisagreeingAccount, Waiting
+    from worker.imports.history import ChangedValue
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
@@ -37,6 +38,8 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
     from worker.storage.observations import Observation
+    from worker.storage.source_files import ImportedFile
+    from worker.storage.versions import Changes
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -525,7 +528,53 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
         "added": taken.changes.added,
         "changed": taken.changes.changed,
         "unchanged": taken.changes.unchanged,
+        "left_out": list(taken.left_out),
         "findings": findings(taken.findings),
+    }
+
+
+def imported_file(file: "ImportedFile", changes: "Changes") -> View:
+    """A file that was imported, some time."""
+    return {
+        "kind": file.kind,
+        "file": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "sheet": file.sheet or None,
+        "rows": file.rows,
+        "added": changes.added,
+        "changed": changes.changed,
+        "unchanged": changes.unchanged,
+        "imported_at": file.imported_at,
+        "imported_by": file.imported_by or None,
+        "kept": file.how_kept,
+        "kept_sha256": file.kept_sha256 or None,
+    }
+
+
+def imported_files(known: Iterable[tuple["ImportedFile", "Changes"]]) -> View:
+    """The files that were imported."""
+    return {"files": [imported_file(file, changes) for file, changes in known]}
+
+
+def imported_file_shown(
+    file: "ImportedFile", changes: "Changes", values: Iterable["ChangedValue"], to: Path | None
+) -> View:
+    """One of them, with the values that it changed; ``to``: where what is kept was written."""
+    return imported_file(file, changes) | {
+        "written_to": to,
+        "values": [
+            {
+                "row": one.row,
+                "cell": one.cell or None,
+                "member_siret": one.siret,
+                "subject": one.subject,
+                "column": one.column,
+                "before": one.before,
+                "after": one.after,
+            }
+            for one in values
+        ],
     }
 
 

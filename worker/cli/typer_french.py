@@ -86,6 +86,15 @@ class FrenchGroup(_French, TyperGroup):
         del ctx
         return list(self.listed)
 
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Context | None, list[str]]:
+        """The command that one word names, or two where a command has its own."""
+        both = " ".join(args[:2])
+        if len(args) > 1 and both in self.listed:
+            return both, self.listed[both].load(), args[2:]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Load one; None when there is no such command."""
         del ctx

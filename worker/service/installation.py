@@ -11,7 +11,8 @@ from worker import __version__
 from worker.billing.journal import EventTag
 from worker.errors import StorageUnavailable, WorkerError
 from worker.isolation.files import replace_regular
-from worker.service.opening import current_actor, utc_now, waits
+from worker.service.actor import current_actor
+from worker.service.opening import utc_now, waits
 from worker.settings.loading import Configuration, plain
 from worker.settings.rights import protect_data, refuse_foreign_data, told
 from worker.settings.shipped import shipped

@@ -4,14 +4,13 @@ Apart from bootstrap.py so that commands which only read start fast: no document
 is loaded here.
 """
 
-import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
 from worker.app import App, Clock
+from worker.service.actor import current_actor
 from worker.settings.loading import Configuration, load
-from worker.settings.rights import protect_data, refuse_foreign_data, user_name
+from worker.settings.rights import protect_data, refuse_foreign_data
 from worker.storage import Upgrade, Waits, open_store
 from worker.storage.alterations import require_intact
 
@@ -52,11 +51,3 @@ def waits(configuration: Configuration) -> Waits:
         statement_seconds=data.statement_seconds,
         keepalive_seconds=data.keepalive_seconds,
     )
-
-
-def current_actor() -> str:
-    """Who acts, for the journal: ``user@host:pid``, no personal contact data.
-
-    By the system's own word: a name in the environment is whatever somebody wrote there.
-    """
-    return f"{user_name(os.getuid())}@{platform.node()}:{os.getpid()}"

@@ -49,7 +49,7 @@ from worker.storage import guards
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
 _FILE = "worker_file"
@@ -470,7 +470,9 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
             if version and tx.execute(_VERSION).scalar() == SCHEMA:
                 return
             config.attributes["connection"] = connection
+            guards.remove(connection)
             command.upgrade(config, "head")
+            guards.note_all(connection)
             guards.install(connection)
             if version:
                 facts = {"from": version, "schema": SCHEMA, "program": __version__, "copy": copy}

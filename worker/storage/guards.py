@@ -4,6 +4,7 @@ They are made from the tables, after each migration, so that a new table or colu
 being there. What is left out is listed here, with its reason.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -42,6 +43,8 @@ KEPT: Final[Mapping[str, str]] = {
     "deposit_attempt": "OLD.id <> NEW.id",
     "usage_record": "OLD.superseded_at IS NOT NULL",
     "billing_reference": "OLD.superseded_at IS NOT NULL",
+    "member_version": "OLD.superseded_at IS NOT NULL",
+    "subscription": "OLD.superseded_at IS NOT NULL",
     "hold": "OLD.lifted_at IS NOT NULL",
 }
 """Tables whose rows are never deleted, and when such a row may not change any more."""
@@ -75,6 +78,34 @@ def proved_tables() -> tuple[Table, ...]:
 def proved_columns(table: Table) -> tuple[Column[object], ...]:
     """The columns of such a table that are proved."""
     return tuple(one for one in table.columns if (table.name, one.name) not in NOT_PROVED)
+
+
+def remove(connection: Connection) -> None:
+    """Take every trigger away, so that a migration may change what is kept."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, '' FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = (
+            "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE nspname = current_schema() AND NOT tgisinternal"
+        )
+    for name, table in connection.exec_driver_sql(query).tuples().all():
+        if _OURS.search(name):
+            on = f' ON "{table}"' if table else ""
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"{on}')
+
+
+def note_all(connection: Connection) -> None:
+    """Note every row that is proved, for the event of a migration: it may have changed any."""
+    listed = "json_array" if connection.dialect.name == "sqlite" else "jsonb_build_array"
+    connection.exec_driver_sql("DELETE FROM row_written")
+    for table in proved_tables():
+        key = ", ".join(column.name for column in table.primary_key)
+        connection.exec_driver_sql(
+            f"INSERT INTO row_written (table_name, key) SELECT '{table.name}',"  # noqa: S608 - our own names
+            f' CAST({listed}({key}) AS TEXT) FROM "{table.name}"'
+        )
 
 
 def install(connection: Connection) -> None:
@@ -121,6 +152,7 @@ def altered(connection: Connection) -> tuple[tuple[str, str], ...]:
     return tuple((name, on) for name, (on, _) in wanted.items() if name not in sound)
 
 
+_OURS = re.compile("_(noted|kept)_(insert|update|delete)$")
 _ACTIONS = ("INSERT", "UPDATE", "DELETE")
 
 

@@ -19,13 +19,19 @@ def head(session: Session) -> JournalHead:
 
 
 def events(
-    session: Session, *, subject: str | None = None, after: int = 0
+    session: Session,
+    *,
+    subject: str | None = None,
+    tag: EventTag | None = None,
+    after: int = 0,
 ) -> Iterator[JournalEvent]:
-    """Events in order, streamed; ``subject`` keeps those about one thing."""
+    """Events in order, streamed; ``subject`` keeps those about one thing, ``tag`` of one kind."""
     seq = EVENTS.columns["seq"]
     query = sqlalchemy.select(EVENTS).where(seq > after).order_by(seq)
     if subject is not None:
         query = query.where(EVENTS.columns["subject"] == subject)
+    if tag is not None:
+        query = query.where(EVENTS.columns["tag"] == tag.value)
     for row in session.execute(query.execution_options(yield_per=1000)).mappings():
         yield JournalEvent(**row)
 

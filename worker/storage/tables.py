@@ -144,13 +144,28 @@ class SourceFileRow(Numbered, table=True):
     size: int = Field(sa_type=BigInteger)
     rows: int
     imported_at: datetime = _instant()
+    imported_by: str = ""
+    sheet: str = ""
+    """Of a workbook: the one that was read."""
+    columns: str = Field(default="{}", sa_column=Column(Text(), nullable=False))
+    """JSON: the position of each column that was read, 1 for the first, by its name."""
+    kept_sha256: str = ""
+    """The archived piece: the file, or its copy without contacts; empty before these were kept."""
 
 
 class MemberRow(SQLModel, table=True):
-    """A member, as last imported; invoices keep their own copy."""
+    """A member that was ever imported, to which the other tables refer."""
 
     __tablename__ = "member"
     siret: str = Field(primary_key=True)
+
+
+class MemberVersionRow(Numbered, table=True):
+    """A member as a file had it. A change supersedes the old row; invoices keep their own copy."""
+
+    __tablename__ = "member_version"
+    __table_args__ = (_unique_where("superseded_at IS NULL", "member_current", "siret"),)
+    siret: str = Field(foreign_key="member.siret")
     name: str
     line1: str
     line2: str
@@ -161,23 +176,38 @@ class MemberRow(SQLModel, table=True):
     convention: str
     file_id: int = Field(foreign_key="source_file.id")
     row: int
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
-class ContactRow(SQLModel, table=True):
-    """The member's contact: personal data, apart from everything else (C11)."""
+class ContactRow(Numbered, table=True):
+    """The member's contact, former ones too: personal data, apart from everything else (C11).
+
+    No proof holds a digest of it: all of it may be erased.
+    """
 
     __tablename__ = "contact"
-    siret: str = Field(primary_key=True)
+    __table_args__ = (_unique_where("superseded_at IS NULL", "contact_current", "siret"),)
+    siret: str
     name: str
     email: str
+    file_id: int | None = Field(default=None, foreign_key="source_file.id")
+    row: int | None = None
     updated_at: datetime = _instant()
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
 class SubscriptionRow(Numbered, table=True):
-    """A subscribed service. ``tier`` 0 means a service without tiers."""
+    """A subscribed service. A change supersedes the old row, which stays.
+
+    ``tier`` 0 means a service without tiers.
+    """
 
     __tablename__ = "subscription"
-    __table_args__ = (UniqueConstraint("siret", "service", "tier", "start"),)
+    __table_args__ = (
+        _unique_where(
+            "superseded_at IS NULL", "subscription_current", "siret", "service", "tier", "start"
+        ),
+    )
     siret: str = Field(foreign_key="member.siret")
     service: str
     tier: int
@@ -186,6 +216,7 @@ class SubscriptionRow(Numbered, table=True):
     end: date | None = None
     file_id: int = Field(foreign_key="source_file.id")
     row: int
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
 class UsageRow(Numbered, table=True):
@@ -221,6 +252,7 @@ class BillingReferenceRow(Numbered, table=True):
     file_id: int | None = Field(default=None, foreign_key="source_file.id")
     """Empty when a person gave them with ``resend``."""
     row: int | None = None
+    given_at: datetime = _instant()
     superseded_at: datetime | None = _instant(nullable=True)
 
 

@@ -33,7 +33,7 @@ class Transaction(Session):
     one comes, and the last one at the commit.
 
     Attributes:
-        actor: who acts, ``user@host:pid``.
+        actor: who acts, ``user[…]@host:pid``.
         now: the instant of the change, one for all that it writes.
     """
 

@@ -38,7 +38,7 @@ from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
 from worker.imports.intake import MOST_FINDINGS, take_in, take_rows
 from worker.storage import Store, imported, invoices, journal
-from worker.storage.imported import Changes
+from worker.storage.versions import Changes
 
 MEMBERS = (
     f"{SIRET};Communauté de Communes du Val-Fictif;2 rue du Moulin;82400;Val-d'Amont;C-1;",
@@ -67,6 +67,7 @@ def _state(store: Store) -> dict[str, int]:
     tables = (
         "source_file",
         "member",
+        "member_version",
         "contact",
         "subscription",
         "usage_record",
@@ -138,9 +139,12 @@ def test_each_import_is_journaled_with_its_file(known: Store, tmp_path: Path) ->
         assert verify(events, journal.head(session)) == ()
 
     assert (events[-1].actor, events[-1].tag) == (ACTOR, "file.imported")
-    assert events[-1].subject == hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    assert events[-1].subject == sha256
     assert events[-1].payload == (
-        '{"added":2,"changed":0,"kind":"usage","name":"conso 2025.csv","rows":2,"unchanged":0}'
+        f'{{"added":2,"changed":0,"kept":"{sha256}","kind":"usage","name":"conso 2025.csv",'
+        '"rows":2,"unchanged":0}'
     )
     assert not any("referent" in event.payload for event in events)
 

@@ -26,10 +26,8 @@ from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
 from worker.service.local_portal import local_portal
-from worker.service.opening import current_actor
 from worker.settings.keys import Channel
 from worker.settings.loading import load
-from worker.settings.rights import user_name
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped
 from worker.storage import Store, imported, journal, open_store
@@ -231,14 +229,6 @@ def test_the_local_portal_speaks_utf_8(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONIOENCODING", "utf-16")
     with local_portal(tmp_path) as url:
         assert url.startswith("http://127.0.0.1:")
-
-
-def test_who_acts_is_the_systems_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what somebody wrote in the environment."""
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(name, "president\udcff")
-
-    assert current_actor().partition("@")[0] == user_name(os.getuid())
 
 
 def _import_all(folder: Path) -> Store:

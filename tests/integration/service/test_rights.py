@@ -32,6 +32,8 @@ ONE = number(1)
 ARGUMENTS = {
     "init": [],
     "import": ["members", "exemples/membres.csv"],
+    "import list": [],
+    "import show": ["members.csv"],
     "tariff list": [],
     "tariff show": [str(YEAR)],
     "check": [str(YEAR)],

@@ -46,6 +46,8 @@ WRITERS = {
 }
 ARGUMENTS = {
     "status": [],
+    "import list": [],
+    "import show": ["members.csv"],
     "journal verify": [],
     "journal show": [],
     "journal export": [],

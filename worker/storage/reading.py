@@ -125,7 +125,10 @@ def _version_at_rest(file: Path) -> str:
 
 def _copied(original: Store, fill: Callable[[Path], None], waits: Waits) -> Store:
     """A store on a private copy, which ``fill`` makes at a path; brought up to date."""
-    folder = Path(tempfile.gettempdir())
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise _no_room(None) from error
     try:
         with tempfile.TemporaryDirectory(prefix="chorus-worker-base-") as private:
             path = Path(private, "copy.sqlite")
@@ -168,9 +171,10 @@ def _close(connections: Iterable[sqlite3.Connection]) -> None:
         connection.close()
 
 
-def _no_room(folder: Path) -> StorageUnavailable:
+def _no_room(folder: Path | None) -> StorageUnavailable:
+    where = f"qui ne tient pas dans {folder}" if folder else "et aucun dossier ne peut la recevoir"
     return StorageUnavailable(
-        f"La base de données se lit par une copie temporaire, qui ne tient pas dans {folder}.",
+        f"La base de données se lit par une copie temporaire, {where}.",
         "Libérez de la place, ou indiquez un autre dossier par la variable TMPDIR, puis relancez.",
     )
 

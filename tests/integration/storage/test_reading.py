@@ -3,6 +3,7 @@
 Every command that reads is tried on each, in a process without rights, and writes nothing.
 """
 
+import io
 import os
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from resource import RLIMIT_FSIZE, setrlimit
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 import typer
@@ -209,7 +210,6 @@ def test_a_copy_made_while_in_use_is_read(
     shutil.copytree(kept, data, ignore=shutil.ignore_patterns("worker.sqlite*"))
     with closing(sqlite3.connect(kept / "worker.sqlite")) as other:
         other.execute("PRAGMA journal_mode = WAL")
-        other.execute("DROP TRIGGER IF EXISTS invoice_no_update")
         other.execute("UPDATE invoice SET portal_status = 'SU_PAR_LE_JOURNAL'")
         other.commit()
         for end in ends:
@@ -239,19 +239,38 @@ def test_a_copy_has_no_name(tmp_path: Path) -> None:
         tx.journal(EventTag.HOLD_PLACED, "rien")
 
 
+def _without_room(words: Sequence[str], most: int) -> None:
+    """The program where no file can be larger; what it says is kept aside until its end."""
+    _, hard = getrlimit(RLIMIT_FSIZE)
+    said, sys.stderr = sys.stderr, io.StringIO()
+    tempfile.tempdir = None  # looked for again
+    setrlimit(RLIMIT_FSIZE, (most, hard))
+    try:
+        warm.program(words)
+    finally:
+        setrlimit(RLIMIT_FSIZE, (hard, hard))
+        said.write(sys.stderr.getvalue())
+        sys.stderr = said
+
+
 def _on_a_full_disk(words: Sequence[str]) -> None:
-    """The program where no file may be as large as the database."""
-    setrlimit(RLIMIT_FSIZE, (100_000, 100_000))
-    warm.program(words)
+    _without_room(words, 100_000)
 
 
-def test_a_copy_without_room_is_a_sentence(tmp_path: Path) -> None:
-    """It names the folder, and the variable that names another."""
+def _on_no_disk(words: Sequence[str]) -> None:
+    _without_room(words, 0)
+
+
+@pytest.mark.parametrize(
+    "main,told", [(_on_a_full_disk, "ne tient pas dans"), (_on_no_disk, "aucun dossier")]
+)
+def test_a_copy_without_room_is_a_sentence(tmp_path: Path, main: warm.Main, told: str) -> None:
+    """It names the folder, if there is one, and the variable that names another."""
     unpack(schemas()[0], tmp_path)
-    said = run("status", "--data", tmp_path, main=_on_a_full_disk)
+    said = run("status", "--data", tmp_path, main=main)
 
-    assert said.code == StorageUnavailable.exit_code
-    assert "ne tient pas dans" in said.err
+    assert said.code == StorageUnavailable.exit_code, said.err
+    assert told in said.err
     assert "TMPDIR" in said.err
     assert "Traceback" not in said.err
 

@@ -181,6 +181,9 @@ def _no_room(folder: Path | None) -> StorageUnavailable:
 
 def _copy_files(file: Path, path: Path) -> None:
     """The bytes of a file and of its log, as they were at one instant; the log folded in."""
+    # Twice: tables that a migration makes again stand beside the old ones.
+    if shutil.disk_usage(path.parent).free < 2 * sum(state[1] for state in _states(file) if state):
+        raise _no_room(path.parent.parent)
     for _ in range(_TRIES):
         before, now = _states(file), time.time_ns()
         for end, state in zip(("", *_LOGS), before, strict=True):

@@ -126,13 +126,13 @@ class Store:
             yield
         finally:
             self._at_work.pop()
-            if not self._keeps_connections:
+            if not (self._at_work or self.copy_of):
                 self.engine.dispose()
 
     @property
     def _keeps_connections(self) -> bool:
-        at_work = bool(self._at_work or self.copy_of)
-        return at_work or self.engine.dialect.name != "sqlite"
+        kept = self._at_work or self.copy_of
+        return bool(kept) or self.engine.dialect.name != "sqlite"
 
     @contextmanager
     def transaction(

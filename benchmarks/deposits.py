@@ -248,7 +248,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
     values = tomllib.loads(shipped("config/worker.toml").read_text("utf-8"))
     settings = Settings(**values | {"channel": "api", "portal": {"environment": "local"}})
     app = App(
-        configuration=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
+        configured=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
         store=store,
         clock=lambda: START + timedelta(days=1),
         actor="bench@bench:1",

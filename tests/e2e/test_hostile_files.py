@@ -159,9 +159,29 @@ ELSEWHERE = {
 
 def test_every_file_that_a_command_names_is_tried() -> None:
     """A new parameter finds its place here, or this fails."""
-    named = {(words, name) for words, name in read_arguments() if name != "config"}
+    shared = {"config", "data"}
+    named = {(words, name) for words, name in read_arguments() if name not in shared}
 
     assert named == set(READ) | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", ["", "worker.sqlite"])
+@pytest.mark.parametrize("make", KINDS)
+def test_a_data_folder_that_is_anything_is_refused(
+    make: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
+    """The folder that ``--data`` names, or the database in it."""
+    folder = tmp_path / "data"
+    if name:
+        folder.mkdir()
+    make(folder / name)
+
+    said = run("status", "--data", folder)
+
+    assert said.code in {2, 3, 70}, said
+    assert "Défaut du programme" not in said.err
+    assert said.err.count("Erreur : ") == 1
+    assert "À faire : " in said.err
 
 
 @pytest.mark.parametrize("make", KINDS)

@@ -149,7 +149,7 @@ class Desk:
         settings = self.app.settings
         changed = settings.model_copy(update={"portal": settings.portal.model_copy(update=portal)})
         configuration = replace(self.app.configuration, settings=changed)
-        self.app = replace(self.app, configuration=configuration)
+        self.app = replace(self.app, configured=configuration)
 
     def second(self) -> "Desk":
         """Another process on the same database and portal."""

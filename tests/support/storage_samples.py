@@ -64,7 +64,7 @@ def app_on(store: Store, *, at: datetime = NOW) -> App:
     configuration = Configuration(
         path=Path("worker.toml"), settings=Settings.model_construct(), origins={}
     )
-    return App(configuration=configuration, store=store, clock=lambda: at, actor=ACTOR)
+    return App(configured=configuration, store=store, clock=lambda: at, actor=ACTOR)
 
 
 def write_csv(folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Path:

@@ -23,15 +23,22 @@ from worker.storage.alterations import REMEDY, SAYS, alterations
 from worker.storage.documents import documents_of
 from worker.storage.tables import as_written
 
+ROWS_SINCE = "0007"
+"""The schema since which each row is proved by an event of the journal."""
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification came to: where the journal ends, and everything that was altered."""
+    """What a verification came to: where the journal ends, and everything that was altered.
+
+    Attributes:
+        uncovered: what nothing in this database can prove, in French.
+    """
 
     end: JournalHead
     findings: tuple[Finding, ...]
+    uncovered: tuple[str, ...]
 
 
 def verify(app: App, noted: str | None = None) -> Verification:
@@ -70,7 +77,15 @@ def verify(app: App, noted: str | None = None) -> Verification:
                 remedy="La fin du journal a été coupée ou réécrite : comparez à une sauvegarde.",
             ),
         )
-    return Verification(end=end, findings=findings)
+    return Verification(end=end, findings=findings, uncovered=uncovered(app.store))
+
+
+def uncovered(store: Store) -> tuple[str, ...]:
+    """What nothing in a database of an older release can prove; nothing is said altered of it."""
+    if not store.older or store.older >= ROWS_SINCE:
+        return ()
+    since = f"base de la version {store.older} ; cette preuve commence à la version {ROWS_SINCE}"
+    return (f"les lignes de la base une à une ({since})",)
 
 
 def _sought(noted: str) -> str:

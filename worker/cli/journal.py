@@ -10,10 +10,10 @@ from worker.billing.money import count
 from worker.billing.text import harmless
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
-from worker.cli.options import Config, Json, option
+from worker.cli.options import Config, Data, Json, option
+from worker.cli.reading import open_reading
 from worker.errors import StorageUnavailable
 from worker.isolation.files import create_regular
-from worker.service.opening import open_app
 from worker.service.verification import verify as verify_all
 from worker.settings.rights import told
 from worker.storage import journal
@@ -26,10 +26,11 @@ def show(
     ] = None,
     last: Annotated[int, option("--last", "les N derniers ; 50 par défaut", "N", min=1)] = 50,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Affiche les derniers événements."""
-    with open_app(config).reading() as session:
+    with open_reading(config, data).reading() as session:
         after = 0 if subject else max(journal.head(session).seq - last, 0)
         # A subject has no hidden sign; bytes that are no text could not even be looked for.
         asked = subject and harmless(subject)
@@ -83,13 +84,14 @@ def verify(
         ),
     ] = None,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> int:
     """Vérifie la chaîne du journal, puis les factures et l'archive contre le journal.
 
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
-    found = verify_all(open_app(config), head)
+    found = verify_all(open_reading(config, data), head)
     if as_json:
         put_json(**json_views.verification(found))
     elif found.findings:
@@ -99,15 +101,19 @@ def verify(
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
         put("Factures, états, documents, archive et fichiers importés conformes au journal.")
         put("Chaque facture et chaque avoir se recalculent à l'identique.")
+    if not as_json:
+        for what in found.uncovered:
+            put(f"Non couvert : {what}.")
     return TO_LOOK_AT if found.findings else DONE
 
 
 def export(
     to: Annotated[Path | None, option("--to", "sinon la sortie standard", "FICHIER")] = None,
     config: Config = None,
+    data: Data = None,
 ) -> None:
     """Écrit tout le journal, un événement JSON par ligne, vérifiable sans ce programme."""
-    with open_app(config).reading() as session:
+    with open_reading(config, data).reading() as session:
         lines = map(json_views.event_line, journal.events(session))
         if to is None:
             sys.stdout.writelines(map(json_text, lines))

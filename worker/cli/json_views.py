@@ -727,6 +727,7 @@ def verification(found: "Verification") -> View:
         "events": found.end.seq,
         "head": found.end.hash,
         "findings": findings(found.findings),
+        "uncovered": found.uncovered,
     }
 
 

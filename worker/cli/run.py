@@ -13,19 +13,20 @@ from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, t
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
 from worker.cli.options import Config, Json, Year, option
 from worker.cli.progress import tell
+from worker.cli.reading import open_reading
 from worker.corrections.unknown import close_unknown
 from worker.errors import WrongUse
 from worker.issuing.preview import Preview
 from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign, decisions
-from worker.service.bootstrap import branding, open_portal, open_verified
+from worker.service.bootstrap import branding, open_portal, open_verified, verified
 from worker.storage import invoices, portal_documents
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    app = open_verified(config, writes=False)
+    app = verified(open_reading(config, None))
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:

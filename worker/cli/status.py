@@ -7,12 +7,12 @@ from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
 from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
-from worker.cli.options import Config, Json, argument, option
+from worker.cli.options import Config, Data, Json, argument, option
+from worker.cli.reading import open_reading, say_channel
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import VERIFY, waiting
 from worker.service.failures import Failure, last_failure
-from worker.service.opening import open_app
 from worker.storage import invoices
 
 _FROM = {Trouble.PIECE_UNUSABLE: "Archive", Trouble.UNREADABLE: "Base"}
@@ -26,17 +26,19 @@ def status(
         option("--todo", "seulement ce qui attend une personne, avec la marche à suivre"),
     ] = False,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> int:
     """Affiche chaque facture et son état."""
-    app = open_app(config)
+    app = open_reading(config, data)
+    say_channel(app)
     if not todo:
         with app.reading() as session:
             found = invoices.tracked(session, year=year)
         return show_invoices(app, found, as_json=as_json)
     with app.reading() as session:
         left = waiting(app, session, year)
-    failure = last_failure(app.configuration.data_folder)
+    failure = last_failure(app.data_folder)
     nothing = not (len(left) or failure)
     if as_json:
         put_json(**json_views.waiting(app, left, failure))

@@ -7,15 +7,16 @@ from worker.billing.period import Month, french_date
 from worker.billing.tariff import TariffGrid, months_by_version
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
-from worker.cli.options import Config, Json, Year
+from worker.cli.options import Config, Data, Json, Year
+from worker.cli.reading import open_reading, say_grids
 from worker.errors import TariffError
-from worker.service.opening import open_app
 from worker.storage.grids import frozen_grids
 
 
-def list_(config: Config = None, as_json: Json = False) -> int:
+def list_(config: Config = None, data: Data = None, as_json: Json = False) -> int:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
-    app = open_app(config)
+    app = open_reading(config, data)
+    say_grids(app)
     tariffs = app.tariffs()
     unusable = [
         finding
@@ -49,9 +50,10 @@ def list_(config: Config = None, as_json: Json = False) -> int:
     return code
 
 
-def show(year: Year, config: Config = None, as_json: Json = False) -> None:
+def show(year: Year, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
-    app = open_app(config)
+    app = open_reading(config, data)
+    say_grids(app)
     every = app.tariffs(year).grids
     months = months_by_version(every, year)
     by_version = {grid.version: grid for grid in every}
@@ -59,7 +61,7 @@ def show(year: Year, config: Config = None, as_json: Json = False) -> None:
     if not grids:
         raise TariffError(
             f"Aucune grille n'est en vigueur en {year}.",
-            f"Ajoutez un fichier dans {app.configuration.tariff_folder}.",
+            "Ajoutez son fichier au dossier des tarifs (data.tariffs).",
         )
     if as_json:
         put_json(**json_views.prices(year, grids, months))

@@ -110,6 +110,11 @@ def explain(error: typer.TyperException) -> str:
             sentence = f"il manque {_named(error)}"
         case typer.BadParameter():
             sentence = f"la valeur donnée pour {_named(error)} ne convient pas"
+        case _ if "No such option" in told and option == "--data":
+            sentence = (
+                "cette commande a besoin de la configuration : seules celles qui ne font que lire "
+                "ont l'option --data"
+            )
         case _ if "No such option" in told:
             sentence = f"l'option {option} n'existe pas"
         case _ if "No such command" in told:

@@ -7,11 +7,12 @@ is loaded here.
 from datetime import UTC, datetime
 from pathlib import Path
 
+from worker import storage
 from worker.app import App, Clock
 from worker.service.actor import current_actor
-from worker.settings.loading import Configuration, load
+from worker.settings.loading import Configuration, load, plain
 from worker.settings.rights import protect_data, refuse_foreign_data
-from worker.storage import Upgrade, Waits, open_store
+from worker.storage import Upgrade, Waits, open_folder, open_store
 from worker.storage.alterations import require_intact
 
 
@@ -39,7 +40,31 @@ def open_app(config: Path | None, clock: Clock = utc_now, *, writes: bool = Fals
     if writes:
         with store.reading() as session:
             require_intact(session)
-    return App(configuration=configuration, store=store, clock=clock, actor=actor)
+    return App(configured=configuration, store=store, clock=clock, actor=actor)
+
+
+def open_reading(config: Path | None, data: Path | None = None, clock: Clock = utc_now) -> App:
+    """Open what the configuration names, or a data folder by itself, to read it only.
+
+    Rights, logs and releases do not matter: see ``storage/reading.py``.
+
+    Args:
+        config: as ``open_app``.
+        data: the folder that holds the database and the archive; no configuration is read then.
+        clock: as ``open_app``.
+
+    Raises:
+        ConfigurationError: there is no configuration, or no database.
+        StorageUnavailable, IntegrityError: the data cannot be read.
+    """
+    actor = current_actor()
+    if data is not None:
+        return App(configured=None, store=open_folder(plain(data)), clock=clock, actor=actor)
+    configuration = load(config)
+    store = storage.open_reading(
+        configuration.database_url, configuration.data_folder, waits=waits(configuration)
+    )
+    return App(configured=configuration, store=store, clock=clock, actor=actor)
 
 
 def waits(configuration: Configuration) -> Waits:

@@ -44,3 +44,19 @@ def kept_grid(session: Session, version: str) -> TariffGrid:
             "Conservez tout en l'état et comparez à une sauvegarde.",
         )
     return parse_grid(row.content.encode(), f"{version} (figée)")
+
+
+def kept_texts(session: Session) -> dict[str, str]:
+    """The content of each grid that priced an invoice, by version, the oldest first.
+
+    Raises:
+        IntegrityError: one is not what its SHA-256 says.
+    """
+    rows = session.exec(select(TariffGridRow).order_by(TariffGridRow.version)).all()
+    for row in rows:
+        if hashlib.sha256(row.content.encode()).hexdigest() != row.sha256:
+            raise IntegrityError(
+                f"La grille tarifaire {row.version} n'est plus dans la base telle qu'elle a servi.",
+                "Conservez tout en l'état et comparez à une sauvegarde.",
+            )
+    return {row.version: row.content for row in rows}

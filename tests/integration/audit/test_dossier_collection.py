@@ -319,7 +319,7 @@ def test_memory_does_not_grow_with_the_invoices(own: Desk) -> None:
     connection.close()
     many, after = peak()
 
-    assert after > 30 * before
+    assert after > before + 20_000
     assert many < few + 2_000_000
 
 

@@ -212,14 +212,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
     )
     tables = SQLModel.metadata.tables
     with store.engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.insert(tables["source_file"]).values(
-                id=1, kind="members", name="bench", sha256="", size=0, rows=1, imported_at=START
-            )
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO member VALUES ('0', 'COMMUNE', '', '', '', '', 'FR', '', '', 1, 1)"
-        )
+        connection.exec_driver_sql("INSERT INTO member VALUES ('0')")
         connection.execute(
             sqlalchemy.insert(tables["invoice"]),
             [

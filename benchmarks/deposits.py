@@ -212,14 +212,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
     )
     tables = SQLModel.metadata.tables
     with store.transaction("bench@here", lambda: START) as tx:
-        tx.execute(
-            sqlalchemy.insert(tables["source_file"]).values(
-                id=1, kind="members", name="bench", sha256="", size=0, rows=1, imported_at=START
-            )
-        )
-        tx.connection().exec_driver_sql(
-            "INSERT INTO member VALUES ('0', 'COMMUNE', '', '', '', '', 'FR', '', '', 1, 1)"
-        )
+        tx.connection().exec_driver_sql("INSERT INTO member VALUES ('0')")
         tx.execute(
             sqlalchemy.insert(tables["invoice"]),
             [

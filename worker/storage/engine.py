@@ -47,7 +47,7 @@ from worker.settings.rights import told
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0006"
+SCHEMA = "0008"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
 _FILE = "worker_file"

@@ -46,7 +46,7 @@ def slice_size(total: int, beat: timedelta, within: timedelta) -> int:
 def recheck(app: App, tell: Callable[[Recomputed], None]) -> Round:
     """Compute the next slice again, and first what was found to differ; returns what is next."""
     settings = app.settings
-    folder = app.configuration.data_folder
+    folder = app.data_folder
     present = last_round(folder)
     with app.reading() as session:
         most = slice_size(
@@ -74,7 +74,7 @@ def recheck(app: App, tell: Callable[[Recomputed], None]) -> Round:
 
 def altered(app: App, session: Session) -> tuple[Finding, ...]:
     """What is wrong now with the documents that were found to differ."""
-    ids = last_round(app.configuration.data_folder).differing
+    ids = last_round(app.data_folder).differing
     if not ids:
         return ()
     books = Books(session)

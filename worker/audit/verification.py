@@ -65,7 +65,9 @@ def verify(app: App, noted: str | None = None) -> Verification:
 
         findings = verify_chain(watched(), end)
     try:
-        findings += verify_rows(app.store) + verify_books(app.store)
+        if not uncovered(app.store):
+            findings += verify_rows(app.store)
+        findings += verify_books(app.store)
         findings += tuple(one for each in recompute(app.store) for one in each.findings)
     except IntegrityError as error:
         findings += (_unreadable(error),)

@@ -12,9 +12,9 @@ from worker.billing.period import PARIS, french_time
 from worker.billing.status import InvoiceStatus
 from worker.cli import json_views
 from worker.cli.console import put, put_json, table
-from worker.cli.options import Config, Json, argument, option
+from worker.cli.options import Config, Data, Json, argument, option
+from worker.cli.reading import open_reading
 from worker.errors import WrongUse
-from worker.service.opening import open_app
 from worker.storage.attempts import Wanted
 from worker.tables.files import format_of, write_table
 
@@ -54,6 +54,7 @@ def deposits(
         Path | None, option("--to", "écrit le tableau : .csv, .xlsx ou .json", "FICHIER")
     ] = None,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Affiche chaque dépôt : intention, réponse, compte rendu, ce que le portail en dit depuis."""
@@ -68,7 +69,7 @@ def deposits(
     )
     if to is not None:
         format_of(to)
-    app = open_app(config)
+    app = open_reading(config, data)
     with app.reading() as session:
         if to is not None:
             log = table_of(lambda: read_deposits(session, wanted))

@@ -8,7 +8,8 @@ from worker.billing.money import count, french_integer
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
-from worker.cli.options import Config, DryRun, Json, argument, option
+from worker.cli.options import Config, Data, DryRun, Json, argument, option
+from worker.cli.reading import open_reading
 from worker.imports import ImportKind
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
 from worker.imports.intake import take_in
@@ -58,9 +59,9 @@ def import_(
     show_findings(intake.findings, "À vérifier")
 
 
-def list_(config: Config = None, as_json: Json = False) -> None:
+def list_(config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Liste les fichiers importés : quand, par qui, ce que chacun a changé."""
-    with open_app(config).reading() as session:
+    with open_reading(config, data).reading() as session:
         files = [(file, changes) for _, file, changes in files_and_changes(session)]
     if as_json:
         put_json(**json_views.imported_files(files))
@@ -94,10 +95,11 @@ def show(
     file: Annotated[str, argument("FICHIER", "son nom, ou le début de son empreinte")],
     to: Annotated[Path | None, option("--to", "y écrire le fichier gardé", "FICHIER")] = None,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Affiche un fichier importé : d'où il vient, les valeurs qu'il a changées, leurs cellules."""
-    app = open_app(config)
+    app = open_reading(config, data)
     with app.reading() as session:
         file_id, found, changes = the_file(session, file)
         values = list(changed_values(session, file_id, found))

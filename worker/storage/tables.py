@@ -118,6 +118,12 @@ def _unique_where(condition: str, name: str, *columns: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
+def _superseded(name: str, *columns: str) -> Index:
+    """Of the rows that an issued invoice may rest on, and that do not count now."""
+    where = text("superseded_at IS NOT NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class Numbered(SQLModel):
     """A table whose rows are numbered as they are added."""
 
@@ -227,6 +233,7 @@ class UsageRow(Numbered, table=True):
         _unique_where(
             "superseded_at IS NULL", "usage_current", "siret", "year", "month", "service", "tier"
         ),
+        _superseded("usage_superseded", "siret", "year"),
         CheckConstraint("users >= 0 AND month BETWEEN 1 AND 12", name="usage_sane"),
     )
     siret: str = Field(foreign_key="member.siret")
@@ -244,7 +251,10 @@ class BillingReferenceRow(Numbered, table=True):
     """Code service and engagement of a member for a year of service."""
 
     __tablename__ = "billing_reference"
-    __table_args__ = (_unique_where("superseded_at IS NULL", "reference_current", "siret", "year"),)
+    __table_args__ = (
+        _unique_where("superseded_at IS NULL", "reference_current", "siret", "year"),
+        _superseded("reference_superseded", "siret", "year"),
+    )
     siret: str = Field(foreign_key="member.siret")
     year: int
     service_code: str

@@ -28,6 +28,7 @@ _T: Mapping[str, Table] = SQLModel.metadata.tables
 LEFT_OUT: Mapping[str, str] = {
     "contact": "personal data, which no amount rests on (C11)",
     "directory_entry": "a cache of what the portal's directory answers",
+    "row_written": "the rows of the transaction under way: empty between two",
     "portal_news": "until when the portal's news were read: a mark of progress",
     "portal_inventory": "when all that the portal shows was read: a mark of progress",
 }
@@ -142,6 +143,7 @@ def _queries(year: int) -> dict[str, Select[Any]]:
         "number_series": sqlalchemy.true(),
         "journal_event": sqlalchemy.true(),
         "journal_head": sqlalchemy.true(),
+        "row_digest": sqlalchemy.true(),
     }
     members = sqlalchemy.union(
         *(

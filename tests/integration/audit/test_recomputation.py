@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from worker.corrections.waiting import waiting
 from worker.errors import Finding, Severity
 from worker.imports import ImportKind
 from worker.service.demo import STORY
-from worker.service.heartbeat import beat
-from worker.settings.keys import Channel
 from worker.storage.history import MEMBERS
 
 ONE, TWO = number(1), number(2)
@@ -270,16 +267,13 @@ def test_every_document_is_computed_again_in_turn(desk: Desk) -> None:
 def test_what_the_background_finds_waits_for_a_person(desk: Desk) -> None:
     """Until it is as it was: then nothing waits any more, without any command."""
     figure = f"UPDATE usage_record SET users = {{}} WHERE siret = '{SIRET}' AND month = 3"
-    settings = desk.app.settings.model_copy(update={"channel": Channel.HELIOS})
-    helios = replace(desk.app, configuration=replace(desk.app.configuration, settings=settings))
     execute(desk, figure.format(13))
-    assert beat(helios, lambda: True) is None
+    recheck(desk.app, lambda _: None)
     with desk.app.reading() as session:
         told = waiting(desk.app, session)
     execute(desk, figure.format(12))
     with desk.app.reading() as session:
         mended = waiting(desk.app, session)
-    beat(helios, lambda: True)
 
     assert {finding.where for finding in told.altered} == {f"facture {ONE}"}
     assert mended.altered == ()

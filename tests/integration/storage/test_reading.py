@@ -55,6 +55,10 @@ ARGUMENTS = {
     "journal show": ([],),
     "journal verify": ([],),
     "journal export": ([],),
+    "import list": ([],),
+    "import show": (["members.csv"],),
+    "audit deposits": ([],),
+    "audit explain": (["BSN-2026-00001"],),
 }
 """Of each command that has ``--data``."""
 ENDED = "=> "

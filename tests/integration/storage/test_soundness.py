@@ -23,7 +23,6 @@ from tests.e2e import warm
 from tests.e2e.program import run
 from tests.integration.conftest import Place
 from tests.integration.storage.test_older_database import KEPT
-from tests.integration.storage.test_reading import ARGUMENTS
 from tests.support.kept_database import unpack
 from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_ring, as_a_socket
 from tests.support.postgresql_server import Server
@@ -55,10 +54,14 @@ TO_WRITE = {
     "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],
 }
 """Of each command that writes."""
+ONE = "BSN-2026-00001"
 TO_READ = {
-    **{words: variants[0] for words, variants in ARGUMENTS.items()},
-    "preview": ["2025"],
-    "documents portal": ["BSN-2026-00001"],
+    **{words: [] for words in ("status", "import list", "audit deposits", "tariff list")},
+    **{words: [] for words in ("journal verify", "journal show", "journal export")},
+    **{words: ["2025"] for words in ("preview", "tariff show")},
+    **{words: [ONE] for words in ("show", "audit explain", "documents portal")},
+    "import show": ["members.csv"],
+    "documents export": ["2025", "--to", "export"],
 }
 """Of each command that only reads."""
 

@@ -90,7 +90,7 @@ def remove(connection: Connection) -> None:
             " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
             " WHERE nspname = current_schema() AND NOT tgisinternal"
         )
-    for name, table in connection.exec_driver_sql(query).tuples().all():
+    for name, table in connection.exec_driver_sql(query).all():
         if _OURS.search(name):
             on = f' ON "{table}"' if table else ""
             connection.exec_driver_sql(f'DROP TRIGGER "{name}"{on}')

@@ -153,18 +153,16 @@ def _queries(year: int) -> dict[str, Select[Any]]:
         )
     )
     member = table["member"]["siret"].in_(members)
+    versions = table["member_version"]["siret"].in_(members)
+    scopes = {"member": member, "member_version": versions, **scopes}
     files = sqlalchemy.union(
         *(
             select(table[name]["file_id"]).where(scope)
-            for name, scope in {**scopes, "member": member}.items()
+            for name, scope in scopes.items()
             if "file_id" in table[name]
         )
     )
-    scopes = {
-        "source_file": table["source_file"]["id"].in_(files),
-        "member": member,
-        **scopes,
-    }
+    scopes = {"source_file": table["source_file"]["id"].in_(files), **scopes}
     return {name: _query(_T[name]).where(scope) for name, scope in scopes.items()}
 
 

@@ -1,12 +1,11 @@
 """``audit explain`` on real books: what it names is what was imported, and by whom."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.intruder import alter
 from tests.support.offices import Desk, number, open_desk
 from worker.audit.explanation import Explained, explain
 from worker.cli.audit import explain as typed
@@ -29,10 +28,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 def execute(desk: Desk, statement: str) -> None:
     """What somebody with the database file in hand may do, without any constraint."""
-    with closing(sqlite3.connect(desk.folder / "donnees" / "worker.sqlite")) as database:
-        database.execute("PRAGMA ignore_check_constraints = ON")
-        database.execute(statement)
-        database.commit()
+    alter(desk.folder / "donnees" / "worker.sqlite", statement)
 
 
 def explained(desk: Desk, number: str, line: str | None = None) -> Explained:

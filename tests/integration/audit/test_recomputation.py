@@ -1,12 +1,11 @@
 """Issued documents computed again from the rows of their issue, whatever came since."""
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.support.intruder import alter
 from tests.support.offices import Desk, in_the_buyers_hands, number, open_desk
 from worker.audit.recheck import FILE, Round, last_round, recheck, slice_size
 from worker.audit.recomputation import recompute
@@ -39,9 +38,7 @@ def _held_by_buyer(desk: Desk) -> Desk:
 
 def execute(desk: Desk, statement: str) -> None:
     """What somebody with the database file in hand may do, without any constraint."""
-    with closing(sqlite3.connect(desk.folder / "donnees" / "worker.sqlite")) as database:
-        database.execute(statement)
-        database.commit()
+    alter(desk.folder / "donnees" / "worker.sqlite", statement)
 
 
 def found(desk: Desk) -> list[Finding]:
@@ -274,6 +271,7 @@ def test_what_the_background_finds_waits_for_a_person(desk: Desk) -> None:
     execute(desk, figure.format(12))
     with desk.app.reading() as session:
         mended = waiting(desk.app, session)
+    recheck(desk.app, lambda _: None)
 
     assert {finding.where for finding in told.altered} == {f"facture {ONE}"}
     assert mended.altered == ()

@@ -19,6 +19,13 @@ from worker.storage.guards import LEFT_OUT, NOT_PROVED, proved_columns, proved_t
 from worker.storage.tables import UtcText
 
 TABLES = [table.name for table in proved_tables()]
+
+
+def has_values(table_name: str) -> bool:
+    """Whether a table has more than its key."""
+    return any(not column.primary_key for column in SQLModel.metadata.tables[table_name].columns)
+
+
 FORGED = "2001-02-03T04:05:06.000000Z"
 
 
@@ -34,7 +41,9 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         holds.place(tx, desk.one(number(1)).siret, 2031, "essai", tx.now)
         tx.connection().exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         for table in proved_tables():
-            others = [column for column in table.columns if not column.primary_key]
+            others = [column for column in table.columns if not column.primary_key] or [
+                *table.columns
+            ]
             while len(set(tx.execute(select(*others).select_from(table)))) < 2:
                 _fill(tx, table)
     return desk
@@ -203,7 +212,7 @@ def _is_in_key(table: Table, column: Column[Any]) -> bool:
     return any(column.name in one.columns for one in constraints)
 
 
-@pytest.mark.parametrize("table_name", TABLES)
+@pytest.mark.parametrize("table_name", [name for name in TABLES if has_values(name)])
 def test_two_rows_that_are_swapped_are_named(desk: Desk, table_name: str) -> None:
     """Each has the other's values, under its own key."""
     table = SQLModel.metadata.tables[table_name]

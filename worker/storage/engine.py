@@ -49,7 +49,7 @@ from worker.storage import guards
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0009"
+SCHEMA = "0007"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
 AT_REST = "immutable=1"

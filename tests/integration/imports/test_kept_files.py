@@ -16,11 +16,11 @@ from tests.support.storage_samples import (
     HEADERS,
     OTHER,
     SIRET,
+    add_members,
     app_on,
     bring,
     bring_rows,
     write_csv,
-    writing,
 )
 from worker.errors import ImportRefused, WrongUse
 from worker.imports import ImportKind, fingerprint, read
@@ -197,6 +197,8 @@ def test_a_file_is_found_by_its_name_or_the_beginning_of_a_hash(
 def _update(sql: str) -> Callable[[Store, ImportedFile], None]:
     def harm(store: Store, _file: ImportedFile) -> None:
         with store.engine.begin() as connection:
+            for guard in ("usage_record_kept_delete", "source_file_kept_update"):
+                connection.execute(text(f"DROP TRIGGER {guard}"))
             connection.execute(text(sql))
 
     return harm
@@ -247,10 +249,8 @@ def test_what_differs_from_a_kept_file_is_named(
 
 def test_what_a_former_release_took_in_is_said_not_to_be_kept(store: Store, tmp_path: Path) -> None:
     """It cannot be given back; its hash tells which of one's own files it was."""
-    _known(store, tmp_path)
-    with writing(store) as session:
-        session.execute(text("UPDATE source_file SET kept_sha256 = ''"))
-    file = _kept(store, "d'avance.csv")
+    add_members(store)
+    file = _kept(store, "membres.csv")
     with pytest.raises(WrongUse, match="n'a pas été gardé") as caught:
         save(store.archive, file, tmp_path / "copie.csv")
 

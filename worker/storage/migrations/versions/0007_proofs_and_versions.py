@@ -1,10 +1,10 @@
-"""Members, contacts and subscriptions have a row per version; imported files are kept."""
+"""Rows are proved by the journal, and keep every version; imported files are kept."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -18,12 +18,40 @@ def _current(name: str, table: str, *columns: str) -> None:
 
 
 def upgrade() -> None:
-    """What there is becomes the current version of each."""
+    """What there is becomes the current version of each; every row is then noted, to be proved."""
+    _digest_rows()
     _keep_files()
     _version_members()
     _version_contacts()
     _version_subscriptions()
     _date_references()
+    _superseded("usage_superseded", "usage_record")
+    _superseded("reference_superseded", "billing_reference")
+
+
+def _digest_rows() -> None:
+    exact = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.create_table(
+        "row_digest",
+        sa.Column("table_name", exact, nullable=False),
+        sa.Column("key", exact, nullable=False),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("table_name", "key", "seq"),
+    )
+    op.create_index("ix_row_digest_seq", "row_digest", ["seq"])
+    op.create_table(
+        "row_written",
+        sa.Column("table_name", exact, nullable=False),
+        sa.Column("key", exact, nullable=False),
+        sa.PrimaryKeyConstraint("table_name", "key"),
+    )
+
+
+def _superseded(name: str, table: str) -> None:
+    """A small index, only of the rows that the current one leaves out: issued invoices rest on it."""
+    where = sa.text("superseded_at IS NOT NULL")
+    op.create_index(name, table, ["siret", "year"], sqlite_where=where, postgresql_where=where)
 
 
 def _keep_files() -> None:

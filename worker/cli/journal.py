@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.audit.verification import verify as verify_all
+from worker.billing.journal import payload_of
 from worker.billing.money import count
 from worker.billing.text import harmless
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, option
-from worker.errors import StorageUnavailable
+from worker.errors import StorageUnavailable, has_blocking
 from worker.isolation.files import create_regular
 from worker.service.opening import open_app
 from worker.settings.rights import told
@@ -45,7 +46,7 @@ def show(
                 event.tag,
                 event.subject[:24],
                 event.actor,
-                _flat(json.loads(event.payload)),
+                _flat(payload_of(event)),
             )
             for event in events
         ],
@@ -81,14 +82,15 @@ def verify(
     found = verify_all(open_app(config), head)
     if as_json:
         put_json(**json_views.verification(found))
-    elif found.findings:
+    elif has_blocking(found.findings):
         say(f"ALTÉRATION : {count(len(found.findings), 'anomalie')}.")
         show_findings(found.findings)
     else:
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
         put("Factures, états, documents et archive conformes au journal.")
         put("Chaque facture et chaque avoir se recalculent à l'identique.")
-    return TO_LOOK_AT if found.findings else DONE
+        show_findings(found.findings)
+    return TO_LOOK_AT if has_blocking(found.findings) else DONE
 
 
 def export(

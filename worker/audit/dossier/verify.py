@@ -40,6 +40,8 @@ DOCUMENTS = "documents"
 FILES = "fichiers"
 AMOUNTS_CSV = "tables/invoice_amount.csv"
 LINES_CSV = "tables/invoice_line.csv"
+AMOUNT_CAPTIONS = ("Total HT", "TVA", "Total TTC", "Arrondi (BT-114)", "Net à payer")
+LINE_CAPTIONS = ("Utilisateurs × mois", "Prix unitaire TTC", "Total TTC", "Total HT")
 
 FILE = "file"
 GENESIS = "0" * 64
@@ -721,7 +723,11 @@ def _check_digests(
 ) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
     """The last digest of each row of the year, and the rows that the dossier must have."""
     last: dict[tuple[str, str], str] = {}
-    wanted: set[tuple[str, str]] = set()
+    wanted = {
+        ("deposit_attempt", f"[{attempt}]")
+        for number in story.told
+        for attempt in story.attempts.get(number, ())
+    }
     held: set[int] = set()
     for seq, group in groupby(_digests(dossier), key=lambda line: int(line["seq"])):
         count, total = 0, hashlib.sha256()
@@ -840,7 +846,7 @@ def _frozen(row: Row) -> Any:
     return value
 
 
-def _guarded(dossier: Dossier, where: str, check: Callable[[], Iterator[str]]) -> None:
+def guarded(dossier: Dossier, where: str, check: Callable[[], Iterator[str]]) -> None:
     """Each difference that a check tells becomes a finding; so does what it cannot read."""
     try:
         for what in check():
@@ -863,7 +869,7 @@ def check_books(dossier: Dossier, story: Story, rows: Rows) -> dict[str, Any]:
         [row for row in rows.values("invoice") if row.get("kind") == CREDIT_NOTE], "corrects_id"
     )
     for row in rows.values("statement"):
-        _guarded(dossier, f"état {row.get('number')}", partial(_statement, row, sources))
+        guarded(dossier, f"état {row.get('number')}", partial(_statement, row, sources))
     for row in rows.values("invoice"):
         number = row.get("number")
         if type(number) is not str:
@@ -876,7 +882,7 @@ def check_books(dossier: Dossier, story: Story, rows: Rows) -> dict[str, Any]:
             partial(_as_deposited, story, attempts, row),
             partial(_credits, row, notes),
         ):
-            _guarded(dossier, f"facture {number}", check)
+            guarded(dossier, f"facture {number}", check)
     for number in sorted(story.told.keys() - numbers):
         dossier.add(
             "BOOKS-DIFFER",
@@ -912,15 +918,9 @@ class _Sources:
 
 def _statement(row: Row, sources: _Sources) -> Iterator[str]:
     """A statement by itself, and against the figures it is made of."""
-    content = _frozen(row)
-    said = (content["number"], content["member"]["siret"], content["year"], content["issue_date"])
-    if said != (row["number"], row["siret"], row["year"], row["issue_date"]):
-        yield "numéro, membre, année ou date ne sont pas ceux de son contenu figé"
-    total = 0
-    for rank, line in enumerate(content["lines"], start=1):
-        users = 0
+    yield from statement_alone(row)
+    for rank, line in enumerate(_frozen(row)["lines"], start=1):
         for use in line["months"]:
-            users += whole(use["users"])
             source, month = use["source"], use["month"]
             figure = (line["service"], line["tier"] or 0, use["users"], source["row"])
             key = (row["siret"], month["year"], month["number"], *figure)
@@ -929,9 +929,24 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
                     f"ligne {rank}, mois {month['number']} : {use['users']} utilisateurs, que "
                     "les consommations n'ont pas"
                 )
+
+
+def statement_alone(row: Row) -> Iterator[str]:
+    """The row of a statement and its frozen content: users x price make lines, lines the total."""
+    content = _frozen(row)
+    said = (content["number"], content["member"]["siret"], content["year"], content["issue_date"])
+    if said != (row["number"], row["siret"], row["year"], row["issue_date"]):
+        yield "numéro, membre, année ou date ne sont pas ceux de son contenu figé"
+    total = 0
+    for rank, line in enumerate(content["lines"], start=1):
+        users = sum(whole(use["users"]) for use in line["months"])
         price, amount = cents(line["unit_price"]), cents(line["total"])
         if users != whole(line["quantity"]) or price * users != amount:
             yield f"ligne {rank} : {euros(amount)} €, pour {users} fois {euros(price)} €"
+        if sum(cents(part) for _, part in line["parts"]) != price:
+            yield f"ligne {rank} : ses parts ne font pas le prix de {euros(price)} €"
+        if any(not 1 <= whole(use["month"]["number"]) <= 12 for use in line["months"]):
+            yield f"ligne {rank} : un mois n'est pas de l'année"
         total += amount
     if total != whole(row["total_cents"]):
         yield f"total {euros(row['total_cents'])} €, pour {euros(total)} € de lignes"
@@ -941,7 +956,7 @@ def _invoice(row: Row, statements: dict[str, Row], frozen: dict[str, Any]) -> It
     """An invoice by itself, and against its statement; its frozen content is noted."""
     content = _frozen(row)
     frozen[row["number"]] = content
-    yield from _content(row, content)
+    yield from content_of(row)
     if row["kind"] != CREDIT_NOTE:
         statement = statements.get(canonical(row["statement_id"]))
         if statement is None:
@@ -949,8 +964,9 @@ def _invoice(row: Row, statements: dict[str, Row], frozen: dict[str, Any]) -> It
         yield from _same_as_statement(content, statement)
 
 
-def _content(row: Row, content: Any) -> Iterator[str]:
-    """An invoice by itself: its row, its lines, its VAT, its totals."""
+def content_of(row: Row) -> Iterator[str]:
+    """The row of an invoice and its frozen content: lines, VAT, totals."""
+    content = _frozen(row)
     preceding = content.get("preceding")
     said = {
         "number": content["number"],
@@ -1195,14 +1211,14 @@ def check_tables(dossier: Dossier, frozen: dict[str, Any]) -> None:
         dossier,
         AMOUNTS_CSV,
         ("Numéro",),
-        ("Total HT", "TVA", "Total TTC", "Arrondi (BT-114)", "Net à payer"),
+        AMOUNT_CAPTIONS,
         amounts,
     )
     _compare_table(
         dossier,
         LINES_CSV,
         ("Numéro", "Ligne"),
-        ("Utilisateurs × mois", "Prix unitaire TTC", "Total TTC", "Total HT"),
+        LINE_CAPTIONS,
         lines,
     )
 
@@ -1246,7 +1262,10 @@ def _compare_table(
 
 
 def verify(
-    folder: str, heads: list[str] | None = None, checkpoints: list[Checkpoint] | None = None
+    folder: str,
+    heads: list[str] | None = None,
+    checkpoints: list[Checkpoint] | None = None,
+    manifests: list[str] | None = None,
 ) -> tuple[Dossier, Story]:
     """Check a dossier; its findings are in what is returned.
 
@@ -1254,12 +1273,16 @@ def verify(
         folder: of the dossier.
         heads: hashes noted elsewhere, or their beginnings, which the chain must hold.
         checkpoints: noted elsewhere.
+        manifests: hashes of the manifest noted elsewhere, or their beginnings.
 
     Raises:
         Unusable: the folder is no dossier.
     """
     dossier = Dossier(folder)
     check_manifest(dossier)
+    for noted in manifests or []:
+        if not dossier.seal.startswith(noted):
+            dossier.add("DOSSIER-CHANGED", f"le manifeste n'a plus l'empreinte {noted}", MANIFEST)
     story = check_journal(dossier, heads or [], checkpoints or [])
     rows = check_rows(dossier, story)
     frozen = check_books(dossier, story, rows)
@@ -1270,11 +1293,11 @@ def verify(
 
 
 def read_head(text: str) -> str:
-    """A hash as a person copies it. Raises Unusable."""
+    """A hash as a person copies it, of the journal or of a manifest. Raises Unusable."""
     head = text.strip().lower().rstrip("…")
     if not re.fullmatch(r"[0-9a-f]{16,64}", head):
         raise Unusable(
-            "L'empreinte donnée à --head ne convient pas : recopiez au moins ses 16 premiers "
+            "L'empreinte donnée ne convient pas : recopiez au moins ses 16 premiers "
             "caractères (chiffres et lettres de a à f)."
         )
     return head
@@ -1321,16 +1344,19 @@ class _Options(argparse.ArgumentParser):
 def _options() -> argparse.ArgumentParser:
     options = _Options(
         prog=PROGRAM,
-        usage=f"python3 -I {PROGRAM} [--head EMPREINTE] [--checkpoint FICHIER] [--json] [DOSSIER]",
+        usage=f"python3 -I {PROGRAM} [--head EMPREINTE] [--manifest EMPREINTE] "
+        "[--checkpoint FICHIER] [--json] [DOSSIER]",
         description="Vérifie un dossier d'audit, sans rien écrire. Code de sortie : 0, tout est "
         "conforme ; 1, des différences sont dites ; 2, le dossier ne peut pas être vérifié.",
         add_help=False,
         allow_abbrev=False,
     )
     add = options.add_argument
+    several: dict[str, Any] = {"action": "append", "default": []}
     add("folder", metavar="DOSSIER", nargs="?", help="celui de ce programme, si rien n'est dit")
-    add("--head", action="append", default=[], metavar="EMPREINTE", help="notée ailleurs")
-    add("--checkpoint", action="append", default=[], metavar="FICHIER", help="gardé ailleurs")
+    add("--head", metavar="EMPREINTE", help="une fin du journal notée ailleurs", **several)
+    add("--manifest", metavar="EMPREINTE", help="celle du dossier, notée ailleurs", **several)
+    add("--checkpoint", metavar="FICHIER", help="des points de contrôle gardés ailleurs", **several)
     add("--json", action="store_true", help="réponse pour un programme")
     add("-h", "--help", action="help", help="cette aide")
     options._positionals.title = "argument"
@@ -1356,7 +1382,7 @@ def _blocking(dossier: Dossier) -> list[Finding]:
     return [one for one in dossier.findings if one.severity == Severity.BLOCKING]
 
 
-def _sentences(dossier: Dossier, story: Story) -> Iterator[str]:
+def sentences(dossier: Dossier, story: Story) -> Iterator[str]:
     """What a person reads."""
     yield f"Dossier de l'année {dossier.year} : {len(dossier.files)} fichiers"
     yield f"Empreinte du dossier : {dossier.seal}"
@@ -1384,8 +1410,9 @@ def main(arguments: list[str] | None = None) -> int:
         folder = asked.folder or os.path.dirname(os.path.abspath(__file__))
         heads = [read_head(one) for one in asked.head]
         noted = [line for one in asked.checkpoint for line in read_checkpoints(one)]
-        dossier, story = verify(folder, heads, noted)
-        text = _answer(dossier, story) if asked.json else "\n".join(_sentences(dossier, story))
+        manifests = [read_head(one) for one in asked.manifest]
+        dossier, story = verify(folder, heads, noted, manifests)
+        text = _answer(dossier, story) if asked.json else "\n".join(sentences(dossier, story))
     except Unusable as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,13 +1,11 @@
 """The submission log: each deposit attempt, from its intent to what the portal says of it now."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from worker.billing.journal import EventTag, JournalEvent
+from worker.billing.journal import EventTag, JournalEvent, payload_of
 from worker.billing.status import TrackedInvoice
 from worker.billing.toml import own_table
 from worker.storage import Session, attempts, invoices, journal, observations
@@ -91,7 +89,7 @@ class Deposit:
         return OUTCOMES.get(outcome or Outcome.NONE, outcome)
 
     def _of_search(self, key: str) -> str:
-        return "" if self.reconciled is None else str(_payload(self.reconciled).get(key, ""))
+        return "" if self.reconciled is None else str(payload_of(self.reconciled).get(key, ""))
 
 
 def deposits(session: Session, wanted: Wanted) -> Iterator[Deposit]:
@@ -144,18 +142,9 @@ def _events(
     for event in journal.told_of(session, by_number, _TAGS):
         tag = EventTag(event.tag)
         if tag is not EventTag.DEPOSIT_RECONCILED:
-            by_number[event.subject] = _payload(event).get("attempt", 0)
+            by_number[event.subject] = payload_of(event).get("attempt", 0)
         found[by_number[event.subject], tag] = event
     return found
-
-
-def _payload(event: JournalEvent) -> dict[str, Any]:
-    """Nothing of one that was altered: « journal verify » names it, and the log goes on."""
-    try:
-        content = json.loads(event.payload)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def table_of(read: Callable[[], Iterable[Deposit]]) -> Table:

@@ -5,7 +5,6 @@ with its events (amount, statement, hashes of its documents), and each document 
 bytes.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from worker.app import App
 from worker.audit.recomputation import recompute
 from worker.billing.credit_note import credited_total
-from worker.billing.journal import EventTag, JournalEvent, JournalHead
+from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, IntegrityError, WrongUse
@@ -116,8 +115,7 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
         told: dict[str, list[dict[str, Any]]] = {}
         for event in journal.events(session):
             if event.tag in ISSUED:
-                with as_written(f"l'événement n° {event.seq} du journal"):
-                    told.setdefault(event.subject, []).append(json.loads(event.payload))
+                told.setdefault(event.subject, []).append(payload_of(event))
         for invoice in invoices.tracked(session):
             if invoice.trouble is Trouble.UNREADABLE:
                 told.pop(invoice.number, [])
@@ -125,7 +123,8 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
             elif invoice.number:
                 said = told.pop(invoice.number, [])
                 try:
-                    findings.extend(_compare(store, session, invoice, said))
+                    with as_written(f"l'émission de {invoice.number} au journal"):
+                        findings.extend(_compare(store, session, invoice, said))
                 except IntegrityError as error:
                     findings.append(_differs(invoice.number, error.message))
     findings.extend(
@@ -160,7 +159,7 @@ def _compare(
     recorded = {
         (version, kind): sha256
         for version, payload in enumerate(told, start=1)
-        for kind, sha256 in payload["documents"].items()
+        for kind, sha256 in dict(payload["documents"]).items()
     }
     if kept != recorded:
         yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+from worker.billing.journal import payload_of
 from worker.billing.money import count
 from worker.billing.text import harmless
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, json_text, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Data, Json, option
 from worker.cli.reading import open_reading
-from worker.errors import StorageUnavailable
+from worker.errors import StorageUnavailable, has_blocking
 from worker.isolation.files import create_regular
 from worker.service.verification import verify as verify_all
 from worker.settings.rights import told
@@ -48,7 +49,7 @@ def show(
                 event.tag,
                 names.get(event.subject, event.subject)[:24],
                 event.actor,
-                _flat(_named(json.loads(event.payload), names)),
+                _flat(_named(payload_of(event), names)),
             )
             for event in events
         ],
@@ -94,17 +95,18 @@ def verify(
     found = verify_all(open_reading(config, data), head)
     if as_json:
         put_json(**json_views.verification(found))
-    elif found.findings:
+    elif has_blocking(found.findings):
         say(f"ALTÉRATION : {count(len(found.findings), 'anomalie')}.")
         show_findings(found.findings)
     else:
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
         put("Factures, états, documents, archive et fichiers importés conformes au journal.")
         put("Chaque facture et chaque avoir se recalculent à l'identique.")
+        show_findings(found.findings)
     if not as_json:
         for what in found.uncovered:
             put(f"Non couvert : {what}.")
-    return TO_LOOK_AT if found.findings else DONE
+    return TO_LOOK_AT if has_blocking(found.findings) else DONE
 
 
 def export(

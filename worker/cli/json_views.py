@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.errors import Finding, WorkerError
+from worker.errors import Finding, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
@@ -717,13 +717,15 @@ def event_line(event: "JournalEvent") -> str:
 
 
 def _sealed(event: "JournalEvent") -> View:
-    return {"payload": json.loads(event.payload), "hash": event.hash}
+    from worker.billing.journal import payload_of  # noqa: PLC0415
+
+    return {"payload": payload_of(event), "hash": event.hash}
 
 
 def verification(found: "Verification") -> View:
     """The journal and the books, verified."""
     return {
-        "ok": not found.findings,
+        "ok": not has_blocking(found.findings),
         "events": found.end.seq,
         "head": found.end.hash,
         "findings": findings(found.findings),

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from worker.billing import journal as chain
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, rows_written
-from worker.errors import IntegrityError
+from worker.errors import IntegrityError, Severity
 from worker.storage import guards, journal, row_digests
 from worker.storage.guards import proved_tables
 from worker.storage.row_digests import CHUNK, GONE, key_of, shown
@@ -95,9 +95,10 @@ def require_intact(session: Session) -> None:
         IntegrityError: something was altered; its place, and what remains possible.
     """
     start = _start(session)
-    broken = chain.verify(
+    findings = chain.verify(
         journal.events(session, after=start.seq), journal.head(session), after=start
     )
+    broken = [one for one in findings if one.severity is Severity.BLOCKING]
     found = next(alterations(session, start.seq), None)
     if broken:
         raise _stop(f"{broken[0].where} : {broken[0].message}")
@@ -137,7 +138,8 @@ def _digests_that_differ(session: Session, after: int) -> Iterator[int]:
             yield present[0]
             present = next(kept, None)
         of_this = present if present is not None and present[0] == event.seq else None
-        if (None if of_this is None else asdict(of_this[1])) != said:
+        # Of an erased payload, the chain says what is to be said.
+        if event.payload and (None if of_this is None else asdict(of_this[1])) != said:
             yield event.seq
         if of_this is not None:
             present = next(kept, None)

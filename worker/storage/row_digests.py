@@ -32,6 +32,9 @@ _KEEP = sqlalchemy.insert(_DIGESTS)
 _TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 """Canonical, as that of the journal; made once, for a million rows."""
 _ANY = sqlalchemy.select(_WRITTEN).limit(1)
+_IN_ORDER = sqlalchemy.select(_DIGESTS).order_by(
+    *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,7 @@ def held(session: Session, after: int = 0) -> Iterator[tuple[int, RowsWritten]]:
 
     Raises IntegrityError when the table holds what was never written to it.
     """
-    query = sqlalchemy.select(_DIGESTS).order_by(
-        *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
-    )
-    query = query.where(_DIGESTS.columns["seq"] > after)
+    query = _IN_ORDER.where(_DIGESTS.columns["seq"] > after)
     rows = session.execute(query.execution_options(yield_per=CHUNK))
     for event, group in groupby(rows, key=lambda row: row.seq):
         total, count = hashlib.sha256(), 0
@@ -87,6 +87,12 @@ def held(session: Session, after: int = 0) -> Iterator[tuple[int, RowsWritten]]:
             total.update(_line(row.table_name, row.key, row.sha256))
             count += 1
         yield event, RowsWritten(count=count, sha256=total.hexdigest())
+
+
+def kept(session: Session) -> Iterator[Mapping[str, object]]:
+    """Every digest that is kept, by column, in the order in which the events hold them."""
+    for row in session.execute(_IN_ORDER.execution_options(yield_per=CHUNK)).mappings():
+        yield dict(row)
 
 
 def last_digests(session: Session, table: Table, after: int = 0) -> Iterator[dict[str, str]]:
@@ -156,8 +162,12 @@ def digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[s
 
 def row_digest(table: str, values: Mapping[str, object]) -> str:
     """The digest of a row, by column name, the same on every database."""
-    plain = {name: _plain(value) for name, value in values.items()}
-    return hashlib.sha256(_TEXT([table, plain]).encode()).hexdigest()
+    return hashlib.sha256(row_text(table, values).encode()).hexdigest()
+
+
+def row_text(table: str, values: Mapping[str, object]) -> str:
+    """The text whose SHA-256 is the digest of a row (docs/journal-format.md)."""
+    return _TEXT([table, {name: _plain(value) for name, value in values.items()}])
 
 
 def _plain(value: object) -> object:

@@ -18,6 +18,8 @@ from worker.billing.invoice import Invoice
 from worker.billing.money import Money
 from worker.billing.portal_document import Standing
 from worker.billing.statement import Statement
+from worker.storage.guards import proved_columns, proved_tables
+from worker.storage.row_digests import row_text
 from worker.storage.snapshots import load
 from worker.storage.tables import UtcText, as_written
 from worker.tables import Cell, Kind
@@ -28,9 +30,10 @@ _T: Mapping[str, Table] = SQLModel.metadata.tables
 LEFT_OUT: Mapping[str, str] = {
     "contact": "personal data, which no amount rests on (C11)",
     "directory_entry": "a cache of what the portal's directory answers",
-    "row_written": "the rows of the transaction under way: empty between two",
     "portal_news": "until when the portal's news were read: a mark of progress",
     "portal_inventory": "when all that the portal shows was read: a mark of progress",
+    "row_digest": "a proof, given away whole beside the journal (audit/dossier/proof.py)",
+    "row_written": "empty between two transactions",
 }
 """Tables that are not given away, and why."""
 _NAMED: Mapping[str, tuple[str, ...]] = {
@@ -111,8 +114,33 @@ def use_of_the_territory(session: Session, year: int) -> Iterator[tuple[int, str
     yield from map(tuple, session.execute(query))
 
 
+def proved_rows(session: Session, year: int) -> Iterator[tuple[Table, Iterator[str]]]:
+    """Of each table that is proved, the texts of the rows of a year that their digests are of.
+
+    Yields:
+        The table, and ``row_text`` of each of its rows, by key, read while they are taken.
+    """
+    scopes = _scopes(year)
+    for table in proved_tables():
+        yield table, _texts(session, table, scopes[table.name])
+
+
+def _texts(session: Session, table: Table, scope: ColumnElement[bool]) -> Iterator[str]:
+    names = [column.name for column in proved_columns(table)]
+    # As they are stored, whatever the program would read in them.
+    stored: list[Any] = [sqlalchemy.literal_column(f'"{table.name}"."{name}"') for name in names]
+    query = select(*stored).select_from(table).where(scope).order_by(*table.primary_key.columns)
+    for row in session.execute(query.execution_options(yield_per=_BATCH)):
+        yield row_text(table.name, dict(zip(names, row, strict=True)))
+
+
 def _queries(year: int) -> dict[str, Select[Any]]:
     """The rows of each table, in the order of what happens, each table by its key."""
+    return {name: _query(_T[name]).where(scope) for name, scope in _scopes(year).items()}
+
+
+def _scopes(year: int) -> dict[str, ColumnElement[bool]]:
+    """Which rows of each table belong to a year, or to none, in the order of what happens."""
     table = {name: one.columns for name, one in _T.items()}
     first, last = date(year, 1, 1), date(year, 12, 31)
     invoice = table["invoice"]["year"] == year
@@ -143,7 +171,6 @@ def _queries(year: int) -> dict[str, Select[Any]]:
         "number_series": sqlalchemy.true(),
         "journal_event": sqlalchemy.true(),
         "journal_head": sqlalchemy.true(),
-        "row_digest": sqlalchemy.true(),
     }
     members = sqlalchemy.union(
         *(
@@ -162,8 +189,7 @@ def _queries(year: int) -> dict[str, Select[Any]]:
             if "file_id" in table[name]
         )
     )
-    scopes = {"source_file": table["source_file"]["id"].in_(files), **scopes}
-    return {name: _query(_T[name]).where(scope) for name, scope in scopes.items()}
+    return {"source_file": table["source_file"]["id"].in_(files), **scopes}
 
 
 def _query(table: Table) -> Select[Any]:

@@ -29,7 +29,7 @@ from worker.tables.files import TableFormat, write_table
 
 BEFORE = 2001
 """A year before any subscription."""
-OF_NO_YEAR = {"tariff_grid", "number_series", "journal_event", "journal_head", "row_digest"}
+OF_NO_YEAR = {"tariff_grid", "number_series", "journal_event", "journal_head"}
 COMPUTED = {"territory", "statement_month", "invoice_amount", "invoice_line", "deposits"}
 
 

@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
-from markupsafe import Markup
 
 from worker.audit.dossier import words
 from worker.billing.money import french, french_integer
+from worker.billing.period import paris_day
 from worker.isolation.files import create_regular
 
 T = TypeVar("T")
@@ -70,6 +70,7 @@ def _environment() -> Environment:
         "instant": words.kept_instant,
         "moment": words.long_moment,
         "month": words.long_month,
+        "paris_day": paris_day,
         "rate": lambda rate: f"{rate:f}".replace(".", ","),
         "siret": words.grouped_siret,
         "size": words.french_size,
@@ -111,9 +112,8 @@ class Pages:
         """
         here = posixpath.dirname(path)
 
-        def link(to: str) -> Markup:
-            relative = posixpath.relpath(to, here or ".")
-            return Markup(quote(relative, safe="/#-_.+"))  # noqa: S704 - percent-encoded
+        def link(to: str) -> str:
+            return quote(posixpath.relpath(to, here or "."), safe="/-_.+")
 
         text = self._environment.get_template(f"{template}.html").render(
             **self.facts, **facts, link=link, path=path

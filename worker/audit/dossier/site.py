@@ -5,6 +5,7 @@ A page about an invoice whose rows cannot be read any more says so, and stops no
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -378,7 +379,6 @@ class YearPages:
         states = self.states()
         tries = year_figures.tries(session, self._year)
         days = Counter(map(paris_day, year_figures.attempts_made(session, self._year)))
-        use = tuple(year.use_of_the_territory(session, self._year))
         self._put(
             "index.html",
             "overview",
@@ -401,8 +401,8 @@ class YearPages:
             ),
             days=tuple(sorted(days.items())),
             months=charts.calendar(days),
-            use=use,
-            series=charts.yearly_series(use),
+            services=_labels(session),
+            series=charts.yearly_series(year.use_of_the_territory(session, self._year)),
         )
 
 
@@ -419,6 +419,16 @@ def imported_name(file: ImportedFile) -> str:
     name, ending = Path(file.name).stem, Path(file.name).suffix.lower()
     known = ending if ending in {".csv", ".xlsx", ".ods", ".txt", ".tsv"} else ""
     return f"{file.sha256[:12]}-{file_name(name, known)}"
+
+
+def _labels(session: Session) -> dict[str, str]:
+    """What people call each service, as the grids that priced them say."""
+    labels: dict[str, str] = {}
+    for version in frozen_grids(session):
+        with suppress(IntegrityError, TariffError):
+            grid = kept_grid(session, version)
+            labels |= {code: service.label for code, service in grid.services.items()}
+    return labels
 
 
 def _count(states: Sequence[StateFigures], kind: InvoiceKind) -> int:

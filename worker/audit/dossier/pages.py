@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -86,6 +87,12 @@ def _environment() -> Environment:
     return environment
 
 
+@lru_cache(maxsize=1000)
+def _relative(here: str, to: str) -> str:
+    """The address of a file of the folder, from another folder inside."""
+    return quote(posixpath.relpath(to, here), safe="/-_.+")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
     """The pages of a folder.
@@ -110,13 +117,10 @@ class Pages:
         Raises:
             OSError: it cannot be written.
         """
-        here = posixpath.dirname(path)
-
-        def link(to: str) -> str:
-            return quote(posixpath.relpath(to, here or "."), safe="/-_.+")
+        here = posixpath.dirname(path) or "."
 
         text = self._environment.get_template(f"{template}.html").render(
-            **self.facts, **facts, link=link, path=path
+            **self.facts, **facts, link=partial(_relative, here), path=path
         )
         self.put_file(path, text.encode())
 

@@ -319,22 +319,26 @@ class YearPages:
     def _situation(
         self, named: NamedMember, issued: Sequence[TrackedInvoice], held: str | None
     ) -> Member:
-        last = issued[-1] if issued else None
-        if last is not None and last.number:
-            cancelled = last.status is InvoiceStatus.CANCELLED
-            return Member(
-                named=named,
-                situation="cancelled" if cancelled else "billed",
-                reasons=() if held is None else (held,),
-                number=last.number,
-                path=self.invoice_path(last.number),
-            )
-        if held is not None:
-            return Member(named=named, situation="held", reasons=(held,))
-        if last is not None:
-            reasons = tuple(finding.message for finding in last.findings)
-            return Member(named=named, situation="parked", reasons=reasons)
-        return Member(named=named, situation="nothing")
+        numbered = [one for one in issued if one.number]
+        parked = [one for one in issued if not one.number]
+        reasons: tuple[str, ...] = () if held is None else (held,)
+        if numbered and numbered[-1].status is not InvoiceStatus.CANCELLED:
+            situation = "billed"
+        elif held is not None:
+            situation = "held"
+        elif parked:
+            situation = "parked"
+            reasons = tuple(finding.message for finding in parked[-1].findings)
+        else:
+            situation = "cancelled" if numbered else "nothing"
+        number = numbered[-1].number if numbered else ""
+        return Member(
+            named=named,
+            situation=situation,
+            reasons=reasons,
+            number=number,
+            path=self.invoice_path(number) if number else "",
+        )
 
     def _files(self) -> None:
         (table,) = (

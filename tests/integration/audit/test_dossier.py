@@ -204,7 +204,7 @@ def test_what_is_read_has_the_signs_of_french(built: Path) -> None:
     )
 
     assert f"3{NARROW_NO_BREAK}196,80{NO_BREAK}€" in text
-    assert f"5{NO_BREAK}janvier 2026" in text
+    assert f"5{NO_BREAK}janvier{NO_BREAK}2026" in text
     assert f"vue d’ensemble{NO_BREAK}" not in text
     assert f"2025{NO_BREAK}: vue" in text
 

@@ -35,8 +35,8 @@ def test_days_and_instants_are_those_of_paris_in_full() -> None:
     """As a person says them; the first of a month is an ordinal."""
     midnight = datetime(2026, 6, 30, 22, 0, 5, tzinfo=UTC)
 
-    assert words.long_day(date(2026, 1, 5)) == "5\u00a0janvier 2026"
-    assert words.long_moment(midnight) == "1er\u00a0juillet 2026 à\u00a000:00:05"
+    assert words.long_day(date(2026, 1, 5)) == "5\u00a0janvier\u00a02026"
+    assert words.long_moment(midnight) == "1er\u00a0juillet\u00a02026 à\u00a000:00:05"
     assert words.iso_moment(midnight) == "2026-06-30T22:00:05Z"
 
 

@@ -36,7 +36,7 @@ def legible(text: str) -> str:
 def long_day(day: date) -> str:
     """``5 janvier 2026``."""
     rank = "1er" if day.day == 1 else str(day.day)
-    return f"{rank}{NO_BREAK}{MONTH_NAMES[day.month - 1]} {day.year}"
+    return NO_BREAK.join((rank, MONTH_NAMES[day.month - 1], str(day.year)))
 
 
 def long_moment(instant: datetime) -> str:

@@ -56,6 +56,7 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, there: str) -> None
 
     with pytest.raises(WrongUse, match=r"dossier existe déjà"), built_aside(place):
         pytest.fail("nothing is to be built")
+
     assert names(tmp_path) == {"dossier"}
 
 
@@ -63,9 +64,9 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, there: str) -> None
 def test_a_folder_around_it_is_not_made(tmp_path: Path, around: str) -> None:
     """A mistyped way is said."""
     (tmp_path / "file").write_text("")
-
     with pytest.raises(WrongUse, match="n'existe pas"), built_aside(tmp_path / around / "dossier"):
         pytest.fail("nothing is to be built")
+
     assert names(tmp_path) == {"file"}
 
 
@@ -89,6 +90,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, error: type[BaseException]) -
 
     with pytest.raises(error):
         fail(place, error("stop"))
+
     assert names(tmp_path) == {"site"}
     assert said(place) == "avant"
 
@@ -143,6 +145,7 @@ def test_a_site_takes_the_place_of_nothing_else(tmp_path: Path, there: str) -> N
 
     with pytest.raises(WrongUse, match="site que ce programme"):
         publish(place, "après")
+
     assert names(tmp_path) == before
     assert place.is_symlink() or (place / "index.html").read_text() == "à moi"
 
@@ -159,6 +162,7 @@ def test_a_death_around_the_second_rename_is_made_good(tmp_path: Path, *, alread
 
     with pytest.raises(KeyboardInterrupt):
         fail(place, KeyboardInterrupt())
+
     assert names(tmp_path) == {"site"}
     assert said(place) == ("neuf" if already else "avant")
 
@@ -193,4 +197,5 @@ def test_a_full_disk_is_said_and_nothing_is_left(
 
     with pytest.raises(StorageUnavailable, match="le disque est plein"):
         build_dossier(desk.app, YEAR, tmp_path / "out" / "dossier")
+
     assert names(tmp_path / "out") == set()

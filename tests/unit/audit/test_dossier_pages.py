@@ -86,6 +86,7 @@ def test_bars_are_in_proportion_and_none_of_them_vanishes(values: list[int]) -> 
     assert max(lengths, default=0) == (charts.FULL if any(values) else 0)
     assert [bool(one) for one in lengths] == [bool(one) for one in values]
     ordered = sorted(zip(values, lengths, strict=True))
+
     assert [one for _, one in ordered] == sorted(lengths)
 
 

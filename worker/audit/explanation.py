@@ -101,14 +101,18 @@ class Explained:
     findings: tuple[Finding, ...]
 
 
-def explain(session: Session, number: str, line: str | None = None) -> Explained:
+def explain(
+    session: Session, number: str, line: str | None = None, *, books: Books | None = None
+) -> Explained:
     """Explain an invoice or a credit note, or one line of it (BT-126).
+
+    ``books``: what many documents share, when many are explained.
 
     Raises:
         WrongUse: no such document, or no such line.
         IntegrityError: what was kept of it cannot be read any more.
     """
-    books = Books(session)
+    books = Books(session) if books is None else books
     tracked = invoices.named(session, number)
     findings = recompute_one(books, tracked.id).findings
     content = invoices.content(session, tracked.id)

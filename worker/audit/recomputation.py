@@ -46,6 +46,8 @@ class Books:
     session: Session
     files: history.Files = field(init=False)
     _grids: dict[str, TariffGrid] = field(default_factory=dict)
+    _last: dict[tuple[int, int], YearInForce] = field(default_factory=dict)
+    """Of the last document alone, which is computed again and explained."""
 
     def __post_init__(self) -> None:
         self.files = history.files(self.session)
@@ -58,10 +60,15 @@ class Books:
 
     def in_force(self, tracked: TrackedInvoice) -> YearInForce:
         """What an invoice rested on. Raises IntegrityError."""
-        issue, last = history.issue_moments(self.session, tracked.number)
-        return history.year_in_force(
-            self.session, tracked.siret, tracked.year, self.files, issue=issue, last=last
-        )
+        key = tracked.id, tracked.version
+        if key not in self._last:
+            issue, last = history.issue_moments(self.session, tracked.number)
+            self._last = {
+                key: history.year_in_force(
+                    self.session, tracked.siret, tracked.year, self.files, issue=issue, last=last
+                )
+            }
+        return self._last[key]
 
 
 def recompute(

@@ -15,6 +15,7 @@ from worker.errors import Finding, WorkerError, has_blocking
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
     from worker.audit.deposits import Deposit
+    from worker.audit.dossier.site import Outcome
     from worker.audit.explanation import CreditNote, Explained, Explanation, LineStep
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
@@ -641,6 +642,17 @@ def exported(to: Path, folders: Mapping[str, Path]) -> View:
     return {
         "folder": to,
         "invoices": [{"number": number, "folder": folder} for number, folder in folders.items()],
+    }
+
+
+def built(to: Path, outcome: "Outcome") -> View:
+    """A dossier or a site, and what of it is not in order."""
+    return {
+        "ok": not (outcome.unusable or outcome.differing),
+        "folder": to,
+        "documents": outcome.documents,
+        "unusable": outcome.unusable,
+        "differing": outcome.differing,
     }
 
 

@@ -36,6 +36,7 @@ from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
+from worker.service.site import publish
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
 from worker.settings.rights import descriptor_limit
@@ -178,9 +179,17 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     try:
         failure = _beat(app, stop)
     except WorkerError as error:
-        return _failed(error)
+        failure = _failed(error)
     except Exception as error:  # noqa: BLE001 - a defect: told, counted, and three end the process
         return _failed(error)
+    match failure:
+        case None | PortalError() | PortalAccessRefused() | WrongUse() | Refused():
+            stale = publish(app, _alive, stop, _defect)
+        case _:
+            return failure  # books or disk: what was published last stays
+    if failure is None and stale is not None:
+        tell_systemd(f"STATUS={stale.message}")
+        return stale
     if failure is None:
         with app.reading() as session:
             left = len(waiting(app, session))

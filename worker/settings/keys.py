@@ -326,6 +326,13 @@ class AuditSettings(Section):
     """Within how many days each issued document is computed again from its rows."""
 
 
+class SiteSettings(Section):
+    """The pages that ``serve`` keeps up to date for a web server of the house."""
+
+    folder: Path | None = None
+    """None: there are none."""
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -356,6 +363,7 @@ class Settings(BaseSettings):
     portal: PortalSettings
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
+    site: SiteSettings = SiteSettings()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

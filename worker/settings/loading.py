@@ -52,6 +52,12 @@ class Configuration:
         return self.resolve(self.settings.data.tariffs)
 
     @property
+    def site_folder(self) -> Path | None:
+        """Where the site is kept up to date, when it is."""
+        folder = self.settings.site.folder
+        return None if folder is None else self.resolve(folder)
+
+    @property
     def logo(self) -> Path | None:
         """Where the logo is, when there is one."""
         logo = self.settings.look.logo

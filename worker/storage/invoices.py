@@ -207,6 +207,11 @@ def by_ids(session: Session, ids: Collection[int]) -> dict[int, TrackedInvoice]:
     return {one.id: one for one in found(session, LIST.where(_INVOICE["id"].in_(ids)))}
 
 
+def of_numbers(session: Session, numbers: Collection[str]) -> tuple[TrackedInvoice, ...]:
+    """The invoices and credit notes that have one of these numbers."""
+    return found(session, LIST.where(_INVOICE["number"].in_(numbers)))
+
+
 def tracked(
     session: Session, *, year: int | None = None, statuses: Sequence[InvoiceStatus] = ()
 ) -> tuple[TrackedInvoice, ...]:

@@ -8,8 +8,8 @@ from worker.audit.dossier.site import Outcome
 from worker.billing.money import count
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json
-from worker.cli.options import Config, Json, Year, option
-from worker.service.opening import open_app
+from worker.cli.options import Config, Data, Json, Year, option
+from worker.cli.reading import open_reading
 
 MOST_NAMED = 10
 """Of what is not in order: the pages name all of it."""
@@ -19,6 +19,7 @@ def dossier(
     year: Year,
     to: Annotated[Path, option("--to", "dossier à créer ; il ne doit pas exister", "DOSSIER")],
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> int:
     """Écrit le dossier d'une année pour un auditeur : pages, tables, documents, fichiers importés.
@@ -27,13 +28,14 @@ def dossier(
     ou pas du tout. Le code de retour est 1 quand une pièce manque à l'archive, ou qu'un document
     n'est pas ce que ses lignes donnent.
     """
-    outcome = build_dossier(open_app(config), year, to)
+    outcome = build_dossier(open_reading(config, data), year, to)
     return _told(f"Dossier de {year} écrit dans {to}", to, outcome, as_json=as_json)
 
 
 def site(
     to: Annotated[Path, option("--to", "dossier du site ; un ancien est remplacé", "DOSSIER")],
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> int:
     """Écrit les mêmes pages pour toutes les années, sans les documents, pour un serveur web.
@@ -41,7 +43,7 @@ def site(
     Le site est construit à côté, puis mis à la place de l'ancien. Son groupe peut le lire. Avec
     le réglage site.folder, « serve » le tient à jour.
     """
-    outcome = build_site(open_app(config), to)
+    outcome = build_site(open_reading(config, data), to)
     return _told(f"Site écrit dans {to}", to, outcome, as_json=as_json)
 
 

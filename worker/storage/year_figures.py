@@ -123,7 +123,7 @@ def member_count(session: Session, year: int) -> int:
 def members_after(session: Session, year: int, siret: str, most: int) -> tuple[NamedMember, ...]:
     """Members with a subscription, any use or an invoice in a year, those behind one; "" first."""
     members = _members(year)
-    columns = _T["member"].columns
+    columns = _T["member_version"].columns
     query = members.where(columns["siret"] > siret).order_by(columns["siret"]).limit(most)
     return tuple(NamedMember(siret=one, name=name) for one, name in session.execute(query))
 
@@ -169,7 +169,7 @@ def _members(year: int) -> Select[tuple[str, str]]:
         select(use.columns["siret"]).where(_is_current(use), use.columns["year"] == year),
         select(_INVOICE["siret"]).where(_INVOICE["year"] == year),
     )
-    member = _T["member"]
+    member = _T["member_version"]
     return select(member.columns["siret"], member.columns["name"]).where(
         _is_current(member), member.columns["siret"].in_(sirets)
     )

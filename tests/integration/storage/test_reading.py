@@ -59,6 +59,8 @@ ARGUMENTS = {
     "import show": (["members.csv"],),
     "audit deposits": ([],),
     "audit explain": (["BSN-2026-00001"],),
+    "audit dossier": (["2025", "--to", "dossier"],),
+    "audit site": (["--to", "site"],),
 }
 """Of each command that has ``--data``."""
 ENDED = "=> "

@@ -62,6 +62,8 @@ TO_READ = {
     **{words: [ONE] for words in ("show", "audit explain", "documents portal")},
     "import show": ["members.csv"],
     "documents export": ["2025", "--to", "export"],
+    "audit dossier": ["2025", "--to", "dossier"],
+    "audit site": ["--to", "site"],
 }
 """Of each command that only reads."""
 

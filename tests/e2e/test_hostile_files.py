@@ -152,6 +152,8 @@ ELSEWHERE = {
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
+    ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
+    ("audit site", "to"): "tests/integration/audit/test_dossier_folder.py",
 }
 """Where the others are tried."""
 

@@ -51,6 +51,8 @@ ARGUMENTS = {
     "documents portal": ["BSN-2026-00001"],
     "show": ["BSN-2026-00001"],
     "audit explain": ["BSN-2026-00001"],
+    "audit dossier": ["2025", "--to", "dossier"],
+    "audit site": ["--to", "site"],
 }
 """Of each command that only reads."""
 

@@ -216,6 +216,9 @@ def table(members: int, rows: int) -> list[Row]:
         status = median_wall([*WORKER, "status", "2025", "--config", config])
         recomputation = recomputation_rows(config)
         sirets = _sirets(folder / "large" / "exemples" / "members.csv")
+        dossier = measure(
+            [*WORKER, "audit", "dossier", "2025", "--to", folder / "dossier", "--config", config]
+        )
         usage_file(folder / "usage.csv", sirets, rows)
         imported = measure([*WORKER, "import", "usage", folder / "usage.csv", "--config", config])
     return [
@@ -233,6 +236,13 @@ def table(members: int, rows: int) -> list[Row]:
         *batch,
         *deposits,
         *recomputation,
+        Row(
+            name=f"audit dossier, {members} invoices",
+            value=dossier.wall,
+            unit="s",
+            promise="< 60 at 1000",
+        ),
+        Row(name="audit dossier, peak memory", value=dossier.peak, unit="MB", promise="bounded"),
         Row(name=f"import, {rows} usage rows, CPU", value=imported.cpu, unit="s", promise=""),
         Row(
             name=f"import, {rows} usage rows, peak memory",

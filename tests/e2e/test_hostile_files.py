@@ -153,6 +153,8 @@ ELSEWHERE = {
     ("journal export", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
     ("import show", "to"): "below",
+    ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
+    ("audit site", "to"): "tests/integration/audit/test_dossier_folder.py",
 }
 """Where the others are tried."""
 

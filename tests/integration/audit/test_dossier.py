@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from worker.cli.console import DONE, TO_LOOK_AT
 from worker.cli.dossier import dossier as typed_dossier
 from worker.cli.dossier import site as typed_site
 from worker.errors import WrongUse
+from worker.service.opening import open_app
 
 READ_BY_THE_PROGRAM = {
     "invoice.status": "one of a list",
@@ -321,11 +324,11 @@ def test_the_commands_say_what_was_written(
 
 
 @pytest.fixture(name="altered")
-def _altered(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
-    """An office of its own."""
-    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "altered", issued=MEMBERS)
-    play(desk)
-    return desk
+def _altered(desk: Desk, tmp_path: Path) -> Desk:
+    """A copy of the office, to alter."""
+    shutil.copytree(desk.folder, tmp_path / "office")
+    config = tmp_path / "office" / desk.config.name
+    return replace(desk, config=config, app=open_app(config, desk.clock))
 
 
 def test_an_altered_row_is_said_on_the_page_of_its_invoice(

@@ -52,6 +52,8 @@ ARGUMENTS = {
     "documents export": [str(YEAR), "--to", "export"],
     "documents portal": [ONE],
     "audit explain": [ONE],
+    "audit dossier": [str(YEAR), "--to", "dossier"],
+    "audit site": ["--to", "site"],
     "journal show": [],
     "journal verify": [],
     "journal export": [],

@@ -364,10 +364,12 @@ class YearPages:
         file = self._source.books.files[int(str(row["id"]))]
         if not self._with_documents:
             return KeptFile(row=row, file=file, path="", kept=None)
-        piece = str(row.get("kept_sha256") or file.sha256)
+        said = row.get("kept_sha256")
         try:
-            content = self._source.archive.get(piece)
-        except (IntegrityError, StorageUnavailable):
+            content = self._source.archive.get(str(said or file.sha256))
+        except (IntegrityError, StorageUnavailable) as error:
+            if said:
+                self._outcome.unusable.append(f"{file.name} : {error.message}")
             return KeptFile(row=row, file=file, path="", kept=False)
         path = f"{IMPORTED}/{imported_name(file)}"
         self._pages.put_file(path, content)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.dossiers import unpack
-from tests.support.tampering import Folder, change_byte
+from tests.support.tampering import Folder, change_byte, tamper
 from worker.audit.dossier import verify
 from worker.audit.dossier.collection import CAPTIONS
+from worker.billing.journal import canonical_json
 
 PROOFS = (
     f"{verify.PROOF}/{verify.JOURNAL}",
@@ -235,6 +237,103 @@ def test_every_place_of_a_frozen_content_may_hold_anything(sound: Path, table: s
                 silent.append((path, odd))
 
     assert silent == []
+
+
+def checkpoint_of(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a checkpoint behind these events says, added up by hand (docs/journal-format.md)."""
+    told = [(one["tag"], json.loads(one["payload"])) for one in events]
+    sums = {
+        tag: [round(Decimal(said["total_ttc"]) * 100) for name, said in told if name == tag]
+        for tag in ("invoice.issued", "credit_note.issued")
+    }
+    pieces = {piece for _, said in told for piece in said.get("documents", {}).values()}
+    pieces |= {said["sha256"] for tag, said in told if tag == "receipt.kept"}
+    listed = "".join(f"{piece}\n" for piece in sorted(pieces))
+    return {
+        "events": len(events),
+        "head": events[-1]["hash"],
+        "invoices": {"2025": _sum(sums["invoice.issued"])},
+        "credit_notes": {"2025": _sum(sums["credit_note.issued"])},
+        "archive": {"count": len(pieces), "sha256": verify.sha256_of(listed)},
+    }
+
+
+def _sum(amounts: list[int]) -> dict[str, int]:
+    return {"count": len(amounts), "cents": sum(amounts)}
+
+
+def placed(folder: Path, payload: dict[str, Any]) -> dict[str, Any]:
+    """Add a checkpoint that says this, with all hashes right; its line."""
+    books = Folder(folder)
+    last = books.load("journal_event")[-1]
+    said = {"tag": "journal.checkpoint", "subject": "journal", "payload": canonical_json(payload)}
+    copied = {"table": "journal_event", "where": {"seq": last["seq"]}, "copy": {"seq": 0} | said}
+    tamper(books, [copied, {"rechain": True}])
+    books.seal()
+    event = books.load("journal_event")[-1]
+    return {name: event[name] for name in ("seq", "hash", "at")} | {"payload": payload}
+
+
+def test_a_checkpoint_sums_up_what_came_before(dossier: Path, tmp_path: Path) -> None:
+    """In the journal, and as a line that was kept elsewhere."""
+    payload = checkpoint_of(Folder(dossier).load("journal_event"))
+    line = placed(dossier, payload)
+    kept = tmp_path / "checkpoints.jsonl"
+    kept.write_text(json.dumps(line) + "\n\n", "utf-8")
+
+    assert (payload["invoices"]["2025"]["count"], payload["archive"]["count"]) == (4, 14)
+    assert verify.main([str(dossier), "--checkpoint", str(kept)]) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"events": 3},
+        {"head": "0" * 64},
+        {"invoices": {"2025": {"count": 4, "cents": 1}}},
+        {"invoices": {}},
+        {"credit_notes": {"2024": {"count": 1, "cents": 612720}}},
+        {"archive": {"count": 13, "sha256": "0" * 64}},
+        {"archive": {"count": 14, "sha256": "0" * 64}},
+        {"archive": None},
+        {"more": 1},
+    ],
+)
+def test_a_checkpoint_that_says_something_else_is_named(
+    dossier: Path, changes: dict[str, Any]
+) -> None:
+    """Whichever of its values it is."""
+    payload = checkpoint_of(Folder(dossier).load("journal_event"))
+    line = placed(dossier, payload | changes)
+    found, _ = verify.verify(str(dossier))
+
+    assert {(one.code, one.where) for one in found.findings} == {
+        ("CHECKPOINT-DIFFERS", f"journal, n° {line['seq']}")
+    }
+
+
+@pytest.mark.parametrize(
+    "changes,code",
+    [
+        ({"seq": 99}, "CHECKPOINT-LOST"),
+        ({"seq": 1}, "CHECKPOINT-LOST"),
+        ({"hash": "0" * 64}, "CHECKPOINT-LOST"),
+        ({"payload": {}}, "CHECKPOINT-LINE"),
+    ],
+)
+def test_a_line_that_the_journal_does_not_hold_is_named(
+    dossier: Path, tmp_path: Path, changes: dict[str, Any], code: str
+) -> None:
+    """By the file and the line that were given."""
+    line = placed(dossier, checkpoint_of(Folder(dossier).load("journal_event")))
+    kept = tmp_path / "checkpoints.jsonl"
+    lines = "".join(json.dumps(one) + "\n" for one in (line, line | changes))
+    kept.write_text(lines, "utf-8")
+    found, _ = verify.verify(str(dossier), checkpoints=verify.read_checkpoints(str(kept)))
+
+    assert [(one.code, one.where) for one in found.findings] == [
+        (code, "checkpoints.jsonl, ligne 2")
+    ]
 
 
 def test_the_program_of_a_dossier_runs_alone(sound: Path, tmp_path: Path) -> None:

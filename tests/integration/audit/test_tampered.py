@@ -23,6 +23,10 @@ from tests.support.tampering import (
 )
 from worker.audit.dossier import verify
 from worker.audit.verification import verify as verify_journal
+from worker.billing.journal import EventTag, JournalEvent
+from worker.errors import IntegrityError
+from worker.storage import journal
+from worker.storage.alterations import require_intact
 
 PUBLISHED = published()
 OF_DATABASES = [one for one in PUBLISHED if one.only != "dossier"]
@@ -78,6 +82,12 @@ def of_sound(books: Folder) -> dict[str, list[Any]]:
     }
 
 
+def desk_events(desk: Desk) -> list[JournalEvent]:
+    """The whole journal."""
+    with desk.app.reading() as session:
+        return list(journal.events(session))
+
+
 def told(dossier: verify.Dossier) -> set[str]:
     """Code and place of each finding."""
     return {f"{one.code} {one.where}" for one in dossier.findings}
@@ -130,6 +140,29 @@ def test_a_tampered_database_gives_the_same_findings(
 
     assert placed(tampering.both, seqs) <= {f"{one.code} {one.where}" for one in found}
     assert not tampering.noted or {one.code for one in found} == {"JOURNAL-HEAD"}
+
+
+def test_the_program_goes_on_over_a_payload_that_was_erased(desk: Desk, books: Database) -> None:
+    """Whatever reads the journal does; in silence, nothing is added to it."""
+    erased = {one.name: one for one in PUBLISHED if one.name.startswith("payload-erased")}
+    do(books, erased["payload-erased"])
+    with desk.app.transaction() as tx:
+        require_intact(tx)
+        tx.journal(EventTag.RUN_STARTED, "2025")
+    told = [event.payload for event in desk_events(desk)]
+
+    assert told.count("") == 1
+    assert verify_journal(desk.app).findings[0].code == "JOURNAL-ERASED"
+
+
+def test_nothing_is_added_over_a_payload_that_was_erased_in_silence(
+    desk: Desk, books: Database
+) -> None:
+    """The check before every act names the event."""
+    silent = next(one for one in PUBLISHED if one.name == "payload-erased-in-silence")
+    do(books, silent)
+    with desk.app.reading() as session, pytest.raises(IntegrityError, match="contenu a été modif"):
+        require_intact(session)
 
 
 def test_the_published_tamperings_are_many_and_each_is_told() -> None:

@@ -1,5 +1,8 @@
 """The rows of a year on every kind of database: their types, their scope, what they name."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +23,14 @@ from tests.support.storage_samples import (
 from worker.imports import ImportKind
 from worker.storage import Store, attempts, holds, observations
 from worker.storage.attempts import Wanted
-from worker.storage.year import contents, statements, use_of_the_territory, year_tables
+from worker.storage.row_digests import kept, key_of
+from worker.storage.year import (
+    contents,
+    proved_rows,
+    statements,
+    use_of_the_territory,
+    year_tables,
+)
 from worker.tables import HOLDS
 
 YEAR = 2025
@@ -144,3 +154,23 @@ def test_attempts_are_read_after_each_other(books: Store) -> None:
     assert (attempt.started_at.date(), raw, none, past) == (date(2026, 1, 5), "", (), ())
     assert same == attempt
     assert [(owner, seen.raw_status) for owner, seen in heard] == [(attempt.invoice_id, "DEPOSEE")]
+
+
+def test_the_texts_of_the_rows_are_those_that_were_digested(books: Store) -> None:
+    """Every proved row of the year, on every database: its digest is the last that was kept."""
+    with books.reading() as session:
+        last = {(one["table"], one["key"]): one["sha256"] for one in map(_named, kept(session))}
+        texts = [(table, text) for table, rows in proved_rows(session, YEAR) for text in rows]
+    told = {}
+    for table, text in texts:
+        name, values = json.loads(text)
+        key = key_of([values[column.name] for column in table.primary_key])
+        told[name, key] = hashlib.sha256(text.encode()).hexdigest()
+
+    assert len(told) == len(texts) > 15
+    assert told.items() <= last.items()
+    assert {name for name, _ in told} >= {"invoice", "statement", "usage_record", "hold"}
+
+
+def _named(row: Mapping[str, object]) -> dict[str, object]:
+    return {**row, "table": row["table_name"]}

@@ -71,7 +71,8 @@ PIECES = {
     "journal.anchored": ("token", "roots"),
 }
 """Where events name pieces of the archive, by their SHA-256."""
-HOLDS = ("hold.placed", "hold.lifted")
+OF_A_MEMBER = ("hold.placed", "hold.lifted", "invoice.parked")
+IMPORTED = "file.imported"
 PASSED_OVER = "document.closed"
 CHECKPOINT = "journal.checkpoint"
 ERASED = "payload.erased"
@@ -79,6 +80,8 @@ OF_THE_YEAR = ("invoice", "statement", "document", "validation_report", "hold")
 """Tables of which an event of the year writes rows of the year only."""
 WHOLE = ("tariff_grid", "number_series")
 """Tables of no year, all of whose rows are given."""
+MISSING = "cette ligne manque dans le dossier"
+USAGE = "usage_record"
 CREDIT_NOTE = "credit_note"
 CREDIT_CENTS = 2
 """Cents per line that the tax of a credit note may be away from base x rate; one on an invoice."""
@@ -161,6 +164,8 @@ class Story:
         """Every number of the whole journal, those of statements too, with its event."""
         self.passed_over: set[str] = set()
         self.attempts: dict[str, set[str]] = defaultdict(set)
+        self.usage_files: set[int] = set()
+        """Imports of usage: a file has rows of one year only."""
         self.of_the_year: set[int] = set()
         """Events that write rows of the year only."""
         self.tally = Tally()
@@ -577,10 +582,8 @@ def _tell(dossier: Dossier, story: Story, event: dict[str, Any], pending: dict[i
         story.issued += [(seq, str(payload.get("statement")))] * (tag == ISSUED)
     elif tag == CORRECTED and subject in story.told:
         story.told[subject].append((seq, tag, payload))
-    elif tag == INTENDED:
-        story.attempts[subject].add(canonical(payload.get("attempt")))
-    elif tag == PASSED_OVER:
-        story.passed_over.add(subject)
+    else:
+        _note(story, event, payload)
     if tag == ERASED:
         _erase(dossier, story, event, pending)
     if tag == CHECKPOINT:
@@ -590,8 +593,18 @@ def _tell(dossier: Dossier, story: Story, event: dict[str, Any], pending: dict[i
         story.of_the_year.add(seq)
 
 
+def _note(story: Story, event: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Note a deposit, an import or a number that is passed over."""
+    if event["tag"] == INTENDED:
+        story.attempts[event["subject"]].add(canonical(payload.get("attempt")))
+    elif event["tag"] == IMPORTED and payload.get("kind") == "usage":
+        story.usage_files.add(event["seq"])
+    elif event["tag"] == PASSED_OVER:
+        story.passed_over.add(event["subject"])
+
+
 def _is_of_the_year(dossier: Dossier, story: Story, event: dict[str, Any]) -> bool:
-    if event["tag"] in HOLDS:
+    if event["tag"] in OF_A_MEMBER:
         return bool(event["subject"].endswith(f"/{dossier.year}"))
     return event["subject"] in story.told and event["tag"] in OF_AN_INVOICE
 
@@ -685,7 +698,7 @@ def check_rows(dossier: Dossier, story: Story) -> Rows:
         dossier.add("ROW-ALTERED", what, _place(*place))
     for place in wanted:
         if last.get(place, GONE) != GONE and place not in rows.digests:
-            dossier.add("ROW-ALTERED", "cette ligne manque dans le dossier", _place(*place))
+            dossier.add("ROW-ALTERED", MISSING, _place(*place))
     _check_references(dossier, rows, layout)
     return rows
 
@@ -731,14 +744,19 @@ def _check_digests(
     held: set[int] = set()
     for seq, group in groupby(_digests(dossier), key=lambda line: int(line["seq"])):
         count, total = 0, hashlib.sha256()
+        used: set[tuple[str, str]] = set()
         for line in group:
             table, key, sha256 = line["table"], line["key"], line["sha256"]
             count += 1
             total.update(f"{table}\t{key}\t{sha256}\n".encode("utf-8", "surrogatepass"))
             if table in WHOLE or (table in OF_THE_YEAR and seq in story.of_the_year):
                 wanted.add((table, key))
-            if (table, key) in rows.digests or (table, key) in wanted:
+            if table == USAGE and seq in story.usage_files:
+                used.add((table, key))
+            if (table, key) in rows.digests or (table, key) in wanted or (table, key) in used:
                 last[table, key] = sha256
+        if not used.isdisjoint(rows.digests):
+            wanted |= used
         held.add(seq)
         _compare_digests(dossier, story, seq, Digests(count, total.hexdigest()))
     for seq in story.rows_written:
@@ -792,14 +810,9 @@ def _check_references(dossier: Dossier, rows: Rows, layout: dict[str, Any]) -> N
             table, key = target
             if (table, key) not in targets:
                 targets[table, key] = {canonical(row.get(key)) for row in rows.values(table)}
-            for place, row in rows.tables[name].items():
-                pointed = row.get(column)
-                if pointed is not None and canonical(pointed) not in targets[table, key]:
-                    dossier.add(
-                        "ROW-ALTERED",
-                        f"elle renvoie à une ligne de la table {table} qui manque : {pointed}",
-                        _place(name, place),
-                    )
+            pointed = {canonical(row.get(column)) for row in rows.values(name)}
+            for missing in sorted(pointed - targets[table, key] - {canonical(None)}):
+                dossier.add("ROW-ALTERED", MISSING, _place(table, missing))
 
 
 # --- Books -----------------------------------------------------------------------------------
@@ -1389,7 +1402,7 @@ def sentences(dossier: Dossier, story: Story) -> Iterator[str]:
     yield f"Fin du journal : événement n° {story.end.seq}, {story.end.hash}"
     for one in dossier.findings[:SHOWN]:
         mark = "✗" if one.severity == Severity.BLOCKING else "!"
-        yield f"{mark} {one.code} {one.where} : {one.message}"
+        yield printable(f"{mark} {one.code} {one.where} : {one.message}")
     more = len(dossier.findings) - SHOWN
     if more > 0:
         yield f"… et {more} autres (--json les donne toutes)"
@@ -1398,6 +1411,11 @@ def sentences(dossier: Dossier, story: Story) -> Iterator[str]:
         yield f"{found} différence{'s' if found > 1 else ''} : ce dossier n'est pas conforme."
     else:
         yield "Manifeste, journal, lignes, montants, numéros, documents et tableaux conformes."
+
+
+def printable(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -1414,7 +1432,7 @@ def main(arguments: list[str] | None = None) -> int:
         dossier, story = verify(folder, heads, noted, manifests)
         text = _answer(dossier, story) if asked.json else "\n".join(sentences(dossier, story))
     except Unusable as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     except (OSError, MemoryError) as error:
         print(

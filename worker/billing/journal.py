@@ -60,6 +60,10 @@ class EventTag(StrEnum):
     DOCUMENT_CLOSED = "document.closed"
     """A person said what such a document is; its number is passed over."""
     RESEND_REQUESTED = "resend.requested"
+    JOURNAL_CHECKPOINT = "journal.checkpoint"
+    """Where the journal was, and what it added up to (``billing.checkpoint``)."""
+    JOURNAL_ANCHORED = "journal.anchored"
+    """A time-stamping authority signed the hash of a checkpoint; its token is in the archive."""
     COMPLETION_INTENDED = "completion.intended"
     COMPLETION_ANSWERED = "completion.answered"
     """A suspended invoice was given the files its buyer asked for: before and after the call."""
@@ -120,7 +124,9 @@ def chain(  # the order of the fields is part of the format of the hash
         payload=payload,
         payload_sha256=payload_sha256,
         previous=head.hash,
-        hash=_digest(seq, at, actor, tag.value, subject, payload_sha256, head.hash),
+        hash=hashlib.sha256(
+            _text(seq, at, actor, tag.value, subject, payload_sha256, head.hash)
+        ).hexdigest(),
     )
 
 
@@ -145,16 +151,7 @@ def verify(
             findings.append(_broken(event.seq, "n'est pas chaîné à l'événement précédent"))
         if hashlib.sha256(event.payload.encode()).hexdigest() != event.payload_sha256:
             findings.append(_broken(event.seq, "le contenu a été modifié"))
-        expected = _digest(
-            event.seq,
-            event.at,
-            event.actor,
-            event.tag,
-            event.subject,
-            event.payload_sha256,
-            event.previous,
-        )
-        if expected != event.hash:
+        if hashlib.sha256(hashed_text(event)).hexdigest() != event.hash:
             findings.append(_broken(event.seq, "l'empreinte ne correspond pas à l'événement"))
         last = JournalHead(seq=event.seq, hash=event.hash)
     if last != head:
@@ -169,9 +166,21 @@ def verify(
     return tuple(findings)
 
 
-def _digest(*parts: str | int) -> str:
-    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def hashed_text(event: JournalEvent) -> bytes:
+    """The bytes of which an event's hash is the SHA-256."""
+    return _text(
+        event.seq,
+        event.at,
+        event.actor,
+        event.tag,
+        event.subject,
+        event.payload_sha256,
+        event.previous,
+    )
+
+
+def _text(*parts: str | int) -> bytes:
+    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _broken(seq: int, what: str) -> Finding:

@@ -44,6 +44,8 @@ def status(
             _show_failure(failure)
         if left.reading is not None:
             put(f"Chorus Pro → {typed(sentence(left.reading))}")
+        if left.unstamped is not None:
+            put(f"Horodatage → {typed(sentence(left.unstamped))}")
         for finding in left.altered:
             put(f"{finding.where} : {finding.message}")
         if left.altered:

@@ -69,6 +69,8 @@ class AdviceCode(StrEnum):
     """See what the portal holds for the same member and year; only one of both may be paid."""
     CHECK_DELIVERY = "check_delivery"
     """Ask why the portal does not put an invoice before its buyer."""
+    STAMP = "stamp"
+    """See why no time-stamping authority has stamped a checkpoint for days."""
     ASK_FOR_PAYMENT = "ask_for_payment"
     """Ask the member, and its treasury, about an invoice that is past due."""
     READ_PORTAL = "read_portal"

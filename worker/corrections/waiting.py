@@ -1,10 +1,13 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from worker.app import App
+from worker.audit.anchors import unanchored_since
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
+from worker.billing.period import french_time
 from worker.billing.portal_document import PortalDocument
 from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
 from worker.corrections.disagreements import advice_about, unread
@@ -22,6 +25,8 @@ class DisagreeingAccount:
     advice: tuple[Advice, ...]
 
 
+UNSTAMPED = timedelta(days=3)
+"""How long the time-stamping authority may be away before a person is told."""
 VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
 """What to do about issued documents that were altered."""
 
@@ -34,6 +39,7 @@ class Waiting:
         beyond: what the portal holds of our series, and the books do not know.
         reading: when nothing can be read of what the portal holds.
         altered: what the rows of issued documents no longer give.
+        unstamped: when checkpoints have waited for a time-stamp for days.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -41,10 +47,11 @@ class Waiting:
     beyond: tuple[PortalDocument, ...]
     reading: Advice | None
     altered: tuple[Finding, ...]
+    unstamped: Advice | None
 
     def __len__(self) -> int:
         listed = (self.invoices, self.disagreements, self.beyond, self.altered)
-        return sum(map(len, listed)) + bool(self.reading)
+        return sum(map(len, listed)) + bool(self.reading) + bool(self.unstamped)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -79,4 +86,14 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         beyond=portal_documents.still_beyond(session),
         reading=reading,
         altered=altered(app, session),
+        unstamped=_unstamped(app, session),
     )
+
+
+def _unstamped(app: App, session: Session) -> Advice | None:
+    if not app.settings.journal.timestamp_url:
+        return None
+    since = unanchored_since(session)
+    if since is None or app.clock() - since <= UNSTAMPED:
+        return None
+    return Advice(AdviceCode.STAMP, ("journal", "checkpoint"), (french_time(since),))

@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from sqlmodel import Session
 
 from worker.billing import journal as chain
-from worker.billing.journal import EventTag, JournalEvent, JournalHead, rows_written
+from worker.billing.journal import EventTag, JournalHead, rows_written
 from worker.errors import IntegrityError
 from worker.storage import guards, journal, row_digests
 from worker.storage.guards import proved_tables
@@ -108,13 +108,7 @@ def require_intact(session: Session) -> None:
 def _start(session: Session) -> JournalHead:
     if row_digests.count(session) <= FEW:
         return chain.EMPTY
-    seq = sqlalchemy.select(sqlalchemy.func.max(journal.EVENTS.columns["seq"])).where(
-        journal.EVENTS.columns["tag"] == EventTag.RUN_ENDED
-    )
-    last = session.execute(seq).scalar()
-    event: JournalEvent | None = None
-    if last is not None:
-        event = next(journal.events(session, after=last - 1), None)
+    event = journal.last(session, tags=(EventTag.JOURNAL_CHECKPOINT,))
     return chain.EMPTY if event is None else JournalHead(seq=event.seq, hash=event.hash)
 
 

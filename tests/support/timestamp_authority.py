@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support.scripted_server import ScriptedServer, Step, reply
+from tests.support.scripted_server import Step, read_request, reply
 
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 POLICY = "1.3.6.1.4.1.99999.1"
 NAME = "Horodatage fictif"
+ASKED = -1
+"""The nonce of the request."""
 _NO_KEY_USE = {
     "digital_signature": False,
     "content_commitment": False,
@@ -75,7 +77,7 @@ class Authority:
         query: bytes,
         at: datetime,
         *,
-        nonce: int | None = None,
+        nonce: int | None = ASKED,
         imprint: bytes | None = None,
         certificates: bool = True,
     ) -> bytes:
@@ -84,7 +86,7 @@ class Authority:
         Args:
             query: the request, DER.
             at: the instant that it states.
-            nonce: another one than that of the request.
+            nonce: another one than that of the request; None for none.
             imprint: another hash than that of the request.
             certificates: whether its certificate comes along.
         """
@@ -96,8 +98,12 @@ class Authority:
                 "message_imprint": asked["message_imprint"]
                 if imprint is None
                 else {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
-                "nonce": asked["nonce"].native if nonce is None else nonce,
             }
+            | (
+                {}
+                if nonce is None
+                else {"nonce": asked["nonce"].native if nonce == ASKED else nonce}
+            )
         ).dump()
         ours = asn1_x509.Certificate.load(self.certificate.public_bytes(Encoding.DER))
         signed = cms.CMSAttributes(
@@ -152,23 +158,24 @@ Stamped = Callable[[bytes], bytes]
 """Of a request, the answer."""
 
 
-class StampingServer:
-    """The steps of a scripted server that answers by a function of the request."""
+def answering(answer: Stamped) -> Step:
+    """A step that reads a request, and answers by a function of its body."""
 
-    def __init__(self, answer: Stamped) -> None:
-        self._answer = answer
-        self.server: ScriptedServer | None = None
+    def step(connection: socket.socket) -> bool:
+        query = read_request(connection).partition(b"\r\n\r\n")[2]
+        headers = "Content-Type: application/timestamp-reply\r\n"
+        return reply(answer(query), headers=headers)(connection)
 
-    def step(self) -> Step:
-        """Answer the request that was just read."""
+    return step
 
-        def answered(connection: socket.socket) -> bool:
-            assert self.server is not None
-            query = self.server.requests[-1].partition(b"\r\n\r\n")[2]
-            headers = "Content-Type: application/timestamp-reply\r\n"
-            return reply(self._answer(query), headers=headers)(connection)
 
-        return answered
+def whatever(then: Step) -> Step:
+    """A step that reads a request, and does something of its own."""
+
+    def step(connection: socket.socket) -> bool:
+        return bool(read_request(connection)) and then(connection)
+
+    return step
 
 
 def _certificate(

@@ -1,21 +1,16 @@
-"""Checkpoints of the journal: placed, copied beside the database, compared with the chain.
+"""Checkpoints of the journal, read: those that wait for a stamp, all of them against the chain.
 
-One is placed when a campaign ends, and for each day on which something was journalled, at the
-first heartbeat of a later day. Its line goes behind those of ``checkpoints.jsonl``, which can be
-made again from the journal; what counts are the copies of it that are kept elsewhere.
+``placing`` places them.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-
-import structlog
 
 from worker.app import App
 from worker.billing.checkpoint import (
-    ABOUT_THE_JOURNAL,
-    COUNTED,
     CheckpointLine,
     Sum,
     Tally,
@@ -24,99 +19,56 @@ from worker.billing.checkpoint import (
 )
 from worker.billing.journal import EMPTY, EventTag, JournalEvent, JournalHead
 from worker.billing.money import count, french
-from worker.billing.period import french_time, paris_day
+from worker.billing.period import french_time
 from worker.errors import Finding, StorageUnavailable
-from worker.isolation.files import append_regular, read_bounded
+from worker.isolation.files import read_bounded
 from worker.settings.rights import told
-from worker.storage import Session, Transaction, journal
+from worker.storage import Session, journal
 from worker.storage.tables import as_written
 
 FILE = "checkpoints.jsonl"
 LARGEST = 100_000_000
 """Bytes of a file of checkpoints: a century of days has forty million."""
-SUBJECT = "journal"
 REMEDY = "Conservez tout en l'état, et comparez la base à une sauvegarde d'avant cette date."
-_PLACED = (EventTag.JOURNAL_CHECKPOINT,)
-_log = structlog.get_logger()
+PLACED = (EventTag.JOURNAL_CHECKPOINT,)
 
 
-def place(app: App) -> JournalEvent | None:
-    """Place a checkpoint, unless nothing was journalled since the last one; returns the new one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A checkpoint that an authority stamped, as the journal says it."""
 
-    A line that cannot be written is logged, and written with the next one.
-    """
-    with app.reading() as session:
-        if _unproved(session) is None:
-            return None
-    with app.transaction() as tx:
-        tx.journal(EventTag.JOURNAL_CHECKPOINT, SUBJECT, **_payload(tx))
-    try:
-        write_lines(app)
-    except StorageUnavailable as error:
-        _log.warning("checkpoints.not_written", message=error.message)
-    with app.reading() as session:
-        return journal.last(session, tags=_PLACED)
+    checkpoint: int
+    authority: str
+    instant: datetime
 
 
-def place_daily(app: App) -> JournalEvent | None:
-    """Place one when something was journalled on an earlier day of Paris, and is in none yet."""
-    with app.reading() as session:
-        waiting = _unproved(session)
-    if waiting is None or _day_of(waiting) >= paris_day(app.clock()):
+def last_anchor(session: Session) -> Anchor | None:
+    """The checkpoint that was stamped last. Raises IntegrityError when its event is altered."""
+    event = journal.last(session, tags=(EventTag.JOURNAL_ANCHORED,))
+    if event is None:
         return None
-    return place(app)
-
-
-def _unproved(session: Session) -> JournalEvent | None:
-    """The first event about the books behind the last checkpoint."""
-    last = journal.last(session, tags=_PLACED)
-    return journal.first(session, after=last.seq if last else 0, without=ABOUT_THE_JOURNAL)
-
-
-def _day_of(event: JournalEvent) -> date:
     with as_written(f"l'événement n° {event.seq} du journal"):
-        return paris_day(datetime.fromisoformat(event.at))
+        said = json.loads(event.payload)
+        return Anchor(
+            checkpoint=int(said["checkpoint"]),
+            authority=str(said["authority"]),
+            instant=datetime.fromisoformat(said["instant"]),
+        )
 
 
-def _payload(tx: Transaction) -> dict[str, object]:
-    tally = Tally()
-    for event in journal.events(tx, tags=COUNTED):
-        with as_written(f"l'événement n° {event.seq} du journal"):
-            tally.add(event)
-    return tally.payload(journal.head(tx))
+def unanchored(session: Session) -> tuple[JournalEvent, ...]:
+    """The checkpoints that no token covers, oldest first."""
+    last = last_anchor(session)
+    return tuple(journal.events(session, after=last.checkpoint if last else 0, tags=PLACED))
 
 
 def lines(session: Session) -> Iterator[CheckpointLine]:
     """The line of each checkpoint of the journal."""
-    return map(line_of, journal.events(session, tags=_PLACED))
+    return map(line_of, journal.events(session, tags=PLACED))
 
 
-def write_lines(app: App) -> Path:
-    """Write behind ``checkpoints.jsonl`` every line that it lacks; returns its path.
-
-    A line that a crash left unfinished is written again.
-
-    Raises:
-        StorageUnavailable: the folder or the file refuses.
-    """
-    path = app.configuration.data_folder / FILE
-    with app.reading() as session:
-        ours = [f"{line.text}\n".encode() for line in lines(session)]
-    try:
-        present = _present(path)
-        known = set(present.splitlines(keepends=True))
-        missing = b"".join(line for line in ours if line not in known)
-        whole = present.rfind(b"\n") + 1
-        if whole < len(present) and not missing.startswith(present[whole:]):
-            whole, missing = len(present), b"\n" + missing
-        if missing:
-            append_regular(path, missing, behind=whole)
-    except OSError as error:
-        raise StorageUnavailable(*told(error, path, writing=True)) from error
-    return path
-
-
-def _present(path: Path) -> bytes:
+def present_lines(path: Path) -> bytes:
+    """The content of ``checkpoints.jsonl``, empty when there is none. Raises OSError."""
     try:
         return read_bounded(path, LARGEST)
     except FileNotFoundError:
@@ -158,7 +110,7 @@ def kept_lines(app: App) -> GivenLines:
     """
     path = app.configuration.data_folder / FILE
     try:
-        return given_lines(FILE, _present(path))
+        return given_lines(FILE, present_lines(path))
     except OSError as error:
         raise StorageUnavailable(*told(error, path)) from error
 
@@ -194,9 +146,9 @@ class Watch:
 
     def _compare(self, line: CheckpointLine) -> None:
         self.placed[line.seq] = line
-        self._last = (line, self._tally.pieces)
         expected = self._tally.totals(self._end)
         archive = {"count": line.said["archive"]["count"]}
+        self._last = (line, self._tally.pieces)
         if {**line.said, "archive": archive} != expected:
             self.findings.append(
                 _differs(line.seq, "ses totaux ne sont pas ceux des événements qui le précèdent")

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from datetime import datetime
 
-from worker.audit.anchors import last_anchor
+from worker.audit.checkpoints import last_anchor
 from worker.billing.checkpoint import Sum
 from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.money import Money
@@ -55,8 +55,8 @@ def campaign_report(session: Session, year: int, seller: Syndicat) -> CampaignRe
         held=tuple(map(_held, filter(_is_held, tracked))),
         checkpoint=JournalHead(seq=checkpoint.seq, hash=checkpoint.hash),
         placed_at=datetime.fromisoformat(checkpoint.at),
-        anchor=(anchor[1].authority, anchor[1].instant)
-        if anchor is not None and anchor[0] == checkpoint.seq
+        anchor=(anchor.authority, anchor.instant)
+        if anchor is not None and anchor.checkpoint == checkpoint.seq
         else None,
         written_at=datetime.fromisoformat(last.at),
     )

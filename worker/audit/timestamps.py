@@ -22,10 +22,13 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from worker.billing.checkpoint import FIRST_YEAR, LAST_YEAR
 from worker.billing.journal import JournalEvent, hashed_text
 
 LARGEST = 100_000
 """Bytes of an answer; that of an authority, with its certificates, has five thousand."""
+MOST_ROOTS = 1_000_000
+"""Bytes of a file of certificates."""
 SHA256 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
 
 
@@ -100,21 +103,29 @@ def proven(
         nonce: of the request; None when the request is not known any more.
     """
     answer = _decoded(token)
-    if isinstance(answer, Problem):
-        return answer
-    stamp = _stamp(answer)
-    if isinstance(stamp, Problem):
+    stamp = answer if isinstance(answer, Problem) else _stamp(answer)
+    if isinstance(answer, Problem) or isinstance(stamp, Problem):
         return stamp
-    if nonce is not None and answer.tst_info.nonce != nonce:
-        return Problem.OTHER_NONCE
-    problems = _problems(answer, stamp, roots, imprint, not_before)
-    return next(problems, stamp)
+    try:
+        return next(_problems(answer, stamp, roots, imprint, not_before, nonce), stamp)
+    except ValueError:
+        return Problem.UNREADABLE
 
 
 def _problems(
-    answer: TimeStampResponse, stamp: Stamp, roots: bytes, imprint: str, not_before: datetime
+    answer: TimeStampResponse,
+    stamp: Stamp,
+    roots: bytes,
+    imprint: str,
+    not_before: datetime,
+    nonce: int | None,
 ) -> Iterator[Problem]:
-    """What is wrong, the most telling first: each is looked at when the one before is right."""
+    """What is wrong, the most telling first: each is looked at when the one before is right.
+
+    Raises ValueError for a certificate that cannot be read.
+    """
+    if nonce is not None and answer.tst_info.nonce != nonce:
+        yield Problem.OTHER_NONCE
     if stamp.imprint != imprint:
         yield Problem.OTHER_HASH
     signer = _signer(answer)
@@ -153,12 +164,15 @@ def _decoded(token: bytes) -> TimeStampResponse | Problem:
 def _stamp(answer: TimeStampResponse) -> Stamp | Problem:
     try:
         signer = _signer(answer)
+        instant = answer.tst_info.gen_time.astimezone(UTC)
+        if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+            return Problem.UNREADABLE
         return Stamp(
             imprint=answer.tst_info.message_imprint.message.hex(),
-            instant=answer.tst_info.gen_time.astimezone(UTC),
+            instant=instant,
             authority="" if signer is None else signer.subject.rfc4514_string(),
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         return Problem.UNREADABLE
 
 

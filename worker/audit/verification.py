@@ -14,7 +14,6 @@ from typing import Any
 
 from worker.app import App
 from worker.audit import timestamps
-from worker.audit.anchors import verify_anchors, verify_given
 from worker.audit.checkpoints import (
     LARGEST,
     GivenLines,
@@ -24,6 +23,7 @@ from worker.audit.checkpoints import (
     watched,
 )
 from worker.audit.recomputation import recompute
+from worker.audit.tokens import verify_anchors, verify_given
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain

@@ -7,6 +7,7 @@ docs/architecture.md, section "Checkpoints".
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from worker.billing.money import Money
 
 ABOUT_THE_JOURNAL = frozenset({EventTag.JOURNAL_CHECKPOINT, EventTag.JOURNAL_ANCHORED})
 """Events that tell nothing new of the books: after them alone, no checkpoint is due."""
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+"""Of an instant that can be shown in any time zone."""
+_HASH = re.compile(r"[0-9a-f]{64}")
 _TAGS = {tag.value: tag for tag in EventTag}
 
 
@@ -97,10 +101,11 @@ def read_line(text: str) -> CheckpointLine:
             at=str(told["at"]),
             payload=canonical_json(told["payload"]),
         )
-        aware = line.instant.tzinfo is not None and bool(line.sums)
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        _ = line.sums
+        year = line.instant.year if line.instant.tzinfo else 0
+    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError("no checkpoint") from error
-    if not aware or len(line.hash) != len(hashlib.sha256().hexdigest()):
+    if not _HASH.fullmatch(line.hash) or not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError("no checkpoint")
     return line
 

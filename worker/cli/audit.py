@@ -1,15 +1,13 @@
 """``audit``: what an auditor asks of the books."""
 
-from pathlib import Path
 from typing import Annotated
 
 from worker.audit.explanation import explain as explain_document
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json
 from worker.cli.explanation import lines_of
-from worker.cli.options import Config, Json, Year, argument, option
+from worker.cli.options import Config, Json, argument, option
 from worker.service.opening import open_app
-from worker.service.reports import write_report
 
 
 def explain(
@@ -32,17 +30,3 @@ def explain(
         for text in lines_of(asked):
             put(text)
     return TO_LOOK_AT if asked.findings else DONE
-
-
-def report(
-    year: Year,
-    to: Annotated[Path, option("--to", "le fichier à écrire (PDF)", "FICHIER")],
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Écrit le rapport de campagne d'une année, une page : facturé, retenu, totaux, empreinte."""
-    file = write_report(open_app(config), year, to)
-    if as_json:
-        put_json(**json_views.campaign_report(year, file))
-    else:
-        put(f"Rapport écrit dans {file}.")

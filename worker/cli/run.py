@@ -10,9 +10,9 @@ from worker.audit.anchors import anchor
 from worker.billing.money import count, french
 from worker.billing.period import french_time
 from worker.cli import json_views
+from worker.cli.checkpoint import show_anchoring
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
-from worker.cli.journal import show_anchoring
 from worker.cli.options import Config, Json, Year, option
 from worker.cli.progress import tell
 from worker.corrections.unknown import close_unknown

@@ -1,10 +1,10 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from worker.app import App
-from worker.audit.anchors import unanchored_since
+from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
 from worker.billing.period import french_time
@@ -93,7 +93,8 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
 def _unstamped(app: App, session: Session) -> Advice | None:
     if not app.settings.journal.timestamp_url:
         return None
-    since = unanchored_since(session)
-    if since is None or app.clock() - since <= UNSTAMPED:
+    left = unanchored(session)
+    since = datetime.fromisoformat(left[0].at) if left else app.clock()
+    if app.clock() - since <= UNSTAMPED:
         return None
     return Advice(AdviceCode.STAMP, ("journal", "checkpoint"), (french_time(since),))

@@ -19,9 +19,9 @@ from worker.formats.typesetting import typeset
 
 MOST_ROWS = 16
 """Of the two lists together, for everything to stand on one page."""
-FEWEST_HELD = 4
+FEWEST_HELD, MOST_HELD = 3, 9
 LONGEST_NAME = 70
-LONGEST_REASON = 130
+LONGEST_REASON = 110
 REPLACED = "?"
 """In place of a character that no font has: that may be the very reason for which one is held."""
 
@@ -88,7 +88,7 @@ def page_data(report: CampaignReport, look: Branding) -> dict[str, object]:
     name, siret = report.seller
     title = f"Campagne de facturation {report.year}"
     net = report.invoices.total - report.credit_notes.total
-    shown = max(MOST_ROWS - len(report.states), FEWEST_HELD)
+    shown = min(max(MOST_ROWS - len(report.states), FEWEST_HELD), MOST_HELD)
     left = len(report.held) - shown
     return {
         "look": look_data(look, name),

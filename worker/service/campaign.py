@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from worker.app import App
-from worker.audit.checkpoints import place
+from worker.audit.placing import place
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
 from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking

@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from worker.app import App
 from worker.audit.anchors import anchor
-from worker.audit.checkpoints import place_daily
+from worker.audit.placing import place_daily
 from worker.audit.recheck import recheck
 from worker.audit.recomputation import Recomputed
 from worker.billing.checkpoint import ABOUT_THE_JOURNAL

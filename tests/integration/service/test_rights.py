@@ -47,6 +47,8 @@ ARGUMENTS = {
     "documents export": [str(YEAR), "--to", "export"],
     "documents portal": [ONE],
     "audit explain": [ONE],
+    "audit report": [str(YEAR), "--to", "rapport.pdf"],
+    "journal checkpoint": [],
     "journal show": [],
     "journal verify": [],
     "journal export": [],

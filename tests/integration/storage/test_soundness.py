@@ -36,7 +36,7 @@ from worker.storage.engine import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("deposit", "reconcile", "follow", "resend", "complete", "credit"),
+    *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 ARGUMENTS = {
     "status": [],
@@ -51,6 +51,7 @@ ARGUMENTS = {
     "documents portal": ["BSN-2026-00001"],
     "show": ["BSN-2026-00001"],
     "audit explain": ["BSN-2026-00001"],
+    "audit report": ["2025", "--to", "rapport.pdf"],
 }
 """Of each command that only reads."""
 

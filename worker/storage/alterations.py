@@ -85,16 +85,20 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
         yield from of_table(session, table, after)
 
 
-def require_intact(session: Session) -> None:
+def require_intact(session: Session, few: int = FEW) -> None:
     """Let nothing be added to books that something else has changed.
 
     The chain and the rows: all of them in a small database; in a large one, what was written
     since the last checkpoint.
 
+    Args:
+        session: reads.
+        few: digests that a small database has at most.
+
     Raises:
         IntegrityError: something was altered; its place, and what remains possible.
     """
-    start = _start(session)
+    start = _start(session, few)
     broken = chain.verify(
         journal.events(session, after=start.seq), journal.head(session), after=start
     )
@@ -105,8 +109,8 @@ def require_intact(session: Session) -> None:
         raise _stop(f"{found.where} : {SAYS[found.how]}")
 
 
-def _start(session: Session) -> JournalHead:
-    if row_digests.count(session) <= FEW:
+def _start(session: Session, few: int) -> JournalHead:
+    if row_digests.count(session) <= few:
         return chain.EMPTY
     event = journal.last(session, tags=(EventTag.JOURNAL_CHECKPOINT,))
     return chain.EMPTY if event is None else JournalHead(seq=event.seq, hash=event.hash)

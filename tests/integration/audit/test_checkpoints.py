@@ -155,12 +155,11 @@ def test_a_heartbeat_places_it(desk: Desk) -> None:
     desk.clock.advance(days=-3)
     place(app)
     something(desk)
-    assert beat(app, lambda: False) is None
-    assert len(desk.events(EventTag.JOURNAL_CHECKPOINT)) == 1
+    same_day = beat(app, lambda: False), len(desk.events(EventTag.JOURNAL_CHECKPOINT))
     desk.clock.advance(days=1)
-    assert beat(app, lambda: False) is None
+    next_day = beat(app, lambda: False), len(desk.events(EventTag.JOURNAL_CHECKPOINT))
 
-    assert len(desk.events(EventTag.JOURNAL_CHECKPOINT)) == 2
+    assert (same_day, next_day) == ((None, 1), (None, 2))
     assert len(kept(desk).read_text().splitlines()) == 2
 
 
@@ -322,9 +321,9 @@ def test_a_file_that_holds_no_checkpoint_is_refused(
 ) -> None:
     """It says what to give instead."""
     (tmp_path / "autre").write_bytes(content)
-
     with pytest.raises(WrongUse, match="ni une copie") as caught:
         verify(desk.app, checkpoint=tmp_path / "autre")
+
     assert "une ligne suffit" in caught.value.remedy
 
 

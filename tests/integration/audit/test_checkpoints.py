@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.intruder import alter
 from tests.support.offices import Desk, open_desk
-from worker.audit.checkpoints import FILE
+from worker.audit.checkpoints import FILE, Watch, given_lines, watched
 from worker.audit.placing import place, place_daily, write_lines
 from worker.audit.verification import verify
 from worker.billing.checkpoint import read_line
@@ -32,6 +32,17 @@ SIX = "?, ?, ?, ?, ?, ?, ?, ?, ?"
 def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     """Four invoices issued, by no campaign."""
     return open_desk(tmp_path_factory.getbasetemp(), tmp_path / "desk", issued=4)
+
+
+@pytest.fixture(name="placed", scope="module")
+def _placed(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The same with two checkpoints; nothing of it is changed for good."""
+    folder = tmp_path_factory.mktemp("placed")
+    desk = open_desk(tmp_path_factory.getbasetemp(), folder, issued=4)
+    place(desk.app)
+    something(desk)
+    place(desk.app)
+    return desk
 
 
 def database(desk: Desk) -> Path:
@@ -89,6 +100,13 @@ def rechained(events: list[JournalEvent], changed: int, payload: str) -> list[Jo
         head = JournalHead(seq=again.seq, hash=again.hash)
         made.append(again)
     return made
+
+
+def watching(events: list[JournalEvent]) -> Watch:
+    """What was watched of a chain."""
+    watch = Watch()
+    assert list(watched(events, watch)) == events
+    return watch
 
 
 def about_checkpoints(findings: tuple[Finding, ...]) -> list[Finding]:
@@ -180,17 +198,14 @@ def test_the_lines_are_those_of_the_journal_and_their_owners_alone(desk: Desk) -
 
 
 @pytest.mark.parametrize("left", [0, 1, 50, -1])
-def test_a_line_that_a_crash_cut_is_written_again(desk: Desk, left: int) -> None:
+def test_a_line_that_a_crash_cut_is_written_again(placed: Desk, left: int) -> None:
     """Whatever was left of it."""
-    place(desk.app)
-    something(desk)
-    place(desk.app)
-    whole = kept(desk).read_bytes()
+    whole = kept(placed).read_bytes()
     first = whole.index(b"\n") + 1
-    kept(desk).write_bytes(whole[: first + left] if left >= 0 else whole[:-1])
-    write_lines(desk.app)
+    kept(placed).write_bytes(whole[: first + left] if left >= 0 else whole[:-1])
+    write_lines(placed.app)
 
-    assert kept(desk).read_bytes() == whole
+    assert kept(placed).read_bytes() == whole
 
 
 def test_what_else_stands_in_the_file_is_kept(desk: Desk) -> None:
@@ -211,6 +226,30 @@ def test_a_folder_that_refuses_the_line_stops_nothing(desk: Desk) -> None:
     assert placed is not None
     with pytest.raises(StorageUnavailable, match=FILE):
         write_lines(desk.app)
+
+
+def test_every_truncation_before_a_line_is_found(placed: Desk) -> None:
+    """Wherever the journal is cut: found when, and only when, a line lies behind the cut."""
+    events, given = chained(placed), given_lines(FILE, kept(placed).read_bytes())
+    found = {cut: list(watching(events[:cut]).lost(given)) for cut in range(len(events) + 1)}
+    last = max(line.seq for _, line in given.lines)
+
+    assert len(given.lines) == 2
+    assert {cut for cut, findings in found.items() if findings} == set(range(last))
+    assert {one.code for findings in found.values() for one in findings} == {"CHECKPOINT-LOST"}
+
+
+def test_every_rewriting_before_a_line_is_found(placed: Desk) -> None:
+    """Whichever event is changed, with hashes that fit: found when a line lies on or behind it."""
+    events, given = chained(placed), given_lines(FILE, kept(placed).read_bytes())
+    later = [*events, events[0], events[0]]  # what came since is in no line
+    found = {
+        one: list(watching(rechained(later, one, '{"changed":1}')).lost(given))
+        for one in range(1, len(later) + 1)
+    }
+    last = max(line.seq for _, line in given.lines)
+
+    assert {one for one, findings in found.items() if findings} == set(range(1, last + 1))
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
@@ -266,15 +305,14 @@ def test_a_journal_rewritten_with_fitting_hashes_is_found(desk: Desk) -> None:
     ],
 )
 def test_a_line_that_was_changed_is_named(
-    desk: Desk, harm: Callable[[str], str], words: str
+    placed: Desk, harm: Callable[[str], str], words: str
 ) -> None:
     """With its file and its rank."""
-    place(desk.app)
-    text = harm(kept(desk).read_text())
-    kept(desk).write_bytes(text.encode(errors="surrogateescape"))
-    (finding,) = about_checkpoints(verify(desk.app).findings)
+    first, second = kept(placed).read_text().splitlines(keepends=True)
+    content = (first + harm(second)).encode(errors="surrogateescape")
+    (finding,) = watching(chained(placed)).lost(given_lines(FILE, content))
 
-    assert (finding.code, finding.where) == ("CHECKPOINT-LINE", f"{FILE}, ligne 1")
+    assert (finding.code, finding.where) == ("CHECKPOINT-LINE", f"{FILE}, ligne 2")
     assert words in finding.message
 
 
@@ -292,14 +330,12 @@ SAID: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", SAID)
-def test_a_checkpoint_that_does_not_add_up_is_named(desk: Desk, what: str) -> None:
+def test_a_checkpoint_that_does_not_add_up_is_named(placed: Desk, what: str) -> None:
     """Whoever wrote it: each figure is computed again from the events before it."""
-    place(desk.app)
-    events = chained(desk)
+    events = chained(placed)
     said = SAID[what](json.loads(events[-1].payload))
-    kept(desk).unlink()
-    forge(desk, rechained(events, events[-1].seq, json.dumps(said, sort_keys=True)))
-    (finding,) = about_checkpoints(verify(desk.app).findings)
+    forged = rechained(events, events[-1].seq, json.dumps(said, sort_keys=True))
+    (finding,) = watching(forged).findings
 
     assert (finding.code, finding.where) == ("CHECKPOINT-DIFFERS", f"journal, n° {len(events)}")
 
@@ -317,18 +353,18 @@ def test_an_event_that_cannot_be_counted_is_named(desk: Desk) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"%PDF-1.7\n", b"{}\n", b"\xff" * 200_000])
 def test_a_file_that_holds_no_checkpoint_is_refused(
-    desk: Desk, tmp_path: Path, content: bytes
+    placed: Desk, tmp_path: Path, content: bytes
 ) -> None:
     """It says what to give instead."""
     (tmp_path / "autre").write_bytes(content)
     with pytest.raises(WrongUse, match="ni une copie") as caught:
-        verify(desk.app, checkpoint=tmp_path / "autre")
+        verify(placed.app, checkpoint=tmp_path / "autre")
 
     assert "une ligne suffit" in caught.value.remedy
 
 
-def test_a_file_that_cannot_be_read_is_refused(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused(placed: Desk, tmp_path: Path) -> None:
     """Absent, or a folder."""
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(WrongUse, match="Impossible de lire"):
-            verify(desk.app, checkpoint=path)
+            verify(placed.app, checkpoint=path)

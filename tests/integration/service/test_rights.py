@@ -228,7 +228,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["resend", "complete", "credit", "serve"]
+WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 
 @pytest.mark.parametrize("of", ["", "worker.sqlite"])

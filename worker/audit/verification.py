@@ -6,17 +6,30 @@ bytes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from worker.app import App
+from worker.audit import timestamps
+from worker.audit.checkpoints import (
+    LARGEST,
+    GivenLines,
+    Watch,
+    given_lines,
+    kept_lines,
+    watched,
+)
 from worker.audit.recomputation import recompute
+from worker.audit.tokens import verify_anchors, verify_given
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, IntegrityError, WrongUse
+from worker.isolation.files import read_bounded
+from worker.settings.rights import told
 from worker.storage import Session, Store, invoices, journal, observations
 from worker.storage.alterations import REMEDY, SAYS, alterations
 from worker.storage.documents import documents_of
@@ -29,41 +42,58 @@ ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification came to: where the journal ends, and everything that was altered.
+    """What a verification came to.
 
     Attributes:
+        end: where the journal ends.
+        checkpoints: how many it holds.
+        tokens: how many of them an authority has stamped.
+        findings: everything that was altered.
         uncovered: what nothing in this database can prove, in French.
     """
 
     end: JournalHead
+    checkpoints: int
+    tokens: int
     findings: tuple[Finding, ...]
     uncovered: tuple[str, ...]
 
 
-def verify(app: App, noted: str | None = None) -> Verification:
+def verify(app: App, noted: str | None = None, checkpoint: Path | None = None) -> Verification:
     """Verify the chain of the journal, then the invoices and the archive against it.
 
-    ``noted``: a hash printed earlier, or at least its first 16 characters, which the chain must
-    still hold.
+    Args:
+        app: the installation.
+        noted: a hash printed earlier, or at least its first 16 characters, which the chain must
+            still hold.
+        checkpoint: a file of checkpoints that was kept elsewhere, or a token of a time-stamping
+            authority, which the chain must still hold. The lines beside the database are always
+            compared.
 
     Raises:
-        WrongUse: ``noted`` is no such hash.
+        WrongUse: ``noted`` is no such hash, ``checkpoint`` no such file.
+        StorageUnavailable: the lines beside the database cannot be read.
         IntegrityError: the database itself is damaged.
     """
     sought = "" if noted is None else _sought(noted)
+    given = _no_more if checkpoint is None else _given(app, checkpoint)
+    kept = kept_lines(app)
     held = False
+    watch = Watch()
     app.store.require_sound()
     with app.reading() as session:
         end = journal.head(session)
 
-        def watched() -> Iterator[JournalEvent]:
+        def seen() -> Iterator[JournalEvent]:
             nonlocal held
-            for event in journal.events(session):
+            for event in watched(journal.events(session), watch):
                 held = held or event.hash.startswith(sought)
                 yield event
 
-        findings = verify_chain(watched(), end)
+        findings = verify_chain(seen(), end)
+    findings += (*watch.findings, *watch.lost(kept), *given(watch))
     try:
+        findings += tuple(verify_anchors(app.store, watch))
         if not uncovered(app.store):
             findings += verify_rows(app.store)
         findings += verify_books(app.store)
@@ -78,7 +108,13 @@ def verify(app: App, noted: str | None = None) -> Verification:
                 remedy="La fin du journal a été coupée ou réécrite : comparez à une sauvegarde.",
             ),
         )
-    return Verification(end=end, findings=findings, uncovered=uncovered(app.store))
+    return Verification(
+        end=end,
+        checkpoints=len(watch.placed),
+        tokens=len(watch.anchored),
+        findings=findings,
+        uncovered=uncovered(app.store),
+    )
 
 
 def uncovered(store: Store) -> tuple[str, ...]:
@@ -87,6 +123,29 @@ def uncovered(store: Store) -> tuple[str, ...]:
         return ()
     since = f"base de la version {store.older} ; cette preuve commence à la version {ROWS_SINCE}"
     return (f"les lignes de la base une à une ({since})",)
+
+
+def _no_more(_: Watch) -> Iterator[Finding]:
+    return iter(())
+
+
+def _given(app: App, path: Path) -> Callable[[Watch], Iterator[Finding]]:
+    """What compares a file from elsewhere with the chain, once this was seen."""
+    try:
+        content = read_bounded(path, LARGEST)
+    except OSError as error:
+        raise WrongUse(*told(error, path)) from error
+    stamp = timestamps.read(content) if len(content) <= timestamps.LARGEST else None
+    if isinstance(stamp, timestamps.Stamp):
+        token = stamp
+        return lambda watch: verify_given(app, watch, path.name, content, token)
+    lines: GivenLines = given_lines(path.name, content)
+    if not lines.lines:
+        raise WrongUse(
+            f"Le fichier {path} n'est ni une copie de checkpoints.jsonl, ni un jeton d'horodatage.",
+            "Donnez l'un des deux : une ligne suffit.",
+        )
+    return lambda watch: watch.lost(lines)
 
 
 def _sought(noted: str) -> str:

@@ -66,6 +66,10 @@ class EventTag(StrEnum):
     RESEND_REQUESTED = "resend.requested"
     PAYLOAD_ERASED = "payload.erased"
     """The payload of an earlier event, its subject, was erased, and by whose decision."""
+    JOURNAL_CHECKPOINT = "journal.checkpoint"
+    """Where the journal was, and what it added up to (``billing.checkpoint``)."""
+    JOURNAL_ANCHORED = "journal.anchored"
+    """A time-stamping authority signed the hash of a checkpoint; its token is in the archive."""
     COMPLETION_INTENDED = "completion.intended"
     COMPLETION_ANSWERED = "completion.answered"
     """A suspended invoice was given the files its buyer asked for: before and after the call."""
@@ -130,7 +134,9 @@ def chain(  # the order of the fields is part of the format of the hash
         payload=payload,
         payload_sha256=payload_sha256,
         previous=head.hash,
-        hash=_digest(seq, at, actor, tag.value, subject, payload_sha256, head.hash),
+        hash=hashlib.sha256(
+            _text(seq, at, actor, tag.value, subject, payload_sha256, head.hash)
+        ).hexdigest(),
     )
 
 
@@ -166,16 +172,7 @@ def verify(
                 findings.append(altered)
             else:
                 erased[event.seq] = altered
-        expected = _digest(
-            event.seq,
-            event.at,
-            event.actor,
-            event.tag,
-            event.subject,
-            event.payload_sha256,
-            event.previous,
-        )
-        if expected != event.hash:
+        if hashlib.sha256(hashed_text(event)).hexdigest() != event.hash:
             findings.append(_broken(event.seq, "l'empreinte ne correspond pas à l'événement"))
         if event.tag == EventTag.PAYLOAD_ERASED:
             for seq in [one for one in erased if str(one) == event.subject]:
@@ -195,9 +192,21 @@ def verify(
     return tuple(findings)
 
 
-def _digest(*parts: str | int) -> str:
-    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def hashed_text(event: JournalEvent) -> bytes:
+    """The bytes of which an event's hash is the SHA-256."""
+    return _text(
+        event.seq,
+        event.at,
+        event.actor,
+        event.tag,
+        event.subject,
+        event.payload_sha256,
+        event.previous,
+    )
+
+
+def _text(*parts: str | int) -> bytes:
+    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _broken(seq: int, what: str) -> Finding:

@@ -84,6 +84,15 @@ def verify(
             "EMPREINTE",
         ),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        option(
+            "--checkpoint",
+            "points de contrôle gardés ailleurs (lignes de checkpoints.jsonl), ou jeton "
+            "d'horodatage : doivent être dans la chaîne",
+            "FICHIER",
+        ),
+    ] = None,
     config: Config = None,
     data: Data = None,
     as_json: Json = False,
@@ -92,7 +101,7 @@ def verify(
 
     Modification, suppression, changement d'ordre, montant retouché ou pièce altérée se voient.
     """
-    found = verify_all(open_reading(config, data), head)
+    found = verify_all(open_reading(config, data), head, checkpoint)
     if as_json:
         put_json(**json_views.verification(found))
     elif has_blocking(found.findings):
@@ -100,6 +109,8 @@ def verify(
         show_findings(found.findings)
     else:
         put(f"Journal intact : {found.end.seq} événements, empreinte finale {found.end.hash}.")
+        placed = count(found.checkpoints, "point de contrôle", "points de contrôle")
+        put(f"{placed}, dont {count(found.tokens, 'horodaté')} ; tous concordent.")
         put("Factures, états, documents, archive et fichiers importés conformes au journal.")
         put("Chaque facture et chaque avoir se recalculent à l'identique.")
         show_findings(found.findings)

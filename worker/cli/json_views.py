@@ -14,12 +14,14 @@ from worker.errors import Finding, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
+    from worker.audit.anchors import Anchoring
     from worker.audit.deposits import Deposit
     from worker.audit.dossier.site import Outcome
     from worker.audit.explanation import CreditNote, Explained, Explanation, LineStep
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
     from worker.audit.verification import Verification
+    from worker.billing.checkpoint import CheckpointLine
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
     from worker.billing.members import Subscription
@@ -168,6 +170,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         "reading": None if left.reading is None else advice(left.reading),
         "altered": findings(left.altered),
         "unreadable": findings(left.unreadable),
+        "unstamped": None if left.unstamped is None else advice(left.unstamped),
         "service": service,
     }
 
@@ -740,9 +743,31 @@ def verification(found: "Verification") -> View:
         "ok": not has_blocking(found.findings),
         "events": found.end.seq,
         "head": found.end.hash,
+        "checkpoints": found.checkpoints,
+        "timestamps": found.tokens,
         "findings": findings(found.findings),
         "uncovered": found.uncovered,
     }
+
+
+def checkpoint(
+    placed: "CheckpointLine", tried: "Anchoring | None", file: Path, *, is_new: bool
+) -> View:
+    """The last checkpoint, and what became of its time-stamp when one was asked for."""
+    stamp = None if tried is None else tried.stamp
+    return {
+        "ok": tried is None or stamp is not None,
+        "placed": is_new,
+        "checkpoint": {"seq": placed.seq, "hash": placed.hash, "at": placed.at, **placed.said},
+        "timestamp": stamp and {"authority": stamp.authority, "instant": stamp.instant},
+        "problem": (tried.problem or None) if tried is not None else None,
+        "file": file,
+    }
+
+
+def campaign_report(year: int, file: Path) -> View:
+    """Where the report of a campaign was written."""
+    return {"ok": True, "year": year, "file": file}
 
 
 def configuration(

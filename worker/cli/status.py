@@ -11,7 +11,7 @@ from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading, say_channel
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
-from worker.corrections.waiting import VERIFY, waiting
+from worker.corrections.waiting import VERIFY, Waiting, waiting
 from worker.service.failures import Failure, last_failure
 from worker.storage import invoices
 
@@ -45,22 +45,28 @@ def status(
     elif nothing:
         put("Rien n'attend une personne.")
     else:
-        if failure is not None:
-            _show_failure(failure)
-        if left.reading is not None:
-            put(f"Chorus Pro → {typed(sentence(left.reading))}")
-        for finding in left.altered:
-            put(f"{finding.where} : {finding.message}")
-        if left.altered:
-            put(f"    → {typed(sentence(VERIFY))}")
-        for finding in left.unreadable:
-            put(f"{f'{finding.where} : ' if finding.where else ''}{finding.message}")
-            put(f"    → {typed(finding.remedy)}")
-        put_beyond(left.beyond)
-        put_disagreements(left.disagreements)
-        for invoice, advice in left.invoices:
-            _show_act(invoice, advice)
+        _show(left, failure)
     return DONE if nothing else TO_LOOK_AT
+
+
+def _show(left: Waiting, failure: Failure | None) -> None:
+    if failure is not None:
+        _show_failure(failure)
+    if left.reading is not None:
+        put(f"Chorus Pro → {typed(sentence(left.reading))}")
+    if left.unstamped is not None:
+        put(f"Horodatage → {typed(sentence(left.unstamped))}")
+    for finding in left.altered:
+        put(f"{finding.where} : {finding.message}")
+    if left.altered:
+        put(f"    → {typed(sentence(VERIFY))}")
+    for finding in left.unreadable:
+        put(f"{f'{finding.where} : ' if finding.where else ''}{finding.message}")
+        put(f"    → {typed(finding.remedy)}")
+    put_beyond(left.beyond)
+    put_disagreements(left.disagreements)
+    for invoice, advice in left.invoices:
+        _show_act(invoice, advice)
 
 
 def _show_failure(failure: Failure) -> None:

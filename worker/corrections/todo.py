@@ -73,6 +73,8 @@ class AdviceCode(StrEnum):
     """Ask why the portal does not put an invoice before its buyer."""
     ASK_FOR_PAYMENT = "ask_for_payment"
     """Ask the member, and its treasury, about an invoice that is past due."""
+    STAMP = "stamp"
+    """See why no time-stamping authority has stamped a checkpoint for days."""
     READ_PORTAL = "read_portal"
     """See why nothing can be read of what the portal holds."""
     VERIFY = "verify"

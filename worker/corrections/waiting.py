@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from worker.app import App
+from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
+from worker.billing.period import french_time
 from worker.billing.portal_document import PortalDocument
 from worker.billing.status import (
     AT_THE_BUYER,
@@ -32,6 +34,8 @@ class DisagreeingAccount:
     advice: tuple[Advice, ...]
 
 
+UNSTAMPED = timedelta(days=3)
+"""How long the time-stamping authority may be away before a person is told."""
 VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
 """What to do about issued documents that were altered."""
 
@@ -45,6 +49,7 @@ class Waiting:
         reading: when nothing can be read of what the portal holds.
         altered: what the rows of issued documents no longer give.
         unreadable: rows beside those of the invoices.
+        unstamped: when checkpoints have waited for a time-stamp for days.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -53,10 +58,11 @@ class Waiting:
     reading: Advice | None
     altered: tuple[Finding, ...] = ()
     unreadable: tuple[Finding, ...] = ()
+    unstamped: Advice | None = None
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        return sum(map(len, found)) + bool(self.reading)
+        return sum(map(len, found)) + bool(self.reading) + bool(self.unstamped)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -95,6 +101,7 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         reading=reading,
         altered=altered(app, session),
         unreadable=tuple(unreadable),
+        unstamped=_unstamped(app, session),
     )
 
 
@@ -116,3 +123,13 @@ def _unreadable_records(session: Session, tracked: Iterable[TrackedInvoice]) -> 
                 require_records(session, invoice)
             except UnreadableRecord as error:
                 yield replace(finding_of(error), where=invoice.number)
+
+
+def _unstamped(app: App, session: Session) -> Advice | None:
+    if app.configured is None or not app.settings.journal.timestamp_url:
+        return None
+    left = unanchored(session)
+    since = datetime.fromisoformat(left[0].at) if left else app.clock()
+    if app.clock() - since <= UNSTAMPED:
+        return None
+    return Advice(AdviceCode.STAMP, ("journal", "checkpoint"), (french_time(since),))

@@ -52,7 +52,7 @@ class ChangedValue:
 def files_and_changes(session: Session) -> Iterator[tuple[int, ImportedFile, Changes]]:
     """Every imported file, in order, with what the journal says that it did."""
     did: dict[tuple[str, str], Changes] = {}
-    for event in journal.events(session, tag=EventTag.FILE_IMPORTED):
+    for event in journal.events(session, tags=(EventTag.FILE_IMPORTED,)):
         payload = json.loads(event.payload)
         counts = {name: int(payload.get(name, 0)) for name in ("added", "changed", "unchanged")}
         did[str(payload.get("kind")), event.subject] = Changes(**counts)

@@ -116,13 +116,30 @@ def replacing_regular(path: Path) -> Iterator[BufferedWriter]:
         raise
 
 
+def append_regular(path: Path, content: bytes, *, behind: int) -> None:
+    """Write behind the first ``behind`` bytes of such a file, durably; what follows them goes.
+
+    Raises:
+        OSError: as ``create_regular``.
+    """
+    with _writing_regular(path, os.O_APPEND) as file:
+        file.truncate(behind)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def create_regular(path: Path) -> BufferedWriter:
     """A new or emptied file for its owner alone, open for writing; never what a link leads to.
 
     Raises:
         OSError: it cannot be written; ``strerror`` is French for a pipe, a device or a link.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    return _writing_regular(path, os.O_TRUNC)
+
+
+def _writing_regular(path: Path, how: int) -> BufferedWriter:
+    flags = os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:

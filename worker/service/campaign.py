@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from worker.app import App
+from worker.audit.placing import place
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
 from worker.errors import (
@@ -80,7 +81,7 @@ def run_year(
     *,
     rendering: Rendering = rendering,
 ) -> JournalHead:
-    """The January batch for a year; returns where the journal ends, for the closing line.
+    """The January batch for a year, ended by a checkpoint; returns where the journal ends.
 
     ``rendering`` opens what renders and checks the documents.
 
@@ -108,8 +109,10 @@ def run_year(
         if portal is not None:
             move_forward(app, portal, tell, stop)
     finally:
-        head = _journal(app, EventTag.RUN_ENDED, year, **counts)
-    return head
+        _journal(app, EventTag.RUN_ENDED, year, **counts)
+        place(app)
+    with app.reading() as session:
+        return journal.head(session)
 
 
 def vet_seller(app: App, portal: Portal, tell: Tell) -> None:
@@ -188,8 +191,6 @@ def take_step(
         )
 
 
-def _journal(app: App, tag: EventTag, year: int, **counts: int) -> JournalHead:
+def _journal(app: App, tag: EventTag, year: int, **counts: int) -> None:
     with app.transaction() as tx:
         tx.journal(tag, str(year), **counts)
-    with app.reading() as session:
-        return journal.head(session)

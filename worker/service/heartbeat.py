@@ -15,8 +15,11 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from worker.app import App
+from worker.audit.anchors import anchor
+from worker.audit.placing import place_daily
 from worker.audit.recheck import recheck
 from worker.audit.recomputation import Recomputed
+from worker.billing.checkpoint import ABOUT_THE_JOURNAL
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
@@ -32,10 +35,12 @@ from worker.errors import (
     WorkerError,
     WrongUse,
 )
+from worker.issuing.batch import MemberResult
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
+from worker.service.reports import report_after_run
 from worker.service.site import publish
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
@@ -202,7 +207,9 @@ def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
         require_archive(session, app.store.archive)
         require_intact(session)
     with app.at_work():
+        place_daily(app)
         recheck(app, _recomputed)
+    anchor(app, _alive)
     with (
         app.at_work(),
         open_portal(app, _alive) if app.deposits else nullcontext() as portal,
@@ -223,6 +230,7 @@ def _bill(
         run_year(app, portal, year, _note, stop)
     except (WrongUse, Refused) as error:
         return _failed(error)
+    report_after_run(app, year)
     return None
 
 
@@ -284,15 +292,14 @@ def due_year(app: App) -> int | None:
 
 
 def _just_run(session: Session, year: int, members: int, today: date) -> bool:
-    """Whether the last thing ever done is a run of today that looked at every member."""
-    last = next(journal.events(session, after=journal.head(session).seq - 1), None)
+    """Whether the last thing done in the books is a run of today that looked at every member."""
     with as_written("le dernier événement du journal (table journal_event)", whole=True):
-        return (
-            last is not None
-            and (last.tag, last.subject) == (EventTag.RUN_ENDED, str(year))
-            and sum(json.loads(last.payload).values()) == members
-            and paris_day(datetime.fromisoformat(last.at)) == today
-        )
+        last = journal.last(session, without=ABOUT_THE_JOURNAL)
+        if last is None or (last.tag, last.subject) != (EventTag.RUN_ENDED, str(year)):
+            return False
+        said = json.loads(last.payload)
+        looked_at = sum(said.get(result, 0) for result in MemberResult)
+        return looked_at == members and paris_day(datetime.fromisoformat(last.at)) == today
 
 
 def anything_waiting(app: App) -> bool:

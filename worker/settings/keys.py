@@ -333,6 +333,26 @@ class SiteSettings(Section):
     """None: there are none."""
 
 
+class JournalSettings(Section):
+    """Who stamps the checkpoints of the journal (RFC 3161), if an authority does."""
+
+    timestamp_url: Annotated[
+        str, StringConstraints(pattern=r"^(https?://[^\s/@]+(/\S*)?)?$", max_length=500)
+    ] = ""
+    """Empty: none. A token is signed: plain HTTP is what many authorities offer."""
+    timestamp_certificates: Path | None = None
+    """PEM file of the certificates to which the authority's own must lead."""
+
+    @model_validator(mode="after")
+    def _both(self) -> "JournalSettings":
+        if bool(self.timestamp_url) != (self.timestamp_certificates is not None):
+            raise ValueError(
+                "timestamp_url et timestamp_certificates vont ensemble : un jeton ne prouve rien "
+                "sans les certificats de son autorité"
+            )
+        return self
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -363,6 +383,7 @@ class Settings(BaseSettings):
     portal: PortalSettings
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
+    journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None

@@ -64,6 +64,12 @@ class Configuration:
         return None if logo is None else self.resolve(logo)
 
     @property
+    def timestamp_certificates(self) -> Path | None:
+        """Where the certificates of the time-stamping authorities are, when one is configured."""
+        certificates = self.settings.journal.timestamp_certificates
+        return None if certificates is None else self.resolve(certificates)
+
+    @property
     def database_url(self) -> str:
         """SQLAlchemy URL of the database."""
         database = quote(str(self.data_folder / "worker.sqlite"))

@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from sqlmodel import Session
 
 from worker.billing import journal as chain
-from worker.billing.journal import EventTag, JournalEvent, JournalHead, rows_written
+from worker.billing.journal import EventTag, JournalHead, rows_written
 from worker.errors import IntegrityError, Severity
 from worker.storage import guards, journal, row_digests
 from worker.storage.guards import proved_tables
@@ -85,16 +85,20 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
         yield from of_table(session, table, after)
 
 
-def require_intact(session: Session) -> None:
+def require_intact(session: Session, few: int = FEW) -> None:
     """Let nothing be added to books that something else has changed.
 
     The chain and the rows: all of them in a small database; in a large one, what was written
     since the last checkpoint.
 
+    Args:
+        session: reads.
+        few: digests that a small database has at most.
+
     Raises:
         IntegrityError: something was altered; its place, and what remains possible.
     """
-    start = _start(session)
+    start = _start(session, few)
     findings = chain.verify(
         journal.events(session, after=start.seq), journal.head(session), after=start
     )
@@ -106,16 +110,10 @@ def require_intact(session: Session) -> None:
         raise _stop(f"{found.where} : {SAYS[found.how]}")
 
 
-def _start(session: Session) -> JournalHead:
-    if row_digests.count(session) <= FEW:
+def _start(session: Session, few: int) -> JournalHead:
+    if row_digests.count(session) <= few:
         return chain.EMPTY
-    seq = sqlalchemy.select(sqlalchemy.func.max(journal.EVENTS.columns["seq"])).where(
-        journal.EVENTS.columns["tag"] == EventTag.RUN_ENDED
-    )
-    last = session.execute(seq).scalar()
-    event: JournalEvent | None = None
-    if last is not None:
-        event = next(journal.events(session, after=last - 1), None)
+    event = journal.last(session, tags=(EventTag.JOURNAL_CHECKPOINT,))
     return chain.EMPTY if event is None else JournalHead(seq=event.seq, hash=event.hash)
 
 

@@ -54,6 +54,8 @@ ARGUMENTS = {
     "audit explain": [ONE],
     "audit dossier": [str(YEAR), "--to", "dossier"],
     "audit site": ["--to", "site"],
+    "audit report": [str(YEAR), "--to", "rapport.pdf"],
+    "journal checkpoint": [],
     "journal show": [],
     "journal verify": [],
     "journal export": [],
@@ -272,7 +274,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["resend", "complete", "credit", "serve"]
+WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 
 @pytest.mark.parametrize("of", ["", "worker.sqlite"])

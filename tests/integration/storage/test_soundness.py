@@ -42,7 +42,7 @@ from worker.storage.engine import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("deposit", "reconcile", "follow", "resend", "complete", "credit"),
+    *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 REASON = ["--reason", "essai"]
 TO_WRITE = {
@@ -64,6 +64,7 @@ TO_READ = {
     "documents export": ["2025", "--to", "export"],
     "audit dossier": ["2025", "--to", "dossier"],
     "audit site": ["--to", "site"],
+    "audit report": ["2025", "--to", "rapport.pdf"],
 }
 """Of each command that only reads."""
 

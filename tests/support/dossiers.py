@@ -4,6 +4,7 @@
 given away must be verified for ever.
 """
 
+import json
 import shutil
 import tarfile
 from collections.abc import Sequence
@@ -56,10 +57,19 @@ def write_dossier(desk: Desk, folder: Path, names: Sequence[str] = FEW) -> Path:
             table = known[Path(name).stem]
             write_table(table, folder / "tables" / name, at=CAMPAIGN)
     export_year(desk.app.store, YEAR, folder / verify.DOCUMENTS)
-    (folder / verify.FILES).mkdir()
-    shutil.copy(desk.folder / EXAMPLES / "usage.csv", folder / verify.FILES)
+    _write_imported(desk, folder)
     write_manifest(folder, year=YEAR, at=CAMPAIGN)
     return folder
+
+
+def _write_imported(desk: Desk, folder: Path) -> None:
+    """One imported file, and what the archive has of each, where it keeps them."""
+    (folder / verify.FILES).mkdir()
+    shutil.copy(desk.folder / EXAMPLES / "usage.csv", folder / verify.FILES)
+    text = (folder / verify.PROOF / verify.ROWS / "source_file.jsonl").read_text("utf-8")
+    for _, row in map(json.loads, text.splitlines()):
+        if piece := row.get("kept_sha256"):
+            (folder / verify.FILES / piece).write_bytes(desk.app.store.archive.get(piece))
 
 
 def unpack(folder: Path) -> Path:

@@ -14,8 +14,10 @@ import sqlalchemy
 from sqlmodel import SQLModel
 
 from tests.support.deposit_story import MEMBERS, play
+from tests.support.dossiers import write_dossier
 from tests.support.offices import CAMPAIGN, PARKED, YEAR, Desk, number, open_desk
 from tests.support.written_tables import HOSTILE, Cells, emptied, read_back
+from worker.audit.dossier import verify
 from worker.audit.dossier.collection import CAPTIONS, TITLES, tables
 from worker.billing.journal import JournalEvent, JournalHead
 from worker.billing.journal import verify as verify_chain
@@ -239,6 +241,15 @@ def test_the_frozen_texts_are_those_of_the_books(
                 row["number"],
                 frozen.totals.gross.cents,
             )
+
+
+def test_the_dossier_of_all_of_it_is_sound(desk: Desk, tmp_path: Path) -> None:
+    """verify.py has nothing to say of books to which all happened."""
+    names = [f"{name}.csv" for name in ("invoice_amount", "invoice_line", "deposits")]
+    dossier, story = verify.verify(str(write_dossier(desk, tmp_path / "dossier", names)))
+
+    assert dossier.findings == []
+    assert len(story.told) == 12
 
 
 def test_a_document_beyond_the_books_is_of_every_year(desk: Desk) -> None:

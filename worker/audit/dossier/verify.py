@@ -410,6 +410,8 @@ def _manifest(dossier: Dossier) -> dict[str, tuple[int, str]]:
             path, size, sha256 = entry["path"], entry["size"], entry["sha256"]
             if type(path) is not str or type(size) is not int or type(sha256) is not str:
                 raise Unreadable("une entrée n'a pas sa forme")
+            if path in entries:
+                raise Unreadable("un fichier y est deux fois")
             entries[path] = (size, sha256)
         if type(said["year"]) is not int:
             raise Unreadable("l'année manque")
@@ -564,7 +566,9 @@ def _breaks(event: dict[str, Any], last: Head) -> Iterator[str]:
     if event["previous"] != last.hash:
         yield "n'est pas chaîné à l'événement précédent"
     names = ("seq", "at", "actor", "tag", "subject", "payload_sha256", "previous")
-    if sha256_of(canonical([event[name] for name in names])) != event["hash"]:
+    parts = [event[name] for name in names]
+    # Canonical already: a list of texts and a whole number.
+    if sha256_of(json.dumps(parts, ensure_ascii=False, separators=(",", ":"))) != event["hash"]:
         yield "l'empreinte ne correspond pas à l'événement"
 
 
@@ -696,7 +700,7 @@ def check_rows(dossier: Dossier, story: Story) -> Rows:
             else "cette ligne n'est plus celle que le programme a écrite"
         )
         dossier.add("ROW-ALTERED", what, _place(*place))
-    for place in wanted:
+    for place in sorted(wanted):
         if last.get(place, GONE) != GONE and place not in rows.digests:
             dossier.add("ROW-ALTERED", MISSING, _place(*place))
     _check_references(dossier, rows, layout)

@@ -392,6 +392,7 @@ class YearPages:
             "index.html",
             "overview",
             sums=self._sums,
+            invoice_path=self.invoice_path,
             outcome=self._outcome,
             states=tuple(
                 (one, french, share)

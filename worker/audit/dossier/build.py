@@ -163,7 +163,7 @@ def _path_in_its_year(one: TrackedInvoice) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A site that is there: the end of the journal then, by which program, when, how long it took."""
+    """A site that is there: the end of the journal, which program, when, how long it took."""
 
     head: JournalHead
     program: str

@@ -21,6 +21,8 @@ _T = SQLModel.metadata.tables
 _INVOICE = _T["invoice"].columns
 _ATTEMPT = _T["deposit_attempt"].columns
 _HOLD = _T["hold"].columns
+_MEMBER = _T.get("member_version", _T["member"])
+"""The table of the names: that of the versions, where members have several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ def member_count(session: Session, year: int) -> int:
 def members_after(session: Session, year: int, siret: str, most: int) -> tuple[NamedMember, ...]:
     """Members with a subscription, any use or an invoice in a year, those behind one; "" first."""
     members = _members(year)
-    columns = _T["member_version"].columns
+    columns = _MEMBER.columns
     query = members.where(columns["siret"] > siret).order_by(columns["siret"]).limit(most)
     return tuple(NamedMember(siret=one, name=name) for one, name in session.execute(query))
 
@@ -169,7 +171,7 @@ def _members(year: int) -> Select[tuple[str, str]]:
         select(use.columns["siret"]).where(_is_current(use), use.columns["year"] == year),
         select(_INVOICE["siret"]).where(_INVOICE["year"] == year),
     )
-    member = _T["member_version"]
+    member = _MEMBER
     return select(member.columns["siret"], member.columns["name"]).where(
         _is_current(member), member.columns["siret"].in_(sirets)
     )

@@ -64,10 +64,19 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, there: str) -> None
 def test_a_folder_around_it_is_not_made(tmp_path: Path, around: str) -> None:
     """A mistyped way is said."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(WrongUse, match="n'existe pas"), built_aside(tmp_path / around / "dossier"):
+    with (
+        pytest.raises(WrongUse, match="rien n'a été écrit"),
+        built_aside(tmp_path / around / "dossier"),
+    ):
         pytest.fail("nothing is to be built")
 
     assert names(tmp_path) == {"file"}
+
+
+def test_the_root_of_all_folders_is_no_name() -> None:
+    """It is said as any other place where nothing can be made."""
+    with pytest.raises(WrongUse, match="rien n'a été écrit"), built_aside(Path("/")):
+        pytest.fail("nothing is to be built")
 
 
 def test_nothing_is_at_the_place_before_all_of_it_is(tmp_path: Path) -> None:

@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.intruder import alter
 from tests.support.offices import PARKED, YEAR, Desk, open_desk
 from tests.support.written_pages import read
+from worker.audit.dossier.build import build_site, built_site
+from worker.audit.dossier.folder import MARKER
 from worker.cli.commands import command_line
 from worker.cli.console import TO_LOOK_AT
-from worker.errors import Refused
+from worker.errors import IntegrityError, Refused, WorkerError
 from worker.imports import ImportKind
 from worker.service.bootstrap import open_verified
 from worker.service.campaign import never
 from worker.service.heartbeat import Heartbeat, beat
+from worker.service.site import publish
 
 
 @pytest.fixture(name="desk")
@@ -33,15 +37,17 @@ def site_of(desk: Desk) -> Path:
 
 
 def test_a_heartbeat_builds_the_site_and_leaves_it_while_nothing_happens(desk: Desk) -> None:
-    """Built again once the journal went on, and only then."""
+    """Built again once the journal went on, and only then; not at once, were it long to build."""
     built = []
-    for rank in range(3):
+    for rank in range(4):
         if rank == 2:
             desk.write(ImportKind.REFERENCES, "siret;annee;code_service", f"{PARKED};2024;S1")
+        if rank == 3:
+            desk.clock.advance(hours=1)
         beat(desk.app, never)
         built.append(site_of(desk).stat().st_ino)
 
-    assert built[0] == built[1] != built[2]
+    assert built[0] == built[1] == built[2] != built[3]
     assert f"{YEAR}/index.html" in read(site_of(desk) / "index.html").values("//a/@href")
 
 
@@ -79,6 +85,40 @@ def test_a_build_is_left_when_the_service_is_asked_to_stop(desk: Desk) -> None:
     beat(desk.app, lambda: True)
 
     assert list(site_of(desk).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("told", ["", "{", "[]", '{"seq": 1}', '{"at": 1, "seconds": "x"}'])
+def test_a_site_that_says_nothing_of_itself_is_built_again(desk: Desk, told: str) -> None:
+    """Its mark was emptied or cut: it is a site of ours all the same."""
+    build_site(desk.app, site_of(desk))
+    (site_of(desk) / MARKER).write_text(told)
+    failure = publish(desk.app, lambda: None, never, lambda error: WorkerError(str(error)))
+
+    assert failure is None
+    assert built_site(site_of(desk)) is not None
+
+
+def test_altered_books_are_not_published(desk: Desk) -> None:
+    """What was published last stays, as long as the books do not verify."""
+    alter(desk.folder / "donnees" / "worker.sqlite", "UPDATE usage_record SET users = users + 1")
+    failure = beat(desk.app, never)
+
+    assert isinstance(failure, IntegrityError)
+    assert list(site_of(desk).parent.iterdir()) == []
+
+
+def test_a_defect_of_the_pages_is_told_and_stops_nothing(desk: Desk) -> None:
+    """As one of the program, in the words of the heartbeat."""
+
+    def broken() -> None:
+        raise KeyError("modèle")
+
+    with capture_logs() as lines:
+        failure = publish(desk.app, broken, never, lambda error: WorkerError(f"Défaut {error}"))
+
+    assert isinstance(failure, Refused)
+    assert failure.message == "Le site n'a pas été mis à jour. Défaut 'modèle'"
+    assert isinstance(lines[-1]["exc_info"], KeyError)
 
 
 def test_without_the_setting_there_is_no_site(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from tests.support.written_tables import HOSTILE
 from worker.audit.dossier import charts, words
 from worker.audit.dossier.pages import ROWS, file_name, parts_of
+from worker.audit.dossier.site import imported_name
 from worker.billing.document import DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
+from worker.billing.provenance import ImportedFile
 from worker.imports import ImportKind
 
 
@@ -140,3 +143,31 @@ def test_numbers_keep_their_name_and_hostile_texts_are_told_apart() -> None:
 
     assert file_name("F/2026-00012") == "F-2026-00012"
     assert len(names) == len(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "name, without_contacts, given",
+    [
+        ("members.csv", False, "0123456789ab-members.csv"),
+        ("Membres 2025.XLSX", False, "0123456789ab-Membres-2025-"),
+        ("membres.xlsx", True, "0123456789ab-membres.csv"),
+        ("../../etc/passwd", False, "0123456789ab-passwd"),
+        ("=cmd|'/C calc'!A0.exe", False, "0123456789ab-calc"),
+    ],
+)
+def test_a_copy_of_a_file_bears_its_name_and_hash(
+    name: str, given: str, *, without_contacts: bool
+) -> None:
+    """As a person knows it; its end is one of those that are imported, or none."""
+    file = ImportedFile(
+        kind="members",
+        name=name,
+        sha256="0123456789ab" + "0" * 52,
+        imported_at=datetime(2026, 1, 5, tzinfo=UTC),
+        taken_in=None,
+    )
+    made = imported_name(file, without_contacts=without_contacts)
+
+    assert made.startswith(given)
+    assert "/" not in made
+    assert Path(made).suffix in {"", ".csv", ".xlsx"}

@@ -5,9 +5,12 @@ part to the folder; a site is the same pages without the documents, a folder ins
 """
 
 import json
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from worker import __version__
@@ -24,6 +27,7 @@ from worker.billing.status import TrackedInvoice
 from worker.errors import IntegrityError, WrongUse
 from worker.isolation.files import read_bounded, replace_regular
 from worker.storage import Session, journal, year, year_figures
+from worker.storage.tables import utc_text
 from worker.tables.files import TableFormat, write_table
 
 TABLES = "tables"
@@ -137,7 +141,7 @@ def build_site(app: App, to: Path, alive: Callable[[], None] = quiet) -> Outcome
         Refused, StorageUnavailable: see ``built_aside``.
         IntegrityError: the database cannot be read any more.
     """
-    whole = Outcome()
+    whole, began = Outcome(), time.monotonic()
     with app.reading() as session, built_aside(to, replaces=True, rights=PUBLISHED) as folder:
         source = _source(app, session, alive)
         pages = _pages(source, folder)
@@ -153,7 +157,13 @@ def build_site(app: App, to: Path, alive: Callable[[], None] = quiet) -> Outcome
         write_common(source, pages, _path_in_its_year, **facts)
         pages.put("index.html", "years", years=years, figures=figures, **facts)
         head = journal.head(session)
-        marker = {"seq": head.seq, "hash": head.hash, "program": __version__}
+        marker = {
+            "seq": head.seq,
+            "hash": head.hash,
+            "program": __version__,
+            "at": utc_text(source.at),
+            "seconds": math.ceil(time.monotonic() - began),
+        }
         replace_regular(folder / MARKER, json.dumps(marker, indent=2).encode() + b"\n")
     return whole
 
@@ -162,14 +172,28 @@ def _path_in_its_year(one: TrackedInvoice) -> str:
     return YearPages.path_in(f"{one.year}/", one.number)
 
 
-def head_of_site(place: Path) -> JournalHead | None:
-    """Where the journal ended when a site was built; None when there is none, or it is unknown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A site that is there: the end of the journal, which program, when, how long it took."""
+
+    head: JournalHead
+    program: str
+    at: datetime
+    took: timedelta
+
+
+def built_site(place: Path) -> Built | None:
+    """What a site says of itself; None when there is none, or it cannot be read."""
     if not is_site(place):
         return None
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
         told = json.loads(read_bounded(place / MARKER, _LARGEST))
-        if told["program"] == __version__:
-            return JournalHead(seq=told["seq"], hash=told["hash"])
+        return Built(
+            head=JournalHead(seq=told["seq"], hash=told["hash"]),
+            program=told["program"],
+            at=datetime.fromisoformat(told["at"]),
+            took=timedelta(seconds=told["seconds"]),
+        )
     return None
 
 

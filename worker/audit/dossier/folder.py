@@ -52,13 +52,13 @@ def built_aside(to: Path, *, replaces: bool = False, rights: Rights = PRIVATE) -
         StorageUnavailable: it cannot be written; nothing is left of it.
     """
     place = to.absolute()
-    aside = place.with_name(f".{place.name}{UNDER_WAY}")
-    former = place.with_name(f".{place.name}{FORMER}")
+    aside = place.parent / f".{place.name}{UNDER_WAY}"
+    former = place.parent / f".{place.name}{FORMER}"
     try:
-        if not place.parent.is_dir():
+        if not place.name or not place.parent.is_dir():
             raise WrongUse(
-                f"Le dossier {place.parent} n'existe pas : rien n'a été écrit.",
-                "Créez-le, ou donnez un autre emplacement.",
+                f"Aucun dossier ne peut être créé en {place} : rien n'a été écrit.",
+                "Donnez un nom dans un dossier qui existe.",
             )
         if not replaces:
             _require_nothing(place)

@@ -130,12 +130,14 @@ class KeptFile:
         file: with the event that took it in.
         path: of the copy that is given away; empty without.
         kept: whether the archive has it; None when it was not asked.
+        without_contacts: what is kept is a CSV of it, in which columns of contacts are empty.
     """
 
     row: Mapping[str, object]
     file: ImportedFile
     path: str
     kept: bool | None
+    without_contacts: bool = False
 
     @property
     def anchor(self) -> str:
@@ -371,9 +373,10 @@ class YearPages:
             if said:
                 self._outcome.unusable.append(f"{file.name} : {error.message}")
             return KeptFile(row=row, file=file, path="", kept=False)
-        path = f"{IMPORTED}/{imported_name(file)}"
+        without_contacts = bool(said) and said != file.sha256
+        path = f"{IMPORTED}/{imported_name(file, without_contacts=without_contacts)}"
         self._pages.put_file(path, content)
-        return KeptFile(row=row, file=file, path=path, kept=True)
+        return KeptFile(row=row, file=file, path=path, kept=True, without_contacts=without_contacts)
 
     def states(self) -> tuple[tuple[StateFigures, str], ...]:
         """The documents of the year by state, each with the words for it."""
@@ -389,6 +392,7 @@ class YearPages:
             "index.html",
             "overview",
             sums=self._sums,
+            invoice_path=self.invoice_path,
             outcome=self._outcome,
             states=tuple(
                 (one, french, share)
@@ -420,9 +424,10 @@ COMMON = (
 """The pages that belong to no year."""
 
 
-def imported_name(file: ImportedFile) -> str:
+def imported_name(file: ImportedFile, *, without_contacts: bool) -> str:
     """Of the copy of an imported file: its hash tells it apart, its name tells what it is."""
-    name, ending = Path(file.name).stem, Path(file.name).suffix.lower()
+    name = Path(file.name).stem
+    ending = ".csv" if without_contacts else Path(file.name).suffix.lower()
     known = ending if ending in {".csv", ".xlsx", ".ods", ".txt", ".tsv"} else ""
     return f"{file.sha256[:12]}-{file_name(name, known)}"
 

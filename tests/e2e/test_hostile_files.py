@@ -207,8 +207,15 @@ SET = {
     "look.logo": ("config", "show"),
     "data.tariffs": ("tariff", "list"),
     "data.folder": ("status",),
+    "journal.timestamp_certificates": ("journal", "checkpoint"),
 }
 """Each setting that is a path, and the command that reads it."""
+BESIDE = {
+    "journal.timestamp_certificates": {
+        "CHORUS_WORKER_JOURNAL__TIMESTAMP_URL": "http://127.0.0.1:1/"
+    }
+}
+"""Variables without which a setting means nothing."""
 
 
 @pytest.mark.parametrize("key", list(paths_set(Settings)))
@@ -224,7 +231,7 @@ def test_a_file_of_the_configuration_that_is_anything_is_told(
     named = tmp_path if key == "data.tariffs" else path
     variable = "CHORUS_WORKER_" + key.upper().replace(".", "__")
 
-    said = run(*SET[key], config=demo, env={variable: str(named)})
+    said = run(*SET[key], config=demo, env={variable: str(named), **BESIDE.get(key, {})})
 
     assert "Défaut du programme" not in said.err
     assert "nommé" in said.err

@@ -142,6 +142,7 @@ def test_a_configuration_that_is_anything_is_refused(
 READ = {
     ("import", "file"): ("import", "usage"),
     ("validate", "files"): ("validate",),
+    ("journal verify", "checkpoint"): ("journal", "verify", "--checkpoint"),
 }
 """The files that a command reads, and what is typed before them."""
 ELSEWHERE = {
@@ -151,6 +152,8 @@ ELSEWHERE = {
     ("documents export", "to"): "a folder",
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
+    ("journal checkpoint", "to"): "below",
+    ("audit report", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
 }
 """Where the others are tried."""
@@ -180,13 +183,18 @@ def test_a_file_that_is_anything_is_refused(
 
 
 @pytest.mark.parametrize("make", [pipe, device, Path.mkdir, dangling, loop])
-def test_the_journal_is_written_to_a_regular_file_alone(
-    make: Callable[[Path], None], tmp_path: Path, demo: Path
+@pytest.mark.parametrize(
+    "typed",
+    [("journal", "export"), ("journal", "checkpoint"), ("audit", "report", "2025")],
+    ids=" ".join,
+)
+def test_what_is_kept_elsewhere_is_written_to_a_regular_file_alone(
+    typed: tuple[str, ...], make: Callable[[Path], None], tmp_path: Path, demo: Path
 ) -> None:
     """No pipe is waited for, and no link is followed."""
     make(tmp_path / "journal.jsonl")
 
-    said = run("journal", "export", "--to", tmp_path / "journal.jsonl", config=demo)
+    said = run(*typed, "--to", tmp_path / "journal.jsonl", config=demo)
 
     assert said.code == 3
     assert "n'est pas un fichier ordinaire" in said.err or "c'est un lien" in said.err

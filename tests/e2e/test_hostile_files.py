@@ -142,6 +142,7 @@ def test_a_configuration_that_is_anything_is_refused(
 READ = {
     ("import", "file"): ("import", "usage"),
     ("validate", "files"): ("validate",),
+    ("journal verify", "checkpoint"): ("journal", "verify", "--checkpoint"),
 }
 """The files that a command reads, and what is typed before them."""
 ELSEWHERE = {
@@ -151,6 +152,8 @@ ELSEWHERE = {
     ("documents export", "to"): "a folder",
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
+    ("journal checkpoint", "to"): "below",
+    ("audit report", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
     ("import show", "to"): "below",
     ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
@@ -203,14 +206,23 @@ def test_a_file_that_is_anything_is_refused(
 
 
 @pytest.mark.parametrize("make", [pipe, device, Path.mkdir, dangling, loop])
-@pytest.mark.parametrize("words", ["journal export", "import show members.csv"])
-def test_what_is_kept_is_written_to_a_regular_file_alone(
-    words: str, make: Callable[[Path], None], tmp_path: Path, demo: Path
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("journal", "export"),
+        ("journal", "checkpoint"),
+        ("audit", "report", "2025"),
+        ("import", "show", "members.csv"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_kept_elsewhere_is_written_to_a_regular_file_alone(
+    typed: tuple[str, ...], make: Callable[[Path], None], tmp_path: Path, demo: Path
 ) -> None:
     """No pipe is waited for, and no link is followed."""
     make(tmp_path / "journal.jsonl")
 
-    said = run(*words.split(), "--to", tmp_path / "journal.jsonl", config=demo)
+    said = run(*typed, "--to", tmp_path / "journal.jsonl", config=demo)
 
     assert said.code == 3
     assert "n'est pas un fichier ordinaire" in said.err or "c'est un lien" in said.err
@@ -231,8 +243,15 @@ SET = {
     "look.logo": ("config", "show"),
     "data.tariffs": ("tariff", "list"),
     "data.folder": ("status",),
+    "journal.timestamp_certificates": ("journal", "checkpoint"),
 }
 """Each setting that is a path, and the command that reads it."""
+BESIDE = {
+    "journal.timestamp_certificates": {
+        "CHORUS_WORKER_JOURNAL__TIMESTAMP_URL": "http://127.0.0.1:1/"
+    }
+}
+"""Variables without which a setting means nothing."""
 
 
 @pytest.mark.parametrize("key", list(paths_set(Settings)))
@@ -248,7 +267,7 @@ def test_a_file_of_the_configuration_that_is_anything_is_told(
     named = tmp_path if key == "data.tariffs" else path
     variable = "CHORUS_WORKER_" + key.upper().replace(".", "__")
 
-    said = run(*SET[key], config=demo, env={variable: str(named)})
+    said = run(*SET[key], config=demo, env={variable: str(named), **BESIDE.get(key, {})})
 
     assert "Défaut du programme" not in said.err
     assert "nommé" in said.err

@@ -76,6 +76,8 @@ def _stamped(
         IntegrityError, StorageUnavailable: the archive or the database refuses.
     """
     trusted = read_bounded(roots, MOST_ROOTS)
+    if not timestamps.are_certificates(trusted):
+        return f"{roots} : {SAYS[Problem.ROOTS]}."
     request = timestamps.request_for(checkpoint)
     token = _ask(app, url, request.as_bytes(), heard)
     if isinstance(token, str):

@@ -82,6 +82,14 @@ def request_for(event: JournalEvent) -> TimeStampRequest:
     return asked.hash_algorithm(HashAlgorithm.SHA256).build()
 
 
+def are_certificates(roots: bytes) -> bool:
+    """Whether a file holds certificates that can be trusted, PEM."""
+    try:
+        return bool(x509.load_pem_x509_certificates(roots))
+    except ValueError:
+        return False
+
+
 def read(token: bytes) -> Stamp | Problem:
     """What a token says, its signature apart."""
     found = _decoded(token)

@@ -241,13 +241,15 @@ def test_a_server_that_is_not_there_is_a_sentence(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("roots", [b"", b"-----BEGIN CERTIFICATE-----\nx\n", b"\xff\xfe"])
-def test_authorities_that_cannot_be_read_are_a_sentence(desk: Desk, roots: bytes) -> None:
-    """What was configured is no certificate."""
+def test_authorities_that_cannot_be_read_are_a_sentence(waits: Desk, roots: bytes) -> None:
+    """What was configured is no certificate: it is named before anything is asked."""
     with serving(answering(sound), reads=False) as server:
-        trust(desk, server.url, roots)
-        done = anchor(desk.app)
+        trust(waits, server.url, roots)
+        done = anchor(waits.app)
 
     assert done is not None
+    assert "roots.pem" in done.problem
+    assert server.connections == 0
     assert "ne contient pas de certificat lisible" in done.problem
 
 

@@ -23,7 +23,7 @@ from worker.audit.dossier.build import build_dossier, build_site
 from worker.audit.dossier.collection import tables
 from worker.audit.dossier.folder import MARKER
 from worker.audit.dossier.pages import ASSETS
-from worker.billing.money import NARROW_NO_BREAK, NO_BREAK
+from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, french
 from worker.cli.console import DONE, TO_LOOK_AT
 from worker.cli.dossier import dossier as typed_dossier
 from worker.cli.dossier import site as typed_site
@@ -210,6 +210,27 @@ def test_what_is_read_has_the_signs_of_french(built: Path) -> None:
     assert f"5{NO_BREAK}janvier{NO_BREAK}2026" in text
     assert f"vue d’ensemble{NO_BREAK}" not in text
     assert f"2025{NO_BREAK}: vue" in text
+
+
+def test_the_overview_adds_up(desk: Desk, built: Path) -> None:
+    """What is billed, by state and as a whole; deposits by day and by document; users by month."""
+    page = read(built / "index.html")
+    numbered = [one for one in desk.invoices() if one.number]
+    states = [int(one) for one in page.texts("//section[@aria-labelledby='etats']//tbody/tr/td[2]")]
+    days = page.texts("//section[@aria-labelledby='calendrier']//tbody/tr/td")
+    tries = page.all("//section[@aria-labelledby='tentatives']//tbody/tr")
+    told = [
+        int(row.xpath("string(th)").split()[0]) * int(row.xpath("string(td[1])")) for row in tries
+    ]
+    made = sum(len(desk.attempts(one.number)) for one in numbered)
+    billed = str(page.all("//dl/div[1]/dd")[0].text_content())
+
+    assert billed == french(Money.sum(one.signed_total for one in numbered))
+    assert sum(states) == len(numbered)
+    assert sum(map(int, days)) == sum(told) == made
+    assert len(page.all("//section[@aria-labelledby='territoire']//tbody/tr")) == len(
+        page.all("//section[@aria-labelledby='territoire']//figure")
+    )
 
 
 def test_every_member_of_the_year_has_its_situation(desk: Desk, built: Path) -> None:

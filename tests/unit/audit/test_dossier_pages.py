@@ -152,7 +152,7 @@ def test_numbers_keep_their_name_and_hostile_texts_are_told_apart() -> None:
         ("Membres 2025.XLSX", False, "0123456789ab-Membres-2025-"),
         ("membres.xlsx", True, "0123456789ab-membres.csv"),
         ("../../etc/passwd", False, "0123456789ab-passwd"),
-        ("=cmd|'/C calc'!A0.exe", False, "0123456789ab-calc"),
+        ("=cmd|'/C calc'!A0.exe", False, "0123456789ab-C-calc"),
     ],
 )
 def test_a_copy_of_a_file_bears_its_name_and_hash(

@@ -185,6 +185,7 @@ class Tally:
 
 _ISSUED = frozenset({EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED})
 COUNTED = _ISSUED | {
+    EventTag.FILE_IMPORTED,
     EventTag.INVOICE_CORRECTED,
     EventTag.DEPOSIT_INTENDED,
     EventTag.RECEIPT_KEPT,
@@ -197,9 +198,10 @@ COUNTED = _ISSUED | {
 def _pieces(tag: EventTag, payload: Mapping[str, Any]) -> Iterator[str]:
     """The pieces of the archive that an event names: their SHA-256."""
     match tag:
-        case EventTag.DEPOSIT_INTENDED:
-            if "lot" in payload:
-                yield payload["lot"]
+        case EventTag.DEPOSIT_INTENDED | EventTag.FILE_IMPORTED:
+            # Absent of a document that went alone, of a file of a time when none was kept.
+            if piece := payload.get("lot" if tag is EventTag.DEPOSIT_INTENDED else "kept"):
+                yield piece
         case EventTag.RECEIPT_KEPT:
             yield payload["sha256"]
         case EventTag.COMPLETION_INTENDED:

@@ -23,7 +23,7 @@ from worker.app import App
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
-from worker.billing.journal import EventTag, JournalHead
+from worker.billing.journal import ROWS, EventTag, JournalHead
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, confirm_state, issue_credit_note
@@ -296,13 +296,19 @@ class Desk:
         return tuple(one for one in documents if version in (None, one.version))
 
     def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
-        """Subject and payload of the journal's events of these tags, in order."""
+        """Subject and payload of the journal's events of these tags, in order.
+
+        Without what they hold of the rows of the database.
+        """
         with self.app.store.reading() as session:
-            return [
+            told = [
                 (event.subject, json.loads(event.payload))
                 for event in journal.events(session)
-                if not tags or event.tag in tags
+                if (event.tag in tags if tags else event.tag != EventTag.ROWS_WRITTEN)
             ]
+        for _, payload in told:
+            payload.pop(ROWS, None)
+        return told
 
     def archived(self) -> dict[str, bytes]:
         """Every file of the archive, but those that were imported."""

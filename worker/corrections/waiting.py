@@ -22,7 +22,6 @@ from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
 from worker.errors import unreadable as finding_of
 from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
-from worker.transmission.deposit import require_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,7 @@ def _unreadable_records(session: Session, tracked: Iterable[TrackedInvoice]) -> 
     for invoice in tracked:
         if invoice.status in ON_THEIR_WAY and invoice.trouble is not Trouble.UNREADABLE:
             try:
-                require_records(session, invoice)
+                due.require_records(session, invoice)
             except UnreadableRecord as error:
                 yield replace(finding_of(error), where=invoice.number)
 

@@ -9,7 +9,9 @@ from sqlmodel import Session, SQLModel, col
 
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import UnreadableRecord
-from worker.storage.invoices import LIST, found, is_one_of
+from worker.storage import attempts
+from worker.storage.documents import documents_of
+from worker.storage.invoices import LIST, found, is_one_of, of_member
 from worker.storage.tables import DepositAttemptRow, InvoiceRow
 
 _AT_ONCE = 500
@@ -20,6 +22,16 @@ HEARD = timedelta(days=90)
 """How long after it was settled a buyer that reports no payment may still change its mind."""
 _HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
 """What the portal holds: an internal credit note never has an identifier there."""
+
+
+def require_records(session: Session, invoice: TrackedInvoice) -> None:
+    """Raise UnreadableRecord when a row cannot be read on which its way to the buyer hangs.
+
+    Its earlier deposits, its documents, what else its member has for the year.
+    """
+    attempts.attempts(session, invoice.id)
+    documents_of(session, invoice.id)
+    of_member(session, invoice.siret, invoice.year)
 
 
 def invoices_due(

@@ -31,7 +31,7 @@ from worker.errors import (
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
-from worker.storage import Session, Transaction, attempts, directory, due, invoices
+from worker.storage import Transaction, attempts, directory, due, invoices
 from worker.storage.attempts import Attempt
 from worker.storage.documents import sealed
 from worker.storage.member_accounts import Seen
@@ -142,21 +142,11 @@ def _due(app: App) -> tuple[list[TrackedInvoice], list[UnreadableRecord]]:
             session, (InvoiceStatus.ISSUED,), app.clock(), longest=LONGEST_REST
         ):
             try:
-                require_records(session, invoice)
+                due.require_records(session, invoice)
                 readable.append(invoice)
             except UnreadableRecord as error:
                 unreadable.append(error)
     return readable, unreadable
-
-
-def require_records(session: Session, invoice: TrackedInvoice) -> None:
-    """Raise UnreadableRecord when a row cannot be read on which its way to the buyer hangs.
-
-    Its earlier deposits, its frozen file, what else its member has for the year.
-    """
-    attempts.attempts(session, invoice.id)
-    sealed(session, invoice, DEPOSITED)
-    invoices.of_member(session, invoice.siret, invoice.year)
 
 
 def _batches(app: App, waiting: Sequence[TrackedInvoice]) -> Iterator[Sequence[TrackedInvoice]]:

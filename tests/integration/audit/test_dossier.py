@@ -246,7 +246,7 @@ def test_every_member_of_the_year_has_its_situation(desk: Desk, built: Path) -> 
     assert set(situations.values()) == {"retenu", "facturé", "mis de côté"}
 
 
-def test_an_imported_file_that_was_not_kept_is_said_by_name(built: Path) -> None:
+def test_an_imported_file_is_told_by_name_with_its_copy(built: Path) -> None:
     """With its hash and who brought it in."""
     page = read(built / "fichiers.html")
 
@@ -256,7 +256,7 @@ def test_an_imported_file_that_was_not_kept_is_said_by_name(built: Path) -> None
         "usage.csv",
         "references.csv",
     }
-    assert set(page.texts("//tbody/tr/td[5]")) == {"non conservé"}
+    assert set(page.texts("//tbody/tr/td[5]")) == {"copie"}
     assert all(len(one) == 64 for one in page.texts("//tbody/tr/td[6]"))
 
 

@@ -55,6 +55,7 @@ TO_WRITE = {
 }
 """Of each command that writes."""
 ONE = "BSN-2026-00001"
+NO_WAIT = 0
 TO_READ = {
     **{words: [] for words in ("status", "import list", "audit deposits", "tariff list")},
     **{words: [] for words in ("journal verify", "journal show", "journal export")},
@@ -120,8 +121,8 @@ def test_the_copy_before_a_migration_lets_a_writer_pass_its_readers(older: Path)
     typed("init", config=older)
     (copy,) = (older.parent / DATA).glob("worker.sqlite.*")
     with (
-        closing(sqlite3.connect(copy, isolation_level=None, timeout=0)) as reader,
-        closing(sqlite3.connect(copy, isolation_level=None, timeout=0)) as writer,
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=NO_WAIT)) as reader,
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=NO_WAIT)) as writer,
     ):
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM invoice").fetchall()

@@ -85,6 +85,8 @@ def _leak(place: Installation) -> None:
     (place.logs / "99-run.txt").write_text(f"password={SECRETS.password}", "utf-8")
 
 
+AT_WORK = shutil.ignore_patterns("*-shm", "*-wal")
+"""What stands beside a database while another test reads it."""
 AN_INTEGRATED_ONE = "id = (SELECT min(id) FROM invoice WHERE status = 'integrated')"
 ISSUED_IN_JOURNAL = "DELETE FROM journal_event WHERE tag = 'invoice.issued'"
 TAMPERINGS: list[tuple[Law, Tampering]] = [
@@ -134,7 +136,7 @@ def test_each_law_is_seen_broken(tour: tuple[Said, Installation], tmp_path: Path
     unseen = []
     for rank, (law, tamper) in enumerate(TAMPERINGS):
         place = Installation(tmp_path / str(rank))
-        shutil.copytree(sound.folder, place.folder)
+        shutil.copytree(sound.folder, place.folder, ignore=AT_WORK)
         tamper(place)
         broken = {breach.law for breach in at_the_end(place, SECRETS, sealed)}
         if law not in broken:
@@ -169,7 +171,7 @@ def test_each_difference_is_to_be_told(tour: tuple[Said, Installation], tmp_path
     unseen = []
     for rank, (law, tamper) in enumerate(OF_A_YEAR):
         place = Installation(tmp_path / str(rank))
-        shutil.copytree(sound.folder, place.folder)
+        shutil.copytree(sound.folder, place.folder, ignore=AT_WORK)
         tamper(place)
         both = Both.read(place, ahead=timedelta(0))
         everything = {one.number for one in both.ours} | {one.number for one in both.held}
@@ -187,7 +189,7 @@ def test_a_file_beside_a_living_invoice_is_a_double(
 ) -> None:
     """It was handed over while a search showed another of its member, whoever told of it since."""
     place = Installation(tmp_path / "round")
-    shutil.copytree(tour[1].folder, place.folder)
+    shutil.copytree(tour[1].folder, place.folder, ignore=AT_WORK)
     theirs(A_SECOND.format(flux="flux_number"))(place)
 
     found = list(doubled(Both.read(place, ahead=timedelta(0)), keyed=()))
@@ -199,7 +201,7 @@ def test_a_file_beside_a_living_invoice_is_a_double(
 def test_copies_of_the_data_come_and_go(tour: tuple[Said, Installation], tmp_path: Path) -> None:
     """A backup put back is what was; what is lost stays known to the laws; the newer data wins."""
     place = Installation(tmp_path / "round")
-    shutil.copytree(tour[1].folder, place.folder)
+    shutil.copytree(tour[1].folder, place.folder, ignore=AT_WORK)
     copies = Copies(place)
     whole = len(books.attempts(place.database))
     copies.change(Happening.FORK, as_files=False)

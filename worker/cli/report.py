@@ -6,7 +6,7 @@ from typing import Annotated
 from worker.cli import json_views
 from worker.cli.console import put, put_json
 from worker.cli.options import Config, Json, Year, option
-from worker.service.opening import open_app
+from worker.cli.reading import open_reading
 from worker.service.reports import write_report
 
 
@@ -17,7 +17,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Écrit le rapport de campagne d'une année, une page : facturé, retenu, totaux, empreinte."""
-    file = write_report(open_app(config), year, to)
+    file = write_report(open_reading(config, None), year, to)
     if as_json:
         put_json(**json_views.campaign_report(year, file))
     else:

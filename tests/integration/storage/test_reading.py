@@ -44,7 +44,7 @@ from worker.service.installation import DATA
 from worker.storage import Store, invoices, open_folder, open_reading
 from worker.storage.engine import SCHEMA
 
-CONFIGURED = {"preview", "documents portal"}
+CONFIGURED = {"preview", "documents portal", "audit report"}
 """They write nothing, and say nothing without the seller, the tariffs or the portal."""
 ARGUMENTS = {
     "status": ([], ["--todo"]),
@@ -100,7 +100,8 @@ def every_reading(words: Sequence[str]) -> None:
             except SystemExit as end:
                 code = end.code
             sys.stderr.write(f"{ENDED}{line} {code}\n")
-            shutil.rmtree("export", ignore_errors=True)
+            for written in ("export", "dossier", "site"):
+                shutil.rmtree(written, ignore_errors=True)
 
 
 def free(_data: Path) -> None:

@@ -47,6 +47,7 @@ WRITERS = {
 REASON = ["--reason", "essai"]
 TO_WRITE = {
     **{words: [] for words in ("init", "deposit", "reconcile", "follow", "serve")},
+    "journal checkpoint": [],
     **{words: ["2025"] for words in ("check", "run")},
     **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark")},
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},

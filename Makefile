@@ -19,7 +19,7 @@ if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
     "Debian, Ubuntu : sudo apt install python3-venv ; ou : make PYTHON=/chemin/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
 endef
 
-.PHONY: help demo test check conformance format bench chaos lock clean
+.PHONY: help demo test check conformance pages format bench chaos members lock clean
 
 help: ## this menu
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,9 @@ check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules
 conformance: $(DEV_READY) ## veraPDF and Mustang judge the golden documents; needs a JDK and Maven
 	$(BIN)/python -m conformance
 
+pages: $(DEV_READY) ## the pages of a dossier in headless Chromium, light, printed and at 360 px
+	$(BIN)/python -m conformance.pages
+
 format: $(DEV_READY) ## apply ruff's fixes and formatting
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -49,6 +52,9 @@ bench: $(DEV_READY) ## speed and memory, compared with docs/benchmarks.md
 
 chaos: $(DEV_READY) ## the proof of "exactly once": N rounds of kills, drawn from SEED
 	@$(BIN)/python -m chaos --rounds $(N) --seed $(SEED) --portal $(PORTAL)
+
+members: $(DEV_READY) ## the amounts of 100 000 random members, rebuilt from what explains them
+	$(BIN)/pytest --hypothesis-profile long tests/unit/cli/test_explanation.py -k rebuilt
 
 lock: ## new pinned and hashed requirements; needs uv
 	for set in run dev; do uv pip compile --quiet --universal --python-version 3.11 \

@@ -185,6 +185,25 @@ def batch_rows(folder: Path, members: int) -> tuple[list[Row], Path]:
     return rows, config
 
 
+def recomputation_rows(config: Path) -> list[Row]:
+    """What it costs to compute every issued document again from its rows."""
+    said = json.loads(measure([sys.executable, "-m", "benchmarks.recomputation", config]).said)
+    return [
+        Row(
+            name="recomputation, CPU for 1000 documents",
+            value=said["cpu"] / said["documents"] * 1000,
+            unit="s",
+            promise="< 10",
+        ),
+        Row(
+            name=f"recomputation, peak memory, {said['documents']} documents",
+            value=said["peak"],
+            unit="MB",
+            promise="bounded",
+        ),
+    ]
+
+
 def table(members: int, rows: int) -> list[Row]:
     """Every measurement."""
     with tempfile.TemporaryDirectory() as name:
@@ -195,7 +214,11 @@ def table(members: int, rows: int) -> list[Row]:
         batch, config = batch_rows(folder, members)
         deposits = deposit_rows(config, members, folder)
         status = median_wall([*WORKER, "status", "2025", "--config", config])
+        recomputation = recomputation_rows(config)
         sirets = _sirets(folder / "large" / "exemples" / "members.csv")
+        dossier = measure(
+            [*WORKER, "audit", "dossier", "2025", "--to", folder / "dossier", "--config", config]
+        )
         usage_file(folder / "usage.csv", sirets, rows)
         imported = measure([*WORKER, "import", "usage", folder / "usage.csv", "--config", config])
     return [
@@ -212,6 +235,14 @@ def table(members: int, rows: int) -> list[Row]:
         *documents,
         *batch,
         *deposits,
+        *recomputation,
+        Row(
+            name=f"audit dossier, {members} invoices",
+            value=dossier.wall,
+            unit="s",
+            promise="< 60 at 1000",
+        ),
+        Row(name="audit dossier, peak memory", value=dossier.peak, unit="MB", promise="bounded"),
         Row(name=f"import, {rows} usage rows, CPU", value=imported.cpu, unit="s", promise=""),
         Row(
             name=f"import, {rows} usage rows, peak memory",

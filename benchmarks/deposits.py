@@ -211,16 +211,9 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
         f"sqlite:///{folder}/worker.sqlite", folder, Upgrade(actor="bench@here", now=START)
     )
     tables = SQLModel.metadata.tables
-    with store.engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.insert(tables["source_file"]).values(
-                id=1, kind="members", name="bench", sha256="", size=0, rows=1, imported_at=START
-            )
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO member VALUES ('0', 'COMMUNE', '', '', '', '', 'FR', '', '', 1, 1)"
-        )
-        connection.execute(
+    with store.transaction("bench@here", lambda: START) as tx:
+        tx.connection().exec_driver_sql("INSERT INTO member VALUES ('0')")
+        tx.execute(
             sqlalchemy.insert(tables["invoice"]),
             [
                 {
@@ -239,7 +232,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
                 for rank in range(1, pending + 1)
             ],
         )
-        connection.execute(
+        tx.execute(
             sqlalchemy.insert(tables["portal_news"]).values(
                 id=1, read_until=START, read_whole_at=START
             )
@@ -248,7 +241,7 @@ def news(pending: int, changed: int, folder: Path) -> tuple[float, int]:
     values = tomllib.loads(shipped("config/worker.toml").read_text("utf-8"))
     settings = Settings(**values | {"channel": "api", "portal": {"environment": "local"}})
     app = App(
-        configuration=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
+        configured=Configuration(path=Path("worker.toml"), settings=settings, origins={}),
         store=store,
         clock=lambda: START + timedelta(days=1),
         actor="bench@bench:1",

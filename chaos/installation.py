@@ -6,12 +6,17 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos import books
+from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.service.demo import EXAMPLES, STORY, Case, write_demo
 from worker.service.local_portal import STRUCTURES
 
 DEMANDING = STORY[1]
 """The member whose structure begins to demand an engagement: it had no demand before."""
 ENGAGEMENT = "ENG-2025-0904"
+COMPLEMENT = "references-toutes.csv"
+AS_BILLED = "references-sans-exigence.csv"
+"""Without that engagement: an import changes nothing on which an invoice rests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +93,13 @@ class Installation:
 
     @property
     def complement(self) -> Path:
-        """All the references, for those who had not given theirs."""
-        return self.folder / EXAMPLES / "references-toutes.csv"
+        """All the references, for those who had not given theirs; of a billed member, its first."""
+        billed = self.database.exists() and any(
+            (one.siret, one.kind) == (DEMANDING.siret, InvoiceKind.INVOICE)
+            and one.status not in {InvoiceStatus.CANCELLED, InvoiceStatus.REFUSED}
+            for one in books.invoices(self.database)
+        )
+        return self.folder / EXAMPLES / (AS_BILLED if billed else COMPLEMENT)
 
     def table(self, kind: str) -> Path:
         """An import file of the demonstration."""
@@ -134,12 +144,18 @@ def _write_demanding(installation: Installation) -> None:
 
 
 def _write_complement(installation: Installation, year: int, members: tuple[Case, ...]) -> None:
-    with installation.complement.open("w", encoding="utf-8", newline="") as file:
+    for name, demanded in {COMPLEMENT: ENGAGEMENT, AS_BILLED: DEMANDING.gives[1]}.items():
+        path = installation.folder / EXAMPLES / name
+        _write_references(path, year, members, demanded)
+
+
+def _write_references(path: Path, year: int, members: tuple[Case, ...], demanded: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(("SIRET", "Année", "Code service", "Engagement"))
         for member in members:
             service, engagement = member.gives
             if member is DEMANDING:
-                engagement = ENGAGEMENT
+                engagement = demanded
             if service or engagement:
                 table.writerow((member.siret, year, service, engagement))

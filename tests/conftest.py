@@ -1,6 +1,7 @@
 """What every test starts from."""
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 import structlog
@@ -11,7 +12,19 @@ from worker.cli.console import remember_config
 
 # A law holds or does not: how long a noisy machine takes to try it says nothing about it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("untimed"), max_examples=100_000)
 settings.load_profile("untimed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--shuffle SEED``: the tests in an order of chance, the same for a same seed."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in another order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No test may need another before it."""
+    if (seed := config.getoption("--shuffle")) is not None:
+        Random(seed).shuffle(items)  # noqa: S311 - no secret
 
 
 def pytest_configure() -> None:

@@ -19,6 +19,7 @@
     ├── ChangedMeanwhile         (3)  data changed while a member was being prepared
     ├── ChildFailed             (70)  a bounded child process ended without an answer
     └── IntegrityError          (70)  something kept was altered: stop and look
+        └── UnreadableRecord          a row of one invoice or member: it alone stops
 
 The number is the exit code of the command line (docs/commands.md).
 Data errors that concern one record of many are findings: values, which stop nothing by themselves.
@@ -149,3 +150,12 @@ class InvalidDocument(WorkerError):
 
 class IntegrityError(WorkerError):
     """What was kept differs from what was recorded: someone must look before going on."""
+
+
+class UnreadableRecord(IntegrityError):
+    """A row about one invoice or member is not what the program wrote: it alone stops."""
+
+
+def unreadable(error: UnreadableRecord) -> Finding:
+    """What keeps one member back whose rows cannot be read."""
+    return Finding(code="ROW-UNREADABLE", message=error.message.rstrip("."), remedy=error.remedy)

@@ -142,6 +142,7 @@ def test_a_configuration_that_is_anything_is_refused(
 READ = {
     ("import", "file"): ("import", "usage"),
     ("validate", "files"): ("validate",),
+    ("journal verify", "checkpoint"): ("journal", "verify", "--checkpoint"),
 }
 """The files that a command reads, and what is typed before them."""
 ELSEWHERE = {
@@ -151,15 +152,41 @@ ELSEWHERE = {
     ("documents export", "to"): "a folder",
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
+    ("journal checkpoint", "to"): "below",
+    ("audit report", "to"): "below",
+    ("audit deposits", "to"): "tests/integration/tables/test_files.py",
+    ("import show", "to"): "below",
+    ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
+    ("audit site", "to"): "tests/integration/audit/test_dossier_folder.py",
 }
 """Where the others are tried."""
 
 
 def test_every_file_that_a_command_names_is_tried() -> None:
     """A new parameter finds its place here, or this fails."""
-    named = {(words, name) for words, name in read_arguments() if name != "config"}
+    shared = {"config", "data"}
+    named = {(words, name) for words, name in read_arguments() if name not in shared}
 
     assert named == set(READ) | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", ["", "worker.sqlite"])
+@pytest.mark.parametrize("make", KINDS)
+def test_a_data_folder_that_is_anything_is_refused(
+    make: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
+    """The folder that ``--data`` names, or the database in it."""
+    folder = tmp_path / "data"
+    if name:
+        folder.mkdir()
+    make(folder / name)
+
+    said = run("status", "--data", folder)
+
+    assert said.code in {2, 3, 70}, said
+    assert "Défaut du programme" not in said.err
+    assert said.err.count("Erreur : ") == 1
+    assert "À faire : " in said.err
 
 
 @pytest.mark.parametrize("make", KINDS)
@@ -179,13 +206,23 @@ def test_a_file_that_is_anything_is_refused(
 
 
 @pytest.mark.parametrize("make", [pipe, device, Path.mkdir, dangling, loop])
-def test_the_journal_is_written_to_a_regular_file_alone(
-    make: Callable[[Path], None], tmp_path: Path, demo: Path
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("journal", "export"),
+        ("journal", "checkpoint"),
+        ("audit", "report", "2025"),
+        ("import", "show", "members.csv"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_kept_elsewhere_is_written_to_a_regular_file_alone(
+    typed: tuple[str, ...], make: Callable[[Path], None], tmp_path: Path, demo: Path
 ) -> None:
     """No pipe is waited for, and no link is followed."""
     make(tmp_path / "journal.jsonl")
 
-    said = run("journal", "export", "--to", tmp_path / "journal.jsonl", config=demo)
+    said = run(*typed, "--to", tmp_path / "journal.jsonl", config=demo)
 
     assert said.code == 3
     assert "n'est pas un fichier ordinaire" in said.err or "c'est un lien" in said.err
@@ -206,8 +243,15 @@ SET = {
     "look.logo": ("config", "show"),
     "data.tariffs": ("tariff", "list"),
     "data.folder": ("status",),
+    "journal.timestamp_certificates": ("journal", "checkpoint"),
 }
 """Each setting that is a path, and the command that reads it."""
+BESIDE = {
+    "journal.timestamp_certificates": {
+        "CHORUS_WORKER_JOURNAL__TIMESTAMP_URL": "http://127.0.0.1:1/"
+    }
+}
+"""Variables without which a setting means nothing."""
 
 
 @pytest.mark.parametrize("key", list(paths_set(Settings)))
@@ -223,7 +267,7 @@ def test_a_file_of_the_configuration_that_is_anything_is_told(
     named = tmp_path if key == "data.tariffs" else path
     variable = "CHORUS_WORKER_" + key.upper().replace(".", "__")
 
-    said = run(*SET[key], config=demo, env={variable: str(named)})
+    said = run(*SET[key], config=demo, env={variable: str(named), **BESIDE.get(key, {})})
 
     assert "Défaut du programme" not in said.err
     assert "nommé" in said.err

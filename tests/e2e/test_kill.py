@@ -20,6 +20,7 @@ def _ready(played: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory
     shutil.rmtree(folder / "donnees" / "archive")
     for database in (folder / "donnees").glob("*.sqlite*"):
         database.unlink()
+    (folder / "donnees" / "checkpoints.jsonl").unlink()
     config = folder / "worker.toml"
     assert run("init", folder).code == 0
     for kind in ("members", "subscriptions", "usage", "references"):

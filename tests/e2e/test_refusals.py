@@ -113,6 +113,7 @@ def test_a_reason_that_hides_a_sign_is_refused(demo: Path, hidden: str, code: st
         (("run",), "il manque l'argument ANNÉE"),
         (("run", "abc"), "l'argument ANNÉE ne convient pas"),
         (("run", "2025", "--foo"), "l'option --foo n'existe pas"),
+        (("run", "2025", "--data", "x"), "cette commande a besoin de la configuration"),
         (("run", "2025", "2024"), "argument en trop"),
         (("resend", "X"), "il manque l'option --reason"),
         (("import", "nothing", "x.csv"), "l'argument NATURE ne convient pas"),

@@ -61,6 +61,7 @@ def usage(
             month=month,
             users=int(users),
             source=SourceRow(file_sha256=file, row=row),
+            file="usage.csv",
         )
         for row, (service, tier, month, users) in enumerate(cells, start=2)
     )

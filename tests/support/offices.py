@@ -23,7 +23,7 @@ from worker.app import App
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
-from worker.billing.journal import EventTag, JournalHead
+from worker.billing.journal import ROWS, EventTag, JournalHead
 from worker.billing.statement import Statement
 from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.corrections.credit import Request, confirm_state, issue_credit_note
@@ -52,6 +52,7 @@ from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import (
     Observation,
 )
+from worker.storage.source_files import imported_files
 from worker.transmission.deposit import DepositResult, deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
 from worker.transmission.reconcile import reconcile_due
@@ -148,7 +149,7 @@ class Desk:
         settings = self.app.settings
         changed = settings.model_copy(update={"portal": settings.portal.model_copy(update=portal)})
         configuration = replace(self.app.configuration, settings=changed)
-        self.app = replace(self.app, configuration=configuration)
+        self.app = replace(self.app, configured=configuration)
 
     def second(self) -> "Desk":
         """Another process on the same database and portal."""
@@ -295,18 +296,28 @@ class Desk:
         return tuple(one for one in documents if version in (None, one.version))
 
     def events(self, *tags: EventTag) -> list[tuple[str, dict[str, Any]]]:
-        """Subject and payload of the journal's events of these tags, in order."""
+        """Subject and payload of the journal's events of these tags, in order.
+
+        Without what they hold of the rows of the database.
+        """
         with self.app.store.reading() as session:
-            return [
+            told = [
                 (event.subject, json.loads(event.payload))
                 for event in journal.events(session)
-                if not tags or event.tag in tags
+                if (event.tag in tags if tags else event.tag != EventTag.ROWS_WRITTEN)
             ]
+        for _, payload in told:
+            payload.pop(ROWS, None)
+        return told
 
     def archived(self) -> dict[str, bytes]:
-        """Every file of the archive."""
+        """Every file of the archive, but those that were imported."""
         folder = self.app.store.archive.folder
-        return {path.name: path.read_bytes() for path in folder.glob("*/*")}
+        with self.app.reading() as session:
+            brought = {file.kept_sha256 for _, file in imported_files(session)}
+        return {
+            path.name: path.read_bytes() for path in folder.glob("*/*") if path.name not in brought
+        }
 
 
 def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:

@@ -131,14 +131,15 @@ def _converse(
     open_still = True
     while open_still:
         if requests is not None:
-            request = _read_request(connection)
+            request = read_request(connection)
             if not request:
                 return
             requests.append(request)
         open_still = next(script, hang_up)(connection)
 
 
-def _read_request(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
+    """A whole request, head and body; nothing when the connection was closed."""
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)

@@ -18,9 +18,10 @@ from worker.imports import ImportKind
 from worker.imports.intake import Intake, take_in
 from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
-from worker.storage import Session, Store, Transaction, imported, invoices
+from worker.storage import Session, Store, Transaction, imported, invoices, source_files
 from worker.storage.engine import Upgrade
 from worker.storage.invoices import take_number
+from worker.storage.source_files import ImportedFile
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 ACTOR = "finance@poste"
@@ -28,6 +29,20 @@ UPGRADE = Upgrade(actor=ACTOR, now=NOW)
 SIRET = MEMBER.siret
 OTHER = "99900001100018"
 UNKNOWN = "99900002900010"
+
+UNREAD = ImportedFile(
+    kind="members",
+    name="membres.csv",
+    sha256="0" * 64,
+    size=1,
+    rows=1,
+    imported_at=NOW,
+    imported_by=ACTOR,
+    sheet="",
+    columns={},
+    kept_sha256="",
+)
+"""A file that nobody could read again: a former release took it in."""
 
 HEADERS = {
     ImportKind.MEMBERS: "siret;nom;adresse;code_postal;ville;convention;contact_email",
@@ -49,7 +64,7 @@ def app_on(store: Store, *, at: datetime = NOW) -> App:
     configuration = Configuration(
         path=Path("worker.toml"), settings=Settings.model_construct(), origins={}
     )
-    return App(configuration=configuration, store=store, clock=lambda: at, actor=ACTOR)
+    return App(configured=configuration, store=store, clock=lambda: at, actor=ACTOR)
 
 
 def write_csv(folder: Path, kind: ImportKind, *rows: str, name: str = "") -> Path:
@@ -72,11 +87,9 @@ def bring_rows(store: Store, folder: Path, kind: ImportKind, *rows: str, name: s
 def add_members(store: Store, members: Sequence[Member] = (MEMBER,)) -> int:
     """Put members in without a file to read; returns the id of the file they claim to be from."""
     with writing(store) as session:
-        file_id = imported.add_file(
-            session, kind="members", name="membres.csv", sha256="0" * 64, size=1, at=NOW
-        )
-        for row, member in enumerate(members, start=2):
-            imported.put_member(session, member, file_id, row)
+        file_id = source_files.add(session, UNREAD)
+        placed = [(member, (file_id, row)) for row, member in enumerate(members, start=2)]
+        imported.put_members(session, placed, NOW)
     return file_id
 
 
@@ -84,7 +97,7 @@ def counts(session: Session) -> dict[str, int]:
     """How many records of each kind are current."""
     current = {
         "members": "member",
-        "subscriptions": "subscription",
+        "subscriptions": "subscription WHERE superseded_at IS NULL",
         "invoices": "invoice",
         "usage": "usage_record WHERE superseded_at IS NULL",
     }

@@ -5,11 +5,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from worker.audit.deposits import evidence_name
 from worker.billing.money import count
-from worker.errors import IntegrityError, StorageUnavailable
+from worker.billing.status import TrackedInvoice
+from worker.errors import IntegrityError, StorageUnavailable, UnreadableRecord
 from worker.isolation.files import create_regular
 from worker.settings.rights import told
-from worker.storage import Store, invoices, observations
+from worker.storage import Session, Store, invoices, observations
+from worker.storage.archive import Archive
 from worker.storage.documents import StoredDocument, documents_of
 
 MOST_NAMED = 5
@@ -32,47 +35,14 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             folder = to / invoice.number.replace("/", "-")
-            kept = _Kept(store, invoice.number, unusable)
-            every = documents_of(session, invoice.id)
-            files = kept.contents(every, invoice.version)
-            for old in range(1, invoice.version):
-                _write(folder / f"v{old}", kept.contents(every, old), below=to)
-            report = {
-                "number": invoice.number,
-                "version": invoice.version,
-                "documents": [
-                    {
-                        "file": document.kind.value,
-                        "profile": document.profile,
-                        "sha256": document.sha256,
-                        "checks": [
-                            {
-                                "rule_set": check.rule_set,
-                                "version": check.version,
-                                "sha256": check.sha256,
-                                "valid": True,
-                                "warnings": [
-                                    {
-                                        "code": finding.code,
-                                        "where": finding.where,
-                                        "message": finding.message,
-                                    }
-                                    for finding in check.findings
-                                ],
-                            }
-                            for check in document.checks
-                        ],
-                    }
-                    for document in every
-                    if document.version == invoice.version
-                ],
-            }
-            for seen in observations.observations(session, invoice.id):
-                if seen.evidence:
-                    name = f"compte-rendu-{seen.portal_at}.pdf"
-                    files |= kept.file(name, seen.evidence)
-            text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-            _write(folder, files | {"validation.json": text.encode()}, below=to)
+            try:
+                invoices.by_id(session, invoice.id)
+                write_documents(
+                    session, store.archive, invoice, folder, below=to, unusable=unusable
+                )
+            except UnreadableRecord as error:
+                unusable.append(f"{invoice.number} : {error.message}")
+                continue
             exported[invoice.number] = folder
     if unusable:
         others = len(unusable) - MOST_NAMED
@@ -85,17 +55,94 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
     return exported
 
 
+def write_documents(
+    session: Session,
+    archive: Archive,
+    invoice: TrackedInvoice,
+    folder: Path,
+    *,
+    below: Path,
+    unusable: list[str],
+) -> frozenset[str]:
+    """Write the documents of an issued invoice as ``export_year`` does.
+
+    Args:
+        session: to read in.
+        archive: that has the bytes.
+        invoice: of the documents.
+        folder: of its own.
+        below: what the person named; see ``_write``.
+        unusable: is told of each piece that the archive cannot give.
+
+    Returns:
+        The names of what was written, such as ``v1/facturx.pdf``; not ``validation.json``.
+
+    Raises:
+        StorageUnavailable: the folder cannot be written.
+    """
+    kept = _Kept(archive, invoice.number, unusable)
+    every = documents_of(session, invoice.id)
+    files = kept.contents(every, invoice.version)
+    written = set()
+    for old in range(1, invoice.version):
+        former = kept.contents(every, old)
+        _write(folder / f"v{old}", former, below=below)
+        written |= {f"v{old}/{name}" for name in former}
+    for seen in observations.observations(session, invoice.id):
+        if seen.evidence:
+            files |= kept.file(evidence_name(seen), seen.evidence)
+    written |= files.keys()
+    report = _validation(invoice, every)
+    text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
+    _write(folder, files | {"validation.json": text.encode()}, below=below)
+    return frozenset(written)
+
+
+def _validation(invoice: TrackedInvoice, every: Sequence[StoredDocument]) -> dict[str, object]:
+    """What each document of the last version passed."""
+    return {
+        "number": invoice.number,
+        "version": invoice.version,
+        "documents": [
+            {
+                "file": document.kind.value,
+                "profile": document.profile,
+                "sha256": document.sha256,
+                "checks": [
+                    {
+                        "rule_set": check.rule_set,
+                        "version": check.version,
+                        "sha256": check.sha256,
+                        "valid": True,
+                        "warnings": [
+                            {
+                                "code": finding.code,
+                                "where": finding.where,
+                                "message": finding.message,
+                            }
+                            for finding in check.findings
+                        ],
+                    }
+                    for check in document.checks
+                ],
+            }
+            for document in every
+            if document.version == invoice.version
+        ],
+    }
+
+
 class _Kept:
     """What the archive gives of an invoice; one piece that it cannot give stops no other.
 
     Args:
-        store: where the archive is.
+        archive: that has the bytes.
         number: of the invoice.
         unusable: is told of each such piece.
     """
 
-    def __init__(self, store: Store, number: str, unusable: list[str]) -> None:
-        self._archive = store.archive
+    def __init__(self, archive: Archive, number: str, unusable: list[str]) -> None:
+        self._archive = archive
         self._number = number
         self._unusable = unusable
 

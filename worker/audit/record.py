@@ -34,7 +34,11 @@ class InvoiceRecord:
 
 def record_of(session: Session, number: str) -> InvoiceRecord:
     """Read it. Raises WrongUse: no such invoice."""
-    tracked = invoices.named(session, number)
+    return record_of_tracked(session, invoices.named(session, number))
+
+
+def record_of_tracked(session: Session, tracked: TrackedInvoice) -> InvoiceRecord:
+    """The same, of one that was found. Raises IntegrityError: it cannot be read any more."""
     invoice = invoices.content(session, tracked.id)
     return InvoiceRecord(
         tracked=tracked,
@@ -45,5 +49,5 @@ def record_of(session: Session, number: str) -> InvoiceRecord:
         documents=documents_of(session, tracked.id),
         attempts=attempts.attempts(session, tracked.id),
         observations=observations.observations(session, tracked.id),
-        events=tuple(journal.events(session, subject=number)),
+        events=tuple(journal.events(session, subject=tracked.number)),
     )

@@ -5,57 +5,99 @@ with its events (amount, statement, hashes of its documents), and each document 
 bytes.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from worker.app import App
+from worker.audit import timestamps
+from worker.audit.checkpoints import (
+    LARGEST,
+    GivenLines,
+    Watch,
+    given_lines,
+    kept_lines,
+    watched,
+)
+from worker.audit.recomputation import recompute
+from worker.audit.tokens import verify_anchors, verify_given
 from worker.billing.credit_note import credited_total
-from worker.billing.journal import EventTag, JournalEvent, JournalHead
+from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, IntegrityError, WrongUse
+from worker.isolation.files import read_bounded
+from worker.settings.rights import told
 from worker.storage import Session, Store, invoices, journal, observations
+from worker.storage.alterations import REMEDY, SAYS, alterations
 from worker.storage.documents import documents_of
+from worker.storage.tables import as_written
 
+ROWS_SINCE = "0007"
+"""The schema since which each row is proved by an event of the journal."""
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification came to: where the journal ends, and everything that was altered."""
+    """What a verification came to.
+
+    Attributes:
+        end: where the journal ends.
+        checkpoints: how many it holds.
+        tokens: how many of them an authority has stamped.
+        findings: everything that was altered.
+        uncovered: what nothing in this database can prove, in French.
+    """
 
     end: JournalHead
+    checkpoints: int
+    tokens: int
     findings: tuple[Finding, ...]
+    uncovered: tuple[str, ...]
 
 
-def verify(app: App, noted: str | None = None) -> Verification:
+def verify(app: App, noted: str | None = None, checkpoint: Path | None = None) -> Verification:
     """Verify the chain of the journal, then the invoices and the archive against it.
 
-    ``noted``: a hash printed earlier, or at least its first 16 characters, which the chain must
-    still hold.
+    Args:
+        app: the installation.
+        noted: a hash printed earlier, or at least its first 16 characters, which the chain must
+            still hold.
+        checkpoint: a file of checkpoints that was kept elsewhere, or a token of a time-stamping
+            authority, which the chain must still hold. The lines beside the database are always
+            compared.
 
     Raises:
-        WrongUse: ``noted`` is no such hash.
+        WrongUse: ``noted`` is no such hash, ``checkpoint`` no such file.
+        StorageUnavailable: the lines beside the database cannot be read.
         IntegrityError: the database itself is damaged.
     """
     sought = "" if noted is None else _sought(noted)
+    given = _no_more if checkpoint is None else _given(app, checkpoint)
+    kept = kept_lines(app)
     held = False
+    watch = Watch()
     app.store.require_sound()
     with app.reading() as session:
         end = journal.head(session)
 
-        def watched() -> Iterator[JournalEvent]:
+        def seen() -> Iterator[JournalEvent]:
             nonlocal held
-            for event in journal.events(session):
+            for event in watched(journal.events(session), watch):
                 held = held or event.hash.startswith(sought)
                 yield event
 
-        findings = verify_chain(watched(), end)
+        findings = verify_chain(seen(), end)
+    findings += (*watch.findings, *watch.lost(kept), *given(watch))
     try:
+        findings += tuple(verify_anchors(app.store, watch))
+        if not uncovered(app.store):
+            findings += verify_rows(app.store)
         findings += verify_books(app.store)
+        findings += tuple(one for each in recompute(app.store) for one in each.findings)
     except IntegrityError as error:
         findings += (_unreadable(error),)
     if sought and not held:
@@ -66,7 +108,44 @@ def verify(app: App, noted: str | None = None) -> Verification:
                 remedy="La fin du journal a été coupée ou réécrite : comparez à une sauvegarde.",
             ),
         )
-    return Verification(end=end, findings=findings)
+    return Verification(
+        end=end,
+        checkpoints=len(watch.placed),
+        tokens=len(watch.anchored),
+        findings=findings,
+        uncovered=uncovered(app.store),
+    )
+
+
+def uncovered(store: Store) -> tuple[str, ...]:
+    """What nothing in a database of an older release can prove; nothing is said altered of it."""
+    if not store.older or store.older >= ROWS_SINCE:
+        return ()
+    since = f"base de la version {store.older} ; cette preuve commence à la version {ROWS_SINCE}"
+    return (f"les lignes de la base une à une ({since})",)
+
+
+def _no_more(_: Watch) -> Iterator[Finding]:
+    return iter(())
+
+
+def _given(app: App, path: Path) -> Callable[[Watch], Iterator[Finding]]:
+    """What compares a file from elsewhere with the chain, once this was seen."""
+    try:
+        content = read_bounded(path, LARGEST)
+    except OSError as error:
+        raise WrongUse(*told(error, path)) from error
+    stamp = timestamps.read(content) if len(content) <= timestamps.LARGEST else None
+    if isinstance(stamp, timestamps.Stamp):
+        token = stamp
+        return lambda watch: verify_given(app, watch, path.name, content, token)
+    lines: GivenLines = given_lines(path.name, content)
+    if not lines.lines:
+        raise WrongUse(
+            f"Le fichier {path} n'est ni une copie de checkpoints.jsonl, ni un jeton d'horodatage.",
+            "Donnez l'un des deux : une ligne suffit.",
+        )
+    return lambda watch: watch.lost(lines)
 
 
 def _sought(noted: str) -> str:
@@ -79,6 +158,15 @@ def _sought(noted: str) -> str:
     return text.rstrip("…")
 
 
+def verify_rows(store: Store) -> tuple[Finding, ...]:
+    """Every trigger, digest and row that is not as the program wrote it."""
+    with store.reading() as session:
+        return tuple(
+            Finding(code="ROW-ALTERED", message=SAYS[found.how], remedy=REMEDY, where=found.where)
+            for found in alterations(session)
+        )
+
+
 def verify_books(store: Store) -> tuple[Finding, ...]:
     """Every difference between the journal, the invoices and the archive; none when sound."""
     findings: list[Finding] = []
@@ -86,12 +174,16 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
         told: dict[str, list[dict[str, Any]]] = {}
         for event in journal.events(session):
             if event.tag in ISSUED:
-                told.setdefault(event.subject, []).append(json.loads(event.payload))
+                told.setdefault(event.subject, []).append(payload_of(event))
         for invoice in invoices.tracked(session):
-            if invoice.number:
+            if invoice.trouble is Trouble.UNREADABLE:
+                told.pop(invoice.number, [])
+                findings.append(_differs(invoice.number, invoice.french_detail))
+            elif invoice.number:
                 said = told.pop(invoice.number, [])
                 try:
-                    findings.extend(_compare(store, session, invoice, said))
+                    with as_written(f"l'émission de {invoice.number} au journal"):
+                        findings.extend(_compare(store, session, invoice, said))
                 except IntegrityError as error:
                     findings.append(_differs(invoice.number, error.message))
     findings.extend(
@@ -126,7 +218,7 @@ def _compare(
     recorded = {
         (version, kind): sha256
         for version, payload in enumerate(told, start=1)
-        for kind, sha256 in payload["documents"].items()
+        for kind, sha256 in dict(payload["documents"]).items()
     }
     if kept != recorded:
         yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")
@@ -156,6 +248,6 @@ def _differs(number: str, what: str) -> Finding:
     return Finding(
         code="BOOKS-DIFFER",
         message=what,
-        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
+        remedy=REMEDY,
         where=f"facture {number}",
     )

@@ -4,7 +4,7 @@ Pure: the same rows give the same consumption. What does not fit is a finding, n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from worker.billing.members import Subscription
@@ -31,6 +31,8 @@ class UsageRecord:
     month: Month
     users: int
     source: SourceRow
+    file: str = field(default="", compare=False)
+    """Its name and sheet, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ def _outside(row: UsageRecord) -> Finding:
         message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
         "hors abonnement",
         remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois.",
-        where=f"ligne {row.source.row} du fichier {row.source.file_sha256[:12]}…",
+        where=", ".join(filter(None, (row.file, f"ligne {row.source.row}"))),
     )
 
 

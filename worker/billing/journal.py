@@ -4,18 +4,24 @@ Each event carries the hash of the one before. Editing, deleting or reordering e
 chain; cutting off its end is shown by the head, which is kept beside it and printed at the end
 of each run. Its limit, said openly: who can rewrite the whole database and every printed head can
 rewrite history. Payloads are hashed apart, so that one may be erased without breaking the chain.
+The format is published: docs/journal-format.md.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from worker.errors import Finding
+from worker.errors import Finding, Severity
 
 GENESIS = "0" * 64
 """What the first event has in place of a previous hash."""
+LARGEST = 2**53 - 1
+"""Of the whole numbers that canonical JSON writes exactly (RFC 8785 and I-JSON, RFC 7493)."""
+ROWS = "rows_written"
+"""The key of a payload under which an event holds the digest of the rows of its transaction."""
 
 
 class EventTag(StrEnum):
@@ -26,6 +32,8 @@ class EventTag(StrEnum):
     FILE_IMPORTED = "file.imported"
     TARIFF_USED = "tariff.used"
     """A grid priced an invoice for the first time: its content is frozen from then on."""
+    ROWS_WRITTEN = "rows.written"
+    """A change of the database that is no event by itself; it holds the digest of the rows."""
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     INVOICE_PARKED = "invoice.parked"
@@ -56,6 +64,12 @@ class EventTag(StrEnum):
     DOCUMENT_CLOSED = "document.closed"
     """A person said what such a document is; its number is passed over."""
     RESEND_REQUESTED = "resend.requested"
+    PAYLOAD_ERASED = "payload.erased"
+    """The payload of an earlier event, its subject, was erased, and by whose decision."""
+    JOURNAL_CHECKPOINT = "journal.checkpoint"
+    """Where the journal was, and what it added up to (``billing.checkpoint``)."""
+    JOURNAL_ANCHORED = "journal.anchored"
+    """A time-stamping authority signed the hash of a checkpoint; its token is in the archive."""
     COMPLETION_INTENDED = "completion.intended"
     COMPLETION_ANSWERED = "completion.answered"
     """A suspended invoice was given the files its buyer asked for: before and after the call."""
@@ -68,9 +82,9 @@ class JournalEvent:
     Attributes:
         seq: 1 for the first, without gap.
         at: UTC instant, ISO 8601 with microseconds and ``Z``.
-        actor: who did it: ``user@host`` of the operating system, no personal contact data.
+        actor: who did it, by the system's word (service/actor.py), no personal contact data.
         subject: what it is about: an invoice number, ``siret/year``, a file's SHA-256.
-        payload: canonical JSON (``canonical_json``).
+        payload: canonical JSON (``canonical_json``); empty once it is erased.
     """
 
     seq: int
@@ -95,10 +109,14 @@ class JournalHead:
 EMPTY = JournalHead(seq=0, hash=GENESIS)
 
 
-def canonical_json(value: Mapping[str, object]) -> str:
-    """One text for one value: sorted keys, no spaces, UTF-8 kept. Floats raise TypeError."""
-    _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def canonical_json(value: Mapping[str, object] | Sequence[object]) -> str:
+    """One text for one value (RFC 8785): keys by their UTF-16 units, no spaces.
+
+    Raises:
+        TypeError: it holds what has no exact form there or no place in the journal: a float, a
+            whole number beyond ``LARGEST``, a key that is no text, half a surrogate pair.
+    """
+    return json.dumps(_ordered(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def chain(  # the order of the fields is part of the format of the hash
@@ -116,33 +134,52 @@ def chain(  # the order of the fields is part of the format of the hash
         payload=payload,
         payload_sha256=payload_sha256,
         previous=head.hash,
-        hash=_digest(seq, at, actor, tag.value, subject, payload_sha256, head.hash),
+        hash=hashlib.sha256(
+            _text(seq, at, actor, tag.value, subject, payload_sha256, head.hash)
+        ).hexdigest(),
     )
 
 
-def verify(events: Iterable[JournalEvent], head: JournalHead) -> tuple[Finding, ...]:
-    """Check the whole chain up to ``head``; every break is a finding, an empty answer is sound."""
+def payload_of(event: JournalEvent) -> dict[str, Any]:
+    """What an event says; nothing where its payload was erased or altered, which is told."""
+    try:
+        found = json.loads(event.payload)
+    except (ValueError, RecursionError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def rows_written(event: JournalEvent) -> object:
+    """What an event holds of the rows of its transaction; None when it holds nothing of them."""
+    return payload_of(event).get(ROWS)
+
+
+def verify(
+    events: Iterable[JournalEvent], head: JournalHead, *, after: JournalHead = EMPTY
+) -> tuple[Finding, ...]:
+    """Check the chain from ``after`` to ``head``; every break is a finding, no finding is sound."""
     findings: list[Finding] = []
-    last = EMPTY
+    last = after
+    erased: dict[int, Finding] = {}
     for event in events:
         if event.seq != last.seq + 1:
             findings.append(_broken(event.seq, f"événement attendu : n° {last.seq + 1}"))
         if event.previous != last.hash:
             findings.append(_broken(event.seq, "n'est pas chaîné à l'événement précédent"))
         if hashlib.sha256(event.payload.encode()).hexdigest() != event.payload_sha256:
-            findings.append(_broken(event.seq, "le contenu a été modifié"))
-        expected = _digest(
-            event.seq,
-            event.at,
-            event.actor,
-            event.tag,
-            event.subject,
-            event.payload_sha256,
-            event.previous,
-        )
-        if expected != event.hash:
+            altered = _broken(event.seq, "le contenu a été modifié")
+            if event.payload:
+                findings.append(altered)
+            else:
+                erased[event.seq] = altered
+        if hashlib.sha256(hashed_text(event)).hexdigest() != event.hash:
             findings.append(_broken(event.seq, "l'empreinte ne correspond pas à l'événement"))
+        if event.tag == EventTag.PAYLOAD_ERASED:
+            for seq in [one for one in erased if str(one) == event.subject]:
+                del erased[seq]
+                findings.append(_erased(seq, event.seq))
         last = JournalHead(seq=event.seq, hash=event.hash)
+    findings.extend(erased.values())
     if last != head:
         findings.append(
             _broken(
@@ -155,9 +192,21 @@ def verify(events: Iterable[JournalEvent], head: JournalHead) -> tuple[Finding, 
     return tuple(findings)
 
 
-def _digest(*parts: str | int) -> str:
-    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def hashed_text(event: JournalEvent) -> bytes:
+    """The bytes of which an event's hash is the SHA-256."""
+    return _text(
+        event.seq,
+        event.at,
+        event.actor,
+        event.tag,
+        event.subject,
+        event.payload_sha256,
+        event.previous,
+    )
+
+
+def _text(*parts: str | int) -> bytes:
+    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _broken(seq: int, what: str) -> Finding:
@@ -169,12 +218,35 @@ def _broken(seq: int, what: str) -> Finding:
     )
 
 
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise TypeError("a float has no place in the journal")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+def _erased(seq: int, by: int) -> Finding:
+    return Finding(
+        code="JOURNAL-ERASED",
+        message=f"événement n° {seq} : son contenu a été effacé (événement n° {by}) ; "
+        "ce qu'il disait n'est plus prouvé",
+        severity=Severity.WARNING,
+        where=f"journal, n° {seq}",
+    )
+
+
+def _ordered(value: object) -> object:
+    """A value as it is written: keys in order, and nothing that has no exact form."""
+    match value:
+        case str():
+            if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+                raise TypeError("half a surrogate pair has no place in the journal")
+            return value
+        case None | bool():
+            return value
+        case int() if abs(value) <= LARGEST:
+            return value
+        case list() | tuple():
+            return [_ordered(item) for item in value]
+        case Mapping() if all(isinstance(key, str) for key in value):
+            keys = sorted(value, key=_utf16)
+            return {_ordered(key): _ordered(value[key]) for key in keys}
+        case _:
+            raise TypeError(f"a {type(value).__name__} like {value!r} has no place in the journal")
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")

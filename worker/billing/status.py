@@ -124,6 +124,9 @@ class Trouble(StrEnum):
     PIECE_UNUSABLE = "piece_unusable"
     """The frozen file that is to be handed over cannot be read: ``detail`` says why."""
 
+    UNREADABLE = "unreadable"
+    """Its row cannot be read, ``detail`` names it; never written."""
+
 
 _FRENCH = own_table(__package__, "french.toml")
 FRENCH: Mapping[str, str] = _FRENCH["invoice"]

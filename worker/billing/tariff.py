@@ -16,7 +16,7 @@ from worker.billing.money import Money, count
 from worker.billing.period import Month, french_date, months_of
 from worker.billing.toml import parse_toml
 from worker.billing.vat import VatCategory, VatRegime
-from worker.errors import Finding, TariffError
+from worker.errors import Finding, Severity, TariffError, WorkerError
 
 NO_TIER = 0
 """Key of the prices of a service without tiers, in the file and in memory."""
@@ -96,6 +96,81 @@ class TariffGrid:
         return f"du {french_date(self.valid_from)}{end}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusableGrid:
+    """A file of the tariff folder that prices nothing: damaged, or taken for another.
+
+    Attributes:
+        name: of the file.
+        error: why, and what to do.
+        valid_from: None when its days cannot be read: it may then be in force on any.
+        valid_to: None when open, or not known.
+    """
+
+    name: str
+    error: WorkerError
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def may_price(self, month: Month, sound: TariffGrid | None) -> bool:
+        """Whether it might be in force in a month, in the place of a sound grid or of none."""
+        day = month.first_day
+        if self.valid_to is not None and self.valid_to < day:
+            return False
+        return self.valid_from is None or (
+            self.valid_from <= day and (sound is None or sound.valid_from <= self.valid_from)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffFolder:
+    """All that the tariff folder holds.
+
+    Attributes:
+        grids: the sound ones.
+        texts: their content by version.
+        unusable: the other files.
+    """
+
+    grids: tuple[TariffGrid, ...]
+    texts: Mapping[str, str]
+    unusable: tuple[UnusableGrid, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """One for each file that is not usable."""
+        return tuple(
+            Finding(
+                code="TARIFF-UNUSABLE",
+                severity=Severity.WARNING,
+                message=one.error.message.rstrip("."),
+                remedy=one.error.remedy,
+                where=one.name,
+            )
+            for one in self.unusable
+        )
+
+    def require(self, year: int) -> None:
+        """Raise TariffError when a file that is not usable might set a price of a year."""
+        among = [
+            one
+            for one in self.unusable
+            if any(
+                one.may_price(month, grid_in_force(self.grids, month)) for month in months_of(year)
+            )
+        ]
+        if not among:
+            return
+        unread = [one.name for one in among if one.valid_from is None]
+        period = f" ; ses dates de validité n'ont pas pu être lues ({', '.join(unread)})"
+        raise TariffError(
+            f"{' '.join(dict.fromkeys(one.error.message for one in among))} Les prix de {year} en "
+            f"dépendent peut-être{period if unread else ''} : rien n'a été calculé.",
+            " ".join(dict.fromkeys(one.error.remedy for one in among)),
+            findings=[finding for one in among for finding in one.error.findings],
+        )
+
+
 def grid_in_force(grids: Iterable[TariffGrid], month: Month) -> TariffGrid | None:
     """The grid that prices a month: of those that cover it, the one that began last."""
     covering = [grid for grid in grids if grid.covers(month)]
@@ -112,6 +187,23 @@ def months_by_version(grids: Sequence[TariffGrid], year: int) -> dict[str, tuple
     return months
 
 
+def validity(content: bytes) -> tuple[date | None, date | None]:
+    """First and last day of a file that is no sound grid; None, None when they cannot be read.
+
+    They stand before the first table, which TOML lets end what comes before: that part is read
+    alone, whatever is wrong in the prices. Days that contradict each other count as unread.
+    """
+    header = re.split(rb"^[ \t]*\[", content, maxsplit=1, flags=re.MULTILINE)[0]
+    try:
+        data = parse_toml(header, parse_float=Decimal)
+    except ValueError:
+        return None, None
+    first, last = data.get("valid_from"), data.get("valid_to")
+    if type(first) is not date or (last is not None and type(last) is not date):
+        return None, None
+    return (first, last) if last is None or first <= last else (None, None)
+
+
 def parse_grid(content: bytes, name: str) -> TariffGrid:
     """Read and check a grid file.
 
@@ -121,8 +213,9 @@ def parse_grid(content: bytes, name: str) -> TariffGrid:
     try:
         data = parse_toml(content, parse_float=Decimal)
     except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
+        why = "il n'est pas en UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise TariffError(
-            f"La grille tarifaire {name} est illisible : {error}.",
+            f"La grille tarifaire {name} est illisible : {why}.",
             "Corrigez la syntaxe TOML du fichier.",
         ) from error
     reader = _GridReader(name)

@@ -6,6 +6,7 @@ The parser of Python remembers each part of a dotted key once for each part befo
 itself once for each bracket.
 """
 
+import re
 import tomllib
 from collections.abc import Callable
 from importlib import resources
@@ -13,6 +14,7 @@ from typing import Any
 
 MOST_DOTS = 100
 """In one line: a dotted key is one, and none of ours has five."""
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _LARGEST = 2**63
 """Of a whole number of TOML 1.0."""
 
@@ -27,7 +29,7 @@ def parse_toml(content: bytes, *, parse_float: Callable[[str], Any] = float) -> 
 
     Raises:
         UnicodeDecodeError: it is not UTF-8.
-        ValueError: it is not TOML, or nested or numbered beyond reason.
+        ValueError: it is not TOML, or nested or numbered beyond reason; why, in French.
     """
     text = content.decode("utf-8-sig")
     for number, line in enumerate(text.split("\n"), start=1):
@@ -37,6 +39,12 @@ def parse_toml(content: bytes, *, parse_float: Callable[[str], Any] = float) -> 
         data = tomllib.loads(text, parse_float=parse_float)
     except RecursionError:
         raise ValueError("des crochets ou des accolades sont imbriqués sans fin") from None
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))
+        where = f"à la ligne {place[1]}, colonne {place[2]}" if place else "à la fin du fichier"
+        raise ValueError(f"sa syntaxe TOML est fausse {where}") from error
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError("un nombre y a trop de chiffres") from error
     _refuse_huge(data)
     return data
 

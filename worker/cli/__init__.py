@@ -18,7 +18,7 @@ from worker.cli.commands import command_line, commands
 from worker.cli.console import give_up_lost_outputs, open_outputs, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import StorageUnavailable, WorkerError
-from worker.settings.rights import told
+from worker.settings.rights import descriptor_limit, told
 
 __all__ = ["commands", "main"]
 
@@ -46,8 +46,7 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         say(f"Erreur : {explain(error)}")
         return WRONG_USE
     except WorkerError as error:
-        report_error(error, as_json="--json" in arguments)
-        return error.exit_code
+        return _stopped(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
         say("Interrompu. Rien n'est perdu : la même commande reprendra où elle en était.")
         return INTERRUPTED
@@ -58,28 +57,36 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
     except OSError as error:
         # Of a file, what nothing nearer told. Else, this one is where our output goes.
         if error.filename is not None:
-            report_error(
-                StorageUnavailable(*told(error, Path(os.fsdecode(error.filename)))),
-                as_json="--json" in arguments,
-            )
-            return StorageUnavailable.exit_code
+            path = Path(os.fsdecode(error.filename))
+            return _stopped(StorageUnavailable(*told(error, path)), arguments)
         if _is_nowhere():
             gone = StorageUnavailable(
                 "Le dossier courant n'existe plus.",
                 "Allez dans un dossier qui existe, puis relancez la même commande.",
             )
-            report_error(gone, as_json="--json" in arguments)
-            return StorageUnavailable.exit_code
+            return _stopped(gone, arguments)
         if error.errno not in OUTPUT_LOST:
-            return _defect(error)
+            return _defect(error, arguments)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
         reason = "le disque est plein" if error.errno == errno.ENOSPC else error.strerror
         say(f"Erreur : le résultat n'a pas pu être écrit : {reason}.")
         say("À faire : libérez de la place ; « status » dit où en sont les factures.")
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, said as one
-        return _defect(error)
+        return _defect(error, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _stopped(error: WorkerError, arguments: list[str]) -> int:
+    error = _starved(error) or error
+    report_error(error, as_json="--json" in arguments)
+    return error.exit_code
+
+
+def _starved(error: Exception) -> StorageUnavailable | None:
+    """The lack of file descriptors under an error, whatever met it; else None."""
+    limit = descriptor_limit(error)
+    return None if limit is None else StorageUnavailable(*limit)
 
 
 def _is_nowhere() -> bool:
@@ -91,7 +98,9 @@ def _is_nowhere() -> bool:
     return False
 
 
-def _defect(error: Exception) -> int:
+def _defect(error: Exception, arguments: list[str]) -> int:
+    if (starved := _starved(error)) is not None:
+        return _stopped(starved, arguments)
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(line)
     say(f"Défaut du programme ({type(error).__name__}) : rien n'a été fait à moitié.")

@@ -62,11 +62,12 @@ def _group(name: str) -> FrenchGroup:
 
 
 def _listed(prefix: str) -> dict[str, Listed]:
-    """The commands typed after a prefix and one word."""
+    """The commands typed after a prefix and one word, or after a command that has its own."""
+    after = {words.removeprefix(prefix): words for words in COMMANDS if words.startswith(prefix)}
     return {
-        words.removeprefix(prefix): Listed(line, partial(_load, words))
-        for words, line in COMMANDS.items()
-        if words.startswith(prefix) and " " not in words.removeprefix(prefix)
+        rest: Listed(COMMANDS[words], partial(_load, words))
+        for rest, words in after.items()
+        if " " not in rest or rest.partition(" ")[0] in after
     }
 
 

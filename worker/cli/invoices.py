@@ -7,7 +7,7 @@ from worker.billing import portal_document
 from worker.billing.member_year import NEVER_BILLED
 from worker.billing.money import Money, count, french
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -108,6 +108,8 @@ def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
 def state(invoice: TrackedInvoice, *, deposits: bool) -> str:
     """Where an invoice stands, in French; a credit note says that it is one."""
     word = invoice.french_status
+    if invoice.trouble is Trouble.UNREADABLE:
+        return "illisible"
     if any(finding.code == NEVER_BILLED for finding in invoice.findings):
         word = "pas facturée"
     if not deposits and invoice.status is InvoiceStatus.ISSUED:

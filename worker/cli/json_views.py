@@ -10,27 +10,39 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.errors import Finding, WorkerError
+from worker.errors import Finding, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.app import App
+    from worker.audit.anchors import Anchoring
+    from worker.audit.deposits import Deposit
+    from worker.audit.dossier.site import Outcome
+    from worker.audit.explanation import CreditNote, Explained, Explanation, LineStep
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
     from worker.audit.verification import Verification
+    from worker.billing.checkpoint import CheckpointLine
+    from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
+    from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
+    from worker.billing.provenance import Moment, Origin, Version
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
     from worker.corrections.waiting import DisagreeingAccount, Waiting
+    from worker.imports.history import ChangedValue
     from worker.imports.intake import Intake
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
+    from worker.storage.observations import Observation
+    from worker.storage.source_files import ImportedFile
+    from worker.storage.versions import Changes
     from worker.validation.files.verdict import FileVerdict
 
 View = dict[str, Any]
@@ -156,6 +168,9 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
+        "altered": findings(left.altered),
+        "unreadable": findings(left.unreadable),
+        "unstamped": None if left.unstamped is None else advice(left.unstamped),
         "service": service,
     }
 
@@ -221,22 +236,185 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             }
             for attempt in kept.attempts
         ],
-        "portal_history": [
-            {
-                "source": seen.source,
-                "status": seen.raw_status,
-                "at": seen.portal_at,
-                "comment": seen.comment or None,
-                "evidence_sha256": seen.evidence or None,
-                "observed_at": seen.observed_at,
-            }
-            for seen in kept.observations
-        ],
+        "portal_history": [_observation(seen) for seen in kept.observations],
         "journal": [
             {"seq": event.seq, "at": event.at, "tag": event.tag, **_sealed(event)}
             for event in kept.events
         ],
     }
+
+
+def _observation(seen: "Observation") -> View:
+    """Something the portal said."""
+    return {
+        "source": seen.source,
+        "status": seen.raw_status,
+        "at": seen.portal_at,
+        "comment": seen.comment or None,
+        "evidence_sha256": seen.evidence or None,
+        "observed_at": seen.observed_at,
+    }
+
+
+def deposits(found: Iterable["Deposit"]) -> View:
+    """The submission log."""
+    return {"deposits": [_deposit(one) for one in found]}
+
+
+def _deposit(one: "Deposit") -> View:
+    tracked, attempt = one.invoice, one.attempt
+    return {
+        "intended_at": attempt.started_at,
+        "intent_event": one.intended and one.intended.seq,
+        "actor": attempt.actor,
+        "number": tracked.number,
+        "kind": tracked.kind,
+        "year": tracked.year,
+        "member_siret": tracked.siret,
+        "member_name": tracked.member_name,
+        "total_ttc": tracked.signed_total,
+        "invoice_status": tracked.status,
+        "file_name": attempt.file_name,
+        "document_sha256": attempt.document_sha256,
+        "lot_sha256": attempt.lot_sha256 or None,
+        "answered_at": attempt.answered_at,
+        "answer_event": one.answered and one.answered.seq,
+        "outcome": attempt.outcome or None,
+        "http_status": attempt.http_status,
+        "detail": attempt.detail or None,
+        "answer": one.answer or None,
+        "flux_number": one.flux_number or None,
+        "certain_at": attempt.closed_at,
+        "verdict": one.verdict or None,
+        "verdict_event": one.reconciled and one.reconciled.seq,
+        "reports": [_observation(seen) for seen in one.reports],
+        "first_seen_at": one.first_seen_at,
+        "portal_history": [_observation(seen) for seen in one.history],
+    }
+
+
+def table_file(to: Path, rows: int) -> View:
+    """A table that was written."""
+    return {"file": to, "rows": rows}
+
+
+def explained(asked: "Explained") -> View:
+    """An amount, down to its sources."""
+    explanation, note = asked.explanation, asked.credit_note
+    return {
+        "ok": not asked.findings,
+        "credit_note": None if note is None else _credited(note),
+        "invoice": _explanation(explanation),
+        "findings": findings(asked.findings),
+    }
+
+
+def _credited(note: "CreditNote") -> View:
+    return {
+        "number": note.note.number,
+        "issued": _moment(note.issue),
+        **_amounts(note.note),
+        "lines": [
+            {
+                "id": one.line.identifier,
+                "name": one.line.name,
+                "quantity": one.line.quantity,
+                "quantity_invoiced": one.invoiced.quantity,
+                "unit_price_ttc": one.line.unit_price_gross,
+                "total_ht": one.line.net,
+                "total_ttc": one.line.gross,
+            }
+            for one in note.lines
+        ],
+    }
+
+
+def _explanation(explanation: "Explanation") -> View:
+    content, known = explanation.invoice, explanation.known
+    return {
+        "number": content.number,
+        "year": content.year,
+        "member_siret": content.buyer.siret,
+        "member_name": content.buyer.name,
+        "member_origin": known.member and _origin(known.member.origin),
+        "service_code": content.service_code or None,
+        "engagement": content.engagement or None,
+        "references_origin": known.references and _origin(known.references.origin),
+        "statement": explanation.statement.number,
+        "issued": _moment(explanation.issue),
+        **_amounts(content),
+        "lines": [_line_step(step) for step in explanation.lines],
+        "grids": [
+            {
+                "version": step.version,
+                "title": step.grid and step.grid.title,
+                "source": step.grid and step.grid.source,
+                "valid_from": step.grid and step.grid.valid_from,
+                "valid_to": step.grid and step.grid.valid_to,
+                "sha256": step.grid and step.grid.sha256,
+                "first_use": step.first_use and _moment(step.first_use),
+            }
+            for step in explanation.grids
+        ],
+    }
+
+
+def _amounts(content: "Invoice") -> View:
+    return {
+        "total_ttc": content.totals.payable,
+        "total_ht": content.totals.net,
+        "total_vat": content.totals.vat,
+    }
+
+
+def _line_step(step: "LineStep") -> View:
+    return {
+        "id": step.line.identifier,
+        "name": step.line.name,
+        "service": step.rated.service,
+        "tier": step.rated.tier,
+        "category": step.rated.category,
+        "grid": step.rated.grid_version,
+        "parts": [{"label": label, "price_ttc": price} for label, price in step.rated.parts],
+        "unit_price_ttc": step.rated.unit_price,
+        "months": [
+            {
+                "month": month.use.month,
+                "users": month.use.users,
+                "origin": _origin(month.origin),
+                "subscription": month.subscription and _subscription(month.subscription),
+            }
+            for month in step.months
+        ],
+        "quantity": step.rated.quantity,
+        "total_ht": step.line.net,
+        "total_ttc": step.rated.total,
+    }
+
+
+def _subscription(version: "Version[Subscription]") -> View:
+    return {
+        "start": version.value.start,
+        "end": version.value.end,
+        "category": version.value.category,
+        "origin": _origin(version.origin),
+    }
+
+
+def _origin(place: "Origin") -> View:
+    file = place.file
+    return {
+        "file": file and file.name,
+        "sha256": file and file.sha256,
+        "sheet": (file and file.sheet) or None,
+        "row": place.row,
+        "imported_at": file and file.imported_at,
+        "imported": file and file.taken_in and _moment(file.taken_in),
+    }
+
+
+def _moment(moment: "Moment") -> View:
+    return {"at": moment.at, "actor": moment.actor, "seq": moment.seq}
 
 
 def checked_year(app: "App", checked: "CheckedYear") -> View:
@@ -354,13 +532,65 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
         "added": taken.changes.added,
         "changed": taken.changes.changed,
         "unchanged": taken.changes.unchanged,
+        "left_out": list(taken.left_out),
         "findings": findings(taken.findings),
     }
 
 
-def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
-    """The tariff grids; ``used``: hash of those that priced an invoice, by version."""
+def imported_file(file: "ImportedFile", changes: "Changes") -> View:
+    """A file that was imported, some time."""
     return {
+        "kind": file.kind,
+        "file": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "sheet": file.sheet or None,
+        "rows": file.rows,
+        "added": changes.added,
+        "changed": changes.changed,
+        "unchanged": changes.unchanged,
+        "imported_at": file.imported_at,
+        "imported_by": file.imported_by or None,
+        "kept": file.how_kept,
+        "kept_sha256": file.kept_sha256 or None,
+    }
+
+
+def imported_files(known: Iterable[tuple["ImportedFile", "Changes"]]) -> View:
+    """The files that were imported."""
+    return {"files": [imported_file(file, changes) for file, changes in known]}
+
+
+def imported_file_shown(
+    file: "ImportedFile", changes: "Changes", values: Iterable["ChangedValue"], to: Path | None
+) -> View:
+    """One of them, with the values that it changed; ``to``: where what is kept was written."""
+    return imported_file(file, changes) | {
+        "written_to": to,
+        "values": [
+            {
+                "row": one.row,
+                "cell": one.cell or None,
+                "member_siret": one.siret,
+                "subject": one.subject,
+                "column": one.column,
+                "before": one.before,
+                "after": one.after,
+            }
+            for one in values
+        ],
+    }
+
+
+def grids(
+    known: Iterable["TariffGrid"], used: Mapping[str, str], unusable: Sequence["Finding"]
+) -> View:
+    """The tariff grids; ``used``: hash of those that priced an invoice, by version.
+
+    ``unusable``: what is said of the files that price nothing.
+    """
+    return {
+        "ok": not unusable,
         "grids": [
             {
                 "version": grid.version,
@@ -373,7 +603,8 @@ def grids(known: Iterable["TariffGrid"], used: Mapping[str, str]) -> View:
                 "intact": used.get(grid.version, grid.sha256) == grid.sha256,
             }
             for grid in known
-        ]
+        ],
+        "findings": findings(unusable),
     }
 
 
@@ -414,6 +645,17 @@ def exported(to: Path, folders: Mapping[str, Path]) -> View:
     return {
         "folder": to,
         "invoices": [{"number": number, "folder": folder} for number, folder in folders.items()],
+    }
+
+
+def built(to: Path, outcome: "Outcome") -> View:
+    """A dossier or a site, and what of it is not in order."""
+    return {
+        "ok": not (outcome.unusable or outcome.differing),
+        "folder": to,
+        "documents": outcome.documents,
+        "unusable": outcome.unusable,
+        "differing": outcome.differing,
     }
 
 
@@ -490,17 +732,42 @@ def event_line(event: "JournalEvent") -> str:
 
 
 def _sealed(event: "JournalEvent") -> View:
-    return {"payload": json.loads(event.payload), "hash": event.hash}
+    from worker.billing.journal import payload_of  # noqa: PLC0415
+
+    return {"payload": payload_of(event), "hash": event.hash}
 
 
 def verification(found: "Verification") -> View:
     """The journal and the books, verified."""
     return {
-        "ok": not found.findings,
+        "ok": not has_blocking(found.findings),
         "events": found.end.seq,
         "head": found.end.hash,
+        "checkpoints": found.checkpoints,
+        "timestamps": found.tokens,
         "findings": findings(found.findings),
+        "uncovered": found.uncovered,
     }
+
+
+def checkpoint(
+    placed: "CheckpointLine", tried: "Anchoring | None", file: Path, *, is_new: bool
+) -> View:
+    """The last checkpoint, and what became of its time-stamp when one was asked for."""
+    stamp = None if tried is None else tried.stamp
+    return {
+        "ok": tried is None or stamp is not None,
+        "placed": is_new,
+        "checkpoint": {"seq": placed.seq, "hash": placed.hash, "at": placed.at, **placed.said},
+        "timestamp": stamp and {"authority": stamp.authority, "instant": stamp.instant},
+        "problem": (tried.problem or None) if tried is not None else None,
+        "file": file,
+    }
+
+
+def campaign_report(year: int, file: Path) -> View:
+    """Where the report of a campaign was written."""
+    return {"ok": True, "year": year, "file": file}
 
 
 def configuration(

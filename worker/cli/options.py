@@ -24,6 +24,11 @@ Config = Annotated[
         "FICHIER",
     ),
 ]
+Data = Annotated[
+    Path | None,
+    option("--data", "dossier de données à lire tel quel, sans configuration", "DOSSIER"),
+]
+"""Of every command that only reads; see reading.py."""
 Json = Annotated[bool, option("--json", "résultat en JSON sur la sortie standard")]
 DryRun = Annotated[bool, option("--dry-run", "tout vérifier sans rien garder")]
 Year = Annotated[int, argument("ANNÉE", "année des services", min=2000, max=2100)]

@@ -9,8 +9,9 @@ from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings
 from worker.cli.invoices import put_beyond, put_disagreements
 from worker.cli.options import Config, Json, argument, option
+from worker.cli.reading import open_reading
 from worker.errors import WrongUse
-from worker.service.bootstrap import open_portal, open_verified
+from worker.service.bootstrap import open_portal, open_verified, verified
 from worker.service.portal_comparison import Comparison, compare_all
 
 
@@ -33,7 +34,7 @@ def portal(
             )
         app = open_verified(config)
         return _show_all(compare_all(app, open_portal(app)), as_json=as_json)
-    app = open_verified(config, writes=False)
+    app = verified(open_reading(config, None))
     copy = compare(app, open_portal(app), number, to)
     if as_json:
         put_json(**json_views.portal_copy(copy, to))

@@ -6,26 +6,30 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.app import App
+from worker.audit.anchors import anchor
 from worker.billing.money import count, french
 from worker.billing.period import french_time
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
+from worker.cli.checkpoint import show_anchoring
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
 from worker.cli.options import Config, Json, Year, option
 from worker.cli.progress import tell
+from worker.cli.reading import open_reading
 from worker.corrections.unknown import close_unknown
-from worker.errors import WrongUse
+from worker.errors import WorkerError, WrongUse
 from worker.issuing.preview import Preview
 from worker.issuing.preview import preview as compute
 from worker.portals import Portal
 from worker.service import campaign, decisions
-from worker.service.bootstrap import branding, open_portal, open_verified
+from worker.service.bootstrap import branding, open_portal, open_verified, verified
+from worker.service.reports import report_after_run
 from worker.storage import invoices, portal_documents
 
 
 def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
-    app = open_verified(config, writes=False)
+    app = verified(open_reading(config, None))
     branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
     if as_json:
@@ -65,12 +69,19 @@ def run(year: Year, config: Config = None, as_json: Json = False) -> int:
     app = open_verified(config)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         head = campaign.run_year(app, portal, year, tell)
+    tried = anchor(app)
+    report = report_after_run(app, year)
     with app.reading() as session:
         found = invoices.tracked(session, year=year)
     code = show_invoices(app, found, as_json=as_json)
     if not as_json:
         show_acts(app, found)
         put(f"Journal : {head.seq} événements, empreinte {head.hash[:16]}…")
+        show_anchoring(tried)
+        if isinstance(report, WorkerError):
+            say(f"Rapport de campagne non écrit : {report.message} {report.remedy}")
+        else:
+            put(f"Rapport de campagne : {report}")
     return code
 
 

@@ -2,30 +2,22 @@
 
 from datetime import datetime
 
+from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.money import french, french_integer
 from worker.billing.period import french_date, french_time
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
-from worker.cli.options import Config, Json, Number
-from worker.service.opening import open_app
+from worker.cli.options import Config, Data, Json, Number
+from worker.cli.reading import open_reading, say_channel
 from worker.storage.observations import Observation
 
-OUTCOMES = {
-    "accepted": "reçu",
-    "refused": "refusé",
-    "not_sent": "non parti",
-    "throttled": "ralenti",
-    "unauthorised": "non autorisé",
-    "unknown": "incertain",
-}
-SOURCES = {"report": "intégration", "search": "recherche", "history": "suivi"}
 
-
-def show(number: Number, config: Config = None, as_json: Json = False) -> None:
+def show(number: Number, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
-    app = open_app(config)
+    app = open_reading(config, data)
+    say_channel(app)
     with app.reading() as session:
         record = record_of(session, number)
     if as_json:

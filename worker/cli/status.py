@@ -7,13 +7,16 @@ from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
 from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
-from worker.cli.options import Config, Json, argument, option
+from worker.cli.options import Config, Data, Json, argument, option
+from worker.cli.reading import open_reading, say_channel
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
-from worker.corrections.waiting import waiting
+from worker.corrections.waiting import VERIFY, Waiting, waiting
 from worker.service.failures import Failure, last_failure
-from worker.service.opening import open_app
 from worker.storage import invoices
+
+_FROM = {Trouble.PIECE_UNUSABLE: "Archive", Trouble.UNREADABLE: "Base"}
+"""Whose word is told of an invoice, where it is not the portal's."""
 
 
 def status(
@@ -23,32 +26,47 @@ def status(
         option("--todo", "seulement ce qui attend une personne, avec la marche à suivre"),
     ] = False,
     config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> int:
     """Affiche chaque facture et son état."""
-    app = open_app(config)
+    app = open_reading(config, data)
+    say_channel(app)
     if not todo:
         with app.reading() as session:
             found = invoices.tracked(session, year=year)
         return show_invoices(app, found, as_json=as_json)
     with app.reading() as session:
         left = waiting(app, session, year)
-    failure = last_failure(app.configuration.data_folder)
+    failure = last_failure(app.data_folder)
     nothing = not (len(left) or failure)
     if as_json:
         put_json(**json_views.waiting(app, left, failure))
     elif nothing:
         put("Rien n'attend une personne.")
     else:
-        if failure is not None:
-            _show_failure(failure)
-        if left.reading is not None:
-            put(f"Chorus Pro → {typed(sentence(left.reading))}")
-        put_beyond(left.beyond)
-        put_disagreements(left.disagreements)
-        for invoice, advice in left.invoices:
-            _show_act(invoice, advice)
+        _show(left, failure)
     return DONE if nothing else TO_LOOK_AT
+
+
+def _show(left: Waiting, failure: Failure | None) -> None:
+    if failure is not None:
+        _show_failure(failure)
+    if left.reading is not None:
+        put(f"Chorus Pro → {typed(sentence(left.reading))}")
+    if left.unstamped is not None:
+        put(f"Horodatage → {typed(sentence(left.unstamped))}")
+    for finding in left.altered:
+        put(f"{finding.where} : {finding.message}")
+    if left.altered:
+        put(f"    → {typed(sentence(VERIFY))}")
+    for finding in left.unreadable:
+        put(f"{f'{finding.where} : ' if finding.where else ''}{finding.message}")
+        put(f"    → {typed(finding.remedy)}")
+    put_beyond(left.beyond)
+    put_disagreements(left.disagreements)
+    for invoice, advice in left.invoices:
+        _show_act(invoice, advice)
 
 
 def _show_failure(failure: Failure) -> None:
@@ -63,6 +81,6 @@ def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
     for finding in invoice.findings:
         put(f"    {finding.message}")
     if invoice.french_detail:
-        whose = "Archive" if invoice.trouble is Trouble.PIECE_UNUSABLE else "Chorus Pro"
+        whose = _FROM.get(invoice.trouble, "Chorus Pro")
         put(f"    {whose} : {invoice.french_detail}")
     put(f"    → {typed(sentence(advice))}")

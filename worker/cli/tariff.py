@@ -6,22 +6,29 @@ from worker.billing.money import french
 from worker.billing.period import Month, french_date
 from worker.billing.tariff import TariffGrid, months_by_version
 from worker.cli import json_views
-from worker.cli.console import put, put_json, say, table
-from worker.cli.options import Config, Json, Year
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.options import Config, Data, Json, Year
+from worker.cli.reading import open_reading, say_grids
 from worker.errors import TariffError
-from worker.service.opening import open_app
 from worker.storage.grids import frozen_grids
 
 
-def list_(config: Config = None, as_json: Json = False) -> None:
+def list_(config: Config = None, data: Data = None, as_json: Json = False) -> int:
     """Liste les grilles, leur validité et si elles ont déjà servi."""
-    app = open_app(config)
-    grids, _ = app.grids()
+    app = open_reading(config, data)
+    say_grids(app)
+    tariffs = app.tariffs()
+    unusable = [
+        finding
+        for one, warning in zip(tariffs.unusable, tariffs.warnings, strict=True)
+        for finding in (warning, *one.error.findings)
+    ]
+    code = TO_LOOK_AT if unusable else DONE
     with app.reading() as session:
         used = frozen_grids(session)
     if as_json:
-        put_json(**json_views.grids(grids, used))
-        return
+        put_json(**json_views.grids(tariffs.grids, used, unusable))
+        return code
     states = {True: "figée (a servi)", False: "modifiable"}
     table(
         ("version", "intitulé", "début", "fin", "services", "état"),
@@ -36,22 +43,25 @@ def list_(config: Config = None, as_json: Json = False) -> None:
                 if used.get(grid.version, grid.sha256) == grid.sha256
                 else "MODIFIÉE après usage",
             )
-            for grid in grids
+            for grid in tariffs.grids
         ],
     )
+    show_findings(unusable, "Fichiers qui ne fixent aucun prix")
+    return code
 
 
-def show(year: Year, config: Config = None, as_json: Json = False) -> None:
+def show(year: Year, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Affiche les prix en vigueur pendant une année, mois par mois si la grille change."""
-    app = open_app(config)
-    every, _ = app.grids()
+    app = open_reading(config, data)
+    say_grids(app)
+    every = app.tariffs(year).grids
     months = months_by_version(every, year)
     by_version = {grid.version: grid for grid in every}
     grids = [by_version[version] for version in months if version]
     if not grids:
         raise TariffError(
             f"Aucune grille n'est en vigueur en {year}.",
-            f"Ajoutez un fichier dans {app.configuration.tariff_folder}.",
+            "Ajoutez son fichier au dossier des tarifs (data.tariffs).",
         )
     if as_json:
         put_json(**json_views.prices(year, grids, months))

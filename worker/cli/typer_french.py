@@ -86,6 +86,15 @@ class FrenchGroup(_French, TyperGroup):
         del ctx
         return list(self.listed)
 
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Context | None, list[str]]:
+        """The command that one word names, or two where a command has its own."""
+        both = " ".join(args[:2])
+        if len(args) > 1 and both in self.listed:
+            return both, self.listed[both].load(), args[2:]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Load one; None when there is no such command."""
         del ctx
@@ -101,6 +110,11 @@ def explain(error: typer.TyperException) -> str:
             sentence = f"il manque {_named(error)}"
         case typer.BadParameter():
             sentence = f"la valeur donnée pour {_named(error)} ne convient pas"
+        case _ if "No such option" in told and option == "--data":
+            sentence = (
+                "cette commande a besoin de la configuration : seules celles qui ne font que lire "
+                "ont l'option --data"
+            )
         case _ if "No such option" in told:
             sentence = f"l'option {option} n'existe pas"
         case _ if "No such command" in told:

@@ -303,7 +303,7 @@ def _apply(
                 f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
             )
         if references is not None and not invoice.is_credit_note:
-            imported.put_references(tx, references, tx.now, None)
+            imported.put_references(tx, [(references, None)], tx.now)
         if corrected == content:
             invoices.move(tx, invoice, InvoiceStatus.ISSUED, flux_number="", detail="")
             return invoices.by_id(tx, invoice.id)

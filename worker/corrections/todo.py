@@ -39,6 +39,8 @@ class AdviceCode(StrEnum):
     """See why no deposit succeeded for days."""
     RESTORE_PIECE = "restore_piece"
     """Put back the archived file that is to be deposited; it then leaves by itself."""
+    RESTORE_ROW = "restore_row"
+    """Put the database back, a row of which cannot be read."""
     RESEND = "resend"
     """Correct a refused invoice, and send it again."""
     RESEND_OR_KEEP = "resend_or_keep"
@@ -71,8 +73,12 @@ class AdviceCode(StrEnum):
     """Ask why the portal does not put an invoice before its buyer."""
     ASK_FOR_PAYMENT = "ask_for_payment"
     """Ask the member, and its treasury, about an invoice that is past due."""
+    STAMP = "stamp"
+    """See why no time-stamping authority has stamped a checkpoint for days."""
     READ_PORTAL = "read_portal"
     """See why nothing can be read of what the portal holds."""
+    VERIFY = "verify"
+    """Compare with a backup issued documents that their rows no longer give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,12 @@ def todo(invoice: TrackedInvoice, now: datetime, *, deposits: bool = True) -> Ad
 
     ``deposits``: whether this installation deposits by itself; else nothing waits for it (Hélios).
     """
+    if invoice.trouble is Trouble.UNREADABLE:
+        return Advice(A.RESTORE_ROW, ("journal", "verify"))
+    return _by_status(invoice, now, deposits=deposits)
+
+
+def _by_status(invoice: TrackedInvoice, now: datetime, *, deposits: bool) -> Advice | None:
     number = invoice.number
     advice: Advice | None = None
     match invoice.status:

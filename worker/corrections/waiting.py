@@ -1,13 +1,26 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from worker.app import App
+from worker.audit.checkpoints import unanchored
+from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
+from worker.billing.period import french_time
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
+from worker.billing.status import (
+    AT_THE_BUYER,
+    ON_THEIR_WAY,
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+)
 from worker.corrections.disagreements import advice_about, unread
-from worker.corrections.todo import Advice, advised
+from worker.corrections.todo import Advice, AdviceCode, advised
+from worker.errors import Finding, UnreadableRecord
+from worker.errors import unreadable as finding_of
 from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
 
 
@@ -20,6 +33,12 @@ class DisagreeingAccount:
     advice: tuple[Advice, ...]
 
 
+UNSTAMPED = timedelta(days=3)
+"""How long the time-stamping authority may be away before a person is told."""
+VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
+"""What to do about issued documents that were altered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """What waits.
@@ -27,29 +46,39 @@ class Waiting:
     Attributes:
         beyond: what the portal holds of our series, and the books do not know.
         reading: when nothing can be read of what the portal holds.
+        altered: what the rows of issued documents no longer give.
+        unreadable: rows beside those of the invoices.
+        unstamped: when checkpoints have waited for a time-stamp for days.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
     disagreements: tuple[DisagreeingAccount, ...]
     beyond: tuple[PortalDocument, ...]
     reading: Advice | None
+    altered: tuple[Finding, ...] = ()
+    unreadable: tuple[Finding, ...] = ()
+    unstamped: Advice | None = None
 
     def __len__(self) -> int:
-        return len(self.invoices) + len(self.disagreements) + len(self.beyond) + bool(self.reading)
+        found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
+        return sum(map(len, found)) + bool(self.reading) + bool(self.unstamped)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     """Read it; ``year``: of the services, for what belongs to one."""
     now = app.clock()
     tracked = invoices.tracked(session, year=year)
+    unreadable = list(_unreadable_records(session, tracked))
     disagreements: tuple[DisagreeingAccount, ...] = ()
+    beyond: tuple[PortalDocument, ...] = ()
     reading = None
+    try:
+        beyond = portal_documents.still_beyond(session)
+        if app.deposits:
+            disagreements = _disagreements(session, now, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     if app.deposits:
-        disagreements = tuple(
-            DisagreeingAccount(account=account, balance=balance, advice=advice)
-            for account in member_accounts.accounts(session, year=year)
-            if (advice := advice_about(balance := balance_of(account, now)))
-        )
         news = observations.news(session)
         reading = unread(
             None if news is None else news.read_until,
@@ -67,6 +96,39 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
             or (invoice.siret, invoice.year) not in settled_first
         ),
         disagreements=disagreements,
-        beyond=portal_documents.still_beyond(session),
+        beyond=beyond,
         reading=reading,
+        altered=altered(app, session),
+        unreadable=tuple(unreadable),
+        unstamped=_unstamped(app, session),
     )
+
+
+def _disagreements(
+    session: Session, now: datetime, year: int | None
+) -> tuple[DisagreeingAccount, ...]:
+    return tuple(
+        DisagreeingAccount(account=account, balance=balance, advice=advice)
+        for account in member_accounts.accounts(session, year=year)
+        if (advice := advice_about(balance := balance_of(account, now)))
+    )
+
+
+def _unreadable_records(session: Session, tracked: Iterable[TrackedInvoice]) -> Iterator[Finding]:
+    """Of what is on its way, rows beside its own that hold it back: nothing else tells of them."""
+    for invoice in tracked:
+        if invoice.status in ON_THEIR_WAY and invoice.trouble is not Trouble.UNREADABLE:
+            try:
+                due.require_records(session, invoice)
+            except UnreadableRecord as error:
+                yield replace(finding_of(error), where=invoice.number)
+
+
+def _unstamped(app: App, session: Session) -> Advice | None:
+    if app.configured is None or not app.settings.journal.timestamp_url:
+        return None
+    left = unanchored(session)
+    since = datetime.fromisoformat(left[0].at) if left else app.clock()
+    if app.clock() - since <= UNSTAMPED:
+        return None
+    return Advice(AdviceCode.STAMP, ("journal", "checkpoint"), (french_time(since),))

@@ -23,6 +23,7 @@ from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
 from worker.formats.french import french_rate, grouped_siret
 from worker.formats.typesetting import instant
+from worker.tables.files import FORMULA_STARTS
 
 Cell = str | int | Money | date | Month | None
 Column = tuple[str, int]
@@ -56,9 +57,6 @@ MONTH: tuple[Column, ...] = (
     ("Rang dans le fichier", 20),
 )
 SOURCE: tuple[Column, ...] = (("Nature", 26), ("Référence", 70))
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet compute a cell of a CSV (OWASP, CSV injection)."""
 
 
 def statement_csv(statement: Statement) -> bytes:
@@ -148,7 +146,7 @@ def _sheet(
 ) -> None:
     """One table under its heading; the total stands below it, where no filter moves it."""
     for index, text in enumerate(heading):
-        sheet.write_string(index, 0, text, styles["fact" if index else "title"])
+        _write_text(sheet, index, 0, text, styles["fact" if index else "title"])
     top = len(heading) + 1 if heading else 0
     last = len(columns) - 1
     for index, (caption, width) in enumerate(columns):
@@ -178,7 +176,7 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Cell, styles: Mapping[
         case None:
             pass
         case str():
-            sheet.write_string(row, column, cell, style)
+            _write_text(sheet, row, column, cell, style)
         case int():
             sheet.write_number(row, column, cell, style)
         case Money():
@@ -189,13 +187,21 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Cell, styles: Mapping[
             sheet.write_datetime(row, column, cell, style)
 
 
+def _write_text(sheet: Worksheet, row: int, column: int, text: str, style: object) -> None:
+    if text.startswith("<r>") and text.endswith("</r>"):
+        # Whole, the library would take it for markup of its own; in runs, it is a text.
+        sheet.write_rich_string(row, column, text[0], text[1:3], text[3:], style)
+    else:
+        sheet.write_string(row, column, text, style)
+
+
 def _plain(cell: Cell) -> str:
     """A cell of the CSV; a text that a spreadsheet would compute gets an apostrophe before it."""
     match cell:
         case None:
             return ""
         case str():
-            return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+            return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
         case int():
             return str(cell)
         case Money():

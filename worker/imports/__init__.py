@@ -7,8 +7,8 @@ A new file layout is a new reader beside csv_file.py that yields ``Table`` value
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from worker.billing.consumption import SourceRow
@@ -20,6 +20,7 @@ from worker.imports.source import SourceFile, Table, fingerprint, is_workbook
 from worker.imports.wording import finding, french, quoted, refusal, words_of
 
 __all__ = [
+    "Heading",
     "ImportKind",
     "RefusedRow",
     "Row",
@@ -33,12 +34,23 @@ MAX_CELL = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """Where the columns of a file stand: its sheet, the row of the header, and what this names."""
+
+    sheet: str
+    row: int
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A good row: its number as people see it (the header's row is 1) and its value."""
 
     row: int
     value: Any
     """The ``Record`` of this kind of file."""
+    heading: Heading | None = field(default=None, compare=False, repr=False)
+    """That of its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +73,22 @@ def read(source: SourceFile, kind: ImportKind) -> Iterator[Row | RefusedRow]:
             given must then be dropped.
         WrongUse: the file can no longer be opened.
     """
+    with opened(source, kind) as (table, heading):
+        yield from _parsed_rows(source, kind, table, heading)
+    if fingerprint(source.path).sha256 != source.sha256:
+        raise refusal("changed", source.name)
+
+
+@contextmanager
+def opened(source: SourceFile, kind: ImportKind) -> Iterator[tuple[Table, Heading]]:
+    """The table of a file, whose rows come after its header. Raises as ``read``."""
     reader = spreadsheet if is_workbook(source) else csv_file
     with closing(reader.tables(source)) as tables:
         table, header_row, header = _with_header(source, kind, tables)
         layout = lay_out(header, kind, _where(source, table, header_row))
         if not isinstance(layout, Layout):
             raise ImportRefused(*words_of("wrong-header", file=source.name), findings=layout)
-        yield from _parsed_rows(source, kind, table, layout)
-    if fingerprint(source.path).sha256 != source.sha256:
-        raise refusal("changed", source.name)
+        yield table, Heading(sheet=table.sheet, row=header_row, layout=layout)
 
 
 def _with_header(
@@ -91,16 +110,16 @@ def _with_header(
 
 
 def _parsed_rows(
-    source: SourceFile, kind: ImportKind, table: Table, layout: Layout
+    source: SourceFile, kind: ImportKind, table: Table, heading: Heading
 ) -> Iterator[Row | RefusedRow]:
     for number, cells in table.rows:
         if not any(map(str.strip, cells)):
             continue
-        values, problems = _parse(cells, layout)
+        values, problems = _parse(cells, heading.layout)
         if not problems:
             record = BUILDERS[kind](values, SourceRow(file_sha256=source.sha256, row=number))
             if not isinstance(record, Finding):
-                yield Row(row=number, value=record)
+                yield Row(row=number, value=record, heading=heading)
                 continue
             problems = [("", record)]
         where = _where(source, table, number)

@@ -26,7 +26,7 @@ class Column:
     """A column: ``parse`` makes a value or a Finding of a filled cell, ``blank`` stands for none.
 
     ``field`` is the record's name for its value. ``blank`` is never used in a compulsory column:
-    an empty cell there is a finding.
+    an empty cell there is a finding. What is ``personal`` stays out of the copy that is kept (C11).
     """
 
     name: str
@@ -34,6 +34,7 @@ class Column:
     parse: Callable[[str], object]
     compulsory: bool
     blank: object = ""
+    personal: bool = False
 
 
 def _must(name: str, field: str, parse: Callable[[str], object]) -> Column:
@@ -42,6 +43,10 @@ def _must(name: str, field: str, parse: Callable[[str], object]) -> Column:
 
 def _may(name: str, field: str, parse: Callable[[str], object], blank: object = "") -> Column:
     return Column(name=name, field=field, parse=parse, compulsory=False, blank=blank)
+
+
+def _contact(name: str, field: str, parse: Callable[[str], object]) -> Column:
+    return Column(name=name, field=field, parse=parse, compulsory=False, personal=True)
 
 
 _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
@@ -58,8 +63,8 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("ville", "city", _address),
         _may("tva_intracommunautaire", "vat_number", values.vat_number),
         _must("convention", "convention", _convention),
-        _may("contact_nom", "contact_name", _name),
-        _may("contact_email", "contact_email", values.email),
+        _contact("contact_nom", "contact_name", _name),
+        _contact("contact_email", "contact_email", values.email),
     ),
     ImportKind.SUBSCRIPTIONS: (
         _must("siret", "siret", values.siret),
@@ -101,6 +106,16 @@ class Layout:
     places: tuple[tuple[int, Column], ...]
     unnamed: tuple[int, ...]
     blanks: Mapping[str, object]
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """The position of each column, 1 for the first, by its name."""
+        return {column.name: place + 1 for place, column in self.places}
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The names of the columns that hold personal data."""
+        return tuple(column.name for _, column in self.places if column.personal)
 
 
 def header_key(header: str) -> str:

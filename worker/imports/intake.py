@@ -2,10 +2,9 @@
 
 One transaction per file: one bad row and nothing of the file is taken. Rows are read as a stream
 and pass through the database, so that a million of them fit in little memory. The writer's lock is
-taken once everything is read and checked, for the change alone.
+taken once everything is read, checked and kept in the archive, for the change alone.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,13 +17,17 @@ from worker.billing.members import BillingReferences, Subscription
 from worker.billing.money import count, french_integer
 from worker.billing.period import Month, paris_day
 from worker.errors import Finding, ImportRefused, Severity
-from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint
+from worker.imports import Heading, ImportKind, RefusedRow, Row, SourceFile, fingerprint
 from worker.imports import read as read_rows
+from worker.imports.billed import Fact, conflicts
+from worker.imports.billed import key as fact_key
+from worker.imports.kept import keep
 from worker.imports.records import MemberRow
 from worker.imports.wording import refusal, wordings
-from worker.storage import Transaction, imported
-from worker.storage.imported import Changes
+from worker.storage import Session, Transaction, imported, source_files
+from worker.storage.source_files import ImportedFile
 from worker.storage.usage_stage import UsageStage
+from worker.storage.versions import Changes
 
 BATCH = 5_000
 MOST_FINDINGS = 1_000
@@ -40,6 +43,7 @@ class Intake:
     Attributes:
         already: these very bytes were imported before; nothing was done.
         rows: data rows read.
+        left_out: the columns of contacts, which the kept copy of the file does not have.
         findings: warnings, such as a month missing between two others.
     """
 
@@ -48,6 +52,7 @@ class Intake:
     rows: int
     changes: Changes
     already: bool = False
+    left_out: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -72,7 +77,7 @@ def take_rows(
 ) -> Intake:
     """Import the rows of a file, which may be slow to come. Raises as ``take_in``."""
     with app.reading() as session:
-        if imported.file_known(session, kind.value, file.sha256):
+        if source_files.known(session, kind.value, file.sha256):
             return _already(file, kind)
     coming = _Coming(app, file, kind, rows, _Refusals(file), commit=not dry_run)
     return _usage(coming) if kind is ImportKind.USAGE else _one_by_one(coming)
@@ -82,27 +87,42 @@ def _already(file: SourceFile, kind: ImportKind) -> Intake:
     return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
 
 
+def _keep(coming: "_Coming") -> str:
+    """The SHA-256 of what the archive has of the file: before the lock, for it may be large."""
+    personal = bool(coming.personal)
+    return keep(coming.app.store.archive, coming.file, coming.kind, personal=personal)
+
+
 def _write(
-    tx: Transaction, coming: "_Coming", rows: int, write: Callable[[int], Changes]
+    tx: Transaction, coming: "_Coming", rows: int, kept: str, write: Callable[[int], Changes]
 ) -> Intake:
     """Write the records of a file by ``write``, which is given the id of the file."""
-    file, kind = coming.file, coming.kind
-    if imported.file_known(tx, kind.value, file.sha256):
+    file, kind, heading = coming.file, coming.kind, coming.heading
+    if source_files.known(tx, kind.value, file.sha256):
         return _already(file, kind)
-    file_id = imported.add_file(
-        tx, kind=kind.value, name=file.name, sha256=file.sha256, size=file.size, at=tx.now
+    recorded = ImportedFile(
+        kind=kind.value,
+        name=file.name,
+        sha256=file.sha256,
+        size=file.size,
+        rows=rows,
+        imported_at=tx.now,
+        imported_by=tx.actor,
+        sheet=heading.sheet if heading else "",
+        columns=heading.layout.columns if heading else {},
+        kept_sha256=kept,
     )
-    changes = write(file_id)
-    imported.close_file(tx, file_id, rows)
+    changes = write(source_files.add(tx, recorded))
     tx.journal(
         EventTag.FILE_IMPORTED,
         file.sha256,
         kind=kind.value,
         name=file.name,
         rows=rows,
+        kept=kept,
         **asdict(changes),
     )
-    return Intake(file=file, kind=kind, rows=rows, changes=changes)
+    return Intake(file=file, kind=kind, rows=rows, changes=changes, left_out=coming.personal)
 
 
 _PROBLEMS = {
@@ -133,7 +153,10 @@ class _Refusals:
         code, usual = _PROBLEMS[name]
         text, remedy = wordings()[name]
         where = f"{self.file.name}, ligne {row}, colonne « {column or usual} »"
-        self.add(row, Finding(code=code, message=text.format(detail), remedy=remedy, where=where))
+        finding = Finding(
+            code=code, message=text.format(detail), remedy=remedy.format(detail), where=where
+        )
+        self.add(row, finding)
 
     def raise_if_any(self) -> None:
         if self.found:
@@ -150,12 +173,13 @@ class _Refusals:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Coming:
     """A file on its way in.
 
     Attributes:
         commit: whether what is right with it is kept.
+        heading: where its columns stand, once a good row was read.
     """
 
     app: App
@@ -164,6 +188,12 @@ class _Coming:
     rows: Iterator[Row | RefusedRow]
     refusals: _Refusals
     commit: bool
+    heading: Heading | None = None
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Its columns of contacts."""
+        return self.heading.layout.personal if self.heading else ()
 
     def good(self) -> Iterator[tuple[int, Any]]:
         """The numbers and records of the good rows; the others are noted."""
@@ -171,6 +201,7 @@ class _Coming:
             if isinstance(row, RefusedRow):
                 self.refusals.add(row.row, *row.findings)
             else:
+                self.heading = row.heading
                 yield row.row, row.value
 
 
@@ -191,45 +222,47 @@ def _one_by_one(coming: _Coming) -> Intake:
             raise refusal("many-lines", coming.file.name, most=french_integer(MOST_RECORDS))
         else:
             kept.append((row, record))
-    refusals.raise_if_any()
-
-    def write(file_id: int) -> Changes:
-        done = Counter[str]()
-        for row, record in kept:
-            done.update(asdict(_put(tx, record, file_id, row)))
-        return Changes(**done)
-
+    with app.reading() as session:
+        _refuse_billed(session, coming, kept)
+    piece = _keep(coming) if coming.commit else ""
     with app.transaction(commit=coming.commit) as tx:
-        return _write(tx, coming, len(kept), write)
+        _refuse_billed(tx, coming, kept)
+        return _write(
+            tx, coming, len(kept), piece, lambda file_id: _put(tx, coming.kind, kept, file_id)
+        )
 
 
-def _key(record: MemberRow | Subscription | BillingReferences) -> tuple[str, object]:
+def _refuse_billed(session: Session, coming: _Coming, records: list[tuple[int, Any]]) -> None:
+    """Raise ImportRefused when a row was refused, or one would change a billed year."""
+    for row, column, number in conflicts(session, records):
+        coming.refusals.problem(row, "billed", number, column)
+    coming.refusals.raise_if_any()
+
+
+def _key(record: MemberRow | Fact) -> tuple[str, object]:
     """The column that a repeated record is found by, and what no two records share."""
     match record:
         case Subscription():
-            return "debut", (record.siret, record.service, record.tier, record.start)
+            return "debut", fact_key(record)
         case BillingReferences():
-            return "annee", (record.siret, record.year)
+            return "annee", fact_key(record)
         case (member, _):
             return "siret", member.siret
 
 
 def _put(
-    tx: Transaction,
-    record: MemberRow | Subscription | BillingReferences,
-    file_id: int,
-    row: int,
+    tx: Transaction, kind: ImportKind, records: list[tuple[int, Any]], file_id: int
 ) -> Changes:
-    match record:
-        case Subscription():
-            return imported.put_subscription(tx, record, file_id, row)
-        case BillingReferences():
-            return imported.put_references(tx, record, tx.now, (file_id, row))
-        case (member, contact):
-            changes = imported.put_member(tx, member, file_id, row)
-            if contact is not None:
-                imported.put_contact(tx, contact, tx.now)
-            return changes
+    placed = [(record, (file_id, row)) for row, record in records]
+    match kind:
+        case ImportKind.SUBSCRIPTIONS:
+            return imported.put_subscriptions(tx, placed, tx.now)
+        case ImportKind.REFERENCES:
+            return imported.put_references(tx, placed, tx.now)
+        case _:
+            contacts = [(one, place) for (_, one), place in placed if one is not None]
+            imported.put_contacts(tx, contacts, tx.now)
+            return imported.put_members(tx, [(one, place) for (one, _), place in placed], tx.now)
 
 
 def _usage(coming: _Coming) -> Intake:
@@ -252,11 +285,12 @@ def _usage(coming: _Coming) -> Intake:
             )
             for row, siret, service, tier, before, after in stage.gaps()
         )
+        piece = _keep(coming) if coming.commit else ""
         with app.transaction(commit=coming.commit, on=session) as tx:
             for row, problem, detail in stage.billed(tx):
                 refusals.problem(row, problem, detail)
             refusals.raise_if_any()
-            done = _write(tx, coming, rows, lambda file_id: stage.apply(tx, file_id, tx.now))
+            done = _write(tx, coming, rows, piece, lambda file_id: stage.apply(tx, file_id, tx.now))
     return replace(done, findings=() if done.already else gaps)
 
 

@@ -1,9 +1,13 @@
 """One child process: started, asked, waited for within its bounds, and gone with its folder."""
 
+import errno
+import fcntl
 import json
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from threading import Lock, Timer
 from typing import BinaryIO, Self, TypeVar
 
 from worker.errors import WorkerError
+from worker.isolation.files import open_regular
 from worker.isolation.frames import READY, STARVED, read_frame, write_frame
 from worker.isolation.limits import Bounds, Program
 
@@ -26,6 +31,10 @@ SAID = 50_000
 """Bytes of the beginning and of the end of its complaints that are read."""
 ALARM_GRACE = 1
 """Seconds left to the alarm of the child itself, before it is killed from outside."""
+_PREFIX = "chorus-worker-"
+_WORDS = "stderr"
+_YOUNG = 60
+"""Seconds in which a folder may not have its lock yet."""
 _NO_MEMORY = re.compile(
     "memory allocation of|capacity overflow|bad_alloc|OutOfMemory|MemoryError|annot allocate memory"
 )
@@ -97,10 +106,13 @@ class Child:
         command = [sys.executable, "-P", "-m", "worker.isolation", program.module]
         try:
             with ExitStack() as opened:
+                remove_left_behind(Path(tempfile.gettempdir()))
                 folder = opened.enter_context(
-                    tempfile.TemporaryDirectory(prefix="chorus-worker-", ignore_cleanup_errors=True)
+                    tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
                 )
-                self._words = opened.enter_context(Path(folder, "stderr").open("w+b"))
+                self._words = opened.enter_context(Path(folder, _WORDS).open("w+b"))
+                # Shared with the process, and so held as long as either of both lives.
+                fcntl.flock(self._words, fcntl.LOCK_EX)
                 self._process = subprocess.Popen(  # noqa: S603 - our own modules
                     [*command, json.dumps(limits), *arguments],
                     stdin=subprocess.PIPE,
@@ -193,7 +205,11 @@ class Child:
             ending = self._told(status, said)
         if status is not None:
             said = f"{said} (exit status {status})"
-        return _failure(self._subject, self._bounds, ending, said[-DETAIL:].strip())
+        failed = _failure(self._subject, self._bounds, ending, said[-DETAIL:].strip())
+        if f"[Errno {errno.EMFILE}]" in said:
+            # It has the program's limit of open files, and met it.
+            failed.__cause__ = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return failed
 
     def _told(self, status: int | None, said: str) -> Ending:
         if self._overdue or status == -signal.SIGALRM:
@@ -235,6 +251,22 @@ class Child:
     def _expire(self) -> None:
         self._overdue = True
         self._process.kill()
+
+
+def remove_left_behind(temporary: Path) -> None:
+    """Remove the folders of children that died with their program, both killed.
+
+    Those of ours alone whose file of complaints no process holds, a minute after they were made.
+    """
+    for folder in temporary.glob(f"{_PREFIX}*"):
+        # Another program may remove it at the same time.
+        with suppress(OSError):
+            state = folder.lstat()
+            is_ours = stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid()
+            if is_ours and time.time() - state.st_mtime > _YOUNG:
+                with open_regular(folder / _WORDS, sys.maxsize) as words:
+                    fcntl.flock(words, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _failure(subject: str, bounds: Bounds, ending: Ending, detail: str) -> ChildFailed:

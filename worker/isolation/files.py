@@ -8,6 +8,8 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
@@ -86,12 +88,26 @@ def digest_bounded(path: Path, most: int) -> tuple[int, str]:
 
 def replace_regular(path: Path, content: bytes) -> None:
     """Write a file for its owner alone, whole or not at all. Raises OSError."""
+    with replacing_regular(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing_regular(path: Path) -> Iterator[BufferedWriter]:
+    """A file for its owner alone, filled beside its place, which it takes once it is whole.
+
+    Raises:
+        OSError: it cannot be written, or a link, a pipe or a device has its place; what was there
+            stays as it was.
+    """
     if path.is_symlink():
         raise OSError(errno.ELOOP, "c'est un lien, qui n'est pas suivi")
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError(errno.EISDIR, NO_FILE)
     beside = path.with_name(f".{path.name}.nouveau")
     try:
         with create_regular(beside) as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -100,13 +116,30 @@ def replace_regular(path: Path, content: bytes) -> None:
         raise
 
 
+def append_regular(path: Path, content: bytes, *, behind: int) -> None:
+    """Write behind the first ``behind`` bytes of such a file, durably; what follows them goes.
+
+    Raises:
+        OSError: as ``create_regular``.
+    """
+    with _writing_regular(path, os.O_APPEND) as file:
+        file.truncate(behind)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def create_regular(path: Path) -> BufferedWriter:
     """A new or emptied file for its owner alone, open for writing; never what a link leads to.
 
     Raises:
         OSError: it cannot be written; ``strerror`` is French for a pipe, a device or a link.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    return _writing_regular(path, os.O_TRUNC)
+
+
+def _writing_regular(path: Path, how: int) -> BufferedWriter:
+    flags = os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:

@@ -13,7 +13,7 @@ Safe to run again at any time: a member already invoiced for the year is left al
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -28,14 +28,16 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
-from worker.billing.tariff import TariffGrid
+from worker.billing.tariff import TariffFolder
 from worker.errors import (
     Finding,
     IntegrityError,
     InvalidDocument,
     PortalAnswerError,
+    UnreadableRecord,
     WorkerError,
     has_blocking,
+    unreadable,
 )
 from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
@@ -43,7 +45,13 @@ from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
 from worker.issuing.holds import listed
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
-from worker.issuing.prepare import Prepared, prepare, refuse_changed_grids, refuse_unfinished_year
+from worker.issuing.prepare import (
+    Prepared,
+    known_year,
+    prepare,
+    refuse_changed_grids,
+    refuse_unfinished_year,
+)
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
 from worker.portals import Portal
@@ -91,8 +99,7 @@ class _Batch:
     portal: Portal | None
     year: int
     terms: Terms
-    grids: Sequence[TariffGrid]
-    grid_texts: Mapping[str, str]
+    tariffs: TariffFolder
     directory: Directory | None
     seen: Seen | None
     render: RenderChecked
@@ -119,23 +126,25 @@ def issue_year(
 
     Raises:
         Refused: the year is not finished, or the clock is wrong.
-        TariffError: a grid that was used has changed.
+        TariffError: a grid that was used has changed, or one that may price the year is unusable.
         PortalError, PortalAccessRefused: the directory cannot be asked; what was issued stays.
         PortalAnswerError: its answers about several members in a row cannot be used; they are
             parked, and looked at last next time.
         StorageUnavailable: nothing half done.
+        IntegrityError: rows on which every number hangs cannot be read.
     """
-    grids, texts = app.grids()
-    refuse_changed_grids(app.store, grids)
+    tariffs = app.tariffs(year)
+    refuse_changed_grids(app.store, tariffs.grids)
     refuse_wrong_clock(app.clock(), portal)
     refuse_unfinished_year(year, app.clock())
+    with app.reading() as session:
+        invoices.require_identified(session)
     batch = _Batch(
         app=app,
         portal=portal,
         year=year,
         terms=terms_of(app.settings),
-        grids=grids,
-        grid_texts=texts,
+        tariffs=tariffs,
         directory=None if portal is None else Directory(app=app, portal=portal),
         seen=None if portal is None else _seen(app),
         render=render,
@@ -150,11 +159,7 @@ def issue_year(
         if not waiting:
             return
         checked = waiting.popleft()
-        try:
-            outcome = _conclude(batch, checked)
-        except ChangedMeanwhile:
-            # An import landed in between: once more, on what is there now.
-            outcome = _conclude(batch, _check(batch, checked.member, rank=0))
+        outcome = _outcome(batch, checked)
         yield outcome
         if outcome.result in {MemberResult.ISSUED, MemberResult.PARKED}:
             unread = next((one for one in outcome.findings if one.code == UNREADABLE), None)
@@ -192,22 +197,31 @@ class _Checked:
     existing: TrackedInvoice | None = None
     prepared: Prepared | None = None
     ahead: Ahead | None = None
+    unreadable: UnreadableRecord | None = None
 
 
 def _check(batch: _Batch, member: Member, *, rank: int) -> _Checked:
+    """As ``_computed``; rows about the member that cannot be read stop it alone."""
+    try:
+        return _computed(batch, member, rank=rank)
+    except UnreadableRecord as error:
+        return _Checked(member=member, unreadable=error)
+
+
+def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
     """Compute a member's year and have its documents drawn up; ``rank`` invoices come before."""
     numbering, today = batch.app.settings.numbering, paris_day(batch.app.clock())
     with batch.app.reading() as session:
         if (existing := _issued(batch, session, member)) is not None:
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        known = imported.member_year(session, member.siret, batch.year)
+        known, held = known_year(session, member, batch.year)
         number, statement_number = (
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, batch.terms, batch.grids)
-    prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
+    prepared = prepare(known, batch.terms, batch.tariffs.grids)
+    prepared = replace(prepared, findings=held + prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
         objections = batch.directory.buyer(prepared.references).findings
@@ -274,7 +288,27 @@ def _numbered(
     return invoice, statement
 
 
+def _outcome(batch: _Batch, checked: _Checked) -> MemberOutcome:
+    try:
+        try:
+            return _conclude(batch, checked)
+        except ChangedMeanwhile:
+            # An import landed in between: once more, on what is there now.
+            return _conclude(batch, _check(batch, checked.member, rank=0))
+    except UnreadableRecord as error:
+        return _kept_back(checked.member, error)
+
+
+def _kept_back(member: Member, error: UnreadableRecord) -> MemberOutcome:
+    """It may have an invoice, whose row says no more whether: nothing is written of it."""
+    return MemberOutcome(
+        member=member, result=MemberResult.PARKED, total=ZERO, findings=(unreadable(error),)
+    )
+
+
 def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
+    if checked.unreadable is not None:
+        raise checked.unreadable
     if checked.existing is not None:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
@@ -286,6 +320,8 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
         return _issue(batch, prepared, prepared.draft, checked.ahead)
     except InvalidDocument as error:
         return _park(batch, prepared, error.findings)
+    except UnreadableRecord:
+        raise
     except IntegrityError as error:
         # The archive holds an altered file in the place of one of its documents.
         altered = Finding(code="ARCHIVE-ALTERED", message=error.message, remedy=error.remedy)
@@ -359,10 +395,10 @@ def _nothing(batch: _Batch, member: Member) -> MemberOutcome:
 
 
 def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:
-    for grid in batch.grids:
+    for grid in batch.tariffs.grids:
         if grid.version not in invoice.grid_versions:
             continue
-        if freeze_grid(tx, grid, batch.grid_texts[grid.version], tx.now):
+        if freeze_grid(tx, grid, batch.tariffs.texts[grid.version], tx.now):
             tx.journal(EventTag.TARIFF_USED, grid.version, sha256=grid.sha256, source=grid.source)
 
 

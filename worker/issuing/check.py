@@ -23,8 +23,10 @@ from worker.errors import (
     PortalError,
     Severity,
     TariffError,
+    UnreadableRecord,
     WorkerError,
     has_blocking,
+    unreadable,
 )
 from worker.issuing.directory import Directory, DirectoryAnswer
 from worker.issuing.prepare import Prepared, preview_year, refuse_changed_grids
@@ -164,23 +166,29 @@ def check_year(
         tell: how many members the directory was asked about, of how many; a cold cache takes
             several calls for each.
     """
-    grids, _ = app.grids()
+    tariffs = app.tariffs(year)
     members = [
         _member(app, prepared, asks=directory is not None) for prepared in preview_year(app, year)
     ]
     checked = CheckedYear(
         year=year,
         finished=is_over(year, paris_day(app.clock())),
-        grids=months_by_version(grids, year),
+        grids=months_by_version(tariffs.grids, year),
         members=tuple(members),
-        findings=_empty(year, members) + _changed_grids(app.store, grids),
+        findings=_empty(year, members)
+        + _changed_grids(app.store, tariffs.grids)
+        + tariffs.warnings,
     )
     return checked if directory is None else _asked(checked, directory, tell)
 
 
 def _member(app: App, prepared: Prepared, *, asks: bool) -> CheckedMember:
-    with app.reading() as session:
-        current = invoices.current(session, prepared.member.siret, prepared.references.year)
+    try:
+        with app.reading() as session:
+            current = invoices.current(session, prepared.member.siret, prepared.references.year)
+    except UnreadableRecord as error:
+        held = replace(prepared, findings=(unreadable(error), *prepared.findings))
+        return CheckedMember(prepared=held)
     if current is not None and current.number:
         return CheckedMember(prepared=prepared, issued=current)
     to_bill = prepared.draft is not None or bool(prepared.findings)

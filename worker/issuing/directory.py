@@ -126,7 +126,10 @@ class Directory:
         # An entry of the future was read before the clock was set back: its age is unknown.
         if stored is None or not timedelta(0) <= self.app.clock() - stored[0] <= cache:
             return None
-        entry = load(DirectoryEntry, stored[1])
+        try:
+            entry = load(DirectoryEntry, stored[1])
+        except ValueError:  # not what was written: it is asked again
+            return None
         return (stored[0], entry) if entry.service_code == service_code else None
 
     def _fetch(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry]:

@@ -4,7 +4,7 @@ What ``run`` does before any number, and all that ``preview`` does.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.app import App
@@ -16,10 +16,10 @@ from worker.billing.money import Money
 from worker.billing.period import is_over, paris_day
 from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, Refused, TariffError
+from worker.errors import Finding, Refused, TariffError, UnreadableRecord, unreadable
 from worker.issuing.holds import held
 from worker.issuing.terms import terms_of
-from worker.storage import Store, imported
+from worker.storage import Session, Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
 
@@ -73,6 +73,24 @@ def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
         )
 
 
+def known_year(
+    session: Session, member: Member, year: int
+) -> tuple[MemberYear, tuple[Finding, ...]]:
+    """All that is known of a member's year; rows that cannot be read are what holds it back."""
+    try:
+        return imported.member_year(session, member.siret, year), ()
+    except UnreadableRecord as error:
+        nothing = MemberYear(
+            member=member,
+            year=year,
+            references=BillingReferences(siret=member.siret, year=year),
+            subscriptions=(),
+            usage=(),
+            hold=None,
+        )
+        return nothing, (unreadable(error),)
+
+
 def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Prepared:
     """Compute and check a member's year. Pure: equal arguments give the same invoice."""
     siret, year = known.member.siret, known.year
@@ -88,10 +106,11 @@ def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Pre
 
 def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
-    terms, (grids, _) = terms_of(app.settings), app.grids()
+    terms, tariffs = terms_of(app.settings), app.tariffs(year)
     with app.reading() as session:
         members = imported.members_of_year(session, year)
     for member in members:
         with app.reading() as session:
-            known = imported.member_year(session, member.siret, year)
-        yield prepare(known, terms, grids)
+            known, findings = known_year(session, member, year)
+        prepared = prepare(known, terms, tariffs.grids)
+        yield replace(prepared, findings=findings + prepared.findings)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from worker.errors import PortalAnswerError
+from worker.errors import PortalAnswerError, UnreadableRecord
 
 T = TypeVar("T")
 MOST_UNUSABLE = 3
@@ -27,8 +27,10 @@ def in_turn(
     Raises:
         PortalAnswerError: so many in a row could not be used; those were put off.
         PortalError, PortalAccessRefused: as ``ask``.
+        UnreadableRecord: once all the others were asked about: rows of one cannot be read.
     """
     unusable = 0
+    unreadable: list[UnreadableRecord] = []
     for thing in things:
         if stop():
             return
@@ -40,4 +42,9 @@ def in_turn(
             unusable += 1
             if unusable >= MOST_UNUSABLE:
                 raise
+        except UnreadableRecord as error:
+            unreadable.append(error)
+            continue
         yield thing
+    if unreadable:
+        raise unreadable[0]

@@ -45,8 +45,15 @@ def open_verified(config: Path | None, clock: Clock = utc_now, *, writes: bool =
         IntegrityError: an official schema or rule set was altered, or the archive is gone: nothing
             may be issued then.
     """
+    return verified(open_app(config, clock, writes=writes))
+
+
+def verified(app: App) -> App:
+    """The same, once the official schemas and the archive are seen to be there.
+
+    Raises IntegrityError.
+    """
     logs.configure_once()
-    app = open_app(config, clock, writes=writes)
     verify_artefacts()
     with app.reading() as session:
         require_archive(session, app.store.archive)

@@ -11,15 +11,23 @@ from datetime import datetime
 from enum import StrEnum
 
 from worker.app import App
+from worker.audit.placing import place
 from worker.billing.journal import EventTag, JournalHead
 from worker.billing.status import ON_THEIR_WAY, TrackedInvoice
-from worker.errors import DepositsRefused, Finding, PortalAnswerError, SellerUnfit, has_blocking
+from worker.errors import (
+    DepositsRefused,
+    Finding,
+    PortalAnswerError,
+    SellerUnfit,
+    UnreadableRecord,
+    has_blocking,
+)
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
-from worker.storage import due, invoices
+from worker.storage import due, invoices, journal
 from worker.transmission.beyond import look_beyond
 from worker.transmission.deposit import deposit_due, recover_interrupted
 from worker.transmission.integration import follow_due
@@ -73,7 +81,7 @@ def run_year(
     *,
     rendering: Rendering = rendering,
 ) -> JournalHead:
-    """The January batch for a year; returns where the journal ends, for the closing line.
+    """The January batch for a year, ended by a checkpoint; returns where the journal ends.
 
     ``rendering`` opens what renders and checks the documents.
 
@@ -101,8 +109,10 @@ def run_year(
         if portal is not None:
             move_forward(app, portal, tell, stop)
     finally:
-        head = _journal(app, EventTag.RUN_ENDED, year, **counts)
-    return head
+        _journal(app, EventTag.RUN_ENDED, year, **counts)
+        place(app)
+    with app.reading() as session:
+        return journal.head(session)
 
 
 def vet_seller(app: App, portal: Portal, tell: Tell) -> None:
@@ -124,14 +134,15 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
     Raises:
         PortalAnswerError, DepositsRefused: a step stopped at answers that cannot be used, or at
             refusals for one reason; the others were done.
+        UnreadableRecord: rows about one invoice cannot be read; the others were done.
         PortalError, PortalAccessRefused: the portal is not to be asked anything more now.
     """
-    stopped: list[PortalAnswerError | DepositsRefused] = []
+    stopped: list[PortalAnswerError | DepositsRefused | UnreadableRecord] = []
     for step in (reconcile, deposit, follow):
         try:
             with app.at_work():
                 step(app, portal, tell, stop)
-        except (PortalAnswerError, DepositsRefused) as error:
+        except (PortalAnswerError, DepositsRefused, UnreadableRecord) as error:
             stopped.append(error)
     if stopped:
         raise stopped[0]
@@ -180,7 +191,6 @@ def take_step(
         )
 
 
-def _journal(app: App, tag: EventTag, year: int, **counts: int) -> JournalHead:
+def _journal(app: App, tag: EventTag, year: int, **counts: int) -> None:
     with app.transaction() as tx:
-        event = tx.journal(tag, str(year), **counts)
-    return JournalHead(seq=event.seq, hash=event.hash)
+        tx.journal(tag, str(year), **counts)

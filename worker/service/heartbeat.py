@@ -15,6 +15,11 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from worker.app import App
+from worker.audit.anchors import anchor
+from worker.audit.placing import place_daily
+from worker.audit.recheck import recheck
+from worker.audit.recomputation import Recomputed
+from worker.billing.checkpoint import ABOUT_THE_JOURNAL
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
@@ -25,17 +30,25 @@ from worker.errors import (
     PortalDown,
     PortalError,
     Refused,
+    StorageUnavailable,
+    UnreadableRecord,
     WorkerError,
     WrongUse,
 )
+from worker.issuing.batch import MemberResult
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
 from worker.service.failures import FailureRecord
+from worker.service.reports import report_after_run
+from worker.service.site import publish
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
+from worker.settings.rights import descriptor_limit
 from worker.storage import Session, due, holds, imported, invoices, journal
+from worker.storage.alterations import require_intact
 from worker.storage.documents import require_archive
+from worker.storage.tables import as_written
 from worker.transmission import statuses
 
 _log = structlog.get_logger()
@@ -155,7 +168,7 @@ class Heartbeat:
                 self._record.clear()
             case PortalError():
                 pass  # nothing for a person to do: todo.py tells when nothing leaves for days
-            case PortalAccessRefused() | WrongUse() | Refused():
+            case PortalAccessRefused() | WrongUse() | Refused() | UnreadableRecord():
                 self._record.keep(failure, self._app.clock(), 0)
             case _:
                 self._in_a_row += 1
@@ -171,9 +184,17 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     try:
         failure = _beat(app, stop)
     except WorkerError as error:
-        return _failed(error)
+        failure = _failed(error)
     except Exception as error:  # noqa: BLE001 - a defect: told, counted, and three end the process
         return _failed(error)
+    match failure:
+        case None | PortalError() | PortalAccessRefused() | WrongUse() | Refused():
+            stale = publish(app, _alive, stop, _defect)
+        case _:
+            return failure  # books or disk: what was published last stays
+    if failure is None and stale is not None:
+        tell_systemd(f"STATUS={stale.message}")
+        return stale
     if failure is None:
         with app.reading() as session:
             left = len(waiting(app, session))
@@ -184,6 +205,11 @@ def beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
 def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
     with app.reading() as session:
         require_archive(session, app.store.archive)
+        require_intact(session)
+    with app.at_work():
+        place_daily(app)
+        recheck(app, _recomputed)
+    anchor(app, _alive)
     with (
         app.at_work(),
         open_portal(app, _alive) if app.deposits else nullcontext() as portal,
@@ -204,17 +230,22 @@ def _bill(
         run_year(app, portal, year, _note, stop)
     except (WrongUse, Refused) as error:
         return _failed(error)
+    report_after_run(app, year)
     return None
 
 
 def _failed(error: Exception) -> WorkerError:
     """Log it in one line, and show it; a defect as such, with its trace in the line."""
-    known = error if isinstance(error, WorkerError) else _defect(error)
+    limit = descriptor_limit(error)
+    if limit is not None:
+        known: WorkerError = StorageUnavailable(*limit)
+    else:
+        known = error if isinstance(error, WorkerError) else _defect(error)
     _log.warning(
         "heartbeat.failed",
         error=type(error).__name__,
         message=known.message,
-        exc_info=None if known is error else error,
+        exc_info=None if limit or known is error else error,
     )
     tell_systemd(f"STATUS={known.message}")
     return known
@@ -261,14 +292,14 @@ def due_year(app: App) -> int | None:
 
 
 def _just_run(session: Session, year: int, members: int, today: date) -> bool:
-    """Whether the last thing ever done is a run of today that looked at every member."""
-    last = next(journal.events(session, after=journal.head(session).seq - 1), None)
-    return (
-        last is not None
-        and (last.tag, last.subject) == (EventTag.RUN_ENDED, str(year))
-        and sum(json.loads(last.payload).values()) == members
-        and paris_day(datetime.fromisoformat(last.at)) == today
-    )
+    """Whether the last thing done in the books is a run of today that looked at every member."""
+    with as_written("le dernier événement du journal (table journal_event)", whole=True):
+        last = journal.last(session, without=ABOUT_THE_JOURNAL)
+        if last is None or (last.tag, last.subject) != (EventTag.RUN_ENDED, str(year)):
+            return False
+        said = json.loads(last.payload)
+        looked_at = sum(said.get(result, 0) for result in MemberResult)
+        return looked_at == members and paris_day(datetime.fromisoformat(last.at)) == today
 
 
 def anything_waiting(app: App) -> bool:
@@ -278,6 +309,12 @@ def anything_waiting(app: App) -> bool:
     with app.reading() as session:
         waiting = due.invoices_due(session, ON_THEIR_WAY, now, longest=longest, limit=1)
         return bool(waiting) or statuses.is_due(session, now, told.status_after)
+
+
+def _recomputed(document: Recomputed) -> None:
+    _alive()
+    for finding in document.findings:
+        _log.error("invoice.recomputed", number=document.number, message=finding.message)
 
 
 def _note(progress: Progress) -> None:

@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 from worker import __version__
 from worker.billing.journal import EventTag
-from worker.errors import StorageUnavailable
+from worker.errors import StorageUnavailable, WorkerError
 from worker.isolation.files import replace_regular
-from worker.service.opening import current_actor, utc_now, waits
+from worker.service.actor import current_actor
+from worker.service.opening import utc_now, waits
 from worker.settings.loading import Configuration, plain
-from worker.settings.rights import refuse_foreign_data, told
+from worker.settings.rights import protect_data, refuse_foreign_data, told
 from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, create_store, journal
 from worker.storage.engine import SCHEMA
@@ -57,13 +58,21 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
     except OSError as error:
         raise StorageUnavailable(*told(error, folder, writing=True)) from error
     data = folder / DATA
+    refuse_foreign_data(data)
+    protect_data(data)
     database = data / "worker.sqlite"
     if database.exists():
         kept.append(database)
     else:
         created.append(database)
         url = f"sqlite:///{quote(str(database.resolve()))}"
-        _first_event(create_store(url, data, _ours()))
+        try:
+            _first_event(create_store(url, data, _ours()))
+        except WorkerError:
+            # Made halfway, it would be taken for a database that is kept.
+            for path in data.glob(f"{database.name}*"):
+                path.unlink()
+            raise
     return Installed(created=tuple(created), kept=tuple(kept))
 
 
@@ -73,6 +82,7 @@ def create_data(configuration: Configuration) -> bool:
     Raises what ``create_store`` raises.
     """
     refuse_foreign_data(configuration.data_folder)
+    protect_data(configuration.data_folder)
     store = create_store(
         configuration.database_url, configuration.data_folder, _ours(), waits=waits(configuration)
     )

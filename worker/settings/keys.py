@@ -319,6 +319,40 @@ class WorkerSettings(Section):
     heartbeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
+class AuditSettings(Section):
+    """What ``serve`` proves again by itself."""
+
+    recompute_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Within how many days each issued document is computed again from its rows."""
+
+
+class SiteSettings(Section):
+    """The pages that ``serve`` keeps up to date for a web server of the house."""
+
+    folder: Path | None = None
+    """None: there are none."""
+
+
+class JournalSettings(Section):
+    """Who stamps the checkpoints of the journal (RFC 3161), if an authority does."""
+
+    timestamp_url: Annotated[
+        str, StringConstraints(pattern=r"^(https?://[^\s/@]+(/\S*)?)?$", max_length=500)
+    ] = ""
+    """Empty: none. A token is signed: plain HTTP is what many authorities offer."""
+    timestamp_certificates: Path | None = None
+    """PEM file of the certificates to which the authority's own must lead."""
+
+    @model_validator(mode="after")
+    def _both(self) -> "JournalSettings":
+        if bool(self.timestamp_url) != (self.timestamp_certificates is not None):
+            raise ValueError(
+                "timestamp_url et timestamp_certificates vont ensemble : un jeton ne prouve rien "
+                "sans les certificats de son autorité"
+            )
+        return self
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -348,6 +382,9 @@ class Settings(BaseSettings):
     data: Data = Data()
     portal: PortalSettings
     worker: WorkerSettings = WorkerSettings()
+    audit: AuditSettings = AuditSettings()
+    journal: JournalSettings = JournalSettings()
+    site: SiteSettings = SiteSettings()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

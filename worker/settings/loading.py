@@ -52,10 +52,22 @@ class Configuration:
         return self.resolve(self.settings.data.tariffs)
 
     @property
+    def site_folder(self) -> Path | None:
+        """Where the site is kept up to date, when it is."""
+        folder = self.settings.site.folder
+        return None if folder is None else self.resolve(folder)
+
+    @property
     def logo(self) -> Path | None:
         """Where the logo is, when there is one."""
         logo = self.settings.look.logo
         return None if logo is None else self.resolve(logo)
+
+    @property
+    def timestamp_certificates(self) -> Path | None:
+        """Where the certificates of the time-stamping authorities are, when one is configured."""
+        certificates = self.settings.journal.timestamp_certificates
+        return None if certificates is None else self.resolve(certificates)
 
     @property
     def database_url(self) -> str:
@@ -125,7 +137,7 @@ def load(option: Path | None) -> Configuration:
         ) from error
     except ValueError as error:
         raise ConfigurationError(
-            f"La configuration {path} n'est pas du TOML correct : {error}.",
+            f"La configuration {path} est illisible : {error}.",
             "Corrigez la ligne indiquée.",
         ) from error
     try:

@@ -7,13 +7,20 @@ import errno
 import grp
 import os
 import pwd
+import resource
 import stat
 from pathlib import Path
 
-from worker.errors import ConfigurationError, Refused
+from worker.errors import ConfigurationError, Refused, StorageUnavailable
 from worker.isolation.files import NO_ROOM, reason
 
 ROOT = 0
+_RAISE_IT = (
+    "Relevez la limite : tapez « ulimit -n 1024 » (LimitNOFILE= dans l'unité du service), puis "
+    "relancez : rien n'a été fait à moitié."
+)
+_NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
@@ -22,6 +29,8 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
 
     ``writing``: what was tried, for a right that is missing.
     """
+    if (limit := descriptor_limit(error)) is not None:
+        return limit
     tried = "d'écrire" if writing else "de lire"
     if error.errno not in _NO_RIGHT:
         full = writing and error.errno in NO_ROOM
@@ -42,6 +51,21 @@ def told(error: OSError, path: Path, *, writing: bool = False) -> tuple[str, str
     )
 
 
+def descriptor_limit(error: BaseException) -> tuple[str, str] | None:
+    """What is said when no file could be opened any more, wherever that was met; else None."""
+    while not isinstance(error, OSError) or error.errno not in _NO_DESCRIPTOR:
+        below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if below is None:
+            return None
+        error = below
+    whose = "que la machine le permet"
+    if error.errno == errno.EMFILE:
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        whose = f"qu'il en a le droit (limite : {most})"
+    message = f"Le programme ne peut plus ouvrir de fichier : il y en a d'ouverts autant {whose}."
+    return message, _RAISE_IT
+
+
 def refuse_foreign_data(folder: Path) -> None:
     """Raise Refused before another user than the owner of the data writes among them.
 
@@ -59,11 +83,50 @@ def refuse_foreign_data(folder: Path) -> None:
     )
 
 
+def protect_data(folder: Path) -> None:
+    """Take from others the right to write among the data, which are ours.
+
+    Raises:
+        ConfigurationError: they may replace the folder itself, from one above it.
+        StorageUnavailable: a right cannot be taken.
+    """
+    path = folder
+    try:
+        _refuse_open_ancestors(folder, "Le dossier de données")
+        for path in (folder, folder / "archive", folder / "worker.sqlite"):
+            if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & _OTHERS_WRITE:
+                path.chmod(mode & ~_OTHERS_WRITE)
+    except OSError as error:
+        raise StorageUnavailable(*told(error, path, writing=True)) from error
+
+
+def _refuse_open_ancestors(path: Path, what: str) -> None:
+    """Raise ConfigurationError when anybody may replace a folder on the way to a path.
+
+    Not where each may replace his own alone, as in /tmp.
+    """
+    real = Path(os.path.realpath(path))
+    for one in dict.fromkeys((*path.absolute().parents, *real.parents)):
+        if not one.exists():
+            continue
+        mode = one.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise _open_to_others(what, path, one, mode)
+
+
+def _open_to_others(what: str, path: Path, one: Path, mode: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} {path} ne convient pas : d'autres peuvent écrire dans {one} (droits "
+        f"{stat.S_IMODE(mode):04o}).",
+        f"Tapez : chmod go-w {one}",
+    )
+
+
 def refuse_exposed(path: Path, what: str) -> None:
     """Raise ConfigurationError when others than its owner, or root, may change a file.
 
     Its folder counts as well, and that of the file that a link leads to: who writes there can
-    replace it.
+    replace it. So can who writes in a folder above these.
 
     Raises:
         OSError: it cannot be looked at.
@@ -81,11 +144,8 @@ def refuse_exposed(path: Path, what: str) -> None:
             )
         sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
         if not sticky and (state.st_mode & stat.S_IWOTH or _written_by_a_group(state)):
-            raise ConfigurationError(
-                f"{what} {path} ne convient pas : d'autres peuvent écrire dans {one} (droits "
-                f"{stat.S_IMODE(state.st_mode):04o}).",
-                f"Tapez : chmod go-w {one}",
-            )
+            raise _open_to_others(what, path, one, state.st_mode)
+    _refuse_open_ancestors(path, what)
 
 
 def _written_by_a_group(state: os.stat_result) -> bool:

@@ -1,8 +1,15 @@
-"""The tariff folder: every grid of it, checked."""
+"""The tariff folder: every file of it, checked.
 
+A file that is no sound grid stops the years that it might price, and no other
+(``TariffFolder.require``).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from worker.billing.tariff import TariffGrid, parse_grid
+from worker.billing.tariff import TariffFolder, TariffGrid, UnusableGrid, parse_grid, validity
 from worker.errors import TariffError
 from worker.isolation.files import read_bounded
 from worker.settings.loading import MOST_BYTES
@@ -11,42 +18,81 @@ from worker.settings.rights import refuse_exposed, told
 MOST_GRIDS = 100
 
 
-def load_grids(folder: Path) -> tuple[tuple[TariffGrid, ...], dict[str, str]]:
-    """Every ``*.toml`` of the tariff folder, checked. Raises TariffError."""
-    path = folder
-    files = {}
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    name: str
+    grid: TariffGrid
+    text: str
+
+
+def load_grids(folder: Path) -> TariffFolder:
+    """Every ``*.toml`` of the tariff folder, checked.
+
+    Raises:
+        TariffError: the folder cannot be read, is empty or is not one of grids.
+        ConfigurationError: others may change the folder, or a file.
+    """
     try:
         # Not ``glob``: it takes a folder that may not be read for an empty one.
         paths = sorted(one for one in folder.iterdir() if one.suffix == ".toml")
-        for path in paths[: MOST_GRIDS + 1]:
-            refuse_exposed(path, "La grille tarifaire")
-            files[path] = read_bounded(path, MOST_BYTES)
     except OSError as error:
-        raise TariffError(*told(error, path)) from error
-    if not files:
+        raise TariffError(*told(error, folder)) from error
+    if not paths:
         raise TariffError(
             f"Il n'y a aucune grille tarifaire dans {folder}.",
             "Placez-y au moins une grille, par exemple 2023.toml (voir « init »).",
         )
-    if len(files) > MOST_GRIDS:
+    if len(paths) > MOST_GRIDS:
         raise TariffError(
             f"Le dossier des tarifs {folder} contient plus de {MOST_GRIDS} fichiers.",
             "Vérifiez data.tariffs dans la configuration.",
         )
-    grids = [parse_grid(content, path.name) for path, content in files.items()]
-    versions = [grid.version for grid in grids]
-    if twice := sorted({version for version in versions if versions.count(version) > 1}):
-        raise TariffError(
-            f"Plusieurs fichiers de tarifs portent la même version : {', '.join(twice)}.",
-            "Donnez à chaque grille une version différente.",
+    read = [_read(path) for path in paths]
+    sound = [one for one in read if isinstance(one, _Sound)]
+    doubles = _doubles(sound)
+    kept = [one for one in sound if one.name not in {double.name for double in doubles}]
+    return TariffFolder(
+        grids=tuple(one.grid for one in kept),
+        texts={one.grid.version: one.text for one in kept},
+        unusable=(*(one for one in read if isinstance(one, UnusableGrid)), *doubles),
+    )
+
+
+def _read(path: Path) -> _Sound | UnusableGrid:
+    try:
+        refuse_exposed(path, "La grille tarifaire")
+        content = read_bounded(path, MOST_BYTES)
+    except OSError as error:
+        return UnusableGrid(name=path.name, error=TariffError(*told(error, path)))
+    try:
+        grid = parse_grid(content, path.name)
+    except TariffError as error:
+        first, last = validity(content)
+        return UnusableGrid(name=path.name, error=error, valid_from=first, valid_to=last)
+    return _Sound(path.name, grid, content.decode())
+
+
+def _doubles(sound: Sequence[_Sound]) -> list[UnusableGrid]:
+    """Grids of one version, or of one first day: none of them may price by chance."""
+    versions = Counter(one.grid.version for one in sound)
+    starts = Counter(one.grid.valid_from for one in sound)
+    found = []
+    for one in sound:
+        version, start = one.grid.version, one.grid.valid_from
+        if versions[version] > 1:
+            error = TariffError(
+                f"Plusieurs fichiers de tarifs portent la même version : {version}.",
+                "Donnez à chaque grille une version différente.",
+            )
+        elif starts[start] > 1:
+            same = sorted(each.grid.version for each in sound if each.grid.valid_from == start)
+            error = TariffError(
+                f"Plusieurs grilles commencent le même jour : {', '.join(same)}.",
+                "Donnez à chacune sa propre date de début : la plus récente remplace l'autre.",
+            )
+        else:
+            continue
+        found.append(
+            UnusableGrid(name=one.name, error=error, valid_from=start, valid_to=one.grid.valid_to)
         )
-    starts = [grid.valid_from for grid in grids]
-    if twice := sorted(grid.version for grid in grids if starts.count(grid.valid_from) > 1):
-        raise TariffError(
-            f"Plusieurs grilles commencent le même jour : {', '.join(twice)}.",
-            "Donnez à chacune sa propre date de début : la plus récente remplace l'autre.",
-        )
-    texts = {
-        grid.version: content.decode() for grid, content in zip(grids, files.values(), strict=True)
-    }
-    return tuple(grids), texts
+    return found

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from worker.storage.archive import Archive
 from worker.storage.engine import Store, Upgrade, Waits, create_store, open_store
+from worker.storage.reading import open_folder, open_reading
 from worker.storage.transaction import Transaction
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "Upgrade",
     "Waits",
     "create_store",
+    "open_folder",
+    "open_reading",
     "open_store",
 ]

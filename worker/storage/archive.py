@@ -8,17 +8,21 @@ finds it there.
 import errno
 import hashlib
 import os
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from worker.errors import IntegrityError, StorageUnavailable
-from worker.isolation.files import read_bounded
+from worker.isolation.files import digest_bounded, read_bounded
 from worker.settings.rights import told
 
 LARGEST = 100_000_000
 """Bytes of a piece: a document, and a lot of them, has 20 MB at most (``portal.lot_megabytes``)."""
+_PIECE = 1 << 20
 _ANOTHER_THING = {errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.ENOTDIR, errno.EFBIG}
 """What the door of files says of a pipe, a device, a folder, links in a ring, a larger file."""
 
@@ -56,7 +60,7 @@ class Archive:
         hashes = [hashlib.sha256(content).hexdigest() for content in contents]
         try:
             for sha256, content in zip(hashes, contents, strict=True):
-                path = self._path(sha256)
+                path = self.path(sha256)
                 if path.exists():
                     self.get(sha256)
                 else:
@@ -64,13 +68,35 @@ class Archive:
                     self._write(path, content)
             # Even when they were there: who wrote them may have died before making their names
             # durable.
-            for folder in sorted({self._path(sha256).parent for sha256 in hashes}):
+            for folder in sorted({self.path(sha256).parent for sha256 in hashes}):
                 _sync(folder)
             _sync(self.folder)
         except OSError as error:
-            message, remedy = told(error, self.folder, writing=True)
-            raise StorageUnavailable(message, f"{remedy} Rien n'a été fait à moitié.") from error
+            raise self._refused(error) from error
         return hashes
+
+    def keep(self, file: BinaryIO, sha256: str) -> bool:
+        """Keep the bytes of an open file durably, in little memory, whatever their number.
+
+        Returns False, and keeps nothing, when they are not those of the hash.
+
+        Raises:
+            StorageUnavailable: the folder refuses them.
+            IntegrityError: they were kept before, and altered since.
+        """
+        path = self.path(sha256)
+        try:
+            if path.exists():
+                self.check(sha256, most=sys.maxsize)
+            else:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not self._copy(path, file, sha256):
+                    return False
+            _sync(path.parent)
+            _sync(self.folder)
+        except OSError as error:
+            raise self._refused(error) from error
+        return True
 
     def get(self, sha256: str) -> bytes:
         """The bytes, checked.
@@ -79,9 +105,26 @@ class Archive:
             IntegrityError: missing or altered.
             StorageUnavailable: it cannot be read.
         """
-        path = self._path(sha256)
-        try:
+        with self._read(sha256) as path:
             content = read_bounded(path, LARGEST)
+        self._require(sha256, hashlib.sha256(content).hexdigest())
+        return content
+
+    def check(self, sha256: str, *, most: int) -> None:
+        """See that the bytes are what they were, at most so many. Raises as ``get``."""
+        with self._read(sha256) as path:
+            _, found = digest_bounded(path, most)
+        self._require(sha256, found)
+
+    def path(self, sha256: str) -> Path:
+        """Where such bytes are, or would be."""
+        return self.folder / sha256[:2] / sha256
+
+    @contextmanager
+    def _read(self, sha256: str) -> Iterator[Path]:
+        path = self.path(sha256)
+        try:
+            yield path
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"La pièce {path} manque dans l'archive.",
@@ -95,28 +138,53 @@ class Archive:
                 f"La pièce {path} a été remplacée : {error.strerror}.",
                 "Rétablissez ce fichier depuis une sauvegarde avant de continuer.",
             ) from error
-        if hashlib.sha256(content).hexdigest() != sha256:
+
+    def _require(self, sha256: str, found: str) -> None:
+        if found != sha256:
             raise IntegrityError(
-                f"La pièce {path} a été modifiée : son empreinte ne correspond plus.",
+                f"La pièce {self.path(sha256)} a été modifiée : son empreinte ne correspond plus.",
                 "Rétablissez ce fichier depuis une sauvegarde avant de continuer.",
             )
-        return content
 
-    def _path(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / sha256
+    def _refused(self, error: OSError) -> StorageUnavailable:
+        message, remedy = told(error, self.folder, writing=True)
+        return StorageUnavailable(message, f"{remedy} Rien n'a été fait à moitié.")
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).rename(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with _new(path) as file:
+            file.write(content)
+
+    @staticmethod
+    def _copy(path: Path, source: BinaryIO, sha256: str) -> bool:
+        digest = hashlib.sha256()
+        with suppress(_AnotherContent), _new(path) as file:
+            while piece := source.read(_PIECE):
+                digest.update(piece)
+                file.write(piece)
+            if digest.hexdigest() != sha256:
+                raise _AnotherContent
+            return True
+        return False
+
+
+class _AnotherContent(Exception):
+    """What was copied is not what was to be kept."""
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name once it is whole and durable, at the end of the block."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).rename(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _sync(folder: Path) -> None:

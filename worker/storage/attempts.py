@@ -3,12 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from operator import eq, ge, lt
 
 import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.storage.tables import DepositAttemptRow, named_as, utc_text
+from worker.billing.status import InvoiceStatus
+from worker.storage.tables import DepositAttemptRow, as_written, named_as, utc_text
 
 # Plain statements, made once: these run several times for each invoice of a lot.
 _ATTEMPT = SQLModel.metadata.tables["deposit_attempt"]
@@ -39,11 +41,39 @@ class Attempt:
     detail: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which attempts are asked for: all, but for what is given here.
+
+    Attributes:
+        year: of service, of their invoice.
+        siret: of the member.
+        status: of their invoice, now.
+        outcome: empty for those that have no answer.
+        since: of their intent, included.
+        until: of their intent, not included.
+    """
+
+    year: int | None = None
+    siret: str | None = None
+    status: InvoiceStatus | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_COLUMNS = named_as(_ATTEMPT.columns, Attempt)
 _ATTEMPTS = (
-    sqlalchemy.select(*named_as(_ATTEMPT.columns, Attempt))
+    sqlalchemy.select(*_COLUMNS)
     .where(_ATTEMPT.columns["invoice_id"] == bindparam("invoice"))
     .order_by(_ATTEMPT.columns["id"])
 )
+_OF_INVOICES = (
+    sqlalchemy.select(*_COLUMNS)
+    .where(_ATTEMPT.columns["invoice_id"].in_(bindparam("invoices", expanding=True)))
+    .order_by(_ATTEMPT.columns["id"])
+)
+_INVOICE = SQLModel.metadata.tables["invoice"]
 
 
 def open_attempt(
@@ -84,7 +114,51 @@ def close_attempts(session: Session, invoice_id: int, *, at: datetime, detail: s
 
 def attempts(session: Session, invoice_id: int) -> tuple[Attempt, ...]:
     """Every attempt of an invoice, oldest first."""
-    rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
+    with as_written(
+        f"un dépôt de la ligne {invoice_id} de la table invoice (table deposit_attempt)"
+    ):
+        rows = session.execute(_ATTEMPTS, {"invoice": invoice_id}).mappings()
+        return tuple(Attempt(**row) for row in rows)
+
+
+def after(
+    session: Session, wanted: Wanted, attempt_id: int, most: int
+) -> tuple[tuple[Attempt, str], ...]:
+    """Attempts in the order of their intents, each with the answer as it was received.
+
+    Args:
+        session: of the reading.
+        wanted: which.
+        attempt_id: those that came after this one; 0 for the first.
+        most: how many at a time.
+    """
+    attempt, invoice = _ATTEMPT.columns, _INVOICE.columns
+    conditions = (
+        (eq, invoice["year"], wanted.year),
+        (eq, invoice["siret"], wanted.siret),
+        (eq, invoice["status"], wanted.status),
+        (eq, attempt["outcome"], wanted.outcome),
+        (ge, attempt["started_at"], wanted.since),
+        (lt, attempt["started_at"], wanted.until),
+    )
+    query = (
+        sqlalchemy.select(*_COLUMNS, attempt["raw"])
+        .join(_INVOICE, invoice["id"] == attempt["invoice_id"])
+        .where(attempt["id"] > attempt_id)
+        .where(*(holds(column, value) for holds, column, value in conditions if value is not None))
+        .order_by(attempt["id"])
+        .limit(most)
+    )
+    rows = session.execute(query).mappings()
+    return tuple(
+        (Attempt(**{name: value for name, value in row.items() if name != "raw"}), row["raw"])
+        for row in rows
+    )
+
+
+def of_invoices(session: Session, invoices: Collection[int]) -> tuple[Attempt, ...]:
+    """Every attempt of these invoices, oldest first."""
+    rows = session.execute(_OF_INVOICES, {"invoices": list(invoices)}).mappings()
     return tuple(Attempt(**row) for row in rows)
 
 

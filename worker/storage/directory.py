@@ -3,30 +3,42 @@
 import json
 from datetime import UTC, datetime
 
+import sqlalchemy
 from sqlmodel import Session
 
-from worker.storage.tables import DirectoryEntryRow
+from worker.errors import UnreadableRecord
+from worker.storage.tables import DirectoryEntryRow, replace_row, utc_text
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When an entry of the directory was read, once it is no longer believed."""
+_EXPIRE = sqlalchemy.text("UPDATE directory_entry SET fetched_at = :at WHERE siret = :siret")
 
 
 def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:
-    """When a structure was read in the portal's directory, and what it said."""
-    row = session.get(DirectoryEntryRow, siret)
+    """When a structure was read in the portal's directory, and what it said.
+
+    What cannot be read counts as never read: the directory is asked again.
+    """
+    try:
+        row = session.get(DirectoryEntryRow, siret)
+    except UnreadableRecord:
+        return None
     return None if row is None else (row.fetched_at, row.payload)
 
 
 def payment_reported(session: Session, siret: str) -> bool:
     """Whether this buyer tells the portal that it paid; True when its entry was never read."""
-    row = session.get(DirectoryEntryRow, siret)
-    structure = None if row is None else json.loads(row.payload)["structure"]
-    return structure is None or not structure["payment_not_reported"]
+    kept = cached_entry(session, siret)
+    try:
+        structure = None if kept is None else json.loads(kept[1])["structure"]
+        return structure is None or not structure["payment_not_reported"]
+    except (ValueError, TypeError, KeyError):
+        return True
 
 
 def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> None:
     """Remember what the directory says of a structure."""
-    session.merge(DirectoryEntryRow(siret=siret, payload=payload, fetched_at=at))
+    replace_row(session, DirectoryEntryRow(siret=siret, payload=payload, fetched_at=at))
 
 
 def expire_entry(session: Session, siret: str) -> None:
@@ -34,6 +46,4 @@ def expire_entry(session: Session, siret: str) -> None:
 
     The entry stays, too old to be believed: whether its buyer reports payments is still known.
     """
-    if (row := session.get(DirectoryEntryRow, siret)) is not None:
-        row.fetched_at = LONG_AGO
-        session.add(row)
+    session.execute(_EXPIRE, {"siret": siret, "at": utc_text(LONG_AGO)})

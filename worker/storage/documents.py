@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy
 from sqlmodel import Session, SQLModel
@@ -11,7 +12,7 @@ from worker.billing.status import TrackedInvoice
 from worker.errors import Finding, IntegrityError
 from worker.storage.archive import Archive
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import named_as
+from worker.storage.tables import as_written, named_as, whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +101,9 @@ def add_documents(
 def sealed(session: Session, invoice: TrackedInvoice, kind: DocumentKind) -> tuple[str, int]:
     """SHA-256 and size of a document of an invoice, in its present version."""
     which = {"invoice": invoice.id, "version": invoice.version, "kind": kind.value}
-    sha256, size = session.execute(_SEALED, which).one()
-    return sha256, size
+    with as_written(f"le document de {invoice.number} (table document)"):
+        sha256, size = session.execute(_SEALED, which).one()
+        return sha256, whole_number(size)
 
 
 def require_archive(session: Session, archive: Archive) -> None:
@@ -116,19 +118,24 @@ def require_archive(session: Session, archive: Archive) -> None:
 
 def documents_of(session: Session, invoice_id: int) -> tuple[StoredDocument, ...]:
     """The documents of an invoice, of every version."""
-    found = []
-    for row in session.execute(_DOCUMENTS, {"invoice": invoice_id}).mappings():
-        values = dict(row)
-        reports = session.execute(_REPORTS, {"document": values.pop("id")})
-        values["kind"] = DocumentKind(row["kind"])
-        values["checks"] = tuple(
-            CheckedWith(
-                rule_set=report.rule_set,
-                version=report.rule_version,
-                sha256=report.rule_sha256,
-                findings=load(tuple[Finding, ...], report.findings),
-            )
-            for report in reports
+    with as_written(f"un document de la ligne {invoice_id} de la table invoice (table document)"):
+        return tuple(
+            _document(session, dict(row))
+            for row in session.execute(_DOCUMENTS, {"invoice": invoice_id}).mappings()
         )
-        found.append(StoredDocument(**values))
-    return tuple(found)
+
+
+def _document(session: Session, values: dict[str, Any]) -> StoredDocument:
+    reports = session.execute(_REPORTS, {"document": values.pop("id")})
+    values["kind"] = DocumentKind(values["kind"])
+    values["version"] = whole_number(values["version"])
+    values["checks"] = tuple(
+        CheckedWith(
+            rule_set=report.rule_set,
+            version=report.rule_version,
+            sha256=report.rule_sha256,
+            findings=load(tuple[Finding, ...], report.findings),
+        )
+        for report in reports
+    )
+    return StoredDocument(**values)

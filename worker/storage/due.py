@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
-from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.storage.invoices import LIST, found, is_one_of
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
+from worker.errors import UnreadableRecord
+from worker.storage import attempts
+from worker.storage.documents import documents_of
+from worker.storage.invoices import LIST, found, is_one_of, of_member
 from worker.storage.tables import DepositAttemptRow, InvoiceRow
 
 _AT_ONCE = 500
@@ -18,6 +22,16 @@ HEARD = timedelta(days=90)
 """How long after it was settled a buyer that reports no payment may still change its mind."""
 _HELD = LIST.where(col(InvoiceRow.cpp_id).is_not(None))
 """What the portal holds: an internal credit note never has an identifier there."""
+
+
+def require_records(session: Session, invoice: TrackedInvoice) -> None:
+    """Raise UnreadableRecord when a row cannot be read on which its way to the buyer hangs.
+
+    Its earlier deposits, its documents, what else its member has for the year.
+    """
+    attempts.attempts(session, invoice.id)
+    documents_of(session, invoice.id)
+    of_member(session, invoice.siret, invoice.year)
 
 
 def invoices_due(
@@ -32,15 +46,24 @@ def invoices_due(
 
     ``longest`` is the longest wait between two looks: who waits much longer is due at once.
     """
-    query = (
-        LIST.where(is_one_of(statuses))
-        .order_by(col(InvoiceRow.next_check_at), col(InvoiceRow.id))
-        .limit(limit)
+    query = LIST.where(is_one_of(statuses)).order_by(
+        col(InvoiceRow.next_check_at), col(InvoiceRow.id)
     )
     if now is not None:
         when = col(InvoiceRow.next_check_at)
         query = query.where(when.is_(None) | (when <= now) | (when > now + longest + _BEYOND))
-    return found(session, query)
+    return _readable(session, query, limit)
+
+
+def _readable(
+    session: Session, query: sqlalchemy.Select[Any], limit: int | None = None
+) -> tuple[TrackedInvoice, ...]:
+    """Without those whose row cannot be read: nothing is done about them, and they are told."""
+    every = found(session, query.limit(limit))
+    readable = tuple(one for one in every if one.trouble is not Trouble.UNREADABLE)
+    if limit is None or len(readable) == len(every):
+        return readable
+    return _readable(session, query)[:limit]
 
 
 def put_off(session: Session, statuses: Sequence[InvoiceStatus], until: datetime) -> None:
@@ -63,7 +86,7 @@ def awaited(
     """
     when = col(InvoiceRow.next_check_at)
     query = _HELD.where(is_one_of(statuses), when.is_not(None), when <= now)
-    return found(session, query.order_by(when, col(InvoiceRow.id)))
+    return _readable(session, query.order_by(when, col(InvoiceRow.id)))
 
 
 def held(
@@ -72,11 +95,11 @@ def held(
     """Invoices in these statuses that the portal holds: all, or those with these identifiers."""
     query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id))
     if portal_ids is None:
-        return found(session, query)
+        return _readable(session, query)
     invoices: list[TrackedInvoice] = []
     for start in range(0, len(portal_ids), _AT_ONCE):
         some = [int(each) for each in portal_ids[start : start + _AT_ONCE]]
-        invoices.extend(found(session, query.where(col(InvoiceRow.cpp_id).in_(some))))
+        invoices.extend(_readable(session, query.where(col(InvoiceRow.cpp_id).in_(some))))
     return tuple(invoices)
 
 
@@ -92,10 +115,17 @@ def first_deposit(
         col(InvoiceRow.status_since) > settled_after,
         col(InvoiceRow.cpp_id).is_not(None),
     )
-    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.deposited_at))).where(
-        is_one_of(statuses) | lately
-    )
-    return session.execute(query).scalar()
+    return _first(session, "deposited_at", is_one_of(statuses) | lately)
+
+
+def _first(session: Session, name: str, which: sqlalchemy.ColumnElement[bool]) -> datetime | None:
+    """The earliest of an instant; where one cannot be read, of those that can."""
+    first = sqlalchemy.func.min(SQLModel.metadata.tables["invoice"].columns[name])
+    try:
+        return session.execute(sqlalchemy.select(first).where(which)).scalar()
+    except UnreadableRecord:
+        instants = (getattr(one, name) for one in _readable(session, LIST.where(which)))
+        return min((at for at in instants if at is not None), default=None)
 
 
 def was_handed_over(session: Session, since: date) -> bool:
@@ -111,14 +141,11 @@ def was_handed_over(session: Session, since: date) -> bool:
 
 def next_look(session: Session, statuses: Sequence[InvoiceStatus]) -> datetime | None:
     """When the first of the invoices in these statuses is due; None when none waits for an hour."""
-    query = sqlalchemy.select(sqlalchemy.func.min(col(InvoiceRow.next_check_at))).where(
-        is_one_of(statuses)
-    )
-    return session.execute(query).scalar()
+    return _first(session, "next_check_at", is_one_of(statuses))
 
 
 def known_to_portal(session: Session) -> TrackedInvoice | None:
     """An invoice the portal holds for certain: it has an identifier there, and was integrated."""
     statuses = (InvoiceStatus.INTEGRATED, InvoiceStatus.SETTLED, InvoiceStatus.SUSPENDED)
-    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id)).limit(1)
-    return next(iter(found(session, query)), None)
+    query = _HELD.where(is_one_of(statuses)).order_by(col(InvoiceRow.id))
+    return next(iter(_readable(session, query, 1)), None)

@@ -4,9 +4,10 @@ import errno
 import itertools
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -44,13 +45,20 @@ from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.isolation.files import NO_FILE
 from worker.settings.rights import told
+from worker.storage import guards
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The revision this code works with: the last file of migrations/versions."""
 _WRITES = "worker_writes"
+AT_REST = "immutable=1"
+"""How SQLite reads a file without any lock."""
 _FILE = "worker_file"
+_BESIDE = ("-journal", "-wal", "-shm")
+"""What SQLite adds to the name of its file."""
+_OPENED = 8
+"""More files than SQLite opens at once: base, log, index, journals."""
 _DAMAGED = "XX00"
 """Codes of PostgreSQL: data or index corrupted, internal error."""
 _WRITER_LOCK = 0x77_6F_72_6B_65_72
@@ -93,12 +101,24 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The open database and the archive."""
+    """The open database and the archive.
+
+    Attributes:
+        at_rest: the SQLite file that is read in place without any lock, as it may not be touched.
+        copy_of: the schema of a database that is read through a private copy (reading.py).
+    """
 
     engine: Engine
     archive: Archive
+    at_rest: Path | None = None
+    copy_of: str = ""
     _at_work: list[object] = field(default_factory=list, init=False, repr=False, compare=False)
     """One for each block of ``at_work`` under way."""
+
+    @property
+    def older(self) -> str:
+        """The schema of the database when it is not ours; empty when it is."""
+        return "" if self.copy_of == SCHEMA else self.copy_of
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -112,12 +132,13 @@ class Store:
             yield
         finally:
             self._at_work.pop()
-            if not self._at_work:
+            if not (self._at_work or self.copy_of):
                 self.engine.dispose()
 
     @property
     def _keeps_connections(self) -> bool:
-        return bool(self._at_work) or self.engine.dialect.name != "sqlite"
+        kept = self._at_work or self.copy_of
+        return bool(kept) or self.engine.dialect.name != "sqlite"
 
     @contextmanager
     def transaction(
@@ -146,6 +167,7 @@ class Store:
             self._connection(writes=True) if on is None else _turned_writer(on) as connection,
             Transaction(connection, actor=actor, now=clock()) as tx,
         ):
+            tx.refuse_foreign_rows()
             yield tx
             if commit:
                 tx.commit()
@@ -167,7 +189,7 @@ class Store:
                 said = session.execute(text("PRAGMA integrity_check(1)")).scalar()
                 if said != "ok":
                     lines = [line for line in str(said).splitlines() if not line.startswith("***")]
-                    raise _damaged(lines[0] if lines else str(said))
+                    raise damaged(lines[0] if lines else str(said))
                 return
             connection = session.connection()
             for table in inspect(connection).get_table_names():
@@ -194,16 +216,21 @@ class Store:
         options: dict[str, Any] = {_WRITES: writes}
         if not writes and snapshot and self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
+        before = _state(self.at_rest)
         try:
             with self.engine.connect().execution_options(**options) as connection:
                 if not self._keeps_connections:
                     connection.detach()  # closed at the end of the block
                 yield connection
         except DBAPIError as error:
-            problem = _missing_right(_sqlite_file(self.engine.url), error) or _problem(error)
+            file = sqlite_file(self.engine.url)
+            changed = _changed() if _state(self.at_rest) != before else None
+            problem = changed or _missing_right(file, error) or problem_of(error)
             if problem is None:
                 raise
             raise problem from error
+        if _state(self.at_rest) != before:
+            raise _changed()
 
 
 def _turned_writer(session: Session) -> nullcontext[Connection]:
@@ -237,29 +264,34 @@ def open_store(
         StorageUnavailable: it cannot be reached, or not be copied.
         IntegrityError: the file is damaged.
     """
-    address = _address(url)
-    database = _sqlite_file(address)
-    if database is not None and not _is_there(database):
+    address = parse_address(url)
+    database = sqlite_file(address)
+    if database is not None and not is_there(database):
         raise ConfigurationError(
             f"Il n'y a pas encore de base de données à l'emplacement {database}.",
             "Créez-la avec « chorus-worker init », ou corrigez data.folder dans la configuration.",
         )
-    store = _store(address, data_folder, waits)
-    version = _known_version(store)
+    store = new_store(address, data_folder, waits)
+    version = known_version(store)
     if version == SCHEMA:
         return store
     if upgrade is None:
         store.engine.dispose()
-        raise ConfigurationError(
-            "La base de données est d'une version plus ancienne du programme, et cette commande "
-            "ne fait que lire : rien n'a été modifié."
-            if version
-            else "La base de données n'a pas encore ses tables.",
-            "Tapez « init » avec la même configuration : il met la base à jour et garde une copie "
-            "de l'ancienne à côté.",
-        )
+        raise not_ready(version)
     _migrate(store, version, upgrade)
     return store
+
+
+def not_ready(version: str) -> ConfigurationError:
+    """Why a database of an older schema, or without any, cannot be used as it is."""
+    return ConfigurationError(
+        "La base de données est d'une version plus ancienne du programme, et cette commande "
+        "ne la met pas à jour : rien n'a été modifié."
+        if version
+        else "La base de données n'a pas encore ses tables.",
+        "Tapez « init » avec la même configuration : il met la base à jour et garde une copie "
+        "de l'ancienne à côté.",
+    )
 
 
 def create_store(
@@ -269,12 +301,12 @@ def create_store(
 
     Raises what ``open_store`` raises, and StorageUnavailable when a folder cannot be made.
     """
-    address = _address(url)
+    address = parse_address(url)
     try:
         data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data_folder / "archive").mkdir(mode=0o700, exist_ok=True)
-        if (database := _sqlite_file(address)) is not None:
-            _is_there(database)
+        if (database := sqlite_file(address)) is not None:
+            is_there(database)
             database.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         path = Path(error.filename or data_folder)
@@ -282,7 +314,7 @@ def create_store(
     return open_store(url, data_folder, waits=waits, upgrade=upgrade)
 
 
-def _address(url: str) -> URL:
+def parse_address(url: str) -> URL:
     """The parsed URL, its driver chosen."""
     try:
         address = make_url(url)
@@ -308,12 +340,23 @@ def _wrong_address() -> ConfigurationError:
     )
 
 
-def _store(address: URL, data_folder: Path, waits: Waits | None) -> Store:
-    return Store(_engine(address, waits or Waits()), Archive(data_folder / "archive"))
+def new_store(
+    address: URL, data_folder: Path, waits: Waits | None, *, untouched: bool = False
+) -> Store:
+    """A store on an address, which is not looked at yet.
+
+    ``untouched``: an SQLite file without a log is read in place, and nothing appears beside it.
+    """
+    file = sqlite_file(address)
+    way = "" if file is None else _read_only(file, untouched=untouched)
+    return Store(
+        _engine(address, waits or Waits(), way),
+        Archive(data_folder / "archive"),
+        at_rest=file if way == AT_REST else None,
+    )
 
 
-def _engine(address: URL, waits: Waits) -> Engine:
-    milliseconds = max(waits.busy_seconds * 1000, 1)  # 0 would wait for ever
+def _engine(address: URL, waits: Waits, read_only: str) -> Engine:
     if address.get_backend_name() == "postgresql":
         engine = create_engine(
             address,
@@ -321,7 +364,7 @@ def _engine(address: URL, waits: Waits) -> Engine:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": waits.connect_seconds,
-                "options": f"-c lock_timeout={milliseconds} "
+                "options": f"-c lock_timeout={_busy_milliseconds(waits)} "
                 f"-c statement_timeout={waits.statement_seconds * 1000}",
                 "keepalives_idle": waits.keepalive_seconds,
                 "keepalives_interval": max(waits.keepalive_seconds // 3, 1),
@@ -332,31 +375,73 @@ def _engine(address: URL, waits: Waits) -> Engine:
         event.listen(engine, "begin", _begin_postgresql)
         event.listen(engine, "do_connect", partial(_connect_postgresql, waits))
         return engine
-    file = _sqlite_file(address)
-    read_only = None if file is None else _read_only_uri(file)
-    if read_only is None:
+    file = sqlite_file(address)
+    if file is None or not read_only:
         engine = create_engine(address)
     else:
-        open_it = partial(sqlite3.connect, read_only, uri=True, check_same_thread=False)
+        uri = read_only_uri(file, read_only)
+        open_it = partial(sqlite3.connect, uri, uri=True, check_same_thread=False)
         engine = create_engine(address, poolclass=QueuePool, creator=open_it)
-    event.listen(engine, "connect", partial(_configure_sqlite, milliseconds))
+    configure_sqlite(engine, waits)
     if file is not None:
         event.listen(engine, "connect", partial(_remember_file, file))
         event.listen(engine, "checkout", partial(_require_file, file))
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _read_only_uri(file: Path) -> str | None:
-    """How to open a file that we may not write, or whose folder: a mounted backup; else None.
+def configure_sqlite(engine: Engine, waits: Waits) -> None:
+    """What every connection to SQLite of ours is, and how its transactions begin."""
+    event.listen(engine, "connect", partial(_configure_sqlite, _busy_milliseconds(waits)))
+    event.listen(engine, "begin", _begin_sqlite)
+
+
+def _busy_milliseconds(waits: Waits) -> int:
+    return max(waits.busy_seconds * 1000, 1)  # 0 would wait for ever
+
+
+def _read_only(file: Path, *, untouched: bool) -> str:
+    """How to open a file that we may not write, or whose folder: a mounted backup; else empty.
 
     Without a log beside it, it is a copy at rest: SQLite reads it without any lock.
     """
-    if not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+    if not file.exists() or not (untouched or is_protected(file)):
+        return ""
+    log, index = beside(file, "-wal"), beside(file, "-shm")
+    in_use = not untouched and log.exists() and (index.exists() or log.stat().st_size > 0)
+    return "mode=ro" if in_use else AT_REST
+
+
+def read_only_uri(file: Path, way: str) -> str:
+    """The name by which SQLite opens a file to read it, in one of two ways."""
+    return f"file:{quote(str(file.absolute()))}?{way}"
+
+
+def is_protected(file: Path) -> bool:
+    """Whether we may write neither the file of a database nor beside it."""
+    return not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def beside(file: Path, end: str) -> Path:
+    """What SQLite keeps beside a file: ``-wal``, ``-shm``, ``-journal``."""
+    return file.with_name(f"{file.name}{end}")
+
+
+def _state(at_rest: Path | None) -> tuple[int, ...] | None:
+    """What changes when another program writes into a file that is read without lock."""
+    if at_rest is None:
         return None
-    log, index = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
-    in_use = log.exists() and (index.exists() or log.stat().st_size > 0)
-    return f"file:{quote(str(file.absolute()))}?{'mode=ro' if in_use else 'immutable=1'}"
+    try:
+        found = at_rest.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _changed() -> StorageUnavailable:
+    return StorageUnavailable(
+        "La base de données a changé pendant la lecture : un autre programme y écrit.",
+        "Relancez la même commande : rien n'a été modifié par celle-ci.",
+    )
 
 
 def _remember_file(file: Path, _connection: Any, record: ConnectionPoolEntry) -> None:
@@ -417,7 +502,7 @@ def _is_writer(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(_WRITES, True))
 
 
-def _known_version(store: Store) -> str:
+def known_version(store: Store) -> str:
     """The schema that the database has, empty without any.
 
     Raises:
@@ -446,12 +531,6 @@ def _known_version(store: Store) -> str:
 
 def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
     """Bring the schema up to date, in one transaction with its event."""
-    # Imported here: it costs a second, and only a new or older database needs it.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     umask = os.umask(0o077)
     try:
         copy = _copy_beside(store.engine, version) if version else ""
@@ -462,29 +541,49 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
             tx.connection()  # takes the lock: another program may have done it meanwhile
             if version and tx.execute(_VERSION).scalar() == SCHEMA:
                 return
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            change_schema(connection)
+            guards.note_all(connection)
+            guards.install(connection)
             if version:
                 facts = {"from": version, "schema": SCHEMA, "program": __version__, "copy": copy}
                 tx.journal(EventTag.DATABASE_MIGRATED, "journal", **facts)
             tx.commit()
     except OperationalError as error:
-        raise _problem(error) or error from error
+        raise problem_of(error) or error from error
     finally:
         os.umask(umask)
 
 
+def change_schema(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to a revision, in the connection's transaction."""
+    # Imported here: it costs a second, and only a new or older database needs it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    guards.remove(connection)
+    command.upgrade(config, revision)
+
+
 def _copy_beside(engine: Engine, version: str) -> str:
-    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL."""
-    file = _sqlite_file(engine.url)
+    """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL.
+
+    In WAL mode as its original: put back in its place, no reader then holds up the first writer,
+    which would have to change the mode alone with the file.
+    """
+    file = sqlite_file(engine.url)
     if file is None:
         return ""
     ranks = itertools.chain([""], (f"-{rank}" for rank in itertools.count(2)))
     copies = (file.with_name(f"{file.name}.{version}{rank}") for rank in ranks)
-    copy = next(one for one in copies if not one.exists())
+    copy = next(one for one in copies if not (one.exists() or one.is_symlink()))
     try:
         with closing(engine.raw_connection()) as connection:
             connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.execute("PRAGMA journal_mode = WAL")
         with copy.open("rb") as written:
             os.fsync(written.fileno())
     except (sqlite3.Error, OSError) as error:
@@ -496,20 +595,32 @@ def _copy_beside(engine: Engine, version: str) -> str:
     return copy.name
 
 
-def _sqlite_file(address: URL) -> Path | None:
+def sqlite_file(address: URL) -> Path | None:
+    """Where the file of an SQLite address is; None for any other database."""
     is_file = address.get_backend_name() == "sqlite" and address.database
     return Path(address.database or "") if is_file else None
 
 
-def _is_there(database: Path) -> bool:
-    """Whether there is a file. Raises StorageUnavailable when something else is in its place."""
+def is_there(database: Path) -> bool:
+    """Whether there is a file.
+
+    Raises StorageUnavailable when something else is in its place, or in that of a file which
+    SQLite keeps beside it: a pipe would be waited for.
+    """
+    beside = (database.with_name(f"{database.name}{end}") for end in _BESIDE)
+    found = [_is_a_file(path, follows=path == database) for path in (database, *beside)]
+    return found[0]
+
+
+def _is_a_file(path: Path, *, follows: bool) -> bool:
     try:
-        found = database.is_file()
-        if not found and database.exists():
+        if not stat.S_ISREG(path.stat(follow_symlinks=follows).st_mode):
             raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    except FileNotFoundError:
+        return False
     except OSError as error:
-        raise StorageUnavailable(*told(error, database)) from error
-    return found
+        raise StorageUnavailable(*told(error, path)) from error
+    return True
 
 
 def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailable | None:
@@ -520,29 +631,33 @@ def _missing_right(database: Path | None, error: DBAPIError) -> StorageUnavailab
         return None
     try:
         os.close(os.open(database, os.O_RDWR if writing else os.O_RDONLY))
-        # The file is not the obstacle: SQLite writes beside it.
-        with tempfile.TemporaryFile(dir=database.parent):
+        # The file is not the obstacle: SQLite writes beside it, and opens several.
+        with ExitStack() as opened:
+            for _ in range(_OPENED):
+                opened.enter_context(open(os.devnull, "rb"))  # noqa: PTH123 - no path of ours
+            opened.enter_context(tempfile.TemporaryFile(dir=database.parent))
             return None
     except OSError as why:
         path = database if why.filename == str(database) else database.parent
         return StorageUnavailable(*told(why, path, writing=writing or path != database))
 
 
-def _damaged(reason: str) -> IntegrityError:
+def damaged(reason: str) -> IntegrityError:
+    """What is said of a file that SQLite cannot make sense of."""
     return IntegrityError(
         f"La base de données est endommagée ({reason}).",
         "Rétablissez-la depuis une sauvegarde, avec son archive.",
     )
 
 
-def _problem(error: DBAPIError) -> WorkerError | None:
+def problem_of(error: DBAPIError) -> WorkerError | None:
     """What a person can do about an error of the database; None for a defect of ours."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "erreur inconnue"
     # Of SQLite, the class itself, for its subclasses say whose fault it is; of PostgreSQL, a code.
     if type(error) is DatabaseError or str(getattr(error.orig, "sqlstate", "")).startswith(
         _DAMAGED
     ):
-        return _damaged(reason)
+        return damaged(reason)
     if isinstance(error, ProgrammingError) and "invalid connection option" in reason:
         return _wrong_address()
     if not isinstance(error, OperationalError | InternalError):

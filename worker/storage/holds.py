@@ -7,23 +7,28 @@ from sqlmodel import Session, SQLModel
 
 from worker.billing.member_year import Hold
 from worker.storage.engine import affected
-from worker.storage.tables import HoldRow, named_as, number_added
+from worker.storage.tables import HoldRow, as_written, named_as, number_added
 
 _TABLE = SQLModel.metadata.tables["hold"]
-_IS_IN_FORCE = (
+_IS_OF_MEMBER = (
     _TABLE.columns["siret"] == sqlalchemy.bindparam("member"),
     _TABLE.columns["year"] == sqlalchemy.bindparam("of"),
-    _TABLE.columns["lifted_at"].is_(None),
 )
 # Plain statements: a hold is looked for twice for each invoice of a batch.
-_IN_FORCE = sqlalchemy.select(*named_as(_TABLE.columns, Hold)).where(*_IS_IN_FORCE)
-_LIFT = sqlalchemy.update(_TABLE).where(*_IS_IN_FORCE)
+_OF_MEMBER = sqlalchemy.select(*named_as(_TABLE.columns, Hold), _TABLE.columns["lifted_at"]).where(
+    *_IS_OF_MEMBER
+)
+_LIFT = sqlalchemy.update(_TABLE).where(*_IS_OF_MEMBER, _TABLE.columns["lifted_at"].is_(None))
 
 
 def in_force(session: Session, siret: str, year: int) -> Hold | None:
     """The hold in force on a member and year, or None."""
-    row = session.execute(_IN_FORCE, {"member": siret, "of": year}).mappings().first()
-    return None if row is None else Hold(**row)
+    with as_written(f"ce qui retient {siret} pour {year} (table hold)"):
+        rows = session.execute(_OF_MEMBER, {"member": siret, "of": year}).mappings()
+        # Those that were lifted are read too: one that cannot be read may be in force.
+        placed = [dict(row) for row in rows]
+        in_force = (row for row in placed if row.pop("lifted_at") is None)
+        return next((Hold(**row) for row in in_force), None)
 
 
 def place(

@@ -1,10 +1,15 @@
-"""Members, subscriptions, usage and references: what imports write and the batch reads."""
+"""Members, subscriptions, usage and references: what imports write and the batch reads.
 
-from dataclasses import asdict, dataclass, fields
+Each has a row per version (versions.py): what counts now is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, or_
+from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.consumption import SourceRow, UsageRecord
@@ -13,47 +18,21 @@ from worker.billing.members import Address, BillingReferences, Contact, Member, 
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
-from worker.storage import holds
+from worker.storage import holds, versions
+from worker.storage.source_files import place
 from worker.storage.tables import (
-    BillingReferenceRow,
-    ContactRow,
     InvoiceRow,
     MemberRow,
-    SourceFileRow,
     SubscriptionRow,
     UsageRow,
     as_written,
     named_as,
-    number_added,
+    whole_number,
 )
+from worker.storage.versions import Changes, Versions
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What an import did to the records of its kind."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-
-def file_known(session: Session, kind: str, sha256: str) -> bool:
-    """Whether these very bytes were already imported as this kind."""
-    query = select(SourceFileRow.id).filter_by(kind=kind, sha256=sha256)
-    return session.exec(query).first() is not None
-
-
-def add_file(
-    session: Session, *, kind: str, name: str, sha256: str, size: int, at: datetime
-) -> int:
-    """Record a file and return its id; ``close_file`` writes its row count."""
-    row = SourceFileRow(kind=kind, name=name, sha256=sha256, size=size, rows=0, imported_at=at)
-    return number_added(session, row)
-
-
-def close_file(session: Session, file_id: int, rows: int) -> None:
-    """Write how many records the file held."""
-    session.get_one(SourceFileRow, file_id).rows = rows
+Place = tuple[int, int]
+"""The id of a file, and a row of it."""
 
 
 def known_sirets(session: Session) -> frozenset[str]:
@@ -61,54 +40,115 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-def put_member(session: Session, member: Member, file_id: int, row: int) -> Changes:
-    """Add a member or bring it up to date."""
-    values = asdict(member)
-    values |= values.pop("address")
-    stored = session.get(MemberRow, member.siret)
-    if stored is not None and _member(stored) == member:
-        return Changes(unchanged=1)
-    session.merge(MemberRow(**values, file_id=file_id, row=row))
-    return Changes(added=1) if stored is None else Changes(changed=1)
+Imported = Member | Contact | Subscription | UsageRecord | BillingReferences
 
 
-def put_contact(session: Session, contact: Contact, at: datetime) -> None:
-    """Set a member's contact."""
-    session.merge(ContactRow(**asdict(contact), updated_at=at))
+def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
+    """Add members or bring them up to date."""
+    new = {member.siret for member, _ in members} - known_sirets(session)
+    if new:
+        sirets = [{"siret": siret} for siret in sorted(new)]
+        session.connection().execute(sqlalchemy.insert(_MEMBER), sirets)
+    return _put(session, versions.MEMBERS, members, at)
 
 
-def put_subscription(
-    session: Session, subscription: Subscription, file_id: int, row: int
+def put_contacts(
+    session: Session, contacts: Sequence[tuple[Contact, Place]], at: datetime
 ) -> Changes:
-    """Add a subscription, or bring its end and category up to date."""
-    values = asdict(subscription) | {"tier": subscription.tier or NO_TIER}
-    key = {name: values[name] for name in ("siret", "service", "tier", "start")}
-    stored = session.exec(select(SubscriptionRow).filter_by(**key)).first()
-    if stored is None:
-        session.add(SubscriptionRow(**values, file_id=file_id, row=row))
-        return Changes(added=1)
-    if (stored.category, stored.end) == (subscription.category, subscription.end):
-        return Changes(unchanged=1)
-    stored.category, stored.end = subscription.category, subscription.end
-    stored.file_id, stored.row = file_id, row
-    return Changes(changed=1)
+    """Set the contacts of members."""
+    return _put(session, versions.CONTACTS, contacts, at)
+
+
+def put_subscriptions(
+    session: Session, subscriptions: Sequence[tuple[Subscription, Place]], at: datetime
+) -> Changes:
+    """Add subscriptions, or bring their ends and categories up to date."""
+    return _put(session, versions.SUBSCRIPTIONS, subscriptions, at)
 
 
 def put_references(
     session: Session,
-    references: BillingReferences,
+    references: Sequence[tuple[BillingReferences, Place | None]],
     at: datetime,
-    source: tuple[int, int] | None,
 ) -> Changes:
-    """Set a member's references for a year; ``source`` is (file id, row), None from a person."""
-    siret, year = references.siret, references.year
-    present = _references(session, siret, year)
-    if present == references:
-        return Changes(unchanged=1)
-    session.execute(_SUPERSEDE, {"member": siret, "of": year, "superseded_at": at})
-    file_id, row = source or (None, None)
-    number_added(session, BillingReferenceRow(**asdict(references), file_id=file_id, row=row))
-    return Changes(added=1) if present is None else Changes(changed=1)
+    """Set the references of members for years; those without place were given by a person."""
+    return _put(session, versions.REFERENCES, references, at)
+
+
+def _put(
+    session: Session,
+    kind: Versions,
+    records: Sequence[tuple[Imported, Place | None]],
+    at: datetime,
+) -> Changes:
+    placed = []
+    for record, read_at in records:
+        file_id, row = read_at or (None, None)
+        placed.append(columns_of(record) | {"file_id": file_id, "row": row})
+    return versions.put(session, kind, placed, at)
+
+
+def columns_of(record: Imported) -> dict[str, Any]:
+    """What is stored of a record, by column, without where it was read."""
+    match record:
+        case Member():
+            values = asdict(record)
+            address: dict[str, Any] = values.pop("address")
+            return values | address
+        case Subscription():
+            return asdict(record) | {"tier": record.tier or NO_TIER}
+        case UsageRecord():
+            return {
+                "siret": record.siret,
+                "service": record.service,
+                "tier": record.tier or NO_TIER,
+                "year": record.month.year,
+                "month": record.month.number,
+                "users": record.users,
+            }
+        case Contact() | BillingReferences():
+            return asdict(record)
+
+
+_MEMBER = SQLModel.metadata.tables["member"]
+_FILE = SQLModel.metadata.tables["source_file"]
+_USAGE = versions.USAGE.table
+
+
+def _current(kind: Versions, query: Select[Any], *key: str) -> Select[Any]:
+    """The rows of a query under a key that count now."""
+    return query.where(
+        kind.current(), *(kind.table.columns[name] == bindparam(name) for name in key)
+    )
+
+
+def _columns(kind: Versions, value: type[Any]) -> Select[Any]:
+    return sqlalchemy.select(*named_as(kind.table.columns, value))
+
+
+# Plain rows: all are read twice for each invoice of a batch.
+_MEMBERS = _current(versions.MEMBERS, sqlalchemy.select(versions.MEMBERS.table), "siret")
+_SUBSCRIPTIONS = _current(
+    versions.SUBSCRIPTIONS,
+    _columns(versions.SUBSCRIPTIONS, Subscription).order_by(
+        versions.SUBSCRIPTIONS.table.columns["id"]
+    ),
+    "siret",
+)
+_REFERENCES = _current(
+    versions.REFERENCES, _columns(versions.REFERENCES, BillingReferences), "siret", "year"
+)
+_USED = _current(
+    versions.USAGE,
+    sqlalchemy.select(
+        *(_USAGE.columns[name] for name in ("service", "tier", "month", "users", "row")),
+        *(_FILE.columns[name] for name in ("sha256", "name", "sheet")),
+    )
+    .where(versions.USAGE.of_file())
+    .order_by(_USAGE.columns["id"]),
+    "siret",
+    "year",
+)
 
 
 def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
@@ -116,6 +156,7 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     subscribed = select(SubscriptionRow.siret).where(
         col(SubscriptionRow.start) <= date(year, 12, 31),
         or_(col(SubscriptionRow.end).is_(None), col(SubscriptionRow.end) >= date(year, 1, 1)),
+        col(SubscriptionRow.superseded_at).is_(None),
     )
     used = select(UsageRow.siret).where(
         UsageRow.year == year, col(UsageRow.superseded_at).is_(None)
@@ -123,48 +164,37 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     parked = select(InvoiceRow.siret).where(
         InvoiceRow.year == year, InvoiceRow.status == InvoiceStatus.PARKED.value
     )
+    table = versions.MEMBERS.table
+    siret = table.columns["siret"]
     query = (
-        select(MemberRow)
-        .where(or_(*(col(MemberRow.siret).in_(some) for some in (subscribed, used, parked))))
-        .order_by(col(MemberRow.siret))
+        sqlalchemy.select(table)
+        .where(or_(*(siret.in_(some) for some in (subscribed, used, parked))))
+        .where(versions.MEMBERS.current())
+        .order_by(siret)
     )
-    return tuple(_member(row) for row in session.exec(query))
+    return tuple(_member(row) for row in session.execute(query).mappings())
 
 
 def member(session: Session, siret: str) -> Member:
     """A member that exists."""
-    return _member(session.get_one(MemberRow, siret))
-
-
-_SUBSCRIPTION = SQLModel.metadata.tables["subscription"].columns
-_SUBSCRIPTIONS = (
-    sqlalchemy.select(*named_as(_SUBSCRIPTION, Subscription))
-    .where(_SUBSCRIPTION["siret"] == bindparam("siret"))
-    .order_by(_SUBSCRIPTION["id"])
-)
-_USED = sqlalchemy.text(
-    "SELECT u.service, u.tier, u.month, u.users, u.row, f.sha256 FROM usage_record u "
-    "JOIN source_file f ON f.id = u.file_id WHERE u.siret = :siret AND u.year = :year "
-    "AND u.superseded_at IS NULL ORDER BY u.id"
-)
-_REFERENCE = SQLModel.metadata.tables["billing_reference"]
-_IS_CURRENT = (
-    _REFERENCE.columns["siret"] == bindparam("member"),
-    _REFERENCE.columns["year"] == bindparam("of"),
-    _REFERENCE.columns["superseded_at"].is_(None),
-)
-_REFERENCES = sqlalchemy.select(*named_as(_REFERENCE.columns, BillingReferences)).where(
-    *_IS_CURRENT
-)
-_SUPERSEDE = sqlalchemy.update(_REFERENCE).where(*_IS_CURRENT)
-# All of these are read twice for each invoice of a batch, hence as plain rows.
+    with as_written(f"le membre {siret} (table member_version)"):
+        return _member(session.execute(_MEMBERS, {"siret": siret}).mappings().one())
 
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
     """All subscriptions of a member."""
     with as_written(f"un abonnement de {siret} (table subscription)"):
         rows = session.execute(_SUBSCRIPTIONS, {"siret": siret}).mappings()
-        return tuple(Subscription(**{**row, "tier": _tier(row["tier"])}) for row in rows)
+        return tuple(
+            Subscription(
+                **{
+                    **row,
+                    "tier": _tier(row["tier"]),
+                    "category": whole_number(row["category"]),
+                }
+            )
+            for row in rows
+        )
 
 
 def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]:
@@ -173,26 +203,39 @@ def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]
         return tuple(
             UsageRecord(
                 siret=siret,
-                service=service,
-                tier=_tier(tier),
-                month=Month(year, month),
-                users=users,
-                source=SourceRow(file_sha256=sha256, row=row),
+                service=row["service"],
+                tier=_tier(row["tier"]),
+                month=Month(year, row["month"]),
+                users=whole_number(row["users"]),
+                source=SourceRow(file_sha256=row["sha256"], row=row["row"]),
+                file=place(row["name"], row["sheet"]),
             )
-            for service, tier, month, users, row, sha256 in session.execute(
-                _USED, {"siret": siret, "year": year}
-            )
+            for row in session.execute(_USED, {"siret": siret, "year": year}).mappings()
         )
+
+
+def current_subscriptions(session: Session, sirets: set[str]) -> tuple[Subscription, ...]:
+    """Every subscription of these members at least."""
+    names = [field.name for field in fields(Subscription)]
+    rows = versions.current_rows(session, versions.SUBSCRIPTIONS, sirets).values()
+    return tuple(
+        Subscription(**{name: row[name] for name in names} | {"tier": _tier(row["tier"])})
+        for row in rows
+    )
+
+
+def current_references(session: Session, sirets: set[str]) -> tuple[BillingReferences, ...]:
+    """All references of these members at least."""
+    names = [field.name for field in fields(BillingReferences)]
+    rows = versions.current_rows(session, versions.REFERENCES, sirets).values()
+    return tuple(BillingReferences(**{name: row[name] for name in names}) for row in rows)
 
 
 def references_of(session: Session, siret: str, year: int) -> BillingReferences:
     """The references of a member for a year; empty ones when none were given."""
-    return _references(session, siret, year) or BillingReferences(siret=siret, year=year)
-
-
-def _references(session: Session, siret: str, year: int) -> BillingReferences | None:
-    row = session.execute(_REFERENCES, {"member": siret, "of": year}).mappings().first()
-    return None if row is None else BillingReferences(**row)
+    key = {"siret": siret, "year": year}
+    row = session.execute(_REFERENCES, key).mappings().first()
+    return BillingReferences(**(key if row is None else row))
 
 
 def member_year(session: Session, siret: str, year: int) -> MemberYear:
@@ -207,11 +250,12 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
     )
 
 
-def _member(row: MemberRow) -> Member:
-    values = row.model_dump(exclude={"file_id", "row"})
-    address = Address(**{field.name: values.pop(field.name) for field in fields(Address)})
+def _member(row: RowMapping) -> Member:
+    values = {field.name: row[field.name] for field in fields(Member) if field.name != "address"}
+    address = Address(**{field.name: row[field.name] for field in fields(Address)})
     return Member(**values, address=address)
 
 
-def _tier(stored: int) -> int | None:
-    return None if stored == NO_TIER else stored
+def _tier(stored: object) -> int | None:
+    tier = whole_number(stored)
+    return None if tier == NO_TIER else tier

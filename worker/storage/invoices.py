@@ -1,24 +1,33 @@
 """Invoices, statements and numbers: what the batch writes and everybody reads."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, String, cast, func
 from sqlmodel import Session, SQLModel, col, select
 
 from worker.billing.invoice import Invoice
 from worker.billing.members import Member
-from worker.billing.money import Money
+from worker.billing.money import ZERO, Money
 from worker.billing.statement import Statement
 from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
-from worker.errors import Finding, WrongUse
+from worker.errors import Finding, UnreadableRecord, WrongUse
 from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
-from worker.storage.tables import InvoiceRow, StatementRow, as_written, named_as, number_added
+from worker.storage.tables import (
+    InvoiceRow,
+    StatementRow,
+    as_written,
+    named_as,
+    number_added,
+    whole_number,
+)
 from worker.storage.transaction import Transaction
 
+T = TypeVar("T")
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FINDINGS = tuple[Finding, ...]
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
@@ -37,12 +46,10 @@ _AS_SEEN = (
 )
 _WRITE = sqlalchemy.update(_TABLE).where(*_AS_SEEN)
 _FORGET = sqlalchemy.delete(_TABLE).where(*_AS_SEEN)
-_CURRENT = LIST.where(
+_OF_MEMBER = LIST.where(
     _INVOICE["siret"] == sqlalchemy.bindparam("siret"),
     _INVOICE["year"] == sqlalchemy.bindparam("year"),
-    _INVOICE["kind"] == InvoiceKind.INVOICE.value,
-    _INVOICE["status"] != InvoiceStatus.CANCELLED.value,
-)
+).order_by(_INVOICE["id"])
 _TAKE = sqlalchemy.text(
     "INSERT INTO number_series (series, last_value) VALUES (:series, 1) "
     "ON CONFLICT (series) DO UPDATE SET last_value = number_series.last_value + 1 "
@@ -57,26 +64,78 @@ _STATEMENT = sqlalchemy.text(
     "SELECT s.snapshot FROM statement s JOIN invoice i ON i.statement_id = s.id "
     "WHERE i.id = :invoice"
 )
+_DAYS = (_INVOICE["issue_date"], SQLModel.metadata.tables["statement"].columns["issue_date"])
+_RAW = sqlalchemy.select(
+    *(
+        sqlalchemy.type_coerce(_INVOICE[name], sqlalchemy.types.NullType()).label(name)
+        for name in (
+            "id",
+            "siret",
+            "member_name",
+            "year",
+            "status",
+            "kind",
+            "total_cents",
+            "number",
+        )
+    ),
+    sqlalchemy.type_coerce(_INVOICE["corrects_id"], sqlalchemy.types.NullType()).label("corrects"),
+).where(_INVOICE["id"] == sqlalchemy.bindparam("invoice"))
 _LAST = sqlalchemy.text("SELECT last_value FROM number_series WHERE series = :series")
+_ISSUED_COUNT = sqlalchemy.text("SELECT COUNT(*) FROM invoice WHERE number IS NOT NULL")
+_ISSUED_IDS = sqlalchemy.text(
+    "SELECT id FROM invoice WHERE number IS NOT NULL AND id > :after ORDER BY id LIMIT :most"
+)
 
 
 def take_number(tx: Transaction, series: str) -> int:
     """The next number of a series, from 1, without gap: it is given back if we roll back."""
+    last_number(tx, series)
     return int(tx.execute(_TAKE, {"series": series}).scalar_one())
 
 
 def last_number(session: Session, series: str) -> int:
-    """The last number given in a series, 0 before the first; only ``take_number`` takes one."""
-    return int(session.execute(_LAST, {"series": series}).scalar() or 0)
+    """The last number given in a series, 0 before the first; only ``take_number`` takes one.
+
+    Raises IntegrityError when it cannot be read: which number is free is then unknown.
+    """
+    with as_written(f"le compteur de la série {series} (table number_series)", whole=True):
+        return whole_number(session.execute(_LAST, {"series": series}).scalar() or 0)
+
+
+def require_identified(session: Session) -> None:
+    """Raise IntegrityError when it is unknown of which year an invoice or a hold is.
+
+    Who may be billed cannot be decided then.
+    """
+    for table in (_TABLE, SQLModel.metadata.tables["hold"]):
+        years = sqlalchemy.select(table.c.id, table.c.siret, table.c.year)
+        for row, siret, year in session.execute(years):
+            with as_written(
+                f"l'année de la ligne {row} de la table {table.name} ({siret})", whole=True
+            ):
+                whole_number(year)
 
 
 def last_day(session: Session) -> date | None:
-    """The day of the last document, of whatever series, None before the first."""
-    days = (
-        session.execute(sqlalchemy.select(sqlalchemy.func.max(table.c.issue_date))).scalar()
-        for table in (_TABLE, SQLModel.metadata.tables["statement"])
-    )
+    """The day of the last document, of whatever series, None before the first.
+
+    A day that cannot be read counts for none: an invoice and its statement have the same.
+    """
+    try:
+        days = [session.execute(sqlalchemy.select(func.max(day))).scalar() for day in _DAYS]
+    except ValueError:
+        texts = sqlalchemy.union(*(sqlalchemy.select(cast(day, String)) for day in _DAYS))
+        found = (_day(text) for text in session.execute(texts).scalars())
+        return max((day for day in found if day is not None), default=None)
     return max((day for day in days if day is not None), default=None)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def pass_over(tx: Transaction, series: str, rank: int) -> None:
@@ -85,9 +144,11 @@ def pass_over(tx: Transaction, series: str, rank: int) -> None:
 
 
 def of_member(session: Session, siret: str, year: int) -> tuple[TrackedInvoice, ...]:
-    """Every invoice and credit note of a member and year, cancelled ones too, by age."""
-    query = LIST.where(_INVOICE["siret"] == siret, _INVOICE["year"] == year)
-    return found(session, query.order_by(_INVOICE["id"]))
+    """Every invoice and credit note of a member and year, cancelled ones too, by age.
+
+    Raises UnreadableRecord, as all that is asked about one invoice or member.
+    """
+    return _readable(found(session, _OF_MEMBER, siret=siret, year=year))
 
 
 def numbered(session: Session) -> tuple[TrackedInvoice, ...]:
@@ -95,15 +156,32 @@ def numbered(session: Session) -> tuple[TrackedInvoice, ...]:
     return found(session, LIST.where(_INVOICE["number"].is_not(None)))
 
 
+def issued_ids(session: Session, after: int, most: int) -> tuple[int, ...]:
+    """The ids of the issued invoices and credit notes behind one, in order, at most so many."""
+    return tuple(session.execute(_ISSUED_IDS, {"after": after, "most": most}).scalars())
+
+
+def issued_count(session: Session) -> int:
+    """How many invoices and credit notes were issued."""
+    return int(session.execute(_ISSUED_COUNT).scalar_one())
+
+
 def current(session: Session, siret: str, year: int) -> TrackedInvoice | None:
-    """The invoice of a member and year that counts."""
-    return next(iter(found(session, _CURRENT, siret=siret, year=year)), None)
+    """The invoice of a member and year that counts; what cannot be read may be the one."""
+    return next(
+        (
+            one
+            for one in of_member(session, siret, year)
+            if not one.is_credit_note and one.status is not InvoiceStatus.CANCELLED
+        ),
+        None,
+    )
 
 
 def by_number(session: Session, number: str) -> TrackedInvoice | None:
     """The invoice that has this number; none has one that is not ASCII (Chorus Pro, G1.05)."""
     having_it = found(session, _BY_NUMBER, number=number) if number.isascii() else ()
-    return next(iter(having_it), None)
+    return next(iter(_readable(having_it)), None)
 
 
 def named(session: Session, number: str) -> TrackedInvoice:
@@ -120,8 +198,18 @@ def named(session: Session, number: str) -> TrackedInvoice:
 
 def by_id(session: Session, invoice_id: int) -> TrackedInvoice:
     """The invoice that has this id."""
-    (invoice,) = found(session, _BY_ID, invoice=invoice_id)
+    (invoice,) = _readable(found(session, _BY_ID, invoice=invoice_id))
     return invoice
+
+
+def by_ids(session: Session, ids: Collection[int]) -> dict[int, TrackedInvoice]:
+    """The invoices that have these ids."""
+    return {one.id: one for one in found(session, LIST.where(_INVOICE["id"].in_(ids)))}
+
+
+def of_numbers(session: Session, numbers: Collection[str]) -> tuple[TrackedInvoice, ...]:
+    """The invoices and credit notes that have one of these numbers."""
+    return found(session, LIST.where(_INVOICE["number"].in_(numbers)))
 
 
 def tracked(
@@ -257,13 +345,14 @@ def credit_notes(session: Session, invoice_id: int) -> tuple[Invoice, ...]:
         .where(InvoiceRow.status != InvoiceStatus.CANCELLED.value)
         .order_by(col(InvoiceRow.id))
     )
-    return tuple(load(Invoice, snapshot) for snapshot in snapshots if snapshot is not None)
+    with as_written(f"un avoir de la ligne {invoice_id} de la table invoice"):
+        return tuple(load(Invoice, snapshot) for snapshot in snapshots if snapshot is not None)
 
 
 def notes_of(session: Session, invoice_id: int) -> tuple[TrackedInvoice, ...]:
     """Every credit note of an invoice, replaced ones too, and where each stands."""
     query = LIST.where(_INVOICE["corrects_id"] == invoice_id).order_by(_INVOICE["id"])
-    return found(session, query)
+    return _readable(found(session, query))
 
 
 def correct(tx: Transaction, invoice_id: int, invoice: Invoice) -> int:
@@ -365,27 +454,85 @@ def is_one_of(statuses: Iterable[InvoiceStatus]) -> sqlalchemy.ColumnElement[boo
 def found(
     session: Session, query: sqlalchemy.Select[Any], **parameters: object
 ) -> tuple[TrackedInvoice, ...]:
-    """Where the invoices that a query on LIST finds stand."""
-    return tuple(_tracked(row) for row in session.execute(query, parameters).mappings())
+    """Where the invoices that a query on LIST finds stand.
+
+    One whose row cannot be read is among them, of trouble ``UNREADABLE``: it stops none of the
+    others, and nothing is done about it.
+    """
+    try:
+        return tuple(_tracked(row) for row in session.execute(query, parameters).mappings())
+    except (ValueError, TypeError, UnreadableRecord):
+        ids = session.execute(query.with_only_columns(_INVOICE["id"]), parameters).scalars().all()
+    return tuple(_one(session, invoice_id) for invoice_id in ids)
+
+
+def _readable(having: tuple[TrackedInvoice, ...]) -> tuple[TrackedInvoice, ...]:
+    for invoice in having:
+        if invoice.trouble is Trouble.UNREADABLE:
+            with as_written(invoice.detail):
+                raise ValueError(invoice.id)
+    return having
+
+
+def _one(session: Session, invoice_id: int) -> TrackedInvoice:
+    try:
+        (row,) = session.execute(_BY_ID, {"invoice": invoice_id}).mappings()
+        return _tracked(row)
+    except (ValueError, TypeError, UnreadableRecord):
+        return _unreadable(session.execute(_RAW, {"invoice": invoice_id}).mappings().one())
+
+
+def _unreadable(raw: RowMapping) -> TrackedInvoice:
+    """What can be read of a row that cannot: whose it is, and what is needed to name it."""
+
+    def read(name: str, kind: Callable[[Any], T], otherwise: T) -> T:
+        try:
+            return kind(raw[name])
+        except (ValueError, TypeError):
+            return otherwise
+
+    number = str(raw["number"] or "")
+    return TrackedInvoice(
+        id=raw["id"],
+        siret=str(raw["siret"]),
+        member_name=str(raw["member_name"]),
+        year=read("year", whole_number, 0),
+        status=read("status", InvoiceStatus, InvoiceStatus.UNKNOWN),
+        status_since=_NEVER,
+        kind=read("kind", InvoiceKind, InvoiceKind.INVOICE),
+        corrects=read("corrects", whole_number, None),
+        total=Money(read("total_cents", whole_number, 0)),
+        rounding=ZERO,
+        number=number,
+        issue_date=None,
+        due_date=None,
+        version=0,
+        findings=(),
+        flux_number="",
+        deposited_at=None,
+        portal_id=None,
+        portal_status="",
+        trouble=Trouble.UNREADABLE,
+        detail=f"la facture ou l'avoir {number or raw['member_name']} (table invoice, ligne "
+        f"{raw['id']})",
+        next_check_at=None,
+        checks=0,
+    )
 
 
 def _tracked(row: RowMapping) -> TrackedInvoice:
-    with as_written(
-        f"la facture ou l'avoir {row['number'] or ''} (table invoice, ligne {row['id']})"
-    ):
-        return _as_tracked(row)
-
-
-def _as_tracked(row: RowMapping) -> TrackedInvoice:
     values = {column.name: row[column.name] for column in _AS_THEY_ARE} | {
+        "year": whole_number(row["year"]),
+        "version": whole_number(row["version"]),
+        "checks": whole_number(row["checks"]),
         "status": InvoiceStatus(row["status"]),
         "kind": InvoiceKind(row["kind"]),
         "trouble": Trouble(row["trouble"]),
-        "corrects": row["corrects_id"],
+        "corrects": None if row["corrects_id"] is None else whole_number(row["corrects_id"]),
         "total": Money(row["total_cents"]),
         "rounding": Money(row["rounding_cents"]),
         "number": row["number"] or "",
         "findings": () if row["findings"] == "[]" else load(_FINDINGS, row["findings"]),
-        "portal_id": None if row["cpp_id"] is None else str(row["cpp_id"]),
+        "portal_id": None if row["cpp_id"] is None else str(whole_number(row["cpp_id"])),
     }
     return TrackedInvoice(**values)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from worker.billing.identifiers import is_same_buyer, number_forms, siren_of
 from worker.billing.member_account import MemberAccount
 from worker.billing.portal_document import PortalDocument, Standing
-from worker.billing.status import TrackedInvoice
+from worker.billing.status import TrackedInvoice, Trouble
 from worker.storage import invoices, portal_documents
 
 _EARLIER = sqlalchemy.text(
@@ -60,11 +60,16 @@ class Seen:
 
 
 def accounts(session: Session, *, year: int | None = None) -> tuple[MemberAccount, ...]:
-    """What every member that has an invoice is judged by."""
+    """What every member that has an invoice is judged by; not one of which a row is unreadable."""
     held: dict[tuple[str, int], list[TrackedInvoice]] = {}
     for invoice in invoices.tracked(session, year=year):
         held.setdefault((invoice.siret, invoice.year), []).append(invoice)
-    return _claims(session, held, Seen.read(session))
+    readable = {
+        member: found
+        for member, found in held.items()
+        if all(one.trouble is not Trouble.UNREADABLE for one in found)
+    }
+    return _claims(session, readable, Seen.read(session))
 
 
 def account(session: Session, siret: str, year: int, seen: Seen | None = None) -> MemberAccount:

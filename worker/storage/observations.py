@@ -1,5 +1,6 @@
 """What the portal said of our invoices, in its own words, and how far its news were read."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -7,12 +8,15 @@ import sqlalchemy
 from sqlmodel import Session, SQLModel, col, func, select
 
 from worker.billing.status import InvoiceStatus
+from worker.errors import UnreadableRecord
 from worker.storage.engine import affected
 from worker.storage.tables import (
     InvoiceRow,
     PortalNewsRow,
     PortalObservationRow,
+    as_written,
     named_as,
+    replace_row,
     utc_text,
 )
 
@@ -80,7 +84,23 @@ def observations(session: Session, invoice_id: int) -> tuple[Observation, ...]:
         .where(_OBSERVATION.columns["invoice_id"] == invoice_id)
         .order_by(_OBSERVATION.columns["id"])
     )
-    return tuple(Observation(**row) for row in session.execute(query).mappings())
+    what = f"ce que le portail a dit de la ligne {invoice_id} de la table invoice"
+    with as_written(f"{what} (table portal_observation)"):
+        return tuple(Observation(**row) for row in session.execute(query).mappings())
+
+
+def of_invoices(session: Session, invoices: Collection[int]) -> Iterator[tuple[int, Observation]]:
+    """What the portal said of these invoices, in the order we heard it, each with the id of its."""
+    query = (
+        sqlalchemy.select(
+            _OBSERVATION.columns["invoice_id"], *named_as(_OBSERVATION.columns, Observation)
+        )
+        .where(_OBSERVATION.columns["invoice_id"].in_(invoices))
+        .order_by(_OBSERVATION.columns["id"])
+    )
+    for row in session.execute(query).mappings():
+        values = dict(row)
+        yield values.pop("invoice_id"), Observation(**values)
 
 
 def reports_without_evidence(session: Session, since: datetime) -> dict[str, list[tuple[int, str]]]:
@@ -115,11 +135,17 @@ def attach_evidence(session: Session, observation: int, sha256: str) -> None:
 
 
 def news(session: Session) -> News | None:
-    """How far the portal's news were read; None before the first time."""
-    row = session.get(PortalNewsRow, _NEWS)
+    """How far the portal's news were read; None before the first time.
+
+    What cannot be read counts as never: the news are read again from the beginning.
+    """
+    try:
+        row = session.get(PortalNewsRow, _NEWS)
+    except UnreadableRecord:
+        return None
     return None if row is None else News(**row.model_dump(exclude={"id"}))
 
 
 def note_news(session: Session, read: News) -> None:
     """Remember how far the portal's news were read."""
-    session.merge(PortalNewsRow(id=_NEWS, **asdict(read)))
+    replace_row(session, PortalNewsRow(id=_NEWS, **asdict(read)))

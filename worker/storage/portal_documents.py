@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import RowMapping, bindparam
@@ -9,7 +10,15 @@ from sqlmodel import Session, SQLModel, col
 
 from worker.billing.money import Money
 from worker.billing.portal_document import PortalDocument, Standing
-from worker.storage.tables import PortalDocumentRow, PortalInventoryRow, UtcText, named_as
+from worker.errors import UnreadableRecord
+from worker.storage.tables import (
+    PortalDocumentRow,
+    PortalInventoryRow,
+    UtcText,
+    as_written,
+    named_as,
+    replace_row,
+)
 
 _INVENTORY = 1
 """The only row of its table."""
@@ -64,18 +73,20 @@ def keep(session: Session, documents: Iterable[PortalDocument]) -> None:
 
 def shown(session: Session) -> tuple[PortalDocument, ...]:
     """Every document that the portal ever showed, by number."""
-    rows = session.execute(_ALL.order_by(_COLUMNS["number"], _COLUMNS["portal_id"])).mappings()
-    return tuple(_document(row) for row in rows)
+    return _documents(session, _ALL)
 
 
 def still_beyond(session: Session) -> tuple[PortalDocument, ...]:
     """Those of our series that the books do not know and no person closed, by number."""
-    query = (
-        _ALL.where(_COLUMNS["standing"] == Standing.BEYOND.value)
-        .where(_OPEN)
-        .order_by(_COLUMNS["number"], _COLUMNS["portal_id"])
-    )
-    return tuple(_document(row) for row in session.execute(query).mappings())
+    beyond = _COLUMNS["standing"] == Standing.BEYOND.value
+    return _documents(session, _ALL.where(beyond).where(_OPEN))
+
+
+def _documents(session: Session, query: sqlalchemy.Select[Any]) -> tuple[PortalDocument, ...]:
+    """By number. Raises UnreadableRecord: whose second invoice it may be is then unknown."""
+    with as_written("ce que le portail a montré de nous (table portal_document)"):
+        rows = session.execute(query.order_by(_COLUMNS["number"], _COLUMNS["portal_id"]))
+        return tuple(_document(row) for row in rows.mappings())
 
 
 def close(session: Session, document: PortalDocument, reason: str, at: datetime) -> None:
@@ -88,12 +99,15 @@ def close(session: Session, document: PortalDocument, reason: str, at: datetime)
 
 def note_inventory(session: Session, at: datetime) -> None:
     """Remember when everything was read."""
-    session.merge(PortalInventoryRow(id=_INVENTORY, read_at=at))
+    replace_row(session, PortalInventoryRow(id=_INVENTORY, read_at=at))
 
 
 def inventory(session: Session) -> datetime | None:
-    """When everything was last read; None before the first time."""
-    row = session.get(PortalInventoryRow, _INVENTORY)
+    """When everything was last read; None before the first time, or when it cannot be read."""
+    try:
+        row = session.get(PortalInventoryRow, _INVENTORY)
+    except UnreadableRecord:
+        return None
     return None if row is None else row.read_at
 
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -27,23 +28,24 @@ from sqlalchemy.exc import NoResultFound
 from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
-from worker.errors import IntegrityError
+from worker.errors import IntegrityError, UnreadableRecord
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
 
 
 @contextmanager
-def as_written(what: str) -> Iterator[None]:
-    """Reading what the program wrote; raises IntegrityError when it is not that any more.
+def as_written(what: str, *, whole: bool = False) -> Iterator[None]:
+    """Reading what the program wrote; raises UnreadableRecord when it is not that any more.
 
     Args:
         what: is read, a part of a French sentence.
+        whole: without it nothing can be decided about any invoice: IntegrityError instead.
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, NoResultFound) as error:
-        raise IntegrityError(
+    except (ValueError, TypeError, LookupError, NoResultFound, UnreadableRecord) as error:
+        raise (IntegrityError if whole else UnreadableRecord)(
             f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
             "Tapez « journal verify », et comparez à une sauvegarde.",
         ) from error
@@ -71,10 +73,25 @@ class UtcText(TypeDecorator[datetime]):
         return None if value is None else utc_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware instant. Raises IntegrityError when it is none."""
+        """Back to an aware instant. Raises UnreadableRecord when it is none."""
         del dialect
         with as_written(f"l'instant « {value} »"):
             return None if value is None else datetime.fromisoformat(value)
+
+
+def whole_number(value: object) -> int:
+    """A column of whole numbers, in which SQLite keeps whatever it is given. Raises TypeError."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def replace_row(session: Session, row: SQLModel) -> None:
+    """Write a row in the place of the one that has its key, which is not read."""
+    table = SQLModel.metadata.tables[str(type(row).__tablename__)]
+    keys = [column == getattr(row, column.name) for column in table.primary_key]
+    session.execute(sqlalchemy.delete(table).where(*keys))
+    session.execute(sqlalchemy.insert(table), row.model_dump())
 
 
 def named_as(columns: Iterable[Column[Any]], value: type[Any]) -> list[Column[Any]]:
@@ -91,9 +108,20 @@ def _long_text(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_column=Column(Text(), nullable=nullable))
 
 
+def _exact_text() -> Any:
+    """Sorted by its bytes on every database."""
+    return Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def _unique_where(condition: str, name: str, *columns: str) -> Index:
     where = text(condition)
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def _superseded(name: str, *columns: str) -> Index:
+    """Of the rows that an issued invoice may rest on, and that do not count now."""
+    where = text("superseded_at IS NOT NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 class Numbered(SQLModel):
@@ -122,13 +150,28 @@ class SourceFileRow(Numbered, table=True):
     size: int = Field(sa_type=BigInteger)
     rows: int
     imported_at: datetime = _instant()
+    imported_by: str = ""
+    sheet: str = ""
+    """Of a workbook: the one that was read."""
+    columns: str = Field(default="{}", sa_column=Column(Text(), nullable=False))
+    """JSON: the position of each column that was read, 1 for the first, by its name."""
+    kept_sha256: str = ""
+    """The archived piece: the file, or its copy without contacts; empty before these were kept."""
 
 
 class MemberRow(SQLModel, table=True):
-    """A member, as last imported; invoices keep their own copy."""
+    """A member that was ever imported, to which the other tables refer."""
 
     __tablename__ = "member"
     siret: str = Field(primary_key=True)
+
+
+class MemberVersionRow(Numbered, table=True):
+    """A member as a file had it. A change supersedes the old row; invoices keep their own copy."""
+
+    __tablename__ = "member_version"
+    __table_args__ = (_unique_where("superseded_at IS NULL", "member_current", "siret"),)
+    siret: str = Field(foreign_key="member.siret")
     name: str
     line1: str
     line2: str
@@ -139,23 +182,38 @@ class MemberRow(SQLModel, table=True):
     convention: str
     file_id: int = Field(foreign_key="source_file.id")
     row: int
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
-class ContactRow(SQLModel, table=True):
-    """The member's contact: personal data, apart from everything else (C11)."""
+class ContactRow(Numbered, table=True):
+    """The member's contact, former ones too: personal data, apart from everything else (C11).
+
+    No proof holds a digest of it: all of it may be erased.
+    """
 
     __tablename__ = "contact"
-    siret: str = Field(primary_key=True)
+    __table_args__ = (_unique_where("superseded_at IS NULL", "contact_current", "siret"),)
+    siret: str
     name: str
     email: str
+    file_id: int | None = Field(default=None, foreign_key="source_file.id")
+    row: int | None = None
     updated_at: datetime = _instant()
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
 class SubscriptionRow(Numbered, table=True):
-    """A subscribed service. ``tier`` 0 means a service without tiers."""
+    """A subscribed service. A change supersedes the old row, which stays.
+
+    ``tier`` 0 means a service without tiers.
+    """
 
     __tablename__ = "subscription"
-    __table_args__ = (UniqueConstraint("siret", "service", "tier", "start"),)
+    __table_args__ = (
+        _unique_where(
+            "superseded_at IS NULL", "subscription_current", "siret", "service", "tier", "start"
+        ),
+    )
     siret: str = Field(foreign_key="member.siret")
     service: str
     tier: int
@@ -164,6 +222,7 @@ class SubscriptionRow(Numbered, table=True):
     end: date | None = None
     file_id: int = Field(foreign_key="source_file.id")
     row: int
+    superseded_at: datetime | None = _instant(nullable=True)
 
 
 class UsageRow(Numbered, table=True):
@@ -174,6 +233,7 @@ class UsageRow(Numbered, table=True):
         _unique_where(
             "superseded_at IS NULL", "usage_current", "siret", "year", "month", "service", "tier"
         ),
+        _superseded("usage_superseded", "siret", "year"),
         CheckConstraint("users >= 0 AND month BETWEEN 1 AND 12", name="usage_sane"),
     )
     siret: str = Field(foreign_key="member.siret")
@@ -191,7 +251,10 @@ class BillingReferenceRow(Numbered, table=True):
     """Code service and engagement of a member for a year of service."""
 
     __tablename__ = "billing_reference"
-    __table_args__ = (_unique_where("superseded_at IS NULL", "reference_current", "siret", "year"),)
+    __table_args__ = (
+        _unique_where("superseded_at IS NULL", "reference_current", "siret", "year"),
+        _superseded("reference_superseded", "siret", "year"),
+    )
     siret: str = Field(foreign_key="member.siret")
     year: int
     service_code: str
@@ -199,6 +262,7 @@ class BillingReferenceRow(Numbered, table=True):
     file_id: int | None = Field(default=None, foreign_key="source_file.id")
     """Empty when a person gave them with ``resend``."""
     row: int | None = None
+    given_at: datetime = _instant()
     superseded_at: datetime | None = _instant(nullable=True)
 
 
@@ -429,3 +493,23 @@ class JournalHeadRow(SQLModel, table=True):
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int
     hash: str
+
+
+class RowDigestRow(SQLModel, table=True):
+    """What a transaction left in a row: the digest of its values, empty when it deleted it."""
+
+    __tablename__ = "row_digest"
+    table_name: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    key: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    """JSON list of the primary key's values."""
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False}, index=True)
+    """The last event of the transaction, which holds the digest of all these."""
+    sha256: str
+
+
+class WrittenRowRow(SQLModel, table=True):
+    """A row written since the transaction began; triggers note it. Empty between two."""
+
+    __tablename__ = "row_written"
+    table_name: str = Field(sa_column=Column(_exact_text(), primary_key=True))
+    key: str = Field(sa_column=Column(_exact_text(), primary_key=True))

@@ -11,13 +11,12 @@ from sqlmodel import Session
 
 from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
-from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
+from worker.storage.billed import NOT_BILLED
 from worker.storage.engine import affected
-from worker.storage.imported import Changes
 from worker.storage.tables import utc_text
+from worker.storage.versions import Changes
 
-NOT_BILLED = (InvoiceStatus.DRAFT.value, InvoiceStatus.PARKED.value, InvoiceStatus.CANCELLED.value)
 MOST_ROWS = 1_000
 """Rows with one problem, or after a hole, that are told."""
 _SAME = """

@@ -11,6 +11,7 @@ that was in a lot before goes alone, for the lot may have failed by another's fa
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,11 +26,13 @@ from worker.errors import (
     PortalDown,
     PortalError,
     StorageUnavailable,
+    UnreadableRecord,
 )
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
 from worker.storage import Transaction, attempts, directory, due, invoices
+from worker.storage.attempts import Attempt
 from worker.storage.documents import sealed
 from worker.storage.member_accounts import Seen
 from worker.transmission.before_deposit import LONGEST_REST, REACHED, may_leave, read_again
@@ -86,13 +89,15 @@ def deposit_due(
         PortalAccessRefused: credentials refused; the rest waits.
         DepositsRefused: several files in a row were refused for the same reason; the rest waits.
         PortalDown: several calls in a row led nowhere; the rest waits.
+        UnreadableRecord: rows of one cannot be read; the others were deposited.
     """
     in_vain = 0
     refusals: list[str] = []
     read_again(app, portal, stop)
     with app.reading() as session:
         seen = Seen.read(session)
-    for batch in _batches(app):
+    waiting, unreadable = _due(app)
+    for batch in _batches(app, waiting):
         if stop():
             return
         # Before the intent: trouble with credentials must never leave an uncertain deposit.
@@ -124,18 +129,33 @@ def deposit_due(
                 "Rien n'est perdu : relancez « run » plus tard, il reprendra où il en est.",
                 wait=answer.retry_after or 0,
             )
+    if unreadable:
+        raise unreadable[0]
 
 
-def _batches(app: App) -> Iterator[Sequence[TrackedInvoice]]:
+def _due(app: App) -> tuple[list[TrackedInvoice], list[UnreadableRecord]]:
+    """What is due, and what is said of those that have a row which cannot be read."""
+    unreadable: list[UnreadableRecord] = []
+    readable = []
+    with app.reading() as session:
+        for invoice in due.invoices_due(
+            session, (InvoiceStatus.ISSUED,), app.clock(), longest=LONGEST_REST
+        ):
+            try:
+                due.require_records(session, invoice)
+                readable.append(invoice)
+            except UnreadableRecord as error:
+                unreadable.append(error)
+    return readable, unreadable
+
+
+def _batches(app: App, waiting: Sequence[TrackedInvoice]) -> Iterator[Sequence[TrackedInvoice]]:
     """What is due, in the files it is to go in."""
     lots = LotLimits(
         invoices=app.settings.portal.lot_invoices,
         bytes=app.settings.portal.lot_megabytes * 1_000_000,
     )
     with app.reading() as session:
-        waiting = due.invoices_due(
-            session, (InvoiceStatus.ISSUED,), app.clock(), longest=LONGEST_REST
-        )
         if lots.invoices > 1:
             alone = attempts.tried_in_a_lot(session, REACHED)
             together = [invoice for invoice in waiting if invoice.id not in alone]
@@ -278,11 +298,14 @@ def recover_interrupted(app: App) -> int:
     now = app.clock()
     recovered = 0
     with app.reading() as session:
-        sending = invoices.tracked(session, statuses=(InvoiceStatus.SENDING,))
-        open_ones = {
-            invoice.id: [a for a in attempts.attempts(session, invoice.id) if a.closed_at is None]
-            for invoice in sending
-        }
+        open_ones: dict[int, list[Attempt]] = {}
+        sending = []
+        for invoice in invoices.tracked(session, statuses=(InvoiceStatus.SENDING,)):
+            # Of what cannot be read, a person is told (corrections/waiting.py).
+            with suppress(UnreadableRecord):
+                made = attempts.attempts(session, invoices.by_id(session, invoice.id).id)
+                open_ones[invoice.id] = [one for one in made if one.closed_at is None]
+                sending.append(invoice)
     for invoice in sending:
         if any(
             _may_be_running(attempt.actor, now - attempt.started_at, app.settings.portal.call_limit)

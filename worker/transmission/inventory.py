@@ -6,6 +6,7 @@ news or the list of the year shows is dropped.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from itertools import chain
 
@@ -20,7 +21,7 @@ from worker.billing.journal import EventTag
 from worker.billing.period import paris_day
 from worker.billing.portal_document import PortalDocument, Standing
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
-from worker.errors import PortalAnswerError
+from worker.errors import PortalAnswerError, UnreadableRecord
 from worker.portals import FoundInvoice, Portal
 from worker.settings.keys import Numbering
 from worker.storage import (
@@ -112,7 +113,8 @@ def keep_shown(app: App, shown: Iterable[FoundInvoice]) -> None:
 def _observe(tx: Transaction, known: Iterable[TrackedInvoice], found: FoundInvoice) -> None:
     """Of what is followed, the follow-up itself says what it was seen to be."""
     for invoice in known:
-        if not is_same_document(found.number, found.recipient, invoice.number, invoice.siret):
+        is_same = is_same_document(found.number, found.recipient, invoice.number, invoice.siret)
+        if not is_same or invoice.trouble is Trouble.UNREADABLE:
             continue
         if invoice.status is InvoiceStatus.CANCELLED:
             invoices.note(tx, invoice, portal_status=found.raw_status)
@@ -140,9 +142,14 @@ def look_for_shown(app: App, portal: Portal, shown: Sequence[FoundInvoice]) -> N
     if not shown:
         return
     with app.reading() as session:
+        fluxes: dict[int, tuple[str, ...]] = {}
         waiting = invoices.tracked(session, statuses=(InvoiceStatus.ISSUED, InvoiceStatus.REFUSED))
-        fluxes = {one.id: attempts.fluxes(session, one.id) for one in waiting}
+        for one in waiting:
+            with suppress(UnreadableRecord):
+                fluxes[one.id] = attempts.fluxes(session, one.id)
     for invoice in waiting:
+        if invoice.id not in fluxes or invoice.trouble is Trouble.UNREADABLE:
+            continue
         ours = Ours(invoice=invoice, seller=app.settings.syndicat.siret, fluxes=fluxes[invoice.id])
         kind = closest(shown, ours)[0]
         if kind is Likeness.UNRELATED or (
@@ -159,7 +166,7 @@ def look_for_shown(app: App, portal: Portal, shown: Sequence[FoundInvoice]) -> N
             uncertain = invoices.by_id(session, invoice.id)
         try:
             reconcile(app, portal, uncertain)
-        except PortalAnswerError:
+        except (PortalAnswerError, UnreadableRecord):
             continue  # uncertain, it is due at once
 
 

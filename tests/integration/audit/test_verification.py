@@ -1,12 +1,11 @@
 """What an auditor's verification finds when somebody touched the books behind the program."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.intruder import alter
 from tests.support.offices import Desk, number, open_desk
 from worker.audit.verification import verify, verify_books
 from worker.billing.journal import EventTag
@@ -21,9 +20,7 @@ def _issued(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
 
 def execute(desk: Desk, statement: str) -> None:
     """What somebody with the database file in hand may do, without any constraint."""
-    with closing(sqlite3.connect(desk.folder / "donnees" / "worker.sqlite")) as database:
-        database.execute(statement)
-        database.commit()
+    alter(desk.folder / "donnees" / "worker.sqlite", statement)
 
 
 def test_untouched_books_agree_with_the_journal(issued: Desk) -> None:
@@ -109,9 +106,7 @@ def test_a_corrected_invoice_agrees_too(issued: Desk) -> None:
 )
 def test_a_row_that_cannot_be_read_is_said(issued: Desk, sql: str) -> None:
     """By the verification, and by whatever reads it: a sentence, and no defect of the program."""
-    with issued.app.store.engine.begin() as connection:
-        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
-        connection.exec_driver_sql(sql)
+    execute(issued, sql)
     try:
         said = [finding.message for finding in verify(issued.app).findings]
     except IntegrityError as error:
@@ -122,7 +117,6 @@ def test_a_row_that_cannot_be_read_is_said(issued: Desk, sql: str) -> None:
 
 def test_nothing_is_added_to_a_journal_whose_end_was_altered(issued: Desk) -> None:
     """The program stops rather than cover a cut with new events."""
-    execute(issued, "DROP TRIGGER journal_event_no_delete")
     execute(issued, "DELETE FROM journal_event WHERE seq = (SELECT MAX(seq) FROM journal_event)")
     with (
         pytest.raises(IntegrityError, match="fin du journal"),

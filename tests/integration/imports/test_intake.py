@@ -1,6 +1,7 @@
 """Intake: a file goes in whole or not at all, and every record remembers its file and row."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ from tests.support.storage_samples import (
 )
 from worker.app import App
 from worker.billing.consumption import SourceRow
-from worker.billing.journal import verify
+from worker.billing.journal import ROWS, verify
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
@@ -38,7 +39,7 @@ from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
 from worker.imports.intake import MOST_FINDINGS, take_in, take_rows
 from worker.storage import Store, imported, invoices, journal
-from worker.storage.imported import Changes
+from worker.storage.versions import Changes
 
 MEMBERS = (
     f"{SIRET};Communauté de Communes du Val-Fictif;2 rue du Moulin;82400;Val-d'Amont;C-1;",
@@ -67,6 +68,7 @@ def _state(store: Store) -> dict[str, int]:
     tables = (
         "source_file",
         "member",
+        "member_version",
         "contact",
         "subscription",
         "usage_record",
@@ -137,11 +139,22 @@ def test_each_import_is_journaled_with_its_file(known: Store, tmp_path: Path) ->
         events = tuple(journal.events(session))
         assert verify(events, journal.head(session)) == ()
 
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    payload = json.loads(events[-1].payload)
+    written = payload.pop(ROWS)
+
     assert (events[-1].actor, events[-1].tag) == (ACTOR, "file.imported")
-    assert events[-1].subject == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert events[-1].payload == (
-        '{"added":2,"changed":0,"kind":"usage","name":"conso 2025.csv","rows":2,"unchanged":0}'
-    )
+    assert events[-1].subject == sha256
+    assert payload == {
+        "added": 2,
+        "changed": 0,
+        "unchanged": 0,
+        "rows": 2,
+        "kept": sha256,
+        "kind": "usage",
+        "name": "conso 2025.csv",
+    }
+    assert (written["count"], len(written["sha256"])) == (3, 64)
     assert not any("referent" in event.payload for event in events)
 
 

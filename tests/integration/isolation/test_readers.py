@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +25,7 @@ from worker.errors import ImportRefused, WorkerError
 from worker.formats.logo import logo_problem
 from worker.imports import fingerprint
 from worker.imports.spreadsheet import tables
-from worker.isolation.child import Child, ChildFailed
+from worker.isolation.child import Child, ChildFailed, remove_left_behind
 from worker.isolation.limits import LOGO, PDF, PROGRAMS, VALIDATION, WORKBOOK, Program
 from worker.validation.files.pdf import read_hybrid
 from worker.validation.files.profiles import UBL_RULES
@@ -277,3 +279,55 @@ def test_a_child_outlives_no_program_that_is_killed(temporary: Path) -> None:
 
     assert is_gone(pid)
     assert list(temporary.iterdir()) == []
+
+
+def made_old(folder: Path) -> None:
+    """As if it had been there for an hour."""
+    os.utime(folder, (time.time() - 3600,) * 2)
+
+
+def test_what_both_left_when_they_were_killed_is_removed_by_the_next(temporary: Path) -> None:
+    """The child has no time to remove its folder either, as one that the system starves."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+    assert parent.stdout is not None
+    with parent, parent.stdout:
+        pid = int(parent.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
+        parent.kill()
+        os.kill(pid, signal.SIGKILL)
+    assert is_gone(pid)
+    (left,) = temporary.iterdir()
+    young = Child(Program(FAILING), subject="x")
+    young.end()
+    was_there = left.exists()
+    made_old(left)
+    Child(Program(FAILING), subject="x").end()
+
+    assert was_there
+    assert list(temporary.iterdir()) == []
+
+
+def test_no_folder_is_removed_that_is_in_use_or_is_not_one_of_a_child(
+    tmp_path: Path, temporary: Path
+) -> None:
+    """Of a living child, of a child whose program died; a link, and what holds no such file."""
+    target = tmp_path / "target"
+    for folder in (target, temporary / "chorus-worker-other"):
+        folder.mkdir()
+    (target / "stderr").touch()
+    (temporary / "chorus-worker-link").symlink_to(target)
+    with Child(Program(FAILING), subject="x") as living:
+        living.request(b"sleep")
+        for folder in temporary.iterdir():
+            made_old(folder)
+        before = set(temporary.iterdir())
+        remove_left_behind(temporary)
+        after = set(temporary.iterdir())
+
+    assert after == before
+    assert len(before) == 3
+    assert (target / "stderr").exists()

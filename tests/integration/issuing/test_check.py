@@ -11,11 +11,14 @@ from tests.support.memory_portal import Condition
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
 from worker.billing.money import Money
 from worker.billing.period import Month
-from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown
+from worker.cli.commands import command_line
+from worker.cli.console import TO_LOOK_AT
+from worker.errors import ConfigurationError, PortalAccessRefused, PortalDown, TariffError
 from worker.imports import ImportKind
 from worker.issuing.batch import MemberOutcome, MemberResult
 from worker.issuing.check import CheckedYear, Readiness, check_year
 from worker.issuing.directory import Directory
+from worker.issuing.prepare import preview_year
 from worker.service.bootstrap import open_directory, open_verified
 from worker.service.demo import COMPLEMENT, SELLER, STORY
 from worker.storage import (
@@ -291,3 +294,37 @@ def test_a_private_seller_may_not_use_the_public_service(desk: Desk) -> None:
     desk.portal.change(SELLER, public=False)
 
     assert check(desk).findings == ()
+
+
+def other_grid(desk: Desk, start: date) -> None:
+    """A grid whose prices are damaged, in force from a day."""
+    folder = desk.app.configuration.tariff_folder
+    text = (folder / "2023.toml").read_text("utf-8").replace('version = "2023"', 'version = "x"')
+    text = text.replace("valid_from = 2023-01-01", f"valid_from = {start}")
+    (folder / "autre.toml").write_text(text.replace("valid_to = 2026-11-13", "") + "[", "utf-8")
+
+
+def test_a_damaged_grid_of_another_year_is_a_warning(desk: Desk) -> None:
+    """The year is checked and billed as without it; its file is named, and listed."""
+    other_grid(desk, date(YEAR + 1, 1, 1))
+    checked = check(desk)
+    listed = command_line().main(
+        ["tariff", "list", "--config", str(desk.config)], standalone_mode=False
+    )
+
+    assert [(one.code, one.where) for one in checked.findings] == [
+        ("TARIFF-UNUSABLE", "autre.toml")
+    ]
+    assert done(desk.issue()) == promised(checked)
+    assert listed == TO_LOOK_AT
+
+
+@pytest.mark.parametrize("start", [date(YEAR, 12, 1), date(YEAR - 1, 1, 1)])
+def test_a_damaged_grid_of_the_year_stops_it_before_a_number(desk: Desk, start: date) -> None:
+    """Else the grid before it would price its months, which is another price."""
+    other_grid(desk, start)
+    for act in (check, Desk.issue, lambda one: list(preview_year(one.app, YEAR))):
+        with pytest.raises(TariffError, match=rf"autre\.toml .* prix de {YEAR}"):
+            act(desk)
+
+    assert desk.invoices() == ()

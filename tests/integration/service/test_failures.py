@@ -17,6 +17,7 @@ from worker.errors import (
     PortalAccessRefused,
     PortalError,
     Refused,
+    UnreadableRecord,
     WorkerError,
     WrongUse,
 )
@@ -42,7 +43,7 @@ def made(kind: type[WorkerError]) -> WorkerError:
     return error
 
 
-WAITS = (PortalError, PortalAccessRefused, WrongUse, Refused)
+WAITS = (PortalError, PortalAccessRefused, WrongUse, Refused, UnreadableRecord)
 """For the portal or for a person: a restart would not help, or would harm."""
 FAILURES: list[Exception] = [
     *map(made, dict.fromkeys(all_kinds(WorkerError))),

@@ -4,12 +4,15 @@ import json
 import os
 import stat
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from stdnum import luhn
 
+from tests.e2e.disasters import bounded
+from tests.e2e.program import run
 from tests.support.scripted_server import reply, serving
 from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
@@ -18,15 +21,13 @@ from worker.billing.tariff import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
-from worker.isolation.files import create_regular, replace_regular
+from worker.isolation.files import create_regular
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, MARKER, STORY, cases, write_demo
 from worker.service.installation import install
 from worker.service.local_portal import local_portal
-from worker.service.opening import current_actor
 from worker.settings.keys import Channel
 from worker.settings.loading import load
-from worker.settings.rights import user_name
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped
 from worker.storage import Store, imported, journal, open_store
@@ -167,13 +168,35 @@ def test_a_demonstration_is_configured_for_the_local_portal(tmp_path: Path) -> N
     assert known == {member.siret for member in STORY} | {configuration.settings.syndicat.siret}
 
 
+@pytest.mark.parametrize("most", [1_000, 9_000, 40_000, 100_000])
+def test_a_disk_that_refuses_during_init_leaves_whole_files_alone(
+    tmp_path: Path, most: int
+) -> None:
+    """Each file is there whole, or not at all; with room, the same command ends the work."""
+    place, undisturbed = tmp_path / "place", tmp_path / "undisturbed"
+    install(undisturbed)
+    stopped = run("init", place, main=partial(bounded, most))
+    left = [path for path in place.rglob("*") if path.is_file() and path.suffix == ".toml"]
+    broken = [
+        path.name
+        for path in left
+        if path.read_bytes() != (undisturbed / path.relative_to(place)).read_bytes()
+    ]
+    again = run("init", place)
+    helios = {"CHORUS_WORKER_CHANNEL": "helios"}
+    verified = run("journal", "verify", config=place / "worker.toml", env=helios)
+
+    assert (stopped.code, "Traceback" in stopped.err) == (StorageUnavailable.exit_code, False)
+    assert "À faire : " in stopped.err
+    assert broken == []
+    assert again.code == 0, again.err
+    assert verified.code == 0, verified.err
+
+
 @pytest.mark.parametrize("before", [0o600, 0o666])
-def test_what_is_written_is_whole_and_its_owners_alone(tmp_path: Path, before: int) -> None:
-    """Refused halfway, nothing is there, or what was; written over, it is closed to others."""
+def test_what_is_written_over_is_closed_to_others(tmp_path: Path, before: int) -> None:
+    """Whatever its rights were."""
     path = tmp_path / "worker.toml"
-    with pytest.raises(TypeError):
-        replace_regular(path, "no bytes")  # type: ignore[arg-type] # the disk refuses
-    assert list(tmp_path.iterdir()) == []
     path.touch()
     path.chmod(before)
     with create_regular(path) as file:
@@ -206,14 +229,6 @@ def test_the_local_portal_speaks_utf_8(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONIOENCODING", "utf-16")
     with local_portal(tmp_path) as url:
         assert url.startswith("http://127.0.0.1:")
-
-
-def test_who_acts_is_the_systems_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what somebody wrote in the environment."""
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(name, "president\udcff")
-
-    assert current_actor().partition("@")[0] == user_name(os.getuid())
 
 
 def _import_all(folder: Path) -> Store:

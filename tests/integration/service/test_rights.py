@@ -1,11 +1,13 @@
 """Rights, owners and links: a sentence each, whatever the command and the path."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,10 @@ from worker.cli import main
 from worker.cli.commands import COMMANDS
 from worker.errors import ConfigurationError, Refused, StorageUnavailable
 from worker.service.installation import DATA
+from worker.service.opening import open_app
 from worker.settings.keys import SECRET_NAMES
 from worker.settings.loading import load
-from worker.settings.rights import refuse_exposed, refuse_foreign_data, user_name
+from worker.settings.rights import protect_data, refuse_exposed, refuse_foreign_data, user_name
 from worker.settings.secrets import Secrets, load_secrets
 from worker.settings.tariffs import load_grids
 
@@ -29,6 +32,8 @@ ONE = number(1)
 ARGUMENTS = {
     "init": [],
     "import": ["members", "exemples/membres.csv"],
+    "import list": [],
+    "import show": ["members.csv"],
     "tariff list": [],
     "tariff show": [str(YEAR)],
     "check": [str(YEAR)],
@@ -46,9 +51,15 @@ ARGUMENTS = {
     "show": [ONE],
     "documents export": [str(YEAR), "--to", "export"],
     "documents portal": [ONE],
+    "audit explain": [ONE],
+    "audit dossier": [str(YEAR), "--to", "dossier"],
+    "audit site": ["--to", "site"],
+    "audit report": [str(YEAR), "--to", "rapport.pdf"],
+    "journal checkpoint": [],
     "journal show": [],
     "journal verify": [],
     "journal export": [],
+    "audit deposits": [],
     "serve": ["--once"],
     "config show": [],
 }
@@ -180,6 +191,45 @@ def test_what_others_may_change_is_not_obeyed(desk: Desk, name: str, mode: int, 
     assert f"chmod go-w {changed}" in caught.value.remedy
 
 
+@pytest.mark.parametrize("mode", [0o703, 0o777, 0o1777])
+@pytest.mark.parametrize("above", [1, 2, 3])
+def test_a_folder_above_in_which_all_may_write_is_refused(
+    desk: Desk, tmp_path: Path, above: int, mode: int
+) -> None:
+    """They could put another in the place of the one below; not in a folder such as /tmp."""
+    folder = tmp_path / "a" / "b" / "c" / "office"
+    shutil.copytree(desk.folder, folder)
+    changed = folder.parents[above - 1]
+    changed.chmod(mode)
+    data = folder / DATA
+    refused = (
+        nullcontext()
+        if mode & stat.S_ISVTX
+        else pytest.raises(ConfigurationError, match=f"dans {changed} ")
+    )
+    for act in (
+        partial(_all_read, folder / "worker.toml"),
+        partial(protect_data, data),
+        partial(open_app, folder / "worker.toml", writes=True),
+    ):
+        with refused:
+            act()
+
+
+@pytest.mark.parametrize("name", ["", "archive", "worker.sqlite"])
+def test_data_that_were_open_are_closed_by_what_writes(
+    desk: Desk, tmp_path: Path, name: str
+) -> None:
+    """Others may write them no more; what they may read stays as it was set."""
+    folder = tmp_path / "office"
+    shutil.copytree(desk.folder, folder)
+    path = folder / DATA / name
+    path.chmod(0o777)
+    open_app(folder / "worker.toml", writes=True)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
 @pytest.mark.parametrize("name", ["worker.toml", "secrets.toml", "tarifs/2023.toml"])
 def test_what_a_link_leads_to_is_looked_at(desk: Desk, name: str, tmp_path: Path) -> None:
     """Others may write where the file really is, though not where its name stands."""
@@ -224,7 +274,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["resend", "complete", "credit", "serve"]
+WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 
 @pytest.mark.parametrize("of", ["", "worker.sqlite"])

@@ -12,12 +12,13 @@ from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Contact, Subscription
 from worker.billing.period import Month
 from worker.storage import Store, imported
-from worker.storage.imported import Changes
 from worker.storage.usage_stage import UsageStage
+from worker.storage.versions import Changes
 
 NEIGHBOUR = replace(MEMBER, siret=OTHER, name="Commune fictive")
 STORAGE = Subscription(siret=SIRET, service="stockage", tier=2, category=4, start=date(2025, 5, 17))
 GFU = replace(STORAGE, service="gfu", tier=None, end=date(2025, 9, 30))
+CONTACTS = "SELECT name FROM contact WHERE superseded_at IS NULL"
 REFERENCES = BillingReferences(siret=SIRET, year=2025, service_code="SERV", engagement="EJ-1")
 
 
@@ -26,10 +27,10 @@ def test_a_member_is_brought_up_to_date(store: Store) -> None:
     file_id = add_members(store)
     moved = replace(MEMBER, address=replace(MEMBER.address, city="Villefictive"))
     with writing(store) as session:
-        assert imported.put_member(session, MEMBER, file_id, 2) == Changes(unchanged=1)
-        assert imported.put_member(session, moved, file_id, 3) == Changes(changed=1)
-        assert imported.put_member(session, NEIGHBOUR, file_id, 4) == Changes(added=1)
-        imported.put_subscription(session, STORAGE, file_id, 2)
+        assert imported.put_members(session, [(MEMBER, (file_id, 2))], NOW) == Changes(unchanged=1)
+        assert imported.put_members(session, [(moved, (file_id, 3))], NOW) == Changes(changed=1)
+        assert imported.put_members(session, [(NEIGHBOUR, (file_id, 4))], NOW) == Changes(added=1)
+        imported.put_subscriptions(session, [(STORAGE, (file_id, 2))], NOW)
     with store.reading() as session:
         assert imported.known_sirets(session) == {SIRET, OTHER}
         assert imported.members_of_year(session, 2025) == (moved,)
@@ -37,13 +38,13 @@ def test_a_member_is_brought_up_to_date(store: Store) -> None:
 
 def test_contacts_stand_apart(store: Store) -> None:
     """Personal data is in its own table: erasing it touches no accounting record."""
-    add_members(store)
+    file_id = add_members(store)
     for name in ("Camille", "Dominique"):
         with writing(store) as session:
             contact = Contact(siret=SIRET, name=name, email="referent@exemple.invalid")
-            imported.put_contact(session, contact, NOW)
+            imported.put_contacts(session, [(contact, (file_id, 2))], NOW)
     with writing(store) as session:
-        assert session.execute(text("SELECT name FROM contact")).scalars().all() == ["Dominique"]
+        assert session.execute(text(CONTACTS)).scalars().all() == ["Dominique"]
         session.execute(text("DELETE FROM contact"))
     with store.reading() as session:
         assert imported.known_sirets(session) == {SIRET}
@@ -54,11 +55,17 @@ def test_subscriptions_keep_their_tier_or_have_none(store: Store) -> None:
     file_id = add_members(store)
     ended = replace(STORAGE, end=date(2025, 12, 31), category=5)
     with writing(store) as session:
-        assert imported.put_subscription(session, STORAGE, file_id, 2) == Changes(added=1)
-        assert imported.put_subscription(session, GFU, file_id, 3) == Changes(added=1)
+        assert imported.put_subscriptions(session, [(STORAGE, (file_id, 2))], NOW) == Changes(
+            added=1
+        )
+        assert imported.put_subscriptions(session, [(GFU, (file_id, 3))], NOW) == Changes(added=1)
     with writing(store) as session:
-        assert imported.put_subscription(session, GFU, file_id, 9) == Changes(unchanged=1)
-        assert imported.put_subscription(session, ended, file_id, 9) == Changes(changed=1)
+        assert imported.put_subscriptions(session, [(GFU, (file_id, 9))], NOW) == Changes(
+            unchanged=1
+        )
+        assert imported.put_subscriptions(session, [(ended, (file_id, 9))], NOW) == Changes(
+            changed=1
+        )
     with store.reading() as session:
         assert set(imported.subscriptions_of(session, SIRET)) == {ended, GFU}
         assert imported.subscriptions_of(session, OTHER) == ()
@@ -80,7 +87,9 @@ def test_a_year_concerns_who_subscribed_a_day_of_it(
     """First and last days of the year included."""
     file_id = add_members(store)
     with writing(store) as session:
-        imported.put_subscription(session, replace(STORAGE, start=start, end=end), file_id, 2)
+        imported.put_subscriptions(
+            session, [(replace(STORAGE, start=start, end=end), (file_id, 2))], NOW
+        )
     with store.reading() as session:
         assert imported.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
 
@@ -90,12 +99,14 @@ def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
     file_id = add_members(store)
     corrected = replace(REFERENCES, engagement="EJ-2")
     with writing(store) as session:
-        assert imported.put_references(session, REFERENCES, NOW, (file_id, 2)) == Changes(added=1)
+        assert imported.put_references(session, [(REFERENCES, (file_id, 2))], NOW) == Changes(
+            added=1
+        )
     later = NOW + timedelta(days=1)
     with writing(store) as session:
-        again = imported.put_references(session, REFERENCES, later, (file_id, 3))
+        again = imported.put_references(session, [(REFERENCES, (file_id, 3))], later)
         assert again == Changes(unchanged=1)
-        assert imported.put_references(session, corrected, later, None) == Changes(changed=1)
+        assert imported.put_references(session, [(corrected, None)], later) == Changes(changed=1)
     with store.reading() as session:
         assert imported.references_of(session, SIRET, 2025) == corrected
         assert imported.references_of(session, SIRET, 2026) == BillingReferences(

@@ -1,7 +1,6 @@
 """A database of the schema before troubles: it opens, its sentences are values, its books hold."""
 
 import sqlite3
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 
 import worker.storage.engine
+from tests.support.kept_database import unpack
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import UPGRADE
 from worker.audit.verification import verify_books
@@ -19,7 +19,7 @@ from worker.billing.journal import verify
 from worker.billing.status import InvoiceStatus, Trouble
 from worker.storage import Store, invoices, journal, open_store
 
-KEPT = Path(__file__).parents[2] / "data" / "databases" / "0003.tar.xz"
+KEPT = "0003"
 """Made by the program of that schema from its demonstration: the database and its archive."""
 S, T = InvoiceStatus, Trouble
 TROUBLES = {
@@ -50,9 +50,7 @@ SENTENCES = [
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
-    with tarfile.open(KEPT) as kept:
-        kept.extractall(tmp_path, filter="data")
-    return tmp_path
+    return unpack(KEPT, tmp_path)
 
 
 @pytest.fixture(name="store")
@@ -104,7 +102,7 @@ def test_every_sentence_is_read_on_both_databases(
     if kind == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("older_sentences")
-    _of_schema_3(url, [sentence for sentence, _, _ in SENTENCES])
+    of_schema_3(url, [sentence for sentence, _, _ in SENTENCES])
 
     store = open_store(url, tmp_path, upgrade=UPGRADE)
     with store.reading() as session:
@@ -114,7 +112,7 @@ def test_every_sentence_is_read_on_both_databases(
     assert found == [(trouble, detail) for _, trouble, detail in SENTENCES]
 
 
-def _of_schema_3(url: str, sentences: list[str]) -> None:
+def of_schema_3(url: str, sentences: list[str]) -> None:
     """A database of the schema 0003, with an invoice for each sentence."""
     folder = Path(worker.storage.engine.__file__).parent / "migrations"
     config = Config()

@@ -1,14 +1,17 @@
 """The database asked about itself, a copy that may not be written, a server that never answers."""
 
 import json
+import os
+import re
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -20,35 +23,50 @@ from tests.e2e import warm
 from tests.e2e.program import run
 from tests.integration.conftest import Place
 from tests.integration.storage.test_older_database import KEPT
+from tests.support.kept_database import unpack
+from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_ring, as_a_socket
+from tests.support.postgresql_server import Server
 from tests.support.processes import give_up_rights
-from tests.support.storage_samples import add_members
+from tests.support.storage_samples import NOW, add_members
 from worker.billing.journal import EventTag
 from worker.cli.commands import COMMANDS, command_line
 from worker.cli.console import DONE, TO_LOOK_AT
-from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
+from worker.errors import IntegrityError, StorageUnavailable
 from worker.service.installation import DATA, install
 from worker.service.opening import open_app
 from worker.settings.keys import Data
 from worker.settings.shipped import shipped
-from worker.storage import Store, Waits, journal, open_store
+from worker.storage import Store, Upgrade, Waits, create_store, journal, open_store
 from worker.storage.engine import SCHEMA
 
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("deposit", "reconcile", "follow", "resend", "complete", "credit"),
+    *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
-ARGUMENTS = {
-    "status": [],
-    "journal verify": [],
-    "journal show": [],
-    "journal export": [],
-    "tariff list": [],
-    "tariff show": ["2025"],
-    "preview": ["2025"],
+REASON = ["--reason", "essai"]
+TO_WRITE = {
+    **{words: [] for words in ("init", "deposit", "reconcile", "follow", "serve")},
+    "journal checkpoint": [],
+    **{words: ["2025"] for words in ("check", "run")},
+    **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark")},
+    **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
+    "import": ["members", "membres.csv"],
+    "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],
+}
+"""Of each command that writes."""
+ONE = "BSN-2026-00001"
+NO_WAIT = 0
+TO_READ = {
+    **{words: [] for words in ("status", "import list", "audit deposits", "tariff list")},
+    **{words: [] for words in ("journal verify", "journal show", "journal export")},
+    **{words: ["2025"] for words in ("preview", "tariff show")},
+    **{words: [ONE] for words in ("show", "audit explain", "documents portal")},
+    "import show": ["members.csv"],
     "documents export": ["2025", "--to", "export"],
-    "documents portal": ["BSN-2026-00001"],
-    "show": ["BSN-2026-00001"],
+    "audit dossier": ["2025", "--to", "dossier"],
+    "audit site": ["--to", "site"],
+    "audit report": ["2025", "--to", "rapport.pdf"],
 }
 """Of each command that only reads."""
 
@@ -56,32 +74,23 @@ ARGUMENTS = {
 @pytest.fixture(name="older")
 def _older(tmp_path: Path) -> Path:
     """An installation whose database is of an older schema; its configuration."""
+    return installed(tmp_path, KEPT)
+
+
+def installed(folder: Path, schema: str) -> Path:
+    """The configuration of an installation whose database is a kept one."""
     shipped_text = shipped("config/worker.toml").read_text("utf-8")
-    install(tmp_path / "place", f'channel = "helios"\n{shipped_text}')
-    data = tmp_path / "place" / DATA
+    install(folder / "place", f'channel = "helios"\n{shipped_text}')
+    data = folder / "place" / DATA
     shutil.rmtree(data)
-    with tarfile.open(KEPT) as kept:
-        kept.extractall(data, filter="data")
-    return tmp_path / "place" / "worker.toml"
+    unpack(schema, data)
+    return folder / "place" / "worker.toml"
 
 
 def typed(words: str, *arguments: str, config: Path) -> object:
     """A command, as it is typed."""
     line = [*words.split(), *arguments, "--config", str(config)]
     return command_line().main(line, standalone_mode=False)
-
-
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - WRITERS - NO_DATABASE))
-def test_reading_never_migrates(older: Path, words: str) -> None:
-    """Every command that only reads says what to type, and leaves the data as they are."""
-    data = older.parent / DATA
-    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    with pytest.raises(ConfigurationError, match="plus ancienne") as caught:
-        typed(words, *ARGUMENTS[words], config=older)
-    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-
-    assert "init" in caught.value.remedy
-    assert {path: after[path] for path in before} == before
 
 
 def test_what_writes_migrates_with_a_copy_and_an_event(older: Path) -> None:
@@ -108,7 +117,23 @@ def test_what_writes_migrates_with_a_copy_and_an_event(older: Path) -> None:
     assert (data / "worker.sqlite.0003").read_bytes() == b"an earlier copy"
 
 
-def _without_rights(words: Sequence[str]) -> None:
+def test_the_copy_before_a_migration_lets_a_writer_pass_its_readers(older: Path) -> None:
+    """It is whole by itself, and in the mode in which a reader holds up nobody who writes."""
+    typed("init", config=older)
+    (copy,) = (older.parent / DATA).glob("worker.sqlite.*")
+    with (
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=NO_WAIT)) as reader,
+        closing(sqlite3.connect(copy, isolation_level=None, timeout=NO_WAIT)) as writer,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM invoice").fetchall()
+        (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        changed = writer.execute("UPDATE number_series SET last_value = last_value").rowcount
+
+    assert (mode, changed > 0) == ("wal", True)
+
+
+def without_rights(words: Sequence[str]) -> None:
     """The program of an auditor, who may not write."""
     give_up_rights()
     warm.program(words)
@@ -128,12 +153,44 @@ def test_a_folder_that_may_not_be_written_is_read(older: Path, words: str, *, in
         assert bool(list(data.glob("*-wal"))) is in_use
         for path in (*data.rglob("*"), data):
             path.chmod(0o555 if path.is_dir() else 0o444)
-        said = run(*words.split(), config=older, main=_without_rights)
+        said = run(*words.split(), config=older, main=without_rights)
         for path in (data, *data.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
 
     assert said.code in {DONE, TO_LOOK_AT}, said.err
     assert "intact" in said.out + said.err or words != "journal verify"
+
+
+@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
+@pytest.mark.parametrize(
+    "put",
+    [as_a_pipe, as_a_device, as_a_ring, as_a_folder, as_a_socket],
+    ids=lambda put: put.__name__,
+)
+def test_what_is_no_file_beside_the_database_is_named(
+    sqlite_place: Place, put: Callable[[Path], None], end: str
+) -> None:
+    """At its place and at that of each file which SQLite keeps beside it; nothing is waited for."""
+    sqlite_place.open()
+    path = sqlite_place.folder / f"worker.sqlite{end}"
+    path.unlink(missing_ok=True)
+    put(path)
+    said = []
+    for act in (open_store, partial(create_store, upgrade=Upgrade(actor="essai", now=NOW))):
+        with pytest.raises(StorageUnavailable, match=re.escape(f"{path} : ")) as caught:
+            act(sqlite_place.url, sqlite_place.folder)
+        said.append(caught.value.remedy)
+
+    assert not any("init" in remedy for remedy in said)
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - NO_DATABASE))
+def test_every_command_names_a_pipe_beside_the_database(older: Path, words: str) -> None:
+    """Whether it reads or writes."""
+    path = older.parent / DATA / "worker.sqlite-journal"
+    as_a_pipe(path)
+    with pytest.raises(StorageUnavailable, match=re.escape(f"{path} : ")):
+        typed(words, *(TO_READ | TO_WRITE)[words], config=older)
 
 
 def pages_of(database: Path) -> dict[str, int]:
@@ -218,6 +275,46 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path: Path) -> None:
         with pytest.raises(StorageUnavailable, match="aucune réponse en 2 s"):
             open_store(url, tmp_path, waits=Waits(statement_seconds=1))
         silent.join()
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that is there, and does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask_once_stopped(store: Store) -> None:
+    """A first question is answered; then the process that answers is stopped."""
+    with ExitStack() as ended, store.reading() as session:
+        pid = int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        ended.enter_context(stopped(pid))
+        session.execute(text("SELECT 1"))
+
+
+def test_a_real_server_that_falls_silent_is_given_up(postgresql_place: Place) -> None:
+    """PostgreSQL itself, stopped between two statements of a connection that it accepted."""
+    store = open_store(
+        postgresql_place.url, postgresql_place.folder, waits=Waits(statement_seconds=1)
+    )
+    postgresql_place.opened.append(store)
+    with pytest.raises(StorageUnavailable, match="aucune réponse en 2 s"):
+        ask_once_stopped(store)
+
+
+def test_a_real_server_that_lets_nobody_in_is_given_up(
+    postgresql: Server, postgresql_place: Place
+) -> None:
+    """The system accepts the connection in its place, and it never says a word."""
+    pid = int((postgresql.folder / "data" / "postmaster.pid").read_text().split()[0])
+    with stopped(pid), pytest.raises(StorageUnavailable, match="n'est pas disponible"):
+        open_store(postgresql_place.url, postgresql_place.folder, waits=Waits(connect_seconds=2))
+    store = postgresql_place.open()
+
+    assert store.archive.is_empty()
 
 
 def test_a_statement_that_never_ends_is_given_up(postgresql_place: Place) -> None:

@@ -1,12 +1,15 @@
 """What is SQLite's alone: how the file is opened, who may read it, and a disk that refuses."""
 
+import hashlib
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,7 +26,7 @@ from tests.support.storage_samples import UPGRADE, add_members, counts, writing
 from worker.billing.journal import EventTag, verify
 from worker.errors import StorageUnavailable
 from worker.imports import ImportKind
-from worker.storage import Archive, Store, create_store, imported, journal, open_store
+from worker.storage import Archive, Store, Waits, create_store, journal, open_store, source_files
 
 
 def _run(script: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
@@ -241,10 +244,13 @@ def test_a_full_disk_undoes_the_whole_import(sqlite_place: Place, tmp_path: Path
     assert "rien n'a été fait à moitié" in database
     assert "OSError" in archive
     assert _state(store) == before
-    assert [path for path in store.archive.folder.rglob("*") if path.is_file()] == []
+    # Kept before the lock was taken: a piece that no row names, there for the next attempt.
+    brought = hashlib.sha256((tmp_path / "usage.csv").read_bytes()).hexdigest()
+    kept = [path.name for path in store.archive.folder.rglob("*") if path.is_file()]
+    assert kept == [brought]
     with store.reading() as session:
         assert verify(journal.events(session), journal.head(session)) == ()
-        assert not imported.file_known(session, ImportKind.USAGE.value, "0" * 64)
+        assert not source_files.known(session, ImportKind.USAGE.value, brought)
 
 
 def _state(store: Store) -> dict[str, int]:
@@ -263,3 +269,30 @@ def test_what_is_no_file_is_never_told_as_an_absent_database(
     url = f"sqlite:///{quote(str(path))}"
     with pytest.raises(StorageUnavailable, match=str(path)):
         open_store(url, tmp_path) if act == "open" else create_store(url, tmp_path, UPGRADE)
+
+
+def mode_of(database: Path) -> str:
+    """How the file itself says that it is written."""
+    with closing(sqlite3.connect(database)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return str(mode)
+
+
+def test_a_copy_in_another_mode_is_busy_while_it_is_read_then_written(
+    sqlite_place: Place,
+) -> None:
+    """A backup that a person made: the first writer waits for its readers, as for a writer."""
+    store = sqlite_place.open()
+    database = sqlite_place.folder / "worker.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("VACUUM INTO ?", (str(database.with_name("copy")),))
+    database.with_name("copy").replace(database)
+    restored = open_store(sqlite_place.url, sqlite_place.folder, waits=Waits(busy_seconds=1))
+    with restored.reading() as session:
+        session.execute(text("SELECT * FROM number_series")).all()
+        with pytest.raises(StorageUnavailable, match="occupée"):
+            _add_series(restored, "A")
+    _add_series(restored, "B")
+
+    assert (_series(restored), mode_of(database)) == (["B"], "wal")
+    assert store.archive.is_empty()

@@ -94,10 +94,10 @@ def test_a_second_writer_gives_up_in_french(place: Place, store: Store) -> None:
             _note(impatient)
     assert "rien n'a été fait à moitié" in caught.value.remedy
     assert caught.value.exit_code == 3
-    assert _length(store) == 0
+    before = _length(store)
     _note(impatient)
 
-    assert _length(store) == 1
+    assert _length(store) == before + 1
 
 
 def test_a_second_writer_waits_its_turn(store: Store) -> None:
@@ -196,11 +196,12 @@ def test_an_address_we_cannot_use_is_a_configuration_error(url: str, tmp_path: P
 def test_an_issue_commits_with_its_journal_or_not_at_all(store: Store) -> None:
     """Number, invoice, statement and event disappear together."""
     add_members(store)
+    before = _length(store)
     with pytest.raises(Stop):
         _issue_then_stop(store)
     with store.reading() as session:
         assert invoices.tracked(session) == ()
-        assert journal.head(session).seq == 0
+    assert _length(store) == before
     with writing(store) as session:
         issue_one(session)
     with store.reading() as session:

@@ -125,7 +125,7 @@ def test_users_outside_a_subscription_are_not_billed() -> None:
     assert outside.code == "USAGE-OUTSIDE"
     assert outside.message.startswith("7 ")
     assert "mars 2025" in outside.message
-    assert outside.where.startswith("ligne 4 ")
+    assert outside.where == "usage.csv, ligne 4"
 
 
 def test_the_wrong_tier_is_both_a_gap_and_outside() -> None:

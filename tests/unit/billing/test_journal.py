@@ -1,5 +1,6 @@
 """The journal: whatever is changed afterwards shows, up to the head that was noted down."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from worker.billing.journal import (
     EMPTY,
     GENESIS,
+    LARGEST,
     EventTag,
     JournalEvent,
     JournalHead,
     canonical_json,
     chain,
+    payload_of,
     verify,
 )
 from worker.errors import Severity
@@ -184,6 +187,35 @@ def test_an_erased_payload_leaves_the_chain_whole() -> None:
     assert finding.message == "événement n° 3 : le contenu a été modifié"
 
 
+def test_an_erased_payload_that_the_journal_tells_of_is_a_remark() -> None:
+    """An event behind it says so: the chain is sound, and what was erased is named."""
+    erased = replace(FIVE[2], payload="")
+    told = chain(HEAD, at="t", actor="a", tag=EventTag.PAYLOAD_ERASED, subject="3", payload="{}")
+    events = [*FIVE[:2], erased, *FIVE[3:], told]
+    (finding,) = verify(events, head(events))
+
+    assert (finding.code, finding.severity) == ("JOURNAL-ERASED", Severity.WARNING)
+    assert finding.where == "journal, n° 3"
+
+
+@pytest.mark.parametrize("subject", ["4", "03", "trois"])
+def test_an_erased_payload_that_another_event_tells_of_shows(subject: str) -> None:
+    """Its number stands in the event that tells of it, or it was altered."""
+    erased = replace(FIVE[2], payload="")
+    tag = EventTag.PAYLOAD_ERASED
+    told = chain(HEAD, at="t", actor="a", tag=tag, subject=subject, payload="{}")
+    events = [*FIVE[:2], erased, *FIVE[3:], told]
+    (finding,) = verify(events, head(events))
+
+    assert finding.code == "JOURNAL-BROKEN"
+
+
+@pytest.mark.parametrize("payload", ["", "{", "[1]", "[" * 100_000, '{"rows_written":'])
+def test_a_payload_that_cannot_be_read_says_nothing(payload: str) -> None:
+    """What reads the journal goes on; the verification tells of it."""
+    assert payload_of(replace(FIVE[0], payload=payload)) == {}
+
+
 def test_fields_cannot_borrow_from_each_other() -> None:
     """The same letters cut elsewhere between two fields give another hash."""
     one, other = (
@@ -195,7 +227,10 @@ def test_fields_cannot_borrow_from_each_other() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-LARGEST, LARGEST)
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("éab"), inner, max_size=3),
     max_leaves=8,
 )
@@ -215,6 +250,60 @@ def test_canonical_text_is_compact_and_sorted() -> None:
     assert canonical_json({"b": [1, {"d": "é", "c": None}], "a": "x y"}) == (
         '{"a":"x y","b":[1,{"c":null,"d":"é"}]}'
     )
+
+
+def test_keys_are_in_the_order_of_their_utf_16_units() -> None:
+    """The example of RFC 8785, 3.2.3: beyond the first plane, code points are in another order."""
+    names = {
+        "\u20ac": "Euro Sign",
+        "\r": "Carriage Return",
+        "\ufb33": "Hebrew Letter Dalet With Dagesh",
+        "1": "One",
+        "\U0001f600": "Emoji: Grinning Face",
+        "\u0080": "Control",
+        "\u00f6": "Latin Small Letter O With Diaeresis",
+    }
+
+    assert list(json.loads(canonical_json(names)).values()) == [
+        "Carriage Return",
+        "One",
+        "Control",
+        "Latin Small Letter O With Diaeresis",
+        "Euro Sign",
+        "Emoji: Grinning Face",
+        "Hebrew Letter Dalet With Dagesh",
+    ]
+
+
+@pytest.mark.parametrize("code", range(0x80))
+def test_each_sign_of_ascii_is_escaped_as_the_standard_says(code: int) -> None:
+    """RFC 8785, 3.2.2.2: seven short escapes, lower-case numbers for other controls."""
+    short = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
+    expected = short.get(code, f"\\u{code:04x}" if code < 32 else chr(code))
+
+    assert canonical_json([chr(code)]) == f'["{expected}"]'
+
+
+@pytest.mark.parametrize("text", ["\x7f", "\u2028", "\u00e9", "e\u0301", "\ufeff", "\U0001f600"])
+def test_every_other_sign_stays_itself(text: str) -> None:
+    """Neither escaped nor normalised."""
+    assert canonical_json({text: text}) == f'{{"{text}":"{text}"}}'
+
+
+@pytest.mark.parametrize("number", [0, -1, LARGEST, -LARGEST])
+def test_whole_numbers_are_written_in_full(number: int) -> None:
+    """Up to the last that a double holds exactly."""
+    assert canonical_json([number, True, False, None]) == f"[{number},true,false,null]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [LARGEST + 1, -LARGEST - 1, "\ud800", "a\udfffb", {"\udc00": 1}, {1: 2}, {None: 1}, b"x", {1}],
+)
+def test_what_has_no_exact_form_is_refused(value: object) -> None:
+    """However deep it hides."""
+    with pytest.raises(TypeError, match="no place in the journal"):
+        canonical_json({"a": [{"b": value}]})
 
 
 @pytest.mark.parametrize("value", [1.0, float("nan"), [1, 2.5], {"a": ({"b": [0.1]},)}])

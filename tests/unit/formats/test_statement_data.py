@@ -28,6 +28,7 @@ from worker.formats.statement_data import (
 
 Sample = Callable[[], tuple[Invoice, Statement]]
 HOSTILE = ("=cmd|'/C calc'!A0", "+33", "-1+2", "@x", "\t=1", "\r=1", "\n=1")
+MARKUP = ("<script>", "<r><t>x</t></r>", "<r></c></row></r>")
 
 
 def hostile(text: str) -> Statement:
@@ -92,7 +93,7 @@ def test_csv_texts_are_never_formulas(text: str) -> None:
     assert first["Montant TTC"] == "129,60"
 
 
-@pytest.mark.parametrize("text", [*HOSTILE, "https://exemple.fr", "0123", "1e5", "TRUE"])
+@pytest.mark.parametrize("text", [*HOSTILE, "https://exemple.fr", "0123", "1e5", "TRUE", *MARKUP])
 def test_workbook_texts_are_only_texts(text: str) -> None:
     """No name is a formula, a link, a number or a truth value in the workbook, even unmarked."""
     statement = hostile(text)

@@ -295,7 +295,7 @@ def test_wrong_syntax_is_told_with_its_line(tmp_path: Path) -> None:
     """TOML that does not parse: the line to correct."""
     path = _write(tmp_path, ("due_days = 30", "due_days = trente"))
     line = path.read_text("utf-8").split("\n").index("due_days = trente") + 1
-    with pytest.raises(ConfigurationError, match=rf"TOML.*line {line}\b"):
+    with pytest.raises(ConfigurationError, match=rf"TOML.*ligne {line}\b"):
         load(path)
 
 
@@ -482,3 +482,31 @@ def test_a_text_that_hides_a_sign_is_refused(tmp_path: Path, old: str, new: str,
 
     assert found[0] == key
     assert "contient un" in found[1].message
+
+
+@pytest.mark.parametrize(
+    "line,key",
+    [
+        ('timestamp_url = "https://horodatage.exemple.fr"', "journal"),
+        ('timestamp_certificates = "x.pem"', "journal"),
+        ('timestamp_url = "ftp://exemple.fr"', "journal.timestamp_url"),
+        ('timestamp_url = "https://moi:secret@exemple.fr"', "journal.timestamp_url"),
+        ('timestamp_url = "https://"', "journal.timestamp_url"),
+    ],
+)
+def test_an_authority_is_an_address_and_its_certificates(
+    tmp_path: Path, line: str, key: str
+) -> None:
+    """Neither goes without the other; nothing secret stands in the address."""
+    mistakes = _mistakes(tmp_path, ("[journal]\n", f"[journal]\n{line}\n"))
+
+    assert key in mistakes
+    assert "secret" not in mistakes[key].value
+
+
+def test_the_certificates_are_beside_the_configuration(tmp_path: Path) -> None:
+    """As every path of the file."""
+    lines = 'timestamp_url = "http://exemple.fr/tsa"\ntimestamp_certificates = "x.pem"\n'
+    configuration = _loaded(tmp_path, ("[journal]\n", f"[journal]\n{lines}"))
+
+    assert configuration.timestamp_certificates == tmp_path / "x.pem"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from conformance import Fault, Severity, Standard, ToolMissing, mustang, tools, verapdf
+from conformance import Fault, Severity, Standard, ToolMissing, mustang, pages, tools, verapdf
 from conformance.__main__ import NOT_CHECKED, main
 from conformance.mustang import is_known
 from conformance.tools import MUSTANG, VERAPDF, Jar
@@ -196,3 +196,14 @@ def test_without_java_nothing_is_checked_and_it_says_so(
 
     assert main() == NOT_CHECKED
     assert "NOT CHECKED: java is not installed" in capsys.readouterr().err
+
+
+def test_without_a_browser_no_page_is_checked_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same code: it is told before anything is built."""
+    monkeypatch.setenv("PATH", "")
+    code = pages.main()
+
+    assert code == NOT_CHECKED
+    assert "chromium is not installed" in capsys.readouterr().out

@@ -19,7 +19,8 @@ from worker.billing.period import PARIS, paris_day
 
 JsonObject: TypeAlias = Mapping[str, object]
 
-_INT64 = 2**63
+_EXACT = 2**53
+"""Below it, a whole number is exact in JSON, whoever reads it (RFC 7493)."""
 _MOST_DIGITS = 25
 """Positions of an amount at Chorus Pro: decimal(19,6), and some room (§5)."""
 _EPOCH = {10: 1, 13: 1000}
@@ -79,9 +80,9 @@ def siret(record: JsonObject, field: str) -> str:
 
 
 def integer(record: JsonObject, field: str) -> int | None:
-    """A whole number of 64 bits, also when written as text or with a useless fraction."""
+    """A whole number of 53 bits, also when written as text or with a useless fraction."""
     value = _decimal(record.get(field))
-    if value is None or value != value.to_integral_value() or not -_INT64 <= value < _INT64:
+    if value is None or value != value.to_integral_value() or abs(value) >= _EXACT:
         return None
     return int(value)
 

@@ -145,7 +145,7 @@ class ValidationService:
                         f"Le validateur ne démarre pas (détail technique : {failed.detail}).",
                         "Réinstallez le programme avec ses dépendances, ou libérez de la mémoire.",
                         ending=failed.ending,
-                    ) from None
+                    ) from failed
                 # It costs a tenth of a second, which only a death is worth.
                 import structlog  # noqa: PLC0415
 

@@ -1,0 +1,72 @@
+"""What of a billed year a row would change: an issued invoice rests on it, and does not change.
+
+Usage is compared in the database (storage/usage_stage.py), whatever the length of the file. A
+member may change: its invoices keep their own copy of their buyer.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from worker.billing.members import BillingReferences, Subscription
+from worker.billing.period import months_of
+from worker.billing.status import InvoiceStatus
+from worker.imports.records import Record
+from worker.storage import Session, imported
+from worker.storage.billed import BilledYear, billed_years
+
+Fact = Subscription | BillingReferences
+
+
+def conflicts(
+    session: Session, records: Sequence[tuple[int, Record]]
+) -> Iterator[tuple[int, str, str]]:
+    """The rows that would change a billed year: row, column, number of the invoice."""
+    facts = [(row, one) for row, one in records if isinstance(one, Fact)]
+    billed: dict[str, list[BilledYear]] = {}
+    for found in billed_years(session, {one.siret for _, one in facts}):
+        billed.setdefault(found.siret, []).append(found)
+    kept: dict[tuple[object, ...], Fact] = {}
+    if billed:
+        kept |= {key(one): one for one in imported.current_subscriptions(session, set(billed))}
+        kept |= {key(one): one for one in imported.current_references(session, set(billed))}
+    for row, one in facts:
+        for year in billed.get(one.siret, ()):
+            if column := _changed(kept.get(key(one)), one, year):
+                yield row, column, year.number
+                break
+
+
+def key(fact: Fact) -> tuple[object, ...]:
+    """What no two records share."""
+    if isinstance(fact, Subscription):
+        return fact.siret, fact.service, fact.tier, fact.start
+    return fact.siret, fact.year
+
+
+def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
+    """The column by which a billed year would change; empty when it would not."""
+    match after:
+        case Subscription():
+            return _changed_months(before, after, billed.year)
+        # Nothing is integrated of what was refused: « resend » takes its corrected references.
+        case BillingReferences(year=billed.year) if billed.status is not InvoiceStatus.REFUSED:
+            known = before or BillingReferences(siret=after.siret, year=after.year)
+            names = {"service_code": "code_service", "engagement": "engagement"}
+            return next(
+                (
+                    name
+                    for field, name in names.items()
+                    if getattr(known, field) != getattr(after, field)
+                ),
+                "",
+            )
+        case _:
+            return ""
+
+
+def _changed_months(before: Fact | None, after: Subscription, year: int) -> str:
+    months = tuple(filter(after.covers, months_of(year)))
+    if not isinstance(before, Subscription):
+        return "debut" if months else ""
+    if months != tuple(filter(before.covers, months_of(year))):
+        return "fin"
+    return "categorie" if months and before.category != after.category else ""

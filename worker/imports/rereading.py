@@ -1,0 +1,105 @@
+"""Do the rows still say what their files say? Each kept file is read again, as it was imported.
+
+The rows that a file wrote stay, superseded or not: each must be in the file, under its number, with
+the same values. What a former release took in was not kept, and cannot be read again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
+
+from worker.app import App
+from worker.billing.money import count
+from worker.errors import Finding, IntegrityError, WrongUse
+from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
+from worker.imports.history import TABLES, files_and_changes
+from worker.imports.source import MAX_BYTES
+from worker.storage import Session, versions
+from worker.storage.imported import columns_of
+from worker.storage.source_files import ImportedFile
+from worker.storage.versions import Changes, Record
+
+MOST_TOLD = 5
+"""Differences of one file."""
+
+
+def reread(app: App) -> tuple[Finding, ...]:
+    """Every difference between the kept files and the rows; none when sound.
+
+    Raises:
+        StorageUnavailable: the archive cannot be read.
+    """
+    findings: list[Finding] = []
+    with app.reading() as session:
+        try:
+            for file_id, file, changes in files_and_changes(session):
+                if file.kept_sha256:
+                    found = _differences(app, session, file_id, file, changes)
+                    findings.extend(islice(found, MOST_TOLD))
+        except IntegrityError as error:
+            findings.append(_differs("base", error.message))
+    return tuple(findings)
+
+
+def _differences(
+    app: App, session: Session, file_id: int, file: ImportedFile, changes: Changes
+) -> Iterator[Finding]:
+    archive, kind = app.store.archive, ImportKind(file.kind)
+    try:
+        archive.check(file.kept_sha256, most=MAX_BYTES)
+        source = replace(fingerprint(archive.path(file.kept_sha256)), name=file.name)
+        written = versions.written_by(session, TABLES[kind], file_id)
+        total = found = 0
+        for row, there, here in _side_by_side(read(source, kind), written):
+            total += there is not None
+            found += here is not None
+            if here is not None and (wrong := _wrong(there, here)):
+                yield _differs(f"{file.name}, ligne {row}", wrong)
+    except (IntegrityError, WrongUse) as error:
+        yield _differs(file.name, error.message)
+        return
+    wrote = changes.added + changes.changed
+    if (total, found) != (file.rows, wrote):
+        yield _differs(
+            file.name,
+            f"le fichier gardé a {count(total, 'ligne')} et la base en a pris {found}, alors que "
+            f"l'import en avait lu {file.rows} et pris {wrote}",
+        )
+
+
+def _side_by_side(
+    there: Iterable[Row | RefusedRow], here: Iterable[Record]
+) -> Iterator[tuple[int, Row | RefusedRow | None, Record | None]]:
+    """Each row of the file, that of the database under its number, or one without the other."""
+    both = merge(
+        ((row.row, row, None) for row in there),
+        ((int(row["row"]), None, row) for row in here),
+        key=itemgetter(0),
+    )
+    for number, group in groupby(both, key=itemgetter(0)):
+        _, rows, records = zip(*group, strict=True)
+        yield number, next(filter(None, rows), None), next(filter(None, records), None)
+
+
+def _wrong(there: Row | RefusedRow | None, here: Record) -> str:
+    """What a row of the database has that is not in the file; empty when it is all there."""
+    if there is None:
+        return "la base a cette ligne, et le fichier gardé ne l'a pas"
+    if not isinstance(there, Row):
+        return "le fichier gardé ne donne plus de valeur à cette ligne"
+    said = columns_of(there.value[0] if isinstance(there.value, tuple) else there.value)
+    wrong = [name for name in said if said[name] != here[name]]
+    return ", ".join(
+        f"{name} : {here[name]} dans la base, {said[name]} au fichier" for name in wrong
+    )
+
+
+def _differs(where: str, what: str) -> Finding:
+    return Finding(
+        code="FILE-DIFFERS",
+        message=what,
+        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
+        where=where,
+    )

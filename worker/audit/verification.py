@@ -6,7 +6,7 @@ bytes.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,14 +92,13 @@ def verify(app: App, noted: str | None = None, checkpoint: Path | None = None) -
 
         findings = verify_chain(seen(), end)
     findings += (*watch.findings, *watch.lost(kept), *given(watch))
-    try:
-        findings += tuple(verify_anchors(app.store, watch))
-        if not uncovered(app.store):
-            findings += verify_rows(app.store)
-        findings += verify_books(app.store)
-        findings += tuple(one for each in recompute(app.store) for one in each.findings)
-    except IntegrityError as error:
-        findings += (_unreadable(error),)
+    for part in (
+        lambda: () if uncovered(app.store) else verify_rows(app.store),
+        lambda: verify_anchors(app.store, watch),
+        lambda: verify_books(app.store),
+        lambda: (one for each in recompute(app.store) for one in each.findings),
+    ):
+        findings += tuple(_readable(part))
     if sought and not held:
         findings += (
             Finding(
@@ -238,6 +237,14 @@ def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
         yield _differs(
             invoice.number, f"avoirs de {credited} € sur {invoice.total} €, état {invoice.status}"
         )
+
+
+def _readable(part: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What one part of the verification finds; what it cannot read at all is one finding more."""
+    try:
+        yield from part()
+    except IntegrityError as error:
+        yield _unreadable(error)
 
 
 def _unreadable(error: IntegrityError) -> Finding:

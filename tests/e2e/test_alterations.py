@@ -1,0 +1,130 @@
+"""What an intruder alters in the data folder, each thing named by the commands that people type."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Column, Table
+
+from tests.e2e.program import run
+from tests.support.intruder import alter
+from worker.storage.guards import proved_columns, proved_tables
+from worker.storage.row_digests import key_of, shown
+from worker.storage.tables import UtcText
+
+ONE = "BSN-{0}-00001"
+AN_INSTANT = "2001-02-03T04:05:06.000000Z"
+OTHER = {int: 7777, bool: 7}
+DAMAGED = 70
+"""The exit code when the books or the program are not as they must be."""
+
+
+def another(column: Column[Any]) -> int | str:
+    """A value that the program wrote in no row."""
+    if isinstance(column.type, UtcText):
+        return AN_INSTANT
+    of_type = bool if isinstance(column.type, Boolean) else column.type.python_type
+    return OTHER.get(of_type, "2001-02-03" if of_type.__name__ == "date" else "autre")
+
+
+def database_of(config: Path) -> Path:
+    """The file of the demonstration."""
+    return config.parent / "donnees" / "worker.sqlite"
+
+
+def rows_of(database: Path, table: Table) -> list[tuple[int, str]]:
+    """The place of each row in the file, and its key as a person reads it."""
+    keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute(f'SELECT rowid, {keys} FROM "{table.name}"').fetchall()
+    return [(place, shown(key_of(key))) for place, *key in found]
+
+
+def one_each(database: Path) -> Iterator[tuple[str, str]]:
+    """For every column that is proved: a statement that alters it in one row, and that row."""
+    for table in proved_tables():
+        rows = rows_of(database, table)
+        columns = [column for column in proved_columns(table) if not column.primary_key]
+        for rank, column in enumerate(columns):
+            if rows:
+                place, key = rows[rank % len(rows)]
+                value = another(column)
+                sql = (
+                    f'UPDATE "{table.name}" SET "{column.name}" = \'{value}\' WHERE rowid = {place}'
+                )
+                yield sql, f"table {table.name}, ligne {key}"
+
+
+def test_a_value_altered_in_every_column_is_named(demo: Path) -> None:
+    """One row for each column of each table, all at once: each row by its table and key."""
+    changes = list(one_each(database_of(demo)))
+    indexes = (
+        "SELECT 'DROP INDEX ' || name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
+    )
+    with closing(sqlite3.connect(database_of(demo))) as connection:
+        dropped = [sql for (sql,) in connection.execute(indexes)]
+    alter(database_of(demo), ";".join([*dropped, *(sql for sql, _ in changes)]))
+    said = run("journal", "verify", "--json", config=demo)
+
+    named = {finding["where"] for finding in said.json["findings"]}
+    assert len(changes) > 80
+    assert said.code == 1
+    assert {where for _, where in changes} - named == set()
+
+
+@pytest.mark.parametrize(
+    "sql,where",
+    [
+        ("UPDATE journal_event SET actor = 'x' WHERE seq = 9", "journal, n° 9"),
+        ("DELETE FROM journal_event WHERE seq = 9", "journal, n° 10"),
+        ("UPDATE journal_head SET seq = 9", "journal, n° 9"),
+        ("DELETE FROM row_digest WHERE seq = 3", "journal, n° 3"),
+        ("DELETE FROM deposit_attempt WHERE id = 1", "table deposit_attempt, ligne 1"),
+        ("SELECT 1", "déclencheur invoice_noted_update de la table invoice"),
+    ],
+)
+def test_an_altered_journal_stops_every_act_and_no_reading(
+    demo: Path, sql: str, where: str
+) -> None:
+    """What is wrong is named; nothing is issued, deposited, credited; what is kept is shown."""
+    alter(database_of(demo), sql)
+    verified = run("journal", "verify", "--json", config=demo)
+    events = len(run("journal", "export", config=demo).out.splitlines())
+    acts = [
+        run(*words, config=demo)
+        for words in (
+            ("run", "2025"),
+            ("deposit",),
+            ("serve", "--once"),
+            ("park", "99900007800017", "2025", "--reason", "essai"),
+        )
+    ]
+    read = [
+        run(*words, config=demo)
+        for words in (("status",), ("documents", "export", "2025", "--to", demo.parent / "export"))
+    ]
+
+    assert where in {finding["where"] for finding in verified.json["findings"]}
+    assert {act.code for act in acts} == {DAMAGED}
+    assert all("modifiées hors du programme" in act.err for act in acts), [act.err for act in acts]
+    assert {one.code for one in read} <= {0, 1}
+    assert len(run("journal", "export", config=demo).out.splitlines()) == events
+
+
+def test_every_altered_piece_of_the_archive_is_named(demo: Path) -> None:
+    """Documents, reports of the portal, imported files: each by its hash."""
+    pieces = [path for path in (demo.parent / "donnees" / "archive").rglob("*") if path.is_file()]
+    for path in pieces:
+        path.chmod(0o600)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    said = run("journal", "verify", "--json", config=demo)
+
+    told = " ".join(finding["message"] for finding in said.json["findings"])
+    assert len(pieces) > 50
+    assert said.code == 1
+    assert [path.name for path in pieces if path.name[:12] not in told] == []

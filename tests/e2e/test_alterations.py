@@ -83,7 +83,7 @@ def test_a_value_altered_in_every_column_is_named(demo: Path) -> None:
         ("UPDATE journal_head SET seq = 9", "journal, n° 9"),
         ("DELETE FROM row_digest WHERE seq = 3", "journal, n° 3"),
         ("DELETE FROM deposit_attempt WHERE id = 1", "table deposit_attempt, ligne 1"),
-        ("SELECT 1", "déclencheur invoice_noted_update de la table invoice"),
+        ("SELECT 1", "déclencheurs de la base"),
     ],
 )
 def test_an_altered_journal_stops_every_act_and_no_reading(

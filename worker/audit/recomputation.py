@@ -6,7 +6,7 @@ out is compared with what was frozen.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from worker.billing.invoice import Invoice
@@ -14,6 +14,7 @@ from worker.billing.provenance import YearInForce
 from worker.billing.recomputation import (
     Difference,
     credit_note_differences,
+    file_mark,
     invoice_differences,
 )
 from worker.billing.statement import Statement
@@ -51,6 +52,12 @@ class Books:
 
     def __post_init__(self) -> None:
         self.files = history.files(self.session)
+
+    def named(self, text: str) -> str:
+        """A text with the names of the files in the place of their marks."""
+        for file in self.files.values():
+            text = text.replace(file_mark(file.sha256), f"« {file.name} »")
+        return text
 
     def grid(self, version: str) -> TariffGrid:
         """A frozen grid. Raises IntegrityError, TariffError."""
@@ -112,7 +119,9 @@ def recompute_one(books: Books, invoice_id: int) -> Recomputed:
     try:
         tracked = invoices.by_id(books.session, invoice_id)
         number = tracked.number
-        findings = tuple(_findings(books, tracked))
+        findings = tuple(
+            replace(one, message=books.named(one.message)) for one in _findings(books, tracked)
+        )
     except (IntegrityError, TariffError) as error:
         findings = (_differs(number, error.message),)
     return Recomputed(id=invoice_id, number=number, findings=findings)

@@ -6,7 +6,7 @@ bytes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,20 @@ from worker.audit.tokens import verify_anchors, verify_given
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
+from worker.billing.money import count
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.isolation.files import read_bounded
 from worker.settings.rights import told
 from worker.storage import Session, Store, invoices, journal, observations
-from worker.storage.alterations import REMEDY, SAYS, alterations
+from worker.storage.alterations import REMEDY, SAYS, How, alterations
 from worker.storage.documents import documents_of
 from worker.storage.tables import as_written
 
 ROWS_SINCE = "0007"
 """The schema since which each row is proved by an event of the journal."""
+MOST_NAMED = 3
+"""Triggers that a finding names."""
 ISSUED = (EventTag.INVOICE_ISSUED, EventTag.CREDIT_NOTE_ISSUED, EventTag.INVOICE_CORRECTED)
 
 
@@ -158,12 +161,26 @@ def _sought(noted: str) -> str:
 
 
 def verify_rows(store: Store) -> tuple[Finding, ...]:
-    """Every trigger, digest and row that is not as the program wrote it."""
+    """Every row and digest that is not as the program wrote it, and the triggers together."""
     with store.reading() as session:
-        return tuple(
-            Finding(code="ROW-ALTERED", message=SAYS[found.how], remedy=REMEDY, where=found.where)
-            for found in alterations(session)
-        )
+        found = tuple(alterations(session))
+    triggers = [one.key for one in found if one.how is How.TRIGGER]
+    return (
+        *(_altered(one.where, SAYS[one.how]) for one in found if one.how is not How.TRIGGER),
+        *([_altered("déclencheurs de la base", _missing(triggers))] if triggers else ()),
+    )
+
+
+def _missing(triggers: Sequence[str]) -> str:
+    """Which triggers are not as they were made: an intruder takes them all away, or one."""
+    named = ", ".join(triggers[:MOST_NAMED])
+    others = len(triggers) - MOST_NAMED
+    rest = f" et {count(others, 'autre')}" if others > 0 else ""
+    return f"{named}{rest} : absents ou modifiés"
+
+
+def _altered(where: str, what: str) -> Finding:
+    return Finding(code="ROW-ALTERED", message=what, remedy=REMEDY, where=where)
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:

@@ -204,7 +204,12 @@ def _unused_months(statement: Statement, consumption: YearlyConsumption) -> Iter
 
 def _french_use(use: _Use) -> str:
     users, sha256, row = use
-    return f"{users} (fichier {sha256[:12]}…, ligne {row})"
+    return f"{users} ({file_mark(sha256)}, ligne {row})"
+
+
+def file_mark(sha256: str) -> str:
+    """How a difference names a file: by its hash alone; who has its name puts it there."""
+    return f"fichier {sha256[:12]}…"
 
 
 def _line_differences(

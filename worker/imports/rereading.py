@@ -14,6 +14,7 @@ from worker.app import App
 from worker.billing.money import count
 from worker.errors import Finding, IntegrityError, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
+from worker.imports.columns import COLUMNS
 from worker.imports.history import TABLES, files_and_changes
 from worker.imports.source import MAX_BYTES
 from worker.storage import Session, versions
@@ -21,6 +22,8 @@ from worker.storage.imported import columns_of
 from worker.storage.source_files import ImportedFile
 from worker.storage.versions import Changes, Record
 
+_HEADERS = {column.field: column.name for every in COLUMNS.values() for column in every}
+"""By the name of a column of ours, the header that people know it by."""
 MOST_TOLD = 5
 """Differences of one file."""
 
@@ -92,7 +95,8 @@ def _wrong(there: Row | RefusedRow | None, here: Record) -> str:
     said = columns_of(there.value[0] if isinstance(there.value, tuple) else there.value)
     wrong = [name for name in said if said[name] != here[name]]
     return ", ".join(
-        f"{name} : {here[name]} dans la base, {said[name]} au fichier" for name in wrong
+        f"{_HEADERS.get(name, name)} : {here[name]} dans la base, {said[name]} au fichier"
+        for name in wrong
     )
 
 

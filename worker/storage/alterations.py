@@ -68,7 +68,7 @@ class Alteration:
 
 
 def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
-    """Everything that was altered: triggers, digests, rows.
+    """Everything that was altered: rows, digests, triggers.
 
     Args:
         session: reads.
@@ -77,12 +77,12 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
     Raises:
         IntegrityError: a table of the proofs holds what was never written to it.
     """
-    for name, guarded in guards.altered(session.connection()):
-        yield Alteration(table=guarded, key=name, how=How.TRIGGER)
-    for seq in _digests_that_differ(session, after):
-        yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
     for table in proved_tables():
         yield from of_table(session, table, after)
+    for seq in _digests_that_differ(session, after):
+        yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
+    for name, guarded in guards.altered(session.connection()):
+        yield Alteration(table=guarded, key=name, how=How.TRIGGER)
 
 
 def require_intact(session: Session, few: int = FEW) -> None:

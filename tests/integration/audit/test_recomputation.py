@@ -53,8 +53,8 @@ def found(desk: Desk) -> list[Finding]:
             "UPDATE usage_record SET users = 13 WHERE siret = '{siret}' AND month = 3 AND tier = 0",
             "ligne 1 ",
             (
-                "mars 2025 : 12 (fichier",
-                "13 (fichier",
+                "mars 2025 : 12 (« usage.csv », ligne",
+                "13 (« usage.csv », ligne",
                 "quantité : 144 dans les livres, 145 d'après",
             ),
         ),

@@ -219,7 +219,7 @@ HARMS: dict[str, tuple[Callable[[Store, ImportedFile], None], str, str]] = {
     "value": (
         _update("UPDATE usage_record SET users = 99 WHERE row = 2"),
         "conso.csv, ligne 2",
-        "users : 99 dans la base, 12 au fichier",
+        "utilisateurs : 99 dans la base, 12 au fichier",
     ),
     "moved": (
         _update("UPDATE usage_record SET row = 9 WHERE row = 3"),

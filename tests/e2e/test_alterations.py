@@ -68,8 +68,8 @@ def test_a_value_altered_in_every_column_is_named(demo: Path) -> None:
         dropped = [sql for (sql,) in connection.execute(indexes)]
     alter(database_of(demo), ";".join([*dropped, *(sql for sql, _ in changes)]))
     said = run("journal", "verify", "--json", config=demo)
-
     named = {finding["where"] for finding in said.json["findings"]}
+
     assert len(changes) > 80
     assert said.code == 1
     assert {where for _, where in changes} - named == set()
@@ -123,8 +123,8 @@ def test_every_altered_piece_of_the_archive_is_named(demo: Path) -> None:
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
     said = run("journal", "verify", "--json", config=demo)
-
     told = " ".join(finding["message"] for finding in said.json["findings"])
+
     assert len(pieces) > 50
     assert said.code == 1
     assert [path.name for path in pieces if path.name[:12] not in told] == []

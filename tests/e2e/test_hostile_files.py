@@ -244,6 +244,7 @@ SET = {
     "data.tariffs": ("tariff", "list"),
     "data.folder": ("status",),
     "journal.timestamp_certificates": ("journal", "checkpoint"),
+    "site.folder": ("serve", "--once"),
 }
 """Each setting that is a path, and the command that reads it."""
 BESIDE = {

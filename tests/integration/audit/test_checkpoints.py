@@ -123,7 +123,10 @@ def test_a_campaign_ends_with_a_checkpoint_that_adds_up(desk: Desk) -> None:
     desk.follow()
     place(desk.app)
     first, last = [one for one in chained(desk) if one.tag == EventTag.JOURNAL_CHECKPOINT]
-    archived = "".join(f"{name}\n" for name in sorted(desk.archived()))
+    pieces = sorted(
+        path.name for path in desk.app.store.archive.folder.rglob("*") if path.is_file()
+    )
+    archived = "".join(f"{name}\n" for name in pieces)
     issued = [one for one in desk.invoices() if one.number]
     said = json.loads(last.payload)
 
@@ -133,7 +136,7 @@ def test_a_campaign_ends_with_a_checkpoint_that_adds_up(desk: Desk) -> None:
     assert said["invoices"] == {
         "2025": {"count": len(issued), "cents": sum(one.total.cents for one in issued)}
     }
-    assert said["archive"]["count"] == len(desk.archived()) > 2 * len(issued)
+    assert said["archive"]["count"] == len(pieces) > 2 * len(issued)
     assert said["archive"]["sha256"] == hashlib.sha256(archived.encode()).hexdigest()
     assert verify(desk.app).findings == ()
 
@@ -287,11 +290,10 @@ def test_a_journal_rewritten_with_fitting_hashes_is_found(desk: Desk) -> None:
     events = chained(desk)
     forge(desk, rechained(events, 2, '{"changed":1}'))
     codes = [finding.code for finding in verify(desk.app).findings]
-    (finding,) = about_checkpoints(verify(desk.app).findings)
+    lost = [one for one in verify(desk.app).findings if one.code == "CHECKPOINT-LOST"]
 
     assert "JOURNAL-BROKEN" not in codes
-    assert finding.code == "CHECKPOINT-LOST"
-    assert "il a été réécrit ; aucun point antérieur" in finding.message
+    assert ["il a été réécrit ; aucun point antérieur" in one.message for one in lost] == [True]
 
 
 @pytest.mark.parametrize(

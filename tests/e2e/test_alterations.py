@@ -1,6 +1,8 @@
 """What an intruder alters in the data folder, each thing named by the commands that people type."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -128,3 +130,14 @@ def test_every_altered_piece_of_the_archive_is_named(demo: Path) -> None:
     assert len(pieces) > 50
     assert said.code == 1
     assert [path.name for path in pieces if path.name[:12] not in told] == []
+
+
+def test_the_dossier_of_a_sound_demonstration_is_sound(demo: Path) -> None:
+    """What the real program did, its checkpoint too, its verifier finds as it must be."""
+    folder = demo.parent / "dossier"
+    built = run("audit", "dossier", "2025", "--to", folder, config=demo)
+    answer = subprocess.run(
+        [sys.executable, "-I", folder / "verify.py"], capture_output=True, text=True, check=False
+    )
+
+    assert (built.code, answer.returncode, answer.stderr) == (0, 0, ""), answer.stdout

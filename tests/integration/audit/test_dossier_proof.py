@@ -20,6 +20,7 @@ from tests.support.dossiers import unpack
 from tests.support.tampering import Folder, change_byte, tamper
 from worker.audit.dossier import verify
 from worker.audit.dossier.collection import CAPTIONS
+from worker.billing.checkpoint import COUNTED
 from worker.billing.journal import canonical_json
 
 PROOFS = (
@@ -458,3 +459,8 @@ def test_the_captions_of_the_tables_are_those_that_are_looked_for() -> None:
     looked_for = {*verify.AMOUNT_CAPTIONS, *verify.LINE_CAPTIONS}
 
     assert looked_for <= set(CAPTIONS.values())
+
+
+def test_the_verifier_counts_the_pieces_that_a_checkpoint_counts() -> None:
+    """An event that names a piece for the program names it for the verifier, and the reverse."""
+    assert set(verify.PIECES) == {tag.value for tag in COUNTED}

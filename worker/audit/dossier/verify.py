@@ -61,7 +61,9 @@ CORRECTED = "invoice.corrected"
 INTENDED = "deposit.intended"
 CANCELLED = "invoice.cancelled"
 OF_AN_INVOICE = (ISSUED, CREDIT, CORRECTED, CANCELLED)
+IMPORTED = "file.imported"
 PIECES = {
+    IMPORTED: ("kept",),
     ISSUED: ("documents",),
     CREDIT: ("documents",),
     CORRECTED: ("documents",),
@@ -72,7 +74,6 @@ PIECES = {
 }
 """Where events name pieces of the archive, by their SHA-256."""
 OF_A_MEMBER = ("hold.placed", "hold.lifted", "invoice.parked")
-IMPORTED = "file.imported"
 PASSED_OVER = "document.closed"
 CHECKPOINT = "journal.checkpoint"
 ERASED = "payload.erased"
@@ -192,7 +193,7 @@ class Tally:
         for name in PIECES.get(tag, ()):
             value = payload.get(name)
             found = value.values() if isinstance(value, dict) else [value]
-            self.pieces.update({one: None for one in found if type(one) is str})
+            self.pieces.update({one: None for one in found if type(one) is str and one})
 
     def totals(self, end: Head) -> dict[str, Any]:
         """What a checkpoint behind an event says, the digest of the archive's list apart."""

@@ -40,7 +40,7 @@ KEPT: Final[Mapping[str, str]] = {
     "portal_observation": "OLD.evidence <> ''",
     "tariff_grid": ALWAYS,
     "source_file": "OLD.rows <> 0",
-    "deposit_attempt": "OLD.id <> NEW.id",
+    "deposit_attempt": "OLD.closed_at IS NOT NULL AND OLD.answered_at IS NOT NULL",
     "usage_record": "OLD.superseded_at IS NOT NULL",
     "billing_reference": "OLD.superseded_at IS NOT NULL",
     "member_version": "OLD.superseded_at IS NOT NULL",

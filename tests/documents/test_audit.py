@@ -4,7 +4,7 @@ import re
 
 from tests.documents.pages import page, quoted, rows, section
 from tests.documents.test_findings import FAMILIES, codes_of
-from worker.storage.guards import LEFT_OUT, NOT_PROVED
+from worker.storage.proved import LEFT_OUT, NOT_PROVED
 
 GUIDE = page("docs/audit.md")
 PROVED_OTHERWISE = {"journal_event", "journal_head", "row_digest", "row_written"}

@@ -14,7 +14,7 @@ from tests.documents.pages import ROOT, page, quoted, rows, section
 from worker.audit.dossier import verify
 from worker.billing.journal import JournalEvent, JournalHead, canonical_json
 from worker.billing.journal import verify as verify_chain
-from worker.storage.guards import proved_columns, proved_tables
+from worker.storage.proved import proved_columns, proved_tables
 from worker.storage.row_digests import row_digest, row_text
 
 PAGE = page("docs/journal-format.md")

@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Column, Table
 
 from tests.e2e.program import run
 from tests.support.intruder import alter
-from worker.storage.guards import proved_columns, proved_tables
+from worker.storage.proved import proved_columns, proved_tables
 from worker.storage.row_digests import key_of, shown
 from worker.storage.tables import UtcText
 

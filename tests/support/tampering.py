@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from worker.audit.dossier import verify
 from worker.audit.dossier.manifest import write_manifest
 from worker.billing.journal import GENESIS, canonical_json
-from worker.storage.guards import NOT_PROVED
+from worker.storage.proved import NOT_PROVED
 from worker.storage.row_digests import row_digest
 
 TABLE = Path(__file__).parents[1] / "data" / "journals" / "tamperings.toml"

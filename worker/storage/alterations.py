@@ -15,8 +15,8 @@ from sqlmodel import Session
 from worker.billing import journal as chain
 from worker.billing.journal import EventTag, JournalHead, rows_written
 from worker.errors import IntegrityError, Severity
-from worker.storage import guards, journal, row_digests
-from worker.storage.guards import proved_tables
+from worker.storage import journal, row_digests, triggers
+from worker.storage.proved import proved_tables
 from worker.storage.row_digests import CHUNK, GONE, key_of, shown
 
 REMEDY = "Conservez tout en l'état et comparez à une sauvegarde."
@@ -81,7 +81,7 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
         yield from of_table(session, table, after)
     for seq in _digests_that_differ(session, after):
         yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
-    for name, guarded in guards.altered(session.connection()):
+    for name, guarded in triggers.altered(session.connection()):
         yield Alteration(table=guarded, key=name, how=How.TRIGGER)
 
 

@@ -46,7 +46,7 @@ from worker.billing.journal import EventTag
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable, WorkerError
 from worker.isolation.files import NO_FILE
 from worker.settings.rights import told
-from worker.storage import guards
+from worker.storage import triggers
 from worker.storage.archive import Archive
 from worker.storage.transaction import Transaction
 
@@ -549,8 +549,8 @@ def _migrate(store: Store, version: str, upgrade: Upgrade) -> None:
             if version and tx.execute(_VERSION).scalar() == SCHEMA:
                 return
             change_schema(connection)
-            guards.note_all(connection)
-            guards.install(connection)
+            triggers.note_all(connection)
+            triggers.install(connection)
             if version:
                 facts = {"from": version, "schema": SCHEMA, "program": __version__, "copy": copy}
                 tx.journal(EventTag.DATABASE_MIGRATED, "journal", **facts)
@@ -570,7 +570,7 @@ def change_schema(connection: Connection, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    guards.remove(connection)
+    triggers.remove(connection)
     command.upgrade(config, revision)
 
 

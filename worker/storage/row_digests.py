@@ -1,9 +1,9 @@
 """The digest of every row that is written, which the journal holds transaction by transaction.
 
-Triggers note the rows that a transaction writes (``guards``); before it commits, each is read back
-and its digest kept, and the last event of the transaction holds the digest of all of these. Who
-changes, adds or removes a row outside of the program leaves it without its digest; who forges the
-digest as well contradicts the event.
+Triggers (``triggers``) note the rows that a transaction writes; before it commits, each is read
+back and its digest kept, and the last event of the transaction holds the digest of all of these.
+Who changes, adds or removes a row outside of the program leaves it without its digest; who forges
+the digest as well contradicts the event.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import sqlalchemy
 from sqlalchemy import ColumnClause, Table, tuple_
 from sqlmodel import Session, SQLModel
 
-from worker.storage.guards import proved_columns
+from worker.storage.proved import proved_columns
 
 CHUNK = 1000
 """Rows that are read at once: an import may write a million."""

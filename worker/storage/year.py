@@ -18,7 +18,7 @@ from worker.billing.invoice import Invoice
 from worker.billing.money import Money
 from worker.billing.portal_document import Standing
 from worker.billing.statement import Statement
-from worker.storage.guards import proved_columns, proved_tables
+from worker.storage.proved import proved_columns, proved_tables
 from worker.storage.row_digests import row_text
 from worker.storage.snapshots import load
 from worker.storage.tables import UtcText, as_written

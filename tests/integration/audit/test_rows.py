@@ -13,9 +13,9 @@ from sqlmodel import Session, SQLModel
 from tests.support.offices import Desk, number, open_desk
 from worker.audit.verification import verify_rows
 from worker.errors import IntegrityError
-from worker.storage import Transaction, guards, holds, row_digests
+from worker.storage import Transaction, holds, row_digests, triggers
 from worker.storage.alterations import Alteration, How, alterations, of_table, require_intact
-from worker.storage.guards import LEFT_OUT, NOT_PROVED, proved_columns, proved_tables
+from worker.storage.proved import LEFT_OUT, NOT_PROVED, proved_columns, proved_tables
 from worker.storage.tables import UtcText
 
 TABLES = [table.name for table in proved_tables()]
@@ -88,7 +88,7 @@ def outside(desk: Desk) -> Iterator[Session]:
     """Somebody who knows SQLite writes into the file; undone at the end."""
     with desk.app.reading() as session:
         connection = session.connection()
-        for name in guards.expected("sqlite"):
+        for name in triggers.expected("sqlite"):
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
@@ -296,7 +296,7 @@ def test_nothing_is_done_on_altered_books(desk: Desk) -> None:
     for table in proved_tables():
         with outside(desk) as session:
             run(session.connection(), f'DELETE FROM "{table.name}"')
-            guards.install(session.connection())
+            triggers.install(session.connection())
             with pytest.raises(IntegrityError, match=f"table {table.name}, ligne"):
                 require_intact(session)
 
@@ -311,18 +311,18 @@ def test_what_was_written_outside_stops_the_program(desk: Desk) -> None:
             tx.refuse_foreign_rows()
 
 
-@pytest.mark.parametrize("name", sorted(guards.expected("sqlite")))
+@pytest.mark.parametrize("name", sorted(triggers.expected("sqlite")))
 def test_a_trigger_that_is_gone_is_named(desk: Desk, name: str) -> None:
     """Dropped, or made again without its effect."""
-    table, _ = guards.expected("sqlite")[name]
+    table, _ = triggers.expected("sqlite")[name]
     with desk.app.reading() as session:
         connection = session.connection()
         connection.exec_driver_sql(f"DROP TRIGGER {name}")
-        dropped = guards.altered(connection)
+        dropped = triggers.altered(connection)
         connection.exec_driver_sql(
             f'CREATE TRIGGER {name} AFTER INSERT ON "{table}" BEGIN SELECT 1; END'
         )
-        changed = guards.altered(connection)
+        changed = triggers.altered(connection)
         session.rollback()
 
     assert dropped == changed == ((name, table),)
@@ -337,7 +337,7 @@ def test_what_is_left_out_has_its_reason() -> None:
         column in tables[table].columns and len(reason) > 10
         for (table, column), reason in NOT_PROVED.items()
     )
-    assert set(guards.KEPT) <= set(TABLES)
+    assert set(triggers.KEPT) <= set(TABLES)
 
 
 def test_rows_are_kept(desk: Desk, tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_rows_are_kept(desk: Desk, tmp_path: Path) -> None:
     del tmp_path
     with desk.app.reading() as session:
         connection = session.connection()
-        for table in guards.KEPT:
+        for table in triggers.KEPT:
             with pytest.raises(Exception, match="what was kept is never changed"):
                 connection.exec_driver_sql(f'DELETE FROM "{table}"')
         session.rollback()

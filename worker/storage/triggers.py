@@ -1,7 +1,7 @@
 """The triggers of the database: what must never change, and a note of every row that is written.
 
-They are made from the tables, after each migration, so that a new table or column is covered by
-being there. What is left out is listed here, with its reason.
+They are made after each migration from the tables that are proved (``proved``), so that a new table
+or column is covered by being there.
 """
 
 import re
@@ -9,29 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sqlalchemy import Column, Connection, Table
-from sqlmodel import SQLModel
 
-from worker.storage import tables as _tables
+from worker.storage.proved import proved_columns, proved_tables
 
-del _tables  # it declares them
-
-LEFT_OUT: Final[Mapping[str, str]] = {
-    "journal_event": "its own chain proves it",
-    "journal_head": "compared with the end of the chain",
-    "row_digest": "the events hold a digest of it, transaction by transaction",
-    "row_written": "empty between two transactions",
-    "contact": "personal data: no amount rests on it, and it may be erased",
-    "directory_entry": "a copy of the portal's directory, read again when it is old",
-    "portal_news": "how far the news were read; they are read again otherwise",
-    "portal_inventory": "when all was last read; it is read again otherwise",
-}
-"""Tables of which no row is proved, and why."""
-NOT_PROVED: Final[Mapping[tuple[str, str], str]] = {
-    ("invoice", "next_check_at"): "when the portal is asked next",
-    ("invoice", "checks"): "how often it was asked",
-    ("portal_document", "seen_at"): "when it was last shown: a date that moves every day",
-}
-"""Columns of the other tables that are not, and why."""
 ALWAYS: Final = "1 = 1"
 KEPT: Final[Mapping[str, str]] = {
     "statement": ALWAYS,
@@ -67,17 +47,6 @@ BEGIN
 END""",
 }
 """Of PostgreSQL, by name."""
-
-
-def proved_tables() -> tuple[Table, ...]:
-    """The tables whose rows are proved, by name."""
-    known = SQLModel.metadata.tables
-    return tuple(known[name] for name in sorted(known) if name not in LEFT_OUT)
-
-
-def proved_columns(table: Table) -> tuple[Column[object], ...]:
-    """The columns of such a table that are proved."""
-    return tuple(one for one in table.columns if (table.name, one.name) not in NOT_PROVED)
 
 
 def remove(connection: Connection) -> None:

@@ -8,6 +8,7 @@ the digest as well contradicts the event.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +32,9 @@ _FORGET = sqlalchemy.delete(_WRITTEN)
 _KEEP = sqlalchemy.insert(_DIGESTS)
 _TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 """Canonical, as that of the journal; made once, for a million rows."""
+_NUMBER = re.compile(r"\[(0|-?[1-9][0-9]{0,18})\]", re.ASCII)
+"""The key of a table whose rows are numbered, as JSON has it."""
+_AS_THEY_ARE = frozenset({int, str})
 _ANY = sqlalchemy.select(_WRITTEN).limit(1)
 _IN_ORDER = sqlalchemy.select(_DIGESTS).order_by(
     *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
@@ -131,7 +135,7 @@ def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
     rows = session.execute(query).all()
     while rows:
         for name, group in groupby(rows, key=lambda row: str(row.table_name)):
-            yield name, [key_of(json.loads(row.key, strict=False)) for row in group]
+            yield name, [_canonical(row.key) for row in group]
         if len(rows) < CHUNK:
             return
         last = (rows[-1].table_name, rows[-1].key)
@@ -172,13 +176,13 @@ def row_text(table: str, values: Mapping[str, object]) -> str:
 
 def _plain(value: object) -> object:
     """A stored value as JSON: a truth is 0 or 1, a date is text, other bytes are told apart."""
+    if value is None or type(value) in _AS_THEY_ARE:
+        return value
     match value:
         case bool():
             return int(value)
         case date():
             return value.isoformat()
-        case None | int() | str():
-            return value
         case bytes():
             return {"bytes": value.hex()}
         case _:
@@ -187,7 +191,14 @@ def _plain(value: object) -> object:
 
 def key_of(values: Sequence[object]) -> str:
     """How a primary key is written: a JSON list."""
+    if len(values) == 1 and type(values[0]) is int:
+        return f"[{values[0]}]"
     return _TEXT([_plain(value) for value in values])
+
+
+def _canonical(noted: str) -> str:
+    """The key of a row as triggers note it; most have one form."""
+    return noted if _NUMBER.fullmatch(noted) else key_of(json.loads(noted, strict=False))
 
 
 def shown(key: str) -> str:
@@ -198,7 +209,7 @@ def shown(key: str) -> str:
 def _values(table: Table, key: str) -> tuple[int | str, ...] | None:
     """The values of a key, None when the table can hold no such key."""
     try:
-        values = json.loads(key)
+        values = [int(key[1:-1])] if _NUMBER.fullmatch(key) else json.loads(key)
     except (ValueError, RecursionError):
         return None
     kinds = [int if column.type.python_type is int else str for column in table.primary_key]

@@ -157,13 +157,13 @@ def _sought(noted: str) -> str:
     return text.rstrip("…")
 
 
-def verify_rows(store: Store) -> tuple[Finding, ...]:
-    """Every trigger, digest and row that is not as the program wrote it."""
+def verify_rows(store: Store) -> Iterator[Finding]:
+    """Every trigger, digest and row that is not as the program wrote it, until none can be read."""
     with store.reading() as session:
-        return tuple(
-            Finding(code="ROW-ALTERED", message=SAYS[found.how], remedy=REMEDY, where=found.where)
-            for found in alterations(session)
-        )
+        for found in alterations(session):
+            yield Finding(
+                code="ROW-ALTERED", message=SAYS[found.how], remedy=REMEDY, where=found.where
+            )
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:

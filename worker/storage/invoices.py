@@ -23,6 +23,7 @@ from worker.storage.tables import (
     named_as,
     number_added,
     whole_number,
+    year_number,
 )
 from worker.storage.transaction import Transaction
 
@@ -114,7 +115,7 @@ def require_identified(session: Session) -> None:
             with as_written(
                 f"l'année de la ligne {row} de la table {table.name} ({siret})", whole=True
             ):
-                whole_number(year)
+                year_number(year)
 
 
 def last_day(session: Session) -> date | None:
@@ -496,7 +497,7 @@ def _unreadable(raw: RowMapping) -> TrackedInvoice:
         id=raw["id"],
         siret=str(raw["siret"]),
         member_name=str(raw["member_name"]),
-        year=read("year", whole_number, 0),
+        year=read("year", year_number, 0),
         status=read("status", InvoiceStatus, InvoiceStatus.UNKNOWN),
         status_since=_NEVER,
         kind=read("kind", InvoiceKind, InvoiceKind.INVOICE),
@@ -522,7 +523,7 @@ def _unreadable(raw: RowMapping) -> TrackedInvoice:
 
 def _tracked(row: RowMapping) -> TrackedInvoice:
     values = {column.name: row[column.name] for column in _AS_THEY_ARE} | {
-        "year": whole_number(row["year"]),
+        "year": year_number(row["year"]),
         "version": whole_number(row["version"]),
         "checks": whole_number(row["checks"]),
         "status": InvoiceStatus(row["status"]),

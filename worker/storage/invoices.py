@@ -33,6 +33,8 @@ _FINDINGS = tuple[Finding, ...]
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
 _AS_THEY_ARE = named_as(_INVOICE, TrackedInvoice)
+_TEXTS = ("siret", "member_name", "number", "flux_number", "portal_status", "detail")
+"""Of them, what a person is shown; SQLite keeps bytes there when it is given some."""
 _OTHERWISE = ("corrects_id", "total_cents", "rounding_cents", "cpp_id")
 LIST = sqlalchemy.select(*_AS_THEY_ARE, *(_INVOICE[name] for name in _OTHERWISE))
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
@@ -536,4 +538,6 @@ def _tracked(row: RowMapping) -> TrackedInvoice:
         "findings": () if row["findings"] == "[]" else load(_FINDINGS, row["findings"]),
         "portal_id": None if row["cpp_id"] is None else str(whole_number(row["cpp_id"])),
     }
+    if not all(isinstance(values[name], str) for name in _TEXTS):
+        raise TypeError(f"bytes where a text belongs, in the row {row['id']} of invoice")
     return TrackedInvoice(**values)

@@ -141,3 +141,21 @@ def test_the_dossier_of_a_sound_demonstration_is_sound(demo: Path) -> None:
     )
 
     assert (built.code, answer.returncode, answer.stderr) == (0, 0, ""), answer.stdout
+
+
+def test_bytes_where_a_text_belongs_are_a_row_that_cannot_be_read(demo: Path) -> None:
+    """Each text of an invoice that a list shows: the row is named, and the others are shown."""
+    texts = ("siret", "member_name", "number", "flux_number", "portal_status", "detail")
+    alter(
+        database_of(demo),
+        ";".join(
+            f"UPDATE invoice SET {name} = CAST('x{rank}' AS BLOB) WHERE id = {rank}"
+            for rank, name in enumerate(texts, start=1)
+        ),
+    )
+    status = run("status", "--json", config=demo)
+    deposits = run("audit", "deposits", "2025", config=demo)
+
+    details = " ".join(one["detail"] or "" for one in status.json["invoices"])
+    assert [rank for rank in range(1, 7) if f"ligne {rank}) ne se lit plus" not in details] == []
+    assert (status.code, deposits.code) == (1, 0), deposits.err

@@ -160,15 +160,20 @@ def _sought(noted: str) -> str:
     return text.rstrip("…")
 
 
-def verify_rows(store: Store) -> tuple[Finding, ...]:
-    """Every row and digest that is not as the program wrote it, and the triggers together."""
+def verify_rows(store: Store) -> Iterator[Finding]:
+    """Every row and digest that is not as the program wrote it, the triggers together, the shape.
+
+    Until none can be read any more.
+    """
+    absent: list[str] = []
     with store.reading() as session:
-        found = tuple(alterations(session))
-    triggers = [one.key for one in found if one.how is How.TRIGGER]
-    return (
-        *(_altered(one.where, SAYS[one.how]) for one in found if one.how is not How.TRIGGER),
-        *([_altered("déclencheurs de la base", _missing(triggers))] if triggers else ()),
-    )
+        for found in alterations(session):
+            if found.how is How.TRIGGER:
+                absent.append(found.key)
+            else:
+                yield _altered(found.where, SAYS[found.how])
+    if absent:
+        yield _altered("déclencheurs de la base", _missing(absent))
 
 
 def _missing(triggers: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What was altered behind the program: triggers, digests and rows against the journal.
+"""What was altered behind the program: triggers, shape, digests and rows against the journal.
 
 The chain of the journal is proved by itself (``billing.journal``). Each event holds the digest of
 the rows that its transaction wrote (``row_digests``), so that every row is proved by the chain.
@@ -15,7 +15,7 @@ from sqlmodel import Session
 from worker.billing import journal as chain
 from worker.billing.journal import EventTag, JournalHead, rows_written
 from worker.errors import IntegrityError, Severity
-from worker.storage import journal, row_digests, triggers
+from worker.storage import journal, row_digests, shape, triggers
 from worker.storage.proved import proved_tables
 from worker.storage.row_digests import CHUNK, GONE, key_of, shown
 
@@ -31,6 +31,7 @@ class How(StrEnum):
     REMOVED = "removed"
     ADDED = "added"
     TRIGGER = "trigger"
+    SHAPE = "shape"
     DIGESTS = "digests"
 
 
@@ -39,6 +40,7 @@ SAYS = {
     How.REMOVED: "cette ligne a été supprimée hors du programme",
     How.ADDED: "cette ligne a été ajoutée hors du programme",
     How.TRIGGER: "ce déclencheur manque, ou il a été modifié",
+    How.SHAPE: "cet élément de la base a été ajouté, supprimé ou modifié hors du programme",
     How.DIGESTS: "les empreintes des lignes écrites alors ne sont plus celles du journal",
 }
 
@@ -48,7 +50,8 @@ class Alteration:
     """Something that is not as the program left it.
 
     Attributes:
-        key: JSON list of the primary key's values; the name of a trigger; the number of an event.
+        key: JSON list of the primary key's values; the name of a trigger, or of another thing with
+            its kind; the number of an event.
     """
 
     table: str
@@ -61,6 +64,8 @@ class Alteration:
         match self.how:
             case How.TRIGGER:
                 return f"déclencheur {self.key} de la table {self.table}"
+            case How.SHAPE:
+                return f"structure de la base, {self.key}"
             case How.DIGESTS:
                 return f"journal, n° {self.key}"
             case How.CHANGED | How.REMOVED | How.ADDED:
@@ -68,7 +73,7 @@ class Alteration:
 
 
 def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
-    """Everything that was altered: rows, digests, triggers.
+    """Everything that was altered: rows, digests, triggers, shape.
 
     Args:
         session: reads.
@@ -83,6 +88,8 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
         yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
     for name, guarded in triggers.altered(session.connection()):
         yield Alteration(table=guarded, key=name, how=How.TRIGGER)
+    for place in shape.altered(session.connection()):
+        yield Alteration(table="", key=place, how=How.SHAPE)
 
 
 def require_intact(session: Session, few: int = FEW) -> None:

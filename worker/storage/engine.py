@@ -62,6 +62,8 @@ _OPENED = 8
 """More files than SQLite opens at once: base, log, index, journals."""
 _OF_A_ROW = re.compile("(CHECK constraint failed in|NULL value in|(NUMERIC|TEXT) value in) ")
 """Of what SQLite says of itself."""
+_ALTERED = re.compile("no such (table|column)|(table|index) .* already exists|Could not decode")
+"""Of what SQLite says of a base that something else has changed: no later try helps."""
 _DAMAGED = "XX00"
 """Codes of PostgreSQL: data or index corrupted, internal error."""
 _WRITER_LOCK = 0x77_6F_72_6B_65_72
@@ -661,8 +663,10 @@ def problem_of(error: DBAPIError) -> WorkerError | None:
     """What a person can do about an error of the database; None for a defect of ours."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "erreur inconnue"
     # Of SQLite, the class itself, for its subclasses say whose fault it is; of PostgreSQL, a code.
-    if type(error) is DatabaseError or str(getattr(error.orig, "sqlstate", "")).startswith(
-        _DAMAGED
+    if (
+        type(error) is DatabaseError
+        or str(getattr(error.orig, "sqlstate", "")).startswith(_DAMAGED)
+        or (isinstance(error, OperationalError) and _ALTERED.match(reason))
     ):
         return damaged(reason)
     if isinstance(error, ProgrammingError) and "invalid connection option" in reason:

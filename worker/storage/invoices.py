@@ -23,6 +23,7 @@ from worker.storage.tables import (
     named_as,
     number_added,
     whole_number,
+    year_number,
 )
 from worker.storage.transaction import Transaction
 
@@ -32,6 +33,8 @@ _FINDINGS = tuple[Finding, ...]
 _TABLE = SQLModel.metadata.tables["invoice"]
 _INVOICE = _TABLE.columns
 _AS_THEY_ARE = named_as(_INVOICE, TrackedInvoice)
+_TEXTS = ("siret", "member_name", "number", "flux_number", "portal_status", "detail")
+"""Of them, what a person is shown; SQLite keeps bytes there when it is given some."""
 _OTHERWISE = ("corrects_id", "total_cents", "rounding_cents", "cpp_id")
 LIST = sqlalchemy.select(*_AS_THEY_ARE, *(_INVOICE[name] for name in _OTHERWISE))
 """What lists read: not the frozen content, tens of kilobytes each, nor whole mapped objects."""
@@ -114,7 +117,7 @@ def require_identified(session: Session) -> None:
             with as_written(
                 f"l'année de la ligne {row} de la table {table.name} ({siret})", whole=True
             ):
-                whole_number(year)
+                year_number(year)
 
 
 def last_day(session: Session) -> date | None:
@@ -496,7 +499,7 @@ def _unreadable(raw: RowMapping) -> TrackedInvoice:
         id=raw["id"],
         siret=str(raw["siret"]),
         member_name=str(raw["member_name"]),
-        year=read("year", whole_number, 0),
+        year=read("year", year_number, 0),
         status=read("status", InvoiceStatus, InvoiceStatus.UNKNOWN),
         status_since=_NEVER,
         kind=read("kind", InvoiceKind, InvoiceKind.INVOICE),
@@ -522,7 +525,7 @@ def _unreadable(raw: RowMapping) -> TrackedInvoice:
 
 def _tracked(row: RowMapping) -> TrackedInvoice:
     values = {column.name: row[column.name] for column in _AS_THEY_ARE} | {
-        "year": whole_number(row["year"]),
+        "year": year_number(row["year"]),
         "version": whole_number(row["version"]),
         "checks": whole_number(row["checks"]),
         "status": InvoiceStatus(row["status"]),
@@ -535,4 +538,6 @@ def _tracked(row: RowMapping) -> TrackedInvoice:
         "findings": () if row["findings"] == "[]" else load(_FINDINGS, row["findings"]),
         "portal_id": None if row["cpp_id"] is None else str(whole_number(row["cpp_id"])),
     }
+    if not all(isinstance(values[name], str) for name in _TEXTS):
+        raise TypeError(f"bytes where a text belongs, in the row {row['id']} of invoice")
     return TrackedInvoice(**values)

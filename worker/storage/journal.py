@@ -11,6 +11,8 @@ from worker.storage.tables import as_written, named_as
 EVENTS = SQLModel.metadata.tables["journal_event"]
 HEAD = sqlalchemy.select(*named_as(SQLModel.metadata.tables["journal_head"].columns, JournalHead))
 
+_TEXTS = tuple(column.name for column in EVENTS.columns if column.name != "seq")
+
 
 def head(session: Session) -> JournalHead:
     """Where the chain ends."""
@@ -27,13 +29,21 @@ def events(
 ) -> Iterator[JournalEvent]:
     """Events in order, streamed; ``subject`` keeps those about one thing, ``tags`` of some tags."""
     seq = EVENTS.columns["seq"]
-    query = sqlalchemy.select(EVENTS).where(seq > after).order_by(seq)
+    query = sqlalchemy.select(EVENTS).order_by(seq)
+    if after:  # from the beginning, a number below 1 is told too
+        query = query.where(seq > after)
     if subject is not None:
         query = query.where(EVENTS.columns["subject"] == subject)
     if tags:
         query = query.where(_has_one_of(tags))
     for row in session.execute(query.execution_options(yield_per=1000)).mappings():
-        yield JournalEvent(**row)
+        if all(isinstance(row[name], str) for name in _TEXTS):
+            yield JournalEvent(**row)
+        else:  # SQLite keeps whatever it is given; shown as such, it breaks the chain
+            kept = {name: row[name] for name in _TEXTS if isinstance(row[name], str)}
+            yield JournalEvent(
+                **{name: repr(row[name]) for name in _TEXTS} | kept | {"seq": row["seq"]}
+            )
 
 
 def last(

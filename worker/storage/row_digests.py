@@ -83,7 +83,8 @@ def held(session: Session, after: int = 0) -> Iterator[tuple[int, RowsWritten]]:
 
     Raises IntegrityError when the table holds what was never written to it.
     """
-    query = _IN_ORDER.where(_DIGESTS.columns["seq"] > after)
+    # From the beginning, a number below 1 is told too.
+    query = _IN_ORDER.where(_DIGESTS.columns["seq"] > after) if after else _IN_ORDER
     rows = session.execute(query.execution_options(yield_per=CHUNK))
     for event, group in groupby(rows, key=lambda row: row.seq):
         total, count = hashlib.sha256(), 0

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
@@ -32,6 +32,16 @@ from worker.errors import IntegrityError, UnreadableRecord
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
+
+
+_NOT_AS_WRITTEN = (
+    ValueError,
+    TypeError,
+    LookupError,
+    NoResultFound,
+    MultipleResultsFound,
+    UnreadableRecord,
+)
 
 
 @contextmanager
@@ -44,7 +54,7 @@ def as_written(what: str, *, whole: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, LookupError, NoResultFound, UnreadableRecord) as error:
+    except _NOT_AS_WRITTEN as error:
         raise (IntegrityError if whole else UnreadableRecord)(
             f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
             "Tapez « journal verify », et comparez à une sauvegarde.",
@@ -84,6 +94,14 @@ def whole_number(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is no whole number")
     return value
+
+
+def year_number(value: object) -> int:
+    """A column of years. Raises TypeError, and ValueError for a year of no calendar."""
+    year = whole_number(value)
+    if not date.min.year <= year <= date.max.year:
+        raise ValueError(f"{year} is no year")
+    return year
 
 
 def replace_row(session: Session, row: SQLModel) -> None:

@@ -159,3 +159,16 @@ def test_bytes_where_a_text_belongs_are_a_row_that_cannot_be_read(demo: Path) ->
     details = " ".join(one["detail"] or "" for one in status.json["invoices"])
     assert [rank for rank in range(1, 7) if f"ligne {rank}) ne se lit plus" not in details] == []
     assert (status.code, deposits.code) == (1, 0), deposits.err
+
+
+@pytest.mark.parametrize(
+    "change", ["name = CAST('x' AS BLOB)", "kind = CAST('x' AS BLOB)", "rows = 'x'"]
+)
+def test_an_imported_file_whose_row_cannot_be_read_is_named(demo: Path, change: str) -> None:
+    """A list of files says which one, and what to do; it is no defect of the program."""
+    alter(database_of(demo), f"UPDATE source_file SET {change} WHERE id = 1")
+    said = run("import", "list", config=demo)
+
+    assert said.code == DAMAGED
+    assert "(table source_file) ne se lit plus" in said.err
+    assert "Défaut du programme" not in said.err

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, SQLModel
 
-from worker.storage.tables import SourceFileRow, as_written, number_added
+from worker.storage.tables import SourceFileRow, as_written, number_added, whole_number
 
 SHORTEST = 8
 """Characters of a hash that tell a file."""
@@ -102,7 +102,14 @@ def called(session: Session, text: str) -> tuple[tuple[int, ImportedFile], ...]:
 def _file(values: dict[str, Any]) -> ImportedFile:
     del values["id"]
     columns = {str(name): int(place) for name, place in json.loads(values["columns"]).items()}
-    return ImportedFile(**values | {"columns": columns})
+    if not all(isinstance(values[name], str) for name in _TEXTS):
+        raise TypeError("bytes where a text belongs")
+    numbers = {name: whole_number(values[name]) for name in ("rows", "size")}
+    return ImportedFile(**values | numbers | {"columns": columns})
+
+
+_TEXTS = ("kind", "name", "sha256", "imported_by", "sheet", "kept_sha256")
+"""Of them, what a person is shown; SQLite keeps bytes there when it is given some."""
 
 
 def place(name: str, sheet: str) -> str:

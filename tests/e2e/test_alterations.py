@@ -155,8 +155,8 @@ def test_bytes_where_a_text_belongs_are_a_row_that_cannot_be_read(demo: Path) ->
     )
     status = run("status", "--json", config=demo)
     deposits = run("audit", "deposits", "2025", config=demo)
-
     details = " ".join(one["detail"] or "" for one in status.json["invoices"])
+
     assert [rank for rank in range(1, 7) if f"ligne {rank}) ne se lit plus" not in details] == []
     assert (status.code, deposits.code) == (1, 0), deposits.err
 

@@ -141,7 +141,7 @@ def test_a_difference_is_told_and_gives_another_exit_code(
 
     assert (before, code) == (DONE, TO_LOOK_AT)
     assert "    mars 2025             12   [3], ligne 7\n" in page
-    assert "mars 2025 : 12 (fichier" in page.rpartition("Le recalcul")[2]
+    assert "mars 2025 : 12 (« usage.csv »" in page.rpartition("Le recalcul")[2]
     assert (answer["ok"], answer["invoice"]["lines"][0]["months"][2]["users"]) == (False, 12)
     assert {finding["code"] for finding in answer["findings"]} == {"ROWS-DIFFER"}
 

@@ -435,6 +435,8 @@ class Campaign:
         if self.plan.is_a_year:
             return {DONE, TO_LOOK_AT, WRONG, UNREACHABLE, REFUSED}
         codes = {DONE, TO_LOOK_AT}
+        if command == Action.IMPORT:
+            codes.add(WRONG)  # a member was billed meanwhile, or none is left to give references
         clock_was_wrong = any(step.skew for step in self.plan.steps)
         if clock_was_wrong or command in {Action.RESEND, Action.CREDIT, Action.COMPLETE}:
             codes.add(REFUSED)

@@ -15,8 +15,7 @@ DEMANDING = STORY[1]
 """The member whose structure begins to demand an engagement: it had no demand before."""
 ENGAGEMENT = "ENG-2025-0904"
 COMPLEMENT = "references-toutes.csv"
-AS_BILLED = "references-sans-exigence.csv"
-"""Without that engagement: an import changes nothing on which an invoice rests."""
+LEFT = "references-restantes.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +92,23 @@ class Installation:
 
     @property
     def complement(self) -> Path:
-        """All the references, for those who had not given theirs; of a billed member, its first."""
-        billed = self.database.exists() and any(
-            (one.siret, one.kind) == (DEMANDING.siret, InvoiceKind.INVOICE)
+        """All the references, for those who had not given theirs and are not billed yet.
+
+        An import changes nothing on which an invoice rests: of a billed member, none is given.
+        """
+        path = self.folder / EXAMPLES / COMPLEMENT
+        billed = {
+            one.siret
+            for one in (books.invoices(self.database) if self.database.exists() else ())
+            if one.kind == InvoiceKind.INVOICE
             and one.status not in {InvoiceStatus.CANCELLED, InvoiceStatus.REFUSED}
-            for one in books.invoices(self.database)
+        }
+        header, *rows = path.read_text("utf-8").splitlines(keepends=True)
+        left = self.folder / EXAMPLES / LEFT
+        left.write_text(
+            header + "".join(row for row in rows if row.split(";")[0] not in billed), "utf-8"
         )
-        return self.folder / EXAMPLES / (AS_BILLED if billed else COMPLEMENT)
+        return left
 
     def table(self, kind: str) -> Path:
         """An import file of the demonstration."""
@@ -144,18 +153,13 @@ def _write_demanding(installation: Installation) -> None:
 
 
 def _write_complement(installation: Installation, year: int, members: tuple[Case, ...]) -> None:
-    for name, demanded in {COMPLEMENT: ENGAGEMENT, AS_BILLED: DEMANDING.gives[1]}.items():
-        path = installation.folder / EXAMPLES / name
-        _write_references(path, year, members, demanded)
-
-
-def _write_references(path: Path, year: int, members: tuple[Case, ...], demanded: str) -> None:
+    path = installation.folder / EXAMPLES / COMPLEMENT
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(("SIRET", "Année", "Code service", "Engagement"))
         for member in members:
             service, engagement = member.gives
             if member is DEMANDING:
-                engagement = demanded
+                engagement = ENGAGEMENT
             if service or engagement:
                 table.writerow((member.siret, year, service, engagement))

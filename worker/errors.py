@@ -29,6 +29,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+KEEP_AND_COMPARE = "Conservez tout en l'état et comparez à une sauvegarde."
+"""What to do about anything that was altered."""
+VERIFY_AND_COMPARE = "Tapez « journal verify », et comparez à une sauvegarde."
+"""What to do before it is known what was altered."""
+
 
 class Severity(StrEnum):
     """How much a finding weighs."""

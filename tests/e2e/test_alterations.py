@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ DAMAGED = 70
 """The exit code when the books or the program are not as they must be."""
 
 
-def another(column: Column[Any]) -> int | str:
-    """A value that the program wrote in no row."""
+def another(column: Column[Any]) -> str:
+    """A value that the program wrote in no row, as SQL has it."""
     if isinstance(column.type, UtcText):
-        return AN_INSTANT
+        return f"'{AN_INSTANT}'"
     of_type = bool if isinstance(column.type, Boolean) else column.type.python_type
-    return OTHER.get(of_type, "2001-02-03" if of_type.__name__ == "date" else "autre")
+    value = OTHER.get(of_type, "2001-02-03" if of_type.__name__ == "date" else "autre")
+    return f"'{value}'"
 
 
 def database_of(config: Path) -> Path:
@@ -45,7 +46,7 @@ def rows_of(database: Path, table: Table) -> list[tuple[int, str]]:
     return [(place, shown(key_of(key))) for place, *key in found]
 
 
-def one_each(database: Path) -> Iterator[tuple[str, str]]:
+def one_each(database: Path, value_of: Callable[[Column[Any]], str]) -> Iterator[tuple[str, str]]:
     """For every column that is proved: a statement that alters it in one row, and that row."""
     for table in proved_tables():
         rows = rows_of(database, table)
@@ -53,16 +54,19 @@ def one_each(database: Path) -> Iterator[tuple[str, str]]:
         for rank, column in enumerate(columns):
             if rows:
                 place, key = rows[rank % len(rows)]
-                value = another(column)
-                sql = (
-                    f'UPDATE "{table.name}" SET "{column.name}" = \'{value}\' WHERE rowid = {place}'
-                )
+                value = value_of(column)
+                sql = f'UPDATE "{table.name}" SET "{column.name}" = {value} WHERE rowid = {place}'
                 yield sql, f"table {table.name}, ligne {key}"
 
 
-def test_a_value_altered_in_every_column_is_named(demo: Path) -> None:
-    """One row for each column of each table, all at once: each row by its table and key."""
-    changes = list(one_each(database_of(demo)))
+@pytest.mark.parametrize(
+    "value_of", [another, lambda _: "CAST(x'ff41' AS TEXT)", lambda _: "x'00'", lambda _: "1.5"]
+)
+def test_a_value_altered_in_every_column_is_named(
+    demo: Path, value_of: Callable[[Column[Any]], str]
+) -> None:
+    """One row for each column, all at once, by a value that fits or by bytes that nothing reads."""
+    changes = list(one_each(database_of(demo), value_of))
     indexes = (
         "SELECT 'DROP INDEX ' || name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
     )
@@ -172,3 +176,34 @@ def test_an_imported_file_whose_row_cannot_be_read_is_named(demo: Path, change: 
     assert said.code == DAMAGED
     assert "(table source_file) ne se lit plus" in said.err
     assert "Défaut du programme" not in said.err
+
+
+def test_whatever_is_added_to_the_archive_is_told(demo: Path) -> None:
+    """A file without place, a piece at another place, one that nothing names, a link to a piece."""
+    archive = demo.parent / "donnees" / "archive"
+    piece = next(path for path in archive.rglob("*") if path.is_file())
+    added = [archive / "notes.txt", archive / "zz" / piece.name, archive / "00" / ("0" * 64)]
+    for path in added:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(piece.read_bytes())
+    piece.rename(demo.parent / "ailleurs")
+    piece.symlink_to(demo.parent / "ailleurs")
+    said = run("journal", "verify", "--json", config=demo)
+    (told,) = [one for one in said.json["findings"] if one["code"] == "PIECE-UNNAMED"]
+
+    assert told["message"].startswith("4 fichiers que rien ne nomme : ")
+    assert (said.code, told["severity"]) == (0, "warning")
+
+
+def test_the_dossier_of_altered_books_says_so(demo: Path) -> None:
+    """On its first page, on the command line, and by its exit code; ``verify.py`` names the row."""
+    to = demo.parent / "dossier"
+    alter(database_of(demo), "UPDATE usage_record SET users = users + 1 WHERE id = 5")
+    said = run("audit", "dossier", "2025", "--to", to, config=demo)
+    page = (to / "index.html").read_text("utf-8")
+    done = subprocess.run([sys.executable, to / "verify.py"], capture_output=True, check=False)
+
+    assert (said.code, done.returncode) == (1, 1)
+    assert "table usage_record, ligne 5" in said.out
+    assert "modifiés hors du programme" in page
+    assert "usage_record" in (done.stdout + done.stderr).decode()

@@ -24,7 +24,7 @@ from worker.service.bootstrap import open_verified
 from worker.service.demo import FILES, STORY, write_demo
 from worker.service.installation import DATA
 from worker.storage import Upgrade, create_store
-from worker.storage.engine import SCHEMA
+from worker.storage.migration import SCHEMA
 
 KEPT = Path(__file__).parents[1] / "data" / "databases"
 ACTOR = "agent@exemple:1"

@@ -19,8 +19,8 @@ from worker.imports.intake import Intake, take_in
 from worker.settings.keys import Settings
 from worker.settings.loading import Configuration
 from worker.storage import Session, Store, Transaction, imported, invoices, source_files
-from worker.storage.engine import Upgrade
 from worker.storage.invoices import take_number
+from worker.storage.migration import Upgrade
 from worker.storage.source_files import ImportedFile
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)

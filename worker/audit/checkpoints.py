@@ -164,6 +164,10 @@ class Watch:
                 _differs(line.seq, "la liste des pièces d'archive n'est pas celle des événements")
             )
 
+    def pieces(self) -> Iterator[str]:
+        """The SHA-256 of each piece of the archive that an event names."""
+        return self._tally.named()
+
     def lost(self, given: GivenLines) -> Iterator[Finding]:
         """What the chain no longer holds of these checkpoints."""
         for rank in given.unreadable:

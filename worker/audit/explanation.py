@@ -15,7 +15,7 @@ from worker.billing.provenance import ImportedFile, Moment, Origin, Version, Yea
 from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, IntegrityError, TariffError, WrongUse
+from worker.errors import VERIFY_AND_COMPARE, Finding, IntegrityError, TariffError, WrongUse
 from worker.storage import Session, history, invoices
 
 
@@ -156,7 +156,7 @@ def explanation_of(
     if len(invoice.lines) != len(statement.lines):
         raise IntegrityError(
             f"La facture {invoice.number} et son état détaillé n'ont plus les mêmes lignes.",
-            "Tapez « journal verify », et comparez à une sauvegarde.",
+            VERIFY_AND_COMPARE,
         )
     used = {file.sha256: file for file in files if file.kind == "usage"}
     return Explanation(
@@ -238,7 +238,7 @@ def _credit_note(note: Invoice, invoice: Invoice, issue: Moment) -> CreditNote:
     if any(line.identifier not in invoiced for line in note.lines):
         raise IntegrityError(
             f"L'avoir {note.number} a des lignes que la facture {invoice.number} n'a pas.",
-            "Tapez « journal verify », et comparez à une sauvegarde.",
+            VERIFY_AND_COMPARE,
         )
     return CreditNote(
         note=note,

@@ -20,7 +20,7 @@ from worker.billing.recomputation import (
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, IntegrityError, Severity, TariffError
+from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, Severity, TariffError
 from worker.storage import Session, Store, history, invoices
 from worker.storage.grids import kept_grid
 
@@ -28,7 +28,6 @@ AT_ONCE = 200
 """Documents that are computed again from one view of the database: none stays open for long."""
 _MOST_TOLD = 6
 """Values of one line that a finding tells."""
-_REMEDY = "Conservez tout en l'état et comparez à une sauvegarde."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +212,7 @@ def _differs(number: str, what: str) -> Finding:
     return Finding(
         code="ROWS-DIFFER",
         message=what,
-        remedy=_REMEDY,
+        remedy=KEEP_AND_COMPARE,
         where=f"facture {number}",
     )
 

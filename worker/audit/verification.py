@@ -28,12 +28,12 @@ from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_
 from worker.billing.journal import verify as verify_chain
 from worker.billing.money import count
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
-from worker.errors import Finding, IntegrityError, WrongUse
+from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, Severity, WrongUse
 from worker.isolation.files import read_bounded
 from worker.settings.rights import told
 from worker.storage import Session, Store, invoices, journal, observations
-from worker.storage.alterations import REMEDY, SAYS, How, alterations
-from worker.storage.documents import documents_of
+from worker.storage.alterations import SAYS, How, alterations
+from worker.storage.documents import documents_of, pieces_of_rows
 from worker.storage.tables import as_written
 
 ROWS_SINCE = "0007"
@@ -99,9 +99,10 @@ def verify(app: App, noted: str | None = None, checkpoint: Path | None = None) -
         lambda: () if uncovered(app.store) else verify_rows(app.store),
         lambda: verify_anchors(app.store, watch),
         lambda: verify_books(app.store),
+        lambda: verify_archive(app.store, watch),
         lambda: (one for each in recompute(app.store) for one in each.findings),
     ):
-        findings += tuple(_readable(part))
+        findings += tuple(readable(part))
     if sought and not held:
         findings += (
             Finding(
@@ -185,7 +186,24 @@ def _missing(triggers: Sequence[str]) -> str:
 
 
 def _altered(where: str, what: str) -> Finding:
-    return Finding(code="ROW-ALTERED", message=what, remedy=REMEDY, where=where)
+    return Finding(code="ROW-ALTERED", message=what, remedy=KEEP_AND_COMPARE, where=where)
+
+
+def verify_archive(store: Store, watch: Watch) -> Iterator[Finding]:
+    """What is in the archive, and nothing names: neither an event nor a row."""
+    with store.reading() as session:
+        named = frozenset((*pieces_of_rows(session), *watch.pieces()))
+    found = [str(path.relative_to(store.archive.folder)) for path in store.archive.strangers(named)]
+    if found:
+        shown = ", ".join(found[:MOST_NAMED])
+        rest = f" et {count(len(found) - MOST_NAMED, 'autre')}" if len(found) > MOST_NAMED else ""
+        yield Finding(
+            code="PIECE-UNNAMED",
+            severity=Severity.WARNING,
+            message=f"{count(len(found), 'fichier')} que rien ne nomme : {shown}{rest}",
+            remedy="Une écriture interrompue en laisse un, sans dommage ; sinon, on l'a ajouté.",
+            where="archive",
+        )
 
 
 def verify_books(store: Store) -> tuple[Finding, ...]:
@@ -261,7 +279,7 @@ def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
         )
 
 
-def _readable(part: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def readable(part: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """What one part of the verification finds; what it cannot read at all is one finding more."""
     try:
         yield from part()
@@ -277,6 +295,6 @@ def _differs(number: str, what: str) -> Finding:
     return Finding(
         code="BOOKS-DIFFER",
         message=what,
-        remedy=REMEDY,
+        remedy=KEEP_AND_COMPARE,
         where=f"facture {number}",
     )

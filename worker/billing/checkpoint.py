@@ -168,6 +168,10 @@ class Tally:
         """How many pieces of the archive the events name."""
         return len(self._pieces)
 
+    def named(self) -> Iterator[str]:
+        """The SHA-256 of each piece that was named."""
+        return (sha256.hex() for sha256 in self._pieces)
+
     def archive(self, first: int) -> str:
         """SHA-256 of the sorted hashes of the ``first`` pieces that were named, a line for each."""
         digest = hashlib.sha256()

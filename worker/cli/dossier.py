@@ -1,5 +1,6 @@
 """``audit dossier`` and ``audit site``: the books of a year for who has not this program."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,8 @@ def dossier(
     """Écrit le dossier d'une année pour un auditeur : pages, tables, documents, fichiers importés.
 
     Il s'ouvre dans un navigateur par index.html, sans réseau ni ce programme. Il apparaît entier
-    ou pas du tout. Le code de retour est 1 quand une pièce manque à l'archive, ou qu'un document
-    n'est pas ce que ses lignes donnent.
+    ou pas du tout. Le code de retour est 1 quand une pièce manque à l'archive, qu'un document
+    n'est pas ce que ses lignes donnent, ou que les livres ont été modifiés hors du programme.
     """
     outcome = build_dossier(open_reading(config, data), year, to)
     return _told(f"Dossier de {year} écrit dans {to}", to, outcome, as_json=as_json)
@@ -48,17 +49,18 @@ def site(
 
 
 def _told(what: str, to: Path, outcome: Outcome, *, as_json: bool) -> int:
-    sound = not (outcome.unusable or outcome.differing)
+    sound = not (outcome.unusable or outcome.differing or outcome.altered)
     if as_json:
         put_json(**json_views.built(to, outcome))
     else:
         put(f"{what} : {count(outcome.documents, 'facture ou avoir', 'factures et avoirs')}.")
+        _name("Modifications faites hors du programme", outcome.altered)
         _name("Pièces que l'archive n'a pas données", outcome.unusable)
         _name("Documents qui diffèrent de leurs lignes", outcome.differing)
     return DONE if sound else TO_LOOK_AT
 
 
-def _name(title: str, what: list[str]) -> None:
+def _name(title: str, what: Sequence[str]) -> None:
     if not what:
         return
     put(f"{title} : {len(what)}")

@@ -651,11 +651,12 @@ def exported(to: Path, folders: Mapping[str, Path]) -> View:
 def built(to: Path, outcome: "Outcome") -> View:
     """A dossier or a site, and what of it is not in order."""
     return {
-        "ok": not (outcome.unusable or outcome.differing),
+        "ok": not (outcome.unusable or outcome.differing or outcome.altered),
         "folder": to,
         "documents": outcome.documents,
         "unusable": outcome.unusable,
         "differing": outcome.differing,
+        "altered": outcome.altered,
     }
 
 

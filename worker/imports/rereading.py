@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from worker.app import App
 from worker.billing.money import count
-from worker.errors import Finding, IntegrityError, WrongUse
+from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
 from worker.imports.columns import COLUMNS
 from worker.imports.history import TABLES, files_and_changes
@@ -104,6 +104,6 @@ def _differs(where: str, what: str) -> Finding:
     return Finding(
         code="FILE-DIFFERS",
         message=what,
-        remedy="Conservez tout en l'état et comparez à une sauvegarde.",
+        remedy=KEEP_AND_COMPARE,
         where=where,
     )

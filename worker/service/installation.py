@@ -17,7 +17,7 @@ from worker.settings.loading import Configuration, plain
 from worker.settings.rights import protect_data, refuse_foreign_data, told
 from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, create_store, journal
-from worker.storage.engine import SCHEMA
+from worker.storage.migration import SCHEMA
 
 CONFIG = "worker.toml"
 TARIFFS = "tarifs"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from worker.app import App
-from worker.audit.verification import Verification
+from worker.audit.verification import Verification, readable
 from worker.audit.verification import verify as verify_books
 from worker.imports.rereading import reread
 
@@ -15,4 +15,4 @@ def verify(app: App, noted: str | None = None, checkpoint: Path | None = None) -
     ``noted``, ``checkpoint`` and what is raised: see ``audit.verification.verify``.
     """
     found = verify_books(app, noted, checkpoint)
-    return replace(found, findings=found.findings + reread(app))
+    return replace(found, findings=(*found.findings, *readable(lambda: reread(app))))

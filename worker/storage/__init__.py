@@ -7,8 +7,10 @@
 from sqlmodel import Session
 
 from worker.storage.archive import Archive
-from worker.storage.engine import Store, Upgrade, Waits, create_store, open_store
+from worker.storage.connecting import Waits
+from worker.storage.migration import Upgrade
 from worker.storage.reading import open_folder, open_reading
+from worker.storage.store import Store, create_store, open_store
 from worker.storage.transaction import Transaction
 
 __all__ = [

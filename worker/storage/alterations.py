@@ -19,7 +19,6 @@ from worker.storage import journal, row_digests, shape, triggers
 from worker.storage.proved import proved_tables
 from worker.storage.row_digests import CHUNK, GONE, key_of, shown
 
-REMEDY = "Conservez tout en l'état et comparez à une sauvegarde."
 FEW = 50_000
 """Digests that are all compared before anything is written: about a second."""
 
@@ -33,6 +32,7 @@ class How(StrEnum):
     TRIGGER = "trigger"
     SHAPE = "shape"
     DIGESTS = "digests"
+    NOTED = "noted"
 
 
 SAYS = {
@@ -42,6 +42,7 @@ SAYS = {
     How.TRIGGER: "ce déclencheur manque, ou il a été modifié",
     How.SHAPE: "cet élément de la base a été ajouté, supprimé ou modifié hors du programme",
     How.DIGESTS: "les empreintes des lignes écrites alors ne sont plus celles du journal",
+    How.NOTED: "cette ligne a été écrite hors du programme : un déclencheur l'a notée",
 }
 
 
@@ -68,12 +69,12 @@ class Alteration:
                 return f"structure de la base, {self.key}"
             case How.DIGESTS:
                 return f"journal, n° {self.key}"
-            case How.CHANGED | How.REMOVED | How.ADDED:
+            case How.CHANGED | How.REMOVED | How.ADDED | How.NOTED:
                 return f"table {self.table}, ligne {shown(self.key)}"
 
 
 def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
-    """Everything that was altered: rows, digests, triggers, shape.
+    """Everything that was altered: rows, digests, the first note of a foreign row, triggers, shape.
 
     Args:
         session: reads.
@@ -82,10 +83,13 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
     Raises:
         IntegrityError: a table of the proofs holds what was never written to it.
     """
-    for table in proved_tables():
-        yield from of_table(session, table, after)
+    with row_digests.any_text(session):
+        for table in proved_tables():
+            yield from of_table(session, table, after)
     for seq in _digests_that_differ(session, after):
         yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
+    if (noted := row_digests.written_outside(session)) is not None:
+        yield Alteration(table=noted[0], key=noted[1], how=How.NOTED)
     for name, guarded in triggers.altered(session.connection()):
         yield Alteration(table=guarded, key=name, how=How.TRIGGER)
     for place in shape.altered(session.connection()):

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,24 @@ class Archive:
             return True
         except OSError as error:
             raise StorageUnavailable(*told(error, self.folder)) from error
+
+    def strangers(self, named: Container[str]) -> Iterator[Path]:
+        """Whatever is in the folder, and is no piece of these hashes at its place: links too.
+
+        Raises:
+            StorageUnavailable: it cannot be looked at.
+        """
+
+        def refused(error: OSError) -> None:
+            raise StorageUnavailable(*told(error, self.folder)) from error
+
+        for folder, folders, files in os.walk(self.folder, onerror=refused):
+            place = Path(folder)
+            links = [name for name in folders if (place / name).is_symlink()]
+            for name in sorted((*files, *links)):
+                path = place / name
+                if name not in named or path != self.path(name) or path.is_symlink():
+                    yield path
 
     def put(self, content: bytes) -> str:
         """Keep bytes durably and return their SHA-256; see ``put_all``."""

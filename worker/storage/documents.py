@@ -1,6 +1,6 @@
 """The documents of an invoice and the reports of the rules they passed; bytes are in archive.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,13 @@ _SEALED = sqlalchemy.text(
 _ANY_DOCUMENT = sqlalchemy.select(_DOCUMENT.columns["id"]).limit(1)
 _REPORT = SQLModel.metadata.tables["validation_report"]
 _ADD_REPORTS = sqlalchemy.insert(_REPORT)
+_PIECES = (
+    ("document", "sha256"),
+    ("deposit_attempt", "lot_sha256"),
+    ("portal_observation", "evidence"),
+    ("source_file", "kept_sha256"),
+)
+"""The columns that name a piece of the archive."""
 _DOCUMENTS = (
     sqlalchemy.select(_DOCUMENT.columns["id"], *named_as(_DOCUMENT.columns, StoredDocument))
     .where(_DOCUMENT.columns["invoice_id"] == sqlalchemy.bindparam("invoice"))
@@ -139,3 +146,11 @@ def _document(session: Session, values: dict[str, Any]) -> StoredDocument:
         for report in reports
     )
     return StoredDocument(**values)
+
+
+def pieces_of_rows(session: Session) -> Iterator[str]:
+    """The SHA-256 of every piece of the archive that a row names."""
+    for table, column in _PIECES:
+        query = sqlalchemy.select(SQLModel.metadata.tables[table].columns[column]).distinct()
+        for sha256 in session.execute(query.execution_options(yield_per=1000)).scalars():
+            yield str(sha256)

@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlmodel import Session, select
 
 from worker.billing.tariff import TariffGrid, parse_grid
-from worker.errors import IntegrityError
+from worker.errors import KEEP_AND_COMPARE, IntegrityError
 from worker.storage.tables import TariffGridRow
 
 _IS_FROZEN = sqlalchemy.text("SELECT 1 FROM tariff_grid WHERE version = :version")
@@ -41,7 +41,7 @@ def kept_grid(session: Session, version: str) -> TariffGrid:
     if row is None or hashlib.sha256(row.content.encode()).hexdigest() != row.sha256:
         raise IntegrityError(
             f"La grille tarifaire {version} n'est plus dans la base telle qu'elle a servi.",
-            "Conservez tout en l'état et comparez à une sauvegarde.",
+            KEEP_AND_COMPARE,
         )
     return parse_grid(row.content.encode(), f"{version} (figée)")
 
@@ -57,6 +57,6 @@ def kept_texts(session: Session) -> dict[str, str]:
         if hashlib.sha256(row.content.encode()).hexdigest() != row.sha256:
             raise IntegrityError(
                 f"La grille tarifaire {row.version} n'est plus dans la base telle qu'elle a servi.",
-                "Conservez tout en l'état et comparez à une sauvegarde.",
+                KEEP_AND_COMPARE,
             )
     return {row.version: row.content for row in rows}

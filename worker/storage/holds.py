@@ -6,7 +6,7 @@ import sqlalchemy
 from sqlmodel import Session, SQLModel
 
 from worker.billing.member_year import Hold
-from worker.storage.engine import affected
+from worker.storage.store import affected
 from worker.storage.tables import HoldRow, as_written, named_as, number_added
 
 _TABLE = SQLModel.metadata.tables["hold"]

@@ -14,8 +14,8 @@ from worker.billing.money import ZERO, Money
 from worker.billing.statement import Statement
 from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import Finding, UnreadableRecord, WrongUse
-from worker.storage.engine import affected
 from worker.storage.snapshots import dump, load
+from worker.storage.store import affected
 from worker.storage.tables import (
     InvoiceRow,
     StatementRow,

@@ -9,7 +9,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 
 from worker.billing.status import InvoiceStatus
 from worker.errors import UnreadableRecord
-from worker.storage.engine import affected
+from worker.storage.store import affected
 from worker.storage.tables import (
     InvoiceRow,
     PortalNewsRow,

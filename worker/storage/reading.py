@@ -25,25 +25,20 @@ from sqlalchemy.pool import QueuePool
 from worker.errors import ConfigurationError, StorageUnavailable
 from worker.isolation.files import NO_ROOM
 from worker.settings.rights import told
-from worker.storage.engine import (
+from worker.storage.connecting import (
     AT_REST,
-    SCHEMA,
-    Store,
     Waits,
     beside,
-    change_schema,
     configure_sqlite,
-    damaged,
     is_protected,
     is_there,
-    known_version,
-    new_store,
-    not_ready,
-    open_store,
     parse_address,
     read_only_uri,
     sqlite_file,
 )
+from worker.storage.migration import SCHEMA, change_schema, not_ready
+from worker.storage.problems import damaged
+from worker.storage.store import Store, known_version, new_store, open_store
 
 DATABASE = "worker.sqlite"
 READERS = 8

@@ -10,9 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnClause, Table, tuple_
@@ -34,7 +36,6 @@ _TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fal
 """Canonical, as that of the journal; made once, for a million rows."""
 _NUMBER = re.compile(r"\[(0|-?[1-9][0-9]{0,18})\]", re.ASCII)
 """The key of a table whose rows are numbered, as JSON has it."""
-_AS_THEY_ARE = frozenset({int, str})
 _ANY = sqlalchemy.select(_WRITTEN).limit(1)
 _IN_ORDER = sqlalchemy.select(_DIGESTS).order_by(
     *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
@@ -165,6 +166,25 @@ def digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[s
     }
 
 
+@contextmanager
+def any_text(session: Session) -> Iterator[None]:
+    """Read in this block what is no UTF-8 too: SQLite keeps any bytes as a text."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    before, driver.text_factory = driver.text_factory, _any_bytes
+    try:
+        yield
+    finally:
+        driver.text_factory = before
+
+
+def _any_bytes(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
+
+
 def row_digest(table: str, values: Mapping[str, object]) -> str:
     """The digest of a row, by column name, the same on every database."""
     return hashlib.sha256(row_text(table, values).encode()).hexdigest()
@@ -177,9 +197,11 @@ def row_text(table: str, values: Mapping[str, object]) -> str:
 
 def _plain(value: object) -> object:
     """A stored value as JSON: a truth is 0 or 1, a date is text, other bytes are told apart."""
-    if value is None or type(value) in _AS_THEY_ARE:
+    if value is None or type(value) is int:
         return value
     match value:
+        case str():
+            return value if value.isascii() else _text_or_bytes(value)
         case bool():
             return int(value)
         case date():
@@ -188,6 +210,14 @@ def _plain(value: object) -> object:
             return {"bytes": value.hex()}
         case _:
             return {"other": repr(value)}
+
+
+def _text_or_bytes(value: str) -> object:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return _plain(value.encode(errors="surrogateescape"))
+    return value
 
 
 def key_of(values: Sequence[object]) -> str:

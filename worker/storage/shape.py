@@ -65,11 +65,9 @@ def altered(connection: Connection) -> tuple[str, ...]:
         wanted = dict(_declared_of_postgresql())
         rows = connection.exec_driver_sql(_OF_POSTGRESQL)
         found = {(row.kind, row.name): row.facts for row in rows}
-    # What is in tables of which no row is proved, and has one state only.
+    # What it holds has one state only, and no digest.
     if connection.exec_driver_sql(f"SELECT count(*) FROM {_VERSION}").scalar() != 1:  # noqa: S608 - our own name
         found.pop(("table", _VERSION), None)
-    if connection.exec_driver_sql("SELECT 1 FROM row_written").first() is not None:
-        found.pop(("table", "row_written"), None)
     ours = {("trigger", name) for name in triggers.expected(connection.dialect.name)}
     places = sorted(({*wanted} | {*found}) - ours)
     return tuple(

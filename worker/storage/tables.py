@@ -28,7 +28,7 @@ from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlmodel import Field, Session, SQLModel
 
 from worker.billing.status import InvoiceKind, InvoiceStatus, Trouble
-from worker.errors import IntegrityError, UnreadableRecord
+from worker.errors import VERIFY_AND_COMPARE, IntegrityError, UnreadableRecord
 
 KINDS = ", ".join(f"'{kind.value}'" for kind in InvoiceKind)
 STATUSES = ", ".join(f"'{status.value}'" for status in InvoiceStatus)
@@ -57,7 +57,7 @@ def as_written(what: str, *, whole: bool = False) -> Iterator[None]:
     except _NOT_AS_WRITTEN as error:
         raise (IntegrityError if whole else UnreadableRecord)(
             f"Dans la base, {what} ne se lit plus : ce n'est pas ce que le programme a écrit.",
-            "Tapez « journal verify », et comparez à une sauvegarde.",
+            VERIFY_AND_COMPARE,
         ) from error
 
 

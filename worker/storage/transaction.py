@@ -16,6 +16,7 @@ from worker.storage.tables import as_written, utc_text
 # Plain rows: an event is written with everything that happens.
 _HASH = sqlalchemy.text("SELECT hash FROM journal_event WHERE seq = :seq")
 _ADD = sqlalchemy.insert(EVENTS)
+_REMEDY = "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde."
 _MOVE_HEAD = sqlalchemy.text("UPDATE journal_head SET seq = :to, hash = :now")
 
 
@@ -49,7 +50,7 @@ class Transaction(Session):
         if (found := written_outside(self)) is not None:
             raise IntegrityError(
                 f"La base a été modifiée hors du programme : table {found[0]}, ligne {found[1]}.",
-                "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
+                _REMEDY,
             )
 
     def journal(self, tag: EventTag, subject: str, /, **payload: object) -> None:
@@ -86,7 +87,7 @@ class Transaction(Session):
             raise IntegrityError(
                 f"La fin du journal a été altérée : l'événement n° {end.seq} n'est plus celui qui "
                 "avait été enregistré.",
-                "N'ajoutez rien : tapez « journal verify », et comparez à une sauvegarde.",
+                _REMEDY,
             )
         return end
 

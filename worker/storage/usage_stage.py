@@ -13,7 +13,7 @@ from worker.billing.consumption import UsageRecord
 from worker.billing.period import Month
 from worker.billing.tariff import NO_TIER
 from worker.storage.billed import NOT_BILLED
-from worker.storage.engine import affected
+from worker.storage.store import affected
 from worker.storage.tables import utc_text
 from worker.storage.versions import Changes
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex
 from sqlmodel import SQLModel
 
-import worker.storage.engine
+import worker.storage.store
 from tests.e2e import warm
 from tests.e2e.program import environment
 from tests.integration.conftest import Place
@@ -23,7 +23,7 @@ from tests.support.storage_samples import UPGRADE, writing
 from worker.billing.status import InvoiceKind
 from worker.errors import ConfigurationError, IntegrityError
 from worker.storage import Store, create_store, invoices, open_store
-from worker.storage.engine import SCHEMA
+from worker.storage.migration import SCHEMA
 from worker.storage.tables import UsageRow
 
 INDEXES = {
@@ -136,7 +136,7 @@ def test_what_an_older_version_issued_is_an_invoice(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'worker.sqlite'}"
     engine = create_engine(url)
     config = Config()
-    folder = Path(worker.storage.engine.__file__).parent / "migrations"
+    folder = Path(worker.storage.store.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
@@ -173,7 +173,7 @@ def test_a_newer_database_is_left_alone(place: Place) -> None:
 
 def test_the_schema_named_in_the_code_is_the_last_migration() -> None:
     """Forgetting to raise ``SCHEMA`` would leave older databases as they are."""
-    folder = Path(worker.storage.engine.__file__).parent / "migrations"
+    folder = Path(worker.storage.store.__file__).parent / "migrations"
 
     assert ScriptDirectory(str(folder)).get_heads() == [SCHEMA]
 

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
-import worker.storage.engine
+import worker.storage.store
 from tests.support.kept_database import unpack
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import UPGRADE
@@ -114,7 +114,7 @@ def test_every_sentence_is_read_on_both_databases(
 
 def of_schema_3(url: str, sentences: list[str]) -> None:
     """A database of the schema 0003, with an invoice for each sentence."""
-    folder = Path(worker.storage.engine.__file__).parent / "migrations"
+    folder = Path(worker.storage.store.__file__).parent / "migrations"
     config = Config()
     config.set_main_option("script_location", str(folder))
     engine = create_engine(url)

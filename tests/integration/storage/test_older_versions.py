@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, inspect, text
 
-import worker.storage.engine
+import worker.storage.store
 from tests.support.postgresql_server import Server
 from tests.support.storage_samples import OTHER, SIRET, UPGRADE, bring_rows
 from worker.imports import ImportKind
@@ -53,7 +53,7 @@ def _older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         server: Server = request.getfixturevalue("postgresql")
         url = server.create(f"older_{uuid4().hex}")
     config = Config()
-    folder = Path(worker.storage.engine.__file__).parent / "migrations"
+    folder = Path(worker.storage.store.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
     engine = create_engine(url)
     with engine.connect() as connection:

@@ -42,7 +42,7 @@ from worker.cli.typer_french import explain
 from worker.errors import ConfigurationError, IntegrityError, StorageUnavailable
 from worker.service.installation import DATA
 from worker.storage import Store, invoices, open_folder, open_reading
-from worker.storage.engine import SCHEMA
+from worker.storage.migration import SCHEMA
 
 CONFIGURED = {"preview", "documents portal", "audit report"}
 """They write nothing, and say nothing without the seller, the tariffs or the portal."""

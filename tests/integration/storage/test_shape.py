@@ -18,7 +18,6 @@ ADDED = {
     "vue intrus": ("CREATE VIEW intrus AS SELECT * FROM invoice",),
     "index intrus": ("CREATE INDEX intrus ON invoice (total_cents)",),
     "table alembic_version": ("INSERT INTO alembic_version VALUES ('0005')",),
-    "table row_written": ("INSERT INTO row_written VALUES ('member', '[1]')",),
 }
 """What somebody adds: where it is told, and how it is done."""
 TRIGGERS = {

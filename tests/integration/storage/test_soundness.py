@@ -37,7 +37,7 @@ from worker.service.opening import open_app
 from worker.settings.keys import Data
 from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, Waits, create_store, journal, open_store
-from worker.storage.engine import SCHEMA
+from worker.storage.migration import SCHEMA
 
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {

@@ -22,11 +22,12 @@ from worker.audit.dossier.pages import Pages
 from worker.audit.dossier.proof import write_proof
 from worker.audit.dossier.site import COMMON, Outcome, Source, YearPages, write_common
 from worker.audit.recomputation import Books
+from worker.audit.verification import uncovered, verify_rows
 from worker.billing.journal import JournalHead
 from worker.billing.status import TrackedInvoice
 from worker.errors import IntegrityError, WrongUse
 from worker.isolation.files import read_bounded, replace_regular
-from worker.storage import Session, journal, year, year_figures
+from worker.storage import Session, Store, journal, year, year_figures
 from worker.storage.tables import utc_text
 from worker.tables.files import TableFormat, write_table
 
@@ -144,6 +145,7 @@ def build_site(app: App, to: Path, alive: Callable[[], None] = quiet) -> Outcome
     whole, began = Outcome(), time.monotonic()
     with app.reading() as session, built_aside(to, replaces=True, rights=PUBLISHED) as folder:
         source = _source(app, session, alive)
+        whole.altered = source.altered
         pages = _pages(source, folder)
         years = year_figures.years(session)
         figures = {}
@@ -203,8 +205,16 @@ def _source(app: App, session: Session, alive: Callable[[], None]) -> Source:
         books=Books(session),
         archive=app.store.archive,
         at=app.clock(),
+        altered=_altered(app.store),
         alive=alive,
     )
+
+
+def _altered(store: Store) -> tuple[str, ...]:
+    """What the rows and the shape of the database no longer are, one sentence each."""
+    if uncovered(store):
+        return ()
+    return tuple(f"{found.where} : {found.message}" for found in verify_rows(store))
 
 
 def _pages(source: Source, folder: Path) -> Pages:

@@ -51,6 +51,7 @@ class Source:
         books: what many documents share.
         archive: that gives the documents.
         at: when.
+        altered: what was changed behind the program, in French.
         alive: is called between two pages.
     """
 
@@ -58,6 +59,7 @@ class Source:
     books: Books
     archive: Archive
     at: datetime
+    altered: tuple[str, ...]
     alive: Callable[[], None]
 
 
@@ -69,9 +71,11 @@ class Outcome:
         documents: how many invoices and credit notes have their page.
         unusable: the pieces that the archive could not give, in French.
         differing: the numbers of the documents that are not what their rows give.
+        altered: what was changed behind the program, in French.
     """
 
     documents: int = 0
+    altered: tuple[str, ...] = ()
     unusable: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
 
@@ -189,7 +193,7 @@ class YearPages:
         self._with_documents = with_documents
         self._tables = tables
         self._sums = Sums()
-        self._outcome = Outcome()
+        self._outcome = Outcome(altered=source.altered)
         self._pages = pages
         self.facts: dict[str, object] = {
             "year": of_year,

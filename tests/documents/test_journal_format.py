@@ -110,6 +110,15 @@ def test_the_verifier_of_the_page_accepts_the_vectors(told: Verifier) -> None:
     assert told([journal[0], *journal[2:]], digests, texts, KEYS) == ([3], [2], [])
 
 
+def test_the_verifier_of_the_page_reads_an_erased_payload(told: Verifier) -> None:
+    """The chain stays sound; the rows that the event held are not proved any more."""
+    events = [json.loads(line) for line in lines("journal")]
+    erased = [json.dumps(events[0] | {"payload": ""}), *map(json.dumps, events[1:])]
+    broken, _, _ = told(erased, [], [], {})
+
+    assert broken == []
+
+
 def test_the_verifier_of_the_page_accepts_the_published_dossier(
     told: Verifier, tmp_path: Path
 ) -> None:

@@ -344,6 +344,7 @@ def test_the_commands_say_what_was_written(
         "documents": 12,
         "unusable": [],
         "differing": [],
+        "altered": [],
     }
 
 

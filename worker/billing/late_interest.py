@@ -112,10 +112,15 @@ class Stretch:
         return (self.last - self.first).days + 1
 
     @property
+    def year_days(self) -> int:
+        """How many its year has."""
+        return 366 if calendar.isleap(self.first.year) else 365
+
+    @property
     def exact(self) -> Fraction:
         """The interest, in cents, not rounded."""
-        year = 366 if calendar.isleap(self.first.year) else 365
-        return Fraction(self.principal.cents) * Fraction(self.percent) * self.days / (100 * year)
+        yearly = Fraction(self.principal.cents) * Fraction(self.percent) / 100
+        return yearly * self.days / self.year_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from worker.billing.status import awaits_payment
 from worker.errors import Finding, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
+    from worker.accounting.interest import Late
     from worker.accounting.settlements import Recorded
     from worker.app import App
     from worker.audit.anchors import Anchoring
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
+    from worker.billing.late_interest import InterestRule
     from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
@@ -168,6 +170,41 @@ def settled(done: "Recorded") -> View:
         "credited": standing.credited,
         "paid": standing.paid,
         "left": standing.left,
+    }
+
+
+def late_interest(
+    late: Iterable["Late"], until: date, rule: "InterestRule", to: Path | None
+) -> View:
+    """What late payment comes to, invoice by invoice."""
+    return {
+        "on": until,
+        "rule": rule,
+        "file": to,
+        "invoices": [
+            {
+                "number": one.invoice.number,
+                "member_siret": one.invoice.siret,
+                "member_name": one.invoice.member_name,
+                "due_on": one.invoice.due_date,
+                "left": one.left,
+                "days_late": one.interest.days,
+                "interest": one.interest.amount,
+                "lump_sum": one.interest.lump_sum,
+                "stretches": [
+                    {
+                        "first": part.first,
+                        "last": part.last,
+                        "days": part.days,
+                        "principal": part.principal,
+                        "percent": part.percent,
+                        "source": part.source,
+                    }
+                    for part in one.interest.stretches
+                ],
+            }
+            for one in late
+        ],
     }
 
 

@@ -65,7 +65,10 @@ def settle(
             f"Tapez : chorus-worker settle {number} --on 2026-03-12 --amount 1234,56",
         )
     payment = Payment(
-        number=number, on=_day(on), amount=_amount(amount), reference=_reference(reference)
+        number=number,
+        on=given_day("--on", on),
+        amount=_amount(amount),
+        reference=_reference(reference),
     )
     done = record(open_app(config, writes=True), payment, overpaid=overpaid)
     _tell_recorded(done, as_json=as_json)
@@ -154,8 +157,9 @@ def _tell_standing(done: Recorded) -> None:
         put(f"La facture reste « {done.invoice.french_status} » : elle sera soldée ensuite.")
 
 
-def _day(text: str) -> date:
-    return _read("--on", values.day(text.strip()))
+def given_day(name: str, text: str) -> date:
+    """The day that an option gives. Raises WrongUse."""
+    return _read(name, values.day(text.strip()))
 
 
 def _amount(text: str) -> Money:

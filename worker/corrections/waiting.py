@@ -19,6 +19,7 @@ from worker.billing.status import (
     Trouble,
     awaits_payment,
 )
+from worker.billing.title import Title
 from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
@@ -32,6 +33,7 @@ from worker.storage import (
     observations,
     portal_documents,
     settlements,
+    titles,
 )
 
 
@@ -62,6 +64,7 @@ class Waiting:
         unstamped: when checkpoints have waited for a time-stamp for days.
         overdue: invoices past their due date of which something is left, the oldest first.
         standings: what is left of each invoice of the year asked for, by its id.
+        titles: of the finance software, likewise.
         password: when that of the technical account ends soon, or has ended.
     """
 
@@ -74,6 +77,7 @@ class Waiting:
     unstamped: Advice | None = None
     overdue: tuple[TrackedInvoice, ...] = ()
     standings: Mapping[int, Standing] = field(default_factory=dict)
+    titles: Mapping[int, Title] = field(default_factory=dict)
     password: Advice | None = None
 
     def __len__(self) -> int:
@@ -122,6 +126,7 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         unstamped=_unstamped(app, session),
         overdue=_overdue(app, tracked, standings),
         standings=standings,
+        titles=titles.current(session),
         password=_password(app, session),
     )
 

@@ -49,7 +49,7 @@ def test_the_shipped_configuration_only_waits_for_the_channel() -> None:
 
 
 def test_the_keys_of_a_service_of_the_titles_are_in_the_page() -> None:
-    """Each service has a table of its own, whose keys the page names; the shipped example is one."""
+    """Each service has a table of its own, whose keys the page names, as the shipped example."""
     example = SHIPPED.split("# [titles.services.stockage]\n")[1].split("\n\n")[0]
     table = tomllib.loads(example.replace("# ", ""))
     text = " ".join(section(page("docs/commands.md"), "Settings").split())

@@ -8,6 +8,7 @@ from worker.app import App
 from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
+from worker.billing.money import count
 from worker.billing.period import french_time
 from worker.billing.portal_document import PortalDocument
 from worker.billing.status import (
@@ -21,6 +22,7 @@ from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
 from worker.errors import unreadable as finding_of
+from worker.issuing.go_ahead import unopened_year
 from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
 
 
@@ -49,6 +51,7 @@ class Waiting:
         altered: what the rows of issued documents no longer give.
         unreadable: rows beside those of the invoices.
         unstamped: when checkpoints have waited for a time-stamp for days.
+        unopened: when a year is to be billed and no person said go.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -58,10 +61,12 @@ class Waiting:
     altered: tuple[Finding, ...] = ()
     unreadable: tuple[Finding, ...] = ()
     unstamped: Advice | None = None
+    unopened: Advice | None = None
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        return sum(map(len, found)) + bool(self.reading) + bool(self.unstamped)
+        alone = (self.reading, self.unstamped, self.unopened)
+        return sum(map(len, found)) + sum(one is not None for one in alone)
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -71,7 +76,11 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     unreadable = list(_unreadable_records(session, tracked))
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
-    reading = None
+    reading = unopened = None
+    try:
+        unopened = _unopened(app, session, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     try:
         beyond = portal_documents.still_beyond(session)
         if app.deposits:
@@ -101,7 +110,17 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         altered=altered(app, session),
         unreadable=tuple(unreadable),
         unstamped=_unstamped(app, session),
+        unopened=unopened,
     )
+
+
+def _unopened(app: App, session: Session, year: int | None) -> Advice | None:
+    """The go that is missing from the campaign day on."""
+    due = None if app.configured is None else unopened_year(app, session)
+    if due is None or year not in {None, due.year}:
+        return None
+    words = ("campaign", "open", str(due.year))
+    return Advice(AdviceCode.OPEN_CAMPAIGN, words, (str(due.year), count(due.left, "membre")))
 
 
 def _disagreements(

@@ -5,7 +5,6 @@ What ``run`` does before any number, and all that ``preview`` does.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from worker.app import App
 from worker.billing.consumption import consume
@@ -13,10 +12,9 @@ from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
-from worker.billing.period import is_over, paris_day
 from worker.billing.rating import RatedLine, rate
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, Refused, TariffError, UnreadableRecord, unreadable
+from worker.errors import Finding, TariffError, UnreadableRecord, unreadable
 from worker.issuing.holds import held
 from worker.issuing.terms import terms_of
 from worker.storage import Session, Store, imported
@@ -47,15 +45,6 @@ class Prepared:
     def total(self) -> Money:
         """TTC."""
         return Money.sum(line.total for line in self.lines)
-
-
-def refuse_unfinished_year(year: int, now: datetime) -> None:
-    """Only a finished year can be billed (C1, C2). Raises Refused."""
-    if not is_over(year, paris_day(now)):
-        raise Refused(
-            f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
-            f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",
-        )
 
 
 def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:

@@ -22,6 +22,8 @@ FRENCH_KINDS = {
     ImportKind.SUBSCRIPTIONS: "abonnements",
     ImportKind.USAGE: "consommations",
     ImportKind.REFERENCES: "références de facturation",
+    ImportKind.SETTLEMENTS: "paiements",
+    ImportKind.TITLES: "titres",
 }
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100

@@ -11,6 +11,7 @@ from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number
 from worker.cli.reading import open_reading, say_channel
+from worker.cli.settlements import what_is_left
 from worker.storage.observations import Observation
 
 
@@ -67,6 +68,27 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
     )
 
 
+def _show_settlements(record: InvoiceRecord) -> None:
+    """What was paid, cancelled payments too, and what is left."""
+    if record.settlements:
+        table(
+            ("paiement", "reçu le", "montant", "référence", "saisi le"),
+            [
+                (
+                    f"n° {one.id}{'' if one.counts else ' (annulé)'}",
+                    french_date(one.on),
+                    french(one.amount),
+                    one.reference or one.reason or "—",
+                    french_time(one.recorded_at),
+                )
+                for one in record.settlements
+            ],
+            right=("montant",),
+        )
+    if record.standing is not None and (record.settlements or record.standing.credited):
+        put(what_is_left(record.standing))
+
+
 def _show_trace(record: InvoiceRecord) -> None:
     """What was kept and what happened: documents, deposits, the portal's history, the journal."""
     table(
@@ -82,6 +104,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             for document in record.documents
         ],
     )
+    _show_settlements(record)
     if record.attempts:
         table(
             ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),

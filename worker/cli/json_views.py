@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker.billing.period import paris_day
+from worker.billing.price_rows import price_rows
 from worker.billing.status import awaits_payment
 from worker.errors import Finding, WorkerError, has_blocking
 
@@ -778,16 +779,18 @@ def prices(
                 "months": months[grid.version],
                 "prices": [
                     {
-                        "service": tariff.code,
-                        "component": part.code,
-                        "tier": tier or None,
+                        "service": row.service,
+                        "component": row.component or None,
+                        "tier": row.tier,
+                        "band_from": row.band and row.band.first,
+                        "band_to": row.band and row.band.last,
                         "category": category,
+                        "per": row.per,
                         "price_ttc": price,
                     }
                     for tariff in grid.services.values()
-                    for part in tariff.shape.components
-                    for tier, by_category in part.prices.items()
-                    for category, price in enumerate(by_category, start=1)
+                    for row in price_rows(tariff)
+                    for category, price in row.by_category
                 ],
             }
             for grid in grids_of_year

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from worker.app import App
-from worker.billing.consumption import consume
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
-from worker.billing.rating import RatedLine, rate
+from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, TariffError, UnreadableRecord, unreadable
 from worker.issuing.holds import held
@@ -83,12 +82,13 @@ def known_year(
 def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Prepared:
     """Compute and check a member's year. Pure: equal arguments give the same invoice."""
     siret, year = known.member.siret, known.year
-    consumption = consume(siret, year, known.subscriptions, known.usage)
-    rating = rate(consumption, grids)
+    consumption, rating = known.priced(grids)
     draft = None
     findings = held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
-        draft = build_draft(known.member, known.references, terms, rating.lines)
+        draft = build_draft(
+            known.member, known.references, terms, rating.lines, rating.grid_versions
+        )
         findings += check_draft(draft)
     return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker.billing.period import paris_day
+from worker.billing.price_rows import price_rows
 from worker.billing.status import awaits_payment
 from worker.errors import Finding, WorkerError, has_blocking
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.audit.portal_copy import PortalCopy
     from worker.audit.record import InvoiceRecord
     from worker.audit.verification import Verification
+    from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
@@ -311,6 +313,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         "altered": findings(left.altered),
         "unreadable": findings(left.unreadable),
         "unstamped": None if left.unstamped is None else advice(left.unstamped),
+        "unopened": None if left.unopened is None else advice(left.unopened),
         "service": service,
     }
 
@@ -604,18 +607,69 @@ def _checked_member(one: "CheckedMember") -> View:
     }
 
 
+def opened_campaign(opened: "Campaign", *, is_new: bool) -> View:
+    """A go; ``already_open``: it had been given before, and nothing was done."""
+    return {**_campaign(opened), "already_open": not is_new}
+
+
+def closed_campaign(year: int) -> View:
+    """A go that was taken back."""
+    return {"year": year, "open": False}
+
+
+def campaigns(found: Iterable["Campaign"]) -> View:
+    """Every go."""
+    return {"campaigns": [_campaign(one) for one in found]}
+
+
+def _campaign(one: "Campaign") -> View:
+    shown = one.figures
+    return {
+        "year": one.year,
+        "open": one.closed_at is None,
+        "opened_at": one.opened_at,
+        "opened_by": one.opened_by,
+        "reason": one.reason or None,
+        "ready": shown.ready,
+        "ready_ttc": shown.ready_total,
+        "to_confirm": shown.to_confirm,
+        "to_confirm_ttc": shown.to_confirm_total,
+        "held": shown.held,
+        "held_ttc": shown.held_total,
+        "total_ttc": shown.total,
+        "previous_year_total_ttc": shown.previous,
+        "closed_at": one.closed_at,
+        "closed_by": one.closed_by or None,
+        "close_reason": one.close_reason or None,
+    }
+
+
 def preview(previewed: "Preview") -> View:
     """A year's amounts."""
+    everything = previewed.compared.share()
     return {
         "ok": not previewed.blocked,
         "year": previewed.year,
-        "total_ttc": previewed.total,
+        "total_ttc": everything.total,
+        "previous_year_total_ttc": everything.previous,
+        "groups": [
+            {
+                "group": group,
+                "members": share.members,
+                "total_ttc": share.total,
+                "previous_year_total_ttc": share.previous,
+            }
+            for group, share in previewed.shares.items()
+        ],
         "members": [
             {
-                "member_siret": one.member.siret,
-                "member_name": one.member.name,
+                "member_siret": one.siret,
+                "member_name": one.name,
+                "group": one.group,
                 "total_ttc": one.total,
-                "previous_year_total_ttc": previewed.before.get(one.member.siret),
+                "previous_year_total_ttc": one.previous,
+                "difference_ttc": one.difference,
+                "change_percent": one.change,
                 "lines": [
                     {
                         "service": line.service,
@@ -627,11 +681,11 @@ def preview(previewed: "Preview") -> View:
                         "grid": line.grid_version,
                         "explanation": line.explanation,
                     }
-                    for line in one.lines
+                    for line in previewed.lines(one.siret)
                 ],
                 "findings": findings(one.findings),
             }
-            for one in previewed.members
+            for one in previewed.compared.members
         ],
     }
 
@@ -764,16 +818,18 @@ def prices(
                 "months": months[grid.version],
                 "prices": [
                     {
-                        "service": tariff.code,
-                        "component": part.code,
-                        "tier": tier or None,
+                        "service": row.service,
+                        "component": row.component or None,
+                        "tier": row.tier,
+                        "band_from": row.band and row.band.first,
+                        "band_to": row.band and row.band.last,
                         "category": category,
+                        "per": row.per,
                         "price_ttc": price,
                     }
                     for tariff in grid.services.values()
-                    for part in tariff.shape.components
-                    for tier, by_category in part.prices.items()
-                    for category, price in enumerate(by_category, start=1)
+                    for row in price_rows(tariff)
+                    for category, price in row.by_category
                 ],
             }
             for grid in grids_of_year

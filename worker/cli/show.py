@@ -4,8 +4,9 @@ from datetime import datetime
 
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
-from worker.billing.money import french, french_integer
+from worker.billing.money import french
 from worker.billing.period import french_date, french_time
+from worker.billing.quantity import french_quantity, quantity_of
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
@@ -58,8 +59,8 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")
         put(f"   {line.description}")
         if rest.quantity < line.quantity:
-            given = french_integer(line.quantity - rest.quantity)
-            put(f"   Crédité : {given} ; il en reste {french_integer(rest.quantity)}.")
+            given = french_quantity(quantity_of(line.quantity - rest.quantity))
+            put(f"   Crédité : {given} ; il en reste {french_quantity(rest.quantity)}.")
     put()
     totals = invoice.totals
     rounding = f", arrondi {french(totals.rounding)}" if totals.rounding else ""

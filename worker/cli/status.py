@@ -58,6 +58,8 @@ def _show(left: Waiting, failure: Failure | None) -> None:
         _show_failure(failure)
     if left.reading is not None:
         put(f"Chorus Pro → {typed(sentence(left.reading))}")
+    if left.unopened is not None:
+        put(f"Campagne → {typed(sentence(left.unopened))}")
     if left.unstamped is not None:
         put(f"Horodatage → {typed(sentence(left.unstamped))}")
     if left.password is not None:

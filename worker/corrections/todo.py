@@ -35,6 +35,8 @@ class AdviceCode(StrEnum):
 
     CORRECT = "correct"
     """What the first blocking finding says."""
+    OPEN_CAMPAIGN = "open_campaign"
+    """Look at the amounts of a year, and say that it may be billed."""
     RUN = "run"
     """Correct what holds it back, then run the year."""
     DEPOSIT = "deposit"

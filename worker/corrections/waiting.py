@@ -8,6 +8,7 @@ from worker.app import App
 from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
+from worker.billing.money import count
 from worker.billing.period import french_date, french_time, paris_day
 from worker.billing.portal_document import PortalDocument
 from worker.billing.settlement import Standing
@@ -24,6 +25,7 @@ from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
 from worker.errors import unreadable as finding_of
+from worker.issuing.go_ahead import unopened_year
 from worker.storage import (
     Session,
     directory,
@@ -62,6 +64,7 @@ class Waiting:
         altered: what the rows of issued documents no longer give.
         unreadable: rows beside those of the invoices.
         unstamped: when checkpoints have waited for a time-stamp for days.
+        unopened: when a year is to be billed and no person said go.
         overdue: invoices past their due date of which something is left, the oldest first.
         standings: what is left of each invoice of the year asked for, by its id.
         titles: of the finance software, likewise.
@@ -75,6 +78,7 @@ class Waiting:
     altered: tuple[Finding, ...] = ()
     unreadable: tuple[Finding, ...] = ()
     unstamped: Advice | None = None
+    unopened: Advice | None = None
     overdue: tuple[TrackedInvoice, ...] = ()
     standings: Mapping[int, Standing] = field(default_factory=dict)
     titles: Mapping[int, Title] = field(default_factory=dict)
@@ -82,7 +86,7 @@ class Waiting:
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        once = (self.reading, self.unstamped, self.password)
+        once = (self.reading, self.unstamped, self.unopened, self.password)
         return sum(map(len, (*found, self.overdue))) + sum(map(bool, once))
 
 
@@ -94,7 +98,11 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     standings = settlements.standings(session, tracked)
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
-    reading = None
+    reading = unopened = None
+    try:
+        unopened = _unopened(app, session, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     try:
         beyond = portal_documents.still_beyond(session)
         if app.deposits:
@@ -124,11 +132,21 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         altered=altered(app, session),
         unreadable=tuple(unreadable),
         unstamped=_unstamped(app, session),
+        unopened=unopened,
         overdue=_overdue(app, tracked, standings),
         standings=standings,
         titles=titles.current(session),
         password=_password(app, session),
     )
+
+
+def _unopened(app: App, session: Session, year: int | None) -> Advice | None:
+    """The go that is missing from the campaign day on."""
+    due = None if app.configured is None else unopened_year(app, session)
+    if due is None or year not in {None, due.year}:
+        return None
+    words = ("campaign", "open", str(due.year))
+    return Advice(AdviceCode.OPEN_CAMPAIGN, words, (str(due.year), count(due.left, "membre")))
 
 
 def _overdue(

@@ -30,7 +30,7 @@ def load_rates(path: Path) -> Mapping[InterestRule, Rates]:
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"La table des taux {path} n'existe pas.",
-            "« init » l'ajoute au dossier de la configuration, et ne change rien d'autre ; ou "
+            "« init » l'ajoute au dossier de la configuration sans rien changer d'autre ; ou "
             "corrigez late_interest.rates.",
         ) from error
     except OSError as error:

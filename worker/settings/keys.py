@@ -184,7 +184,9 @@ class Billing(Section):
         StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"),
         _valid(_day_of_year, "ce jour n'existe pas"),
     ] = "01-05"
-    """MM-DD from which ``serve`` bills the year before."""
+    """MM-DD from which ``serve`` bills the year before, or reminds that no person said go."""
+    first_year: Annotated[int, Field(ge=2000, le=2100)] | None = None
+    """Years of service before it are never billed here; None: no such limit."""
 
 
 class Numbering(Section):

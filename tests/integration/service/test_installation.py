@@ -17,7 +17,7 @@ from tests.support.scripted_server import reply, serving
 from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
 from worker.billing.identifiers import is_valid_siret
-from worker.billing.tariff import parse_grid
+from worker.billing.tariff_reading import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from worker.billing.comparison import Confirmation
 from worker.billing.consumption import UsageRecord
 from worker.billing.members import BillingReferences, Member, Subscription
 
@@ -29,6 +30,7 @@ class MemberYear:
         subscriptions: all of the member, whatever their dates.
         usage: the current rows of the year.
         hold: the one in force, if there is one.
+        confirmation: what a person last confirmed of its amount, if anything.
     """
 
     member: Member
@@ -37,3 +39,12 @@ class MemberYear:
     subscriptions: tuple[Subscription, ...]
     usage: tuple[UsageRecord, ...]
     hold: Hold | None
+    confirmation: Confirmation | None = None
+
+    @property
+    def is_in_year(self) -> bool:
+        """Whether it is subscribed to something in the year, or used something."""
+        return bool(self.usage) or any(
+            one.start.year <= self.year and (one.end is None or one.end.year >= self.year)
+            for one in self.subscriptions
+        )

@@ -13,12 +13,14 @@ from worker.imports.wording import finding, quoted
 
 
 class ImportKind(StrEnum):
-    """The four files finance brings."""
+    """The files finance brings."""
 
     MEMBERS = "members"
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    PREVIOUS = "previous"
+    """Amounts of a year that another program billed, to be compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,12 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("annee", "year", values.year),
         _may("code_service", "service_code", values.service_code),
         _may("engagement", "engagement", values.engagement),
+    ),
+    ImportKind.PREVIOUS: (
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _must("montant_ttc", "total_cents", values.billed_cents),
+        _may("nom", "name", _name),
     ),
 }
 

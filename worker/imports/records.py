@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import french_date
@@ -16,7 +17,7 @@ Cells = Mapping[str, Any]
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
 
-Record = MemberRow | Subscription | UsageRecord | BillingReferences
+Record = MemberRow | Subscription | UsageRecord | BillingReferences | PreviousAmount
 
 
 def _member(cells: Cells, _source: SourceRow) -> MemberRow:
@@ -51,10 +52,15 @@ def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
     return BillingReferences(**cells)
 
 
+def _previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+    return PreviousAmount(**cells)
+
+
 BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
     ImportKind.MEMBERS: _member,
     ImportKind.SUBSCRIPTIONS: _subscription,
     ImportKind.USAGE: _usage,
     ImportKind.REFERENCES: _references,
+    ImportKind.PREVIOUS: _previous,
 }
 """What makes a value of the domain from the cells of a row of such a file."""

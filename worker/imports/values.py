@@ -14,12 +14,15 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.billing.identifiers import is_valid_siret
+from worker.billing.money import Money
 from worker.billing.period import Month
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
 MAX_USERS = 1_000_000
+MAX_EUROS = 100_000_000
+"""Of one member and year: more is a typing error."""
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside are typing errors: the convention starts in 2022."""
 
@@ -69,6 +72,19 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
 def users(text: str) -> int | Finding:
     """Users of a service in a month, 0 to 1,000,000."""
     return _whole(text, "IMPORT-USERS", "nombre d'utilisateurs", 0, MAX_USERS)
+
+
+def billed_cents(text: str) -> int | Finding:
+    """An amount in euros, in cents: ``3 196,80``, ``3196.80 €``; zero, and never below."""
+    euros = decimal(text.strip().removesuffix("€").strip())
+    if euros is None:
+        return finding("IMPORT-AMOUNT", "no-amount", value=text)
+    if not 0 <= euros < MAX_EUROS:
+        return finding("IMPORT-AMOUNT", "amount-bounds", value=text)
+    try:
+        return Money.of(euros).cents
+    except ValueError:
+        return finding("IMPORT-AMOUNT", "amount-cents", value=text)
 
 
 def tier(text: str) -> int | Finding:

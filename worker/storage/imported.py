@@ -12,13 +12,14 @@ import sqlalchemy
 from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
-from worker.storage import holds, versions
+from worker.storage import confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
@@ -40,7 +41,7 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-Imported = Member | Contact | Subscription | UsageRecord | BillingReferences
+Imported = Member | Contact | Subscription | UsageRecord | BillingReferences | PreviousAmount
 
 
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
@@ -75,6 +76,13 @@ def put_references(
     return _put(session, versions.REFERENCES, references, at)
 
 
+def put_previous(
+    session: Session, amounts: Sequence[tuple[PreviousAmount, Place]], at: datetime
+) -> Changes:
+    """Set the amounts of a year that another program billed."""
+    return _put(session, versions.PREVIOUS, amounts, at)
+
+
 def _put(
     session: Session,
     kind: Versions,
@@ -106,7 +114,7 @@ def columns_of(record: Imported) -> dict[str, Any]:
                 "month": record.month.number,
                 "users": record.users,
             }
-        case Contact() | BillingReferences():
+        case Contact() | BillingReferences() | PreviousAmount():
             return asdict(record)
 
 
@@ -247,6 +255,7 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         subscriptions=subscriptions_of(session, siret),
         usage=usage_of(session, siret, year),
         hold=holds.in_force(session, siret, year),
+        confirmation=confirmations.in_force(session, siret, year),
     )
 
 

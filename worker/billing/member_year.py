@@ -1,11 +1,20 @@
 """All that is known of a member's year before it is billed: read once, computed from once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from worker.billing.comparison import Confirmation
-from worker.billing.consumption import UsageRecord
+from worker.billing.consumption import (
+    PopulationRecord,
+    UnitRecord,
+    UsageRecord,
+    YearlyConsumption,
+    consume,
+)
 from worker.billing.members import BillingReferences, Member, Subscription
+from worker.billing.rating import Rating, rate
+from worker.billing.tariff import TariffGrid, bases
 
 NEVER_BILLED = "NEVER-BILLED"
 """Code of the finding of a member that a person leaves without invoice for a year."""
@@ -31,6 +40,8 @@ class MemberYear:
         usage: the current rows of the year.
         hold: the one in force, if there is one.
         confirmation: what a person last confirmed of its amount, if anything.
+        units: the current dated units of the year.
+        population: its inhabitants in force in the year, when they are known.
     """
 
     member: Member
@@ -40,11 +51,25 @@ class MemberYear:
     usage: tuple[UsageRecord, ...]
     hold: Hold | None
     confirmation: Confirmation | None = None
+    units: tuple[UnitRecord, ...] = ()
+    population: PopulationRecord | None = None
 
     @property
     def is_in_year(self) -> bool:
         """Whether it is subscribed to something in the year, or used something."""
-        return bool(self.usage) or any(
+        return bool(self.usage or self.units) or any(
             one.start.year <= self.year and (one.end is None or one.end.year >= self.year)
             for one in self.subscriptions
         )
+
+    def priced(self, grids: Sequence[TariffGrid]) -> tuple[YearlyConsumption, Rating]:
+        """What was consumed, and its prices. Pure."""
+        consumption = consume(
+            self.member.siret,
+            self.year,
+            self.subscriptions,
+            self.usage,
+            self.units,
+            bases(grids),
+        )
+        return consumption, rate(consumption, grids, self.population)

@@ -106,6 +106,18 @@ def round_half_up(numerator: int, denominator: int) -> int:
     return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
 
 
+def cost(price: Money, quantity: int | Decimal, units: int = 1) -> Money:
+    """What a quantity costs at a price of so many ``units``, rounded half up, once."""
+    exact = Fraction(price.cents) * Fraction(quantity) / units
+    return Money(round_half_up(exact.numerator, exact.denominator))
+
+
+def share(amount: Money, part: int | Decimal, whole: int | Decimal) -> Money:
+    """The part of an amount, rounded half up."""
+    exact = Fraction(amount.cents) * Fraction(part) / Fraction(whole)
+    return Money(round_half_up(exact.numerator, exact.denominator))
+
+
 def tax_on(net: Money, rate: Decimal) -> Money:
     """VAT of a base at ``rate`` percent, rounded half up (BR-CO-17)."""
     numerator, denominator = rate.as_integer_ratio()

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ from worker.cli import json_views
 from worker.errors import Finding, Refused, Severity, WorkerError
 
 DONE, TO_LOOK_AT = 0, 1
+FOLDED_AT = 80
 MOST_DRAWN = 200
 MOST_FINDINGS = 30
 _WIDE_TERMINAL = 130
@@ -121,6 +123,19 @@ def agreed(question: str, *, yes: bool) -> bool:
 def put(text: str = "") -> None:
     """A line of the result, on standard output."""
     _print(text)
+
+
+def put_folded(text: str, indent: int = 0) -> None:
+    """A text of the result in lines of 80 columns at most; the next ones begin further in."""
+    lines = textwrap.wrap(
+        text,
+        FOLDED_AT,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        put(line)
 
 
 def put_json(*, ok: bool = True, **content: object) -> None:

@@ -23,6 +23,8 @@ FRENCH_KINDS = {
     ImportKind.USAGE: "consommations",
     ImportKind.REFERENCES: "références de facturation",
     ImportKind.PREVIOUS: "montants d'une année passée",
+    ImportKind.SETTLEMENTS: "paiements",
+    ImportKind.TITLES: "titres",
 }
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100

@@ -10,9 +10,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from worker.billing.period import paris_day
+from worker.billing.price_rows import price_rows
+from worker.billing.status import awaits_payment
 from worker.errors import Finding, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
+    from worker.accounting.interest import Late
+    from worker.accounting.settlements import Recorded
     from worker.app import App
     from worker.audit.anchors import Anchoring
     from worker.audit.deposits import Deposit
@@ -26,10 +31,12 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.comparison import Confirmation
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
+    from worker.billing.late_interest import InterestRule
     from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
     from worker.billing.provenance import Moment, Origin, Version
+    from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
     from worker.corrections.credit import CreditDraft
@@ -96,11 +103,14 @@ def advice(said: "Advice") -> View:
     }
 
 
-def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View:
-    """An invoice; ``deposits`` as for ``todo``."""
+def invoice(
+    tracked: "TrackedInvoice", now: datetime, standing: "Standing | None", *, deposits: bool
+) -> View:
+    """An invoice and what is left of it; ``deposits`` as for ``todo``."""
     from worker.corrections.todo import todo  # noqa: PLC0415
 
     said = todo(tracked, now, deposits=deposits)
+    awaits = standing is not None and awaits_payment(tracked, deposits=deposits)
     return {
         "number": tracked.number or None,
         "kind": tracked.kind,
@@ -113,6 +123,10 @@ def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View
         "flux_number": tracked.flux_number or None,
         "cpp_id": None if tracked.portal_id is None else int(tracked.portal_id),
         "issued_on": tracked.issue_date,
+        "due_on": tracked.due_date,
+        "paid": None if standing is None else standing.paid,
+        "left": None if standing is None or not awaits else standing.left,
+        "days_late": standing.days_late(paris_day(now)) if standing and awaits else 0,
         "deposited_at": tracked.deposited_at or None,
         "detail": tracked.french_detail or None,
         "todo": None if said is None else advice(said),
@@ -120,10 +134,81 @@ def invoice(tracked: "TrackedInvoice", now: datetime, *, deposits: bool) -> View
     }
 
 
-def invoices(app: "App", found: Iterable["TrackedInvoice"], *, ok: bool) -> View:
-    """Invoices; ``ok``: none waits for a person."""
+def invoices(
+    app: "App",
+    found: Iterable["TrackedInvoice"],
+    standings: Mapping[int, "Standing"],
+    *,
+    ok: bool,
+) -> View:
+    """Invoices, with what is left of each; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
-    return {"ok": ok, "invoices": [invoice(one, now, deposits=deposits) for one in found]}
+    shown = [invoice(one, now, standings.get(one.id), deposits=deposits) for one in found]
+    return {"ok": ok, "invoices": shown}
+
+
+def settlement(paid: "Settlement") -> View:
+    """A payment in the books."""
+    return {
+        "id": paid.id,
+        "paid_on": paid.on,
+        "amount": paid.amount,
+        "reference": paid.reference or None,
+        "recorded_at": paid.recorded_at,
+        "recorded_by": paid.recorded_by,
+        "cancelled_at": paid.cancelled_at,
+        "reason": paid.reason or None,
+    }
+
+
+def settled(done: "Recorded") -> View:
+    """A payment that was recorded or cancelled, and what its invoice comes to."""
+    standing = done.standing
+    return {
+        "number": done.invoice.number,
+        "status": done.invoice.status,
+        "already_recorded": done.already,
+        "settlement": settlement(done.settlement),
+        "due": standing.due,
+        "credited": standing.credited,
+        "paid": standing.paid,
+        "left": standing.left,
+    }
+
+
+def late_interest(
+    late: Iterable["Late"], until: date, rule: "InterestRule", to: Path | None
+) -> View:
+    """What late payment comes to, invoice by invoice."""
+    return {
+        "on": until,
+        "rule": rule,
+        "file": to,
+        "invoices": [
+            {
+                "number": one.invoice.number,
+                "member_siret": one.invoice.siret,
+                "member_name": one.invoice.member_name,
+                "due_on": one.invoice.due_date,
+                "left": one.left,
+                "days_late": one.interest.days,
+                "interest": one.interest.amount,
+                "lump_sum": one.interest.lump_sum,
+                "stretches": [
+                    {
+                        "first": part.first,
+                        "last": part.last,
+                        "days": part.days,
+                        "principal": part.principal,
+                        "percent": part.percent,
+                        "source": part.source,
+                    }
+                    for part in one.interest.stretches
+                ],
+            }
+            for one in late
+        ],
+    }
 
 
 def beyond_the_books(left: Iterable["PortalDocument"]) -> View:
@@ -167,7 +252,24 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
     }
     return {
         **beyond_the_books(left.beyond),
-        **invoices(app, [one for one, _ in left.invoices], ok=not (len(left) or failure)),
+        **invoices(
+            app,
+            [one for one, _ in left.invoices],
+            left.standings,
+            ok=not (len(left) or failure),
+        ),
+        "overdue": [
+            {
+                "number": one.number,
+                "member_siret": one.siret,
+                "member_name": one.member_name,
+                "due_on": one.due_date,
+                "days_late": left.standings[one.id].days_late(paris_day(app.clock())),
+                "left": left.standings[one.id].left,
+            }
+            for one in left.overdue
+        ],
+        "password": None if left.password is None else advice(left.password),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
         "altered": findings(left.altered),
@@ -183,7 +285,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
     content = kept.invoice
     return {
         "invoice": {
-            **invoice(kept.tracked, app.clock(), deposits=app.deposits),
+            **invoice(kept.tracked, app.clock(), kept.standing, deposits=app.deposits),
             "service_code": content.service_code or None,
             "engagement": content.engagement or None,
             "contract": content.contract,
@@ -226,6 +328,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
             }
             for document in kept.documents
         ],
+        "settlements": [settlement(one) for one in kept.settlements],
         "attempts": [
             {
                 "started_at": attempt.started_at,
@@ -689,16 +792,18 @@ def prices(
                 "months": months[grid.version],
                 "prices": [
                     {
-                        "service": tariff.code,
-                        "component": part.code,
-                        "tier": tier or None,
+                        "service": row.service,
+                        "component": row.component or None,
+                        "tier": row.tier,
+                        "band_from": row.band and row.band.first,
+                        "band_to": row.band and row.band.last,
                         "category": category,
+                        "per": row.per,
                         "price_ttc": price,
                     }
                     for tariff in grid.services.values()
-                    for part in tariff.shape.components
-                    for tier, by_category in part.prices.items()
-                    for category, price in enumerate(by_category, start=1)
+                    for row in price_rows(tariff)
+                    for category, price in row.by_category
                 ],
             }
             for grid in grids_of_year

@@ -27,6 +27,8 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.USAGE: versions.USAGE,
     ImportKind.REFERENCES: versions.REFERENCES,
     ImportKind.PREVIOUS: versions.PREVIOUS,
+    ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
+    ImportKind.TITLES: versions.TITLES,
 }
 """The table that each kind of file fills; contacts stand apart."""
 _PIECE = 1 << 20
@@ -82,6 +84,8 @@ def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
+    if kind in {ImportKind.SETTLEMENTS, ImportKind.TITLES}:
+        return  # what they add stands beside what there was
     for before, after in versions.replaced_by(session, TABLES[kind], file_id):
         for column in COLUMNS[kind]:
             if column.field in after and before[column.field] != after[column.field]:
@@ -132,6 +136,8 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
         case ImportKind.REFERENCES | ImportKind.PREVIOUS:
             return str(row["year"])
+        case ImportKind.SETTLEMENTS | ImportKind.TITLES:
+            return ""
 
 
 def _service(row: Mapping[str, Any]) -> str:

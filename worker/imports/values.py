@@ -76,7 +76,7 @@ def users(text: str) -> int | Finding:
 
 def billed_cents(text: str) -> int | Finding:
     """An amount in euros, in cents: ``3 196,80``, ``3196.80 €``; zero, and never below."""
-    euros = decimal(text.strip().removesuffix("€").strip())
+    euros = decimal(text.removesuffix("€").rstrip())
     if euros is None:
         return finding("IMPORT-AMOUNT", "no-amount", value=text)
     if not 0 <= euros < MAX_EUROS:
@@ -84,7 +84,7 @@ def billed_cents(text: str) -> int | Finding:
     try:
         return Money.of(euros).cents
     except ValueError:
-        return finding("IMPORT-AMOUNT", "amount-cents", value=text)
+        return finding("IMPORT-AMOUNT", "cents", value=text)
 
 
 def tier(text: str) -> int | Finding:
@@ -203,6 +203,32 @@ def service_code(text: str) -> str | Finding:
 def engagement(text: str) -> str | Finding:
     """A *numéro d'engagement* (BT-13), at most 50 characters (BR-FR-CPRO-15)."""
     return plain_text(text, maximum=50, code="IMPORT-ENGAGEMENT")
+
+
+def invoice_number(text: str) -> str | Finding:
+    """A number of ours (BT-1), as it is printed; spaces around and inside are dropped."""
+    return plain_text("".join(text.split()), maximum=20)
+
+
+@lru_cache(maxsize=1024)
+def piece_number(text: str) -> str | Finding:
+    """The number that the finance software gave to a title or a slip: a whole number from 1."""
+    number = _whole(text, "IMPORT-PIECE", "numéro", 1, 999_999_999)
+    return number if isinstance(number, Finding) else str(number)
+
+
+@lru_cache(maxsize=1024)
+def amount(text: str) -> Money | Finding:
+    """An amount of euros above zero: ``1 234,56``, with or without the sign of the euro."""
+    number = decimal(text.removesuffix("€").rstrip())
+    if number is None:
+        return finding("IMPORT-AMOUNT", "no-amount", value=text)
+    if not 0 < number < MAX_EUROS:
+        return finding("IMPORT-AMOUNT", value=text)
+    try:
+        return Money.of(number)
+    except ValueError:
+        return finding("IMPORT-AMOUNT", "cents", value=text)
 
 
 def vat_number(text: str) -> str | Finding:

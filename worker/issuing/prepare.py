@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
-from worker.billing.consumption import consume
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
-from worker.billing.rating import RatedLine, rate
+from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, TariffError, UnreadableRecord, has_blocking, unreadable
 from worker.issuing.holds import held
@@ -95,12 +94,13 @@ def prepare(
     of it might be missing. ``unread``: findings of ``known_year``, which come first.
     """
     siret, year = known.member.siret, known.year
-    consumption = consume(siret, year, known.subscriptions, known.usage)
-    rating = rate(consumption, grids)
+    consumption, rating = known.priced(grids)
     draft = None
     findings = unread + held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
-        draft = build_draft(known.member, known.references, terms, rating.lines)
+        draft = build_draft(
+            known.member, known.references, terms, rating.lines, rating.grid_versions
+        )
         findings += check_draft(draft)
     if not has_blocking(findings):
         findings += _to_confirm(known, Money.sum(line.total for line in rating.lines), before)

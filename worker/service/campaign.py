@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
+from worker.accounting.settlements import settle_paid
 from worker.app import App
 from worker.audit.placing import place
 from worker.billing.journal import EventTag, JournalHead
@@ -112,7 +113,9 @@ def run_year(
             for outcome in issue_year(app, portal, render, year, ended, executor):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
-        if portal is not None:
+        if portal is None:
+            settle_paid(app)
+        else:
             move_forward(app, portal, tell, stop)
     finally:
         _journal(app, EventTag.RUN_ENDED, year, **counts)
@@ -154,6 +157,8 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
                 step(app, portal, tell, stop)
         except (PortalAnswerError, DepositsRefused, UnreadableRecord) as error:
             stopped.append(error)
+    for invoice in settle_paid(app):
+        tell(Progress(step=Step.FOLLOW, invoice=invoice))
     if stopped:
         raise stopped[0]
 

@@ -28,6 +28,7 @@ from pydantic_settings import (
 from stdnum import iban
 from stdnum.fr import siret, tva
 
+from worker.billing.late_interest import InterestRule
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
@@ -370,6 +371,15 @@ class JournalSettings(Section):
         return self
 
 
+class LateInterest(Section):
+    """By which text the interest on late payment is computed (convention C8)."""
+
+    rule: InterestRule = InterestRule.LEGAL
+    """C8 claims the legal rate; the public-contract rule is for a convention that is one."""
+    rates: Path = Path("late_interest.toml")
+    """The dated table of rates, each with its source."""
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -403,6 +413,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
+    late_interest: LateInterest = LateInterest()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

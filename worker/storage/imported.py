@@ -17,8 +17,10 @@ from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
+from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
+from worker.billing.title import Title
 from worker.storage import confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
@@ -41,7 +43,16 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-Imported = Member | Contact | Subscription | UsageRecord | BillingReferences | PreviousAmount
+Imported = (
+    Member
+    | Contact
+    | Subscription
+    | UsageRecord
+    | BillingReferences
+    | PreviousAmount
+    | Payment
+    | Title
+)
 
 
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
@@ -114,6 +125,13 @@ def columns_of(record: Imported) -> dict[str, Any]:
                 "month": record.month.number,
                 "users": record.users,
             }
+        case Payment():
+            cents = record.amount.cents
+            return {"paid_on": record.on, "amount_cents": cents, "reference": record.reference}
+        case Title():
+            values = asdict(record)
+            del values["invoice"]
+            return values
         case Contact() | BillingReferences() | PreviousAmount():
             return asdict(record)
 

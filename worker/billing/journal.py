@@ -37,6 +37,8 @@ class EventTag(StrEnum):
     CAMPAIGN_OPENED = "campaign.opened"
     """A person said that a year may be billed, and was shown these figures."""
     CAMPAIGN_CLOSED = "campaign.closed"
+    AMOUNT_CONFIRMED = "amount.confirmed"
+    """A person said that an unusual amount is right, on which grounds and why."""
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     INVOICE_PARKED = "invoice.parked"

@@ -22,6 +22,7 @@ FRENCH_KINDS = {
     ImportKind.SUBSCRIPTIONS: "abonnements",
     ImportKind.USAGE: "consommations",
     ImportKind.REFERENCES: "références de facturation",
+    ImportKind.PREVIOUS: "montants d'une année passée",
     ImportKind.SETTLEMENTS: "paiements",
     ImportKind.TITLES: "titres",
 }
@@ -30,13 +31,15 @@ MOST_SHOWN = 100
 
 
 def import_(
-    kind: Annotated[ImportKind, argument("NATURE", "members, subscriptions, usage ou references")],
+    kind: Annotated[
+        ImportKind, argument("NATURE", "members, subscriptions, usage, references, previous")
+    ],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lit un fichier de membres, d'abonnements, de consommations ou de références.
+    """Lit un fichier : membres, abonnements, consommations, références ou montants d'avant.
 
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.audit.verification import Verification
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
+    from worker.billing.comparison import Confirmation
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
@@ -708,6 +709,18 @@ def credit_draft(drafted: "CreditDraft") -> View:
             }
             for line in drafted.draft.lines
         ],
+    }
+
+
+def confirmation(siret: str, year: int, given: "Confirmation") -> View:
+    """An unusual amount that a person confirmed."""
+    return {
+        "member_siret": siret,
+        "year": year,
+        "total_ttc": given.total,
+        "previous_year_total_ttc": given.previous,
+        "grounds": given.grounds,
+        "reason": given.reason,
     }
 
 

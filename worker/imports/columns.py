@@ -19,6 +19,8 @@ class ImportKind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    PREVIOUS = "previous"
+    """Amounts of a year that another program billed, to be compared with."""
     SETTLEMENTS = "settlements"
     TITLES = "titles"
 
@@ -89,6 +91,12 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("annee", "year", values.year),
         _may("code_service", "service_code", values.service_code),
         _may("engagement", "engagement", values.engagement),
+    ),
+    ImportKind.PREVIOUS: (
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _must("montant_ttc", "total_cents", values.billed_cents),
+        _may("nom", "name", _name),
     ),
     ImportKind.SETTLEMENTS: (
         _must("facture", "number", values.invoice_number),

@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
+from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
@@ -25,6 +26,7 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.SUBSCRIPTIONS: versions.SUBSCRIPTIONS,
     ImportKind.USAGE: versions.USAGE,
     ImportKind.REFERENCES: versions.REFERENCES,
+    ImportKind.PREVIOUS: versions.PREVIOUS,
     ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
     ImportKind.TITLES: versions.TITLES,
 }
@@ -94,8 +96,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
                     siret=after["siret"],
                     subject=_subject(kind, after),
                     column=column.name,
-                    before=_text(before[column.field]),
-                    after=_text(after[column.field]),
+                    before=_text(before[column.field], column.field),
+                    after=_text(after[column.field], column.field),
                 )
 
 
@@ -132,7 +134,7 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, à partir du {french_date(row['start'])}"
         case ImportKind.USAGE:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES:
+        case ImportKind.REFERENCES | ImportKind.PREVIOUS:
             return str(row["year"])
         case ImportKind.SETTLEMENTS | ImportKind.TITLES:
             return ""
@@ -142,8 +144,10 @@ def _service(row: Mapping[str, Any]) -> str:
     return service_name(row["service"], None if row["tier"] == NO_TIER else row["tier"])
 
 
-def _text(value: object) -> str:
+def _text(value: object, field: str) -> str:
     match value:
+        case int() if field.endswith("_cents"):
+            return french(Money(value))
         case None:
             return ""
         case date():

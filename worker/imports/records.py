@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.money import Money
@@ -23,7 +24,9 @@ MemberRow = tuple[Member, Contact | None]
 TitleRow = tuple[Title, Payment | None]
 """A title of the finance software, and a payment when the row tells one."""
 
-Record = MemberRow | Subscription | UsageRecord | BillingReferences | Payment | TitleRow
+Record = (
+    MemberRow | Subscription | UsageRecord | BillingReferences | PreviousAmount | Payment | TitleRow
+)
 
 
 def _member(cells: Cells, _source: SourceRow) -> MemberRow:
@@ -58,6 +61,10 @@ def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
     return BillingReferences(**cells)
 
 
+def _previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+    return PreviousAmount(**cells)
+
+
 def _payment(cells: Cells, _source: SourceRow) -> Payment:
     return Payment(**cells)
 
@@ -85,6 +92,7 @@ BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = 
     ImportKind.SUBSCRIPTIONS: _subscription,
     ImportKind.USAGE: _usage,
     ImportKind.REFERENCES: _references,
+    ImportKind.PREVIOUS: _previous,
     ImportKind.SETTLEMENTS: _payment,
     ImportKind.TITLES: _title,
 }

@@ -22,6 +22,7 @@ from worker.imports.wording import finding, quoted
 
 MAX_USERS = 1_000_000
 MAX_EUROS = 100_000_000
+"""Of one member and year: more is a typing error."""
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside are typing errors: the convention starts in 2022."""
 
@@ -71,6 +72,19 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
 def users(text: str) -> int | Finding:
     """Users of a service in a month, 0 to 1,000,000."""
     return _whole(text, "IMPORT-USERS", "nombre d'utilisateurs", 0, MAX_USERS)
+
+
+def billed_cents(text: str) -> int | Finding:
+    """An amount in euros, in cents: ``3 196,80``, ``3196.80 €``; zero, and never below."""
+    euros = decimal(text.removesuffix("€").rstrip())
+    if euros is None:
+        return finding("IMPORT-AMOUNT", "no-amount", value=text)
+    if not 0 <= euros < MAX_EUROS:
+        return finding("IMPORT-AMOUNT", "amount-bounds", value=text)
+    try:
+        return Money.of(euros).cents
+    except ValueError:
+        return finding("IMPORT-AMOUNT", "cents", value=text)
 
 
 def tier(text: str) -> int | Finding:

@@ -193,6 +193,21 @@ class Billing(Section):
     """Years of service before it are never billed here; None: no such limit."""
 
 
+class PreviewSettings(Section):
+    """Which amounts are unusual: they are billed once a person confirmed them."""
+
+    change_percent: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """More or less than the year before; 0: never asked."""
+    minimum_euros: Annotated[int, Field(ge=0, le=100_000)] = 15
+    """Claims below it are not put into collection (CGCT, articles L1611-5 and D1611-1)."""
+    zero: bool = True
+    """An amount last year, and nothing to pay."""
+    new: bool = True
+    """An amount for the first time; asked of nobody in the very first year."""
+    gone: bool = True
+    """An amount last year, and nothing known of this one."""
+
+
 class Numbering(Section):
     """Prefixes of the gapless series; ``{annee}`` is the year of issue."""
 
@@ -428,6 +443,7 @@ class Settings(BaseSettings):
     channel: Channel
     syndicat: Syndicat
     billing: Billing
+    preview: PreviewSettings = PreviewSettings()
     numbering: Numbering
     documents: Documents = Documents()
     data: Data = Data()

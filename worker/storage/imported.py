@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
@@ -20,7 +21,7 @@ from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
 from worker.billing.title import Title
-from worker.storage import holds, versions
+from worker.storage import confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
@@ -42,7 +43,16 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-Imported = Member | Contact | Subscription | UsageRecord | BillingReferences | Payment | Title
+Imported = (
+    Member
+    | Contact
+    | Subscription
+    | UsageRecord
+    | BillingReferences
+    | PreviousAmount
+    | Payment
+    | Title
+)
 
 
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
@@ -75,6 +85,13 @@ def put_references(
 ) -> Changes:
     """Set the references of members for years; those without place were given by a person."""
     return _put(session, versions.REFERENCES, references, at)
+
+
+def put_previous(
+    session: Session, amounts: Sequence[tuple[PreviousAmount, Place]], at: datetime
+) -> Changes:
+    """Set the amounts of a year that another program billed."""
+    return _put(session, versions.PREVIOUS, amounts, at)
 
 
 def _put(
@@ -115,7 +132,7 @@ def columns_of(record: Imported) -> dict[str, Any]:
             values = asdict(record)
             del values["invoice"]
             return values
-        case Contact() | BillingReferences():
+        case Contact() | BillingReferences() | PreviousAmount():
             return asdict(record)
 
 
@@ -256,6 +273,7 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         subscriptions=subscriptions_of(session, siret),
         usage=usage_of(session, siret, year),
         hold=holds.in_force(session, siret, year),
+        confirmation=confirmations.in_force(session, siret, year),
     )
 
 

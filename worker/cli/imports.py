@@ -22,19 +22,21 @@ FRENCH_KINDS = {
     ImportKind.SUBSCRIPTIONS: "abonnements",
     ImportKind.USAGE: "consommations",
     ImportKind.REFERENCES: "références de facturation",
+    ImportKind.UNITS: "unités datées",
+    ImportKind.POPULATION: "population",
 }
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
 
 
 def import_(
-    kind: Annotated[ImportKind, argument("NATURE", "members, subscriptions, usage ou references")],
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lit un fichier de membres, d'abonnements, de consommations ou de références.
+    """Lit un fichier de membres, d'abonnements, de consommations, de références, d'unités.
 
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».

@@ -13,12 +13,14 @@ from worker.imports.wording import finding, quoted
 
 
 class ImportKind(StrEnum):
-    """The four files finance brings."""
+    """The files finance brings."""
 
     MEMBERS = "members"
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    UNITS = "units"
+    POPULATION = "population"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def _contact(name: str, field: str, parse: Callable[[str], object]) -> Column:
 
 _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
 _address = partial(values.plain_text, maximum=120)  # BG-8 holds 400 in all, BR-FR-CPRO-33
+_reference = partial(values.plain_text, maximum=60)
 _convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  # BT-12, CPRO-14
 
 COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
@@ -86,6 +89,18 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("annee", "year", values.year),
         _may("code_service", "service_code", values.service_code),
         _may("engagement", "engagement", values.engagement),
+    ),
+    ImportKind.UNITS: (
+        _must("siret", "siret", values.siret),
+        _must("service", "service", values.service),
+        _must("date", "day", values.day),
+        _must("quantite", "quantity", values.quantity),
+        _must("reference", "reference", _reference),
+    ),
+    ImportKind.POPULATION: (
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _must("habitants", "inhabitants", values.inhabitants),
     ),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
 from worker.billing.period import Month, french_date
+from worker.billing.quantity import french_quantity, in_parts
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
 from worker.imports.columns import COLUMNS, ImportKind
@@ -25,6 +26,8 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.SUBSCRIPTIONS: versions.SUBSCRIPTIONS,
     ImportKind.USAGE: versions.USAGE,
     ImportKind.REFERENCES: versions.REFERENCES,
+    ImportKind.UNITS: versions.UNITS,
+    ImportKind.POPULATION: versions.POPULATION,
 }
 """The table that each kind of file fills; contacts stand apart."""
 _PIECE = 1 << 20
@@ -80,7 +83,8 @@ def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
-    for before, after in versions.replaced_by(session, TABLES[kind], file_id):
+    for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
+        before, after = _with_quantity(replaced), _with_quantity(new)
         for column in COLUMNS[kind]:
             if column.field in after and before[column.field] != after[column.field]:
                 place = file.columns.get(column.name)
@@ -128,8 +132,16 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, à partir du {french_date(row['start'])}"
         case ImportKind.USAGE:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES:
+        case ImportKind.REFERENCES | ImportKind.POPULATION:
             return str(row["year"])
+        case ImportKind.UNITS:
+            return f"{row['service']}, {french_date(row['day'])} ({row['reference']})"
+
+
+def _with_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its quantity of units, which is stored in whole parts."""
+    parts = row.get("ten_thousandths")
+    return row if parts is None else {**row, "quantity": french_quantity(in_parts(parts))}
 
 
 def _service(row: Mapping[str, Any]) -> str:

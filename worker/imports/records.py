@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import french_date
 from worker.errors import Finding
@@ -16,7 +16,7 @@ Cells = Mapping[str, Any]
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
 
-Record = MemberRow | Subscription | UsageRecord | BillingReferences
+Record = MemberRow | Subscription | UsageRecord | BillingReferences | UnitRecord | PopulationRecord
 
 
 def _member(cells: Cells, _source: SourceRow) -> MemberRow:
@@ -51,10 +51,20 @@ def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
     return BillingReferences(**cells)
 
 
+def _unit(cells: Cells, source: SourceRow) -> UnitRecord:
+    return UnitRecord(**cells, source=source)
+
+
+def _population(cells: Cells, source: SourceRow) -> PopulationRecord:
+    return PopulationRecord(**cells, source=source)
+
+
 BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
     ImportKind.MEMBERS: _member,
     ImportKind.SUBSCRIPTIONS: _subscription,
     ImportKind.USAGE: _usage,
     ImportKind.REFERENCES: _references,
+    ImportKind.UNITS: _unit,
+    ImportKind.POPULATION: _population,
 }
 """What makes a value of the domain from the cells of a row of such a file."""

@@ -57,6 +57,8 @@ CONTACTS = Versions("contact", ("siret",), since="updated_at")
 SUBSCRIPTIONS = Versions("subscription", ("siret", "service", "tier", "start"))
 REFERENCES = Versions("billing_reference", ("siret", "year"), since="given_at")
 USAGE = Versions("usage_record", ("siret", "year", "month", "service", "tier"))
+UNITS = Versions("unit_use", ("siret", "service", "day", "reference"))
+POPULATION = Versions("population", ("siret", "year"))
 BESIDE = frozenset({"id", "file_id", "row", "updated_at", "given_at", "superseded_at"})
 """Columns that are no part of what a record says."""
 

@@ -26,21 +26,21 @@ FRENCH_KINDS = {
     ImportKind.PREVIOUS: "montants d'une année passée",
     ImportKind.SETTLEMENTS: "paiements",
     ImportKind.TITLES: "titres",
+    ImportKind.UNITS: "unités datées",
+    ImportKind.POPULATION: "population",
 }
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
 
 
 def import_(
-    kind: Annotated[
-        ImportKind, argument("NATURE", "members, subscriptions, usage, references, previous")
-    ],
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lit un fichier : membres, abonnements, consommations, références ou montants d'avant.
+    """Lit un fichier : membres, abonnements, consommations, références, et ce qui s'y ajoute.
 
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».

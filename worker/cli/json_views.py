@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
+    from worker.service.trial import Trial
     from worker.storage.observations import Observation
     from worker.storage.source_files import ImportedFile
     from worker.storage.versions import Changes
@@ -606,6 +607,20 @@ def _checked_member(one: "CheckedMember") -> View:
         "engagement": one.prepared.references.engagement or None,
         "directory_read_at": one.directory.read_at if one.directory else None,
         "findings": findings(one.findings),
+    }
+
+
+def trial(made: "Trial") -> View:
+    """A folder to rehearse in; ``lost``: imported files that were never kept."""
+    return {
+        "config": str(made.config),
+        "files": [
+            {"name": one.file.name, "kind": one.kind.value, "rows": one.rows}
+            for one in made.imports
+        ],
+        "lost": made.lost,
+        "members": made.members,
+        "known_to_the_directory": made.known,
     }
 
 

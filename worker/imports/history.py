@@ -11,6 +11,7 @@ from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
 from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
+from worker.billing.quantity import french_quantity, in_parts
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
 from worker.imports.columns import COLUMNS, OF_THE_TREASURY, ImportKind
@@ -29,6 +30,8 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.PREVIOUS: versions.PREVIOUS,
     ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
     ImportKind.TITLES: versions.TITLES,
+    ImportKind.UNITS: versions.UNITS,
+    ImportKind.POPULATION: versions.POPULATION,
 }
 """The table that each kind of file fills; contacts stand apart."""
 _PIECE = 1 << 20
@@ -86,7 +89,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
     kind = ImportKind(file.kind)
     if kind in OF_THE_TREASURY:
         return  # what they add stands beside what there was
-    for before, after in versions.replaced_by(session, TABLES[kind], file_id):
+    for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
+        before, after = _with_quantity(replaced), _with_quantity(new)
         for column in COLUMNS[kind]:
             if column.field in after and before[column.field] != after[column.field]:
                 place = file.columns.get(column.name)
@@ -134,10 +138,18 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, à partir du {french_date(row['start'])}"
         case ImportKind.USAGE:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES | ImportKind.PREVIOUS:
+        case ImportKind.REFERENCES | ImportKind.PREVIOUS | ImportKind.POPULATION:
             return str(row["year"])
         case ImportKind.SETTLEMENTS | ImportKind.TITLES:
             return ""
+        case ImportKind.UNITS:
+            return f"{row['service']}, {french_date(row['day'])} ({row['reference']})"
+
+
+def _with_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its quantity of units, which is stored in whole parts."""
+    parts = row.get("ten_thousandths")
+    return row if parts is None else {**row, "quantity": french_quantity(in_parts(parts))}
 
 
 def _service(row: Mapping[str, Any]) -> str:

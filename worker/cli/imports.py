@@ -48,11 +48,13 @@ def import_(
     app = open_app(config, writes=not dry_run)
     if kind in OF_THE_TREASURY:
         # Loaded by the few who bring such a file here, and not by its own command.
-        from worker.cli import settlements, titles  # noqa: PLC0415
+        from worker.accounting import settlements  # noqa: PLC0415
+        from worker.accounting.titles import returned  # noqa: PLC0415
+        from worker.cli.settlements import tell_intake  # noqa: PLC0415
 
-        take = settlements.take_in if kind is ImportKind.SETTLEMENTS else titles.take_in
+        take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
         taken = take(app, file, dry_run=dry_run)
-        settlements.tell_intake(taken, FRENCH_KINDS[kind], dry_run=dry_run, as_json=as_json)
+        tell_intake(taken, FRENCH_KINDS[kind], dry_run=dry_run, as_json=as_json)
         return
     intake = take_in(app, file, kind, dry_run=dry_run)
     if as_json:

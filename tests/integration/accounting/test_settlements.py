@@ -107,6 +107,16 @@ def test_the_same_payment_twice_counts_once(desk: Desk) -> None:
     assert not pay(desk, EURO, reference="VIR 2").already
 
 
+def test_two_people_at_once_record_one_payment(desk: Desk) -> None:
+    """The second is told that the books have it; the rest is still owed once."""
+    pay(desk, EURO, reference="VIR 1")
+
+    other = pay(desk.second(), EURO, reference="VIR 1")
+
+    assert (other.already, other.settlement.recorded_by) == (True, desk.app.actor)
+    assert other.standing.left == desk.one(ONE).total - EURO
+
+
 def test_more_than_what_is_left_is_refused_unless_it_is_said(desk: Desk) -> None:
     """A cent too much writes nothing; said, it is taken and shown as too much."""
     total = desk.one(ONE).total

@@ -101,6 +101,19 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     unreadable = list(_unreadable_records(session, tracked))
     standings = settlements.standings(session, tracked)
     told = titles.current(session)
+    unreadable.extend(
+        Finding(
+            code="ROW-UNREADABLE",
+            message=f"un paiement de {one.number} ne se lit plus (table settlement)",
+            remedy="Tapez « journal verify », et comparez à une sauvegarde.",
+            where=one.number,
+        )
+        for one in tracked
+        if one.number
+        and not one.is_credit_note
+        and one.trouble is not Trouble.UNREADABLE
+        and one.id not in standings
+    )
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
     reading = unopened = None

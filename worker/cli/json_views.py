@@ -309,6 +309,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
             }
             for one in left.overdue
         ],
+        "untitled": None if left.untitled is None else advice(left.untitled),
         "password": None if left.password is None else advice(left.password),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),

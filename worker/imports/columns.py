@@ -27,6 +27,10 @@ class ImportKind(StrEnum):
     POPULATION = "population"
 
 
+OF_THE_TREASURY = frozenset({ImportKind.SETTLEMENTS, ImportKind.TITLES})
+"""What accounting takes in: it is judged beside the invoices that the books have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column: ``parse`` makes a value or a Finding of a filled cell, ``blank`` stands for none.

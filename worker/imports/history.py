@@ -14,7 +14,7 @@ from worker.billing.period import Month, french_date
 from worker.billing.quantity import french_quantity, in_parts
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
-from worker.imports.columns import COLUMNS, ImportKind
+from worker.imports.columns import COLUMNS, OF_THE_TREASURY, ImportKind
 from worker.imports.source import MAX_BYTES
 from worker.isolation.files import create_regular, open_regular
 from worker.settings.rights import told
@@ -87,7 +87,7 @@ def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
-    if kind in {ImportKind.SETTLEMENTS, ImportKind.TITLES}:
+    if kind in OF_THE_TREASURY:
         return  # what they add stands beside what there was
     for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
         before, after = _with_quantity(replaced), _with_quantity(new)

@@ -606,8 +606,8 @@ def _campaign(one: "Campaign") -> View:
     }
 
 
-def preview(previewed: "Preview") -> View:
-    """A year's amounts."""
+def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> View:
+    """A year's amounts, and what was written."""
     everything = previewed.compared.share()
     return {
         "ok": not previewed.blocked,
@@ -649,6 +649,8 @@ def preview(previewed: "Preview") -> View:
             }
             for one in previewed.compared.members
         ],
+        "file": to,
+        "pages": list(pages),
     }
 
 

@@ -30,15 +30,16 @@ CHART_SERVICES = 3
 """More shades than that cannot be told apart on paper: the bars are then undivided."""
 
 
-def print_statement(statement: Statement, seller: Party, look: Branding) -> bytes:
-    """Print the statement that ``seller`` sends to a member.
+def print_statement(
+    statement: Statement, seller: Party, look: Branding, *, mark: str = ""
+) -> bytes:
+    """Print the statement that ``seller`` sends to a member; ``mark``: a word across each page.
 
     Raises:
         Unprintable: when a text cannot be printed.
     """
-    return typeset(
-        "statement", typographic(page_data(statement, seller, look)), statement.issue_date
-    )
+    data = page_data(statement, seller, look) | ({"mark": mark} if mark else {})
+    return typeset("statement", typographic(data), statement.issue_date)
 
 
 def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, object]:

@@ -18,6 +18,7 @@ from worker.errors import Finding, WorkerError, has_blocking
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.accounting.interest import Late
     from worker.accounting.settlements import Recorded
+    from worker.accounting.titles.export import Exported
     from worker.app import App
     from worker.audit.anchors import Anchoring
     from worker.audit.deposits import Deposit
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
+    from worker.billing.title import Title
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
     from worker.corrections.waiting import DisagreeingAccount, Waiting
@@ -104,7 +106,12 @@ def advice(said: "Advice") -> View:
 
 
 def invoice(
-    tracked: "TrackedInvoice", now: datetime, standing: "Standing | None", *, deposits: bool
+    tracked: "TrackedInvoice",
+    now: datetime,
+    standing: "Standing | None",
+    told: "Title | None" = None,
+    *,
+    deposits: bool,
 ) -> View:
     """An invoice and what is left of it; ``deposits`` as for ``todo``."""
     from worker.corrections.todo import todo  # noqa: PLC0415
@@ -126,6 +133,7 @@ def invoice(
         "due_on": tracked.due_date,
         "paid": None if standing is None else standing.paid,
         "left": None if standing is None or not awaits else standing.left,
+        "title": None if told is None else title(told),
         "days_late": standing.days_late(paris_day(now)) if standing and awaits else 0,
         "deposited_at": tracked.deposited_at or None,
         "detail": tracked.french_detail or None,
@@ -138,13 +146,43 @@ def invoices(
     app: "App",
     found: Iterable["TrackedInvoice"],
     standings: Mapping[int, "Standing"],
+    titles: Mapping[int, "Title"],
     *,
     ok: bool,
 ) -> View:
-    """Invoices, with what is left of each; ``ok``: none waits for a person."""
+    """Invoices, with what is left of each, and its title; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
-    shown = [invoice(one, now, standings.get(one.id), deposits=deposits) for one in found]
+    shown = [
+        invoice(one, now, standings.get(one.id), titles.get(one.id), deposits=deposits)
+        for one in found
+    ]
     return {"ok": ok, "invoices": shown}
+
+
+def title(told: "Title") -> View:
+    """A title of the finance software."""
+    return {
+        "number": told.number,
+        "slip": told.slip,
+        "budget_year": told.budget_year,
+        "issued_on": told.issued_on,
+    }
+
+
+def titles_export(done: "Exported", to: Path, layout: str) -> View:
+    """Titles that were written for the finance software."""
+    return {
+        "file": to,
+        "layout": layout,
+        "edition": done.edition,
+        "rows": len(done.lines),
+        "numbers": list(done.numbers),
+        "total_ttc": done.total,
+        "pieces": done.pieces,
+        "titled": list(done.titled),
+        "reductions": list(done.credits),
+        "shortened": list(done.shortened),
+    }
 
 
 def settlement(paid: "Settlement") -> View:
@@ -256,6 +294,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
             app,
             [one for one, _ in left.invoices],
             left.standings,
+            left.titles,
             ok=not (len(left) or failure),
         ),
         "overdue": [
@@ -285,7 +324,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
     content = kept.invoice
     return {
         "invoice": {
-            **invoice(kept.tracked, app.clock(), kept.standing, deposits=app.deposits),
+            **invoice(kept.tracked, app.clock(), kept.standing, kept.title, deposits=app.deposits),
             "service_code": content.service_code or None,
             "engagement": content.engagement or None,
             "contract": content.contract,

@@ -380,6 +380,41 @@ class LateInterest(Section):
     """The dated table of rates, each with its source."""
 
 
+Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=15), Legible]
+"""Of the finance software, or of the PES."""
+PesCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,3}$")]
+
+
+class TitleMapping(Section):
+    """How the finance software accounts for a service: one table for each service of the grid."""
+
+    article: Annotated[Code, StringConstraints(min_length=1)]
+    """The account, *nature* in the PES."""
+    function: Code = ""
+    operation: Code = ""
+    local_product: Annotated[str, StringConstraints(max_length=4), Legible] = ""
+    """*Code produit local*."""
+    service: Code = ""
+    """Of the finance software."""
+    piece_nature: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] = "01"
+    """01: *fonctionnement*."""
+
+
+class Titles(Section):
+    """What titles of revenue need beside the invoice (accounting/titles)."""
+
+    body: Code = ""
+    """*Code collectivité*."""
+    budget: Code = ""
+    party_category: PesCode = ""
+    """*CatTiers* of the members."""
+    party_legal_nature: PesCode = ""
+    """*NatJur*."""
+    party_type: PesCode = "01"
+    """*TypTiers*."""
+    services: dict[str, TitleMapping] = {}
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -414,6 +449,7 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
     late_interest: LateInterest = LateInterest()
+    titles: Titles = Titles()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

@@ -22,6 +22,7 @@ from worker.formats import FACTURX_DIRECT, Branding, statement_attachment
 from worker.formats.facturx import print_invoice
 from worker.formats.statement_pdf import print_statement
 from worker.isolation.files import replace_regular
+from worker.issuing.nothing_used import subscribed
 from worker.issuing.prepare import Prepared
 from worker.issuing.preview import Preview
 from worker.issuing.terms import terms_of
@@ -88,7 +89,8 @@ def _pages(app: App, prepared: Prepared, look: Branding) -> Iterator[tuple[str, 
         issue_date=today,
     )
     seller = terms_of(app.settings).seller
-    yield "etat", print_statement(statement, seller, look, mark=DRAFT)
+    unused = subscribed(prepared.known)
+    yield "etat", print_statement(statement, seller, look, unused=unused, mark=DRAFT)
     if prepared.draft is None:
         return
     invoice = issue(

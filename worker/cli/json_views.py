@@ -661,8 +661,8 @@ def _campaign(one: "Campaign") -> View:
     }
 
 
-def preview(previewed: "Preview") -> View:
-    """A year's amounts."""
+def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> View:
+    """A year's amounts, and what was written."""
     everything = previewed.compared.share()
     return {
         "ok": not previewed.blocked,
@@ -704,6 +704,8 @@ def preview(previewed: "Preview") -> View:
             }
             for one in previewed.compared.members
         ],
+        "file": to,
+        "pages": list(pages),
     }
 
 

@@ -49,13 +49,16 @@ ROOM = 110
 """Millimetres that the first page leaves to lines, under the tallest logo and addresses."""
 
 
-def print_invoice(invoice: Invoice, profile: Profile, look: Branding) -> bytes:
+def print_invoice(invoice: Invoice, profile: Profile, look: Branding, *, mark: str = "") -> bytes:
     """Print the page of an invoice or a credit note: a PDF with nothing inside yet.
+
+    ``mark``: a word across each page, of one that is no invoice.
 
     Raises:
         Unprintable: when a text cannot be printed.
     """
-    return typeset("invoice", typographic(page_data(invoice, profile, look)), invoice.issue_date)
+    data = page_data(invoice, profile, look) | ({"mark": mark} if mark else {})
+    return typeset("invoice", typographic(data), invoice.issue_date)
 
 
 def assemble(

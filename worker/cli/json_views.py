@@ -30,13 +30,14 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.comparison import Confirmation
-    from worker.billing.invoice import Invoice
+    from worker.billing.invoice import Invoice, InvoiceLine
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
     from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
     from worker.billing.provenance import Moment, Origin, Version
+    from worker.billing.rating import RatedLine
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
@@ -344,6 +345,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
                     "quantity": line.quantity,
                     "quantity_left": rest.quantity,
                     "unit_price_ttc": line.unit_price_gross,
+                    **_unit(line),
                     "total_ht": line.net,
                     "total_ttc": line.gross,
                 }
@@ -514,6 +516,12 @@ def _amounts(content: "Invoice") -> View:
     }
 
 
+def _unit(line: "RatedLine | InvoiceLine") -> View:
+    """What a quantity is of; null for users × months."""
+    unit = None if line.measure is None else line.measure.one
+    return {"unit": unit, "price_units": line.price_units}
+
+
 def _line_step(step: "LineStep") -> View:
     return {
         "id": step.line.identifier,
@@ -524,6 +532,19 @@ def _line_step(step: "LineStep") -> View:
         "grid": step.rated.grid_version,
         "parts": [{"label": label, "price_ttc": price} for label, price in step.rated.parts],
         "unit_price_ttc": step.rated.unit_price,
+        **_unit(step.rated),
+        "counted": [
+            {
+                "from": one.step.period.start,
+                "to": one.step.period.end,
+                "quantity": one.step.quantity,
+                "figure": one.step.figure,
+                "reference": one.step.reference or None,
+                "origin": one.origin and _origin(one.origin),
+                "subscription": one.subscription and _subscription(one.subscription),
+            }
+            for one in step.counted
+        ],
         "months": [
             {
                 "month": month.use.month,
@@ -694,6 +715,7 @@ def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> Vie
                         "category": line.category,
                         "quantity": line.quantity,
                         "unit_price_ttc": line.unit_price,
+                        **_unit(line),
                         "total_ttc": line.total,
                         "grid": line.grid_version,
                         "explanation": line.explanation,
@@ -822,6 +844,8 @@ def grids(
                 "version": grid.version,
                 "title": grid.title,
                 "source": grid.source,
+                "decision": grid.decision or None,
+                "decided_on": grid.decided_on,
                 "valid_from": grid.valid_from,
                 "valid_to": grid.valid_to,
                 "sha256": grid.sha256,

@@ -84,6 +84,11 @@ def french(amount: Money) -> str:
     return f"{sign}{french_integer(whole)},{cents:02d}{NO_BREAK}€"
 
 
+def signed(amount: Money) -> str:
+    """A difference as people read it: ``+12,50 €``."""
+    return f"{'+' if amount.cents > 0 else ''}{french(amount)}"
+
+
 def french_integer(number: int) -> str:
     """A whole number with French thousands separators."""
     return f"{number:,}".replace(",", NARROW_NO_BREAK)

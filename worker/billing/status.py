@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from worker.billing.money import ZERO, Money
+from worker.billing.title import Title
 from worker.billing.toml import own_table
 from worker.errors import Finding
 
@@ -54,7 +55,7 @@ S = InvoiceStatus
 MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.DRAFT: frozenset({S.ISSUED, S.PARKED}),
     S.PARKED: frozenset({S.DRAFT}),
-    S.ISSUED: frozenset({S.SENDING, S.UNKNOWN, S.CANCELLED}),
+    S.ISSUED: frozenset({S.SENDING, S.UNKNOWN, S.SETTLED, S.CANCELLED}),
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
@@ -67,10 +68,13 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
 }
 """Every move a status may make. Issued and refused go to unknown when the portal shows it: it was
 handed over before, and no verdict on a file is the last word; deposited, when a duplicate is
-refused: the first copy may be the one that lives. A rejected invoice may be seen accepted again,
+refused: the first copy may be the one that lives. Issued goes to settled where nothing is deposited
+(Hélios): it was paid on its title. A rejected invoice may be seen accepted again,
 and a settled one questioned, since the statuses of the buyer come in any order. Only credit notes
 that cover an invoice cancel it, and never while a deposit is under way."""
 
+REOPENED = frozenset({S.ISSUED, S.INTEGRATED, S.SUSPENDED, S.REJECTED})
+"""Where a settled invoice goes back to when a person cancels the payment that had settled it."""
 
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 """The statuses in which the program has the next word, at an hour of its own."""
@@ -133,6 +137,8 @@ FRENCH: Mapping[str, str] = _FRENCH["invoice"]
 """Each status."""
 OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}
 """*Un avoir* is masculine."""
+BY_TITLE: Mapping[str, tuple[str, str]] = _FRENCH["by_title"]
+"""Of what is issued on the Hélios channel, by kind: before its title was made, and since."""
 TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
@@ -227,3 +233,20 @@ class TrackedInvoice:
             flux=f"le flux {self.flux_number}" if self.flux_number else "son flux",
             detail=self.detail or "aucun",
         )
+
+
+def awaits_payment(invoice: TrackedInvoice, *, deposits: bool) -> bool:
+    """Whether money of an invoice is waited for: its buyer has it, and nothing settled it.
+
+    ``deposits``: whether it reaches its buyer by a deposit; else it is owed once issued (Hélios).
+    """
+    with_buyer = (S.INTEGRATED, S.SUSPENDED) if deposits else (S.ISSUED, S.INTEGRATED, S.SUSPENDED)
+    return not invoice.is_credit_note and invoice.status in with_buyer
+
+
+def french_state(invoice: TrackedInvoice, title: Title | None, *, deposits: bool) -> str:
+    """Its status in French; where nothing is deposited, what is issued waits for its title."""
+    if deposits or invoice.status is not S.ISSUED:
+        return invoice.french_status
+    to_make, made = BY_TITLE[invoice.kind]
+    return to_make if title is None else made.format(number=title.number)

@@ -22,7 +22,7 @@ import typer
 from worker.billing.money import count
 from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
-from worker.errors import Finding, Severity, WorkerError
+from worker.errors import Finding, Refused, Severity, WorkerError
 
 DONE, TO_LOOK_AT = 0, 1
 FOLDED_AT = 80
@@ -102,6 +102,22 @@ def say(text: str = "") -> None:
     """A message for people, on standard error: whether it can be written stops nothing."""
     with suppress(OSError):
         _print(text, err=True)
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether a person at a terminal says yes to what was shown; ``yes``: said beforehand.
+
+    Raises Refused where there is no terminal to ask on.
+    """
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused(
+            "Cette commande demande un accord, et il n'y a pas de terminal pour le donner.",
+            "Dans un script, retapez-la avec --yes, une fois les montants regardés.",
+        )
+    typer.echo(f"{harmless(question)} [o/N] ", nl=False, err=True)
+    return sys.stdin.readline().strip().casefold() in {"o", "oui"}
 
 
 def put(text: str = "") -> None:

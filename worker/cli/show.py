@@ -12,6 +12,7 @@ from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number
 from worker.cli.reading import open_reading, say_channel
+from worker.cli.settlements import what_is_left
 from worker.storage.observations import Observation
 
 
@@ -24,7 +25,7 @@ def show(number: Number, config: Config = None, data: Data = None, as_json: Json
     if as_json:
         put_json(**json_views.record(app, record))
         return
-    _show_content(record, state(record.tracked, deposits=app.deposits))
+    _show_content(record, state(record.tracked, record.title, deposits=app.deposits))
     show_findings(record.tracked.findings)
     _show_trace(record)
 
@@ -68,6 +69,33 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
     )
 
 
+def _show_settlements(record: InvoiceRecord) -> None:
+    """The title, what was paid, cancelled payments too, and what is left."""
+    if (title := record.title) is not None:
+        day = f" du {french_date(title.issued_on)}" if title.issued_on else ""
+        put(
+            f"Titre n° {title.number}{day}, bordereau n° {title.slip}, "
+            f"exercice {title.budget_year}."
+        )
+    if record.settlements:
+        table(
+            ("paiement", "reçu le", "montant", "référence", "saisi le"),
+            [
+                (
+                    f"n° {one.id}{'' if one.counts else ' (annulé)'}",
+                    french_date(one.on),
+                    french(one.amount),
+                    one.reference or one.reason or "—",
+                    french_time(one.recorded_at),
+                )
+                for one in record.settlements
+            ],
+            right=("montant",),
+        )
+    if record.standing is not None and (record.settlements or record.standing.credited):
+        put(what_is_left(record.standing))
+
+
 def _show_trace(record: InvoiceRecord) -> None:
     """What was kept and what happened: documents, deposits, the portal's history, the journal."""
     table(
@@ -83,6 +111,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             for document in record.documents
         ],
     )
+    _show_settlements(record)
     if record.attempts:
         table(
             ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),

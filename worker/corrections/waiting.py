@@ -1,27 +1,42 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
-from worker.billing.period import french_time
+from worker.billing.money import count, french_integer
+from worker.billing.period import french_date, french_time, paris_day
 from worker.billing.portal_document import PortalDocument
+from worker.billing.settlement import Standing
 from worker.billing.status import (
     AT_THE_BUYER,
     ON_THEIR_WAY,
     InvoiceStatus,
     TrackedInvoice,
     Trouble,
+    awaits_payment,
 )
+from worker.billing.title import Title
 from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
 from worker.errors import unreadable as finding_of
-from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
+from worker.issuing.go_ahead import unopened_year
+from worker.storage import (
+    Session,
+    directory,
+    due,
+    invoices,
+    member_accounts,
+    observations,
+    portal_documents,
+    settlements,
+    titles,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +50,8 @@ class DisagreeingAccount:
 
 UNSTAMPED = timedelta(days=3)
 """How long the time-stamping authority may be away before a person is told."""
+UNTITLED = timedelta(days=7)
+"""How long after its issue an invoice of the Hélios channel may be without title."""
 VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
 """What to do about issued documents that were altered."""
 
@@ -49,6 +66,12 @@ class Waiting:
         altered: what the rows of issued documents no longer give.
         unreadable: rows beside those of the invoices.
         unstamped: when checkpoints have waited for a time-stamp for days.
+        unopened: when a year is to be billed and no person said go.
+        overdue: invoices past their due date of which something is left, the oldest first.
+        standings: what is left of each invoice of the year asked for, by its id.
+        titles: of the finance software, likewise.
+        untitled: on the Hélios channel, when issued invoices wait for their titles for long.
+        password: when that of the technical account ends soon, or has ended.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -58,10 +81,17 @@ class Waiting:
     altered: tuple[Finding, ...] = ()
     unreadable: tuple[Finding, ...] = ()
     unstamped: Advice | None = None
+    unopened: Advice | None = None
+    overdue: tuple[TrackedInvoice, ...] = ()
+    standings: Mapping[int, Standing] = field(default_factory=dict)
+    titles: Mapping[int, Title] = field(default_factory=dict)
+    untitled: Advice | None = None
+    password: Advice | None = None
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        return sum(map(len, found)) + bool(self.reading) + bool(self.unstamped)
+        once = (self.reading, self.unstamped, self.unopened, self.untitled, self.password)
+        return sum(map(len, (*found, self.overdue))) + sum(map(bool, once))
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -69,9 +99,28 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     now = app.clock()
     tracked = invoices.tracked(session, year=year)
     unreadable = list(_unreadable_records(session, tracked))
+    standings = settlements.standings(session, tracked)
+    told = titles.current(session)
+    unreadable.extend(
+        Finding(
+            code="ROW-UNREADABLE",
+            message=f"un paiement de {one.number} ne se lit plus (table settlement)",
+            remedy="Tapez « journal verify », et comparez à une sauvegarde.",
+            where=one.number,
+        )
+        for one in tracked
+        if one.number
+        and not one.is_credit_note
+        and one.trouble is not Trouble.UNREADABLE
+        and one.id not in standings
+    )
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
-    reading = None
+    reading = unopened = None
+    try:
+        unopened = _unopened(app, session, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     try:
         beyond = portal_documents.still_beyond(session)
         if app.deposits:
@@ -101,7 +150,70 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         altered=altered(app, session),
         unreadable=tuple(unreadable),
         unstamped=_unstamped(app, session),
+        unopened=unopened,
+        overdue=_overdue(app, tracked, standings),
+        standings=standings,
+        titles=told,
+        untitled=_untitled(app, tracked, told),
+        password=_password(app, session),
     )
+
+
+def _unopened(app: App, session: Session, year: int | None) -> Advice | None:
+    """The go that is missing from the campaign day on."""
+    due = None if app.configured is None else unopened_year(app, session)
+    if due is None or year not in {None, due.year}:
+        return None
+    words = ("campaign", "open", str(due.year))
+    return Advice(AdviceCode.OPEN_CAMPAIGN, words, (str(due.year), count(due.left, "membre")))
+
+
+def _overdue(
+    app: App, tracked: Iterable[TrackedInvoice], standings: Mapping[int, Standing]
+) -> tuple[TrackedInvoice, ...]:
+    today = paris_day(app.clock())
+    late = {
+        one.id: standings[one.id].days_late(today)
+        for one in tracked
+        if one.id in standings and awaits_payment(one, deposits=app.deposits)
+    }
+    found = (one for one in tracked if late.get(one.id))
+    return tuple(sorted(found, key=lambda one: (-late[one.id], one.number)))
+
+
+def _untitled(
+    app: App, tracked: Iterable[TrackedInvoice], told: Mapping[int, Title]
+) -> Advice | None:
+    """The first year of services with titles to make, and how many there are in all."""
+    if app.deposits:
+        return None
+    today = paris_day(app.clock())
+    left = [
+        one
+        for one in tracked
+        if one.status is InvoiceStatus.ISSUED
+        and one.id not in told
+        and one.issue_date is not None
+        and today - one.issue_date > UNTITLED
+    ]
+    if not left:
+        return None
+    year = min(one.year for one in left)
+    export = ("titles", "export", str(year), "--to", "titres.xlsx")
+    return Advice(AdviceCode.MAKE_TITLES, export, (french_integer(len(left)),))
+
+
+def _password(app: App, session: Session) -> Advice | None:
+    """By the directory as it was last read; only where something is deposited."""
+    if app.configured is None or not app.deposits:
+        return None
+    last_day = directory.password_expires(session, app.settings.syndicat.siret)
+    warned = timedelta(days=app.settings.portal.password_warning_days)
+    today = paris_day(app.clock())
+    if last_day is None or today < last_day - warned:
+        return None
+    code = AdviceCode.PASSWORD_OVER if today > last_day else AdviceCode.PASSWORD
+    return Advice(code, ("check", str(today.year - 1), "--refresh"), (french_date(last_day),))
 
 
 def _disagreements(

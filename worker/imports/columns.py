@@ -19,8 +19,16 @@ class ImportKind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    PREVIOUS = "previous"
+    """Amounts of a year that another program billed, to be compared with."""
+    SETTLEMENTS = "settlements"
+    TITLES = "titles"
     UNITS = "units"
     POPULATION = "population"
+
+
+OF_THE_TREASURY = frozenset({ImportKind.SETTLEMENTS, ImportKind.TITLES})
+"""What accounting takes in: it is judged beside the invoices that the books have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,7 @@ def _contact(name: str, field: str, parse: Callable[[str], object]) -> Column:
 
 _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
 _address = partial(values.plain_text, maximum=120)  # BG-8 holds 400 in all, BR-FR-CPRO-33
-_reference = partial(values.plain_text, maximum=60)
+_reference = partial(values.plain_text, maximum=99)
 _convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  # BT-12, CPRO-14
 
 COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
@@ -89,6 +97,28 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("annee", "year", values.year),
         _may("code_service", "service_code", values.service_code),
         _may("engagement", "engagement", values.engagement),
+    ),
+    ImportKind.PREVIOUS: (
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _must("montant_ttc", "total_cents", values.billed_cents),
+        _may("nom", "name", _name),
+    ),
+    ImportKind.SETTLEMENTS: (
+        _must("facture", "number", values.invoice_number),
+        _must("date_paiement", "on", values.day),
+        _must("montant", "amount", values.amount),
+        _may("reference", "reference", _reference),
+    ),
+    ImportKind.TITLES: (
+        _must("facture", "number", values.invoice_number),
+        _must("exercice", "budget_year", values.year),
+        _must("bordereau", "slip", values.piece_number),
+        _must("titre", "title", values.piece_number),
+        _may("date_titre", "issued_on", values.day, blank=None),
+        _may("date_paiement", "paid_on", values.day, blank=None),
+        _may("montant", "amount", values.amount, blank=None),
+        _may("reference", "reference", _reference),
     ),
     ImportKind.UNITS: (
         _must("siret", "siret", values.siret),

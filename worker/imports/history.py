@@ -9,11 +9,12 @@ from typing import Any
 
 from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
+from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
 from worker.billing.quantity import french_quantity, in_parts
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
-from worker.imports.columns import COLUMNS, ImportKind
+from worker.imports.columns import COLUMNS, OF_THE_TREASURY, ImportKind
 from worker.imports.source import MAX_BYTES
 from worker.isolation.files import create_regular, open_regular
 from worker.settings.rights import told
@@ -26,6 +27,9 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.SUBSCRIPTIONS: versions.SUBSCRIPTIONS,
     ImportKind.USAGE: versions.USAGE,
     ImportKind.REFERENCES: versions.REFERENCES,
+    ImportKind.PREVIOUS: versions.PREVIOUS,
+    ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
+    ImportKind.TITLES: versions.TITLES,
     ImportKind.UNITS: versions.UNITS,
     ImportKind.POPULATION: versions.POPULATION,
 }
@@ -83,6 +87,8 @@ def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
+    if kind in OF_THE_TREASURY:
+        return  # what they add stands beside what there was
     for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
         before, after = _with_quantity(replaced), _with_quantity(new)
         for column in COLUMNS[kind]:
@@ -94,8 +100,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
                     siret=after["siret"],
                     subject=_subject(kind, after),
                     column=column.name,
-                    before=_text(before[column.field]),
-                    after=_text(after[column.field]),
+                    before=_text(before[column.field], column.field),
+                    after=_text(after[column.field], column.field),
                 )
 
 
@@ -132,8 +138,10 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, à partir du {french_date(row['start'])}"
         case ImportKind.USAGE:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES | ImportKind.POPULATION:
+        case ImportKind.REFERENCES | ImportKind.PREVIOUS | ImportKind.POPULATION:
             return str(row["year"])
+        case ImportKind.SETTLEMENTS | ImportKind.TITLES:
+            return ""
         case ImportKind.UNITS:
             return f"{row['service']}, {french_date(row['day'])} ({row['reference']})"
 
@@ -148,8 +156,10 @@ def _service(row: Mapping[str, Any]) -> str:
     return service_name(row["service"], None if row["tier"] == NO_TIER else row["tier"])
 
 
-def _text(value: object) -> str:
+def _text(value: object, field: str) -> str:
     match value:
+        case int() if field.endswith("_cents"):
+            return french(Money(value))
         case None:
             return ""
         case date():

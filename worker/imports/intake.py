@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.app import App
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import (
     PopulationRecord,
     UnitRecord,
@@ -220,7 +221,9 @@ def _one_by_one(coming: _Coming) -> Intake:
     kept: list[tuple[int, Any]] = []
     for row, record in coming.good():
         column, key = _key(record)
-        if not isinstance(record, tuple) and record.siret not in known:
+        # Who owed something before may be no member any more.
+        is_new = isinstance(record, tuple | PreviousAmount)
+        if not is_new and record.siret not in known:
             refusals.problem(row, "unknown-member", record.siret)
         elif isinstance(record, UnitRecord) and record.day > today:
             refusals.problem(row, "future", french_date(record.day), "date")
@@ -247,13 +250,15 @@ def _refuse_billed(session: Session, coming: _Coming, records: list[tuple[int, A
     coming.refusals.raise_if_any()
 
 
-def _key(record: MemberRow | Fact) -> tuple[str, object]:
+def _key(record: MemberRow | Fact | PreviousAmount) -> tuple[str, object]:
     """The column that a repeated record is found by, and what no two records share."""
     match record:
         case Subscription():
             return "debut", fact_key(record)
         case BillingReferences():
             return "annee", fact_key(record)
+        case PreviousAmount():
+            return "annee", (record.siret, record.year)
         case UnitRecord():
             return "reference", fact_key(record)
         case PopulationRecord():
@@ -271,6 +276,8 @@ def _put(
             return imported.put_subscriptions(tx, placed, tx.now)
         case ImportKind.REFERENCES:
             return imported.put_references(tx, placed, tx.now)
+        case ImportKind.PREVIOUS:
+            return imported.put_previous(tx, placed, tx.now)
         case ImportKind.UNITS:
             return imported.put_units(tx, placed, tx.now)
         case ImportKind.POPULATION:

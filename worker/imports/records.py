@@ -1,11 +1,16 @@
 """From the parsed cells of a row to a value of the domain, with the rules inside one row."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.money import Money
 from worker.billing.period import french_date
+from worker.billing.settlement import Payment
+from worker.billing.title import Title
 from worker.errors import Finding
 from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
@@ -16,7 +21,20 @@ Cells = Mapping[str, Any]
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
 
-Record = MemberRow | Subscription | UsageRecord | BillingReferences | UnitRecord | PopulationRecord
+TitleRow = tuple[Title, Payment | None]
+"""A title of the finance software, and a payment when the row tells one."""
+
+Record = (
+    MemberRow
+    | Subscription
+    | UsageRecord
+    | UnitRecord
+    | PopulationRecord
+    | BillingReferences
+    | PreviousAmount
+    | Payment
+    | TitleRow
+)
 
 
 def _member(cells: Cells, _source: SourceRow) -> MemberRow:
@@ -51,6 +69,32 @@ def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
     return BillingReferences(**cells)
 
 
+def _previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+    return PreviousAmount(**cells)
+
+
+def _payment(cells: Cells, _source: SourceRow) -> Payment:
+    return Payment(**cells)
+
+
+def _title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
+    day: date | None = cells["paid_on"]
+    amount: Money | None = cells["amount"]
+    if (day is None) != (amount is None):
+        return finding("IMPORT-HALF-PAYMENT")
+    title = Title(
+        invoice=cells["number"],
+        budget_year=cells["budget_year"],
+        slip=cells["slip"],
+        number=cells["title"],
+        issued_on=cells["issued_on"],
+    )
+    if day is None or amount is None:
+        return title, None
+    reference = cells["reference"]
+    return title, Payment(number=title.invoice, on=day, amount=amount, reference=reference)
+
+
 def _unit(cells: Cells, source: SourceRow) -> UnitRecord:
     return UnitRecord(**cells, source=source)
 
@@ -64,6 +108,9 @@ BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = 
     ImportKind.SUBSCRIPTIONS: _subscription,
     ImportKind.USAGE: _usage,
     ImportKind.REFERENCES: _references,
+    ImportKind.PREVIOUS: _previous,
+    ImportKind.SETTLEMENTS: _payment,
+    ImportKind.TITLES: _title,
     ImportKind.UNITS: _unit,
     ImportKind.POPULATION: _population,
 }

@@ -28,6 +28,7 @@ from pydantic_settings import (
 from stdnum import iban
 from stdnum.fr import siret, tva
 
+from worker.billing.late_interest import InterestRule
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
@@ -167,6 +168,10 @@ class Billing(Section):
     due_days: Annotated[int, Field(ge=0, le=365)] = 30
     payment_terms: Sentence
     """BT-20, with ``late_payment`` after it."""
+    title_terms: Sentence = (
+        "Paiement à l'échéance indiquée, sur l'avis des sommes à payer du comptable public."
+    )
+    """BT-20 on the Hélios channel, in the place of ``payment_terms``: nothing is deposited."""
     late_payment: Sentence = (
         "En cas de retard, l'intérêt au taux légal peut être demandé sur les sommes dues."
     )
@@ -183,7 +188,24 @@ class Billing(Section):
         StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"),
         _valid(_day_of_year, "ce jour n'existe pas"),
     ] = "01-05"
-    """MM-DD from which ``serve`` bills the year before."""
+    """MM-DD from which ``serve`` bills the year before, or reminds that no person said go."""
+    first_year: Annotated[int, Field(ge=2000, le=2100)] | None = None
+    """Years of service before it are never billed here; None: no such limit."""
+
+
+class PreviewSettings(Section):
+    """Which amounts are unusual: they are billed once a person confirmed them."""
+
+    change_percent: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """More or less than the year before; 0: never asked."""
+    minimum_euros: Annotated[int, Field(ge=0, le=100_000)] = 15
+    """Claims below it are not put into collection (CGCT, articles L1611-5 and D1611-1)."""
+    zero: bool = True
+    """An amount last year, and nothing to pay."""
+    new: bool = True
+    """An amount for the first time; asked of nobody in the very first year."""
+    gone: bool = True
+    """An amount last year, and nothing known of this one."""
 
 
 class Numbering(Section):
@@ -353,6 +375,50 @@ class JournalSettings(Section):
         return self
 
 
+class LateInterest(Section):
+    """By which text the interest on late payment is computed (convention C8)."""
+
+    rule: InterestRule = InterestRule.LEGAL
+    """C8 claims the legal rate; the public-contract rule is for a convention that is one."""
+    rates: Path = Path("late_interest.toml")
+    """The dated table of rates, each with its source."""
+
+
+Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=15), Legible]
+"""Of the finance software, or of the PES."""
+PesCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,3}$")]
+
+
+class TitleMapping(Section):
+    """How the finance software accounts for a service: one table for each service of the grid."""
+
+    article: Annotated[Code, StringConstraints(min_length=1)]
+    """The account, *nature* in the PES."""
+    function: Code = ""
+    operation: Code = ""
+    local_product: Annotated[str, StringConstraints(max_length=4), Legible] = ""
+    """*Code produit local*."""
+    service: Code = ""
+    """Of the finance software."""
+    piece_nature: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] = "01"
+    """01: *fonctionnement*."""
+
+
+class Titles(Section):
+    """What titles of revenue need beside the invoice (accounting/titles)."""
+
+    body: Code = ""
+    """*Code collectivité*."""
+    budget: Code = ""
+    party_category: PesCode = ""
+    """*CatTiers* of the members."""
+    party_legal_nature: PesCode = ""
+    """*NatJur*."""
+    party_type: PesCode = "01"
+    """*TypTiers*."""
+    services: dict[str, TitleMapping] = {}
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -377,6 +443,7 @@ class Settings(BaseSettings):
     channel: Channel
     syndicat: Syndicat
     billing: Billing
+    preview: PreviewSettings = PreviewSettings()
     numbering: Numbering
     documents: Documents = Documents()
     data: Data = Data()
@@ -385,6 +452,8 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
+    late_interest: LateInterest = LateInterest()
+    titles: Titles = Titles()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

@@ -12,14 +12,17 @@ import sqlalchemy
 from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
+from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
 from worker.billing.quantity import in_parts, parts_of
+from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
-from worker.storage import holds, versions
+from worker.billing.title import Title
+from worker.storage import confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
@@ -48,6 +51,9 @@ Imported = (
     | Subscription
     | UsageRecord
     | BillingReferences
+    | PreviousAmount
+    | Payment
+    | Title
     | UnitRecord
     | PopulationRecord
 )
@@ -85,6 +91,13 @@ def put_references(
     return _put(session, versions.REFERENCES, references, at)
 
 
+def put_previous(
+    session: Session, amounts: Sequence[tuple[PreviousAmount, Place]], at: datetime
+) -> Changes:
+    """Set the amounts of a year that another program billed."""
+    return _put(session, versions.PREVIOUS, amounts, at)
+
+
 def put_units(session: Session, units: Sequence[tuple[UnitRecord, Place]], at: datetime) -> Changes:
     """Add dated units, or bring their quantities up to date."""
     return _put(session, versions.UNITS, units, at)
@@ -112,38 +125,30 @@ def _put(
 
 def columns_of(record: Imported) -> dict[str, Any]:
     """What is stored of a record, by column, without where it was read."""
+    values = asdict(record)
     match record:
         case Member():
-            values = asdict(record)
-            address: dict[str, Any] = values.pop("address")
-            return values | address
+            values |= values.pop("address")
         case Subscription():
-            return asdict(record) | {"tier": record.tier or NO_TIER}
+            values["tier"] = record.tier or NO_TIER
         case UsageRecord():
-            return {
-                "siret": record.siret,
-                "service": record.service,
-                "tier": record.tier or NO_TIER,
-                "year": record.month.year,
-                "month": record.month.number,
-                "users": record.users,
-            }
+            for name in ("source", "file"):
+                del values[name]
+            month = record.month
+            values |= {"tier": record.tier or NO_TIER, "year": month.year, "month": month.number}
+        case Payment():
+            values = {"paid_on": record.on, "amount_cents": record.amount.cents}
+            values["reference"] = record.reference
+        case Title():
+            del values["invoice"]
         case UnitRecord():
-            return {
-                "siret": record.siret,
-                "service": record.service,
-                "day": record.day,
-                "ten_thousandths": parts_of(record.quantity),
-                "reference": record.reference,
-            }
+            del values["source"], values["quantity"]
+            values["ten_thousandths"] = parts_of(record.quantity)
         case PopulationRecord():
-            return {
-                "siret": record.siret,
-                "year": record.year,
-                "inhabitants": record.inhabitants,
-            }
-        case Contact() | BillingReferences():
-            return asdict(record)
+            del values["source"]
+        case Contact() | BillingReferences() | PreviousAmount():
+            pass
+    return values
 
 
 _MEMBER = SQLModel.metadata.tables["member"]
@@ -372,6 +377,7 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         subscriptions=subscriptions_of(session, siret),
         usage=usage_of(session, siret, year),
         hold=holds.in_force(session, siret, year),
+        confirmation=confirmations.in_force(session, siret, year),
         units=units_of(session, siret, year),
         population=population_of(session, siret, year),
     )

@@ -490,10 +490,14 @@ class CampaignRow(Numbered, table=True):
     opened_by: str
     reason: str
     ready: int
+    """Members that would be billed, or were; then those held, and those to confirm."""
+    ready_total_cents: int = Field(sa_type=BigInteger)
     held: int
+    held_total_cents: int = Field(sa_type=BigInteger)
     to_confirm: int
+    to_confirm_total_cents: int = Field(sa_type=BigInteger)
     total_cents: int = Field(sa_type=BigInteger)
-    """Of those that were ready, TTC."""
+    """Of all members, TTC."""
     previous_cents: int = Field(sa_type=BigInteger)
     """Of the year before, all members."""
     closed_at: datetime | None = _instant(nullable=True)
@@ -528,6 +532,8 @@ class ConfirmationRow(Numbered, table=True):
     siret: str = Field(foreign_key="member.siret")
     year: int
     total_cents: int = Field(sa_type=BigInteger)
+    previous_cents: int | None = Field(default=None, sa_type=BigInteger)
+    """Of the year before, as it was known then; empty without any."""
     grounds: str = _long_text()
     """JSON list of the codes of the findings that it answers."""
     reason: str

@@ -82,7 +82,11 @@ def test_installing_again_overwrites_nothing(tmp_path: Path) -> None:
     before = _contents(tmp_path)
     again = install(tmp_path)
     assert again.created == (grid,)
-    assert set(again.kept) == {tmp_path / "worker.toml", tmp_path / "donnees" / "worker.sqlite"}
+    assert set(again.kept) == {
+        tmp_path / "worker.toml",
+        tmp_path / "late_interest.toml",
+        tmp_path / "donnees" / "worker.sqlite",
+    }
     after = _contents(tmp_path)
 
     assert {name: after[name] for name in before} == before

@@ -69,6 +69,7 @@ PIECES = {
     ISSUED: ("documents",),
     CREDIT: ("documents",),
     CORRECTED: ("documents",),
+    "statement.issued": ("documents",),
     INTENDED: ("lot",),
     "receipt.kept": ("sha256",),
     "completion.intended": ("files",),

@@ -11,6 +11,7 @@ from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.options import Config, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
 from worker.imports import ImportKind
+from worker.imports.columns import OF_THE_TREASURY
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
 from worker.imports.intake import take_in
 from worker.service.opening import open_app
@@ -25,26 +26,37 @@ FRENCH_KINDS = {
     ImportKind.PREVIOUS: "montants d'une année passée",
     ImportKind.SETTLEMENTS: "paiements",
     ImportKind.TITLES: "titres",
+    ImportKind.UNITS: "unités datées",
+    ImportKind.POPULATION: "population",
 }
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
 
 
 def import_(
-    kind: Annotated[
-        ImportKind, argument("NATURE", "members, subscriptions, usage, references, previous")
-    ],
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lit un fichier : membres, abonnements, consommations, références ou montants d'avant.
+    """Lit un fichier : membres, abonnements, consommations, références, et ce qui s'y ajoute.
 
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».
     """
-    intake = take_in(open_app(config, writes=not dry_run), file, kind, dry_run=dry_run)
+    app = open_app(config, writes=not dry_run)
+    if kind in OF_THE_TREASURY:
+        # Loaded by the few who bring such a file here, and not by its own command.
+        from worker.accounting import settlements  # noqa: PLC0415
+        from worker.accounting.titles import returned  # noqa: PLC0415
+        from worker.cli.settlements import tell_intake  # noqa: PLC0415
+
+        take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
+        taken = take(app, file, dry_run=dry_run)
+        tell_intake(taken, FRENCH_KINDS[kind], dry_run=dry_run, as_json=as_json)
+        return
+    intake = take_in(app, file, kind, dry_run=dry_run)
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
         return

@@ -30,16 +30,18 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.comparison import Confirmation
-    from worker.billing.invoice import Invoice
+    from worker.billing.invoice import Invoice, InvoiceLine
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
     from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
     from worker.billing.provenance import Moment, Origin, Version
+    from worker.billing.rating import RatedLine
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
+    from worker.billing.tariff_revision import PriceChange
     from worker.billing.title import Title
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
@@ -51,6 +53,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
+    from worker.service.trial import Trial
     from worker.storage.observations import Observation
     from worker.storage.source_files import ImportedFile
     from worker.storage.versions import Changes
@@ -308,6 +311,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
             }
             for one in left.overdue
         ],
+        "untitled": None if left.untitled is None else advice(left.untitled),
         "password": None if left.password is None else advice(left.password),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
@@ -342,6 +346,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
                     "quantity": line.quantity,
                     "quantity_left": rest.quantity,
                     "unit_price_ttc": line.unit_price_gross,
+                    **_unit(line),
                     "total_ht": line.net,
                     "total_ttc": line.gross,
                 }
@@ -512,6 +517,12 @@ def _amounts(content: "Invoice") -> View:
     }
 
 
+def _unit(line: "RatedLine | InvoiceLine") -> View:
+    """What a quantity is of; null for users × months."""
+    unit = None if line.measure is None else line.measure.one
+    return {"unit": unit, "price_units": line.price_units}
+
+
 def _line_step(step: "LineStep") -> View:
     return {
         "id": step.line.identifier,
@@ -522,6 +533,19 @@ def _line_step(step: "LineStep") -> View:
         "grid": step.rated.grid_version,
         "parts": [{"label": label, "price_ttc": price} for label, price in step.rated.parts],
         "unit_price_ttc": step.rated.unit_price,
+        **_unit(step.rated),
+        "counted": [
+            {
+                "from": one.step.period.start,
+                "to": one.step.period.end,
+                "quantity": one.step.quantity,
+                "figure": one.step.figure,
+                "reference": one.step.reference or None,
+                "origin": one.origin and _origin(one.origin),
+                "subscription": one.subscription and _subscription(one.subscription),
+            }
+            for one in step.counted
+        ],
         "months": [
             {
                 "month": month.use.month,
@@ -608,6 +632,20 @@ def _checked_member(one: "CheckedMember") -> View:
     }
 
 
+def trial(made: "Trial") -> View:
+    """A folder to rehearse in; ``lost``: imported files that were never kept."""
+    return {
+        "config": str(made.config),
+        "files": [
+            {"name": one.file.name, "kind": one.kind.value, "rows": one.rows}
+            for one in made.imports
+        ],
+        "lost": made.lost,
+        "members": made.members,
+        "known_to_the_directory": made.known,
+    }
+
+
 def opened_campaign(opened: "Campaign", *, is_new: bool) -> View:
     """A go; ``already_open``: it had been given before, and nothing was done."""
     return {**_campaign(opened), "already_open": not is_new}
@@ -678,6 +716,7 @@ def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> Vie
                         "category": line.category,
                         "quantity": line.quantity,
                         "unit_price_ttc": line.unit_price,
+                        **_unit(line),
                         "total_ttc": line.total,
                         "grid": line.grid_version,
                         "explanation": line.explanation,
@@ -806,6 +845,8 @@ def grids(
                 "version": grid.version,
                 "title": grid.title,
                 "source": grid.source,
+                "decision": grid.decision or None,
+                "decided_on": grid.decided_on,
                 "valid_from": grid.valid_from,
                 "valid_to": grid.valid_to,
                 "sha256": grid.sha256,
@@ -848,6 +889,33 @@ def prices(
                 ],
             }
             for grid in grids_of_year
+        ],
+    }
+
+
+def new_grid(
+    before: "TariffGrid", after: "TariffGrid", path: Path, changes: Iterable["PriceChange"]
+) -> View:
+    """A grid that was written, and each price beside that of the grid it revises."""
+    return {
+        "file": path,
+        "from_version": before.version,
+        "version": after.version,
+        "valid_from": after.valid_from,
+        "sha256": after.sha256,
+        "changes": [
+            {
+                "service": one.row.service,
+                "component": one.row.component or None,
+                "tier": one.row.tier,
+                "band_from": one.row.band and one.row.band.first,
+                "band_to": one.row.band and one.row.band.last,
+                "category": one.category,
+                "before": one.before,
+                "after": one.after,
+                "percent": one.percent,
+            }
+            for one in changes
         ],
     }
 

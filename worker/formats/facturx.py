@@ -12,7 +12,7 @@ from worker.billing.credit_note import REASON
 from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.billing.money import NO_BREAK, french
 from worker.billing.period import french_date
-from worker.billing.quantity import counted, french_quantity, priced
+from worker.billing.quantity import MONTHS, counted, french_quantity, priced
 from worker.billing.vat import VatCategory, VatPoint
 from worker.formats.branding import Branding
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
@@ -132,7 +132,7 @@ def page_data(invoice: Invoice, profile: Profile, look: Branding) -> dict[str, o
         "addressed": "Membre" if credit else "Facturé à",
         "buyer": party(buyer, tax.buyer_vat),
         "dates": _dates(invoice),
-        "references": _references(invoice, profile),
+        "references": _references(invoice, profile, by_title=look.by_title),
         "lines-title": "Prestations créditées" if credit else "Prestations",
         "lines-total": "Total crédité" if credit else "Total des prestations",
         "of-users": all(line.measure is None for line in invoice.lines),
@@ -169,14 +169,14 @@ def _dates(invoice: Invoice) -> list[tuple[str, str]]:
     ]
 
 
-def _references(invoice: Invoice, profile: Profile) -> list[tuple[str, str]]:
+def _references(invoice: Invoice, profile: Profile, *, by_title: bool) -> list[tuple[str, str]]:
     framework = FRAMEWORKS.get(profile.business_process, profile.business_process)
     rows = (
         ("Code service", invoice.service_code),
         ("N° d’engagement", invoice.engagement),
         ("Marché / convention", invoice.contract),
         ("Nature de l’opération", "Prestation de services"),
-        ("Cadre de facturation", "" if invoice.internal else framework),
+        ("Cadre de facturation", "" if invoice.internal or by_title else framework),
         ("État détaillé n°", invoice.statement_number),
     )
     return [(caption, value) for caption, value in rows if value]
@@ -216,7 +216,7 @@ def _reasons(invoice: Invoice) -> list[str]:
 def _line(line: InvoiceLine, *, of_users: bool) -> dict[str, object]:
     """In an invoice of several kinds of prices, each quantity and price names its unit."""
     price = french(line.unit_price_gross)
-    many = "" if line.measure is None else f"{line.measure.counted(line.price_base)}"
+    measure = MONTHS if line.measure is None else line.measure
     return {
         "name": line.name,
         "description": computation(line.description),
@@ -228,7 +228,7 @@ def _line(line: InvoiceLine, *, of_users: bool) -> dict[str, object]:
         "per": None if of_users else priced(line.measure, line.price_units),
         "net_price": [
             f"soit {french_decimal(line.price)}{NO_BREAK}€{NO_BREAK}HT",
-            f"pour {many or f'{line.price_base} mois'}",
+            measure.priced(line.price_base),
         ],
         "net": french(line.net),
         "rate": french_rate(line.vat),

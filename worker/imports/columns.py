@@ -23,6 +23,12 @@ class ImportKind(StrEnum):
     """Amounts of a year that another program billed, to be compared with."""
     SETTLEMENTS = "settlements"
     TITLES = "titles"
+    UNITS = "units"
+    POPULATION = "population"
+
+
+OF_THE_TREASURY = frozenset({ImportKind.SETTLEMENTS, ImportKind.TITLES})
+"""What accounting takes in: it is judged beside the invoices that the books have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +119,18 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _may("date_paiement", "paid_on", values.day, blank=None),
         _may("montant", "amount", values.amount, blank=None),
         _may("reference", "reference", _reference),
+    ),
+    ImportKind.UNITS: (
+        _must("siret", "siret", values.siret),
+        _must("service", "service", values.service),
+        _must("date", "day", values.day),
+        _must("quantite", "quantity", values.quantity),
+        _must("reference", "reference", _reference),
+    ),
+    ImportKind.POPULATION: (
+        _must("siret", "siret", values.siret),
+        _must("annee", "year", values.year),
+        _must("habitants", "inhabitants", values.inhabitants),
     ),
 }
 

@@ -11,9 +11,10 @@ from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
 from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
+from worker.billing.quantity import french_quantity, in_parts
 from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
-from worker.imports.columns import COLUMNS, ImportKind
+from worker.imports.columns import COLUMNS, OF_THE_TREASURY, ImportKind
 from worker.imports.source import MAX_BYTES
 from worker.isolation.files import create_regular, open_regular
 from worker.settings.rights import told
@@ -29,6 +30,8 @@ TABLES: Mapping[ImportKind, Versions] = {
     ImportKind.PREVIOUS: versions.PREVIOUS,
     ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
     ImportKind.TITLES: versions.TITLES,
+    ImportKind.UNITS: versions.UNITS,
+    ImportKind.POPULATION: versions.POPULATION,
 }
 """The table that each kind of file fills; contacts stand apart."""
 _PIECE = 1 << 20
@@ -84,9 +87,10 @@ def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
-    if kind in {ImportKind.SETTLEMENTS, ImportKind.TITLES}:
+    if kind in OF_THE_TREASURY:
         return  # what they add stands beside what there was
-    for before, after in versions.replaced_by(session, TABLES[kind], file_id):
+    for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
+        before, after = _with_quantity(replaced), _with_quantity(new)
         for column in COLUMNS[kind]:
             if column.field in after and before[column.field] != after[column.field]:
                 place = file.columns.get(column.name)
@@ -134,10 +138,18 @@ def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
             return f"{_service(row)}, à partir du {french_date(row['start'])}"
         case ImportKind.USAGE:
             return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES | ImportKind.PREVIOUS:
+        case ImportKind.REFERENCES | ImportKind.PREVIOUS | ImportKind.POPULATION:
             return str(row["year"])
         case ImportKind.SETTLEMENTS | ImportKind.TITLES:
             return ""
+        case ImportKind.UNITS:
+            return f"{row['service']}, {french_date(row['day'])} ({row['reference']})"
+
+
+def _with_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its quantity of units, which is stored in whole parts."""
+    parts = row.get("ten_thousandths")
+    return row if parts is None else {**row, "quantity": french_quantity(in_parts(parts))}
 
 
 def _service(row: Mapping[str, Any]) -> str:

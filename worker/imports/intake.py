@@ -12,11 +12,16 @@ from typing import Any
 
 from worker.app import App
 from worker.billing.comparison import PreviousAmount
-from worker.billing.consumption import UsageRecord, service_name
+from worker.billing.consumption import (
+    PopulationRecord,
+    UnitRecord,
+    UsageRecord,
+    service_name,
+)
 from worker.billing.journal import EventTag
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.money import count, french_integer
-from worker.billing.period import Month, paris_day
+from worker.billing.period import Month, french_date, paris_day
 from worker.errors import Finding, ImportRefused, Severity
 from worker.imports import Heading, ImportKind, RefusedRow, Row, SourceFile, fingerprint
 from worker.imports import read as read_rows
@@ -207,10 +212,11 @@ class _Coming:
 
 
 def _one_by_one(coming: _Coming) -> Intake:
-    """Members, subscriptions or references: such a file fits in memory."""
+    """All but usage: such a file fits in memory."""
     app, refusals = coming.app, coming.refusals
     with app.reading() as session:
         known = imported.known_sirets(session)
+    today = paris_day(app.clock())
     first: dict[object, int] = {}
     kept: list[tuple[int, Any]] = []
     for row, record in coming.good():
@@ -219,6 +225,8 @@ def _one_by_one(coming: _Coming) -> Intake:
         is_new = isinstance(record, tuple | PreviousAmount)
         if not is_new and record.siret not in known:
             refusals.problem(row, "unknown-member", record.siret)
+        elif isinstance(record, UnitRecord) and record.day > today:
+            refusals.problem(row, "future", french_date(record.day), "date")
         elif (before := first.setdefault(key, row)) != row:
             refusals.problem(row, "repeated", before, column)
         elif len(kept) == MOST_RECORDS:
@@ -251,6 +259,10 @@ def _key(record: MemberRow | Fact | PreviousAmount) -> tuple[str, object]:
             return "annee", fact_key(record)
         case PreviousAmount():
             return "annee", (record.siret, record.year)
+        case UnitRecord():
+            return "reference", fact_key(record)
+        case PopulationRecord():
+            return "annee", fact_key(record)
         case (member, _):
             return "siret", member.siret
 
@@ -266,6 +278,10 @@ def _put(
             return imported.put_references(tx, placed, tx.now)
         case ImportKind.PREVIOUS:
             return imported.put_previous(tx, placed, tx.now)
+        case ImportKind.UNITS:
+            return imported.put_units(tx, placed, tx.now)
+        case ImportKind.POPULATION:
+            return imported.put_population(tx, placed, tx.now)
         case _:
             contacts = [(one, place) for (_, one), place in placed if one is not None]
             imported.put_contacts(tx, contacts, tx.now)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from worker.billing.comparison import PreviousAmount
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.money import Money
 from worker.billing.period import french_date
@@ -25,7 +25,15 @@ TitleRow = tuple[Title, Payment | None]
 """A title of the finance software, and a payment when the row tells one."""
 
 Record = (
-    MemberRow | Subscription | UsageRecord | BillingReferences | PreviousAmount | Payment | TitleRow
+    MemberRow
+    | Subscription
+    | UsageRecord
+    | UnitRecord
+    | PopulationRecord
+    | BillingReferences
+    | PreviousAmount
+    | Payment
+    | TitleRow
 )
 
 
@@ -87,6 +95,14 @@ def _title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
     return title, Payment(number=title.invoice, on=day, amount=amount, reference=reference)
 
 
+def _unit(cells: Cells, source: SourceRow) -> UnitRecord:
+    return UnitRecord(**cells, source=source)
+
+
+def _population(cells: Cells, source: SourceRow) -> PopulationRecord:
+    return PopulationRecord(**cells, source=source)
+
+
 BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
     ImportKind.MEMBERS: _member,
     ImportKind.SUBSCRIPTIONS: _subscription,
@@ -95,5 +111,7 @@ BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = 
     ImportKind.PREVIOUS: _previous,
     ImportKind.SETTLEMENTS: _payment,
     ImportKind.TITLES: _title,
+    ImportKind.UNITS: _unit,
+    ImportKind.POPULATION: _population,
 }
 """What makes a value of the domain from the cells of a row of such a file."""

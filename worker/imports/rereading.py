@@ -22,7 +22,9 @@ from worker.storage.imported import columns_of
 from worker.storage.source_files import ImportedFile
 from worker.storage.versions import Changes, Record
 
-_HEADERS = {column.field: column.name for every in COLUMNS.values() for column in every}
+_HEADERS = {column.field: column.name for every in COLUMNS.values() for column in every} | {
+    "ten_thousandths": "quantite × 10 000"
+}
 """By the name of a column of ours, the header that people know it by."""
 MOST_TOLD = 5
 """Differences of one file."""

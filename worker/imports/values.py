@@ -16,6 +16,7 @@ from stdnum.fr import tva
 from worker.billing.identifiers import is_valid_siret
 from worker.billing.money import Money
 from worker.billing.period import Month
+from worker.billing.quantity import Quantity, quantity_of
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
@@ -23,6 +24,7 @@ from worker.imports.wording import finding, quoted
 MAX_USERS = 1_000_000
 MAX_EUROS = 100_000_000
 """Of one member and year: more is a typing error."""
+MAX_INHABITANTS = 100_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside are typing errors: the convention starts in 2022."""
 
@@ -85,6 +87,22 @@ def billed_cents(text: str) -> int | Finding:
         return Money.of(euros).cents
     except ValueError:
         return finding("IMPORT-AMOUNT", "cents", value=text)
+
+
+def quantity(text: str) -> Quantity | Finding:
+    """Units of a service: ``2``, ``0,5``, four decimals at most; 0 cancels a former row."""
+    number = decimal(text)
+    if number is None or not 0 <= number <= MAX_USERS:
+        return finding("IMPORT-QUANTITY", value=text, most=MAX_USERS)
+    try:
+        return quantity_of(number)
+    except ValueError:
+        return finding("IMPORT-QUANTITY", "quantity-decimals", value=text)
+
+
+def inhabitants(text: str) -> int | Finding:
+    """Inhabitants of a member."""
+    return _whole(text, "IMPORT-INHABITANTS", "nombre d'habitants", 0, MAX_INHABITANTS)
 
 
 def tier(text: str) -> int | Finding:

@@ -1,7 +1,7 @@
 """``tariff list`` and ``tariff show``: the prices."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -24,8 +24,8 @@ from worker.cli import json_views
 from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
+    is_written,
     put,
-    put_folded,
     put_json,
     say,
     show_findings,
@@ -70,8 +70,8 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> in
             (
                 grid.version,
                 grid.title,
-                french_date(grid.valid_from),
-                french_date(grid.valid_to) if grid.valid_to else "—",
+                grid.valid_from,
+                grid.valid_to,
                 ", ".join(grid.services),
                 states[grid.version in used]
                 if used.get(grid.version, grid.sha256) == grid.sha256
@@ -100,8 +100,11 @@ def show(year: Year, config: Config = None, data: Data = None, as_json: Json = F
     if as_json:
         put_json(**json_views.prices(year, grids, months))
         return
-    for grid in grids:
-        _show_prices(grid, months[grid.version])
+    if is_written():
+        _write_prices(grids, months)
+    else:
+        for grid in grids:
+            _show_prices(grid, months[grid.version])
     if uncovered := months.get(""):
         say(f"! Aucun prix pour : {', '.join(month.french for month in uncovered)}.")
 
@@ -158,8 +161,8 @@ def new(
         put_json(**json_views.new_grid(grid, made, path, changes))
         return
     _show_changes(changes)
-    put_folded(f"Grille {made.version}, {made.french_validity} : {path}")
-    put_folded(
+    put(f"Grille {made.version}, {made.french_validity} : {path}")
+    put(
         "Relisez-la, complétez-la (titre, délibération), puis « tariff show ». Elle ne change plus "
         "dès qu'elle a servi."
     )
@@ -252,16 +255,39 @@ def create_new(path: Path, content: bytes) -> None:
 
 
 def _show_prices(grid: TariffGrid, months: Sequence[Month]) -> None:
-    put_folded(f"Grille {grid.version} — {grid.title} — {french_months(months)}")
-    put_folded(f"Source : {grid.source}")
+    put(f"Grille {grid.version} — {grid.title} — {french_months(months)}")
+    put(f"Source : {grid.source}")
     if grid.decision:
-        put_folded(f"Décision : {grid.french_decision}")
-    put_folded(f"Validité : {grid.french_validity}")
+        put(f"Décision : {grid.french_decision}")
+    put(f"Validité : {grid.french_validity}")
     for tariff in grid.services.values():
         put()
-        put_folded(f"{tariff.code} — {tariff.label} : {french_shape(tariff)}")
+        put(f"{tariff.code} — {tariff.label} : {french_shape(tariff)}")
         for heading, rows in groupby(price_rows(tariff), key=_heading):
             _show_rows(heading, list(rows))
+
+
+def _write_prices(grids: Sequence[TariffGrid], months: Mapping[str, Sequence[Month]]) -> None:
+    """Every price of the year in one table."""
+    table(
+        ("grille", "mois", "service", "prix", "par", "volume ou tranche", "catégorie", "TTC"),
+        [
+            (
+                grid.version,
+                french_months(months[grid.version]),
+                tariff.code,
+                row.label or tariff.label,
+                row.per,
+                _caption(row),
+                place if row.prices.by_category else None,
+                amount,
+            )
+            for grid in grids
+            for tariff in grid.services.values()
+            for row in price_rows(tariff)
+            for place, amount in enumerate(row.prices.amounts, start=1)
+        ],
+    )
 
 
 def _heading(row: PriceRow) -> str:
@@ -274,9 +300,9 @@ def _show_rows(heading: str, rows: Sequence[PriceRow]) -> None:
     if not rows[0].prices.by_category:
         for row in rows:
             where = f"{row.label} : " if row.label else ""
-            put_folded(f"{where}{french(row.prices.amounts[0])} TTC {row.per}", indent=2)
+            put(f"  {where}{french(row.prices.amounts[0])} TTC {row.per}")
         return
-    put_folded(f"{heading} :", indent=2)
+    put(f"  {heading} :")
     for start in range(0, len(rows), MOST_COLUMNS):
         some = rows[start : start + MOST_COLUMNS]
         captions = [_caption(row) for row in some]

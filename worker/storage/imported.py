@@ -126,8 +126,8 @@ def _put(
 def columns_of(record: Imported) -> dict[str, Any]:
     """What is stored of a record, by column, without where it was read."""
     values = asdict(record)
-    for place in ("source", "file"):
-        values.pop(place, None)
+    for apart in ("source", "file"):
+        values.pop(apart, None)
     match record:
         case Member():
             values |= values.pop("address")

@@ -21,7 +21,7 @@ import typer
 from worker.billing.money import count
 from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
-from worker.errors import Finding, Severity, WorkerError
+from worker.errors import Finding, FindingGroup, ImportRefused, Severity, WorkerError
 
 DONE, TO_LOOK_AT = 0, 1
 MOST_DRAWN = 200
@@ -158,7 +158,7 @@ def _align(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
         put("  ".join(aligned).rstrip())
 
 
-def show_findings(findings: Sequence[Finding], title: str = "") -> None:
+def show_findings(findings: Sequence[Finding | FindingGroup], title: str = "") -> None:
     """Findings for people, on standard error, under a title if there are any."""
     if title and findings:
         say(f"{title} :")
@@ -182,6 +182,6 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
     if as_json:
         put_json(**json_views.failure(error))
     say(f"Erreur : {error.message}")
-    show_findings(error.findings)
+    show_findings((error.groups if isinstance(error, ImportRefused) else ()) or error.findings)
     if error.remedy:
         say(f"À faire : {typed(error.remedy)}")

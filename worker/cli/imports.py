@@ -4,25 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from worker.billing.money import count, french_integer
 from worker.billing.period import french_time
 from worker.cli import json_views
-from worker.cli.console import put, put_json, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.options import Config, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
 from worker.imports import ImportKind
+from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
-from worker.imports.intake import take_in
+from worker.imports.intake import Intake, take_in
+from worker.imports.kinds import KINDS
 from worker.service.opening import open_app
-from worker.storage.source_files import ImportedFile, Kept
+from worker.storage.source_files import ImportedFile, Kept, place
 from worker.storage.versions import Changes
 
-FRENCH_KINDS = {
-    ImportKind.MEMBERS: "membres",
-    ImportKind.SUBSCRIPTIONS: "abonnements",
-    ImportKind.USAGE: "consommations",
-    ImportKind.REFERENCES: "références de facturation",
-}
+FRENCH_KINDS = {kind: one.french for kind, one in KINDS.items()}
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
 
@@ -42,21 +41,31 @@ def import_(
     intake = take_in(open_app(config, writes=not dry_run), file, kind, dry_run=dry_run)
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
-        return
-    name = f"{intake.file.name} ({FRENCH_KINDS[kind]})"
+    else:
+        _show_intake(intake, rehearsal=dry_run)
+    raise typer.Exit(TO_LOOK_AT if intake.is_empty else DONE)
+
+
+def _show_intake(intake: Intake, *, rehearsal: bool) -> None:
+    name = f"{intake.file.name} ({FRENCH_KINDS[intake.kind]})"
     if intake.already:
         put(f"{name} : déjà importé, rien n'a changé.")
         return
-    changes = intake.changes
-    rehearsal = " (essai : rien n'a été gardé)" if dry_run else ""
-    put(
-        f"{name} : {count(intake.rows, 'ligne lue')}, "
-        f"{count(changes.added, 'ajoutée')}, {count(changes.changed, 'modifiée')}, "
-        f"{count(changes.unchanged, 'inchangée')}{rehearsal}."
-    )
+    if len(intake.sheets) > 1:
+        for sheet in intake.sheets:
+            put(f"Feuille « {sheet.sheet} » : {_counts(sheet.rows, sheet.changes)}.")
+    after = " (essai : rien n'a été gardé)" if rehearsal else ""
+    put(f"{name} : {_counts(intake.rows, intake.changes)}{after}.")
     if intake.left_out:
         put(f"Le fichier est gardé sans {' ni '.join(intake.left_out)} : données personnelles.")
-    show_findings(intake.findings, "À vérifier")
+    show_findings(grouped(intake.findings), "À vérifier")
+
+
+def _counts(rows: int, changes: Changes) -> str:
+    return (
+        f"{count(rows, 'ligne lue')}, {count(changes.added, 'ajoutée')}, "
+        f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}"
+    )
 
 
 def list_(config: Config = None, data: Data = None, as_json: Json = False) -> None:
@@ -75,7 +84,7 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
             (
                 french_time(file.imported_at),
                 FRENCH_KINDS[ImportKind(file.kind)],
-                file.name,
+                place(file.name, file.sheet),
                 french_integer(file.rows),
                 french_integer(changes.added),
                 french_integer(changes.changed),
@@ -101,14 +110,16 @@ def show(
     """Affiche un fichier importé : d'où il vient, les valeurs qu'il a changées, leurs cellules."""
     app = open_reading(config, data)
     with app.reading() as session:
-        file_id, found, changes = the_file(session, file)
-        values = list(changed_values(session, file_id, found))
+        found = the_file(session, file)
+        values = [
+            value for file_id, one, _ in found for value in changed_values(session, file_id, one)
+        ]
     if to is not None:
-        save(app.store.archive, found, to)
+        save(app.store.archive, [one for _, one, _ in found], to)
     if as_json:
-        put_json(**json_views.imported_file_shown(found, changes, values, to))
+        put_json(**json_views.imported_file_shown(found, values, to))
         return
-    _show_file(found, changes)
+    _show_file(found)
     if to is not None:
         put(f"Fichier écrit : {to}.")
     if values:
@@ -116,22 +127,25 @@ def show(
         _show_values(values)
 
 
-def _show_file(file: ImportedFile, changes: Changes) -> None:
-    sheet = f", feuille « {file.sheet} »" if file.sheet else ""
-    put(f"{file.name}{sheet} ({FRENCH_KINDS[ImportKind(file.kind)]})")
+def _show_file(sheets: Sequence[tuple[int, ImportedFile, Changes]]) -> None:
+    (_, file, _), *others = sheets
+    put(f"{file.name} ({FRENCH_KINDS[ImportKind(file.kind)]})")
     put(f"Importé le {french_time(file.imported_at)} par {file.imported_by or 'on ne sait qui'}.")
-    put(
-        f"{count(file.rows, 'ligne')} : {count(changes.added, 'ajoutée')}, "
-        f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}."
-    )
+    for _, one, changes in sheets:
+        sheet = f"Feuille « {one.sheet} », " if one.sheet else ""
+        put(
+            f"{sheet}{count(one.rows, 'ligne')} : {count(changes.added, 'ajoutée')}, "
+            f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}."
+        )
     put(f"Empreinte SHA-256 du fichier reçu : {file.sha256} ({count(file.size, 'octet')}).")
     match file.how_kept:
         case Kept.WHOLE:
             put("Il est gardé tel quel dans l'archive.")
         case Kept.WITHOUT_CONTACTS:
+            each = ", une par feuille" if others else ""
             put(
-                "L'archive en garde une copie sans les colonnes de contact, données personnelles ; "
-                f"empreinte de la copie : {file.kept_sha256}."
+                "L'archive en garde une copie sans les colonnes de contact, données personnelles"
+                f"{each} ; empreinte : {', '.join(one.kept_sha256 for _, one, _ in sheets)}."
             )
         case Kept.NOT:
             put("Il n'a pas été gardé : une version antérieure du programme l'a importé.")
@@ -139,9 +153,10 @@ def _show_file(file: ImportedFile, changes: Changes) -> None:
 
 def _show_values(values: Sequence[ChangedValue]) -> None:
     table(
-        ("ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après"),
+        ("feuille", "ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après"),
         [
             (
+                one.sheet or "—",
                 str(one.row),
                 one.cell or "—",
                 one.siret,

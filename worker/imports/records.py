@@ -1,13 +1,12 @@
 """From the parsed cells of a row to a value of the domain, with the rules inside one row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import french_date
 from worker.errors import Finding
-from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
 
 Cells = Mapping[str, Any]
@@ -16,11 +15,10 @@ Cells = Mapping[str, Any]
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
 
-Record = MemberRow | Subscription | UsageRecord | BillingReferences
 
-
-def _member(cells: Cells, _source: SourceRow) -> MemberRow:
-    member = Member(
+def member(cells: Cells, _source: SourceRow) -> MemberRow:
+    """A member and its contact."""
+    found = Member(
         siret=cells["siret"],
         name=cells["name"],
         address=Address(
@@ -33,28 +31,22 @@ def _member(cells: Cells, _source: SourceRow) -> MemberRow:
         vat_number=cells["vat_number"],
     )
     name, email = cells["contact_name"], cells["contact_email"]
-    return member, Contact(siret=member.siret, name=name, email=email) if name or email else None
+    return found, Contact(siret=found.siret, name=name, email=email) if name or email else None
 
 
-def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
+def subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
+    """A subscription that does not end before it begins."""
     start, end = cells["start"], cells["end"]
     if end is not None and end < start:
         return finding("IMPORT-PERIOD", start=french_date(start), end=french_date(end))
     return Subscription(**cells)
 
 
-def _usage(cells: Cells, source: SourceRow) -> UsageRecord:
+def usage(cells: Cells, source: SourceRow) -> UsageRecord:
+    """The users of a month, who lead to their row."""
     return UsageRecord(**cells, source=source)
 
 
-def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
+def references(cells: Cells, _source: SourceRow) -> BillingReferences:
+    """What a member wants on its invoice for a year."""
     return BillingReferences(**cells)
-
-
-BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
-    ImportKind.MEMBERS: _member,
-    ImportKind.SUBSCRIPTIONS: _subscription,
-    ImportKind.USAGE: _usage,
-    ImportKind.REFERENCES: _references,
-}
-"""What makes a value of the domain from the cells of a row of such a file."""

@@ -350,7 +350,10 @@ def test_a_hole_in_a_series_is_a_warning(known: Store, tmp_path: Path) -> None:
 
     assert gap.severity is Severity.WARNING
     assert gap.code == "IMPORT-GAP"
-    assert gap.message == f"{SIRET} : stockage 2 To, rien entre février 2025 et juin 2025"
+    assert (
+        gap.message.replace("\u00a0", " ")
+        == f"{SIRET} : stockage 2 To, rien entre février 2025 et juin 2025"
+    )
     assert "ligne 2" in gap.where
     assert done.changes == Changes(added=5)
 

@@ -22,13 +22,14 @@ from tests.support.storage_samples import (
     bring_rows,
     write_csv,
 )
+from worker.billing.provenance import cell
 from worker.errors import ImportRefused, WrongUse
 from worker.imports import ImportKind, fingerprint, read
 from worker.imports.history import changed_values, files_and_changes, save, the_file
 from worker.imports.kept import without_personal
 from worker.imports.rereading import reread
 from worker.storage import Store
-from worker.storage.source_files import ImportedFile, Kept, cell
+from worker.storage.source_files import ImportedFile, Kept
 
 MEMBER_HEADER = f"{HEADERS[ImportKind.MEMBERS]};contact_nom"
 MEMBERS = (
@@ -74,7 +75,7 @@ MEMBERS_ALONE = tuple(line.rpartition(";")[0] for line in MEMBERS)
 
 def _kept(store: Store, name: str) -> ImportedFile:
     with store.reading() as session:
-        return the_file(session, name)[1]
+        return the_file(session, name)[0][1]
 
 
 @pytest.mark.parametrize("kind, form", EVERY)
@@ -87,10 +88,10 @@ def test_each_file_is_kept_and_leads_to_its_cells(
     path = write_table(tmp_path / f"après.{form}", _corrected(kind))
     bring(store, path, kind)
     with store.reading() as session:
-        file_id, file, changes = the_file(session, path.name)
+        ((file_id, file, changes),) = the_file(session, path.name)
         values = list(changed_values(session, file_id, file))
     copy = tmp_path / "copie"
-    save(store.archive, file, copy)
+    save(store.archive, [file], copy)
 
     column, before, after = CHANGED[kind]
     place = _corrected(kind)[0].index(column) + 1
@@ -114,7 +115,8 @@ def test_the_copy_of_a_members_file_has_no_contact(tmp_path: Path, form: str) ->
     rows = [*_table(ImportKind.MEMBERS)[:2], [""] * 8, *_table(ImportKind.MEMBERS)[2:]]
     source = fingerprint(write_table(tmp_path / f"membres.{form}", rows))
     copy = tmp_path / "copie.csv"
-    copy.write_bytes(without_personal(source, ImportKind.MEMBERS))
+    [(_, content)] = without_personal(source, ImportKind.MEMBERS)
+    copy.write_bytes(content)
     there = {
         (number, place): value
         for number, cells in enumerate(
@@ -189,7 +191,7 @@ def test_a_file_is_found_by_its_name_or_the_beginning_of_a_hash(
             the_file(session, "conso.csv")
         with pytest.raises(WrongUse, match="n'a ce nom"):
             the_file(session, "absent.csv")
-        found = the_file(session, second.sha256[:12])[1]
+        ((_, found, _),) = the_file(session, second.sha256[:12])
 
     assert found == second
 
@@ -252,7 +254,7 @@ def test_what_a_former_release_took_in_is_said_not_to_be_kept(store: Store, tmp_
     add_members(store)
     file = _kept(store, "membres.csv")
     with pytest.raises(WrongUse, match="n'a pas été gardé") as caught:
-        save(store.archive, file, tmp_path / "copie.csv")
+        save(store.archive, [file], tmp_path / "copie.csv")
 
     assert file.sha256 in caught.value.remedy
     assert reread(app_on(store)) == ()

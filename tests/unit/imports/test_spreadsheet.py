@@ -83,8 +83,8 @@ def test_ods_cells_are_read_exactly(tmp_path: Path) -> None:
     assert [facts(row) for row in usage(path)] == [(4, SIRET, "stockage", 2, "2025-03", 12)]
 
 
-def test_the_first_sheet_with_a_header_is_read_and_named(tmp_path: Path) -> None:
-    """Notices and hidden sheets are passed over; findings say which sheet was read."""
+def test_notices_and_hidden_sheets_are_passed_over(tmp_path: Path) -> None:
+    """What holds no table, or is hidden, is not read; findings say which sheet was."""
     good = xlsx_row(1, HEADER)
     path = xlsx(
         tmp_path / "usage.xlsx",
@@ -102,7 +102,7 @@ def test_the_first_sheet_with_a_header_is_read_and_named(tmp_path: Path) -> None
     assert finding.where.replace("\u00a0", " ") == (
         "usage.xlsx, feuille « Données », ligne 3, colonne « utilisateurs »"
     )
-    assert "«\u00a012.5\u00a0» n'est pas un nombre entier" in finding.message
+    assert "«\u00a012,5\u00a0» n'est pas un nombre entier" in finding.message
 
 
 def test_a_workbook_without_header_is_refused(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def usage_file(path: Path, sirets: Sequence[str], rows: int) -> None:
 def issuing(folder: Path, members: int) -> tuple[Cost, Path]:
     """Issue a year for so many members, both formats rendered and checked."""
     config = ready(folder, members)
+    measure([*WORKER, "campaign", "open", "2025", "--yes", "--config", config])
     return measure([*WORKER, "run", "2025", "--json", "--config", config]), config
 
 

@@ -43,6 +43,7 @@ def _fill(installation: Installation, plan: Plan) -> None:
     kinds = ["members", "subscriptions", "usage"] + ["references"] * plan.referenced
     for kind in kinds:
         _run(installation, plan, "import", kind, str(installation.table(kind)))
+    _run(installation, plan, "campaign", "open", str(plan.year), "--yes")
     if plan.issued:
         _run(installation, plan, "run", str(plan.year))
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from worker.billing.tariff import TariffFolder, parse_grid
+from worker.billing.tariff import TariffFolder
+from worker.billing.tariff_reading import parse_grid
 from worker.errors import ConfigurationError
 from worker.settings.keys import Channel, Settings
 from worker.settings.loading import Configuration

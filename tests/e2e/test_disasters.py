@@ -34,6 +34,7 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for kind in FILES:
             said = run("import", kind, folder / EXAMPLES / f"{kind}.csv", config=config)
             assert said.code == 0, said.err
+        assert run("campaign", "open", YEAR, "--yes", config=config).code == 0
 
     return made_once(tmp_path_factory.getbasetemp(), "imported", fill)
 

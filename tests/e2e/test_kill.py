@@ -26,6 +26,7 @@ def _ready(played: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory
     for kind in ("members", "subscriptions", "usage", "references"):
         said = run("import", kind, folder / "exemples" / f"{kind}.csv", config=config)
         assert said.code == 0, said.err
+    assert run("campaign", "open", "2025", "--yes", config=config).code == 0
     return folder
 
 

@@ -34,7 +34,9 @@ from worker.formats import ALWAYS, Branding
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
 from worker.issuing.batch import MemberOutcome, MemberResult, issue_year
+from worker.issuing.go_ahead import open_campaign
 from worker.issuing.holds import lift_hold
+from worker.issuing.preview import campaign_figures
 from worker.issuing.render import CheckedDocument, RenderChecked, render_checked
 from worker.service import campaign
 from worker.service.bootstrap import open_verified
@@ -177,6 +179,10 @@ class Desk:
         name = f"{kind.value}-{len(list((self.folder / EXAMPLES).iterdir()))}.csv"
         (self.folder / EXAMPLES / name).write_text("\n".join(rows) + "\n", "utf-8")
         self.bring(name, kind)
+
+    def open_campaign(self, year: int = YEAR) -> None:
+        """A person says that a year may be billed."""
+        open_campaign(self.app, year, campaign_figures(self.app, year), "essai")
 
     def issue(self, stop: Callable[[], bool] = campaign.never) -> list[MemberOutcome]:
         """The batch."""
@@ -332,7 +338,14 @@ def counters(desk: Desk) -> list[int]:
         return [int(value) for (value,) in rows]
 
 
-def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued: int = 0) -> Desk:
+def open_desk(
+    session_folder: Path,
+    folder: Path,
+    *,
+    real: bool = False,
+    issued: int = 0,
+    opened: bool = True,
+) -> Desk:
     """A copy of the demonstration in ``folder``, its four files imported.
 
     Args:
@@ -340,8 +353,10 @@ def open_desk(session_folder: Path, folder: Path, *, real: bool = False, issued:
         folder: of the test.
         real: true documents.
         issued: that many invoices are there already, with light documents.
+        opened: whether a person said that the year may be billed.
     """
-    original = made_once(session_folder, f"office-{issued}", partial(_make, issued=issued))
+    make = partial(_make, issued=issued, opened=opened)
+    original = made_once(session_folder, f"office-{issued}-{opened}", make)
     # Not the folder itself: pytest made it.
     shutil.copytree(original, folder / "office")
     return _sit_down(folder / "office", real=real)
@@ -365,7 +380,7 @@ def in_the_buyers_hands(desk: Desk) -> Desk:
     return desk
 
 
-def _make(folder: Path, issued: int) -> None:
+def _make(folder: Path, issued: int, *, opened: bool) -> None:
     config = write_demo(folder, YEAR, len(STORY), 1)
     text = config.read_text("utf-8")
     shipped = text.replace("reconcile_minutes = [0]", f"reconcile_minutes = {SEARCHES}")
@@ -373,6 +388,8 @@ def _make(folder: Path, issued: int) -> None:
     desk = _sit_down(folder, real=False)
     for name in FILES:
         desk.bring(f"{name}.csv", ImportKind(name))
+    if opened:
+        desk.open_campaign()
     for _ in zip(
         range(issued), issue_year(desk.app, desk.portal, desk.rendering, YEAR), strict=False
     ):

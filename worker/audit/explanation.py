@@ -11,12 +11,16 @@ from worker.audit.recomputation import Books, recompute_one
 from worker.billing.consumption import MonthlyUse
 from worker.billing.invoice import Invoice, InvoiceLine
 from worker.billing.members import Subscription
+from worker.billing.period import Month
 from worker.billing.provenance import ImportedFile, Moment, Origin, Version, YearInForce
-from worker.billing.rating import RatedLine
+from worker.billing.rating import RatedLine, Step
 from worker.billing.statement import Statement
 from worker.billing.tariff import TariffGrid
 from worker.errors import VERIFY_AND_COMPARE, Finding, IntegrityError, TariffError, WrongUse
 from worker.storage import Session, history, invoices
+
+_COUNTED = frozenset({"usage", "units", "population"})
+"""Kinds of the files that quantities are read in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +36,28 @@ class MonthStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountedStep:
+    """The same of a price that is not of a user and month; ``origin``: None without a row."""
+
+    step: Step
+    origin: Origin | None
+    subscription: Version[Subscription] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineStep:
     """A line of the invoice, and what the rating returned for it."""
 
     line: InvoiceLine
     rated: RatedLine
     months: tuple[MonthStep, ...]
+    counted: tuple[CountedStep, ...] = ()
 
     @property
     def subscriptions(self) -> tuple[Version[Subscription], ...]:
         """Those that cover its months, by their first."""
-        found = (month.subscription for month in self.months)
+        found = [one.subscription for one in self.months]
+        found += [one.subscription for one in self.counted]
         return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
@@ -158,7 +173,7 @@ def explanation_of(
             f"La facture {invoice.number} et son état détaillé n'ont plus les mêmes lignes.",
             VERIFY_AND_COMPARE,
         )
-    used = {file.sha256: file for file in files if file.kind == "usage"}
+    used = {file.sha256: file for file in files if file.kind in _COUNTED}
     # Of a workbook of several sheets, the row alone does not tell which.
     read = {
         (one.value.service, one.value.tier, one.value.month, one.value.source): one.origin.file
@@ -183,9 +198,21 @@ def explanation_of(
                             ),
                             row=use.source.row,
                         ),
-                        subscription=_covering(known.subscriptions, rated, use),
+                        subscription=_covering(known.subscriptions, rated, use.month),
                     )
                     for use in rated.months
+                ),
+                counted=tuple(
+                    CountedStep(
+                        step=step,
+                        origin=None
+                        if step.source is None
+                        else Origin(file=used.get(step.source.file_sha256), row=step.source.row),
+                        subscription=_covering(
+                            known.subscriptions, rated, Month.of(step.period.start)
+                        ),
+                    )
+                    for step in rated.steps
                 ),
             )
             for line, rated in zip(invoice.lines, statement.lines, strict=True)
@@ -221,7 +248,7 @@ def _only_lines(asked: Explained, lines: set[str]) -> Explained:
 
 
 def _covering(
-    subscriptions: Sequence[Version[Subscription]], rated: RatedLine, use: MonthlyUse
+    subscriptions: Sequence[Version[Subscription]], rated: RatedLine, month: Month
 ) -> Version[Subscription] | None:
     key = (rated.service, rated.tier, rated.category)
     return next(
@@ -229,7 +256,7 @@ def _covering(
             one
             for one in subscriptions
             if (one.value.service, one.value.tier, one.value.category) == key
-            and one.value.covers(use.month)
+            and one.value.covers(month)
         ),
         None,
     )

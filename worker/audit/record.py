@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from worker.billing.credit_note import Remainder, remainders
 from worker.billing.invoice import Invoice
 from worker.billing.journal import JournalEvent
+from worker.billing.settlement import Settlement, Standing
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
-from worker.storage import Session, attempts, invoices, journal, observations
+from worker.storage import Session, attempts, invoices, journal, observations, settlements
 from worker.storage.attempts import Attempt
 from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import Observation
@@ -19,6 +20,8 @@ class InvoiceRecord:
 
     Attributes:
         left: of each line, in the order of the lines, what no credit note took back.
+        settlements: its payments, cancelled ones too.
+        standing: what they leave; None of a credit note.
     """
 
     tracked: TrackedInvoice
@@ -30,6 +33,8 @@ class InvoiceRecord:
     attempts: tuple[Attempt, ...]
     observations: tuple[Observation, ...]
     events: tuple[JournalEvent, ...]
+    settlements: tuple[Settlement, ...] = ()
+    standing: Standing | None = None
 
 
 def record_of(session: Session, number: str) -> InvoiceRecord:
@@ -50,4 +55,6 @@ def record_of_tracked(session: Session, tracked: TrackedInvoice) -> InvoiceRecor
         attempts=attempts.attempts(session, tracked.id),
         observations=observations.observations(session, tracked.id),
         events=tuple(journal.events(session, subject=tracked.number)),
+        settlements=settlements.of_invoice(session, tracked.id),
+        standing=None if tracked.is_credit_note else settlements.standing_of(session, tracked),
     )

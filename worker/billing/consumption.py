@@ -1,16 +1,21 @@
-"""From monthly usage rows to what a member consumed in a year (convention C1, C9).
+"""From usage rows and dated units to what a member consumed in a year (convention C1, C9).
 
 Pure: the same rows give the same consumption. What does not fit is a finding, never a guess.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from worker.billing.members import Subscription
 from worker.billing.money import count
-from worker.billing.period import Month, months_of
+from worker.billing.period import Month, french_date, months_of
+from worker.billing.quantity import Quantity, french_quantity
+from worker.billing.tariff import Basis
 from worker.errors import Finding
+
+Bases = Callable[[str, Month], Basis]
+"""What the quantity of a service is taken from in a month (``tariff.bases``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,33 @@ class UsageRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRecord:
+    """One row: units of a service on a day, such as half a day of training; 0 cancels a former one.
+
+    ``reference`` tells two rows of a day apart: a session, an order.
+    """
+
+    siret: str
+    service: str
+    day: date
+    quantity: Quantity
+    reference: str
+    source: SourceRow
+    file: str = field(default="", compare=False)
+    """Its name and sheet, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PopulationRecord:
+    """One row: the inhabitants of a member, in force in a year."""
+
+    siret: str
+    year: int
+    inhabitants: int
+    source: SourceRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyUse:
     """Users of one month, and where the figure was read."""
 
@@ -46,12 +78,20 @@ class MonthlyUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceUse:
-    """A year's use of one service in one tier and category, months in order."""
+    """A year's use of one service in one tier and category, in order of time.
+
+    Attributes:
+        months: those that are priced by their users.
+        subscribed: those that are priced by the subscription alone, or by dated units.
+        units: the dated units.
+    """
 
     service: str
     tier: int | None
     category: int
     months: tuple[MonthlyUse, ...]
+    subscribed: tuple[Month, ...] = ()
+    units: tuple[UnitRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,25 +104,83 @@ class YearlyConsumption:
     findings: tuple[Finding, ...]
 
 
+def by_usage(_service: str, _month: Month) -> Basis:
+    """Every service by its users, as in the first annex of the convention."""
+    return Basis.USAGE
+
+
+_Key = tuple[str, int | None, Month]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Recorded:
+    """A member's rows of a year.
+
+    Attributes:
+        dated: the units that are in no line yet.
+        covered: what a subscription took.
+    """
+
+    rows: dict[_Key, UsageRecord]
+    basis: Bases
+    dated: dict[tuple[str, Month], list[UnitRecord]] = field(default_factory=dict)
+    covered: set[_Key] = field(default_factory=set)
+
+    def lacks(self, key: _Key) -> bool:
+        """Whether a row is needed, and is not there."""
+        return key not in self.rows and self.basis(key[0], key[2]) is Basis.USAGE
+
+
+@dataclass(slots=True)
+class _Used:
+    """What one subscription, or several of one service, tier and category, come to."""
+
+    months: list[MonthlyUse] = field(default_factory=list)
+    subscribed: list[Month] = field(default_factory=list)
+    units: list[UnitRecord] = field(default_factory=list)
+
+    def take(self, key: _Key, known: _Recorded) -> None:
+        """Take a subscribed month in, which lacks nothing."""
+        service, tier, month = key
+        match known.basis(service, month):
+            case Basis.USAGE:
+                row = known.rows[key]
+                self.months.append(MonthlyUse(month=month, users=row.users, source=row.source))
+            case Basis.SUBSCRIPTION:
+                self.subscribed.append(month)
+            case Basis.UNITS:
+                self.subscribed.append(month)
+                if tier is None:  # units are of no tier: with one, they are told as outside
+                    self.units.extend(known.dated.pop((service, month), ()))
+
+
 def consume(
     siret: str,
     year: int,
     subscriptions: Iterable[Subscription],
     usage: Iterable[UsageRecord],
+    units: Iterable[UnitRecord] = (),
+    basis: Bases = by_usage,
 ) -> YearlyConsumption:
     """Aggregate a member's rows of a year under its subscriptions.
 
-    A subscribed month needs a row, even for zero users: a missing month would bill too little.
-    Users outside any subscription are a finding, not a line (C9).
+    A subscribed month that is priced by its users needs a row, even for zero users: a missing
+    month would bill too little. Users and units outside any subscription are a finding, not a
+    line (C9); so are those that the shape of the price does not count.
     """
-    rows = {
-        (row.service, row.tier, row.month): row
-        for row in sorted(usage, key=lambda row: (row.service, row.tier or 0, row.month))
-        if row.siret == siret and row.month.year == year
-    }
+    known = _Recorded(
+        rows={
+            (row.service, row.tier, row.month): row
+            for row in sorted(usage, key=lambda row: (row.service, row.tier or 0, row.month))
+            if row.siret == siret and row.month.year == year
+        },
+        basis=basis,
+    )
+    for unit in sorted(units, key=lambda one: (one.service, one.day, one.reference)):
+        if unit.siret == siret and unit.day.year == year and unit.quantity:
+            known.dated.setdefault((unit.service, Month.of(unit.day)), []).append(unit)
     findings: list[Finding] = []
-    used: set[tuple[str, int | None, Month]] = set()
-    uses: dict[tuple[str, int | None, int], list[MonthlyUse]] = {}
+    uses: dict[tuple[str, int | None, int], _Used] = {}
     own = (subscription for subscription in subscriptions if subscription.siret == siret)
     for subscription in sorted(
         own, key=lambda one: (one.service, one.tier or 0, one.start, one.category)
@@ -90,19 +188,17 @@ def consume(
         missing = []
         for month in filter(subscription.covers, months_of(year)):
             key = (subscription.service, subscription.tier, month)
-            row = rows.get(key)
-            if row is None:
+            if known.lacks(key):
                 missing.append(month)
-            elif key in used:
+            elif key in known.covered:
                 findings.append(_overlap(subscription, month))
             else:
-                used.add(key)
-                uses.setdefault((*key[:2], subscription.category), []).append(
-                    MonthlyUse(month=month, users=row.users, source=row.source)
-                )
+                known.covered.add(key)
+                used = uses.setdefault((*key[:2], subscription.category), _Used())
+                used.take(key, known)
         if missing:
             findings.append(_gap(subscription, missing))
-    findings.extend(_outside(row) for key, row in rows.items() if key not in used and row.users > 0)
+    findings.extend(_not_billed(known))
     return YearlyConsumption(
         siret=siret,
         year=year,
@@ -111,12 +207,36 @@ def consume(
                 service=service,
                 tier=tier,
                 category=category,
-                months=tuple(sorted(months, key=lambda use: use.month)),
+                months=tuple(sorted(used.months, key=lambda use: use.month)),
+                subscribed=tuple(sorted(used.subscribed)),
+                units=tuple(sorted(used.units, key=lambda one: (one.day, one.reference))),
             )
-            for (service, tier, category), months in uses.items()
+            for (service, tier, category), used in uses.items()
         ),
         findings=tuple(findings),
     )
+
+
+def _not_billed(known: _Recorded) -> Iterator[Finding]:
+    """What was recorded and is in no line. Users of a service at a flat price are information."""
+    for key, row in known.rows.items():
+        if row.users and key not in known.covered:
+            yield _outside(row)
+        elif row.users and known.basis(row.service, row.month) is Basis.UNITS:
+            yield _other_shape(
+                f"{count(row.users, 'utilisateur')} en {row.month.french}",
+                service_name(row.service, row.tier),
+                "à l'unité : importez ses unités (« import units »)",
+                _place(row.file, row.source),
+            )
+    for (service, month), units in known.dated.items():
+        for unit in units:
+            told = f"{french_quantity(unit.quantity)} le {french_date(unit.day)}"
+            if (service, None, month) not in known.covered:
+                yield _unit_outside(unit, told)
+            else:
+                way = "sans unités datées : importez sa consommation, ou corrigez la grille"
+                yield _other_shape(told, service, way, _place(unit.file, unit.source))
 
 
 def service_name(service: str, tier: int | None) -> str:
@@ -154,7 +274,30 @@ def _outside(row: UsageRecord) -> Finding:
         message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
         "hors abonnement",
         remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois.",
-        where=", ".join(filter(None, (row.file, f"ligne {row.source.row}"))),
+        where=_place(row.file, row.source),
+    )
+
+
+def _place(file: str, source: SourceRow) -> str:
+    return ", ".join(filter(None, (file, f"ligne {source.row}")))
+
+
+def _unit_outside(unit: UnitRecord, told: str) -> Finding:
+    return Finding(
+        code="UNIT-OUTSIDE",
+        message=f"{unit.service} : {told} ({unit.reference}), hors abonnement",
+        remedy="Corrigez l'abonnement (début, fin, sans palier) ou ces unités (0 les annule).",
+        where=_place(unit.file, unit.source),
+    )
+
+
+def _other_shape(told: str, name: str, way: str, where: str) -> Finding:
+    """The shape of the price does not count what was recorded."""
+    return Finding(
+        code="USAGE-SHAPE",
+        message=f"{told} : {name} se facture {way}",
+        remedy="Importez ce que la grille compte, et mettez 0 dans ce qu'elle ne compte pas.",
+        where=where,
     )
 
 

@@ -18,8 +18,9 @@ from worker.billing.invoice import (
     content_of,
     totals_of,
 )
-from worker.billing.money import Money, count, french, round_half_up, tax_on
+from worker.billing.money import Money, cost, french, share, tax_on
 from worker.billing.period import french_date
+from worker.billing.quantity import Quantity, counted, french_quantity, priced, quantity_of
 from worker.billing.standard import CREDIT_NOTE
 from worker.billing.vat import VatMethod
 
@@ -37,8 +38,9 @@ class Remainder:
 
     line: InvoiceLine
     """As it was invoiced."""
-    quantity: int
+    quantity: Quantity
     net: Money
+    gross: Money
 
 
 def remainders(invoice: Invoice, earlier: Sequence[Invoice]) -> tuple[Remainder, ...]:
@@ -46,9 +48,10 @@ def remainders(invoice: Invoice, earlier: Sequence[Invoice]) -> tuple[Remainder,
     left = []
     for line in invoice.lines:
         credited = [c for note in earlier for c in note.lines if c.identifier == line.identifier]
-        quantity = line.quantity - sum(c.quantity for c in credited)
+        quantity = quantity_of(line.quantity - sum(c.quantity for c in credited))
         net = line.net - Money.sum(c.net for c in credited)
-        left.append(Remainder(line=line, quantity=quantity, net=net))
+        gross = line.gross - Money.sum(c.gross for c in credited)
+        left.append(Remainder(line=line, quantity=quantity, net=net, gross=gross))
     return tuple(left)
 
 
@@ -61,7 +64,7 @@ def credit(
     invoice: Invoice,
     earlier: Sequence[Invoice],
     reason: str,
-    quantities: Mapping[str, int] | None = None,
+    quantities: Mapping[str, Quantity] | None = None,
     *,
     internal: bool,
 ) -> InvoiceDraft:
@@ -119,34 +122,43 @@ def reissue(note: Invoice, reason: str) -> InvoiceDraft:
     return InvoiceDraft(**content_of(note) | {"notes": (why, *note.notes[1:])})
 
 
-def _refuse_excess(quantities: Mapping[str, int], left: Mapping[str, Remainder]) -> None:
+def _refuse_excess(quantities: Mapping[str, Quantity], left: Mapping[str, Remainder]) -> None:
     for key, quantity in quantities.items():
         if key not in left:
             raise NothingToCredit(f"la facture n'a pas de ligne {key}")
+        if left[key].line.measure is None and not isinstance(quantity, int):
+            raise NothingToCredit(
+                f"ligne {key} : {french_quantity(quantity)} n'est pas un nombre entier "
+                "d'utilisateurs × mois"
+            )
         if not 0 < quantity <= left[key].quantity:
             raise NothingToCredit(
-                f"ligne {key} : {quantity} à créditer, il en reste {left[key].quantity}"
+                f"ligne {key} : {french_quantity(quantity)} à créditer, il en reste "
+                f"{french_quantity(left[key].quantity)}"
             )
 
 
-def _credited(item: Remainder, quantity: int) -> InvoiceLine:
-    """Units of one line; its net is what all credits so far come to, less the earlier ones.
+def _credited(item: Remainder, quantity: Quantity) -> InvoiceLine:
+    """Units of one line; its amounts are what all credits so far come to, less the earlier ones.
 
     Rounding the running total, never each credit, keeps every credit within a cent of its exact
     net however many come before it, and the last one gives back all that is left.
     """
     line = item.line
-    price = line.unit_price_gross
-    left = round_half_up(line.net.cents * (item.quantity - quantity), line.quantity)
-    credited = "crédités" if quantity > 1 else "crédité"
+    left = quantity_of(item.quantity - quantity)
+    gross = item.gross - cost(line.unit_price_gross, left, line.price_units)
+    several = 1 if line.measure is None else 2
+    credited = "crédités" if quantity > 1 and quantity >= several else "crédité"
+    invoiced = "facturés" if line.quantity > 1 and line.quantity >= several else "facturé"
     return replace(
         line,
         quantity=quantity,
-        net=item.net - Money(left),
-        gross=price * quantity,
-        description=f"{count(quantity, 'utilisateur')} × mois {credited} sur "
-        f"{count(line.quantity, 'facturé')}, au prix convenu de {french(price)} TTC par "
-        f"utilisateur et par mois, soit {french(price * quantity)}.",
+        net=item.net - share(line.net, left, line.quantity),
+        gross=gross,
+        description=f"{counted(quantity, line.measure)} {credited} sur "
+        f"{french_quantity(line.quantity)} {invoiced}, au prix convenu de "
+        f"{french(line.unit_price_gross)} TTC {priced(line.measure, line.price_units)}, soit "
+        f"{french(gross)}.",
     )
 
 

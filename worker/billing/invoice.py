@@ -13,6 +13,7 @@ from typing import Any
 from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import ZERO, Money, french, nets_of_tax, tax_on, unit_price_net
 from worker.billing.period import Period
+from worker.billing.quantity import Measure, Quantity, priced
 from worker.billing.rating import RatedLine
 from worker.billing.standard import AGREED_PRICE, CREDIT_NOTE
 from worker.billing.vat import VatCategory, VatMethod, VatPoint, VatRegime
@@ -128,8 +129,8 @@ class InvoiceLine:
     """BT-153."""
     description: str
     """BT-154: the TTC price and the computation."""
-    quantity: int
-    """BT-129, users × months."""
+    quantity: Quantity
+    """BT-129, users × months, or what ``measure`` says."""
     unit: str
     """BT-130."""
     price: Decimal
@@ -143,13 +144,17 @@ class InvoiceLine:
     period: Period
     """BG-26."""
     unit_price_gross: Money
-    """TTC price of one unit: agreed, not in EN 16931."""
+    """TTC price of ``price_units`` units: agreed, not in EN 16931."""
     gross: Money
     """TTC amount of the line: agreed, not in EN 16931."""
     item: str = ""
     """BT-155, the seller's own code of the service."""
     attributes: tuple[ItemAttribute, ...] = ()
     """BG-32: tier, category, grid."""
+    measure: Measure | None = None
+    """What the quantity is of; None for users × months."""
+    price_units: int = 1
+    """Units that ``unit_price_gross`` is the price of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +222,8 @@ class InvoiceDraft:
     """BG-1: what the law or a profile wants said, such as the late-payment terms (PMD)."""
     preceding: PrecedingInvoice | None = None
     """BG-3, on a credit note only."""
+    decisions: tuple[str, ...] = ()
+    """The délibérations that set the prices, when the grids name them."""
     internal: bool = False
     """A credit note kept in our books, for an invoice the buyer rejected: never transmitted."""
 
@@ -255,9 +262,15 @@ class Terms:
 
 
 def build_draft(
-    member: Member, references: BillingReferences, terms: Terms, rated: Sequence[RatedLine]
+    member: Member,
+    references: BillingReferences,
+    terms: Terms,
+    rated: Sequence[RatedLine],
+    asked: Sequence[str] = (),
 ) -> InvoiceDraft:
     """Make the invoice of a member and year from its priced lines, one line each.
+
+    ``asked``: the grids that were asked for a price, those that gave none too.
 
     An invoice with lines outside VAT names neither party's VAT number, even if they have one for
     other activities (BR-O-02).
@@ -293,7 +306,8 @@ def build_draft(
         lines=lines,
         breakdown=breakdown,
         totals=totals_of(breakdown, Money.sum(line.total for line in rated)),
-        grid_versions=tuple(dict.fromkeys(line.grid_version for line in rated)),
+        grid_versions=tuple(dict.fromkeys((*(line.grid_version for line in rated), *asked))),
+        decisions=tuple(dict.fromkeys(line.decision for line in rated if line.decision)),
         vat_method=terms.vat_method,
         vat_point=terms.vat_point if any(group.regime.taxed for group in breakdown) else None,
         notes=terms.notes,
@@ -365,19 +379,20 @@ def split_gross(
 def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
     attributes = {
         "Palier (To)": rated.tier,
-        "Catégorie tarifaire": rated.category,
+        "Catégorie tarifaire": rated.category if rated.by_category else None,
         GRID: rated.grid_version,
-        AGREED_PRICE: rated.unit_price,
+        agreed_price(rated.measure, rated.price_units): rated.unit_price,
     }
+    price, base = _net_price(rated)
     return InvoiceLine(
         identifier=identifier,
-        name=f"{rated.label} (catégorie {rated.category})",
-        description=f"Prix convenu {french(rated.unit_price)} TTC par utilisateur et par mois. "
-        f"{rated.explanation}.",
+        name=rated.name,
+        description=f"Prix convenu {french(rated.unit_price)} TTC "
+        f"{priced(rated.measure, rated.price_units)}. {rated.explanation}.",
         quantity=rated.quantity,
-        unit=USER_MONTH,
-        price=unit_price_net(rated.unit_price, rated.vat.rate, PRICE_BASE_MONTHS),
-        price_base=PRICE_BASE_MONTHS,
+        unit=USER_MONTH if rated.measure is None else rated.measure.code,
+        price=price,
+        price_base=base,
         net=net,
         vat=rated.vat,
         period=rated.period,
@@ -389,4 +404,24 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
             for name, value in attributes.items()
             if value is not None
         ),
+        measure=rated.measure,
+        price_units=rated.price_units,
     )
+
+
+def agreed_price(measure: Measure | None, units: int) -> str:
+    """BT-160 of the agreed price, which says what it is the price of."""
+    return AGREED_PRICE if measure is None else f"Prix TTC {measure.priced(units)} (EUR)"
+
+
+def _net_price(rated: RatedLine) -> tuple[Decimal, int]:
+    """BT-146 and BT-149: the net price of the units of the agreed one, or of twelve times as many.
+
+    At 20 %, twelve times any TTC price has an exact net price, which one alone may not have.
+    """
+    if rated.measure is not None:
+        alone = unit_price_net(rated.unit_price, rated.vat.rate, 1)
+        if alone * (100 + rated.vat.rate) == rated.unit_price.cents:
+            return alone, rated.price_units
+    base = PRICE_BASE_MONTHS * rated.price_units
+    return unit_price_net(rated.unit_price, rated.vat.rate, PRICE_BASE_MONTHS), base

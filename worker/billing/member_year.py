@@ -1,10 +1,19 @@
 """All that is known of a member's year before it is billed: read once, computed from once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.billing.consumption import UsageRecord
+from worker.billing.consumption import (
+    PopulationRecord,
+    UnitRecord,
+    UsageRecord,
+    YearlyConsumption,
+    consume,
+)
 from worker.billing.members import BillingReferences, Member, Subscription
+from worker.billing.rating import Rating, rate
+from worker.billing.tariff import TariffGrid, bases
 
 NEVER_BILLED = "NEVER-BILLED"
 """Code of the finding of a member that a person leaves without invoice for a year."""
@@ -29,6 +38,8 @@ class MemberYear:
         subscriptions: all of the member, whatever their dates.
         usage: the current rows of the year.
         hold: the one in force, if there is one.
+        units: the current dated units of the year.
+        population: its inhabitants in force in the year, when they are known.
     """
 
     member: Member
@@ -37,3 +48,17 @@ class MemberYear:
     subscriptions: tuple[Subscription, ...]
     usage: tuple[UsageRecord, ...]
     hold: Hold | None
+    units: tuple[UnitRecord, ...] = ()
+    population: PopulationRecord | None = None
+
+    def priced(self, grids: Sequence[TariffGrid]) -> tuple[YearlyConsumption, Rating]:
+        """What was consumed, and its prices. Pure."""
+        consumption = consume(
+            self.member.siret,
+            self.year,
+            self.subscriptions,
+            self.usage,
+            self.units,
+            bases(grids),
+        )
+        return consumption, rate(consumption, grids, self.population)

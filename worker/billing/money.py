@@ -84,6 +84,11 @@ def french(amount: Money) -> str:
     return f"{sign}{french_integer(whole)},{cents:02d}{NO_BREAK}€"
 
 
+def signed(amount: Money) -> str:
+    """A difference as people read it: ``+12,50 €``."""
+    return f"{'+' if amount.cents > 0 else ''}{french(amount)}"
+
+
 def french_integer(number: int) -> str:
     """A whole number with French thousands separators."""
     return f"{number:,}".replace(",", NARROW_NO_BREAK)
@@ -99,6 +104,18 @@ def round_half_up(numerator: int, denominator: int) -> int:
     """The integer nearest to a fraction; a half goes away from zero. Denominator positive."""
     sign = -1 if numerator < 0 else 1
     return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
+
+
+def cost(price: Money, quantity: int | Decimal, units: int = 1) -> Money:
+    """What a quantity costs at a price of so many ``units``, rounded half up, once."""
+    exact = Fraction(price.cents) * Fraction(quantity) / units
+    return Money(round_half_up(exact.numerator, exact.denominator))
+
+
+def share(amount: Money, part: int | Decimal, whole: int | Decimal) -> Money:
+    """The part of an amount, rounded half up."""
+    exact = Fraction(amount.cents) * Fraction(part) / Fraction(whole)
+    return Money(round_half_up(exact.numerator, exact.denominator))
 
 
 def tax_on(net: Money, rate: Decimal) -> Money:

@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
@@ -87,6 +87,12 @@ class Period:
 def months_of(year: int) -> Iterator[Month]:
     """January to December."""
     return (Month(year, number) for number in range(1, 13))
+
+
+def french_months(months: Sequence[Month]) -> str:
+    """Months that follow each other: ``décembre 2026``, ``janvier 2026 à mars 2026``."""
+    first, last = months[0].french, months[-1].french
+    return first if first == last else f"{first} à {last}"
 
 
 def french_date(day: date) -> str:

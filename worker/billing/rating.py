@@ -4,32 +4,79 @@ The price is that of the grid in force in the month of the service, never "the c
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 
-from worker.billing.consumption import MonthlyUse, ServiceUse, YearlyConsumption, service_name
-from worker.billing.money import Money, count, french, french_integer
-from worker.billing.period import MONTH_NAMES, Period
-from worker.billing.tariff import PerUserMonth, TariffGrid, grid_in_force
+from worker.billing.consumption import (
+    MonthlyUse,
+    PopulationRecord,
+    ServiceUse,
+    SourceRow,
+    UnitRecord,
+    YearlyConsumption,
+    service_name,
+)
+from worker.billing.money import Money, cost, count, french, french_integer
+from worker.billing.period import MONTH_NAMES, Month, Period, french_date
+from worker.billing.quantity import MONTHS, YEARS, Measure, Quantity, priced, quantity_of
+from worker.billing.tariff import (
+    Band,
+    Flat,
+    PerUnit,
+    PerUserMonth,
+    PopulationBand,
+    ServiceTariff,
+    Span,
+    TariffGrid,
+    VolumeBands,
+    band_of,
+    grid_in_force,
+)
 from worker.billing.vat import VatRegime
 from worker.errors import Finding
 
+MONTHS_OF_YEAR = 12
+MOST_NAMED = 6
+"""Units or months that a sentence names one by one; of more, it says how many there are."""
 _ELIDED = re.compile(r"[aeiouàâäéèêëîïôöùûüæœ]|h(?:[eéèêiy]|ab|on)", re.IGNORECASE)
 """Beginnings of words before which ``de`` loses its vowel: ``d'hébergement``, ``de hotline``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one month, one day or the whole year counts for in a line.
+
+    Attributes:
+        figure: of the row it was read in, when that is not the quantity itself: the users of the
+            month, the inhabitants of the member.
+        source: the row; None when the subscription alone gives the quantity.
+    """
+
+    period: Period
+    quantity: Quantity
+    figure: int | None = None
+    reference: str = ""
+    source: SourceRow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatedLine:
-    """One service, tier, category and price, over the months that share them.
+    """One service, tier, category and price, over the time that shares them.
 
     Attributes:
         label: what people read, such as ``Stockage et sauvegarde, 2 To``.
+        months: of a price of a user and month; empty when there are steps.
         parts: label and TTC price of each component of ``unit_price``.
-        quantity: users × months.
-        total: ``unit_price`` × ``quantity``, TTC, exact.
+        unit_price: TTC, of ``price_units`` units.
+        quantity: users × months, or what ``measure`` says.
+        total: ``unit_price`` × ``quantity`` ÷ ``price_units``, TTC, rounded once.
         grid_version: the grid that gave the price.
         explanation: the whole computation in one French sentence.
+        measure: what the quantity is of; None for users × months.
+        steps: of any other price.
+        by_category: whether the price depends on the category.
+        decision: the délibération that set the price, when the grid names it.
     """
 
     service: str
@@ -40,74 +87,278 @@ class RatedLine:
     months: tuple[MonthlyUse, ...]
     parts: tuple[tuple[str, Money], ...]
     unit_price: Money
-    quantity: int
+    quantity: Quantity
     total: Money
     grid_version: str
     explanation: str
+    measure: Measure | None = None
+    price_units: int = 1
+    steps: tuple[Step, ...] = ()
+    by_category: bool = True
+    decision: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the line is called (BT-153)."""
+        return f"{self.label} (catégorie {self.category})" if self.by_category else self.label
 
     @property
     def period(self) -> Period:
-        """From the first day of the first month to the last day of the last (BG-26)."""
+        """From its first day to its last (BG-26)."""
+        if self.steps:
+            return Period(
+                min(step.period.start for step in self.steps),
+                max(step.period.end for step in self.steps),
+            )
         return Period(self.months[0].month.first_day, self.months[-1].month.last_day)
+
+    @property
+    def sources(self) -> Iterator[SourceRow]:
+        """The row of each figure."""
+        for use in self.months:
+            yield use.source
+        for step in self.steps:
+            if step.source is not None:
+                yield step.source
+
+    @property
+    def amounts(self) -> tuple[Money, ...]:
+        """What each month or step comes to: together the total, the running sum being rounded."""
+        quantities = [step.quantity for step in self.steps] or [use.users for use in self.months]
+        sums = (
+            cost(self.unit_price, quantity, self.price_units)
+            for quantity in accumulate(quantities, initial=0)
+        )
+        return tuple(after - before for before, after in pairwise(sums))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """The priced lines of a year, and what could not be priced."""
+    """The priced lines of a year, and what could not be priced.
+
+    Attributes:
+        grid_versions: the grids that were asked, those that gave no line too.
+    """
 
     lines: tuple[RatedLine, ...]
     findings: tuple[Finding, ...]
+    grid_versions: tuple[str, ...] = ()
 
 
-_Price = tuple[str, VatRegime, tuple[tuple[str, Money], ...], str]
-"""What ``per_user_month`` is told of a price: label, VAT, components, version of the grid."""
+_Found = Iterator[RatedLine | Finding]
 
 
-def rate(consumption: YearlyConsumption, grids: Sequence[TariffGrid]) -> Rating:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What one grid prices of a service's use."""
+
+    use: ServiceUse
+    grid: TariffGrid
+    tariff: ServiceTariff
+
+    def line(
+        self,
+        price: Money,
+        steps: Iterable[Step],
+        words: str,
+        *,
+        measure: Measure,
+        by_category: bool,
+        units: int = 1,
+        band: Band | None = None,
+    ) -> RatedLine:
+        """A line at one price; ``words`` tell the computation but for grid and amount."""
+        taken = tuple(steps)
+        quantity = quantity_of(sum(step.quantity for step in taken))
+        total = cost(price, quantity, units)
+        label = self.tariff.label
+        return RatedLine(
+            service=self.use.service,
+            label=label if band is None else f"{label}, tranche {band.french}",
+            tier=None,
+            category=self.use.category,
+            vat=self.tariff.vat,
+            months=(),
+            parts=((label, price),),
+            unit_price=price,
+            quantity=quantity,
+            total=total,
+            grid_version=self.grid.version,
+            explanation=f"{words}, grille {self.grid.version}, soit {french(total)}",
+            measure=measure,
+            price_units=units,
+            steps=taken,
+            by_category=by_category,
+            decision=self.grid.french_decision,
+        )
+
+    def no_price(self, reason: str) -> Finding:
+        """Of the whole part."""
+        return _no_price(self.use, f"la grille {self.grid.version} {reason}")
+
+    def no_category(self) -> Finding:
+        """The grid has prices by category, and not this one."""
+        return self.no_price(f"n'a pas de prix (catégorie {self.use.category})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Year:
+    """What a price may depend on beyond the part that it prices."""
+
+    consumption: YearlyConsumption
+    grids: Sequence[TariffGrid]
+    population: PopulationRecord | None
+
+    def volumes(self, part: _Part) -> Mapping[Month, tuple[int, int]]:
+        """The volume of a service since January, before and after each month of it."""
+        figures = sorted((one.month, one.users) for use in self._uses(part) for one in use.months)
+        sums = list(accumulate((users for _, users in figures), initial=0))
+        return {month: ends for (month, _), ends in zip(figures, pairwise(sums), strict=True)}
+
+    def first_whole(self, part: _Part) -> Month:
+        """The first month of the service at a whole price of the year: it alone is priced."""
+        return min(
+            month
+            for use in self._uses(part)
+            for month in use.subscribed
+            if _is_whole(_tariff(grid_in_force(self.grids, month), use))
+        )
+
+    def _uses(self, part: _Part) -> Iterator[ServiceUse]:
+        """Those of the same service, in any category."""
+        for use in self.consumption.uses:
+            if (use.service, use.tier) == (part.use.service, part.use.tier):
+                yield use
+
+
+def _is_whole(tariff: ServiceTariff | None) -> bool:
+    """Whether a subscribed month owes the price of the whole year."""
+    match None if tariff is None else tariff.shape:
+        case (
+            Flat(per=Span.YEAR, prorated=prorated)
+            | PopulationBand(per=Span.YEAR, prorated=prorated)
+        ):
+            return not prorated
+        case _:
+            return False
+
+
+def rate(
+    consumption: YearlyConsumption,
+    grids: Sequence[TariffGrid],
+    population: PopulationRecord | None = None,
+) -> Rating:
     """Price a year of consumption. A month without a price is a finding, not a zero.
 
     A member that left and came back at the same price has one line for it.
+
+    Args:
+        consumption: of one member.
+        grids: every one that may be in force.
+        population: the member's, of that year, when it is known.
     """
-    priced: dict[tuple[ServiceUse, _Price], list[MonthlyUse]] = {}
+    year = _Year(consumption=consumption, grids=grids, population=population)
+    lines: list[RatedLine] = []
     findings: list[Finding] = []
+    asked: dict[str, None] = {}
     for use in consumption.uses:
-        by_grid = groupby(use.months, key=lambda monthly: grid_in_force(grids, monthly.month))
-        for grid, months in by_grid:
-            run = tuple(months)
-            if not any(monthly.users for monthly in run):
-                continue  # nothing used, nothing to price: not even a mistyped tier
-            price = _price(use, run, grid)
-            if isinstance(price, Finding):
-                findings.append(price)
+        parts: dict[str, _Part] = {}
+        for grid, share in _by_grid(use, grids):
+            tariff = _tariff(grid, use)
+            if grid is None:
+                findings.append(_no_price(share, "aucune grille tarifaire n'est en vigueur"))
+            elif tariff is None:
+                reason = f"la grille {grid.version} ne connaît pas ce service"
+                findings.append(_no_price(share, reason))
             else:
-                priced.setdefault((replace(use, months=()), price), []).extend(run)
-    lines = tuple(
-        per_user_month(use, tuple(sorted(months, key=lambda monthly: monthly.month)), *price)
-        for (use, price), months in priced.items()
+                known = parts.get(grid.version)
+                together = share if known is None else _joined(known.use, share)
+                parts[grid.version] = _Part(use=together, grid=grid, tariff=tariff)
+                asked[grid.version] = None
+        for part in parts.values():
+            for found in _rated(part, year):
+                if isinstance(found, Finding):
+                    findings.append(found)
+                else:
+                    lines.append(found)
+    return Rating(lines=tuple(lines), findings=tuple(findings), grid_versions=tuple(asked))
+
+
+def _tariff(grid: TariffGrid | None, use: ServiceUse) -> ServiceTariff | None:
+    return None if grid is None else grid.services.get(use.service)
+
+
+def _by_grid(
+    use: ServiceUse, grids: Sequence[TariffGrid]
+) -> Iterator[tuple[TariffGrid | None, ServiceUse]]:
+    """A use cut where the grid changes; a part without users, and nothing else, is left out."""
+    for grid, group in groupby(_all_months(use), key=lambda month: grid_in_force(grids, month)):
+        inside = frozenset(group)
+        part = replace(
+            use,
+            months=tuple(one for one in use.months if one.month in inside),
+            subscribed=tuple(month for month in use.subscribed if month in inside),
+            units=tuple(one for one in use.units if Month.of(one.day) in inside),
+        )
+        # Nothing used, nothing to price: not even a mistyped tier.
+        if part.subscribed or part.units or any(one.users for one in part.months):
+            yield grid, part
+
+
+def _all_months(use: ServiceUse) -> list[Month]:
+    """Every month in which there is something, in order."""
+    return sorted(
+        {
+            *(one.month for one in use.months),
+            *use.subscribed,
+            *(Month.of(one.day) for one in use.units),
+        }
     )
-    return Rating(lines=lines, findings=tuple(findings))
 
 
-def _price(
-    use: ServiceUse, months: tuple[MonthlyUse, ...], grid: TariffGrid | None
-) -> _Price | Finding:
-    if grid is None:
-        return _no_price(use, months, "aucune grille tarifaire n'est en vigueur")
-    tariff = grid.services.get(use.service)
-    if tariff is None:
-        return _no_price(use, months, f"la grille {grid.version} ne connaît pas ce service")
-    match tariff.shape:
-        case PerUserMonth() as shape:
-            parts = shape.parts(use.tier, use.category)
+def _joined(one: ServiceUse, other: ServiceUse) -> ServiceUse:
+    """Two parts of a use that follow each other."""
+    return replace(
+        one,
+        months=one.months + other.months,
+        subscribed=one.subscribed + other.subscribed,
+        units=one.units + other.units,
+    )
+
+
+def _rated(part: _Part, year: _Year) -> _Found:
+    """The lines of a part, by the shape of its price."""
+    shape = part.tariff.shape
+    if part.use.tier is not None and not isinstance(shape, PerUserMonth):
+        yield part.no_price(f"n'a pas de prix par palier (palier {part.use.tier} To)")
+        return
+    match shape:
+        case PerUserMonth():
+            yield _users_and_months(part, shape)
+        case Flat():
+            price = shape.prices.of(part.use.category)
+            yield from (
+                [part.no_category()]
+                if price is None
+                else flat(part, price, shape, year, by_category=shape.prices.by_category)
+            )
+        case PerUnit():
+            yield from [per_unit(part, shape)] if part.use.units else []
+        case VolumeBands():
+            yield from volume_bands(part, shape, year)
+        case PopulationBand():
+            yield from population_band(part, shape, year)
+
+
+def _users_and_months(part: _Part, shape: PerUserMonth) -> RatedLine | Finding:
+    use, tariff, version = part.use, part.tariff, part.grid.version
+    parts = shape.parts(use.tier, use.category)
     if parts is None:
         tier = f"palier {use.tier} To, " if use.tier is not None else ""
-        return _no_price(
-            use,
-            months,
-            f"la grille {grid.version} n'a pas de prix ({tier}catégorie {use.category})",
-        )
+        return part.no_price(f"n'a pas de prix ({tier}catégorie {use.category})")
     label = tariff.label if use.tier is None else f"{tariff.label}, {use.tier} To"
-    return label, tariff.vat, parts, grid.version
+    decision = part.grid.french_decision
+    return per_user_month(use, use.months, label, tariff.vat, parts, version, decision)
 
 
 def per_user_month(
@@ -117,6 +368,7 @@ def per_user_month(
     vat: VatRegime,
     parts: tuple[tuple[str, Money], ...],
     grid_version: str,
+    decision: str = "",
 ) -> RatedLine:
     """Users × months × price: the sum of the components, TTC, for each user and month."""
     unit_price = Money.sum(price for _, price in parts)
@@ -140,7 +392,193 @@ def per_user_month(
         grid_version=grid_version,
         explanation=f"{' ; '.join(_runs(months))}, soit {count(quantity, 'utilisateur')} × mois "
         f"à {price}, grille {grid_version}, soit {french(total)}",
+        decision=decision,
     )
+
+
+def flat(
+    part: _Part,
+    price: Money,
+    shape: Flat | PopulationBand,
+    year: _Year,
+    *,
+    by_category: bool,
+    figure: PopulationRecord | None = None,
+    because: str = "",
+) -> Iterator[RatedLine]:
+    """A fixed price: of each subscribed month, a twelfth of a year's for each, or a year's whole.
+
+    ``figure`` and ``because``: the inhabitants that the price goes by, and the words for them.
+    """
+    months = part.use.subscribed
+    source = None if figure is None else figure.source
+    inhabitants = None if figure is None else figure.inhabitants
+    spans = _month_spans(months)
+    if shape.per is Span.YEAR and not shape.prorated:
+        if year.first_whole(part) not in months:
+            return  # another grid or category has priced the year
+        whole = Step(
+            period=Period(months[0].first_day, months[-1].last_day),
+            quantity=1,
+            figure=inhabitants,
+            source=source,
+        )
+        words = (
+            f"{because}abonnement {spans}, prix entier de l'année {french(price)} TTC, quel que "
+            "soit le nombre de mois"
+        )
+        yield part.line(price, [whole], words, measure=YEARS, by_category=by_category)
+        return
+    units = MONTHS_OF_YEAR if shape.per is Span.YEAR else 1
+    steps = [
+        Step(
+            period=Period(month.first_day, month.last_day),
+            quantity=1,
+            figure=inhabitants,
+            source=source,
+        )
+        for month in months
+    ]
+    words = (
+        f"{because}{count(len(months), 'mois', 'mois')} d'abonnement ({spans}) à "
+        f"{french(price)} TTC {priced(MONTHS, units)}"
+    )
+    yield part.line(price, steps, words, measure=MONTHS, units=units, by_category=by_category)
+
+
+def per_unit(part: _Part, shape: PerUnit) -> RatedLine | Finding:
+    """Dated units × price."""
+    price, units = shape.prices.of(part.use.category), part.use.units
+    if price is None:
+        return part.no_category()
+    steps = [
+        Step(
+            period=Period(unit.day, unit.day),
+            quantity=unit.quantity,
+            reference=unit.reference,
+            source=unit.source,
+        )
+        for unit in units
+    ]
+    quantity = quantity_of(sum(unit.quantity for unit in units))
+    words = (
+        f"{_dated(units, shape.measure)}, soit {shape.measure.counted(quantity)} à "
+        f"{french(price)} TTC {priced(shape.measure)}"
+    )
+    by_category = shape.prices.by_category
+    return part.line(price, steps, words, measure=shape.measure, by_category=by_category)
+
+
+def volume_bands(part: _Part, shape: VolumeBands, year: _Year) -> _Found:
+    """One line for each band that the volume reaches, each at the price of its band."""
+    volumes = year.volumes(part)
+    for band in shape.bands:
+        steps = [
+            Step(
+                period=Period(use.month.first_day, use.month.last_day),
+                quantity=quantity,
+                figure=use.users,
+                source=use.source,
+            )
+            for use in part.use.months
+            if (quantity := _in_band(band, use, shape, volumes))
+        ]
+        price = band.prices.of(part.use.category)
+        if not steps:
+            continue
+        if price is None:
+            yield part.no_category()
+            return
+        quantity = sum(int(step.quantity) for step in steps)
+        of = "de l'année" if shape.over is Span.YEAR else "du mois"
+        way = f"part du volume {of}" if shape.graduated else f"volume {of} tout entier"
+        words = (
+            f"{way}, tranche {band.french} : {' ; '.join(_month_runs(steps, shape.measure))}, soit "
+            f"{shape.measure.counted(quantity)} à {french(price)} TTC {priced(shape.measure)}"
+        )
+        by_category = band.prices.by_category
+        yield part.line(
+            price, steps, words, measure=shape.measure, by_category=by_category, band=band
+        )
+
+
+def _in_band(
+    band: Band, use: MonthlyUse, shape: VolumeBands, volumes: Mapping[Month, tuple[int, int]]
+) -> int:
+    """How much of a month's figure has the price of a band."""
+    before, after = volumes[use.month] if shape.over is Span.YEAR else (0, use.users)
+    if shape.graduated:
+        return band.share(before, after)
+    reached = max(end for _, end in volumes.values()) if shape.over is Span.YEAR else after
+    return use.users if band_of((band,), reached) else 0
+
+
+def population_band(part: _Part, shape: PopulationBand, year: _Year) -> _Found:
+    """The fixed price of the band that the member's inhabitants are in."""
+    known = year.population
+    if known is None:
+        yield Finding(
+            code="POPULATION-MISSING",
+            message=f"le prix de {part.use.service} dépend de la population, et celle de "
+            f"{year.consumption.year} n'est pas connue",
+            remedy="Importez-la : chorus-worker import population FICHIER.",
+        )
+        return
+    band = band_of(shape.bands, known.inhabitants)
+    price = None if band is None else band.prices.of(part.use.category)
+    if band is None or price is None:
+        yield part.no_category()
+        return
+    because = f"{count(known.inhabitants, 'habitant')} en {known.year}, tranche {band.french} ; "
+    yield from flat(
+        part,
+        price,
+        shape,
+        year,
+        by_category=band.prices.by_category,
+        figure=known,
+        because=because,
+    )
+
+
+def _dated(units: Sequence[UnitRecord], measure: Measure) -> str:
+    """``1 jour le 12/03/2025 (FORM-12) + 0,5 jour le 14/05/2025 (FORM-31)``; many are counted."""
+    if len(units) > MOST_NAMED:
+        first, last = units[0].day, units[-1].day
+        lines = count(len(units), "relevé daté")
+        return f"{lines} du {french_date(first)} au {french_date(last)}"
+    return " + ".join(
+        f"{measure.counted(unit.quantity)} le {french_date(unit.day)} ({unit.reference})"
+        for unit in units
+    )
+
+
+def _month_spans(months: Sequence[Month]) -> str:
+    """``de janvier à mars, en mai``: the runs of subscribed months."""
+    numbered = enumerate(months)
+    runs = groupby(numbered, key=lambda pair: pair[1].number - pair[0])
+    names = ([MONTH_NAMES[month.number - 1] for _, month in group] for _, group in runs)
+    return ", ".join(_span(run[0], run[-1]) for run in names)
+
+
+def _month_runs(steps: Sequence[Step], measure: Measure) -> list[str]:
+    """``100 documents sur 250 de janvier à mars``: months with as much, and as much of it."""
+    runs: list[str] = []
+    numbered = enumerate(steps)
+    for (quantity, figure, _), group in groupby(
+        numbered,
+        key=lambda pair: (
+            pair[1].quantity,
+            pair[1].figure,
+            pair[1].period.start.month - pair[0],
+        ),
+    ):
+        names = [MONTH_NAMES[step.period.start.month - 1] for _, step in group]
+        told = measure.counted(quantity)
+        if figure is not None and figure != quantity:
+            told += f" sur {french_integer(figure)}"
+        runs.append(f"{told} {_span(names[0], names[-1])}")
+    return runs
 
 
 def _of(label: str) -> str:
@@ -159,8 +597,8 @@ def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
         numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
     ):
         names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
-        counted = french_integer(users) if runs else count(users, "utilisateur")
-        runs.append(f"{counted} {_span(names[0], names[-1])}")
+        counted_ = french_integer(users) if runs else count(users, "utilisateur")
+        runs.append(f"{counted_} {_span(names[0], names[-1])}")
     return runs
 
 
@@ -172,8 +610,9 @@ def _span(first: str, last: str) -> str:
     return f"{of}{first} à {last}"
 
 
-def _no_price(use: ServiceUse, months: tuple[MonthlyUse, ...], reason: str) -> Finding:
-    span = _span(months[0].month.french, months[-1].month.french)
+def _no_price(use: ServiceUse, reason: str) -> Finding:
+    months = _all_months(use)
+    span = _span(months[0].french, months[-1].french)
     return Finding(
         code="TARIFF-NO-PRICE",
         message=f"pas de prix pour {service_name(use.service, use.tier)} {span} : {reason}",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from worker.billing.consumption import YearlyConsumption, consume
+from worker.billing.consumption import YearlyConsumption
 from worker.billing.credit_note import NothingToCredit, credit
 from worker.billing.invoice import (
     Invoice,
@@ -22,8 +22,9 @@ from worker.billing.invoice import (
 )
 from worker.billing.member_year import MemberYear
 from worker.billing.money import french
-from worker.billing.period import Month
-from worker.billing.rating import RatedLine, rate
+from worker.billing.period import Month, french_date
+from worker.billing.quantity import french_quantity
+from worker.billing.rating import RatedLine, Step
 from worker.billing.statement import Statement
 from worker.billing.tariff import TariffGrid
 from worker.billing.vat import VatRegime
@@ -63,8 +64,7 @@ def invoice_differences(
         invoice: as it was frozen, last version.
         statement: as it was frozen.
     """
-    consumption = consume(known.member.siret, known.year, known.subscriptions, known.usage)
-    rating = rate(consumption, grids)
+    consumption, rating = known.priced(grids)
     found = [
         Difference(what=finding.message) for finding in (*consumption.findings, *rating.findings)
     ]
@@ -75,7 +75,9 @@ def invoice_differences(
     found.extend(one for one in unused if (one.line, one.what) not in told_already)
     if not rating.lines:
         return tuple(found)
-    draft = build_draft(known.member, known.references, _terms(invoice), rating.lines)
+    draft = build_draft(
+        known.member, known.references, _terms(invoice), rating.lines, rating.grid_versions
+    )
     named = {one.line for one in found}
     for told_line, computed_line in zip_longest(invoice.lines, draft.lines):
         of_line = tuple(_line_differences(told_line, computed_line))
@@ -158,13 +160,16 @@ def _rated(line: RatedLine) -> Mapping[str, str]:
         "service": line.service,
         "libellé": line.label,
         "palier": "aucun" if line.tier is None else f"{line.tier} To",
-        "catégorie": str(line.category),
+        "catégorie": str(line.category) if line.by_category else "toutes",
         "TVA": _vat(line.vat),
         "composantes du prix": " + ".join(f"{french(price)} {name}" for name, price in line.parts),
         "prix TTC": french(line.unit_price),
+        "unités du prix": str(line.price_units),
+        "unité": "" if line.measure is None else line.measure.code,
         "quantité": str(line.quantity),
         "montant TTC": french(line.total),
         "grille": line.grid_version,
+        "décision": line.decision or "aucune",
     }
 
 
@@ -174,7 +179,27 @@ def _months(line: RatedLine) -> Mapping[str, str]:
         use.month.french: _french_use((use.users, use.source.file_sha256, use.source.row))
         for use in line.months
         if use.users
-    }
+    } | {_french_span(step): _french_step(step) for step in line.steps}
+
+
+def _french_span(step: Step) -> str:
+    """The month, the day with its reference, or the days of a step."""
+    start, end = step.period.start, step.period.end
+    if start == end:
+        return f"{french_date(start)} {step.reference}".rstrip()
+    month = Month.of(start)
+    if (start, end) == (month.first_day, month.last_day):
+        return month.french
+    return f"{french_date(start)} au {french_date(end)}"
+
+
+def _french_step(step: Step) -> str:
+    said = french_quantity(step.quantity)
+    if step.figure is not None:
+        said += f" sur {step.figure}"
+    if step.source is None:
+        return said
+    return f"{said} ({file_mark(step.source.file_sha256)}, ligne {step.source.row})"
 
 
 def _unused_months(statement: Statement, consumption: YearlyConsumption) -> Iterator[Difference]:
@@ -231,6 +256,7 @@ def _invoiced(line: InvoiceLine) -> Mapping[str, str]:
         "quantité facturée": str(line.quantity),
         "unité": line.unit,
         "prix TTC facturé": french(line.unit_price_gross),
+        "unités du prix facturé": str(line.price_units),
         "montant TTC facturé": french(line.gross),
         "prix HT": f"{line.price} pour {line.price_base}",
         "TVA": _vat(line.vat),

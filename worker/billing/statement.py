@@ -28,9 +28,20 @@ class Statement:
 
     @property
     def source_files(self) -> tuple[str, ...]:
-        """SHA-256 of each usage file behind the figures, in order of first use."""
-        hashes = (use.source.file_sha256 for line in self.lines for use in line.months)
-        return tuple(dict.fromkeys(hashes))
+        """SHA-256 of each file behind the figures, in order of first use."""
+        return tuple(
+            dict.fromkeys(source.file_sha256 for line in self.lines for source in line.sources)
+        )
+
+    @property
+    def of_users_alone(self) -> bool:
+        """Whether every price is of a user and month, as in the first annex."""
+        return all(line.measure is None for line in self.lines)
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """The délibérations that set the prices, when the grids name them."""
+        return tuple(dict.fromkeys(line.decision for line in self.lines if line.decision))
 
     @property
     def grid_versions(self) -> tuple[str, ...]:

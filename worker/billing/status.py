@@ -54,7 +54,7 @@ S = InvoiceStatus
 MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
     S.DRAFT: frozenset({S.ISSUED, S.PARKED}),
     S.PARKED: frozenset({S.DRAFT}),
-    S.ISSUED: frozenset({S.SENDING, S.UNKNOWN, S.CANCELLED}),
+    S.ISSUED: frozenset({S.SENDING, S.UNKNOWN, S.SETTLED, S.CANCELLED}),
     S.SENDING: frozenset({S.DEPOSITED, S.ISSUED, S.UNKNOWN, S.REFUSED}),
     S.UNKNOWN: frozenset({S.DEPOSITED, S.ISSUED, S.REFUSED}),
     S.DEPOSITED: frozenset({S.INTEGRATED, S.REFUSED, S.UNKNOWN}),
@@ -67,10 +67,13 @@ MOVES: Mapping[InvoiceStatus, frozenset[InvoiceStatus]] = {
 }
 """Every move a status may make. Issued and refused go to unknown when the portal shows it: it was
 handed over before, and no verdict on a file is the last word; deposited, when a duplicate is
-refused: the first copy may be the one that lives. A rejected invoice may be seen accepted again,
+refused: the first copy may be the one that lives. Issued goes to settled where nothing is deposited
+(Hélios): it was paid on its title. A rejected invoice may be seen accepted again,
 and a settled one questioned, since the statuses of the buyer come in any order. Only credit notes
 that cover an invoice cancel it, and never while a deposit is under way."""
 
+REOPENED = frozenset({S.ISSUED, S.INTEGRATED, S.SUSPENDED, S.REJECTED})
+"""Where a settled invoice goes back to when a person cancels the payment that had settled it."""
 
 ON_THEIR_WAY = (S.ISSUED, S.SENDING, S.UNKNOWN, S.DEPOSITED)
 """The statuses in which the program has the next word, at an hour of its own."""
@@ -227,3 +230,12 @@ class TrackedInvoice:
             flux=f"le flux {self.flux_number}" if self.flux_number else "son flux",
             detail=self.detail or "aucun",
         )
+
+
+def awaits_payment(invoice: TrackedInvoice, *, deposits: bool) -> bool:
+    """Whether money of an invoice is waited for: its buyer has it, and nothing settled it.
+
+    ``deposits``: whether it reaches its buyer by a deposit; else it is owed once issued (Hélios).
+    """
+    with_buyer = (S.INTEGRATED, S.SUSPENDED) if deposits else (S.ISSUED, S.INTEGRATED, S.SUSPENDED)
+    return not invoice.is_credit_note and invoice.status in with_buyer

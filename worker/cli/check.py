@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from worker.app import App
 from worker.billing.money import count, french
-from worker.billing.period import french_date, french_time
+from worker.billing.period import french_date, french_months, french_time
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -113,7 +113,7 @@ def _counted(readiness: Readiness, number: int) -> str:
 def _show_common(app: App, checked: CheckedYear) -> None:
     """What concerns everybody: the year, the grids, the seller, the credentials."""
     for version, months in checked.grids.items():
-        span = f"{months[0].french} à {months[-1].french}"
+        span = french_months(months)
         put(f"Grille {version} : {span}." if version else f"Aucune grille : {span}.")
     if not checked.finished:
         put(

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -21,9 +22,17 @@ import typer
 from worker.billing.money import count
 from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
-from worker.errors import Finding, FindingGroup, ImportRefused, Severity, WorkerError
+from worker.errors import (
+    Finding,
+    FindingGroup,
+    ImportRefused,
+    Refused,
+    Severity,
+    WorkerError,
+)
 
 DONE, TO_LOOK_AT = 0, 1
+FOLDED_AT = 80
 MOST_DRAWN = 200
 MOST_FINDINGS = 30
 _WIDE_TERMINAL = 130
@@ -102,9 +111,38 @@ def say(text: str = "") -> None:
         _print(text, err=True)
 
 
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether a person at a terminal says yes to what was shown; ``yes``: said beforehand.
+
+    Raises Refused where there is no terminal to ask on.
+    """
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused(
+            "Cette commande demande un accord, et il n'y a pas de terminal pour le donner.",
+            "Dans un script, retapez-la avec --yes, une fois les montants regardés.",
+        )
+    typer.echo(f"{harmless(question)} [o/N] ", nl=False, err=True)
+    return sys.stdin.readline().strip().casefold() in {"o", "oui"}
+
+
 def put(text: str = "") -> None:
     """A line of the result, on standard output."""
     _print(text)
+
+
+def put_folded(text: str, indent: int = 0) -> None:
+    """A text of the result in lines of 80 columns at most; the next ones begin further in."""
+    lines = textwrap.wrap(
+        text,
+        FOLDED_AT,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        put(line)
 
 
 def put_json(*, ok: bool = True, **content: object) -> None:

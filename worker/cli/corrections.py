@@ -5,7 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-from worker.billing.money import french, french_integer
+from worker.billing.money import french
+from worker.billing.quantity import Quantity, french_quantity, read_quantity
 from worker.cli import json_views
 from worker.cli.console import command, put, put_json, table
 from worker.cli.invoices import show_invoices
@@ -139,7 +140,7 @@ def _show_draft(drafted: CreditDraft, *, as_json: bool) -> None:
     table(
         ("ligne", "service", "quantité", "TTC"),
         [
-            (line.identifier, line.name, french_integer(line.quantity), french(line.gross))
+            (line.identifier, line.name, french_quantity(line.quantity), french(line.gross))
             for line in drafted.draft.lines
         ],
         right=("quantité", "TTC"),
@@ -159,22 +160,24 @@ def _refuse_another(name: str, number: str, again: str | None) -> None:
         )
 
 
-def _quantities(lines: list[str]) -> dict[str, int]:
+def _quantities(lines: list[str]) -> dict[str, Quantity]:
     """``["2=10"]`` as units by line."""
-    quantities: dict[str, int] = {}
+    quantities: dict[str, Quantity] = {}
     for text in lines:
-        match = re.fullmatch(r"\s*(\w+)\s*=\s*(\d{1,9})\s*", text)
+        line, _, number = (part.strip() for part in text.partition("="))
+        quantity = read_quantity(number)
         problem = ""
-        if match is None:
-            problem = "n'a pas la forme LIGNE=QUANTITÉ, avec un nombre entier"
-        elif match[1] in quantities:
+        if quantity is None or not re.fullmatch(r"\w+", line):
+            problem = "n'a pas la forme LIGNE=QUANTITÉ, avec un nombre (quatre décimales au plus)"
+        elif line in quantities:
             problem = "nomme une ligne une seconde fois"
-        elif int(match[2]) == 0:
+        elif quantity == 0:
             problem = "ne crédite rien : la quantité doit être supérieure à zéro"
-        if match is None or problem:
+        if quantity is None or problem:
             raise WrongUse(
                 f"--line : « {text} » {problem}.",
-                "Écrivez --line 2=10 : dix unités (utilisateurs × mois) de la ligne 2.",
+                "Écrivez --line 2=10 : dix unités (utilisateurs × mois) de la ligne 2 ; "
+                "--line 3=0,5 : une demi-journée de la ligne 3.",
             )
-        quantities[match[1]] = int(match[2])
+        quantities[line] = quantity
     return quantities

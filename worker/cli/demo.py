@@ -11,6 +11,8 @@ from worker.cli.options import option
 from worker.cli.progress import tell
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
+from worker.issuing import go_ahead
+from worker.issuing.preview import campaign_figures
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.campaign import run_year
 from worker.service.demo import COMPLEMENT, EXAMPLES, FILES, write_demo
@@ -42,6 +44,7 @@ def demo(
     for name in FILES:
         path, kind = folder / EXAMPLES / f"{name}.csv", ImportKind(name)
         say(f"importé   {path} : {take_in(app, path, kind).rows} {FRENCH_KINDS[kind]}")
+    go_ahead.open_campaign(app, year, campaign_figures(app, year), "démonstration")
     with open_portal(app) as portal:
         head = run_year(app, portal, year, tell)
     with app.reading() as session:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from worker.audit.explanation import CreditNote, Explained, Explanation, GridStep, LineStep
-from worker.billing.invoice import Invoice
+from worker.billing.invoice import Invoice, InvoiceLine
 from worker.billing.members import Subscription
 from worker.billing.money import Money, french, french_integer
-from worker.billing.period import french_date, french_time
+from worker.billing.period import Month, french_date, french_time
 from worker.billing.provenance import ImportedFile, Moment, Origin, Version
+from worker.billing.quantity import Measure, Quantity, french_quantity, priced
+from worker.billing.rating import Step
 from worker.cli.imports import FRENCH_KINDS
 from worker.errors import Finding
 
@@ -96,10 +98,10 @@ def _credit_note(credited: CreditNote) -> Iterator[str]:
         yield from _text(0, f"Ligne {line.identifier} : {line.name}", hanging=2)
         yield from _text(
             2,
-            f"Quantité créditée : {french_integer(line.quantity)} utilisateurs × mois, pour "
-            f"une quantité facturée de {french_integer(one.invoiced.quantity)}",
+            f"Quantité créditée : {_credited(line)}, pour "
+            f"une quantité facturée de {french_quantity(one.invoiced.quantity)}",
         )
-        yield from _product(line.quantity, line.unit_price_gross, line.gross, line.net)
+        yield from _product(line, line.gross, line.net)
 
 
 def _total(invoice: Invoice, what: str) -> Iterator[str]:
@@ -122,19 +124,29 @@ def _total(invoice: Invoice, what: str) -> Iterator[str]:
 def _line(step: LineStep, sources: _Sources) -> Iterator[str]:
     rated = step.rated
     yield from _text(0, f"Ligne {step.line.identifier} : {step.line.name}", hanging=2)
-    yield f"  Le prix d'un utilisateur pour un mois, grille {rated.grid_version}"
+    of = (
+        "d'un utilisateur pour un mois"
+        if rated.measure is None
+        else priced(rated.measure, rated.price_units)
+    )
+    yield f"  Le prix {of}, grille {rated.grid_version}"
     for rank, (label, price) in enumerate(rated.parts):
         yield from _sum("+" if rank else " ", french(price), label)
     yield from _sum("=", french(rated.unit_price), "TTC")
-    yield "  Les utilisateurs, mois par mois"
     several = len(step.subscriptions) > 1
+    if rated.measure is None:
+        yield "  Les utilisateurs, mois par mois"
+    else:
+        yield "  Ce qui est compté"
+        yield from _counted(step, rated.measure, sources, several=several)
     for month in step.months:
         place = sources.place(month.origin)
         if several or month.subscription is None:
             place += f", abonnement {_letter(step, month.subscription)}"
         yield _users(month.use.month.french, month.use.users, place)
-    yield _users("total", rated.quantity, "utilisateurs × mois")
-    yield from _product(rated.quantity, rated.unit_price, rated.total, step.line.net)
+    unit = "utilisateurs × mois" if rated.measure is None else rated.measure.many
+    yield _users("total", rated.quantity, unit)
+    yield from _product(step.line, rated.total, step.line.net)
     yield "  L'abonnement" if not several else "  Les abonnements"
     for version in step.subscriptions:
         letter = f"{_letter(step, version)} : " if several else ""
@@ -146,9 +158,43 @@ def _line(step: LineStep, sources: _Sources) -> Iterator[str]:
         yield "    aucun, parmi ceux qui étaient en vigueur à l'émission"
 
 
-def _product(quantity: int, price: Money, total: Money, net: Money) -> Iterator[str]:
+def _credited(line: InvoiceLine) -> str:
+    if line.measure is None:
+        return f"{french_quantity(line.quantity)} utilisateurs × mois"
+    return line.measure.counted(line.quantity)
+
+
+def _counted(
+    step: LineStep, measure: Measure, sources: _Sources, *, several: bool
+) -> Iterator[str]:
+    """Each month or day: how much of it, of which figure or under which reference, and its row."""
+    for one in step.counted:
+        counted = one.step
+        said = [measure.many if counted.quantity >= 2 else measure.one]
+        if counted.figure is not None:
+            said.append(f"sur {french_integer(counted.figure)}")
+        if counted.reference:
+            said.append(counted.reference)
+        if one.origin is not None:
+            said.append(sources.place(one.origin))
+        if several or one.subscription is None:
+            said.append(f"abonnement {_letter(step, one.subscription)}")
+        yield _users(_when_counted(counted), counted.quantity, ", ".join(said))
+
+
+def _when_counted(step: Step) -> str:
+    """The day, the month, or the year of a step."""
+    first, last = step.period.start, step.period.end
+    if first == last:
+        return french_date(first)
+    return Month.of(first).french if Month.of(first) == Month.of(last) else str(first.year)
+
+
+def _product(line: InvoiceLine, total: Money, net: Money) -> Iterator[str]:
     yield "  Le montant"
-    yield f"    {french_integer(quantity)} × {french(price)} = {french(total)} TTC"
+    over = "" if line.price_units == 1 else f" ÷ {french_integer(line.price_units)}"
+    quantity, price = french_quantity(line.quantity), french(line.unit_price_gross)
+    yield f"    {quantity} × {price}{over} = {french(total)} TTC"
     yield f"    dont HT {french(net)}"
 
 
@@ -216,8 +262,8 @@ def _sum(sign: str, amount: str, words: str) -> Iterator[str]:
         yield f"{' ' * _TEXT}{line}"
 
 
-def _users(month: str, users: int, words: str) -> str:
-    return f"    {month:<14} {french_integer(users):>9}   {words}"
+def _users(month: str, users: Quantity, words: str) -> str:
+    return f"    {month:<14} {french_quantity(users):>9}   {words}"
 
 
 def _text(indent: int, words: str, *, hanging: int | None = None) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """The table of invoices, what to type next, and each step as it happens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 from worker.app import App
 from worker.billing import portal_document
 from worker.billing.member_year import NEVER_BILLED
 from worker.billing.money import Money, count, french
+from worker.billing.period import french_date, paris_day
 from worker.billing.portal_document import PortalDocument
-from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.settlement import Standing
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble, awaits_payment
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -21,6 +24,7 @@ from worker.cli.console import (
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
+from worker.storage import settlements
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -30,10 +34,12 @@ MOST_ACTS = 5
 def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -> int:
     """A table of invoices with its total, or JSON; returns 1 when a person must act."""
     act = advised(found, app.clock(), deposits=app.deposits)
+    with app.reading() as session:
+        standings = settlements.standings(session, found)
     if as_json:
-        put_json(**json_views.invoices(app, found, ok=not act))
+        put_json(**json_views.invoices(app, found, standings, ok=not act))
     else:
-        _draw(app, found, len(act))
+        _draw(app, found, standings, len(act))
     return TO_LOOK_AT if act else DONE
 
 
@@ -65,9 +71,15 @@ def put_disagreements(members: Sequence[DisagreeingAccount]) -> None:
             put(f"    → {typed(sentence(advice))}")
 
 
-def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
+def _draw(
+    app: App, found: Sequence[TrackedInvoice], standings: Mapping[int, Standing], waiting: int
+) -> None:
+    today = paris_day(app.clock())
     table(
-        ("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
+        (
+            *("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
+            *("échéance", "payé", "reste"),
+        ),
         [
             (
                 invoice.member_name,
@@ -76,10 +88,11 @@ def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
                 invoice.flux_number or "—",
                 state(invoice, deposits=app.deposits),
                 invoice.portal_status or "—",
+                *_money(app, invoice, standings.get(invoice.id), today),
             )
             for invoice in found
         ],
-        right=("total TTC",),
+        right=("total TTC", "payé", "reste"),
         narrow=("membre", "total TTC", "numéro", "état"),
     )
     issued = [invoice for invoice in found if invoice.number]
@@ -90,6 +103,21 @@ def _draw(app: App, found: Sequence[TrackedInvoice], waiting: int) -> None:
         f"{french(Money.sum(i.signed_total for i in issued))} TTC ; "
         f"{waiting} à traiter par une personne."
     )
+
+
+def _money(
+    app: App, invoice: TrackedInvoice, standing: Standing | None, today: date
+) -> tuple[str, str, str]:
+    """When an invoice is due and for how long it has been, what was paid, and what is left."""
+    if standing is None:
+        return "—", "—", "—"
+    due = "—" if invoice.due_date is None else french_date(invoice.due_date)
+    paid = french(standing.paid) if standing.payments else "—"
+    if not awaits_payment(invoice, deposits=app.deposits):
+        return due, paid, "—"
+    late = standing.days_late(today)
+    age = f", {count(late, 'jour')} de retard" if late else ""
+    return f"{due}{age}", paid, french(standing.left)
 
 
 def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:

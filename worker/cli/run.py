@@ -7,7 +7,8 @@ from typing import Annotated
 
 from worker.app import App
 from worker.audit.anchors import anchor
-from worker.billing.money import count, french
+from worker.billing.comparison import french_percent
+from worker.billing.money import french, signed
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.checkpoint import show_anchoring
@@ -40,25 +41,50 @@ def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
 
 
 def _show_preview(previewed: Preview) -> None:
-    year, before = previewed.year, previewed.before
+    year = previewed.year
     table(
-        ("membre", "SIRET", f"total TTC {year}", f"facturé {year - 1}", "à signaler"),
+        ("membre", "SIRET", f"{year} TTC", f"{year - 1} TTC", "écart", "%", "état"),
         [
             (
-                one.member.name,
-                one.member.siret,
+                one.name,
+                one.siret,
                 french(one.total),
-                french(before[one.member.siret]) if one.member.siret in before else "—",
-                one.findings[0].message if one.findings else "",
+                "—" if one.previous is None else french(one.previous),
+                "—" if one.previous is None else signed(one.difference),
+                "—" if one.change is None else french_percent(one.change),
+                one.group.french,
             )
-            for one in previewed.members
+            for one in previewed.compared.members
         ],
-        right=(f"total TTC {year}", f"facturé {year - 1}"),
+        right=(f"{year} TTC", f"{year - 1} TTC", "écart", "%"),
+        narrow=("membre", f"{year} TTC", "écart", "%", "état"),
     )
-    members = count(len(previewed.members), "membre")
-    put(f"{members}, {french(previewed.total)} TTC ; rien n'a été enregistré.")
+    _show_groups(previewed)
     for one in previewed.blocked:
-        show_findings(one.findings, f"{one.member.name} ({one.member.siret})")
+        show_findings(one.findings, f"{one.name} ({one.siret})")
+
+
+def _show_groups(previewed: Preview) -> None:
+    year, everything = previewed.year, previewed.compared.share()
+    table(
+        ("", "membres", f"{year} TTC", f"{year - 1} TTC", "écart"),
+        [
+            (
+                name,
+                str(share.members),
+                french(share.total),
+                french(share.previous),
+                signed(share.total - share.previous),
+            )
+            for name, share in (
+                *((group.french, share) for group, share in previewed.shares.items()),
+                ("total", everything),
+            )
+            if share.members
+        ],
+        right=("membres", f"{year} TTC", f"{year - 1} TTC", "écart"),
+    )
+    put("Rien n'a été enregistré.")
 
 
 def run(year: Year, config: Config = None, as_json: Json = False) -> int:

@@ -4,13 +4,15 @@ from datetime import datetime
 
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
-from worker.billing.money import french, french_integer
+from worker.billing.money import french
 from worker.billing.period import french_date, french_time
+from worker.billing.quantity import french_quantity, quantity_of
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number
 from worker.cli.reading import open_reading, say_channel
+from worker.cli.settlements import what_is_left
 from worker.storage.observations import Observation
 
 
@@ -57,14 +59,35 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")
         put(f"   {line.description}")
         if rest.quantity < line.quantity:
-            given = french_integer(line.quantity - rest.quantity)
-            put(f"   Crédité : {given} ; il en reste {french_integer(rest.quantity)}.")
+            given = french_quantity(quantity_of(line.quantity - rest.quantity))
+            put(f"   Crédité : {given} ; il en reste {french_quantity(rest.quantity)}.")
     put()
     totals = invoice.totals
     rounding = f", arrondi {french(totals.rounding)}" if totals.rounding else ""
     put(
         f"HT {french(totals.net)} + TVA {french(totals.vat)} = TTC {french(totals.gross)}{rounding}"
     )
+
+
+def _show_settlements(record: InvoiceRecord) -> None:
+    """What was paid, cancelled payments too, and what is left."""
+    if record.settlements:
+        table(
+            ("paiement", "reçu le", "montant", "référence", "saisi le"),
+            [
+                (
+                    f"n° {one.id}{'' if one.counts else ' (annulé)'}",
+                    french_date(one.on),
+                    french(one.amount),
+                    one.reference or one.reason or "—",
+                    french_time(one.recorded_at),
+                )
+                for one in record.settlements
+            ],
+            right=("montant",),
+        )
+    if record.standing is not None and (record.settlements or record.standing.credited):
+        put(what_is_left(record.standing))
 
 
 def _show_trace(record: InvoiceRecord) -> None:
@@ -82,6 +105,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             for document in record.documents
         ],
     )
+    _show_settlements(record)
     if record.attempts:
         table(
             ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),

@@ -1,11 +1,14 @@
 """``status``: where things stand."""
 
+from datetime import date
 from typing import Annotated
 
-from worker.billing.period import french_time
+from worker.billing.money import french
+from worker.billing.period import french_date, french_time, paris_day
+from worker.billing.settlement import total_left
 from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, typed
+from worker.cli.console import DONE, TO_LOOK_AT, command, put, put_json, table, typed
 from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading, say_channel
@@ -46,6 +49,7 @@ def status(
         put("Rien n'attend une personne.")
     else:
         _show(left, failure)
+        _show_overdue(left, paris_day(app.clock()))
     return DONE if nothing else TO_LOOK_AT
 
 
@@ -54,8 +58,12 @@ def _show(left: Waiting, failure: Failure | None) -> None:
         _show_failure(failure)
     if left.reading is not None:
         put(f"Chorus Pro → {typed(sentence(left.reading))}")
+    if left.unopened is not None:
+        put(f"Campagne → {typed(sentence(left.unopened))}")
     if left.unstamped is not None:
         put(f"Horodatage → {typed(sentence(left.unstamped))}")
+    if left.password is not None:
+        put(f"Mot de passe → {typed(sentence(left.password))}")
     for finding in left.altered:
         put(f"{finding.where} : {finding.message}")
     if left.altered:
@@ -67,6 +75,29 @@ def _show(left: Waiting, failure: Failure | None) -> None:
     put_disagreements(left.disagreements)
     for invoice, advice in left.invoices:
         _show_act(invoice, advice)
+
+
+def _show_overdue(left: Waiting, today: date) -> None:
+    """Every invoice past its due date, the oldest first, and their total."""
+    if not left.overdue:
+        return
+    standings = [left.standings[one.id] for one in left.overdue]
+    put(f"Échues et non payées, {french(total_left(standings))} en tout :")
+    table(
+        ("numéro", "échéance", "retard", "reste", "membre"),
+        [
+            (
+                invoice.number,
+                french_date(invoice.due_date) if invoice.due_date else "—",
+                f"{standing.days_late(today)} j",
+                french(standing.left),
+                invoice.member_name,
+            )
+            for invoice, standing in zip(left.overdue, standings, strict=True)
+        ],
+        right=("retard", "reste"),
+    )
+    put(f"Pour en enregistrer le paiement : {command('settle NUMÉRO --on JOUR --amount MONTANT')}")
 
 
 def _show_failure(failure: Failure) -> None:

@@ -1,16 +1,30 @@
 """``tariff list`` and ``tariff show``: the prices."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from worker.billing.money import french
-from worker.billing.period import Month, french_date
+from worker.billing.period import Month, french_date, french_months
+from worker.billing.price_rows import PriceRow, french_shape, price_rows
 from worker.billing.tariff import TariffGrid, months_by_version
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import (
+    DONE,
+    TO_LOOK_AT,
+    put,
+    put_folded,
+    put_json,
+    say,
+    show_findings,
+    table,
+)
 from worker.cli.options import Config, Data, Json, Year
 from worker.cli.reading import open_reading, say_grids
 from worker.errors import TariffError
 from worker.storage.grids import frozen_grids
+
+MOST_COLUMNS = 5
+"""Columns of prices beside the category, so that a table fits 80 columns."""
 
 
 def list_(config: Config = None, data: Data = None, as_json: Json = False) -> int:
@@ -73,19 +87,45 @@ def show(year: Year, config: Config = None, data: Data = None, as_json: Json = F
 
 
 def _show_prices(grid: TariffGrid, months: Sequence[Month]) -> None:
-    put(f"Grille {grid.version} — {grid.title} — {months[0].french} à {months[-1].french}")
-    put(f"Source : {grid.source} ; validité {grid.french_validity}")
-    put("Prix TTC par utilisateur et par mois :")
-    rows: dict[tuple[str, str], list[str]] = {}
+    put_folded(f"Grille {grid.version} — {grid.title} — {french_months(months)}")
+    put_folded(f"Source : {grid.source}")
+    if grid.decision:
+        put_folded(f"Décision : {grid.french_decision}")
+    put_folded(f"Validité : {grid.french_validity}")
     for tariff in grid.services.values():
-        for part in tariff.shape.components:
-            for tier, prices in part.prices.items():
-                name = f"{tariff.code}{f' {tier} To' if tier else ''}"
-                rows[name, part.label] = [french(price) for price in prices]
-    widest = max(len(prices) for prices in rows.values())
-    headings = [f"cat. {number}" for number in range(1, widest + 1)]
-    table(
-        ("service", "composante", *headings),
-        [(*names, *prices) for names, prices in rows.items()],
-        right=headings,
-    )
+        put()
+        put_folded(f"{tariff.code} — {tariff.label} : {french_shape(tariff)}")
+        for heading, rows in groupby(price_rows(tariff), key=_heading):
+            _show_rows(heading, list(rows))
+
+
+def _heading(row: PriceRow) -> str:
+    """What a table of prices stands under."""
+    return f"{row.label if row.component else 'prix TTC'}, {row.per}"
+
+
+def _show_rows(heading: str, rows: Sequence[PriceRow]) -> None:
+    """The prices of one thing: a column for each tier or band, a row for each category."""
+    if not rows[0].prices.by_category:
+        for row in rows:
+            where = f"{row.label} : " if row.label else ""
+            put_folded(f"{where}{french(row.prices.amounts[0])} TTC {row.per}", indent=2)
+        return
+    put_folded(f"{heading} :", indent=2)
+    for start in range(0, len(rows), MOST_COLUMNS):
+        some = rows[start : start + MOST_COLUMNS]
+        captions = [_caption(row) for row in some]
+        table(
+            ("catégorie", *captions),
+            [
+                (str(category), *(french(row.prices.amounts[category - 1]) for row in some))
+                for category in range(1, len(some[0].prices.amounts) + 1)
+            ],
+            right=("catégorie", *captions),
+        )
+
+
+def _caption(row: PriceRow) -> str:
+    if row.tier is not None:
+        return f"{row.tier} To"
+    return "prix" if row.band is None else row.band.french

@@ -20,6 +20,7 @@ from worker.billing.journal import EventTag
 from worker.billing.member_account import DisagreementKind, balance_of, keeps_back
 from worker.billing.members import BillingReferences
 from worker.billing.period import paris_day
+from worker.billing.quantity import Quantity
 from worker.billing.status import ON_THE_REJECTED_LIST, InvoiceStatus, TrackedInvoice, Trouble
 from worker.corrections.todo_sentences import NOT_CREDITED
 from worker.errors import Finding, Refused, WrongUse, has_blocking
@@ -65,7 +66,7 @@ class Request:
 
     number: str
     reason: str
-    quantities: Mapping[str, int] | None = None
+    quantities: Mapping[str, Quantity] | None = None
     service_code: str | None = None
     engagement: str | None = None
     internal: bool = False

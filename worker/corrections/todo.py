@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from worker.billing.member_account import DisagreementKind
@@ -24,6 +24,8 @@ UNDELIVERED = timedelta(days=7)
 """How long the portal may keep an invoice before it puts it before its buyer."""
 UNPAID = timedelta(days=30)
 """After the due date, without payment, rejection or question."""
+NEVER_TOLD = timedelta(days=90)
+"""After the due date: what nothing has reported by then, the buyer reports no more."""
 TO_FILL_IN = "…"
 """In a command, a text that the person gives."""
 
@@ -33,6 +35,8 @@ class AdviceCode(StrEnum):
 
     CORRECT = "correct"
     """What the first blocking finding says."""
+    OPEN_CAMPAIGN = "open_campaign"
+    """Look at the amounts of a year, and say that it may be billed."""
     RUN = "run"
     """Correct what holds it back, then run the year."""
     DEPOSIT = "deposit"
@@ -73,6 +77,12 @@ class AdviceCode(StrEnum):
     """Ask why the portal does not put an invoice before its buyer."""
     ASK_FOR_PAYMENT = "ask_for_payment"
     """Ask the member, and its treasury, about an invoice that is past due."""
+    SETTLE = "settle"
+    """Record what the treasury received of an invoice that nothing more is told about."""
+    PASSWORD = "password"  # noqa: S105 - no password
+    """Renew the password of the technical account, which ends soon."""
+    PASSWORD_OVER = "password_over"  # noqa: S105 - no password
+    """Renew the password of the technical account, which has ended."""
     STAMP = "stamp"
     """See why no time-stamping authority has stamped a checkpoint for days."""
     READ_PORTAL = "read_portal"
@@ -119,8 +129,8 @@ def _by_status(invoice: TrackedInvoice, now: datetime, *, deposits: bool) -> Adv
             advice = _at_its_buyers(invoice, now)
         case InvoiceStatus.SENDING if _waited(invoice, now) > TOO_LONG:
             advice = Advice(A.RESUME, ("reconcile",))
-        case InvoiceStatus.ISSUED if deposits:
-            advice = _before_its_deposit(invoice, now)
+        case InvoiceStatus.ISSUED:
+            advice = (_before_its_deposit if deposits else _on_its_title)(invoice, now)
         case InvoiceStatus.REFUSED:
             advice = _after_refusal(invoice)
         case InvoiceStatus.SUSPENDED:
@@ -155,8 +165,26 @@ def _at_its_buyers(invoice: TrackedInvoice, now: datetime) -> Advice | None:
         return Advice(A.CHECK_DELIVERY, looked, (invoice.portal_status,))
     due = invoice.due_date
     if due is not None and paris_day(now) - due > UNPAID:
-        return Advice(A.ASK_FOR_PAYMENT, looked, (french_date(due), invoice.portal_status))
+        return _unpaid(invoice, due, now)
     return None
+
+
+def _unpaid(invoice: TrackedInvoice, due: date, now: datetime) -> Advice:
+    """Asked for first; later on, no portal will tell any more, and a person says what came."""
+    day, number = french_date(due), invoice.number
+    if paris_day(now) - due > NEVER_TOLD or not invoice.portal_status:
+        paid = ("settle", number, "--on", "JOUR", "--amount", "MONTANT")
+        return Advice(A.SETTLE, paid, (day,))
+    looked = ("documents", "portal", number)
+    return Advice(A.ASK_FOR_PAYMENT, looked, (day, invoice.portal_status, number))
+
+
+def _on_its_title(invoice: TrackedInvoice, now: datetime) -> Advice | None:
+    """Nothing is deposited: its treasury alone knows whether the title was paid."""
+    due = invoice.due_date
+    if invoice.is_credit_note or due is None or paris_day(now) - due <= UNPAID:
+        return None
+    return _unpaid(invoice, due, now)
 
 
 def _while_parked(invoice: TrackedInvoice) -> Advice | None:

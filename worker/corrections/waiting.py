@@ -1,27 +1,40 @@
 """All that waits for a person: invoices, members about whom the portal and the books disagree."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
-from worker.billing.period import french_time
+from worker.billing.money import count
+from worker.billing.period import french_date, french_time, paris_day
 from worker.billing.portal_document import PortalDocument
+from worker.billing.settlement import Standing
 from worker.billing.status import (
     AT_THE_BUYER,
     ON_THEIR_WAY,
     InvoiceStatus,
     TrackedInvoice,
     Trouble,
+    awaits_payment,
 )
 from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
 from worker.errors import unreadable as finding_of
-from worker.storage import Session, due, invoices, member_accounts, observations, portal_documents
+from worker.issuing.go_ahead import unopened_year
+from worker.storage import (
+    Session,
+    directory,
+    due,
+    invoices,
+    member_accounts,
+    observations,
+    portal_documents,
+    settlements,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +62,10 @@ class Waiting:
         altered: what the rows of issued documents no longer give.
         unreadable: rows beside those of the invoices.
         unstamped: when checkpoints have waited for a time-stamp for days.
+        unopened: when a year is to be billed and no person said go.
+        overdue: invoices past their due date of which something is left, the oldest first.
+        standings: what is left of each invoice of the year asked for, by its id.
+        password: when that of the technical account ends soon, or has ended.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -58,10 +75,15 @@ class Waiting:
     altered: tuple[Finding, ...] = ()
     unreadable: tuple[Finding, ...] = ()
     unstamped: Advice | None = None
+    unopened: Advice | None = None
+    overdue: tuple[TrackedInvoice, ...] = ()
+    standings: Mapping[int, Standing] = field(default_factory=dict)
+    password: Advice | None = None
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        return sum(map(len, found)) + bool(self.reading) + bool(self.unstamped)
+        once = (self.reading, self.unstamped, self.unopened, self.password)
+        return sum(map(len, (*found, self.overdue))) + sum(map(bool, once))
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -69,9 +91,14 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     now = app.clock()
     tracked = invoices.tracked(session, year=year)
     unreadable = list(_unreadable_records(session, tracked))
+    standings = settlements.standings(session, tracked)
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
-    reading = None
+    reading = unopened = None
+    try:
+        unopened = _unopened(app, session, year)
+    except UnreadableRecord as error:
+        unreadable.append(finding_of(error))
     try:
         beyond = portal_documents.still_beyond(session)
         if app.deposits:
@@ -101,7 +128,46 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         altered=altered(app, session),
         unreadable=tuple(unreadable),
         unstamped=_unstamped(app, session),
+        unopened=unopened,
+        overdue=_overdue(app, tracked, standings),
+        standings=standings,
+        password=_password(app, session),
     )
+
+
+def _unopened(app: App, session: Session, year: int | None) -> Advice | None:
+    """The go that is missing from the campaign day on."""
+    due = None if app.configured is None else unopened_year(app, session)
+    if due is None or year not in {None, due.year}:
+        return None
+    words = ("campaign", "open", str(due.year))
+    return Advice(AdviceCode.OPEN_CAMPAIGN, words, (str(due.year), count(due.left, "membre")))
+
+
+def _overdue(
+    app: App, tracked: Iterable[TrackedInvoice], standings: Mapping[int, Standing]
+) -> tuple[TrackedInvoice, ...]:
+    today = paris_day(app.clock())
+    late = {
+        one.id: standings[one.id].days_late(today)
+        for one in tracked
+        if one.id in standings and awaits_payment(one, deposits=app.deposits)
+    }
+    found = (one for one in tracked if late.get(one.id))
+    return tuple(sorted(found, key=lambda one: (-late[one.id], one.number)))
+
+
+def _password(app: App, session: Session) -> Advice | None:
+    """By the directory as it was last read; only where something is deposited."""
+    if app.configured is None or not app.deposits:
+        return None
+    last_day = directory.password_expires(session, app.settings.syndicat.siret)
+    warned = timedelta(days=app.settings.portal.password_warning_days)
+    today = paris_day(app.clock())
+    if last_day is None or today < last_day - warned:
+        return None
+    code = AdviceCode.PASSWORD_OVER if today > last_day else AdviceCode.PASSWORD
+    return Advice(code, ("check", str(today.year - 1), "--refresh"), (french_date(last_day),))
 
 
 def _disagreements(

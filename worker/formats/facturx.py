@@ -10,8 +10,9 @@ from itertools import accumulate
 
 from worker.billing.credit_note import REASON
 from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
-from worker.billing.money import NO_BREAK, french, french_integer
+from worker.billing.money import NO_BREAK, french
 from worker.billing.period import french_date
+from worker.billing.quantity import counted, french_quantity, priced
 from worker.billing.vat import VatCategory, VatPoint
 from worker.formats.branding import Branding
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
@@ -27,7 +28,7 @@ from worker.formats.french import (
     party,
     typographic,
 )
-from worker.formats.mapping import invoice_note, tax_identifiers
+from worker.formats.mapping import decision_notes, invoice_note, tax_identifiers
 from worker.formats.profiles import Profile
 from worker.formats.typesetting import typeset
 
@@ -131,6 +132,7 @@ def page_data(invoice: Invoice, profile: Profile, look: Branding) -> dict[str, o
         "references": _references(invoice, profile),
         "lines-title": "Prestations créditées" if credit else "Prestations",
         "lines-total": "Total crédité" if credit else "Total des prestations",
+        "of-users": all(line.measure is None for line in invoice.lines),
         "lines": _lines(invoice),
         "carries": _may_need_pages(invoice.lines),
         "taxed": _taxed(invoice),
@@ -142,6 +144,7 @@ def page_data(invoice: Invoice, profile: Profile, look: Branding) -> dict[str, o
         "payment": _payment(invoice),
         "notes": _notes(invoice),
         "statement": invoice_note(invoice),
+        "decisions": decision_notes(invoice),
     }
 
 
@@ -178,10 +181,11 @@ def _references(invoice: Invoice, profile: Profile) -> list[tuple[str, str]]:
 
 def _lines(invoice: Invoice) -> list[dict[str, object]]:
     """The lines, each with what the amounts come to there: pages carry it from one to the next."""
+    of_users = all(line.measure is None for line in invoice.lines)
     nets = accumulate(line.net for line in invoice.lines)
     grosses = accumulate(line.gross for line in invoice.lines)
     return [
-        _line(line) | {"carried": [french(net), french(gross)]}
+        _line(line, of_users=of_users) | {"carried": [french(net), french(gross)]}
         for line, net, gross in zip(invoice.lines, nets, grosses, strict=True)
     ]
 
@@ -206,16 +210,22 @@ def _reasons(invoice: Invoice) -> list[str]:
     return reasons if point is None else [*reasons, VAT_POINTS[point]]
 
 
-def _line(line: InvoiceLine) -> dict[str, object]:
+def _line(line: InvoiceLine, *, of_users: bool) -> dict[str, object]:
+    """In an invoice of several kinds of prices, each quantity and price names its unit."""
+    price = french(line.unit_price_gross)
+    many = "" if line.measure is None else f"{line.measure.counted(line.price_base)}"
     return {
         "name": line.name,
         "description": computation(line.description),
         "period": [french_date(line.period.start), french_date(line.period.end)],
-        "quantity": french_integer(line.quantity),
-        "price": french(line.unit_price_gross),
+        "quantity": french_quantity(line.quantity)
+        if of_users
+        else counted(line.quantity, line.measure),
+        "price": price,
+        "per": None if of_users else priced(line.measure, line.price_units),
         "net_price": [
             f"soit {french_decimal(line.price)}{NO_BREAK}€{NO_BREAK}HT",
-            f"pour {line.price_base} mois",
+            f"pour {many or f'{line.price_base} mois'}",
         ],
         "net": french(line.net),
         "rate": french_rate(line.vat),

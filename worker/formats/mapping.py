@@ -94,15 +94,23 @@ def invoice_note(invoice: Invoice) -> str:
     return f"État détaillé des prestations n° {invoice.statement_number}{joined}."
 
 
+def decision_notes(invoice: Invoice) -> list[str]:
+    """BT-22: the délibérations that set the prices, on an invoice whose grids name them."""
+    if invoice.is_credit_note:
+        return []
+    return [f"Tarifs fixés par : {decision}." for decision in invoice.decisions]
+
+
 def notes(invoice: Invoice, profile: Profile) -> tuple[Note, ...]:
-    """BG-1 of an invoice in a profile: the statement, then those of the invoice.
+    """BG-1 of an invoice in a profile: the statement, the decisions, those of the invoice.
 
     Coded notes (late payment, recovery, early payment) are the reform's: the direct deposit says
     the same in its payment terms.
     """
     own = [note for note in invoice.notes if not note.code or profile.legal_notes]
     marks = [PUBLIC_BUYER] if profile.legal_notes else []
-    return (Note(text=invoice_note(invoice)), *own, *marks)
+    decided = [Note(text=text) for text in decision_notes(invoice)]
+    return (Note(text=invoice_note(invoice)), *decided, *own, *marks)
 
 
 def attachment_description(attachment: SupportingDocument, profile: Profile) -> str:

@@ -1,8 +1,8 @@
 """The statement as data: a CSV for any program, a workbook for those who check the invoice.
 
-One row per line and month, its amount computed: the rows add up to the statement's total, which
-is the invoice's (convention C3). The columns are documented in docs/documents.md and stay as
-they are: finance departments build on them.
+One row per line and month (or day, or year), its amount computed: the rows add up to the
+statement's total, which is the invoice's (convention C3). The columns are documented in
+docs/documents.md and stay as they are: finance departments build on them.
 
 An invoice may be checked by someone who trusts neither its seller nor the names in it: no text
 of a statement is ever computed by the program that opens it.
@@ -12,6 +12,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
@@ -19,13 +20,14 @@ from xlsxwriter.worksheet import Worksheet
 
 from worker.billing.money import Money
 from worker.billing.period import Month, french_date
-from worker.billing.rating import RatedLine
+from worker.billing.quantity import Quantity
+from worker.billing.rating import RatedLine, Step
 from worker.billing.statement import Statement
 from worker.formats.french import french_rate, grouped_siret
 from worker.formats.typesetting import instant
 from worker.tables.files import FORMULA_STARTS
 
-Cell = str | int | Money | date | Month | None
+Cell = str | int | Decimal | Money | date | Month | None
 Column = tuple[str, int]
 """Its caption and its width in the workbook, in characters."""
 
@@ -56,6 +58,16 @@ MONTH: tuple[Column, ...] = (
     ("Fichier source (SHA-256)", 68),
     ("Rang dans le fichier", 20),
 )
+ANY_LINE: tuple[Column, ...] = (("Quantité", 12), ("Unité", 22), ("Unités du prix", 14))
+"""Behind the columns of a line, in a statement that has other prices than those of a user and
+month; the columns of users are then empty where there are none."""
+ANY_STEP: tuple[Column, ...] = (
+    *(("Du", 12), ("Au", 12)),
+    *ANY_LINE,
+    ("Chiffre relevé", 15),
+    ("Référence", 24),
+)
+"""Behind those of a month, in such a statement."""
 SOURCE: tuple[Column, ...] = (("Nature", 26), ("Référence", 70))
 
 
@@ -68,7 +80,7 @@ def statement_csv(statement: Statement) -> bytes:
     """
     output = io.StringIO()
     writer = csv.writer(output, delimiter=";", lineterminator="\r\n")
-    writer.writerow([*IDENTITY, *(caption for caption, _ in MONTH)])
+    writer.writerow([*IDENTITY, *(caption for caption, _ in month_columns(statement))])
     member = statement.member
     identity = (
         statement.number,
@@ -101,7 +113,7 @@ def statement_xlsx(statement: Statement) -> bytes:
         _sheet(
             workbook.add_worksheet("Synthèse"),
             styles,
-            LINE,
+            line_columns(statement),
             list(_lines(statement)),
             heading=(
                 f"{title} du {french_date(issued)}",
@@ -113,7 +125,7 @@ def statement_xlsx(statement: Statement) -> bytes:
         _sheet(
             workbook.add_worksheet("Mois par mois"),
             styles,
-            MONTH,
+            month_columns(statement),
             list(_months(statement)),
             total=statement.total,
         )
@@ -127,6 +139,7 @@ _STYLES: dict[str, dict[str, object]] = {
     "header": {"bold": True, "bottom": 1, "bg_color": "#eeeeee", "align": "center"},
     "str": {"num_format": "@", "indent": 1},
     "int": {"num_format": "#,##0"},
+    "Decimal": {"num_format": "#,##0.####"},
     "Money": {"num_format": '#,##0.00 "€"'},
     "date": {"num_format": "dd/mm/yyyy", "align": "left"},
     "Month": {"num_format": "mm/yyyy", "align": "left"},
@@ -177,7 +190,7 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Cell, styles: Mapping[
             pass
         case str():
             _write_text(sheet, row, column, cell, style)
-        case int():
+        case int() | Decimal():
             sheet.write_number(row, column, cell, style)
         case Money():
             sheet.write_number(row, column, cell.euros, style)
@@ -202,10 +215,8 @@ def _plain(cell: Cell) -> str:
             return ""
         case str():
             return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
-        case int():
-            return str(cell)
-        case Money():
-            return str(cell).replace(".", ",")
+        case int() | Decimal() | Money():
+            return f"{cell!s}".replace(".", ",")
         case Month():
             return f"{cell.first_day:%m/%Y}"
         case date():
@@ -215,16 +226,48 @@ def _plain(cell: Cell) -> str:
 def _lines(statement: Statement) -> Iterator[tuple[Cell, ...]]:
     for index, line in enumerate(statement.lines, start=1):
         days = line.period
-        amounts = (line.quantity, line.unit_price, line.total)
-        yield (*_service(index, line), days.start, days.end, *amounts)
+        users = line.quantity if line.measure is None else None
+        amounts = (users, line.unit_price, line.total)
+        told = (*_service(index, line), days.start, days.end, *amounts)
+        yield told if statement.of_users_alone else (*told, *_measured(line, line.quantity))
 
 
 def _months(statement: Statement) -> Iterator[tuple[Cell, ...]]:
     for index, line in enumerate(statement.lines, start=1):
-        for use in line.months:
-            amounts = (use.users, line.unit_price, line.unit_price * use.users)
+        for use, amount in zip(line.months, line.amounts, strict=False):
+            amounts = (use.users, line.unit_price, amount)
             source = (use.source.file_sha256, use.source.row)
-            yield (*_service(index, line), use.month, *amounts, *source)
+            told = (*_service(index, line), use.month, *amounts, *source)
+            days = (use.month.first_day, use.month.last_day)
+            any_step = (*days, *_measured(line, use.users), None, None)
+            yield told if statement.of_users_alone else (*told, *any_step)
+        for step, amount in zip(line.steps, line.amounts, strict=False):
+            days = (step.period.start, step.period.end)
+            any_step = (*days, *_measured(line, step.quantity), step.figure, step.reference)
+            read = (step.source.file_sha256, step.source.row) if step.source else (None, None)
+            told = (*_service(index, line), _month(step), None, line.unit_price, amount)
+            yield (*told, *read, *any_step)
+
+
+def _month(step: Step) -> Month | None:
+    """The month of a step; None when it is of more than one."""
+    first, last = Month.of(step.period.start), Month.of(step.period.end)
+    return first if first == last else None
+
+
+def _measured(line: RatedLine, quantity: Quantity) -> tuple[Cell, ...]:
+    unit = "utilisateur × mois" if line.measure is None else line.measure.one
+    return quantity, unit, line.price_units
+
+
+def line_columns(statement: Statement) -> tuple[Column, ...]:
+    """Of the summary."""
+    return LINE if statement.of_users_alone else (*LINE, *ANY_LINE)
+
+
+def month_columns(statement: Statement) -> tuple[Column, ...]:
+    """Of the steps of each line."""
+    return MONTH if statement.of_users_alone else (*MONTH, *ANY_STEP)
 
 
 def _service(index: int, line: RatedLine) -> tuple[Cell, ...]:
@@ -233,7 +276,7 @@ def _service(index: int, line: RatedLine) -> tuple[Cell, ...]:
         line.service,
         line.label,
         line.tier,
-        line.category,
+        line.category if line.by_category else None,
         line.grid_version,
         french_rate(line.vat),
     )
@@ -242,5 +285,7 @@ def _service(index: int, line: RatedLine) -> tuple[Cell, ...]:
 def _sources(statement: Statement) -> Iterator[tuple[Cell, ...]]:
     for version in statement.grid_versions:
         yield "Grille tarifaire", version
+    for decision in statement.decisions:
+        yield "Décision", decision
     for sha256 in statement.source_files:
         yield "Consommations (SHA-256)", sha256

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from worker.billing.invoice import Party
-from worker.billing.money import NO_BREAK, count, french, french_integer
+from worker.billing.money import NO_BREAK, french, french_integer
 from worker.billing.period import MONTH_NAMES, french_date
+from worker.billing.quantity import OF_TIME, counted, french_quantity, priced
 from worker.billing.rating import RatedLine
 from worker.billing.statement import Statement
 from worker.formats.branding import Branding
@@ -43,6 +44,7 @@ def print_statement(statement: Statement, seller: Party, look: Branding) -> byte
 def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, object]:
     """What the template of a statement is given: texts only, in French, ready to be placed."""
     member = statement.member
+    users = statement.of_users_alone
     title = f"État détaillé des prestations n°{NO_BREAK}{statement.number}"
     return {
         "look": look_data(look, seller.name),
@@ -63,12 +65,19 @@ def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, 
             ("Convention", member.convention),
         ],
         "months": MONTHS,
-        "chart": _chart(statement),
-        "lines": [_line(str(index), line) for index, line in enumerate(statement.lines, start=1)],
+        "chart": _chart(statement) if any(line.months for line in statement.lines) else None,
+        "of-users": users,
+        "lines": [
+            _line(str(index), line, of_users=users)
+            for index, line in enumerate(statement.lines, start=1)
+        ],
         "total": french(statement.total),
         "note": "Les prix s’entendent toutes taxes et tous frais compris. "
         "Ce total est le net à payer de la facture à laquelle cet état est joint.",
-        "sources": [("Grilles tarifaires", ", ".join(statement.grid_versions))],
+        "sources": [
+            ("Grilles tarifaires", ", ".join(statement.grid_versions)),
+            *[("Décision", decision) for decision in statement.decisions],
+        ],
         "hashes-title": "Empreintes SHA-256 des fichiers de consommation :",
         "hashes": statement.source_files,
     }
@@ -81,7 +90,8 @@ def _chart(statement: Statement) -> dict[str, object]:
     """
     names: dict[str, str] = {}
     for line in statement.lines:
-        names.setdefault(line.service, _service_label(line))
+        if line.months:
+            names.setdefault(line.service, _service_label(line))
     services = list(names) if len(names) <= CHART_SERVICES else []
     months = [_bar(statement, month, services) for month in range(1, 13)]
     said = [
@@ -132,26 +142,55 @@ def _service_label(line: RatedLine) -> str:
     return line.label if line.tier is None else line.label.removesuffix(f", {line.tier} To")
 
 
-def _line(index: str, line: RatedLine) -> dict[str, object]:
-    users = {monthly.month.number: french_integer(monthly.users) for monthly in line.months}
+def _line(index: str, line: RatedLine, *, of_users: bool) -> dict[str, object]:
+    """A line in full; in a statement of several kinds of prices, each quantity names its unit."""
+    by_month = {monthly.month.number: french_integer(monthly.users) for monthly in line.months}
     tier = [] if line.tier is None else [f"palier {line.tier}{NO_BREAK}To"]
     facts = [
         f"Service « {line.service} »",
         *tier,
         f"grille {line.grid_version}",
         french_period(line.period),
-        f"{french(line.unit_price)} TTC par utilisateur et par mois",
+        f"{french(line.unit_price)} TTC {priced(line.measure, line.price_units)}",
     ]
+    quantity = counted(line.quantity, line.measure)
     return {
         "index": index,
-        "name": f"{line.label} (catégorie {line.category})",
+        "name": line.name,
         "facts": " · ".join(facts),
-        "users": [users.get(month, NO_MONTH) for month in range(1, 13)],
-        "quantity": french_integer(line.quantity),
+        "users": [by_month.get(month, NO_MONTH) for month in range(1, 13)]
+        if line.measure is None
+        else None,
+        "users-total": french_quantity(line.quantity),
+        "quantity": french_quantity(line.quantity) if of_users else quantity,
         "parts": [(label, french(price)) for label, price in line.parts],
         "price": french(line.unit_price),
         "computation": computation(
-            f"{count(line.quantity, 'utilisateur')} × mois à {french(line.unit_price)} TTC, soit"
+            f"{quantity} à {french(line.unit_price)} TTC, soit"
+            if line.measure is None
+            else f"{line.explanation.rpartition(', soit ')[0]}, soit"
         ),
+        "steps": _steps(line),
+        "steps-total": quantity,
         "total": french(line.total),
     }
+
+
+def _steps(line: RatedLine) -> list[tuple[str, str, str, str]]:
+    """What was counted, where a row tells it: when, its figure or reference, how much, TTC.
+
+    A price of the subscription alone is whole in its sentence.
+    """
+    if line.measure is None or line.measure in OF_TIME:
+        return []
+    return [
+        (
+            french_date(step.period.start)
+            if step.period.start == step.period.end
+            else MONTH_NAMES[step.period.start.month - 1],
+            step.reference if step.figure is None else f"relevé : {french_integer(step.figure)}",
+            line.measure.counted(step.quantity),
+            french(amount),
+        )
+        for step, amount in zip(line.steps, line.amounts, strict=True)
+    ]

@@ -28,14 +28,19 @@ class Destination:
 
     Attributes:
         table: the one that they fill, a row per version.
-        put: writes them in a transaction; None for usage, which passes through a stage.
+        put: writes them in a transaction; None when they pass through a stage (usage), or when a
+            command of their own takes them in.
+        command: the words of that command.
+        adds: whether what a file has stands beside what there was, and changes no value.
         problems: what of the books refuses some of them; asked before the lock and within it.
         subject: what a row of the table is about, in French, beside its member.
     """
 
     table: Versions
     put: Callable[[Transaction, Placed], Changes] | None
-    subject: Callable[[Mapping[str, Any]], str]
+    subject: Callable[[Mapping[str, Any]], str] = lambda _row: ""
+    command: str = ""
+    adds: bool = False
     problems: Callable[[Session, Sequence[tuple[Place, Any]]], Iterator[Problem]] = _nothing
 
 
@@ -69,6 +74,12 @@ DESTINATIONS: Mapping[ImportKind, Destination] = {
         put=lambda tx, records: imported.put_references(tx, records, tx.now),
         problems=billed.conflicts,
         subject=lambda row: str(row["year"]),
+    ),
+    ImportKind.SETTLEMENTS: Destination(
+        table=versions.SETTLEMENTS, put=None, command="settlements import", adds=True
+    ),
+    ImportKind.TITLES: Destination(
+        table=versions.TITLES, put=None, command="titles import", adds=True
     ),
 }
 """One for each kind of file."""

@@ -83,6 +83,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
     destination = DESTINATIONS[kind]
+    if destination.adds:
+        return
     for before, after in versions.replaced_by(session, destination.table, file_id):
         for column in KINDS[kind].columns:
             if column.field in after and before[column.field] != after[column.field]:

@@ -15,7 +15,8 @@ from worker.billing.consumption import UsageRecord, service_name
 from worker.billing.journal import EventTag
 from worker.billing.money import count, french_integer
 from worker.billing.period import Month, paris_day
-from worker.errors import Finding, ImportRefused, Severity
+from worker.billing.text import harmless
+from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import (
     Heading,
     ImportKind,
@@ -99,8 +100,13 @@ def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) ->
 
     Raises:
         ImportRefused: with a finding for each bad row, up to ``MOST_FINDINGS``.
-        WrongUse: the file cannot be read.
+        WrongUse: the file cannot be read, or another command reads its kind.
     """
+    if command := DESTINATIONS[kind].command:
+        raise WrongUse(
+            f"Les fichiers de {KINDS[kind].french} ont une commande à eux.",
+            f"Tapez : chorus-worker {command} {harmless(str(path))}",
+        )
     file = fingerprint(path)
     return take_rows(app, file, kind, stream_rows(file, kind), dry_run=dry_run)
 

@@ -23,6 +23,8 @@ class ImportKind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    SETTLEMENTS = "settlements"
+    TITLES = "titles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ def _contact(name: str, field: str, parse: Callable[[str], object]) -> Column:
 
 _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
 _address = partial(values.plain_text, maximum=120)  # BG-8 holds 400 in all, BR-FR-CPRO-33
+_reference = partial(values.plain_text, maximum=99)
 _convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  # BT-12, CPRO-14
 
 KINDS: Mapping[ImportKind, FileKind] = {
@@ -123,6 +126,34 @@ KINDS: Mapping[ImportKind, FileKind] = {
         ),
         build=records.references,
         identity=lambda record: ("annee", (record.siret, record.year)),
+    ),
+    ImportKind.SETTLEMENTS: FileKind(
+        french="paiements",
+        columns=(
+            _must("facture", "number", values.invoice_number),
+            _must("date_paiement", "on", values.day),
+            _must("montant", "amount", values.amount),
+            _may("reference", "reference", _reference),
+        ),
+        build=records.payment,
+        identity=lambda record: ("facture", record),
+        of_member=False,
+    ),
+    ImportKind.TITLES: FileKind(
+        french="titres",
+        columns=(
+            _must("facture", "number", values.invoice_number),
+            _must("exercice", "budget_year", values.year),
+            _must("bordereau", "slip", values.piece_number),
+            _must("titre", "title", values.piece_number),
+            _may("date_titre", "issued_on", values.day, blank=None),
+            _may("date_paiement", "paid_on", values.day, blank=None),
+            _may("montant", "amount", values.amount, blank=None),
+            _may("reference", "reference", _reference),
+        ),
+        build=records.title,
+        identity=lambda record: ("facture", record),
+        of_member=False,
     ),
 }
 """Every kind of file that ``import`` reads."""

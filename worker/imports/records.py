@@ -1,11 +1,15 @@
 """From the parsed cells of a row to a value of the domain, with the rules inside one row."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.money import Money
 from worker.billing.period import french_date
+from worker.billing.settlement import Payment
+from worker.billing.title import Title
 from worker.errors import Finding
 from worker.imports.wording import finding
 
@@ -14,6 +18,9 @@ Cells = Mapping[str, Any]
 
 MemberRow = tuple[Member, Contact | None]
 """A member, and its *référent* when the row names one or gives an address."""
+
+TitleRow = tuple[Title, Payment | None]
+"""A title of the finance software, and a payment when the row tells one."""
 
 
 def member(cells: Cells, _source: SourceRow) -> MemberRow:
@@ -50,3 +57,27 @@ def usage(cells: Cells, source: SourceRow) -> UsageRecord:
 def references(cells: Cells, _source: SourceRow) -> BillingReferences:
     """What a member wants on its invoice for a year."""
     return BillingReferences(**cells)
+
+
+def payment(cells: Cells, _source: SourceRow) -> Payment:
+    """A payment of an invoice."""
+    return Payment(**cells)
+
+
+def title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
+    """A title, and the payment that its row tells whole or not at all."""
+    day: date | None = cells["paid_on"]
+    amount: Money | None = cells["amount"]
+    if (day is None) != (amount is None):
+        return finding("IMPORT-HALF-PAYMENT")
+    found = Title(
+        invoice=cells["number"],
+        budget_year=cells["budget_year"],
+        slip=cells["slip"],
+        number=cells["title"],
+        issued_on=cells["issued_on"],
+    )
+    if day is None or amount is None:
+        return found, None
+    reference = cells["reference"]
+    return found, Payment(number=found.invoice, on=day, amount=amount, reference=reference)

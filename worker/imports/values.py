@@ -14,12 +14,14 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.billing.identifiers import is_valid_siret
+from worker.billing.money import Money
 from worker.billing.period import Month
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
 MAX_USERS = 1_000_000
+MAX_EUROS = 100_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside are typing errors: the convention starts in 2022."""
 
@@ -238,6 +240,32 @@ def service_code(text: str) -> str | Finding:
 def engagement(text: str) -> str | Finding:
     """A *numéro d'engagement* (BT-13), at most 50 characters (BR-FR-CPRO-15)."""
     return plain_text(text, maximum=50, code="IMPORT-ENGAGEMENT")
+
+
+def invoice_number(text: str) -> str | Finding:
+    """A number of ours (BT-1), as it is printed; spaces around and inside are dropped."""
+    return plain_text("".join(text.split()), maximum=20)
+
+
+@lru_cache(maxsize=1024)
+def piece_number(text: str) -> str | Finding:
+    """The number that the finance software gave to a title or a slip: a whole number from 1."""
+    number = _whole(text, "IMPORT-PIECE", "numéro", 1, 999_999_999)
+    return number if isinstance(number, Finding) else str(number)
+
+
+@lru_cache(maxsize=1024)
+def amount(text: str) -> Money | Finding:
+    """An amount of euros above zero: ``1 234,56``, with or without the sign of the euro."""
+    number = decimal(text.removesuffix("€").rstrip())
+    if number is None:
+        return finding("IMPORT-AMOUNT", "no-amount", value=text)
+    if not 0 < number < MAX_EUROS:
+        return finding("IMPORT-AMOUNT", value=text)
+    try:
+        return Money.of(number)
+    except ValueError:
+        return finding("IMPORT-AMOUNT", "cents", value=text)
 
 
 def vat_number(text: str) -> str | Finding:

@@ -43,6 +43,7 @@ from worker.formats import statement_attachment
 from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
+from worker.issuing.go_ahead import refuse_unfinished_year
 from worker.issuing.holds import listed
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
 from worker.issuing.prepare import (
@@ -50,7 +51,6 @@ from worker.issuing.prepare import (
     known_year,
     prepare,
     refuse_changed_grids,
-    refuse_unfinished_year,
 )
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of

@@ -5,18 +5,15 @@ What ``run`` does before any number, and all that ``preview`` does.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from worker.app import App
-from worker.billing.consumption import consume
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
-from worker.billing.period import is_over, paris_day
-from worker.billing.rating import RatedLine, rate
+from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, Refused, TariffError, UnreadableRecord, unreadable
+from worker.errors import Finding, TariffError, UnreadableRecord, unreadable
 from worker.issuing.holds import held
 from worker.issuing.terms import terms_of
 from worker.storage import Session, Store, imported
@@ -47,15 +44,6 @@ class Prepared:
     def total(self) -> Money:
         """TTC."""
         return Money.sum(line.total for line in self.lines)
-
-
-def refuse_unfinished_year(year: int, now: datetime) -> None:
-    """Only a finished year can be billed (C1, C2). Raises Refused."""
-    if not is_over(year, paris_day(now)):
-        raise Refused(
-            f"L'année {year} n'est pas terminée : on facture en janvier l'année écoulée.",
-            f"Lancez « run {paris_day(now).year - 1} », ou attendez le 1er janvier {year + 1}.",
-        )
 
 
 def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
@@ -94,12 +82,13 @@ def known_year(
 def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Prepared:
     """Compute and check a member's year. Pure: equal arguments give the same invoice."""
     siret, year = known.member.siret, known.year
-    consumption = consume(siret, year, known.subscriptions, known.usage)
-    rating = rate(consumption, grids)
+    consumption, rating = known.priced(grids)
     draft = None
     findings = held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
-        draft = build_draft(known.member, known.references, terms, rating.lines)
+        draft = build_draft(
+            known.member, known.references, terms, rating.lines, rating.grid_versions
+        )
         findings += check_draft(draft)
     return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
 

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worker.app import App
-from worker.billing.money import Money
-from worker.errors import has_blocking
+from worker.billing.campaign import Figures, figures_of
+from worker.billing.comparison import ComparedMember, Comparison, Group, Share, group_of
+from worker.billing.money import ZERO, Money
+from worker.billing.rating import RatedLine
+from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_year
 from worker.issuing.prepare import Prepared, preview_year
-from worker.storage import invoices
+from worker.storage import year_amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,31 +18,94 @@ class Preview:
     """A year, member by member.
 
     Attributes:
-        before: TTC invoiced for the year before, credit notes deducted, by SIRET.
+        compared: every member once, beside the year before.
+        prepared: by SIRET, the computed year of those that are in it.
     """
 
-    year: int
-    members: tuple[Prepared, ...]
-    before: Mapping[str, Money]
+    compared: Comparison
+    prepared: Mapping[str, Prepared]
+
+    @property
+    def year(self) -> int:
+        """Of the services."""
+        return self.compared.year
 
     @property
     def total(self) -> Money:
         """TTC."""
-        return Money.sum(one.total for one in self.members)
+        return self.compared.share().total
 
     @property
-    def blocked(self) -> tuple[Prepared, ...]:
+    def shares(self) -> dict[Group, Share]:
+        """What each group comes to."""
+        return {group: self.compared.share(group) for group in Group}
+
+    def lines(self, siret: str) -> tuple[RatedLine, ...]:
+        """The priced lines of a member; none when it is not in the year."""
+        known = self.prepared.get(siret)
+        return () if known is None else known.lines
+
+    @property
+    def blocked(self) -> tuple[ComparedMember, ...]:
         """Those that ``run`` would not bill."""
-        return tuple(one for one in self.members if has_blocking(one.findings))
+        held = {Group.HELD, Group.TO_CONFIRM}
+        return tuple(one for one in self.compared.members if one.group in held)
+
+
+def campaign_figures(app: App, year: int) -> Figures:
+    """What is shown before the go. Raises TariffError, and Refused for a year that has none."""
+    refuse_before_first_year(app, year)
+    refuse_unfinished_year(year, app.clock())
+    return figures_of(preview(app, year).compared)
 
 
 def preview(app: App, year: int) -> Preview:
     """Compute the year as the batch would. Raises TariffError."""
-    members = tuple(preview_year(app, year))
-    before: dict[str, Money] = {}
+    prepared = {one.member.siret: one for one in preview_year(app, year)}
     with app.reading() as session:
-        for invoice in invoices.tracked(session, year=year - 1):
-            if invoice.number:
-                known = before.get(invoice.siret, Money(0))
-                before[invoice.siret] = known + invoice.signed_total
-    return Preview(year=year, members=members, before=before)
+        before = year_amounts.year_amounts(session, year - 1)
+        now = year_amounts.year_amounts(session, year)
+        names = {**before.names, **year_amounts.member_names(session)}
+        ended = year_amounts.ended_before(session, year)
+    members = tuple(
+        _compared(
+            siret,
+            names[siret],
+            prepared.get(siret),
+            billed=now.amounts[siret] if siret in now.billed else None,
+            previous=before.amounts.get(siret),
+            has_ended=siret in ended,
+        )
+        for siret in sorted(names)
+    )
+    return Preview(compared=Comparison(year=year, members=members), prepared=prepared)
+
+
+def _compared(
+    siret: str,
+    name: str,
+    prepared: Prepared | None,
+    *,
+    billed: Money | None,
+    previous: Money | None,
+    has_ended: bool,
+) -> ComparedMember:
+    is_billed = billed is not None
+    findings = () if prepared is None or is_billed else prepared.findings
+    group = group_of(
+        findings,
+        is_billed=is_billed,
+        to_bill=prepared is not None and prepared.draft is not None,
+        is_in_year=prepared is not None,
+        has_ended=has_ended,
+        had_an_amount=bool(previous),
+    )
+    known = ZERO if prepared is None else prepared.total
+    return ComparedMember(
+        siret=siret,
+        name=name,
+        group=group,
+        total=known if billed is None else billed,
+        previous=previous,
+        findings=findings,
+    )

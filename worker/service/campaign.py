@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
+from worker.accounting.settlements import settle_paid
 from worker.app import App
 from worker.audit.placing import place
 from worker.billing.journal import EventTag, JournalHead
@@ -24,6 +26,7 @@ from worker.errors import (
 )
 from worker.issuing.batch import LOOK_AHEAD, MemberOutcome, MemberResult, issue_year
 from worker.issuing.directory import Directory
+from worker.issuing.go_ahead import is_open, require_go
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
 from worker.service.bootstrap import rendering
@@ -86,11 +89,13 @@ def run_year(
     ``rendering`` opens what renders and checks the documents.
 
     Raises:
+        Refused: no person opened the campaign of the year, or it is not over; nothing was begun.
         SellerUnfit: the portal would refuse all of it; nothing was begun.
         Refused: also while the portal holds documents of our series that the books do not know.
         TariffError, PortalDown, PortalAccessRefused, StorageUnavailable: the step that
             could not go on; everything before it is kept, and running again continues.
     """
+    require_go(app, year)
     if portal is not None:
         portal.sign_in()
         vet_seller(app, portal, tell)
@@ -103,16 +108,24 @@ def run_year(
             rendering(app) as render,
             ThreadPoolExecutor(LOOK_AHEAD, "documents") as executor,
         ):
-            for outcome in issue_year(app, portal, render, year, stop, executor):
+            # A go that is taken back meanwhile ends the issuing; what is issued goes on.
+            ended = partial(_has_ended, app, year, stop)
+            for outcome in issue_year(app, portal, render, year, ended, executor):
                 counts[outcome.result] += 1
                 tell(Progress(step=Step.ISSUE, member=outcome))
-        if portal is not None:
+        if portal is None:
+            settle_paid(app)
+        else:
             move_forward(app, portal, tell, stop)
     finally:
         _journal(app, EventTag.RUN_ENDED, year, **counts)
         place(app)
     with app.reading() as session:
         return journal.head(session)
+
+
+def _has_ended(app: App, year: int, stop: Stop) -> bool:
+    return stop() or not is_open(app, year)
 
 
 def vet_seller(app: App, portal: Portal, tell: Tell) -> None:
@@ -144,6 +157,8 @@ def move_forward(app: App, portal: Portal, tell: Tell, stop: Stop = never) -> No
                 step(app, portal, tell, stop)
         except (PortalAnswerError, DepositsRefused, UnreadableRecord) as error:
             stopped.append(error)
+    for invoice in settle_paid(app):
+        tell(Progress(step=Step.FOLLOW, invoice=invoice))
     if stopped:
         raise stopped[0]
 

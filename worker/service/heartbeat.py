@@ -23,7 +23,7 @@ from worker.billing.checkpoint import ABOUT_THE_JOURNAL
 from worker.billing.journal import EventTag
 from worker.billing.money import count
 from worker.billing.period import paris_day
-from worker.billing.status import ON_THEIR_WAY, InvoiceStatus
+from worker.billing.status import ON_THEIR_WAY
 from worker.corrections.waiting import waiting
 from worker.errors import (
     PortalAccessRefused,
@@ -36,6 +36,7 @@ from worker.errors import (
     WrongUse,
 )
 from worker.issuing.batch import MemberResult
+from worker.issuing.go_ahead import unbilled_year
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
@@ -45,7 +46,7 @@ from worker.service.site import publish
 from worker.service.stop_request import StopRequest
 from worker.service.systemd import tell_systemd, watchdog_pace
 from worker.settings.rights import descriptor_limit
-from worker.storage import Session, due, holds, imported, invoices, journal
+from worker.storage import Session, campaigns, due, journal
 from worker.storage.alterations import require_intact
 from worker.storage.documents import require_archive
 from worker.storage.tables import as_written
@@ -263,32 +264,21 @@ def _alive() -> None:
     tell_systemd(ALIVE)
 
 
-_TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
-"""A cancelled invoice does not count: once its hold is lifted, the year is due again."""
-
-
 def due_year(app: App) -> int | None:
-    """Last year, from the campaign day on, while a member of it has neither number nor holder.
+    """The year to bill now: a person opened its campaign, and some member is left.
 
     Parked members are looked at again when anything was imported or done since the last run,
     and otherwise once a day: their correction may have arrived.
     """
     today = paris_day(app.clock())
-    month, day = app.settings.billing.campaign_day.split("-")
-    if (today.month, today.day) < (int(month), int(day)):
-        return None
-    year = today.year - 1
     with app.reading() as session:
-        members = {member.siret for member in imported.members_of_year(session, year)}
-        issued = {
-            invoice.siret
-            for invoice in invoices.tracked(session, year=year)
-            if not invoice.is_credit_note and invoice.status not in _TO_BILL
-        }
-        left_out = holds.never_billed(session, year)
-        if not members - issued - left_out or _just_run(session, year, len(members), today):
+        due = unbilled_year(app, session)
+        if due is None or _just_run(session, due.year, due.members, today):
             return None
-    return year
+        if campaigns.opened(session, due.year) is None:
+            _log.info("campaign.not_open", year=due.year, left=due.left)
+            return None
+    return due.year
 
 
 def _just_run(session: Session, year: int, members: int, today: date) -> bool:

@@ -21,6 +21,7 @@ from worker.storage.migration import SCHEMA
 
 CONFIG = "worker.toml"
 TARIFFS = "tarifs"
+RATES = "late_interest.toml"
 DATA = "donnees"
 
 
@@ -46,6 +47,7 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = {folder / CONFIG: text.encode()}
+        files[folder / RATES] = shipped(f"config/{RATES}").read_bytes()
         for grid in sorted(shipped("config/tariffs").glob("*.toml")):
             files[folder / TARIFFS / grid.name] = grid.read_bytes()
         for path, content in files.items():

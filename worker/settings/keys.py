@@ -28,6 +28,7 @@ from pydantic_settings import (
 from stdnum import iban
 from stdnum.fr import siret, tva
 
+from worker.billing.late_interest import InterestRule
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
@@ -183,7 +184,9 @@ class Billing(Section):
         StringConstraints(pattern=r"^[0-9]{2}-[0-9]{2}$"),
         _valid(_day_of_year, "ce jour n'existe pas"),
     ] = "01-05"
-    """MM-DD from which ``serve`` bills the year before."""
+    """MM-DD from which ``serve`` bills the year before, or reminds that no person said go."""
+    first_year: Annotated[int, Field(ge=2000, le=2100)] | None = None
+    """Years of service before it are never billed here; None: no such limit."""
 
 
 class Numbering(Section):
@@ -353,6 +356,15 @@ class JournalSettings(Section):
         return self
 
 
+class LateInterest(Section):
+    """By which text the interest on late payment is computed (convention C8)."""
+
+    rule: InterestRule = InterestRule.LEGAL
+    """C8 claims the legal rate; the public-contract rule is for a convention that is one."""
+    rates: Path = Path("late_interest.toml")
+    """The dated table of rates, each with its source."""
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -385,6 +397,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
+    late_interest: LateInterest = LateInterest()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

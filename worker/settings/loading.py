@@ -52,6 +52,11 @@ class Configuration:
         return self.resolve(self.settings.data.tariffs)
 
     @property
+    def interest_rates(self) -> Path:
+        """Where the rates of late payment are."""
+        return self.resolve(self.settings.late_interest.rates)
+
+    @property
     def site_folder(self) -> Path | None:
         """Where the site is kept up to date, when it is."""
         folder = self.settings.site.folder

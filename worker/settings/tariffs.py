@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.billing.tariff import TariffFolder, TariffGrid, UnusableGrid, parse_grid, validity
+from worker.billing.tariff import TariffFolder, TariffGrid, UnusableGrid
+from worker.billing.tariff_reading import parse_grid, validity
 from worker.errors import TariffError
 from worker.isolation.files import read_bounded
 from worker.settings.loading import MOST_BYTES

@@ -1,7 +1,7 @@
 """The cache of the portal's directory."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import sqlalchemy
 from sqlmodel import Session
@@ -34,6 +34,16 @@ def payment_reported(session: Session, siret: str) -> bool:
         return structure is None or not structure["payment_not_reported"]
     except (ValueError, TypeError, KeyError):
         return True
+
+
+def password_expires(session: Session, siret: str) -> date | None:
+    """The last day of a structure's technical password, as it was last read; None unless known."""
+    kept = cached_entry(session, siret)
+    try:
+        last_day = None if kept is None else json.loads(kept[1])["structure"]["password_expires"]
+        return None if last_day is None else date.fromisoformat(last_day)
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def cache_entry(session: Session, siret: str, payload: str, at: datetime) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session, select
 
-from worker.billing.tariff import TariffGrid, parse_grid
+from worker.billing.tariff import TariffGrid
+from worker.billing.tariff_reading import parse_grid
 from worker.errors import KEEP_AND_COMPARE, IntegrityError
 from worker.storage.tables import TariffGridRow
 

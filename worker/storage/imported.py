@@ -16,8 +16,10 @@ from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
+from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
+from worker.billing.title import Title
 from worker.storage import holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
@@ -40,7 +42,7 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-Imported = Member | Contact | Subscription | UsageRecord | BillingReferences
+Imported = Member | Contact | Subscription | UsageRecord | BillingReferences | Payment | Title
 
 
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
@@ -106,6 +108,13 @@ def columns_of(record: Imported) -> dict[str, Any]:
                 "month": record.month.number,
                 "users": record.users,
             }
+        case Payment():
+            cents = record.amount.cents
+            return {"paid_on": record.on, "amount_cents": cents, "reference": record.reference}
+        case Title():
+            values = asdict(record)
+            del values["invoice"]
+            return values
         case Contact() | BillingReferences():
             return asdict(record)
 

@@ -12,7 +12,14 @@ from worker.billing.invoice import Invoice
 from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
 from worker.billing.statement import Statement
-from worker.billing.status import MOVES, InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.status import (
+    MOVES,
+    REOPENED,
+    InvoiceKind,
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+)
 from worker.errors import Finding, UnreadableRecord, WrongUse
 from worker.storage.snapshots import dump, load
 from worker.storage.store import affected
@@ -425,6 +432,18 @@ def move(
     moved = {"status": to.value, "status_since": tx.now, "next_check_at": next_check_at}
     changes = moved | {"checks": 0} | changes
     return note(tx, invoice, trouble=trouble, detail=detail, **changes)
+
+
+def reopen(tx: Transaction, settled: TrackedInvoice, to: InvoiceStatus) -> bool:
+    """Take back a move to settled, which a wrong payment had made; as ``move``.
+
+    The portal's word is forgotten, so that the next reading of it is news.
+    """
+    if settled.status is not InvoiceStatus.SETTLED or to not in REOPENED:
+        raise RuntimeError(f"an invoice is not reopened from {settled.status} to {to}")
+    return note(
+        tx, settled, status=to.value, status_since=tx.now, next_check_at=None, portal_status=""
+    )
 
 
 def note(

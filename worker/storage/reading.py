@@ -25,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 from worker.errors import ConfigurationError, StorageUnavailable
 from worker.isolation.files import NO_ROOM
 from worker.settings.rights import told
+from worker.storage import triggers
 from worker.storage.connecting import (
     AT_REST,
     Waits,
@@ -153,8 +154,14 @@ def _copied(original: Store, fill: Callable[[Path], None], waits: Waits) -> Stor
     store = replace(store, copy_of=_version(store))
     if store.copy_of != SCHEMA:
         store.require_sound()  # as it was, before any table is made again
+        source = store if sqlite_file(original.engine.url) else original
+        with source.reading() as session:
+            missing = triggers.altered_before(session.connection())
+        if source is original:
+            original.engine.dispose()
         with store.reading() as session:
             change_schema(session.connection())
+            triggers.install(session.connection(), without=missing)
             session.commit()
     for connection in connections:
         connection.execute("PRAGMA query_only = ON")

@@ -480,6 +480,203 @@ class PortalInventoryRow(SQLModel, table=True):
     read_at: datetime = _instant()
 
 
+class CampaignRow(Numbered, table=True):
+    """A person's word that a year may be billed, with the figures that were shown."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (_unique_where("closed_at IS NULL", "campaign_open", "year"),)
+    year: int
+    opened_at: datetime = _instant()
+    opened_by: str
+    reason: str
+    ready: int
+    """Members that would be billed, or were; then those held, and those to confirm."""
+    ready_total_cents: int = Field(sa_type=BigInteger)
+    held: int
+    held_total_cents: int = Field(sa_type=BigInteger)
+    to_confirm: int
+    to_confirm_total_cents: int = Field(sa_type=BigInteger)
+    total_cents: int = Field(sa_type=BigInteger)
+    """Of all members, TTC."""
+    previous_cents: int = Field(sa_type=BigInteger)
+    """Of the year before, all members."""
+    closed_at: datetime | None = _instant(nullable=True)
+    closed_by: str = ""
+    close_reason: str = ""
+
+
+class PreviousAmountRow(Numbered, table=True):
+    """What a member was billed for a year before this program did it, to compare with."""
+
+    __tablename__ = "previous_amount"
+    __table_args__ = (
+        _unique_where("superseded_at IS NULL", "previous_amount_current", "siret", "year"),
+    )
+    siret: str
+    """It may be no member any more."""
+    year: int
+    name: str
+    total_cents: int = Field(sa_type=BigInteger)
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class ConfirmationRow(Numbered, table=True):
+    """A person's word that an unusual amount is right: for that amount, on these grounds."""
+
+    __tablename__ = "confirmation"
+    __table_args__ = (
+        _unique_where("withdrawn_at IS NULL", "confirmation_in_force", "siret", "year"),
+    )
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    total_cents: int = Field(sa_type=BigInteger)
+    previous_cents: int | None = Field(default=None, sa_type=BigInteger)
+    """Of the year before, as it was known then; empty without any."""
+    grounds: str = _long_text()
+    """JSON list of the codes of the findings that it answers."""
+    reason: str
+    confirmed_at: datetime = _instant()
+    confirmed_by: str
+    withdrawn_at: datetime | None = _instant(nullable=True)
+
+
+class StatementDocumentRow(Numbered, table=True):
+    """A file of a statement that no invoice carries: of a member that consumed nothing."""
+
+    __tablename__ = "statement_document"
+    __table_args__ = (UniqueConstraint("statement_id", "kind"),)
+    statement_id: int = Field(foreign_key="statement.id")
+    kind: str
+    media_type: str
+    sha256: str = Field(index=True)
+    size: int
+
+
+class UnitUseRow(Numbered, table=True):
+    """Dated units of a service, such as a day of training. A corrected figure supersedes."""
+
+    __tablename__ = "unit_use"
+    __table_args__ = (
+        _unique_where(
+            "superseded_at IS NULL", "unit_use_current", "siret", "service", "day", "reference"
+        ),
+        CheckConstraint("ten_thousandths >= 0", name="unit_use_sane"),
+    )
+    siret: str = Field(foreign_key="member.siret")
+    service: str
+    day: date
+    ten_thousandths: int = Field(sa_type=BigInteger)
+    """The quantity times 10,000: an invoice has four decimals at most."""
+    reference: str
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class PopulationRow(Numbered, table=True):
+    """Inhabitants of a member, as of a year."""
+
+    __tablename__ = "population"
+    __table_args__ = (
+        _unique_where("superseded_at IS NULL", "population_current", "siret", "year"),
+        CheckConstraint("inhabitants >= 0", name="population_sane"),
+    )
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    inhabitants: int
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class SuccessionRow(Numbered, table=True):
+    """A member takes the place of another from a day on (a merger)."""
+
+    __tablename__ = "succession"
+    __table_args__ = (_unique_where("cancelled_at IS NULL", "succession_in_force", "siret"),)
+    siret: str = Field(foreign_key="member.siret")
+    """The one that ends."""
+    successor: str = Field(foreign_key="member.siret")
+    effective_on: date
+    reason: str
+    recorded_at: datetime = _instant()
+    recorded_by: str
+    cancelled_at: datetime | None = _instant(nullable=True)
+
+
+class AcceptanceRow(Numbered, table=True):
+    """A person's word that use outside a subscription is not billed: for these figures."""
+
+    __tablename__ = "acceptance"
+    __table_args__ = (
+        _unique_where("withdrawn_at IS NULL", "acceptance_in_force", "siret", "year"),
+    )
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    rows: str = _long_text()
+    """JSON list of the usage that it is about: service, tier, month, users."""
+    reason: str
+    accepted_at: datetime = _instant()
+    accepted_by: str
+    withdrawn_at: datetime | None = _instant(nullable=True)
+
+
+class SentMailRow(Numbered, table=True):
+    """A mail to a member's contact: its intent is written before, its outcome after."""
+
+    __tablename__ = "sent_mail"
+    kind: str
+    siret: str = Field(foreign_key="member.siret")
+    year: int
+    message_id: str = Field(unique=True)
+    address_sha256: str
+    attachment_sha256: str = ""
+    state: str
+    intended_at: datetime = _instant()
+    answered_at: datetime | None = _instant(nullable=True)
+    detail: str = ""
+    """What the server said, without any address."""
+
+
+class TitleRow(Numbered, table=True):
+    """The title that the finance software made of an invoice or a credit note."""
+
+    __tablename__ = "title"
+    __table_args__ = (
+        _unique_where("superseded_at IS NULL", "title_of_invoice", "invoice_id"),
+        _unique_where("superseded_at IS NULL", "title_number", "budget_year", "number"),
+    )
+    invoice_id: int = Field(foreign_key="invoice.id")
+    budget_year: int
+    """Exercice."""
+    slip: str
+    """Bordereau."""
+    number: str
+    issued_on: date | None = None
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
+class SettlementRow(Numbered, table=True):
+    """Money received for an invoice. A wrong one is cancelled, and stays."""
+
+    __tablename__ = "settlement"
+    invoice_id: int = Field(foreign_key="invoice.id", index=True)
+    paid_on: date
+    amount_cents: int = Field(sa_type=BigInteger)
+    reference: str = ""
+    file_id: int | None = Field(default=None, foreign_key="source_file.id")
+    """Empty when a person typed it."""
+    row: int | None = None
+    recorded_at: datetime = _instant()
+    recorded_by: str
+    cancelled_at: datetime | None = _instant(nullable=True)
+    cancel_reason: str = ""
+
+
 class DirectoryEntryRow(SQLModel, table=True):
     """What the portal's directory said of a structure, and when."""
 

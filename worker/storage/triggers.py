@@ -5,10 +5,10 @@ or column is covered by being there.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Column, Connection, Table, inspect
 
 from worker.storage.proved import proved_columns, proved_tables
 
@@ -26,6 +26,17 @@ KEPT: Final[Mapping[str, str]] = {
     "member_version": "OLD.superseded_at IS NOT NULL",
     "subscription": "OLD.superseded_at IS NOT NULL",
     "hold": "OLD.lifted_at IS NOT NULL",
+    "campaign": "OLD.closed_at IS NOT NULL",
+    "previous_amount": "OLD.superseded_at IS NOT NULL",
+    "confirmation": "OLD.withdrawn_at IS NOT NULL",
+    "statement_document": ALWAYS,
+    "unit_use": "OLD.superseded_at IS NOT NULL",
+    "population": "OLD.superseded_at IS NOT NULL",
+    "succession": "OLD.cancelled_at IS NOT NULL",
+    "acceptance": "OLD.withdrawn_at IS NOT NULL",
+    "sent_mail": "OLD.answered_at IS NOT NULL",
+    "title": "OLD.superseded_at IS NOT NULL",
+    "settlement": "OLD.cancelled_at IS NOT NULL",
 }
 """Tables whose rows are never deleted, and when such a row may not change any more."""
 _NEVER_CHANGES = "what was kept is never changed"
@@ -77,14 +88,16 @@ def note_all(connection: Connection) -> None:
         )
 
 
-def install(connection: Connection) -> None:
-    """Make every trigger anew."""
+def install(connection: Connection, without: Collection[str] = ()) -> None:
+    """Make every trigger anew, those of some names apart."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
         for name, body in _FUNCTIONS.items():
             head = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
             connection.exec_driver_sql(f"{head} AS $${body}$$")
     for name, (table, statement) in expected(dialect).items():
+        if name in without:
+            continue
         on = f" ON {table}" if dialect == "postgresql" else ""
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}{on}")
         connection.exec_driver_sql(statement)
@@ -119,6 +132,12 @@ def altered(connection: Connection) -> tuple[tuple[str, str], ...]:
         and _FUNCTIONS[function] == body
     }
     return tuple((name, on) for name, (on, _) in wanted.items() if name not in sound)
+
+
+def altered_before(connection: Connection) -> frozenset[str]:
+    """Of a database that a migration has yet to change: the triggers altered on its own tables."""
+    there = set(inspect(connection).get_table_names())
+    return frozenset(name for name, table in altered(connection) if table in there)
 
 
 _OURS = re.compile("_(noted|kept)_(insert|update|delete)$")

@@ -56,6 +56,9 @@ MEMBERS = Versions("member_version", ("siret",))
 CONTACTS = Versions("contact", ("siret",), since="updated_at")
 SUBSCRIPTIONS = Versions("subscription", ("siret", "service", "tier", "start"))
 REFERENCES = Versions("billing_reference", ("siret", "year"), since="given_at")
+TITLES = Versions("title", ("budget_year", "number"))
+SETTLEMENTS = Versions("settlement", ("id",))
+"""Never superseded: a wrong one is cancelled."""
 USAGE = Versions("usage_record", ("siret", "year", "month", "service", "tier"))
 BESIDE = frozenset({"id", "file_id", "row", "updated_at", "given_at", "superseded_at"})
 """Columns that are no part of what a record says."""

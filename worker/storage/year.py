@@ -145,16 +145,29 @@ def _scopes(year: int) -> dict[str, ColumnElement[bool]]:
     first, last = date(year, 1, 1), date(year, 12, 31)
     invoice = table["invoice"]["year"] == year
     of_invoices = select(table["invoice"]["id"]).where(invoice)
+    statement = table["statement"]["year"] == year
     document = table["document"]["invoice_id"].in_(of_invoices)
     subscription = (table["subscription"]["start"] <= last) & (
         table["subscription"]["end"].is_(None) | (table["subscription"]["end"] >= first)
     )
     scopes = {
+        # The year before is what the amounts are compared with.
+        "previous_amount": table["previous_amount"]["year"].in_((year - 1, year)),
+        "succession": table["succession"]["effective_on"] <= last,
         "subscription": subscription,
+        "population": table["population"]["year"] == year,
         "usage_record": table["usage_record"]["year"] == year,
+        "unit_use": table["unit_use"]["day"].between(first, last),
+        "acceptance": table["acceptance"]["year"] == year,
         "billing_reference": table["billing_reference"]["year"] == year,
+        "campaign": table["campaign"]["year"] == year,
+        "confirmation": table["confirmation"]["year"] == year,
         "hold": table["hold"]["year"] == year,
-        "statement": table["statement"]["year"] == year,
+        "statement": statement,
+        "statement_document": table["statement_document"]["statement_id"].in_(
+            select(table["statement"]["id"]).where(statement)
+        ),
+        "sent_mail": table["sent_mail"]["year"] == year,
         "invoice": invoice,
         "document": document,
         "validation_report": table["validation_report"]["document_id"].in_(
@@ -166,6 +179,8 @@ def _scopes(year: int) -> dict[str, ColumnElement[bool]]:
             select(table["invoice"]["number"]).where(invoice)
         )
         | (table["portal_document"]["standing"] == Standing.BEYOND.value),
+        "title": table["title"]["invoice_id"].in_(of_invoices),
+        "settlement": table["settlement"]["invoice_id"].in_(of_invoices),
         # Of no year: a price, a series and the chain of the journal stand above them all.
         "tariff_grid": sqlalchemy.true(),
         "number_series": sqlalchemy.true(),

@@ -6,12 +6,13 @@ Part of ``rules``, whose table gives codes and sources.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.billing.invoice import InvoiceDraft, Party
-from worker.billing.money import Money, french, tax_on
+from worker.billing.money import Money, cost, french, tax_on
 from worker.billing.period import Period, french_date
 from worker.billing.vat import CREDIT_CENTS, VAT_TOLERANCE, VatCategory, VatMethod, VatRegime
 from worker.errors import Finding
@@ -111,12 +112,11 @@ def _lines(draft: InvoiceDraft) -> Iterator[Finding]:
             or line.price_base <= 0
         ):
             yield worded("LINE-PRICE", value=str(line.price), of=of)
-        yield from _equal(
-            "LINE-AMOUNT",
-            f"Le montant TTC {of}",
-            line.gross,
-            line.unit_price_gross * line.quantity,
-        )
+        # Of a credit, the running total is rounded: its own amount may be a cent beside.
+        exact = Fraction(line.unit_price_gross.cents) * Fraction(line.quantity) / line.price_units
+        if abs(line.gross.cents - exact) >= 1:
+            computed = cost(line.unit_price_gross, line.quantity, line.price_units)
+            yield from _equal("LINE-AMOUNT", f"Le montant TTC {of}", line.gross, computed)
 
 
 def _totals(draft: InvoiceDraft) -> Iterator[Finding]:

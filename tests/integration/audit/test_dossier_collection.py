@@ -73,6 +73,13 @@ def test_every_table_of_the_database_is_given_away_or_left_out_with_a_reason(
     assert all(len(reason) > 20 for reason in LEFT_OUT.values())
 
 
+EMPTY = {
+    *("previous_amount", "confirmation", "statement_document", "unit_use", "title"),
+    *("population", "succession", "acceptance", "sent_mail", "settlement"),
+}
+"""Tables of which this story writes no row."""
+
+
 @pytest.mark.parametrize("name", sorted(set(SQLModel.metadata.tables) - set(LEFT_OUT)))
 def test_every_column_and_row_of_a_table_is_given_away(
     desk: Desk, collected: Mapping[str, Table], name: str
@@ -86,7 +93,8 @@ def test_every_column_and_row_of_a_table_is_given_away(
     names = {column.name.removesuffix("_cents") for column in table.columns}
 
     assert names <= {column.name for column in collected[name].columns}
-    assert len(found) == kept > 0
+    assert len(found) == kept
+    assert (kept > 0) is (name not in EMPTY)
 
 
 def test_the_files_are_those_that_the_rows_come_from(

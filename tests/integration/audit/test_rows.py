@@ -79,8 +79,10 @@ def _another(column: Column[Any], present: object) -> Any:  # noqa: ANN401 - of 
     if column.type.python_type is int:
         return 1000 + (present if isinstance(present, int) else 0)
     if isinstance(column.type, UtcText):
-        return FORGED
-    return FORGED[:10] if column.type.python_type.__name__ == "date" else f"{present or ''}x"
+        return FORGED if present != FORGED else FORGED.replace("2001", "2002")
+    if column.type.python_type.__name__ == "date":
+        return FORGED[:10] if present != FORGED[:10] else "2002-02-03"
+    return f"{present or ''}x"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import String
 from sqlmodel import SQLModel
 
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
@@ -32,6 +33,11 @@ WHOLE = {
     *("journal_head.seq", "number_series.last_value", "invoice.year", "hold.year"),
     *("portal_document.standing", "portal_document.issue_date", "portal_document.gross_cents"),
     *("portal_document.first_seen_at", "portal_document.seen_at", "portal_document.closed_at"),
+    *(
+        f"campaign.{column.name}"
+        for column in SQLModel.metadata.tables["campaign"].columns
+        if column.name != "id" and not isinstance(column.type, String)
+    ),
 }
 """Columns without which it cannot be decided who may be billed, or under which number."""
 TOLD = {
@@ -43,7 +49,11 @@ TOLD = {
 } - {"invoice.snapshot", "invoice.statement_id", "invoice.year"}
 """Columns without which one invoice or member cannot go on; the others are not read here, are read
 again from the portal, or miss like a row that was never imported."""
-EMPTY = {"contact"}
+EMPTY = {
+    *("contact", "previous_amount", "confirmation", "statement_document", "unit_use", "population"),
+    *("succession", "acceptance", "sent_mail", "title", "settlement"),
+}
+"""Tables in which this office has no row."""
 LISTS = {"status", "kind", "trouble", "standing"}
 """Columns that hold a value of a list."""
 

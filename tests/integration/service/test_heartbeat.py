@@ -124,6 +124,7 @@ def test_last_year_is_due_from_the_campaign_day_on(
     desk: Desk, now: datetime, year: int | None
 ) -> None:
     """From the fifth of January in Paris, and caught up in November if it must be."""
+    desk.open_campaign(2024)
     desk.clock.now = now
 
     assert due_year(desk.app) == year

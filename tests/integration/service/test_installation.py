@@ -17,7 +17,7 @@ from tests.support.scripted_server import reply, serving
 from tests.support.storage_samples import app_on
 from worker.billing.consumption import consume
 from worker.billing.identifiers import is_valid_siret
-from worker.billing.tariff import parse_grid
+from worker.billing.tariff_reading import parse_grid
 from worker.errors import ConfigurationError, IntegrityError, Refused, StorageUnavailable
 from worker.imports import ImportKind
 from worker.imports.intake import take_in
@@ -82,7 +82,11 @@ def test_installing_again_overwrites_nothing(tmp_path: Path) -> None:
     before = _contents(tmp_path)
     again = install(tmp_path)
     assert again.created == (grid,)
-    assert set(again.kept) == {tmp_path / "worker.toml", tmp_path / "donnees" / "worker.sqlite"}
+    assert set(again.kept) == {
+        tmp_path / "worker.toml",
+        tmp_path / "late_interest.toml",
+        tmp_path / "donnees" / "worker.sqlite",
+    }
     after = _contents(tmp_path)
 
     assert {name: after[name] for name in before} == before

@@ -38,6 +38,9 @@ ARGUMENTS = {
     "tariff show": [str(YEAR)],
     "check": [str(YEAR)],
     "preview": [str(YEAR)],
+    "campaign open": [str(YEAR), "--yes"],
+    "campaign close": [str(YEAR), "--reason", "essai"],
+    "campaign list": [],
     "run": [str(YEAR)],
     "deposit": [],
     "reconcile": [],
@@ -71,7 +74,8 @@ TO_READ = {
     "secrets.toml": PORTAL - {"documents portal"},  # of an invoice that the portal knows
     DATA: COMMANDS.keys() - WITHOUT_CONFIGURATION - {"config show"},
     f"{DATA}/worker.sqlite": COMMANDS.keys() - WITHOUT_CONFIGURATION - {"config show"},
-    f"{DATA}/archive": PORTAL | {"preview", "complete", "resend", "credit", "journal verify"},
+    f"{DATA}/archive": PORTAL
+    | {"preview", "campaign open", "complete", "resend", "credit", "journal verify"},
     "tarifs": {"tariff list", "tariff show", "preview"},
     "tarifs/2023.toml": {"tariff list", "tariff show", "preview"},
 }
@@ -274,6 +278,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
+WRITERS += ["campaign open", "campaign close"]
 WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 

@@ -65,6 +65,15 @@ def test_partial_indexes_have_the_condition_of_the_tables(store: Store) -> None:
         "hold_in_force",
         "invoice_that_counts",
         "one_open_attempt",
+        "campaign_open",
+        "previous_amount_current",
+        "confirmation_in_force",
+        "unit_use_current",
+        "population_current",
+        "succession_in_force",
+        "acceptance_in_force",
+        "title_of_invoice",
+        "title_number",
     }
     for index in partial:
         assert _condition(built[str(index)]) == _condition(declared[index])

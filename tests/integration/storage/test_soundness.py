@@ -42,6 +42,7 @@ from worker.storage.migration import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
+    *("campaign open", "campaign close"),
     *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 REASON = ["--reason", "essai"]
@@ -49,6 +50,8 @@ TO_WRITE = {
     **{words: [] for words in ("init", "deposit", "reconcile", "follow", "serve")},
     "journal checkpoint": [],
     **{words: ["2025"] for words in ("check", "run")},
+    "campaign open": ["2025", "--yes"],
+    "campaign close": ["2025", *REASON],
     **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark")},
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
     "import": ["members", "membres.csv"],
@@ -59,6 +62,7 @@ ONE = "BSN-2026-00001"
 NO_WAIT = 0
 TO_READ = {
     **{words: [] for words in ("status", "import list", "audit deposits", "tariff list")},
+    "campaign list": [],
     **{words: [] for words in ("journal verify", "journal show", "journal export")},
     **{words: ["2025"] for words in ("preview", "tariff show")},
     **{words: [ONE] for words in ("show", "audit explain", "documents portal")},

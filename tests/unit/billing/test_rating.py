@@ -11,7 +11,8 @@ from tests.support.builders import EXEMPT, SIRET, YEAR, grid, subscriptions, usa
 from worker.billing.consumption import ServiceUse, consume
 from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money
 from worker.billing.rating import Rating, per_user_month, rate
-from worker.billing.tariff import TariffGrid, parse_grid
+from worker.billing.tariff import TariffGrid
+from worker.billing.tariff_reading import parse_grid
 from worker.errors import has_blocking
 
 SHIPPED = Path(__file__).parents[3] / "config" / "tariffs" / "2023.toml"

@@ -9,7 +9,8 @@ import pytest
 from tests.support.builders import grid
 from worker.billing.money import Money
 from worker.billing.period import Month
-from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, months_by_version, parse_grid
+from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, months_by_version
+from worker.billing.tariff_reading import parse_grid
 from worker.billing.vat import VatCategory
 from worker.errors import TariffError
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
+import worker.accounting
 import worker.imports
 from worker.imports.wording import wordings
 
-FILES = sorted(Path(worker.imports.__file__).parent.glob("*.py"))
+ROOMS = (worker.imports, worker.accounting)
+FILES = sorted(path for room in ROOMS for path in Path(room.__path__[0]).glob("*.py"))
 BY_LENGTH = {"siret-9", "siret-13"}
 """Named after the number of digits that were given."""
 

@@ -12,6 +12,7 @@ from datetime import date
 
 from worker.audit.deposits import deposits, table_of
 from worker.billing.invoice import GRID
+from worker.billing.quantity import counted
 from worker.billing.toml import own_table
 from worker.storage import Session, year
 from worker.storage.attempts import Wanted
@@ -167,6 +168,8 @@ _LINES: Columns = (
     ("total_ht", Kind.AMOUNT),
     ("vat_category", Kind.TEXT),
     ("vat_rate", Kind.TEXT),
+    ("counted", Kind.TEXT),
+    ("price_units", Kind.INTEGER),
 )
 
 
@@ -183,10 +186,12 @@ def _lines(session: Session, of_year: int) -> Iterator[Row]:
                 " ".join(grids),
                 line.period.start,
                 line.period.end,
-                line.quantity,
+                line.quantity if isinstance(line.quantity, int) else None,
                 line.unit_price_gross,
                 line.gross,
                 line.net,
                 line.vat.category.value,
                 f"{line.vat.rate:f}",
+                counted(line.quantity, line.measure),
+                line.price_units,
             )

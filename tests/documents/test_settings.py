@@ -4,7 +4,7 @@ import re
 import tomllib
 
 from tests.documents.pages import page, quoted, rows, section
-from worker.settings.keys import Settings
+from worker.settings.keys import Settings, TitleMapping
 from worker.settings.loading import flatten
 
 SHIPPED = page("config/worker.toml")
@@ -26,7 +26,9 @@ def test_every_setting_is_in_the_shipped_configuration() -> None:
     """``init`` gives a file that names every key, commented where it has no default."""
     named = set(re.findall(r"^(?:# )?(\w+) = ", SHIPPED, re.MULTILINE))
 
-    assert named == {key for inner in keys().values() for key in inner}
+    assert named == {key for inner in keys().values() for key in inner} | set(
+        TitleMapping.model_fields
+    )
 
 
 def test_every_setting_is_in_its_table_of_the_page() -> None:
@@ -44,3 +46,13 @@ def test_the_shipped_configuration_only_waits_for_the_channel() -> None:
     settings = Settings(**tomllib.loads(f'channel = "helios"\n{SHIPPED}'))
 
     assert dict(flatten(settings.model_dump(mode="json")))["channel"] == "helios"
+
+
+def test_the_keys_of_a_service_of_the_titles_are_in_the_page() -> None:
+    """Each service has a table of its own, whose keys the page names, as the shipped example."""
+    example = SHIPPED.split("# [titles.services.stockage]\n")[1].split("\n\n")[0]
+    table = tomllib.loads(example.replace("# ", ""))
+    text = " ".join(section(page("docs/commands.md"), "Settings").split())
+
+    assert TitleMapping(**table).article
+    assert ", ".join(TitleMapping.model_fields) in text

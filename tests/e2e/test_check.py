@@ -93,7 +93,7 @@ def test_without_the_portal_the_rest_is_still_shown(
 
     assert said.code == code, said.err
     assert "110 105,64 €" in said.out.replace("\u202f", " ").replace("\xa0", " ")
-    assert "1 à confirmer" in said.out
+    assert "1 annuaire non lu" in said.out
     assert "Erreur : " in said.err
     assert words in said.err
     assert "valeur-a-ne-pas-montrer" not in said.out + said.err

@@ -8,7 +8,8 @@ from worker.billing.journal import JournalEvent
 from worker.billing.settlement import Settlement, Standing
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
-from worker.storage import Session, attempts, invoices, journal, observations, settlements
+from worker.billing.title import Title
+from worker.storage import Session, attempts, invoices, journal, observations, settlements, titles
 from worker.storage.attempts import Attempt
 from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import Observation
@@ -22,6 +23,7 @@ class InvoiceRecord:
         left: of each line, in the order of the lines, what no credit note took back.
         settlements: its payments, cancelled ones too.
         standing: what they leave; None of a credit note.
+        title: by which the treasury collects it, once the finance software has told it.
     """
 
     tracked: TrackedInvoice
@@ -35,6 +37,7 @@ class InvoiceRecord:
     events: tuple[JournalEvent, ...]
     settlements: tuple[Settlement, ...] = ()
     standing: Standing | None = None
+    title: Title | None = None
 
 
 def record_of(session: Session, number: str) -> InvoiceRecord:
@@ -56,5 +59,6 @@ def record_of_tracked(session: Session, tracked: TrackedInvoice) -> InvoiceRecor
         observations=observations.observations(session, tracked.id),
         events=tuple(journal.events(session, subject=tracked.number)),
         settlements=settlements.of_invoice(session, tracked.id),
+        title=titles.of_invoice(session, tracked.id),
         standing=None if tracked.is_credit_note else settlements.standing_of(session, tracked),
     )

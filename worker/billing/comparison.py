@@ -80,6 +80,21 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAmount:
+    """What a member, who may be none any more, owed for a year that another program billed.
+
+    Attributes:
+        total_cents: TTC.
+        name: may be empty, for a member that is known here.
+    """
+
+    siret: str
+    year: int
+    total_cents: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
     """A person's word that an unusual amount is right: for that amount, on these grounds."""
 

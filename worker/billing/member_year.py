@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from worker.billing.comparison import Confirmation
 from worker.billing.consumption import (
     PopulationRecord,
     UnitRecord,
@@ -38,6 +39,7 @@ class MemberYear:
         subscriptions: all of the member, whatever their dates.
         usage: the current rows of the year.
         hold: the one in force, if there is one.
+        confirmation: what a person last confirmed of its amount, if anything.
         units: the current dated units of the year.
         population: its inhabitants in force in the year, when they are known.
     """
@@ -48,8 +50,17 @@ class MemberYear:
     subscriptions: tuple[Subscription, ...]
     usage: tuple[UsageRecord, ...]
     hold: Hold | None
+    confirmation: Confirmation | None = None
     units: tuple[UnitRecord, ...] = ()
     population: PopulationRecord | None = None
+
+    @property
+    def is_in_year(self) -> bool:
+        """Whether it is subscribed to something in the year, or used something."""
+        return bool(self.usage or self.units) or any(
+            one.start.year <= self.year and (one.end is None or one.end.year >= self.year)
+            for one in self.subscriptions
+        )
 
     def priced(self, grids: Sequence[TariffGrid]) -> tuple[YearlyConsumption, Rating]:
         """What was consumed, and its prices. Pure."""

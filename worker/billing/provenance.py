@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from worker.billing.consumption import UsageRecord
+from worker.billing.consumption import PopulationRecord, UnitRecord, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member, Subscription
 
@@ -131,6 +131,7 @@ class YearInForce:
         member: None when the version of that moment is not kept.
         references: None when none were given.
         replaced: subscriptions of which no version of that moment is kept.
+        population: None when it was not known.
     """
 
     siret: str
@@ -140,6 +141,8 @@ class YearInForce:
     subscriptions: tuple[Version[Subscription], ...]
     usage: tuple[Version[UsageRecord], ...]
     replaced: tuple[Version[Subscription], ...]
+    units: tuple[Version[UnitRecord], ...] = ()
+    population: Version[PopulationRecord] | None = None
 
     def known(self, member: Member) -> MemberYear:
         """As the batch knew it; ``member``: for when its own version is not kept."""
@@ -151,4 +154,6 @@ class YearInForce:
             subscriptions=tuple(version.value for version in self.subscriptions),
             usage=tuple(version.value for version in self.usage),
             hold=None,
+            units=tuple(version.value for version in self.units),
+            population=None if self.population is None else self.population.value,
         )

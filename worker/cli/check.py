@@ -104,7 +104,7 @@ def _counted(readiness: Readiness, number: int) -> str:
     match readiness:
         case Readiness.READY | Readiness.ISSUED:
             return count(number, readiness.french)
-        case Readiness.BLOCKED | Readiness.UNASKED:
+        case Readiness.BLOCKED | Readiness.UNASKED | Readiness.TO_CONFIRM:
             return f"{number} {readiness.french}"
         case Readiness.NOTHING:
             return f"{number} sans {readiness.french}"

@@ -1,10 +1,12 @@
-"""``park`` and ``unpark``: a member held back for a year, and let go on."""
+"""``confirm``, ``park`` and ``unpark``: an amount that is right, a member held, and let go on."""
 
 from typing import Annotated
 
+from worker.billing.money import french
 from worker.cli import json_views
 from worker.cli.console import command, put, put_json
 from worker.cli.options import Config, Json, Reason, Siret, Year, option
+from worker.issuing import confirmations
 from worker.issuing.holds import place_hold
 from worker.service.bootstrap import open_portal
 from worker.service.decisions import let_go_on
@@ -35,6 +37,21 @@ def park(
         put(f"Le membre {siret} n'est pas facturé pour {year}.")
     else:
         put(f"Le membre {siret} est retenu pour {year}.")
+
+
+def confirm(
+    siret: Siret, year: Year, reason: Reason, config: Config = None, as_json: Json = False
+) -> None:
+    """Confirme le montant inhabituel d'un membre : « run » le facturera, s'il ne change plus."""
+    app = open_app(config, writes=True)
+    prepared, given = confirmations.confirm(app, siret, year, reason)
+    if as_json:
+        put_json(**json_views.confirmation(siret, year, given))
+        return
+    put(f"Le montant {year} de {prepared.member.name} est confirmé : {french(given.total)}.")
+    for one in prepared.findings:
+        if one.code in given.grounds:
+            put(f"  {one.message}")
 
 
 def unpark(

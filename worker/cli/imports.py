@@ -27,13 +27,13 @@ MOST_SHOWN = 100
 
 
 def import_(
-    kind: Annotated[ImportKind, argument("NATURE", "members, subscriptions, usage ou references")],
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lit un fichier de membres, d'abonnements, de consommations ou de références.
+    """Lit un fichier : membres, abonnements, consommations, références, et ce qui s'y ajoute.
 
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».

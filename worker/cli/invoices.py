@@ -24,7 +24,7 @@ from worker.cli.console import (
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
-from worker.storage import settlements
+from worker.storage import settlements, titles
 
 ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
@@ -36,8 +36,9 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
     act = advised(found, app.clock(), deposits=app.deposits)
     with app.reading() as session:
         standings = settlements.standings(session, found)
+        told = titles.current(session)
     if as_json:
-        put_json(**json_views.invoices(app, found, standings, ok=not act))
+        put_json(**json_views.invoices(app, found, standings, told, ok=not act))
     else:
         _draw(app, found, standings, len(act))
     return TO_LOOK_AT if act else DONE

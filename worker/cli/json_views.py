@@ -18,6 +18,7 @@ from worker.errors import Finding, FindingGroup, ImportRefused, WorkerError, has
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.accounting.interest import Late
     from worker.accounting.settlements import Recorded
+    from worker.accounting.titles.export import Exported
     from worker.app import App
     from worker.audit.anchors import Anchoring
     from worker.audit.deposits import Deposit
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.audit.verification import Verification
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
+    from worker.billing.comparison import Confirmation
     from worker.billing.invoice import Invoice
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
+    from worker.billing.title import Title
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
     from worker.corrections.waiting import DisagreeingAccount, Waiting
@@ -48,6 +51,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.preview import Preview
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
+    from worker.service.trial import Trial
     from worker.storage.observations import Observation
     from worker.storage.source_files import ImportedFile
     from worker.storage.versions import Changes
@@ -119,7 +123,12 @@ def advice(said: "Advice") -> View:
 
 
 def invoice(
-    tracked: "TrackedInvoice", now: datetime, standing: "Standing | None", *, deposits: bool
+    tracked: "TrackedInvoice",
+    now: datetime,
+    standing: "Standing | None",
+    told: "Title | None" = None,
+    *,
+    deposits: bool,
 ) -> View:
     """An invoice and what is left of it; ``deposits`` as for ``todo``."""
     from worker.corrections.todo import todo  # noqa: PLC0415
@@ -141,6 +150,7 @@ def invoice(
         "due_on": tracked.due_date,
         "paid": None if standing is None else standing.paid,
         "left": None if standing is None or not awaits else standing.left,
+        "title": None if told is None else title(told),
         "days_late": standing.days_late(paris_day(now)) if standing and awaits else 0,
         "deposited_at": tracked.deposited_at or None,
         "detail": tracked.french_detail or None,
@@ -153,13 +163,43 @@ def invoices(
     app: "App",
     found: Iterable["TrackedInvoice"],
     standings: Mapping[int, "Standing"],
+    titles: Mapping[int, "Title"],
     *,
     ok: bool,
 ) -> View:
-    """Invoices, with what is left of each; ``ok``: none waits for a person."""
+    """Invoices, with what is left of each, and its title; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
-    shown = [invoice(one, now, standings.get(one.id), deposits=deposits) for one in found]
+    shown = [
+        invoice(one, now, standings.get(one.id), titles.get(one.id), deposits=deposits)
+        for one in found
+    ]
     return {"ok": ok, "invoices": shown}
+
+
+def title(told: "Title") -> View:
+    """A title of the finance software."""
+    return {
+        "number": told.number,
+        "slip": told.slip,
+        "budget_year": told.budget_year,
+        "issued_on": told.issued_on,
+    }
+
+
+def titles_export(done: "Exported", to: Path, layout: str) -> View:
+    """Titles that were written for the finance software."""
+    return {
+        "file": to,
+        "layout": layout,
+        "edition": done.edition,
+        "rows": len(done.lines),
+        "numbers": list(done.numbers),
+        "total_ttc": done.total,
+        "pieces": done.pieces,
+        "titled": list(done.titled),
+        "reductions": list(done.credits),
+        "shortened": list(done.shortened),
+    }
 
 
 def settlement(paid: "Settlement") -> View:
@@ -271,6 +311,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
             app,
             [one for one, _ in left.invoices],
             left.standings,
+            left.titles,
             ok=not (len(left) or failure),
         ),
         "overdue": [
@@ -300,7 +341,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
     content = kept.invoice
     return {
         "invoice": {
-            **invoice(kept.tracked, app.clock(), kept.standing, deposits=app.deposits),
+            **invoice(kept.tracked, app.clock(), kept.standing, kept.title, deposits=app.deposits),
             "service_code": content.service_code or None,
             "engagement": content.engagement or None,
             "contract": content.contract,
@@ -584,6 +625,20 @@ def _checked_member(one: "CheckedMember") -> View:
     }
 
 
+def trial(made: "Trial") -> View:
+    """A folder to rehearse in; ``lost``: imported files that were never kept."""
+    return {
+        "config": str(made.config),
+        "files": [
+            {"name": one.file.name, "kind": one.kind.value, "rows": one.rows}
+            for one in made.imports
+        ],
+        "lost": made.lost,
+        "members": made.members,
+        "known_to_the_directory": made.known,
+    }
+
+
 def opened_campaign(opened: "Campaign", *, is_new: bool) -> View:
     """A go; ``already_open``: it had been given before, and nothing was done."""
     return {**_campaign(opened), "already_open": not is_new}
@@ -684,6 +739,18 @@ def credit_draft(drafted: "CreditDraft") -> View:
             }
             for line in drafted.draft.lines
         ],
+    }
+
+
+def confirmation(siret: str, year: int, given: "Confirmation") -> View:
+    """An unusual amount that a person confirmed."""
+    return {
+        "member_siret": siret,
+        "year": year,
+        "total_ttc": given.total,
+        "previous_year_total_ttc": given.previous,
+        "grounds": given.grounds,
+        "reason": given.reason,
     }
 
 

@@ -70,7 +70,13 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
 
 
 def _show_settlements(record: InvoiceRecord) -> None:
-    """What was paid, cancelled payments too, and what is left."""
+    """The title, what was paid, cancelled payments too, and what is left."""
+    if (title := record.title) is not None:
+        day = f" du {french_date(title.issued_on)}" if title.issued_on else ""
+        put(
+            f"Titre n° {title.number}{day}, bordereau n° {title.slip}, "
+            f"exercice {title.budget_year}."
+        )
     if record.settlements:
         table(
             ("paiement", "reçu le", "montant", "référence", "saisi le"),

@@ -20,6 +20,7 @@ from worker.billing.status import (
     Trouble,
     awaits_payment,
 )
+from worker.billing.title import Title
 from worker.corrections.disagreements import advice_about, unread
 from worker.corrections.todo import Advice, AdviceCode, advised
 from worker.errors import Finding, UnreadableRecord
@@ -34,6 +35,7 @@ from worker.storage import (
     observations,
     portal_documents,
     settlements,
+    titles,
 )
 
 
@@ -65,6 +67,7 @@ class Waiting:
         unopened: when a year is to be billed and no person said go.
         overdue: invoices past their due date of which something is left, the oldest first.
         standings: what is left of each invoice of the year asked for, by its id.
+        titles: of the finance software, likewise.
         password: when that of the technical account ends soon, or has ended.
     """
 
@@ -78,6 +81,7 @@ class Waiting:
     unopened: Advice | None = None
     overdue: tuple[TrackedInvoice, ...] = ()
     standings: Mapping[int, Standing] = field(default_factory=dict)
+    titles: Mapping[int, Title] = field(default_factory=dict)
     password: Advice | None = None
 
     def __len__(self) -> int:
@@ -131,6 +135,7 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         unopened=unopened,
         overdue=_overdue(app, tracked, standings),
         standings=standings,
+        titles=titles.current(session),
         password=_password(app, session),
     )
 

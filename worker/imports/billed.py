@@ -6,6 +6,7 @@ member may change: its invoices keep their own copy of their buyer.
 
 from collections.abc import Iterator, Sequence
 
+from worker.billing.consumption import PopulationRecord, UnitRecord
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.period import months_of
 from worker.billing.status import InvoiceStatus
@@ -13,7 +14,7 @@ from worker.imports.problems import Place, Problem
 from worker.storage import Session, imported
 from worker.storage.billed import BilledYear, billed_years
 
-Fact = Subscription | BillingReferences
+Fact = Subscription | BillingReferences | UnitRecord | PopulationRecord
 
 
 def conflicts(session: Session, facts: Sequence[tuple[Place, Fact]]) -> Iterator[Problem]:
@@ -25,6 +26,8 @@ def conflicts(session: Session, facts: Sequence[tuple[Place, Fact]]) -> Iterator
     if billed:
         kept |= {key(one): one for one in imported.current_subscriptions(session, set(billed))}
         kept |= {key(one): one for one in imported.current_references(session, set(billed))}
+        kept |= {key(one): one for one in imported.current_units(session, set(billed))}
+        kept |= {key(one): one for one in imported.current_population(session, set(billed))}
     for place, one in facts:
         for year in billed.get(one.siret, ()):
             if column := _changed(kept.get(key(one)), one, year):
@@ -34,9 +37,15 @@ def conflicts(session: Session, facts: Sequence[tuple[Place, Fact]]) -> Iterator
 
 def key(fact: Fact) -> tuple[object, ...]:
     """What no two records share."""
-    if isinstance(fact, Subscription):
-        return fact.siret, fact.service, fact.tier, fact.start
-    return fact.siret, fact.year
+    match fact:
+        case Subscription():
+            return "subscription", fact.siret, fact.service, fact.tier, fact.start
+        case UnitRecord():
+            return "units", fact.siret, fact.service, fact.day, fact.reference
+        case BillingReferences():
+            return "references", fact.siret, fact.year
+        case PopulationRecord():
+            return "population", fact.siret, fact.year
 
 
 def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
@@ -56,6 +65,13 @@ def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
                 ),
                 "",
             )
+        case UnitRecord():
+            known_units = before.quantity if isinstance(before, UnitRecord) else 0
+            changes = after.day.year == billed.year and known_units != after.quantity
+            return "quantite" if changes else ""
+        case PopulationRecord(year=billed.year):
+            known_people = before.inhabitants if isinstance(before, PopulationRecord) else None
+            return "habitants" if known_people != after.inhabitants else ""
         case _:
             return ""
 

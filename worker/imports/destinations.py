@@ -75,11 +75,28 @@ DESTINATIONS: Mapping[ImportKind, Destination] = {
         problems=billed.conflicts,
         subject=lambda row: str(row["year"]),
     ),
+    ImportKind.PREVIOUS: Destination(
+        table=versions.PREVIOUS,
+        put=lambda tx, records: imported.put_previous(tx, records, tx.now),
+        subject=lambda row: str(row["year"]),
+    ),
     ImportKind.SETTLEMENTS: Destination(
         table=versions.SETTLEMENTS, put=None, command="settlements import", adds=True
     ),
     ImportKind.TITLES: Destination(
         table=versions.TITLES, put=None, command="titles import", adds=True
+    ),
+    ImportKind.UNITS: Destination(
+        table=versions.UNITS,
+        put=lambda tx, records: imported.put_units(tx, records, tx.now),
+        problems=billed.conflicts,
+        subject=lambda row: f"{row['service']}, {french_date(row['day'])} ({row['reference']})",
+    ),
+    ImportKind.POPULATION: Destination(
+        table=versions.POPULATION,
+        put=lambda tx, records: imported.put_population(tx, records, tx.now),
+        problems=billed.conflicts,
+        subject=lambda row: str(row["year"]),
     ),
 }
 """One for each kind of file."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from worker.billing.journal import EventTag
+from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
 from worker.billing.provenance import cell
+from worker.billing.quantity import french_quantity, in_parts
 from worker.errors import StorageUnavailable, WrongUse
 from worker.imports.destinations import DESTINATIONS
 from worker.imports.kinds import KINDS, ImportKind
@@ -85,7 +87,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
     destination = DESTINATIONS[kind]
     if destination.adds:
         return
-    for before, after in versions.replaced_by(session, destination.table, file_id):
+    for replaced, new in versions.replaced_by(session, destination.table, file_id):
+        before, after = _with_quantity(replaced), _with_quantity(new)
         for column in KINDS[kind].columns:
             if column.field in after and before[column.field] != after[column.field]:
                 place = file.columns.get(column.name) or _of_month(file, after)
@@ -96,8 +99,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
                     siret=after["siret"],
                     subject=destination.subject(after),
                     column=column.name,
-                    before=_text(before[column.field]),
-                    after=_text(after[column.field]),
+                    before=_text(before[column.field], column.field),
+                    after=_text(after[column.field], column.field),
                 )
 
 
@@ -140,8 +143,16 @@ def _of_month(file: ImportedFile, row: Mapping[str, Any]) -> int | None:
     return file.columns.get(str(Month(row["year"], row["month"])))
 
 
-def _text(value: object) -> str:
+def _with_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its quantity of units, which is stored in whole parts."""
+    parts = row.get("ten_thousandths")
+    return row if parts is None else {**row, "quantity": french_quantity(in_parts(parts))}
+
+
+def _text(value: object, field: str) -> str:
     match value:
+        case int() if field.endswith("_cents"):
+            return french(Money(value))
         case None:
             return ""
         case date():

@@ -14,7 +14,7 @@ from worker.app import App
 from worker.billing.consumption import UsageRecord, service_name
 from worker.billing.journal import EventTag
 from worker.billing.money import count, french_integer
-from worker.billing.period import Month, paris_day
+from worker.billing.period import Month, french_date, paris_day
 from worker.billing.text import harmless
 from worker.errors import Finding, ImportRefused, Severity, WrongUse
 from worker.imports import (
@@ -336,16 +336,21 @@ def _write(
 
 
 def _one_by_one(coming: _Coming) -> Intake:
-    """Members, subscriptions or references: such a file fits in memory."""
+    """All but usage: such a file fits in memory."""
     app, kind, destination = coming.app, KINDS[coming.kind], DESTINATIONS[coming.kind]
     with app.reading() as session:
         known = imported.known_sirets(session)
+    today = paris_day(app.clock())
     first: dict[object, Place] = {}
     kept: list[tuple[Place, Any]] = []
     for place, record in coming.good():
         column, key = kind.identity(record)
+        day = kind.happened(record) if kind.happened else None
         if kind.of_member and record.siret not in known:
             coming.problem(Problem(place=place, words="unknown-member", detail=record.siret))
+        elif day is not None and day > today:
+            told = french_date(day)
+            coming.problem(Problem(place=place, words="future", detail=told, column="date"))
         elif (before := first.setdefault(key, place)) != place:
             coming.problem(Problem(place=place, words="repeated", column=column, before=before))
         elif len(kept) == MOST_RECORDS:

@@ -6,6 +6,7 @@ A new kind is a member of ``ImportKind``, a value of ``KINDS``, and its destinat
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -23,8 +24,12 @@ class ImportKind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     USAGE = "usage"
     REFERENCES = "references"
+    PREVIOUS = "previous"
+    """Amounts of a year that another program billed, to be compared with."""
     SETTLEMENTS = "settlements"
     TITLES = "titles"
+    UNITS = "units"
+    POPULATION = "population"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class FileKind:
         identity: the column that a repeated record is found by, and what no two records share.
         of_member: whether each record is about a member (``siret``), who must be known already.
         across: the columns that one for each month may stand for.
+        happened: the day of a record (column « date »), which may not be still to come.
     """
 
     french: str
@@ -46,6 +52,7 @@ class FileKind:
     identity: Callable[[Any], tuple[str, object]]
     of_member: bool = True
     across: Across | None = None
+    happened: Callable[[Any], date] | None = None
 
 
 def _must(name: str, field: str, parse: Callable[[str], object]) -> Column:
@@ -127,6 +134,18 @@ KINDS: Mapping[ImportKind, FileKind] = {
         build=records.references,
         identity=lambda record: ("annee", (record.siret, record.year)),
     ),
+    ImportKind.PREVIOUS: FileKind(
+        french="montants d'une année passée",
+        columns=(
+            _must("siret", "siret", values.siret),
+            _must("annee", "year", values.year),
+            _must("montant_ttc", "total_cents", values.billed_cents),
+            _may("nom", "name", _name),
+        ),
+        build=records.previous,
+        identity=lambda record: ("annee", (record.siret, record.year)),
+        of_member=False,  # who owed something before may be no member any more
+    ),
     ImportKind.SETTLEMENTS: FileKind(
         french="paiements",
         columns=(
@@ -154,6 +173,32 @@ KINDS: Mapping[ImportKind, FileKind] = {
         build=records.title,
         identity=lambda record: ("facture", record),
         of_member=False,
+    ),
+    ImportKind.UNITS: FileKind(
+        french="unités datées",
+        columns=(
+            _must("siret", "siret", values.siret),
+            _must("service", "service", values.service),
+            _must("date", "day", values.day),
+            _must("quantite", "quantity", values.quantity),
+            _must("reference", "reference", _reference),
+        ),
+        build=records.unit,
+        identity=lambda record: (
+            "reference",
+            (record.siret, record.service, record.day, record.reference),
+        ),
+        happened=lambda record: record.day,
+    ),
+    ImportKind.POPULATION: FileKind(
+        french="population",
+        columns=(
+            _must("siret", "siret", values.siret),
+            _must("annee", "year", values.year),
+            _must("habitants", "inhabitants", values.inhabitants),
+        ),
+        build=records.population,
+        identity=lambda record: ("annee", (record.siret, record.year)),
     ),
 }
 """Every kind of file that ``import`` reads."""

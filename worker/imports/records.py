@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.comparison import PreviousAmount
+from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.money import Money
 from worker.billing.period import french_date
@@ -59,6 +60,11 @@ def references(cells: Cells, _source: SourceRow) -> BillingReferences:
     return BillingReferences(**cells)
 
 
+def previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+    """What another program billed for a year."""
+    return PreviousAmount(**cells)
+
+
 def payment(cells: Cells, _source: SourceRow) -> Payment:
     """A payment of an invoice."""
     return Payment(**cells)
@@ -81,3 +87,13 @@ def title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
         return found, None
     reference = cells["reference"]
     return found, Payment(number=found.invoice, on=day, amount=amount, reference=reference)
+
+
+def unit(cells: Cells, source: SourceRow) -> UnitRecord:
+    """Dated units, which lead to their row."""
+    return UnitRecord(**cells, source=source)
+
+
+def population(cells: Cells, source: SourceRow) -> PopulationRecord:
+    """The inhabitants of a member in a year."""
+    return PopulationRecord(**cells, source=source)

@@ -24,7 +24,9 @@ from worker.storage.imported import columns_of
 from worker.storage.source_files import ImportedFile, Kept
 from worker.storage.versions import Changes, Record
 
-_HEADERS = {column.field: column.name for kind in KINDS.values() for column in kind.columns}
+_HEADERS = {column.field: column.name for kind in KINDS.values() for column in kind.columns} | {
+    "ten_thousandths": "quantite × 10 000"
+}
 """By the name of a column of ours, the header that people know it by."""
 MOST_TOLD = 5
 """Differences of one file."""

@@ -16,12 +16,15 @@ from stdnum.fr import tva
 from worker.billing.identifiers import is_valid_siret
 from worker.billing.money import Money
 from worker.billing.period import Month
+from worker.billing.quantity import Quantity, quantity_of
 from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
 MAX_USERS = 1_000_000
 MAX_EUROS = 100_000_000
+"""Of one member and year: more is a typing error."""
+MAX_INHABITANTS = 100_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside are typing errors: the convention starts in 2022."""
 
@@ -99,6 +102,35 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
 def users(text: str) -> int | Finding:
     """Users of a service in a month, 0 to 1,000,000."""
     return _whole(text, "IMPORT-USERS", "nombre d'utilisateurs", 0, MAX_USERS)
+
+
+def billed_cents(text: str) -> int | Finding:
+    """An amount in euros, in cents: ``3 196,80``, ``3196.80 €``; zero, and never below."""
+    euros = decimal(text.removesuffix("€").rstrip())
+    if euros is None:
+        return finding("IMPORT-AMOUNT", "no-amount", value=text)
+    if not 0 <= euros < MAX_EUROS:
+        return finding("IMPORT-AMOUNT", "amount-bounds", value=text)
+    try:
+        return Money.of(euros).cents
+    except ValueError:
+        return finding("IMPORT-AMOUNT", "cents", value=text)
+
+
+def quantity(text: str) -> Quantity | Finding:
+    """Units of a service: ``2``, ``0,5``, four decimals at most; 0 cancels a former row."""
+    number = decimal(text)
+    if number is None or not 0 <= number <= MAX_USERS:
+        return finding("IMPORT-QUANTITY", value=text, most=MAX_USERS)
+    try:
+        return quantity_of(number)
+    except ValueError:
+        return finding("IMPORT-QUANTITY", "quantity-decimals", value=text)
+
+
+def inhabitants(text: str) -> int | Finding:
+    """Inhabitants of a member."""
+    return _whole(text, "IMPORT-INHABITANTS", "nombre d'habitants", 0, MAX_INHABITANTS)
 
 
 def tier(text: str) -> int | Finding:

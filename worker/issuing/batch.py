@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from worker.app import App
+from worker.billing.comparison import YearBefore
 from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
 from worker.billing.member_account import rivals
@@ -54,6 +55,7 @@ from worker.issuing.prepare import (
 )
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
+from worker.issuing.year_before import members_of_year, year_before
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
 from worker.storage import Session, Transaction, imported, invoices, member_accounts
@@ -100,6 +102,7 @@ class _Batch:
     year: int
     terms: Terms
     tariffs: TariffFolder
+    before: YearBefore
     directory: Directory | None
     seen: Seen | None
     render: RenderChecked
@@ -139,12 +142,14 @@ def issue_year(
     refuse_unfinished_year(year, app.clock())
     with app.reading() as session:
         invoices.require_identified(session)
+        before = year_before(app, session, year)
     batch = _Batch(
         app=app,
         portal=portal,
         year=year,
         terms=terms_of(app.settings),
         tariffs=tariffs,
+        before=before,
         directory=None if portal is None else Directory(app=app, portal=portal),
         seen=None if portal is None else _seen(app),
         render=render,
@@ -177,7 +182,7 @@ def _seen(app: App) -> Seen:
 def _in_order(batch: _Batch) -> Sequence[Member]:
     """The members of a year; last, those about whom the directory last said nothing of use."""
     with batch.app.reading() as session:
-        members = imported.members_of_year(session, batch.year)
+        members = members_of_year(session, batch.year, batch.before)
         unread = {
             invoice.siret
             for invoice in invoices.tracked(session, year=batch.year)
@@ -215,13 +220,13 @@ def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
         if (existing := _issued(batch, session, member)) is not None:
             return _Checked(member=member, existing=existing)
         # As it is now: the list of members was read when the run began.
-        known, held = known_year(session, member, batch.year)
+        known, unread = known_year(session, member, batch.year)
         number, statement_number = (
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, batch.terms, batch.tariffs.grids)
-    prepared = replace(prepared, findings=held + prepared.findings + _beside(batch, prepared))
+    prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, unread)
+    prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
         objections = batch.directory.buyer(prepared.references).findings

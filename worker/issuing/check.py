@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from worker.app import App
+from worker.billing.comparison import GROUNDS
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.period import Month, is_over, paris_day
@@ -40,6 +41,8 @@ class Readiness(StrEnum):
     """Its invoice would be issued."""
     UNASKED = "unasked"
     """It would, as far as is known: the directory could not be asked."""
+    TO_CONFIRM = "to_confirm"
+    """Its amount is unusual: a person must say that it is right."""
     BLOCKED = "blocked"
     """It would be parked: a person must correct something."""
     ISSUED = "issued"
@@ -55,7 +58,8 @@ class Readiness(StrEnum):
 
 _FRENCH = {
     Readiness.READY: "prêt",
-    Readiness.UNASKED: "à confirmer",
+    Readiness.UNASKED: "annuaire non lu",
+    Readiness.TO_CONFIRM: "à confirmer",
     Readiness.BLOCKED: "à corriger",
     Readiness.ISSUED: "facturé",
     Readiness.NOTHING: "rien à facturer",
@@ -105,7 +109,8 @@ class CheckedMember:
         if self.issued is not None:
             return Readiness.ISSUED
         if has_blocking(self.findings):
-            return Readiness.BLOCKED
+            others = (one for one in self.findings if one.code not in GROUNDS)
+            return Readiness.BLOCKED if has_blocking(others) else Readiness.TO_CONFIRM
         if self.prepared.draft is None:
             return Readiness.NOTHING
         return Readiness.UNASKED if self.to_ask and self.directory is None else Readiness.READY

@@ -13,7 +13,8 @@ from worker.billing.period import french_date, is_over, paris_day
 from worker.billing.status import InvoiceStatus
 from worker.billing.text import stated_reason
 from worker.errors import Refused
-from worker.storage import Session, campaigns, holds, imported, invoices
+from worker.issuing.year_before import members_of_year, year_before
+from worker.storage import Session, campaigns, holds, invoices
 
 _TO_BILL = frozenset({InvoiceStatus.PARKED, InvoiceStatus.CANCELLED})
 """A cancelled invoice does not count: once its hold is lifted, the year is due again."""
@@ -139,7 +140,8 @@ def unbilled_year(app: App, session: Session) -> UnbilledYear | None:
     year = today.year - 1
     if (today.month, today.day) < (int(month), int(day)) or year < (billing.first_year or year):
         return None
-    members = {member.siret for member in imported.members_of_year(session, year)}
+    before = year_before(app, session, year)
+    members = {member.siret for member in members_of_year(session, year, before)}
     issued = {
         invoice.siret
         for invoice in invoices.tracked(session, year=year)

@@ -4,18 +4,20 @@ What ``run`` does before any number, and all that ``preview`` does.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from worker.app import App
+from worker.billing.comparison import YearBefore
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
 from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
-from worker.errors import Finding, TariffError, UnreadableRecord, unreadable
+from worker.errors import Finding, TariffError, UnreadableRecord, has_blocking, unreadable
 from worker.issuing.holds import held
 from worker.issuing.terms import terms_of
+from worker.issuing.year_before import members_of_year, year_before
 from worker.storage import Session, Store, imported
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
@@ -79,27 +81,48 @@ def known_year(
         return nothing, (unreadable(error),)
 
 
-def prepare(known: MemberYear, terms: Terms, grids: Sequence[TariffGrid]) -> Prepared:
-    """Compute and check a member's year. Pure: equal arguments give the same invoice."""
+def prepare(
+    known: MemberYear,
+    terms: Terms,
+    grids: Sequence[TariffGrid],
+    before: YearBefore,
+    unread: tuple[Finding, ...] = (),
+) -> Prepared:
+    """Compute and check a member's year. Pure: equal arguments give the same invoice.
+
+    What is unusual about its amount is looked at once nothing else stands in the way, for a part
+    of it might be missing. ``unread``: findings of ``known_year``, which come first.
+    """
     siret, year = known.member.siret, known.year
     consumption, rating = known.priced(grids)
     draft = None
-    findings = held(siret, year, known.hold) + consumption.findings + rating.findings
+    findings = unread + held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
         draft = build_draft(
             known.member, known.references, terms, rating.lines, rating.grid_versions
         )
         findings += check_draft(draft)
+    if not has_blocking(findings):
+        findings += _to_confirm(known, Money.sum(line.total for line in rating.lines), before)
     return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
+
+
+def _to_confirm(known: MemberYear, total: Money, before: YearBefore) -> tuple[Finding, ...]:
+    siret = known.member.siret
+    found = before.unusual(siret, known.year, total, is_in_year=known.is_in_year)
+    given = known.confirmation
+    if given is not None and given.answers(total, before.amounts.get(siret), found):
+        return ()
+    return found
 
 
 def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
     terms, tariffs = terms_of(app.settings), app.tariffs(year)
     with app.reading() as session:
-        members = imported.members_of_year(session, year)
+        before = year_before(app, session, year)
+        members = members_of_year(session, year, before)
     for member in members:
         with app.reading() as session:
-            known, findings = known_year(session, member, year)
-        prepared = prepare(known, terms, tariffs.grids)
-        yield replace(prepared, findings=findings + prepared.findings)
+            known, unread = known_year(session, member, year)
+        yield prepare(known, terms, tariffs.grids, before, unread)

@@ -96,7 +96,7 @@ def _compared(
         findings,
         is_billed=is_billed,
         to_bill=prepared is not None and prepared.draft is not None,
-        is_in_year=prepared is not None,
+        is_in_year=prepared is not None and prepared.known.is_in_year,
         has_ended=has_ended,
         had_an_amount=bool(previous),
     )

@@ -33,8 +33,10 @@ class Installed:
     kept: tuple[Path, ...]
 
 
-def install(folder: Path, config_text: str | None = None) -> Installed:
+def install(folder: Path, config_text: str | None = None, tariffs: Path | None = None) -> Installed:
     """Prepare a folder; nothing that exists is overwritten.
+
+    ``config_text`` and ``tariffs``, a folder of grids, take the place of those that are shipped.
 
     Raises:
         StorageUnavailable: the folder cannot be written.
@@ -48,7 +50,7 @@ def install(folder: Path, config_text: str | None = None) -> Installed:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = {folder / CONFIG: text.encode()}
         files[folder / RATES] = shipped(f"config/{RATES}").read_bytes()
-        for grid in sorted(shipped("config/tariffs").glob("*.toml")):
+        for grid in sorted((tariffs or shipped("config/tariffs")).glob("*.toml")):
             files[folder / TARIFFS / grid.name] = grid.read_bytes()
         for path, content in files.items():
             path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -189,6 +189,21 @@ class Billing(Section):
     """Years of service before it are never billed here; None: no such limit."""
 
 
+class PreviewSettings(Section):
+    """Which amounts are unusual: they are billed once a person confirmed them."""
+
+    change_percent: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """More or less than the year before; 0: never asked."""
+    minimum_euros: Annotated[int, Field(ge=0, le=100_000)] = 15
+    """Claims below it are not put into collection (CGCT, articles L1611-5 and D1611-1)."""
+    zero: bool = True
+    """An amount last year, and nothing to pay."""
+    new: bool = True
+    """An amount for the first time; asked of nobody in the very first year."""
+    gone: bool = True
+    """An amount last year, and nothing known of this one."""
+
+
 class Numbering(Section):
     """Prefixes of the gapless series; ``{annee}`` is the year of issue."""
 
@@ -365,6 +380,41 @@ class LateInterest(Section):
     """The dated table of rates, each with its source."""
 
 
+Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=15), Legible]
+"""Of the finance software, or of the PES."""
+PesCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,3}$")]
+
+
+class TitleMapping(Section):
+    """How the finance software accounts for a service: one table for each service of the grid."""
+
+    article: Annotated[Code, StringConstraints(min_length=1)]
+    """The account, *nature* in the PES."""
+    function: Code = ""
+    operation: Code = ""
+    local_product: Annotated[str, StringConstraints(max_length=4), Legible] = ""
+    """*Code produit local*."""
+    service: Code = ""
+    """Of the finance software."""
+    piece_nature: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] = "01"
+    """01: *fonctionnement*."""
+
+
+class Titles(Section):
+    """What titles of revenue need beside the invoice (accounting/titles)."""
+
+    body: Code = ""
+    """*Code collectivité*."""
+    budget: Code = ""
+    party_category: PesCode = ""
+    """*CatTiers* of the members."""
+    party_legal_nature: PesCode = ""
+    """*NatJur*."""
+    party_type: PesCode = "01"
+    """*TypTiers*."""
+    services: dict[str, TitleMapping] = {}
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -389,6 +439,7 @@ class Settings(BaseSettings):
     channel: Channel
     syndicat: Syndicat
     billing: Billing
+    preview: PreviewSettings = PreviewSettings()
     numbering: Numbering
     documents: Documents = Documents()
     data: Data = Data()
@@ -398,6 +449,7 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     site: SiteSettings = SiteSettings()
     late_interest: LateInterest = LateInterest()
+    titles: Titles = Titles()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

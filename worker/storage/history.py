@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy import RowMapping, Table, bindparam
 from sqlmodel import Session, SQLModel
 
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.journal import EventTag, JournalEvent
 from worker.billing.members import Address, BillingReferences, Member, Subscription
 from worker.billing.period import Month
@@ -27,6 +27,7 @@ from worker.billing.provenance import (
     in_force,
     replaced_since,
 )
+from worker.billing.quantity import in_parts
 from worker.billing.tariff import NO_TIER
 from worker.storage import invoices, journal
 from worker.storage.tables import as_written
@@ -164,6 +165,26 @@ def _usage(row: RowMapping, known: Files) -> UsageRecord:
     )
 
 
+def _unit(row: RowMapping, known: Files) -> UnitRecord:
+    return UnitRecord(
+        siret=row["siret"],
+        service=row["service"],
+        day=row["day"],
+        quantity=in_parts(row["ten_thousandths"]),
+        reference=row["reference"],
+        source=SourceRow(file_sha256=known[row["file_id"]].sha256, row=row["row"]),
+    )
+
+
+def _population(row: RowMapping, known: Files) -> PopulationRecord:
+    return PopulationRecord(
+        siret=row["siret"],
+        year=row["year"],
+        inhabitants=row["inhabitants"],
+        source=SourceRow(file_sha256=known[row["file_id"]].sha256, row=row["row"]),
+    )
+
+
 def _references(row: RowMapping, _files: Files) -> BillingReferences:
     return BillingReferences(**{field.name: row[field.name] for field in fields(BillingReferences)})
 
@@ -196,8 +217,21 @@ REFERENCES = _Records(
     key=("siret", "year"),
     build=_references,
 )
+UNITS = _Records(
+    table=_TABLES["unit_use"],
+    within=("siret",),
+    key=("service", "day", "reference"),
+    build=_unit,
+)
+POPULATION = _Records(
+    table=_TABLES["population"],
+    within=("siret", "year"),
+    key=("siret", "year"),
+    build=_population,
+)
 _QUERIES = {
-    records.table.name: records.query for records in (MEMBERS, SUBSCRIPTIONS, USAGE, REFERENCES)
+    records.table.name: records.query
+    for records in (MEMBERS, SUBSCRIPTIONS, USAGE, REFERENCES, UNITS, POPULATION)
 }
 # Made once: each is run for every invoice that is computed again.
 
@@ -234,6 +268,10 @@ def year_in_force(
         subscriptions=in_force(subscriptions, issue),
         usage=in_force(versions(USAGE, issue), issue),
         replaced=replaced_since(subscriptions),
+        units=tuple(
+            one for one in in_force(versions(UNITS, issue), issue) if one.value.day.year == year
+        ),
+        population=next(iter(in_force(versions(POPULATION, issue), issue)), None),
     )
 
 

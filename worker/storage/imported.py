@@ -12,20 +12,23 @@ import sqlalchemy
 from sqlalchemy import RowMapping, Select, bindparam, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.comparison import PreviousAmount
+from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.member_year import MemberYear
 from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
 from worker.billing.period import Month
+from worker.billing.quantity import in_parts, parts_of
 from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
 from worker.billing.title import Title
-from worker.storage import holds, versions
+from worker.storage import confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
     MemberRow,
     SubscriptionRow,
+    UnitUseRow,
     UsageRow,
     as_written,
     named_as,
@@ -42,7 +45,18 @@ def known_sirets(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(MemberRow.siret)))
 
 
-Imported = Member | Contact | Subscription | UsageRecord | BillingReferences | Payment | Title
+Imported = (
+    Member
+    | Contact
+    | Subscription
+    | UsageRecord
+    | BillingReferences
+    | PreviousAmount
+    | Payment
+    | Title
+    | UnitRecord
+    | PopulationRecord
+)
 
 
 def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: datetime) -> Changes:
@@ -77,6 +91,25 @@ def put_references(
     return _put(session, versions.REFERENCES, references, at)
 
 
+def put_previous(
+    session: Session, amounts: Sequence[tuple[PreviousAmount, Place]], at: datetime
+) -> Changes:
+    """Set the amounts of a year that another program billed."""
+    return _put(session, versions.PREVIOUS, amounts, at)
+
+
+def put_units(session: Session, units: Sequence[tuple[UnitRecord, Place]], at: datetime) -> Changes:
+    """Add dated units, or bring their quantities up to date."""
+    return _put(session, versions.UNITS, units, at)
+
+
+def put_population(
+    session: Session, population: Sequence[tuple[PopulationRecord, Place]], at: datetime
+) -> Changes:
+    """Set the inhabitants of members for years."""
+    return _put(session, versions.POPULATION, population, at)
+
+
 def _put(
     session: Session,
     kind: Versions,
@@ -92,31 +125,30 @@ def _put(
 
 def columns_of(record: Imported) -> dict[str, Any]:
     """What is stored of a record, by column, without where it was read."""
+    values = asdict(record)
     match record:
         case Member():
-            values = asdict(record)
-            address: dict[str, Any] = values.pop("address")
-            return values | address
+            values |= values.pop("address")
         case Subscription():
-            return asdict(record) | {"tier": record.tier or NO_TIER}
+            values["tier"] = record.tier or NO_TIER
         case UsageRecord():
-            return {
-                "siret": record.siret,
-                "service": record.service,
-                "tier": record.tier or NO_TIER,
-                "year": record.month.year,
-                "month": record.month.number,
-                "users": record.users,
-            }
+            for name in ("source", "file"):
+                del values[name]
+            month = record.month
+            values |= {"tier": record.tier or NO_TIER, "year": month.year, "month": month.number}
         case Payment():
-            cents = record.amount.cents
-            return {"paid_on": record.on, "amount_cents": cents, "reference": record.reference}
+            values = {"paid_on": record.on, "amount_cents": record.amount.cents}
+            values["reference"] = record.reference
         case Title():
-            values = asdict(record)
             del values["invoice"]
-            return values
-        case Contact() | BillingReferences():
-            return asdict(record)
+        case UnitRecord():
+            del values["source"], values["quantity"]
+            values["ten_thousandths"] = parts_of(record.quantity)
+        case PopulationRecord():
+            del values["source"]
+        case Contact() | BillingReferences() | PreviousAmount():
+            pass
+    return values
 
 
 _MEMBER = SQLModel.metadata.tables["member"]
@@ -159,9 +191,32 @@ _USED = _current(
     "year",
 )
 
+_UNITS_TABLE = versions.UNITS.table
+_UNITS = _current(
+    versions.UNITS,
+    sqlalchemy.select(
+        *(_UNITS_TABLE.columns[name] for name in ("service", "day", "ten_thousandths")),
+        *(_UNITS_TABLE.columns[name] for name in ("reference", "row")),
+        *(_FILE.columns[name] for name in ("sha256", "name", "sheet")),
+    )
+    .where(versions.UNITS.of_file())
+    .where(_UNITS_TABLE.columns["day"].between(bindparam("first"), bindparam("last")))
+    .order_by(_UNITS_TABLE.columns["id"]),
+    "siret",
+)
+_POPULATION = _current(
+    versions.POPULATION,
+    sqlalchemy.select(
+        *(versions.POPULATION.table.columns[name] for name in ("inhabitants", "row")),
+        _FILE.columns["sha256"],
+    ).where(versions.POPULATION.of_file()),
+    "siret",
+    "year",
+)
+
 
 def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
-    """Members with a subscription, any use or a parked invoice in the year, by SIRET."""
+    """Members with a subscription, any use or units, or a parked invoice in the year, by SIRET."""
     subscribed = select(SubscriptionRow.siret).where(
         col(SubscriptionRow.start) <= date(year, 12, 31),
         or_(col(SubscriptionRow.end).is_(None), col(SubscriptionRow.end) >= date(year, 1, 1)),
@@ -170,6 +225,10 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     used = select(UsageRow.siret).where(
         UsageRow.year == year, col(UsageRow.superseded_at).is_(None)
     )
+    dated = select(UnitUseRow.siret).where(
+        col(UnitUseRow.day).between(date(year, 1, 1), date(year, 12, 31)),
+        col(UnitUseRow.superseded_at).is_(None),
+    )
     parked = select(InvoiceRow.siret).where(
         InvoiceRow.year == year, InvoiceRow.status == InvoiceStatus.PARKED.value
     )
@@ -177,7 +236,7 @@ def members_of_year(session: Session, year: int) -> tuple[Member, ...]:
     siret = table.columns["siret"]
     query = (
         sqlalchemy.select(table)
-        .where(or_(*(siret.in_(some) for some in (subscribed, used, parked))))
+        .where(or_(*(siret.in_(some) for some in (subscribed, used, dated, parked))))
         .where(versions.MEMBERS.current())
         .order_by(siret)
     )
@@ -223,6 +282,68 @@ def usage_of(session: Session, siret: str, year: int) -> tuple[UsageRecord, ...]
         )
 
 
+def units_of(session: Session, siret: str, year: int) -> tuple[UnitRecord, ...]:
+    """The current dated units of a member and year."""
+    key = {"siret": siret, "first": date(year, 1, 1), "last": date(year, 12, 31)}
+    with as_written(f"une unité de {siret} en {year} (table unit_use)"):
+        return tuple(
+            UnitRecord(
+                siret=siret,
+                service=row["service"],
+                day=row["day"],
+                quantity=in_parts(whole_number(row["ten_thousandths"])),
+                reference=row["reference"],
+                source=SourceRow(file_sha256=row["sha256"], row=row["row"]),
+                file=place(row["name"], row["sheet"]),
+            )
+            for row in session.execute(_UNITS, key).mappings()
+        )
+
+
+def population_of(session: Session, siret: str, year: int) -> PopulationRecord | None:
+    """The inhabitants of a member in force in a year, when they are known."""
+    with as_written(f"la population de {siret} en {year} (table population)"):
+        row = session.execute(_POPULATION, {"siret": siret, "year": year}).mappings().first()
+        if row is None:
+            return None
+        return PopulationRecord(
+            siret=siret,
+            year=year,
+            inhabitants=whole_number(row["inhabitants"]),
+            source=SourceRow(file_sha256=row["sha256"], row=row["row"]),
+        )
+
+
+def current_units(session: Session, sirets: set[str]) -> tuple[UnitRecord, ...]:
+    """All dated units of these members at least; their source is not read."""
+    rows = versions.current_rows(session, versions.UNITS, sirets).values()
+    return tuple(
+        UnitRecord(
+            siret=row["siret"],
+            service=row["service"],
+            day=row["day"],
+            quantity=in_parts(row["ten_thousandths"]),
+            reference=row["reference"],
+            source=SourceRow(file_sha256="", row=row["row"]),
+        )
+        for row in rows
+    )
+
+
+def current_population(session: Session, sirets: set[str]) -> tuple[PopulationRecord, ...]:
+    """The inhabitants of these members at least; their source is not read."""
+    rows = versions.current_rows(session, versions.POPULATION, sirets).values()
+    return tuple(
+        PopulationRecord(
+            siret=row["siret"],
+            year=row["year"],
+            inhabitants=row["inhabitants"],
+            source=SourceRow(file_sha256="", row=row["row"]),
+        )
+        for row in rows
+    )
+
+
 def current_subscriptions(session: Session, sirets: set[str]) -> tuple[Subscription, ...]:
     """Every subscription of these members at least."""
     names = [field.name for field in fields(Subscription)]
@@ -256,6 +377,9 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         subscriptions=subscriptions_of(session, siret),
         usage=usage_of(session, siret, year),
         hold=holds.in_force(session, siret, year),
+        confirmation=confirmations.in_force(session, siret, year),
+        units=units_of(session, siret, year),
+        population=population_of(session, siret, year),
     )
 
 

@@ -60,6 +60,9 @@ TITLES = Versions("title", ("budget_year", "number"))
 SETTLEMENTS = Versions("settlement", ("id",))
 """Never superseded: a wrong one is cancelled."""
 USAGE = Versions("usage_record", ("siret", "year", "month", "service", "tier"))
+PREVIOUS = Versions("previous_amount", ("siret", "year"))
+UNITS = Versions("unit_use", ("siret", "service", "day", "reference"))
+POPULATION = Versions("population", ("siret", "year"))
 BESIDE = frozenset({"id", "file_id", "row", "updated_at", "given_at", "superseded_at"})
 """Columns that are no part of what a record says."""
 

@@ -48,7 +48,7 @@ def year_amounts(session: Session, year: int) -> YearAmounts:
     ).where(_PREVIOUS["year"] == year, _PREVIOUS["superseded_at"].is_(None))
     with as_written(f"un montant de {year} (table previous_amount)"):
         for siret, name, cents in session.execute(query):
-            names[siret] = name
+            names[siret] = name or siret
             amounts.setdefault(siret, Money(cents))
     return YearAmounts(amounts=amounts, billed=frozenset(billed), names=names)
 

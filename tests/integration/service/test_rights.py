@@ -41,6 +41,7 @@ ARGUMENTS = {
     "campaign open": [str(YEAR), "--yes"],
     "campaign close": [str(YEAR), "--reason", "essai"],
     "campaign list": [],
+    "confirm": ["99900001100018", str(YEAR), "--reason", "essai"],
     "run": [str(YEAR)],
     "deposit": [],
     "reconcile": [],
@@ -278,7 +279,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["campaign open", "campaign close"]
+WRITERS += ["campaign open", "campaign close", "confirm"]
 WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 

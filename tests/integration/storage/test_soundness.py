@@ -42,7 +42,7 @@ from worker.storage.migration import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("campaign open", "campaign close"),
+    *("campaign open", "campaign close", "confirm"),
     *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 REASON = ["--reason", "essai"]
@@ -52,7 +52,7 @@ TO_WRITE = {
     **{words: ["2025"] for words in ("check", "run")},
     "campaign open": ["2025", "--yes"],
     "campaign close": ["2025", *REASON],
-    **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark")},
+    **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark", "confirm")},
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
     "import": ["members", "membres.csv"],
     "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],

@@ -25,7 +25,7 @@ from worker.billing.invoice import (
     totals_of,
 )
 from worker.billing.members import BillingReferences
-from worker.billing.money import Money, round_half_up
+from worker.billing.money import Money, cost, round_half_up
 from worker.billing.rating import rate
 from worker.billing.vat import VatCategory, VatMethod, VatRegime
 
@@ -176,7 +176,7 @@ def test_a_draft_adds_up(prices: list[int], users: int) -> None:
     assert invoice.totals.net == Money.sum(line.net for line in invoice.lines)
     assert invoice.totals.vat == Money.sum(group.tax for group in invoice.breakdown)
     assert [line.gross for line in invoice.lines] == [
-        line.unit_price_gross * line.quantity for line in invoice.lines
+        cost(line.unit_price_gross, line.quantity) for line in invoice.lines
     ]
 
 

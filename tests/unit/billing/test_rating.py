@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import EXEMPT, SIRET, YEAR, grid, subscriptions, usage
 from worker.billing.consumption import ServiceUse, consume
-from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money
+from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, cost
 from worker.billing.rating import Rating, per_user_month, rate
 from worker.billing.tariff import TariffGrid
 from worker.billing.tariff_reading import parse_grid
@@ -301,7 +301,7 @@ def test_the_year_is_the_sum_of_its_months(users: list[int], prices: list[int]) 
     expected = sum(u * price for u, price in zip(users, prices, strict=True))
     assert Money.sum(line.total for line in year.lines) == Money(expected)
     for line in year.lines:
-        assert line.total == line.unit_price * line.quantity
+        assert line.total == cost(line.unit_price, line.quantity)
         assert line.unit_price == Money.sum(price for _, price in line.parts)
 
 

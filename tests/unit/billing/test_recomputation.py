@@ -167,7 +167,7 @@ def test_credit_notes_follow_from_the_lines_of_their_invoice(
 ) -> None:
     """Some units, then all that is left: both are given again, and a cent more is told."""
     line = data.draw(st.sampled_from(year.invoice.lines))
-    some = {line.identifier: data.draw(st.integers(1, line.quantity))}
+    some = {line.identifier: data.draw(st.integers(1, int(line.quantity)))}
     first = _numbered(credit(year.invoice, (), "essai", some, internal=False), 1)
     notes: list[tuple[Invoice, tuple[Invoice, ...]]] = [(first, ())]
     if any(rest.quantity for rest in remainders(year.invoice, (first,))):

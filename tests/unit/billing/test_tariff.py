@@ -9,7 +9,13 @@ import pytest
 from tests.support.builders import grid
 from worker.billing.money import Money
 from worker.billing.period import Month
-from worker.billing.tariff import NO_TIER, TariffGrid, grid_in_force, months_by_version
+from worker.billing.tariff import (
+    NO_TIER,
+    PerUserMonth,
+    TariffGrid,
+    grid_in_force,
+    months_by_version,
+)
 from worker.billing.tariff_reading import parse_grid
 from worker.billing.vat import VatCategory
 from worker.errors import TariffError
@@ -47,6 +53,13 @@ tiers = { 1 = [1, 1], 2 = [1, 1] }
 """
 
 
+def users_and_months(grid: TariffGrid, service: str) -> PerUserMonth:
+    """The shape of a service that is priced by user and month."""
+    shape = grid.services[service].shape
+    assert isinstance(shape, PerUserMonth)
+    return shape
+
+
 @pytest.fixture(scope="module")
 def shipped() -> TariffGrid:
     """The grid that travels with the program."""
@@ -75,7 +88,7 @@ def spoiled(*changes: tuple[str, str]) -> str:
 
 def test_every_storage_price_is_that_of_the_convention(shipped: TariffGrid) -> None:
     """The 55 prices of storage are those of the annex, tier by tier and category by category."""
-    (component,) = shipped.services["stockage"].shape.components
+    (component,) = users_and_months(shipped, "stockage").components
     rows = [line.split() for line in STORAGE.strip().splitlines()[1:]]
 
     assert {
@@ -85,7 +98,7 @@ def test_every_storage_price_is_that_of_the_convention(shipped: TariffGrid) -> N
 
 def test_the_closed_user_group_falls_by_category(shipped: TariffGrid) -> None:
     """The operator's 11 prices go from 9.60 to 4.80 by 0.48; the exploitant's 11 are 1.80."""
-    operator, exploitant = shipped.services["gfu"].shape.components
+    operator, exploitant = users_and_months(shipped, "gfu").components
     expected = tuple(Money(960 - 48 * step) for step in range(11))
 
     assert operator.prices == {NO_TIER: expected}
@@ -98,8 +111,8 @@ def test_the_shipped_grid_says_where_it_comes_from(shipped: TariffGrid) -> None:
     assert set(shipped.services) == {"stockage", "gfu"}
     for tariff in shipped.services.values():
         assert (tariff.vat.category, tariff.vat.rate) == (VatCategory.STANDARD, Decimal(20))
-    assert shipped.services["stockage"].shape.parts(None, 1) is None
-    assert shipped.services["gfu"].shape.parts(1, 1) is None
+    assert users_and_months(shipped, "stockage").parts(None, 1) is None
+    assert users_and_months(shipped, "gfu").parts(1, 1) is None
     assert shipped.french_validity == "du 01/01/2023 au 13/11/2026"
     covered = [shipped.covers(Month(*m)) for m in ((2022, 12), (2023, 1), (2026, 11), (2026, 12))]
 
@@ -108,7 +121,7 @@ def test_the_shipped_grid_says_where_it_comes_from(shipped: TariffGrid) -> None:
 
 def test_parts_name_the_components_of_a_price(shipped: TariffGrid) -> None:
     """The price of the group is the operator's part and the exploitant's, by their labels."""
-    shape = shipped.services["gfu"].shape
+    shape = users_and_months(shipped, "gfu")
 
     assert shape.parts(None, 2) == (
         ("part opérateur", Money(912)),
@@ -132,7 +145,7 @@ def test_a_price_outside_the_grid_does_not_exist(
     shipped: TariffGrid, service: str, tier: int | None, category: int
 ) -> None:
     """An unknown tier or category gives no price, and never that of a neighbour."""
-    assert shipped.services[service].shape.parts(tier, category) is None
+    assert users_and_months(shipped, service).parts(tier, category) is None
 
 
 def test_a_grid_is_known_by_its_bytes() -> None:
@@ -149,7 +162,7 @@ def test_whole_euros_need_no_decimals() -> None:
     """10 is read as 10.00 euros, and an open grid has no last day."""
     parsed = parse_grid(spoiled(("valid_to = 2030-12-31", "")).encode(), "essai.toml")
 
-    assert parsed.services["stockage"].shape.parts(1, 2) == (
+    assert users_and_months(parsed, "stockage").parts(1, 2) == (
         ("part du fournisseur", Money(1000)),
         ("part du syndicat", Money(100)),
     )

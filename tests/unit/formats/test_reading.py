@@ -97,7 +97,7 @@ def invoices(draw: st.DrawFn) -> Invoice:
 def credit_notes(draw: st.DrawFn) -> Invoice:
     """The credit note of some units of an invoice, or of all."""
     invoice = draw(invoices())
-    units = {item.identifier: draw(st.integers(0, item.quantity)) for item in invoice.lines}
+    units = {item.identifier: draw(st.integers(0, int(item.quantity))) for item in invoice.lines}
     credited = {identifier: quantity for identifier, quantity in units.items() if quantity}
     return credit_of(invoice, credited or None, internal=draw(st.booleans()))
 

@@ -10,7 +10,7 @@ import worker.imports
 from worker.imports.wording import wordings
 
 ROOMS = (worker.imports, worker.accounting)
-FILES = sorted(path for room in ROOMS for path in Path(room.__path__[0]).glob("*.py"))
+FILES = sorted(path for room in ROOMS for path in Path(room.__path__[0]).rglob("*.py"))
 BY_LENGTH = {"siret-9", "siret-13"}
 """Named after the number of digits that were given."""
 

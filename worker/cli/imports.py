@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from worker.app import App
 from worker.billing.money import count, french_integer
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.options import Config, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
-from worker.imports import ImportKind
+from worker.errors import ImportRefused
+from worker.imports import ImportKind, fingerprint
+from worker.imports.corrections import check_corrections, write_corrections
 from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
 from worker.imports.intake import Intake, take_in
@@ -30,6 +33,10 @@ def import_(
     kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
+    corrections: Annotated[
+        Path | None,
+        option("--corrections", "y rendre le fichier, cellules fausses colorées", "FICHIER.xlsx"),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -38,12 +45,35 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».
     """
-    intake = take_in(open_app(config, writes=not dry_run), file, kind, dry_run=dry_run)
+    if corrections is not None:
+        check_corrections(corrections)
+    app = open_app(config, writes=not dry_run)
+    try:
+        intake = take_in(app, file, kind, dry_run=dry_run)
+    except ImportRefused as refused:
+        if corrections is None:
+            raise
+        raise _given_back(app, file, kind, refused, corrections) from refused
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
     else:
         _show_intake(intake, rehearsal=dry_run)
     raise typer.Exit(TO_LOOK_AT if intake.is_empty else DONE)
+
+
+def _given_back(
+    app: App, path: Path, kind: ImportKind, refused: ImportRefused, to: Path
+) -> ImportRefused:
+    """The same refusal, once the file was given back with what is wrong in it."""
+    source = fingerprint(path)
+    written = write_corrections(source, kind, refused.findings, to, app.clock())
+    remedy = (
+        f"Le classeur {to} porte vos lignes, cellules fausses colorées, et dit à la fin de chacune "
+        "ce qu'il faut corriger : corrigez-les là, puis importez-le."
+        if written
+        else f"{refused.remedy} Rien de cela n'a sa place dans une cellule : {to} n'est pas écrit."
+    )
+    return ImportRefused(refused.message, remedy, findings=refused.findings, groups=refused.groups)
 
 
 def _show_intake(intake: Intake, *, rehearsal: bool) -> None:

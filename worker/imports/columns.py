@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.billing.period import Month
 from worker.imports import values
@@ -154,9 +154,9 @@ class _Header:
         ]
         missing = [column for column in absent if column.compulsory]
         unread = []
-        for rank, (_, cell) in enumerate(self._unknown):
+        for rank, (position, cell) in enumerate(self._unknown):
             if missing or (rank < MOST_COMPARED and self._misspelt(cell, absent)):
-                self._add("IMPORT-COLUMN-UNKNOWN", cell, **self._advice(cell))
+                self._add("IMPORT-COLUMN-UNKNOWN", position, cell, **self._advice(cell))
             else:
                 unread.append(cell)
         for column in missing:
@@ -172,7 +172,7 @@ class _Header:
         if not key or cell == MERGED:
             self._unnamed.append(position)
         elif key in self._places:
-            self._add("IMPORT-COLUMN-DUPLICATE", cell)
+            self._add("IMPORT-COLUMN-DUPLICATE", position, cell)
         elif key in self._columns:
             self._places[key] = position, self._columns[key]
         elif not (self._across and self._match_month(position, cell)):
@@ -187,9 +187,10 @@ class _Header:
         self._dated_by_title |= year is None
         year = year or self._year
         if year is None:
-            self._add("IMPORT-MONTH", cell, words="month-without-year")
+            self._add("IMPORT-MONTH", position, cell, words="month-without-year")
         elif (found := Month(year, number)) in self._months:
-            self._add("IMPORT-COLUMN-DUPLICATE", cell, words="month-twice", month=found.french)
+            told = {"words": "month-twice", "month": found.french}
+            self._add("IMPORT-COLUMN-DUPLICATE", position, cell, **told)
         else:
             self._months[found] = position
         return True
@@ -200,8 +201,8 @@ class _Header:
             return set()
         keys = {header_key(self._across.month), header_key(self._across.figure)}
         for key in sorted(keys & self._places.keys()):
-            name = self._columns[key].name
-            self._add("IMPORT-COLUMN-DUPLICATE", name, words="months-as-well")
+            position, column = self._places[key]
+            self._add("IMPORT-COLUMN-DUPLICATE", position, column.name, words="months-as-well")
         return keys
 
     def _misspelt(self, cell: str, absent: Sequence[Column]) -> bool:
@@ -220,10 +221,10 @@ class _Header:
             "known": ", ".join(column.name for column in self._columns.values()),
         }
 
-    def _add(self, code: str, cell: str, *, words: str = "", **facts: object) -> None:
+    def _add(self, code: str, position: int, cell: str, *, words: str = "", **facts: str) -> None:
         where = f"{self._place}, colonne {quoted(cell)}"
         said = finding(code, words, where=where, value=cell, **facts)  # type: ignore[arg-type]
-        self._findings.append(said)
+        self._findings.append(replace(said, place=position + 1))
 
     def _layout(self, unread: tuple[str, ...]) -> Layout:
         read = [position for position, _ in self._places.values()] + list(self._months.values())

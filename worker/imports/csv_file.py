@@ -104,7 +104,7 @@ def _first_width(source: SourceFile, encoding: str, delimiter: str) -> int:
             for cells in csv.reader(lines, delimiter=delimiter, strict=True):
                 lines.size = 0
                 if len(cells) > MAX_COLUMNS:
-                    return 0
+                    break
                 if any(cell.strip() for cell in cells):
                     widest = max(widest, len(cells))
                     filled += 1

@@ -25,7 +25,7 @@ from worker.imports.wording import (
 
 _YEAR = re.compile(r"(?<!\d)(?<!\d[/.-])20\d\d(?!\d|[/-]\d)")
 """A year that is no part of a date: that of an edition is not that of the figures."""
-_CORRECTIONS = "À corriger"
+CORRECTIONS = "À corriger"
 """A column of our own, in a file that is given back with what is wrong in it."""
 
 
@@ -67,8 +67,8 @@ def headed(
         if table.hidden:
             yield _passed(source, table, "sheet-hidden")
             continue
-        top = _top(table)
-        header = _header(top, kind)
+        top = top_of(table)
+        header = header_of(top, kind)
         if header is not None:
             found = True
             yield _under(source, kind, table, top, header)
@@ -84,7 +84,7 @@ def headed(
 Rows = list[tuple[int, list[str]]]
 
 
-def _top(table: Table) -> Rows:
+def top_of(table: Table) -> Rows:
     """The first filled rows of a sheet."""
     top: Rows = []
     for number, cells in table.rows:
@@ -100,7 +100,7 @@ def filled(cells: Sequence[str]) -> list[str]:
     return [cell for cell in cells if is_typed(cell)]
 
 
-def _header(top: Rows, kind: FileKind) -> int | None:
+def header_of(top: Rows, kind: FileKind) -> int | None:
     """The place, among the first rows, of the one that names most columns: two at least."""
     named = [known_headers(cells, kind.columns) for _, cells in top[:MOST_ABOVE]]
     best = max(named, default=0)
@@ -126,7 +126,7 @@ def _under(source: SourceFile, kind: FileKind, table: Table, top: Rows, header: 
         word = "une ligne non lue" if len(above) == 1 else "lignes non lues"
         told = {"lines": f"{word} ({lines})", "seen": shown}
         notes.append(_note(source, table, "IMPORT-LINES-SKIPPED", **told))
-    unread = [name for name in layout.unread if name != _CORRECTIONS]
+    unread = [name for name in layout.unread if name.partition("\n")[0].strip() != CORRECTIONS]
     if unread:
         shown = ", ".join(map(quoted, unread[:10])) + (", …" if len(unread) > 10 else "")
         notes.append(_note(source, table, "IMPORT-COLUMN-UNREAD", seen=shown))

@@ -1,6 +1,7 @@
 """``import``: the files that finance brings."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -8,18 +9,19 @@ import typer
 
 from worker.app import App
 from worker.billing.money import count, french_integer
-from worker.billing.period import french_time
+from worker.billing.period import french_date, french_time
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.options import Config, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, fingerprint
-from worker.imports.corrections import check_corrections, write_corrections
+from worker.imports.corrections import check_new, write_corrections
 from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
 from worker.imports.intake import Intake, take_in
 from worker.imports.kinds import KINDS
+from worker.imports.template import told_columns, write_template
 from worker.service.opening import open_app
 from worker.storage.source_files import ImportedFile, Kept, place
 from worker.storage.versions import Changes
@@ -46,7 +48,7 @@ def import_(
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».
     """
     if corrections is not None:
-        check_corrections(corrections)
+        check_new(corrections)
     app = open_app(config, writes=not dry_run)
     try:
         intake = take_in(app, file, kind, dry_run=dry_run)
@@ -96,6 +98,36 @@ def _counts(rows: int, changes: Changes) -> str:
         f"{count(rows, 'ligne lue')}, {count(changes.added, 'ajoutée')}, "
         f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}"
     )
+
+
+def template(
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
+    to: Annotated[
+        Path | None, option("--to", "classeur à écrire, prêt à remplir", "FICHIER.xlsx")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Dit ce que porte un fichier à importer ; avec --to, en écrit le modèle prêt à remplir."""
+    columns = told_columns(kind)
+    if to is not None:
+        write_template(kind, to)
+    if as_json:
+        put_json(**json_views.template(kind, columns, to))
+        return
+    table(
+        ("colonne", "exemple fictif", "ce qu'elle porte"),
+        [
+            (
+                one.name + "*" * one.compulsory,
+                french_date(one.example) if isinstance(one.example, date) else str(one.example),
+                one.note,
+            )
+            for one in columns
+        ],
+    )
+    put("* : colonne obligatoire.")
+    if to is not None:
+        put(f"Modèle écrit : {to}. Sa ligne d'exemple est refusée à l'import : remplacez-la.")
 
 
 def list_(config: Config = None, data: Data = None, as_json: Json = False) -> None:

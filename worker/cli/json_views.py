@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.corrections.waiting import DisagreeingAccount, Waiting
     from worker.imports.history import ChangedValue
     from worker.imports.intake import Intake
+    from worker.imports.kinds import ImportKind
+    from worker.imports.template import ColumnTold
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
@@ -806,6 +808,23 @@ def imported_file(file: "ImportedFile", changes: "Changes") -> View:
         "imported_by": file.imported_by or None,
         "kept": file.how_kept,
         "kept_sha256": file.kept_sha256 or None,
+    }
+
+
+def template(kind: "ImportKind", columns: Iterable["ColumnTold"], to: Path | None) -> View:
+    """What a kind of file holds."""
+    return {
+        "kind": kind,
+        "columns": [
+            {
+                "name": one.name,
+                "compulsory": one.compulsory,
+                "example": one.example,
+                "note": one.note,
+            }
+            for one in columns
+        ],
+        "written_to": to,
     }
 
 

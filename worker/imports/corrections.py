@@ -28,8 +28,8 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,10})\.[0-9]{1,6}")
 _DAY = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 
-def check_corrections(path: Path) -> None:
-    """Make sure that corrections may be written there.
+def check_new(path: Path) -> None:
+    """Make sure that a new workbook may be written there.
 
     Raises:
         WrongUse: the name is not that of a workbook.
@@ -38,9 +38,7 @@ def check_corrections(path: Path) -> None:
     if path.suffix.lower() != ".xlsx":
         raise WrongUse(f"Le nom {path} n'est pas celui d'un classeur.", "Donnez-lui la fin .xlsx.")
     if path.exists() or path.is_symlink():
-        raise Refused(
-            f"{path} existe déjà : il n'est pas remplacé.", "Donnez un autre nom à --corrections."
-        )
+        raise Refused(f"{path} existe déjà : il n'est pas remplacé.", "Donnez un autre nom.")
 
 
 def write_corrections(
@@ -50,10 +48,10 @@ def write_corrections(
 
     Raises:
         ImportRefused, WrongUse: the file can no longer be read.
-        WrongUse, Refused: as ``check_corrections``.
+        WrongUse, Refused: as ``check_new``.
         StorageUnavailable: it cannot be written there.
     """
-    check_corrections(to)
+    check_new(to)
     wrong = _by_row(findings)
     if not wrong:
         return False

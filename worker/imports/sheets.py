@@ -27,6 +27,8 @@ _YEAR = re.compile(r"(?<!\d)(?<!\d[/.-])20\d\d(?!\d|[/-]\d)")
 """A year that is no part of a date: that of an edition is not that of the figures."""
 CORRECTIONS = "À corriger"
 """A column of our own, in a file that is given back with what is wrong in it."""
+TEMPLATE_NOTE = "Note du modèle"
+"""Another, in the workbook that is given to be filled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,8 @@ def _under(source: SourceFile, kind: FileKind, table: Table, top: Rows, header: 
         word = "une ligne non lue" if len(above) == 1 else "lignes non lues"
         told = {"lines": f"{word} ({lines})", "seen": shown}
         notes.append(_note(source, table, "IMPORT-LINES-SKIPPED", **told))
-    unread = [name for name in layout.unread if name.partition("\n")[0].strip() != CORRECTIONS]
+    ours = {CORRECTIONS, TEMPLATE_NOTE}
+    unread = [name for name in layout.unread if name.partition("\n")[0].strip() not in ours]
     if unread:
         shown = ", ".join(map(quoted, unread[:10])) + (", …" if len(unread) > 10 else "")
         notes.append(_note(source, table, "IMPORT-COLUMN-UNREAD", seen=shown))

@@ -21,6 +21,8 @@ from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
+EXAMPLE_SIRET = "99900990500004"
+"""Of the fictitious member in the examples of columns.toml: no member has it."""
 MAX_USERS = 1_000_000
 MAX_EUROS = 100_000_000
 """Of one member and year: more is a typing error."""
@@ -153,6 +155,8 @@ def year(text: str) -> int | Finding:
 def siret(text: str) -> str | Finding:
     """A SIRET, its fourteen digits; spaces of any kind are dropped."""
     digits = "".join(text.split()).translate(_INVISIBLE)
+    if digits == EXAMPLE_SIRET:
+        return finding("IMPORT-SIRET", "siret-example", value=text)
     if is_valid_siret(digits):
         return digits
     length = len(digits)

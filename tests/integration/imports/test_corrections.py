@@ -3,6 +3,7 @@
 import re
 import stat
 import zipfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.office_files import FORMS, Cell, Formula, Merged, write_offic
 from tests.support.storage_samples import NOW, OTHER, SIRET, UNKNOWN, add_members, app_on, bring
 from worker.errors import ImportRefused, Refused, WrongUse
 from worker.imports import ImportKind, fingerprint
-from worker.imports.corrections import check_corrections, write_corrections
+from worker.imports.corrections import check_new, write_corrections
 from worker.imports.intake import take_in
 from worker.storage import Store
 
@@ -50,7 +51,7 @@ def coloured(path: Path, sheet: int = 1) -> set[str]:
     return set(re.findall(r'<c r="([A-Z]+\d+)" s="[567]"', text))
 
 
-def given_back(path: Path, sheet: str) -> list[list[object]]:
+def given_back(path: Path, sheet: str) -> Sequence[Sequence[object]]:
     """The cells of a sheet as a spreadsheet reads them."""
     return (
         CalamineWorkbook.from_path(path).get_sheet_by_name(sheet).to_python(skip_empty_area=False)
@@ -148,8 +149,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     there = tmp_path / "la.xlsx"
     there.write_text("à moi", "utf-8")
     with pytest.raises(Refused, match="existe déjà"):
-        check_corrections(there)
+        check_new(there)
     with pytest.raises(WrongUse, match="classeur"):
-        check_corrections(tmp_path / "corrige.csv")
+        check_new(tmp_path / "corrige.csv")
 
     assert there.read_text("utf-8") == "à moi"

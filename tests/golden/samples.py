@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
+from tests.support.catalogue import catalogue_year, example_grid, unit
 from worker.billing.consumption import MonthlyUse, ServiceUse, SourceRow
 from worker.billing.credit_note import credit
 from worker.billing.invoice import (
@@ -24,6 +25,7 @@ from worker.billing.invoice import (
 from worker.billing.members import Address, BillingReferences, Member
 from worker.billing.money import Money
 from worker.billing.period import Month
+from worker.billing.quantity import Quantity
 from worker.billing.rating import RatedLine, per_user_month
 from worker.billing.statement import Statement
 from worker.billing.vat import VatCategory, VatMethod, VatPoint, VatRegime
@@ -153,7 +155,7 @@ def invoice_of(
 
 def credit_of(
     invoice: Invoice,
-    quantities: Mapping[str, int] | None = None,
+    quantities: Mapping[str, Quantity] | None = None,
     *,
     internal: bool = False,
     number: str = f"A{YEAR}-00001",
@@ -286,6 +288,24 @@ def credit_out_of_scope() -> tuple[Invoice, None]:
     return credit_of(out_of_scope()[0]), None
 
 
+def catalogue() -> tuple[Invoice, Statement]:
+    """The eight services of the bouquet, in every shape of price, with the decision on them."""
+    known = catalogue_year(
+        MEMBER,
+        BOTH,
+        unit(MEMBER, 2, date(2025, 3, 12), 2, "FORM-12"),
+        unit(MEMBER, 3, date(2025, 5, 14), Decimal("0.5"), "FORM-31"),
+    )
+    return invoice_of(*known.priced([example_grid()])[1].lines)
+
+
+def credit_catalogue() -> tuple[Invoice, None]:
+    """Half a day of training and two months of a yearly price, taken back."""
+    invoice, _ = catalogue()
+    items = {line.item: line.identifier for line in invoice.lines}
+    return credit_of(invoice, {items["formation"]: Decimal("0.5"), items["sig"]: 2}), None
+
+
 SAMPLES: Mapping[str, Callable[[], tuple[Invoice, Statement | None]]] = {
     "one-line": one_line,
     "two-lines": two_lines,
@@ -304,4 +324,6 @@ SAMPLES: Mapping[str, Callable[[], tuple[Invoice, Statement | None]]] = {
     "credit-internal": credit_internal,
     "credit-exempt": credit_exempt,
     "credit-out-of-scope": credit_out_of_scope,
+    "catalogue": catalogue,
+    "credit-catalogue": credit_catalogue,
 }

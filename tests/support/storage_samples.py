@@ -49,6 +49,8 @@ HEADERS = {
     ImportKind.SUBSCRIPTIONS: "siret;service;palier;categorie;debut;fin",
     ImportKind.USAGE: "siret;service;palier;mois;utilisateurs",
     ImportKind.REFERENCES: "siret;annee;code_service;engagement",
+    ImportKind.UNITS: "siret;service;date;quantite;reference",
+    ImportKind.POPULATION: "siret;annee;habitants",
 }
 
 

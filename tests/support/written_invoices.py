@@ -30,10 +30,10 @@ from worker.billing.invoice import (
     VatBreakdown,
 )
 from worker.billing.members import Address
-from worker.billing.money import Money
+from worker.billing.money import Money, cost
 from worker.billing.period import Period
+from worker.billing.quantity import quantity_of
 from worker.billing.standard import (
-    AGREED_PRICE,
     CII_ROOT,
     NAMESPACES,
     UBL_CREDIT_NOTE_ROOT,
@@ -43,6 +43,9 @@ from worker.billing.vat import VatCategory, VatPoint, VatRegime
 from worker.formats.cii import DUE_DATE_TYPES
 from worker.formats.mapping import PUBLIC_BUYER
 from worker.formats.ubl import VAT_POINT_CODES
+
+_AGREED = re.compile(r"Prix TTC (?:par|pour) (?:(\d+) )?.* \(EUR\)")
+"""BT-160 of the agreed price, and the units that it is for."""
 
 Rate = tuple[str, str]
 """A category of VAT (BT-118, BT-151) and its rate as written (BT-119, BT-152)."""
@@ -243,8 +246,10 @@ def _line(line: _Group, breakdown: Mapping[Rate, VatBreakdown]) -> InvoiceLine:
         ItemAttribute(name=item.text("BT-160"), value=item.text("BT-161"))
         for item in line.all("BG-32")
     )
-    (price,) = (item.value for item in attributes if item.name == AGREED_PRICE)
-    quantity, agreed = int(line.text("BT-129")), Money.of(Decimal(price))
+    named = ((_AGREED.fullmatch(item.name), item.value) for item in attributes)
+    ((match, price),) = ((found, value) for found, value in named if found)
+    units = int(match[1] or 1)
+    quantity, agreed = quantity_of(Decimal(line.text("BT-129"))), Money.of(Decimal(price))
     return InvoiceLine(
         identifier=line.text("BT-126"),
         name=line.text("BT-153"),
@@ -257,7 +262,8 @@ def _line(line: _Group, breakdown: Mapping[Rate, VatBreakdown]) -> InvoiceLine:
         vat=breakdown[_rate(line, "BT-151", "BT-152")].regime,
         period=Period(line.day("BT-134"), line.day("BT-135")),
         unit_price_gross=agreed,
-        gross=agreed * quantity,
+        gross=cost(agreed, quantity, units),
+        price_units=units,
         item=line.text("BT-155"),
         attributes=attributes,
     )

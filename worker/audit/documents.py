@@ -11,7 +11,7 @@ from worker.billing.status import TrackedInvoice
 from worker.errors import IntegrityError, StorageUnavailable, UnreadableRecord
 from worker.isolation.files import create_regular
 from worker.settings.rights import told
-from worker.storage import Session, Store, invoices, observations
+from worker.storage import Session, Store, invoices, observations, statements
 from worker.storage.archive import Archive
 from worker.storage.documents import StoredDocument, documents_of
 
@@ -21,6 +21,8 @@ MOST_NAMED = 5
 
 def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
     """Write ``TO/<number>/…`` for every invoice issued for a year; their folders, by number.
+
+    A statement without invoice, of a member that consumed nothing, has its folder too.
 
     The last version of each document, ``validation.json`` (what each one passed) and the
     integration reports the portal gave as PDF. Versions before a correction are in ``v1``, ``v2``…
@@ -44,6 +46,11 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
                 unusable.append(f"{invoice.number} : {error.message}")
                 continue
             exported[invoice.number] = folder
+        for page in statements.without_invoice(session, year):
+            folder = to / page.number.replace("/", "-")
+            files = _Kept(store.archive, page.number, unusable).file(page.kind, page.sha256)
+            _write(folder, files, below=to)
+            exported[page.number] = folder
     if unusable:
         others = len(unusable) - MOST_NAMED
         raise IntegrityError(

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from worker.billing.money import ZERO, Money, french, round_half_up
+from worker.billing.money import NO_BREAK, ZERO, Money, french, round_half_up
 from worker.errors import Finding, has_blocking
 
 CHANGED, SMALL, ZEROED, NEW, GONE = (
@@ -169,8 +169,8 @@ def percent(total: Money, before: Money) -> Decimal:
 
 
 def french_percent(change: Decimal) -> str:
-    """``+48,2 %``, with its sign, and a no-break space."""
-    return f"{change:+.1f}\u00a0%".replace(".", ",").replace("-", "−")
+    """``+48,2 %``, with its sign unless it is nothing, and a no-break space."""
+    return f"{change:+.1f}{NO_BREAK}%".replace(".", ",") if change else f"0,0{NO_BREAK}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

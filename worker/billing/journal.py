@@ -45,6 +45,8 @@ class EventTag(StrEnum):
     INVOICE_RELEASED = "invoice.released"
     """A parked member has nothing to bill any more: its row, which had no number, is gone."""
     INVOICE_ISSUED = "invoice.issued"
+    STATEMENT_ISSUED = "statement.issued"
+    """A member consumed nothing: its statement, without an invoice (C3)."""
     INVOICE_CORRECTED = "invoice.corrected"
     """New bytes for the same number, after a refusal and before a resend."""
     INVOICE_CANCELLED = "invoice.cancelled"

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from worker.billing.money import ZERO, Money
+from worker.billing.title import Title
 from worker.billing.toml import own_table
 from worker.errors import Finding
 
@@ -136,6 +137,8 @@ FRENCH: Mapping[str, str] = _FRENCH["invoice"]
 """Each status."""
 OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}
 """*Un avoir* is masculine."""
+BY_TITLE: Mapping[str, tuple[str, str]] = _FRENCH["by_title"]
+"""Of what is issued on the Hélios channel, by kind: before its title was made, and since."""
 TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
@@ -239,3 +242,11 @@ def awaits_payment(invoice: TrackedInvoice, *, deposits: bool) -> bool:
     """
     with_buyer = (S.INTEGRATED, S.SUSPENDED) if deposits else (S.ISSUED, S.INTEGRATED, S.SUSPENDED)
     return not invoice.is_credit_note and invoice.status in with_buyer
+
+
+def french_state(invoice: TrackedInvoice, title: Title | None, *, deposits: bool) -> str:
+    """Its status in French; where nothing is deposited, what is issued waits for its title."""
+    if deposits or invoice.status is not S.ISSUED:
+        return invoice.french_status
+    to_make, made = BY_TITLE[invoice.kind]
+    return to_make if title is None else made.format(number=title.number)

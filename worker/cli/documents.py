@@ -24,4 +24,4 @@ def export(
         put_json(**json_views.exported(to, exported))
         return
     folders = count(len(exported), "dossier écrit")
-    put(f"{folders} dans {to} (année {year}), un par facture ou avoir.")
+    put(f"{folders} dans {to} (année {year}), un par facture, avoir ou état sans facture.")

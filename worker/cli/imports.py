@@ -17,6 +17,7 @@ from worker.cli.reading import open_reading
 from worker.errors import ImportRefused
 from worker.imports import ImportKind, fingerprint
 from worker.imports.corrections import check_new, write_corrections
+from worker.imports.destinations import DESTINATIONS
 from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
 from worker.imports.intake import Intake, take_in
@@ -51,7 +52,7 @@ def import_(
         check_new(corrections)
     app = open_app(config, writes=not dry_run)
     try:
-        intake = take_in(app, file, kind, dry_run=dry_run)
+        intake = _taken(app, file, kind, dry_run=dry_run)
     except ImportRefused as refused:
         if corrections is None:
             raise
@@ -61,6 +62,17 @@ def import_(
     else:
         _show_intake(intake, rehearsal=dry_run)
     raise typer.Exit(TO_LOOK_AT if intake.is_empty else DONE)
+
+
+def _taken(app: App, file: Path, kind: ImportKind, *, dry_run: bool) -> Intake:
+    if not DESTINATIONS[kind].command:
+        return take_in(app, file, kind, dry_run=dry_run)
+    # Loaded by the few who bring such a file here, and not by its own command.
+    from worker.accounting import settlements  # noqa: PLC0415
+    from worker.accounting.titles import returned  # noqa: PLC0415
+
+    take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
+    return take(app, file, dry_run=dry_run)
 
 
 def _given_back(

@@ -10,7 +10,8 @@ from worker.billing.money import Money, count, french
 from worker.billing.period import french_date, paris_day
 from worker.billing.portal_document import PortalDocument
 from worker.billing.settlement import Standing
-from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble, awaits_payment
+from worker.billing.status import TrackedInvoice, Trouble, awaits_payment, french_state
+from worker.billing.title import Title
 from worker.cli import json_views
 from worker.cli.console import (
     DONE,
@@ -26,7 +27,6 @@ from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
 from worker.storage import settlements, titles
 
-ISSUED_ONLY = "émise (canal Hélios)"
 MOST_ACTS = 5
 """Things to do that the closing lines name; the command they quote lists all."""
 
@@ -40,7 +40,7 @@ def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -
     if as_json:
         put_json(**json_views.invoices(app, found, standings, told, ok=not act))
     else:
-        _draw(app, found, standings, len(act))
+        _draw(app, found, standings, told, len(act))
     return TO_LOOK_AT if act else DONE
 
 
@@ -73,7 +73,11 @@ def put_disagreements(members: Sequence[DisagreeingAccount]) -> None:
 
 
 def _draw(
-    app: App, found: Sequence[TrackedInvoice], standings: Mapping[int, Standing], waiting: int
+    app: App,
+    found: Sequence[TrackedInvoice],
+    standings: Mapping[int, Standing],
+    told: Mapping[int, Title],
+    waiting: int,
 ) -> None:
     today = paris_day(app.clock())
     table(
@@ -87,7 +91,7 @@ def _draw(
                 french(invoice.signed_total),
                 invoice.number or "—",
                 invoice.flux_number or "—",
-                state(invoice, deposits=app.deposits),
+                state(invoice, told.get(invoice.id), deposits=app.deposits),
                 invoice.portal_status or "—",
                 *_money(app, invoice, standings.get(invoice.id), today),
             )
@@ -134,15 +138,13 @@ def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
     put(f"Détail : {command('status --todo')}")
 
 
-def state(invoice: TrackedInvoice, *, deposits: bool) -> str:
+def state(invoice: TrackedInvoice, title: Title | None = None, *, deposits: bool) -> str:
     """Where an invoice stands, in French; a credit note says that it is one."""
-    word = invoice.french_status
+    word = french_state(invoice, title, deposits=deposits)
     if invoice.trouble is Trouble.UNREADABLE:
         return "illisible"
     if any(finding.code == NEVER_BILLED for finding in invoice.findings):
         word = "pas facturée"
-    if not deposits and invoice.status is InvoiceStatus.ISSUED:
-        word = ISSUED_ONLY
     if not invoice.is_credit_note:
         return word
     return "avoir interne" if invoice.is_internal else f"avoir : {word}"

@@ -30,13 +30,14 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.comparison import Confirmation
-    from worker.billing.invoice import Invoice
+    from worker.billing.invoice import Invoice, InvoiceLine
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
     from worker.billing.members import Subscription
     from worker.billing.period import Month
     from worker.billing.portal_document import PortalDocument
     from worker.billing.provenance import Moment, Origin, Version
+    from worker.billing.rating import RatedLine
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
@@ -327,6 +328,7 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
             }
             for one in left.overdue
         ],
+        "untitled": None if left.untitled is None else advice(left.untitled),
         "password": None if left.password is None else advice(left.password),
         "disagreements": disagreements(left.disagreements),
         "reading": None if left.reading is None else advice(left.reading),
@@ -361,6 +363,7 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
                     "quantity": line.quantity,
                     "quantity_left": rest.quantity,
                     "unit_price_ttc": line.unit_price_gross,
+                    **_unit(line),
                     "total_ht": line.net,
                     "total_ttc": line.gross,
                 }
@@ -531,6 +534,12 @@ def _amounts(content: "Invoice") -> View:
     }
 
 
+def _unit(line: "RatedLine | InvoiceLine") -> View:
+    """What a quantity is of; null for users × months."""
+    unit = None if line.measure is None else line.measure.one
+    return {"unit": unit, "price_units": line.price_units}
+
+
 def _line_step(step: "LineStep") -> View:
     return {
         "id": step.line.identifier,
@@ -541,6 +550,19 @@ def _line_step(step: "LineStep") -> View:
         "grid": step.rated.grid_version,
         "parts": [{"label": label, "price_ttc": price} for label, price in step.rated.parts],
         "unit_price_ttc": step.rated.unit_price,
+        **_unit(step.rated),
+        "counted": [
+            {
+                "from": one.step.period.start,
+                "to": one.step.period.end,
+                "quantity": one.step.quantity,
+                "figure": one.step.figure,
+                "reference": one.step.reference or None,
+                "origin": one.origin and _origin(one.origin),
+                "subscription": one.subscription and _subscription(one.subscription),
+            }
+            for one in step.counted
+        ],
         "months": [
             {
                 "month": month.use.month,
@@ -678,8 +700,8 @@ def _campaign(one: "Campaign") -> View:
     }
 
 
-def preview(previewed: "Preview") -> View:
-    """A year's amounts."""
+def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> View:
+    """A year's amounts, and what was written."""
     everything = previewed.compared.share()
     return {
         "ok": not previewed.blocked,
@@ -711,6 +733,7 @@ def preview(previewed: "Preview") -> View:
                         "category": line.category,
                         "quantity": line.quantity,
                         "unit_price_ttc": line.unit_price,
+                        **_unit(line),
                         "total_ttc": line.total,
                         "grid": line.grid_version,
                         "explanation": line.explanation,
@@ -721,6 +744,8 @@ def preview(previewed: "Preview") -> View:
             }
             for one in previewed.compared.members
         ],
+        "file": to,
+        "pages": list(pages),
     }
 
 
@@ -883,6 +908,8 @@ def grids(
                 "version": grid.version,
                 "title": grid.title,
                 "source": grid.source,
+                "decision": grid.decision or None,
+                "decided_on": grid.decided_on,
                 "valid_from": grid.valid_from,
                 "valid_to": grid.valid_to,
                 "sha256": grid.sha256,

@@ -26,6 +26,7 @@ def _tell_member(outcome: MemberOutcome) -> None:
             say(f"retenue   {name}")
             show_findings(outcome.findings)
         case MemberResult.NOTHING:
-            say(f"rien à facturer : {name}")
+            stated = f", état {outcome.number}" if outcome.number else ""
+            say(f"rien à facturer : {name}{stated}")
         case MemberResult.ALREADY:
             pass

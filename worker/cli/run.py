@@ -8,40 +8,74 @@ from typing import Annotated
 from worker.app import App
 from worker.audit.anchors import anchor
 from worker.billing.comparison import french_percent
-from worker.billing.money import french, signed
+from worker.billing.money import count, french, signed
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.checkpoint import show_anchoring
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
+from worker.cli.console import (
+    DONE,
+    MOST_FINDINGS,
+    TO_LOOK_AT,
+    put,
+    put_json,
+    say,
+    show_findings,
+    table,
+)
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
 from worker.cli.options import Config, Json, Year, option
 from worker.cli.progress import tell
 from worker.cli.reading import open_reading
 from worker.corrections.unknown import close_unknown
 from worker.errors import WorkerError, WrongUse
-from worker.issuing.preview import Preview
+from worker.issuing.preview import Preview, table_of
 from worker.issuing.preview import preview as compute
+from worker.issuing.proofs import write_proofs
 from worker.portals import Portal
 from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified, verified
 from worker.service.reports import report_after_run
 from worker.storage import invoices, portal_documents
+from worker.tables.files import format_of, write_table
 
 
-def preview(year: Year, config: Config = None, as_json: Json = False) -> int:
+def preview(
+    year: Year,
+    to: Annotated[
+        Path | None, option("--to", "écrit le tableau : .csv, .xlsx ou .json", "FICHIER")
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        option("--documents", "écrit les pages, marquées « projet », sans numéro", "DOSSIER"),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
     """Calcule les montants d'une année, membre par membre ; rien n'est enregistré."""
+    if to is not None:
+        format_of(to)
     app = verified(open_reading(config, None))
-    branding(app)  # in December, a logo that cannot be printed is still easily changed
+    look = branding(app)  # in December, a logo that cannot be printed is still easily changed
     previewed = compute(app, year)
+    pages = () if documents is None else write_proofs(app, previewed, look, documents)
+    if to is not None:
+        write_table(table_of(previewed), to, at=app.clock())
     if as_json:
-        put_json(**json_views.preview(previewed))
+        put_json(**json_views.preview(previewed, to, pages))
     else:
-        _show_preview(previewed)
+        _show_preview(app, previewed)
+        if to is not None:
+            put(f"Tableau écrit : {to}.")
+        if documents is not None:
+            put(f"{count(len(pages), 'page écrite')} dans {documents}, marquées « projet ».")
     return TO_LOOK_AT if previewed.blocked else DONE
 
 
-def _show_preview(previewed: Preview) -> None:
+def _show_preview(app: App, previewed: Preview) -> None:
     year = previewed.year
+    first = app.settings.billing.first_year
+    if first is not None and year < first:
+        say(f"L'année {year} n'est pas facturée par ce programme : la première est {first}.")
     table(
         ("membre", "SIRET", f"{year} TTC", f"{year - 1} TTC", "écart", "%", "état"),
         [
@@ -60,8 +94,11 @@ def _show_preview(previewed: Preview) -> None:
         narrow=("membre", f"{year} TTC", "écart", "%", "état"),
     )
     _show_groups(previewed)
-    for one in previewed.blocked:
+    blocked = previewed.blocked
+    for one in blocked[:MOST_FINDINGS]:
         show_findings(one.findings, f"{one.name} ({one.siret})")
+    if len(blocked) > MOST_FINDINGS:
+        say(f"… et {count(len(blocked) - MOST_FINDINGS, 'autre')} ; « --to » les donne tous.")
 
 
 def _show_groups(previewed: Preview) -> None:

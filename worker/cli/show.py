@@ -25,7 +25,7 @@ def show(number: Number, config: Config = None, data: Data = None, as_json: Json
     if as_json:
         put_json(**json_views.record(app, record))
         return
-    _show_content(record, state(record.tracked, deposits=app.deposits))
+    _show_content(record, state(record.tracked, record.title, deposits=app.deposits))
     show_findings(record.tracked.findings)
     _show_trace(record)
 

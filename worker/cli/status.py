@@ -56,14 +56,16 @@ def status(
 def _show(left: Waiting, failure: Failure | None) -> None:
     if failure is not None:
         _show_failure(failure)
-    if left.reading is not None:
-        put(f"Chorus Pro → {typed(sentence(left.reading))}")
-    if left.unopened is not None:
-        put(f"Campagne → {typed(sentence(left.unopened))}")
-    if left.unstamped is not None:
-        put(f"Horodatage → {typed(sentence(left.unstamped))}")
-    if left.password is not None:
-        put(f"Mot de passe → {typed(sentence(left.password))}")
+    about = {
+        "Chorus Pro": left.reading,
+        "Campagne": left.unopened,
+        "Horodatage": left.unstamped,
+        "Titres": left.untitled,
+        "Mot de passe": left.password,
+    }
+    for subject, advice in about.items():
+        if advice is not None:
+            put(f"{subject} → {typed(sentence(advice))}")
     for finding in left.altered:
         put(f"{finding.where} : {finding.message}")
     if left.altered:
@@ -73,8 +75,8 @@ def _show(left: Waiting, failure: Failure | None) -> None:
         put(f"    → {typed(finding.remedy)}")
     put_beyond(left.beyond)
     put_disagreements(left.disagreements)
-    for invoice, advice in left.invoices:
-        _show_act(invoice, advice)
+    for invoice, act in left.invoices:
+        _show_act(invoice, act)
 
 
 def _show_overdue(left: Waiting, today: date) -> None:

@@ -77,7 +77,7 @@ def _tell(done: Exported, to: Path, layout: Layout) -> None:
     if done.pieces:
         put(f"{count(done.pieces, 'pièce jointe', 'pièces jointes')}, le PDF de chaque facture.")
     if done.titled:
-        put(f"{count(len(done.titled), 'facture')} ayant déjà leur titre : pas dans ce fichier.")
+        put(f"Ont déjà leur titre, et ne sont pas ici : {', '.join(done.titled)}.")
     if done.credits:
         put(
             f"À réduire ou annuler dans le logiciel lui-même : {', '.join(done.credits)} "

@@ -79,6 +79,8 @@ class AdviceCode(StrEnum):
     """Ask the member, and its treasury, about an invoice that is past due."""
     SETTLE = "settle"
     """Record what the treasury received of an invoice that nothing more is told about."""
+    MAKE_TITLES = "make_titles"
+    """Have the finance software make the titles that invoices wait for (Hélios)."""
     PASSWORD = "password"  # noqa: S105 - no password
     """Renew the password of the technical account, which ends soon."""
     PASSWORD_OVER = "password_over"  # noqa: S105 - no password

@@ -8,7 +8,7 @@ from worker.app import App
 from worker.audit.checkpoints import unanchored
 from worker.audit.recheck import altered
 from worker.billing.member_account import Balance, MemberAccount, balance_of
-from worker.billing.money import count
+from worker.billing.money import count, french_integer
 from worker.billing.period import french_date, french_time, paris_day
 from worker.billing.portal_document import PortalDocument
 from worker.billing.settlement import Standing
@@ -50,6 +50,8 @@ class DisagreeingAccount:
 
 UNSTAMPED = timedelta(days=3)
 """How long the time-stamping authority may be away before a person is told."""
+UNTITLED = timedelta(days=7)
+"""How long after its issue an invoice of the Hélios channel may be without title."""
 VERIFY = Advice(AdviceCode.VERIFY, ("journal", "verify"))
 """What to do about issued documents that were altered."""
 
@@ -68,6 +70,7 @@ class Waiting:
         overdue: invoices past their due date of which something is left, the oldest first.
         standings: what is left of each invoice of the year asked for, by its id.
         titles: of the finance software, likewise.
+        untitled: on the Hélios channel, when issued invoices wait for their titles for long.
         password: when that of the technical account ends soon, or has ended.
     """
 
@@ -82,11 +85,12 @@ class Waiting:
     overdue: tuple[TrackedInvoice, ...] = ()
     standings: Mapping[int, Standing] = field(default_factory=dict)
     titles: Mapping[int, Title] = field(default_factory=dict)
+    untitled: Advice | None = None
     password: Advice | None = None
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
-        once = (self.reading, self.unstamped, self.unopened, self.password)
+        once = (self.reading, self.unstamped, self.unopened, self.untitled, self.password)
         return sum(map(len, (*found, self.overdue))) + sum(map(bool, once))
 
 
@@ -96,6 +100,20 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
     tracked = invoices.tracked(session, year=year)
     unreadable = list(_unreadable_records(session, tracked))
     standings = settlements.standings(session, tracked)
+    told = titles.current(session)
+    unreadable.extend(
+        Finding(
+            code="ROW-UNREADABLE",
+            message=f"un paiement de {one.number} ne se lit plus (table settlement)",
+            remedy="Tapez « journal verify », et comparez à une sauvegarde.",
+            where=one.number,
+        )
+        for one in tracked
+        if one.number
+        and not one.is_credit_note
+        and one.trouble is not Trouble.UNREADABLE
+        and one.id not in standings
+    )
     disagreements: tuple[DisagreeingAccount, ...] = ()
     beyond: tuple[PortalDocument, ...] = ()
     reading = unopened = None
@@ -135,7 +153,8 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         unopened=unopened,
         overdue=_overdue(app, tracked, standings),
         standings=standings,
-        titles=titles.current(session),
+        titles=told,
+        untitled=_untitled(app, tracked, told),
         password=_password(app, session),
     )
 
@@ -160,6 +179,28 @@ def _overdue(
     }
     found = (one for one in tracked if late.get(one.id))
     return tuple(sorted(found, key=lambda one: (-late[one.id], one.number)))
+
+
+def _untitled(
+    app: App, tracked: Iterable[TrackedInvoice], told: Mapping[int, Title]
+) -> Advice | None:
+    """The first year of services with titles to make, and how many there are in all."""
+    if app.deposits:
+        return None
+    today = paris_day(app.clock())
+    left = [
+        one
+        for one in tracked
+        if one.status is InvoiceStatus.ISSUED
+        and one.id not in told
+        and one.issue_date is not None
+        and today - one.issue_date > UNTITLED
+    ]
+    if not left:
+        return None
+    year = min(one.year for one in left)
+    export = ("titles", "export", str(year), "--to", "titres.xlsx")
+    return Advice(AdviceCode.MAKE_TITLES, export, (french_integer(len(left)),))
 
 
 def _password(app: App, session: Session) -> Advice | None:

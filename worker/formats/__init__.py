@@ -29,6 +29,7 @@ __all__ = [
     "ALWAYS",
     "EN16931_UBL",
     "FACTURX_DIRECT",
+    "PDF",
     "XML",
     "Branding",
     "Profile",

@@ -21,10 +21,12 @@ class Branding:
     Attributes:
         accent: ``#rrggbb``, of titles and rules; dark enough to be read on white (WCAG AA).
         logo: the bytes of a PNG, JPEG or SVG image, or nothing.
+        by_title: the invoice goes with its title (Hélios): its page speaks of no deposit.
     """
 
     accent: str = "#1f3f6e"
     logo: bytes = b""
+    by_title: bool = False
 
     def __post_init__(self) -> None:
         if not _COLOUR.fullmatch(self.accent):

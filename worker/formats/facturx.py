@@ -49,13 +49,16 @@ ROOM = 110
 """Millimetres that the first page leaves to lines, under the tallest logo and addresses."""
 
 
-def print_invoice(invoice: Invoice, profile: Profile, look: Branding) -> bytes:
+def print_invoice(invoice: Invoice, profile: Profile, look: Branding, *, mark: str = "") -> bytes:
     """Print the page of an invoice or a credit note: a PDF with nothing inside yet.
+
+    ``mark``: a word across each page, of one that is no invoice.
 
     Raises:
         Unprintable: when a text cannot be printed.
     """
-    return typeset("invoice", typographic(page_data(invoice, profile, look)), invoice.issue_date)
+    data = page_data(invoice, profile, look) | ({"mark": mark} if mark else {})
+    return typeset("invoice", typographic(data), invoice.issue_date)
 
 
 def assemble(
@@ -129,7 +132,7 @@ def page_data(invoice: Invoice, profile: Profile, look: Branding) -> dict[str, o
         "addressed": "Membre" if credit else "Facturé à",
         "buyer": party(buyer, tax.buyer_vat),
         "dates": _dates(invoice),
-        "references": _references(invoice, profile),
+        "references": _references(invoice, profile, by_title=look.by_title),
         "lines-title": "Prestations créditées" if credit else "Prestations",
         "lines-total": "Total crédité" if credit else "Total des prestations",
         "of-users": all(line.measure is None for line in invoice.lines),
@@ -166,14 +169,14 @@ def _dates(invoice: Invoice) -> list[tuple[str, str]]:
     ]
 
 
-def _references(invoice: Invoice, profile: Profile) -> list[tuple[str, str]]:
+def _references(invoice: Invoice, profile: Profile, *, by_title: bool) -> list[tuple[str, str]]:
     framework = FRAMEWORKS.get(profile.business_process, profile.business_process)
     rows = (
         ("Code service", invoice.service_code),
         ("N° d’engagement", invoice.engagement),
         ("Marché / convention", invoice.contract),
         ("Nature de l’opération", "Prestation de services"),
-        ("Cadre de facturation", "" if invoice.internal else framework),
+        ("Cadre de facturation", "" if invoice.internal or by_title else framework),
         ("État détaillé n°", invoice.statement_number),
     )
     return [(caption, value) for caption, value in rows if value]

@@ -24,21 +24,37 @@ MONTHS = (
     *("janv.", "févr.", "mars", "avril", "mai", "juin"),
     *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
 )
+NOTHING = "Rien n’a été consommé cette année : aucune facture n’est émise."
 NO_MONTH = "–"
 """In place of the users of a month outside the subscription."""
 CHART_SERVICES = 3
 """More shades than that cannot be told apart on paper: the bars are then undivided."""
 
 
-def print_statement(statement: Statement, seller: Party, look: Branding) -> bytes:
+def print_statement(
+    statement: Statement,
+    seller: Party,
+    look: Branding,
+    *,
+    unused: Sequence[str] = (),
+    mark: str = "",
+) -> bytes:
     """Print the statement that ``seller`` sends to a member.
+
+    Args:
+        statement: without lines, it says that nothing was consumed.
+        seller: who sends it.
+        look: of the page.
+        unused: what a member that consumed nothing subscribed to, a sentence each.
+        mark: a word across each page.
 
     Raises:
         Unprintable: when a text cannot be printed.
     """
-    return typeset(
-        "statement", typographic(page_data(statement, seller, look)), statement.issue_date
-    )
+    data = page_data(statement, seller, look) | ({"mark": mark} if mark else {})
+    if not statement.lines:
+        data |= {"unused": list(unused), "note": NOTHING}
+    return typeset("statement", typographic(data), statement.issue_date)
 
 
 def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, object]:

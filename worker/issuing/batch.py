@@ -21,6 +21,7 @@ from enum import StrEnum
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
+from worker.billing.document import Unprintable
 from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
 from worker.billing.member_account import rivals
@@ -46,6 +47,7 @@ from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
 from worker.issuing.go_ahead import refuse_unfinished_year
 from worker.issuing.holds import listed
+from worker.issuing.nothing_used import state_nothing
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
 from worker.issuing.prepare import (
     Prepared,
@@ -55,6 +57,7 @@ from worker.issuing.prepare import (
 )
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
+from worker.issuing.unprintable import cannot_be_printed
 from worker.issuing.year_before import members_of_year, year_before
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
@@ -318,7 +321,7 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
     if prepared is None or (prepared.draft is None and not prepared.findings):
-        return _nothing(batch, checked.member)
+        return _state_nothing(batch, checked.member, prepared)
     if prepared.draft is None or has_blocking(prepared.findings):
         return _park(batch, prepared, prepared.findings)
     try:
@@ -391,12 +394,34 @@ def _park(batch: _Batch, prepared: Prepared, findings: tuple[Finding, ...]) -> M
     return MemberOutcome(member=member, result=MemberResult.PARKED, total=total, findings=findings)
 
 
-def _nothing(batch: _Batch, member: Member) -> MemberOutcome:
-    """Nothing to bill; a member that was parked is released, for there is nothing to correct."""
+def _state_nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> MemberOutcome:
+    try:
+        return _nothing(batch, member, prepared)
+    except Unprintable as error:
+        if prepared is None:
+            raise
+        finding = Finding(
+            code="DOC-UNPRINTABLE",
+            message=f"un texte de son état {cannot_be_printed(error.character)}",
+            remedy="Corrigez-le dans le fichier des membres, puis réimportez.",
+        )
+        return _park(batch, prepared, (finding,))
+
+
+def _nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> MemberOutcome:
+    """Nothing to bill: its statement says so; a member that was parked is released."""
+    siret, number = member.siret, ""
     with batch.app.transaction() as tx:
-        if invoices.release(tx, member.siret, batch.year):
-            tx.journal(EventTag.INVOICE_RELEASED, f"{member.siret}/{batch.year}")
-    return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO)
+        if prepared is not None:
+            if imported.member_year(tx, siret, batch.year) != prepared.known:
+                raise ChangedMeanwhile(
+                    f"Les données de {member.name} ont changé pendant la facturation.",
+                    "Relancez la commande.",
+                )
+            number = state_nothing(batch.app, tx, batch.portal, prepared.known)
+        if invoices.release(tx, siret, batch.year):
+            tx.journal(EventTag.INVOICE_RELEASED, f"{siret}/{batch.year}")
+    return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO, number=number)
 
 
 def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:

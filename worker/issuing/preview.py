@@ -5,12 +5,20 @@ from dataclasses import dataclass
 
 from worker.app import App
 from worker.billing.campaign import Figures, figures_of
-from worker.billing.comparison import ComparedMember, Comparison, Group, Share, group_of
+from worker.billing.comparison import (
+    ComparedMember,
+    Comparison,
+    Group,
+    Share,
+    french_percent,
+    group_of,
+)
 from worker.billing.money import ZERO, Money
 from worker.billing.rating import RatedLine
 from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_year
 from worker.issuing.prepare import Prepared, preview_year
 from worker.storage import year_amounts
+from worker.tables import Column, Kind, Row, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,41 @@ class Preview:
         """Those that ``run`` would not bill."""
         held = {Group.HELD, Group.TO_CONFIRM}
         return tuple(one for one in self.compared.members if one.group in held)
+
+
+_COLUMNS = (
+    Column(name="member_siret", caption="SIRET"),
+    Column(name="member_name", caption="Membre"),
+    Column(name="group", caption="État"),
+    Column(name="total_ttc", caption="Total TTC", kind=Kind.AMOUNT),
+    Column(name="previous_year_total_ttc", caption="Année d'avant TTC", kind=Kind.AMOUNT),
+    Column(name="difference_ttc", caption="Écart TTC", kind=Kind.AMOUNT),
+    Column(name="change_percent", caption="Écart en %"),
+    Column(name="findings", caption="À signaler"),
+)
+
+
+def table_of(previewed: Preview) -> Table:
+    """A row for each member, in the order of the preview, and none for the total."""
+    return Table(
+        name="preview",
+        title=f"Aperçu {previewed.year}",
+        columns=_COLUMNS,
+        rows=lambda: map(_row, previewed.compared.members),
+    )
+
+
+def _row(one: ComparedMember) -> Row:
+    return (
+        one.siret,
+        one.name,
+        one.group.french,
+        one.total,
+        one.previous,
+        None if one.previous is None else one.difference,
+        None if one.change is None else french_percent(one.change),
+        " ; ".join(finding.message for finding in one.findings) or None,
+    )
 
 
 def campaign_figures(app: App, year: int) -> Figures:

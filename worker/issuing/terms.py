@@ -2,7 +2,7 @@
 
 from worker.billing.invoice import ContactPoint, Note, Party, PaymentMeans, Terms
 from worker.billing.members import Address
-from worker.settings.keys import Settings
+from worker.settings.keys import Channel, Settings
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -28,7 +28,7 @@ def terms_of(settings: Settings) -> Terms:
         payment=PaymentMeans(
             iban=syndicat.iban, bic=syndicat.bic, account_name=syndicat.account_name
         ),
-        payment_terms=f"{billing.payment_terms} {billing.late_payment}",
+        payment_terms=f"{_when(settings)} {billing.late_payment}",
         notes=(
             Note(text=billing.recovery_costs, code="PMT"),
             Note(text=billing.late_payment, code="PMD"),
@@ -37,3 +37,12 @@ def terms_of(settings: Settings) -> Terms:
         vat_method=billing.vat_method,
         vat_point=billing.vat_point,
     )
+
+
+def _when(settings: Settings) -> str:
+    """When to pay: from the deposit, or on what the treasury sends."""
+    match settings.channel:
+        case Channel.API:
+            return settings.billing.payment_terms
+        case Channel.HELIOS:
+            return settings.billing.title_terms

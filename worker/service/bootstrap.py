@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -62,7 +63,8 @@ def verified(app: App) -> App:
 
 def branding(app: App) -> Branding:
     """Colours and logo. Raises ConfigurationError when the logo cannot be used."""
-    return read_branding(app.settings.look.accent, app.configuration.logo)
+    look = read_branding(app.settings.look.accent, app.configuration.logo)
+    return replace(look, by_title=not app.deposits)
 
 
 @contextmanager

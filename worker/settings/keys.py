@@ -168,6 +168,10 @@ class Billing(Section):
     due_days: Annotated[int, Field(ge=0, le=365)] = 30
     payment_terms: Sentence
     """BT-20, with ``late_payment`` after it."""
+    title_terms: Sentence = (
+        "Paiement à l'échéance indiquée, sur l'avis des sommes à payer du comptable public."
+    )
+    """BT-20 on the Hélios channel, in the place of ``payment_terms``: nothing is deposited."""
     late_payment: Sentence = (
         "En cas de retard, l'intérêt au taux légal peut être demandé sur les sommes dues."
     )

@@ -51,6 +51,7 @@ _REPORT = SQLModel.metadata.tables["validation_report"]
 _ADD_REPORTS = sqlalchemy.insert(_REPORT)
 _PIECES = (
     ("document", "sha256"),
+    ("statement_document", "sha256"),
     ("deposit_attempt", "lot_sha256"),
     ("portal_observation", "evidence"),
     ("source_file", "kept_sha256"),

@@ -1,5 +1,6 @@
 """Money that comes: recorded once, cancelled, imported; what it settles, and what stays owed."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,11 +13,12 @@ from worker.billing.journal import EventTag
 from worker.billing.money import ZERO, Money
 from worker.billing.settlement import Payment, Settlement, Standing
 from worker.billing.status import REOPENED, InvoiceStatus
+from worker.corrections.todo import AdviceCode
 from worker.corrections.waiting import waiting
 from worker.errors import ImportRefused, Refused, WrongUse
 from worker.imports.rereading import reread
 from worker.settings.keys import Channel
-from worker.storage import invoices, settlements
+from worker.storage import directory, invoices, settlements
 from worker.storage.tables import InvoiceRow
 
 S = InvoiceStatus
@@ -105,6 +107,16 @@ def test_the_same_payment_twice_counts_once(desk: Desk) -> None:
     assert len(known(desk)) == 1
     assert len(desk.events()) == events
     assert not pay(desk, EURO, reference="VIR 2").already
+
+
+def test_two_people_at_once_record_one_payment(desk: Desk) -> None:
+    """The second is told that the books have it; the rest is still owed once."""
+    pay(desk, EURO, reference="VIR 1")
+
+    other = pay(desk.second(), EURO, reference="VIR 1")
+
+    assert (other.already, other.settlement.recorded_by) == (True, desk.app.actor)
+    assert other.standing.left == desk.one(ONE).total - EURO
 
 
 def test_more_than_what_is_left_is_refused_unless_it_is_said(desk: Desk) -> None:
@@ -327,3 +339,42 @@ def test_after_three_months_a_person_is_told_to_settle(desk: Desk) -> None:
     assert f"settle {ONE} --on JOUR --amount MONTANT" in asked
     assert "demandez à la trésorerie" in told
     assert date(2026, 2, 4) == desk.one(ONE).due_date
+
+
+@pytest.mark.parametrize(
+    "last_day,code",
+    [
+        (date(2026, 2, 1), AdviceCode.PASSWORD_OVER),
+        (date(2026, 2, 20), AdviceCode.PASSWORD),
+        (date(2026, 12, 31), None),
+    ],
+)
+def test_the_end_of_the_technical_password_waits_for_a_person(
+    desk: Desk, last_day: date, code: AdviceCode | None
+) -> None:
+    """By the directory as it was last read: soon, since, or not yet."""
+    seller = desk.app.settings.syndicat.siret
+    with desk.app.transaction() as tx:
+        structure = {"structure": {"password_expires": last_day.isoformat()}}
+        directory.cache_entry(tx, seller, json.dumps(structure), desk.clock())
+
+    with desk.app.reading() as session:
+        told = waiting(desk.app, session).password
+
+    assert (told and told.code) == code
+
+
+def test_a_payment_that_cannot_be_read_is_told_and_stops_no_other(desk: Desk) -> None:
+    """What is left of its invoice is unknown; the others still have their sums."""
+    pay(desk, EURO)
+    pay(desk, EURO, TWO)
+    with desk.app.store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER settlement_noted_update")
+        connection.exec_driver_sql("UPDATE settlement SET paid_on = 'hier' WHERE id = 1")
+
+    with desk.app.reading() as session:
+        left = waiting(desk.app, session)
+
+    assert [(one.code, one.where) for one in left.unreadable] == [("ROW-UNREADABLE", ONE)]
+    assert left.standings[desk.one(TWO).id].paid == EURO
+    assert desk.one(ONE).id not in left.standings

@@ -53,6 +53,11 @@ GOOD = {
     ),
     ImportKind.USAGE: (f"{SIRET};stockage;2;2025-03;12", f"{OTHER};gfu;;04/2025;7"),
     ImportKind.REFERENCES: (f"{SIRET};2025;SERV-NUM;EJ-1", f"{OTHER};2025;;EJ-2"),
+    ImportKind.UNITS: (
+        f"{SIRET};formation;12/03/2025;2;FORM-1",
+        f"{SIRET};formation;2025-03-12;0,5;FORM-2",
+    ),
+    ImportKind.POPULATION: (f"{SIRET};2025;3421", f"{OTHER};2025;812"),
 }
 
 

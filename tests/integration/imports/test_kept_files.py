@@ -44,12 +44,19 @@ ROWS = {
     ImportKind.SUBSCRIPTIONS: (f"{SIRET};stockage;2;4;17/05/2025;", f"{OTHER};gfu;;4;01/01/2025;"),
     ImportKind.USAGE: (f"{SIRET};stockage;2;2025-03;12", f"{OTHER};gfu;;2025-04;7"),
     ImportKind.REFERENCES: (f"{SIRET};2025;SERV-NUM;EJ-1", f"{OTHER};2025;;EJ-2"),
+    ImportKind.UNITS: (
+        f"{SIRET};formation;12/03/2025;2;FORM-1",
+        f"{OTHER};formation;2025-03-12;1;FORM-1",
+    ),
+    ImportKind.POPULATION: (f"{SIRET};2025;3421", f"{OTHER};2025;812"),
 }
 CHANGED = {
     ImportKind.MEMBERS: ("nom", "CC du Val-Fictif", "CC du Val-Nouveau"),
     ImportKind.SUBSCRIPTIONS: ("categorie", "4", "5"),
     ImportKind.USAGE: ("utilisateurs", "12", "13"),
     ImportKind.REFERENCES: ("engagement", "EJ-1", "EJ-9"),
+    ImportKind.UNITS: ("quantite", "2", "2,5"),
+    ImportKind.POPULATION: ("habitants", "3421", "3500"),
 }
 """The value of each first row that a second file changes."""
 EVERY = [(kind, form) for kind in ROWS for form in FORMATS]

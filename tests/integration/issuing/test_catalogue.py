@@ -1,6 +1,8 @@
 """The eight services of the convention's bouquet, priced in every shape, over the real batch."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.offices import YEAR, Desk, open_desk
+from worker.audit.dossier import verify
+from worker.audit.dossier.build import build_dossier
 from worker.audit.explanation import explain
 from worker.audit.recomputation import recompute
 from worker.billing.invoice import Invoice
@@ -140,6 +144,24 @@ def test_what_was_issued_is_given_again_by_its_rows(desk: Desk) -> None:
     (training,) = [one for one in told.explanation.lines if one.rated.service == "formation"]
     assert [one.origin and one.origin.row for one in training.counted] == [2, 3]
     assert [one.subscription is not None for one in training.counted] == [True, True]
+
+
+def test_the_dossier_of_the_year_is_verified_and_shows_every_step(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The published verifier finds each figure in its rows, and the page tells units and months."""
+    desk.issue()
+    _, invoice = issued(desk)
+    folder = tmp_path / "dossier"
+    build_dossier(desk.app, YEAR, folder)
+    command = [sys.executable, "-I", str(folder / verify.PROGRAM)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    page = (folder / "factures" / f"{invoice.number}.html").read_text("utf-8")
+
+    assert done.returncode == 0, done.stdout
+    assert "FORM-31" in page
+    assert "2,5" in page
+    assert "Délibération fictive" in (folder / "grilles.html").read_text("utf-8")
 
 
 def test_a_half_day_is_credited_alone(desk: Desk) -> None:

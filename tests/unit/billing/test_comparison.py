@@ -186,7 +186,8 @@ def test_a_percentage_is_within_half_a_tenth_of_the_exact_one(total: Money, befo
 def test_a_percentage_is_written_as_in_french() -> None:
     """With its sign, a comma and a space that does not break."""
     assert french_percent(percent(euros("148.24"), euros("100"))) == "+48,2\u00a0%"
-    assert french_percent(percent(euros("50"), euros("100"))) == "−50,0\u00a0%"
+    assert french_percent(percent(euros("50"), euros("100"))) == "-50,0\u00a0%"
+    assert french_percent(percent(euros("100"), euros("100"))) == "0,0\u00a0%"
 
 
 CONFIRMED = Confirmation(

@@ -24,10 +24,10 @@ from tests.golden.test_golden import PROFILES, cases, golden_file
 from tests.support.written_invoices import read_invoice
 from worker.billing.invoice import ContactPoint, Invoice, Note, Party
 from worker.billing.members import Address
-from worker.billing.money import Money
+from worker.billing.money import Money, cost
 from worker.billing.vat import VatMethod, VatPoint
 from worker.formats import Profile, invoice_xml
-from worker.formats.mapping import ANNEX
+from worker.formats.mapping import ANNEX, decision_notes
 from worker.formats.profiles import Syntax
 
 texts = st.text(
@@ -109,12 +109,24 @@ def kept(invoice: Invoice, profile: Profile) -> Invoice:
     in_no_share = profile.syntax is Syntax.CII and not any(
         share.regime.taxed for share in invoice.breakdown
     )
+    decided = tuple(Note(text=text) for text in decision_notes(invoice))
     return replace(
         invoice,
+        # No term has the measure in words, nor the cent of a running total.
+        lines=tuple(
+            replace(
+                line,
+                measure=None,
+                gross=cost(line.unit_price_gross, line.quantity, line.price_units),
+            )
+            for line in invoice.lines
+        ),
+        decisions=(),
         vat_point=None if in_no_share else invoice.vat_point,
         vat_method=VatMethod.DIFFERENCE,
         internal=False,
-        notes=tuple(note for note in invoice.notes if profile.legal_notes or not note.code),
+        notes=decided
+        + tuple(note for note in invoice.notes if profile.legal_notes or not note.code),
         attachments=tuple(
             replace(attachment, description=ANNEX) if profile.coded_attachments else attachment
             for attachment in attachments

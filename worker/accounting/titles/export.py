@@ -154,7 +154,7 @@ def _refuse_twice(session: Session, left: Sequence[TrackedInvoice], edition: Edi
     match edition:
         case Edition.TO_CHORUS:
             twice = [one.number for one in left if _was_deposited(one)]
-            why = "a été déposée : avec un ASAP (Edition 02), elle arriverait deux fois"
+            why = "déposée sur Chorus Pro : avec un ASAP (Edition 02), elle arriverait deux fois"
             remedy = (
                 "Le canal est « helios » : ces factures sont parties sous « api ». Exportez leurs "
                 'titres avec channel = "api" (Edition 04), ou annulez-les d\'abord (« credit »).'
@@ -162,7 +162,7 @@ def _refuse_twice(session: Session, left: Sequence[TrackedInvoice], edition: Edi
         case Edition.NOTHING:
             with_asap = _sent_with_asap(session)
             twice = [one.number for one in left if one.number in with_asap]
-            why = "est partie avec un ASAP (Edition 02) : déposée aussi, elle arriverait deux fois"
+            why = "partie avec un ASAP (Edition 02) : déposée aussi, elle arriverait deux fois"
             remedy = (
                 "Le canal est « api » : demandez au comptable public si ces titres sont émis avec "
                 "leur ASAP ; si oui, ne déposez pas ces factures."
@@ -171,10 +171,7 @@ def _refuse_twice(session: Session, left: Sequence[TrackedInvoice], edition: Edi
         raise Refused(
             "Des factures seraient réclamées deux fois : rien n'est écrit.",
             remedy,
-            findings=[
-                Finding(code="TITLE-TWICE", message=f"{number} {why}", where=number)
-                for number in twice
-            ],
+            findings=[Finding(code="TITLE-TWICE", message=why, where=number) for number in twice],
         )
 
 

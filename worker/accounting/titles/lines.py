@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from worker.billing.invoice import Invoice, InvoiceLine
 from worker.billing.money import Money
-from worker.billing.status import TrackedInvoice
+from worker.billing.status import TrackedInvoice, french_state
 from worker.settings.keys import Channel, TitleMapping, Titles
 
 REVENUE = "R"
@@ -82,6 +82,11 @@ class TitleLine:
     def vat(self) -> Money:
         """So that lines add up to what is agreed."""
         return self.gross - self.net
+
+    @property
+    def state(self) -> str:
+        """Where the invoice stands, in French."""
+        return french_state(self.tracked, None, deposits=self.edition is Edition.NOTHING)
 
     @property
     def budget_year(self) -> int:

@@ -81,4 +81,4 @@ def _cells(line: TitleLine) -> Iterator[Cell]:
     yield from ("", invoice.number, invoice.statement_number, line.first_day, line.last_day)
     yield from (invoice.engagement, invoice.service_code, line.edition.value, invoice.issue_date)
     yield from (line.piece_name, line.piece_kind, line.piece)
-    yield from (tracked.flux_number, tracked.portal_id or "", tracked.french_status, line.corrects)
+    yield from (tracked.flux_number, tracked.portal_id or "", line.state, line.corrects)

@@ -90,7 +90,13 @@ _MONTHS: Columns = (
     ("total_ttc", Kind.AMOUNT),
     ("file_sha256", Kind.TEXT),
     ("file_row", Kind.INTEGER),
+    ("until", Kind.DATE),
+    ("counted", Kind.TEXT),
+    ("figure", Kind.INTEGER),
+    ("reference", Kind.TEXT),
 )
+_NO_STEP: tuple[Cell, ...] = (None, None, None, None)
+"""The last cells of a month of users."""
 
 
 def _months(session: Session, of_year: int) -> Iterator[Row]:
@@ -109,8 +115,16 @@ def _months(session: Session, of_year: int) -> Iterator[Row]:
             )
             for use in line.months:
                 amounts = (use.users, line.unit_price, line.unit_price * use.users)
-                source = (use.source.file_sha256, use.source.row)
-                yield *head, use.month.first_day, *amounts, *source
+                place = (use.source.file_sha256, use.source.row)
+                yield *head, use.month.first_day, *amounts, *place, *_NO_STEP
+            for step, amount in zip(line.steps, line.amounts if line.steps else (), strict=True):
+                source = step.source
+                read = (None, None) if source is None else (source.file_sha256, source.row)
+                told = (step.period.end, counted(step.quantity, line.measure), step.figure)
+                yield (
+                    *(*head, step.period.start, None, line.unit_price, amount),
+                    *(*read, *told, step.reference),
+                )
 
 
 _AMOUNTS: Columns = (

@@ -20,8 +20,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 
 from worker.audit.dossier import words
-from worker.billing.money import french, french_integer
+from worker.billing.money import french
 from worker.billing.period import paris_day
+from worker.billing.price_rows import french_shape, price_rows
+from worker.billing.quantity import counted, french_quantity, priced
 from worker.isolation.files import create_regular
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "amount": french,
-        "integer": french_integer,
+        "integer": french_quantity,
         "day": words.long_day,
         "iso_moment": words.iso_moment,
         "instant": words.kept_instant,
@@ -83,6 +85,10 @@ def _environment() -> Environment:
         "FILES": words.FILES,
         "SITUATIONS": words.SITUATIONS,
         "file_name": file_name,
+        "counted": counted,
+        "priced": priced,
+        "price_rows": price_rows,
+        "french_shape": french_shape,
     }
     return environment
 

@@ -44,6 +44,8 @@ AMOUNT_CAPTIONS = ("Total HT", "TVA", "Total TTC", "Arrondi (BT-114)", "Net à p
 LINE_CAPTIONS = ("Utilisateurs × mois", "Prix unitaire TTC", "Total TTC", "Total HT")
 
 FILE = "file"
+PARTS = 10_000
+"""Of a unit: quantities have four decimals at most."""
 GENESIS = "0" * 64
 GONE = ""
 LONGEST_LINE = 64_000_000
@@ -67,6 +69,7 @@ PIECES = {
     ISSUED: ("documents",),
     CREDIT: ("documents",),
     CORRECTED: ("documents",),
+    "statement.issued": ("documents",),
     INTENDED: ("lot",),
     "receipt.kept": ("sha256",),
     "completion.intended": ("files",),
@@ -839,6 +842,22 @@ def whole(value: Any) -> int:
     return value
 
 
+def in_parts(value: Any) -> int:
+    """A quantity in ten-thousandths: a whole number, or a text of four decimals. Raises Odd."""
+    if type(value) is int:
+        return whole(value) * PARTS
+    found = re.fullmatch(r"(\d{1,10})\.(\d{1,4})", value) if type(value) is str else None
+    if found is None:
+        raise Odd("une quantité n'a pas sa forme")
+    return int(found[1] + found[2].ljust(4, "0"))
+
+
+def costs(price: int, quantity: int, units: Any, amount: int) -> bool:
+    """Whether an amount is a price of so many units times a quantity, to less than a cent."""
+    over = whole(units) * PARTS
+    return over > 0 and abs(price * quantity - amount * over) < over
+
+
 def rate(text: Any) -> tuple[int, int]:
     """A rate in percent, as numerator and denominator. Raises Odd."""
     found = re.fullmatch(r"(\d{1,3})(?:\.(\d{1,6}))?", text) if type(text) is str else None
@@ -919,15 +938,23 @@ def _by(rows: list[Row], column: str) -> dict[str, list[Row]]:
     return found
 
 
+SOURCES = {
+    "usage_record": ("siret", "year", "month", "service", "tier", "users", "row"),
+    "unit_use": ("siret", "service", "day", "reference", "ten_thousandths", "row"),
+    "population": ("siret", "year", "inhabitants", "row"),
+}
+"""The columns of a figure by which a statement names it, behind the SHA-256 of its file."""
+
+
 class _Sources:
-    """The figures of usage, by what a statement says of them."""
+    """The figures of usage, units and population, by what a statement says of them."""
 
     def __init__(self, rows: Rows) -> None:
         files = {canonical(row.get("id")): row.get("sha256") for row in rows.values("source_file")}
-        names = ("siret", "year", "month", "service", "tier", "users", "row")
         self.known: set[str] = {
             canonical([files.get(canonical(row.get("file_id"))), *[row.get(one) for one in names]])
-            for row in rows.values("usage_record")
+            for table, names in SOURCES.items()
+            for row in rows.values(table)
         }
 
     def knows(self, sha256: Any, *values: Any) -> bool:
@@ -938,6 +965,12 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
     """A statement by itself, and against the figures it is made of."""
     yield from statement_alone(row)
     for rank, line in enumerate(_frozen(row)["lines"], start=1):
+        for step in line.get("steps", ()):
+            if step["source"] is not None and not _is_known(row, line, step, sources):
+                yield (
+                    f"ligne {rank}, {step['period']['start']} : {step['quantity']}, "
+                    "que les fichiers importés n'ont pas"
+                )
         for use in line["months"]:
             source, month = use["source"], use["month"]
             figure = (line["service"], line["tier"] or 0, use["users"], source["row"])
@@ -949,6 +982,18 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
                 )
 
 
+def _is_known(row: Row, line: Any, step: Any, sources: _Sources) -> bool:
+    """Whether the row of a step says its figure: users, inhabitants, or else units of a day."""
+    source, day = step["source"], step["period"]["start"]
+    sha256, place, figure = source["file_sha256"], source["row"], step["figure"]
+    if figure is None:
+        units = (line["service"], day, step["reference"], in_parts(step["quantity"]), place)
+        return sources.knows(sha256, row["siret"], *units)
+    used = (row["siret"], row["year"], int(day[5:7]), line["service"], 0, figure, place)
+    people = (row["siret"], row["year"], figure, place)
+    return sources.knows(sha256, *used) or sources.knows(sha256, *people)
+
+
 def statement_alone(row: Row) -> Iterator[str]:
     """The row of a statement and its frozen content: users x price make lines, lines the total."""
     content = _frozen(row)
@@ -957,10 +1002,12 @@ def statement_alone(row: Row) -> Iterator[str]:
         yield "numéro, membre, année ou date ne sont pas ceux de son contenu figé"
     total = 0
     for rank, line in enumerate(content["lines"], start=1):
-        users = sum(whole(use["users"]) for use in line["months"])
+        counted = sum(in_parts(use["users"]) for use in line["months"])
+        counted += sum(in_parts(step["quantity"]) for step in line.get("steps", ()))
         price, amount = cents(line["unit_price"]), cents(line["total"])
-        if users != whole(line["quantity"]) or price * users != amount:
-            yield f"ligne {rank} : {euros(amount)} €, pour {users} fois {euros(price)} €"
+        quantity, units = in_parts(line["quantity"]), line.get("price_units", 1)
+        if counted != quantity or not costs(price, quantity, units, amount):
+            yield f"ligne {rank} : {euros(amount)} €, pour {line['quantity']} fois {euros(price)} €"
         if sum(cents(part) for _, part in line["parts"]) != price:
             yield f"ligne {rank} : ses parts ne font pas le prix de {euros(price)} €"
         if any(not 1 <= whole(use["month"]["number"]) <= 12 for use in line["months"]):
@@ -1016,7 +1063,8 @@ def _sums(content: Any) -> Iterator[str]:
     if net + vat != gross:
         yield f"HT {euros(net)} € et TVA {euros(vat)} € ne font pas {euros(gross)} € TTC"
     for line in lines:
-        if cents(line["unit_price_gross"]) * whole(line["quantity"]) != cents(line["gross"]):
+        price, amount = cents(line["unit_price_gross"]), cents(line["gross"])
+        if not costs(price, in_parts(line["quantity"]), line.get("price_units", 1), amount):
             yield f"ligne {line['identifier']} : quantité fois prix ne font pas le montant"
     payable = gross + cents(totals.get("rounding", 0))
     for what, total, parts in (
@@ -1219,8 +1267,9 @@ def check_tables(dossier: Dossier, frozen: dict[str, Any]) -> None:
             amounts[number] = tuple(map(_comma, (net, vat, gross, rounding, gross + rounding)))
             for line in content["lines"]:
                 prices = (line["unit_price_gross"], line["gross"], line["net"])
+                quantity = line["quantity"]
                 lines[f"{number}, ligne {line['identifier']}"] = (
-                    str(line["quantity"]),
+                    str(quantity) if type(quantity) is int else "",
                     *[_comma(cents(one)) for one in prices],
                 )
         except (Odd, KeyError, TypeError, ValueError, AttributeError):  # noqa: PERF203

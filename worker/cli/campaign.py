@@ -110,15 +110,14 @@ def _show(found: Sequence[Campaign]) -> None:
         [
             (
                 str(one.year),
-                french_time(one.opened_at),
+                one.opened_at,
                 one.opened_by,
-                str(one.figures.ready),
-                french(one.figures.total),
-                "—" if one.closed_at is None else french_time(one.closed_at),
-                one.close_reason or one.reason or "—",
+                one.figures.ready,
+                one.figures.total,
+                one.closed_at,
+                one.close_reason or one.reason or None,
             )
             for one in found
         ],
-        right=("prêts", "total TTC"),
         narrow=("année", "ouverte le", "prêts", "total TTC", "close le"),
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.app import App
-from worker.billing.money import count, french_integer
+from worker.billing.money import count
 from worker.billing.period import french_date, french_time
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
@@ -156,20 +156,19 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
         ),
         [
             (
-                french_time(file.imported_at),
+                file.imported_at,
                 FRENCH_KINDS[ImportKind(file.kind)],
                 place(file.name, file.sheet),
-                french_integer(file.rows),
-                french_integer(changes.added),
-                french_integer(changes.changed),
-                french_integer(changes.unchanged),
+                file.rows,
+                changes.added,
+                changes.changed,
+                changes.unchanged,
                 KEPT[file.how_kept],
-                file.imported_by or "—",
+                file.imported_by or None,
                 f"{file.sha256[:12]}…",
             )
             for file, changes in files
         ],
-        right=("lignes", "ajoutées", "modifiées", "inchangées"),
         narrow=("importé le", "nature", "fichier", "lignes", "par"),
     )
 

@@ -16,7 +16,7 @@ from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.period import Month, is_over, paris_day
 from worker.billing.status import TrackedInvoice
-from worker.billing.tariff import TariffGrid, months_by_version
+from worker.billing.tariff import TariffGrid, grid_holes, months_by_version
 from worker.errors import (
     ConfigurationError,
     Finding,
@@ -182,6 +182,7 @@ def check_year(
         members=tuple(members),
         findings=_empty(year, members)
         + _changed_grids(app.store, tariffs.grids)
+        + grid_holes(tariffs.grids, year)
         + tariffs.warnings,
     )
     return checked if directory is None else _asked(checked, directory, tell)

@@ -142,7 +142,7 @@ def columns_of(record: Imported) -> dict[str, Any]:
         case Title():
             del values["invoice"]
         case UnitRecord():
-            del values["source"], values["quantity"]
+            del values["source"], values["quantity"], values["file"]
             values["ten_thousandths"] = parts_of(record.quantity)
         case PopulationRecord():
             del values["source"]

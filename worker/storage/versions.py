@@ -57,7 +57,9 @@ CONTACTS = Versions("contact", ("siret",), since="updated_at")
 SUBSCRIPTIONS = Versions("subscription", ("siret", "service", "tier", "start"))
 REFERENCES = Versions("billing_reference", ("siret", "year"), since="given_at")
 USAGE = Versions("usage_record", ("siret", "year", "month", "service", "tier"))
-BESIDE = frozenset({"id", "file_id", "row", "updated_at", "given_at", "superseded_at"})
+BESIDE = frozenset(
+    {"id", "file_id", "row", "updated_at", "given_at", "superseded_at", "salt", "used_at"}
+)
 """Columns that are no part of what a record says."""
 
 

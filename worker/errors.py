@@ -13,6 +13,8 @@
     │   └── PortalAnswerError         it answered, but not what a read can use
     ├── PortalAccessRefused      (2)  credentials or rights to correct, then try again
     │   └── DepositsRefused           one deposit after the other, for a reason common to all
+    ├── MailDown                 (3)  the mail server takes nothing for now: try later
+    ├── MailRefusesUs            (2)  the mail server refuses whatever we send
     ├── StorageUnavailable       (3)  database locked or disk full: nothing half done
     ├── Refused                  (4)  the command would break a rule
     ├── InvalidDocument          (4)  a rendered document breaks a rule: nothing of it is kept
@@ -166,6 +168,18 @@ class PortalAccessRefused(WorkerError):
 
 class DepositsRefused(PortalAccessRefused):
     """The portal refuses one deposit after the other for the same reason: it is not theirs."""
+
+
+class MailDown(WorkerError):
+    """The mail server takes nothing for now: nothing is lost, try later."""
+
+    exit_code = 3
+
+
+class MailRefusesUs(WorkerError):
+    """The mail server refuses our account, our sender or all that we send."""
+
+    exit_code = 2
 
 
 class StorageUnavailable(WorkerError):

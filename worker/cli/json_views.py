@@ -336,6 +336,16 @@ def waiting(app: "App", left: "Waiting", failure: "Failure | None") -> View:
         "altered": findings(left.altered),
         "unreadable": findings(left.unreadable),
         "unstamped": None if left.unstamped is None else advice(left.unstamped),
+        "mails": [
+            {
+                "kind": mail.kind.value,
+                "year": mail.year,
+                "member_siret": mail.siret,
+                "state": mail.state.value,
+                "todo": advice(act),
+            }
+            for mail, act in left.mails
+        ],
         "unopened": None if left.unopened is None else advice(left.unopened),
         "service": service,
     }

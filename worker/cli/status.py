@@ -9,6 +9,7 @@ from worker.billing.settlement import total_left
 from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, command, put, put_json, table, typed
+from worker.cli.contacts import MAILS
 from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading, say_channel
@@ -66,6 +67,9 @@ def _show(left: Waiting, failure: Failure | None) -> None:
     for subject, advice in about.items():
         if advice is not None:
             put(f"{subject} → {typed(sentence(advice))}")
+    for mail, advice in left.mails:
+        put(f"Courriel « {MAILS[mail.kind]} » de {mail.year} à {mail.siret}")
+        put(f"    → {typed(sentence(advice))}")
     for finding in left.altered:
         put(f"{finding.where} : {finding.message}")
     if left.altered:

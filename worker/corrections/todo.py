@@ -80,6 +80,8 @@ class AdviceCode(StrEnum):
     SETTLE = "settle"
     """Record what the treasury received of an invoice that nothing more is told about."""
     MAKE_TITLES = "make_titles"
+    MAIL_REFUSED = "mail_refused"
+    MAIL_UNCERTAIN = "mail_uncertain"
     """Have the finance software make the titles that invoices wait for (Hélios)."""
     PASSWORD = "password"  # noqa: S105 - no password
     """Renew the password of the technical account, which ends soon."""

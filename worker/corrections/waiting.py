@@ -11,6 +11,8 @@ from worker.billing.member_account import Balance, MemberAccount, balance_of
 from worker.billing.money import count, french_integer
 from worker.billing.period import french_date, french_time, paris_day
 from worker.billing.portal_document import PortalDocument
+from worker.billing.sent_mail import LONGEST_CALL, SentMail, standing
+from worker.billing.sent_mail import Standing as MailStanding
 from worker.billing.settlement import Standing
 from worker.billing.status import (
     AT_THE_BUYER,
@@ -28,9 +30,11 @@ from worker.errors import unreadable as finding_of
 from worker.issuing.go_ahead import unopened_year
 from worker.storage import (
     Session,
+    contacts,
     directory,
     due,
     invoices,
+    mails,
     member_accounts,
     observations,
     portal_documents,
@@ -72,6 +76,7 @@ class Waiting:
         titles: of the finance software, likewise.
         untitled: on the Hélios channel, when issued invoices wait for their titles for long.
         password: when that of the technical account ends soon, or has ended.
+        mails: messages to members that were refused, or of which nobody knows whether they left.
     """
 
     invoices: tuple[tuple[TrackedInvoice, Advice], ...]
@@ -87,11 +92,12 @@ class Waiting:
     titles: Mapping[int, Title] = field(default_factory=dict)
     untitled: Advice | None = None
     password: Advice | None = None
+    mails: tuple[tuple[SentMail, Advice], ...] = ()
 
     def __len__(self) -> int:
         found = (self.invoices, self.disagreements, self.beyond, self.altered, self.unreadable)
         once = (self.reading, self.unstamped, self.unopened, self.untitled, self.password)
-        return sum(map(len, (*found, self.overdue))) + sum(map(bool, once))
+        return sum(map(len, (*found, self.overdue, self.mails))) + sum(map(bool, once))
 
 
 def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
@@ -156,7 +162,28 @@ def waiting(app: App, session: Session, year: int | None = None) -> Waiting:
         titles=told,
         untitled=_untitled(app, tracked, told),
         password=_password(app, session),
+        mails=tuple(_mails(session, now, year)),
     )
+
+
+def _mails(session: Session, now: datetime, year: int | None) -> Iterator[tuple[SentMail, Advice]]:
+    """Each with what to type; an address that was changed since is written again by itself."""
+    for last in mails.last_of_each(session, year=year):
+        contact = contacts.current(session, {last.siret}).get(last.siret)
+        same = contact is not None and contacts.is_address(
+            session, last.siret, contact.email, last.address_sha256
+        )
+        match standing(last, same_address=same, now=now, longest=LONGEST_CALL):
+            case MailStanding.REFUSED:
+                words: tuple[str, ...] = ("contacts", "correct", last.siret, "--email", "…")
+                yield last, Advice(AdviceCode.MAIL_REFUSED, words, (last.detail,))
+            case MailStanding.UNCERTAIN:
+                words = ("mail", last.kind.value, str(last.year))
+                received = (*words, "--received", last.siret, "--reason", "…")
+                again = " ".join((*words, "--again", last.siret))
+                yield last, Advice(AdviceCode.MAIL_UNCERTAIN, received, (again,))
+            case MailStanding.TO_SEND | MailStanding.DONE | MailStanding.UNDER_WAY:
+                pass
 
 
 def _unopened(app: App, session: Session, year: int | None) -> Advice | None:

@@ -37,6 +37,7 @@ from worker.errors import (
 )
 from worker.issuing.batch import MemberResult
 from worker.issuing.go_ahead import unbilled_year
+from worker.mailing.contacts import purge as purge_contacts
 from worker.portals import Portal
 from worker.service.bootstrap import open_portal
 from worker.service.campaign import Progress, move_forward, run_year
@@ -209,6 +210,7 @@ def _beat(app: App, stop: Callable[[], bool]) -> WorkerError | None:
         require_intact(session)
     with app.at_work():
         place_daily(app)
+        purge_contacts(app)
         recheck(app, _recomputed)
     anchor(app, _alive)
     with (

@@ -33,8 +33,10 @@ from worker.billing.text import hidden_character, hidden_in_french
 from worker.billing.vat import VatMethod, VatPoint
 
 ENV_PREFIX = "CHORUS_WORKER_"
-SECRET_NAMES = ("client_id", "client_secret", "technical_login", "technical_password")
+PORTAL_SECRETS = ("client_id", "client_secret", "technical_login", "technical_password")
 """What opens the portal, beside the settings (secrets.py)."""
+MAIL_SECRET = "smtp_password"  # noqa: S105 - its name
+SECRET_NAMES = (*PORTAL_SECRETS, MAIL_SECRET)
 MIN_CONTRAST = 4.5
 """Of a text on its ground, at least: WCAG 2.1 level AA, which the French RGAA asks for."""
 NUMBER_LIMIT = 20
@@ -68,6 +70,15 @@ class Channel(StrEnum):
     """Deposited on Chorus Pro by this program."""
     HELIOS = "helios"
     """Issued and exported for the title software; never deposited here."""
+
+
+class MailSecurity(StrEnum):
+    """How a connection to the mail server is encrypted; never not at all."""
+
+    STARTTLS = "starttls"
+    """Once connected (RFC 3207)."""
+    TLS = "tls"
+    """From the first byte (RFC 8314 §3.3)."""
 
 
 class Environment(StrEnum):
@@ -419,6 +430,52 @@ class Titles(Section):
     services: dict[str, TitleMapping] = {}
 
 
+EmailAddress = Annotated[
+    str, StringConstraints(pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$", max_length=254), Legible
+]
+"""An e-mail address, by its shape; empty without any."""
+
+
+class MailSettings(Section):
+    """The server that takes our messages to the members, if there is one."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9.:_-]+)?$", max_length=253)] = ""
+    """Empty: no message is ever sent."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: MailSecurity = MailSecurity.STARTTLS
+    user: Detail = ""
+    """Empty: the server asks for no account; else the secret ``smtp_password`` goes with it."""
+    sender: EmailAddress = ""
+    """Whom messages come from; what a server gives back later comes there."""
+    reply_to: EmailAddress = ""
+    """Whom members answer; empty: the sender."""
+    per_minute: Annotated[int, Field(ge=1, le=6000)] = 20
+    """Most messages a minute."""
+    step_seconds: Annotated[float, Field(gt=0, le=300)] = 30
+    """Most that one step of the exchange with the server waits."""
+    call_seconds: Annotated[float, Field(gt=0, le=600)] = 120
+    """Most that the whole exchange about one message takes."""
+    ca_file: Path | None = None
+    """PEM file of the certificates to which the server's must lead; None: those of the system."""
+    templates: Path = Path("courriels")
+    """Where the texts are that replace those of the program, if any does."""
+    reply_days: Annotated[int, Field(ge=1, le=92)] = 21
+    """How many days a member is given to answer about its references."""
+
+    @model_validator(mode="after")
+    def _sender(self) -> "MailSettings":
+        if self.host and not self.sender:
+            raise ValueError("donnez aussi sender : l'adresse qui écrit aux membres")
+        return self
+
+
+class ContactSettings(Section):
+    """Personal data (C11)."""
+
+    keep_years: Annotated[int, Field(ge=1, le=3)] = 3
+    """Years that a contact is kept after its last use: 3 at most, by the convention."""
+
+
 class LookSettings(Section):
     """Colours and logo of the documents."""
 
@@ -454,6 +511,8 @@ class Settings(BaseSettings):
     site: SiteSettings = SiteSettings()
     late_interest: LateInterest = LateInterest()
     titles: Titles = Titles()
+    mail: MailSettings = MailSettings()
+    contacts: ContactSettings = ContactSettings()
     look: LookSettings = LookSettings()
     secrets_file: Path | None = None
 

@@ -69,6 +69,17 @@ class Configuration:
         return None if logo is None else self.resolve(logo)
 
     @property
+    def mail_certificates(self) -> Path | None:
+        """Where the certificates are to which the mail server's must lead, when it is said."""
+        certificates = self.settings.mail.ca_file
+        return None if certificates is None else self.resolve(certificates)
+
+    @property
+    def mail_templates(self) -> Path:
+        """Where the texts are that replace those of the program."""
+        return self.resolve(self.settings.mail.templates)
+
+    @property
     def timestamp_certificates(self) -> Path | None:
         """Where the certificates of the time-stamping authorities are, when one is configured."""
         certificates = self.settings.journal.timestamp_certificates

@@ -1,4 +1,4 @@
-"""The secrets that open the portal: environment, systemd's credentials, or a guarded file."""
+"""The secrets of the portal and the mail server: environment, systemd's credentials, or a file."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError
 from worker.isolation.files import read_bounded
-from worker.settings.keys import ENV_PREFIX
+from worker.settings.keys import ENV_PREFIX, MAIL_SECRET, SECRET_NAMES
 from worker.settings.loading import MOST_BYTES, Configuration
 from worker.settings.rights import refuse_exposed, told
 
@@ -35,7 +35,8 @@ def load_secrets(configuration: Configuration) -> Secrets:
     Raises:
         ConfigurationError: naming the missing secrets, never a value.
     """
-    values = {name: value for name, (value, _) in _found(configuration).items()}
+    found = _found(configuration)
+    values = {name: found[name][0] for name in Secrets.model_fields if name in found}
     if missing := [name for name in Secrets.model_fields if name not in values]:
         raise ConfigurationError(
             f"Il manque des secrets pour ouvrir Chorus Pro : {', '.join(missing)}.",
@@ -45,10 +46,22 @@ def load_secrets(configuration: Configuration) -> Secrets:
     return Secrets(**{name: SecretStr(value) for name, value in values.items()})
 
 
+def load_mail_password(configuration: Configuration) -> SecretStr:
+    """The password of ``mail.user``, looked for as the others. Raises ConfigurationError."""
+    found = _found(configuration).get(MAIL_SECRET)
+    if found is None:
+        raise ConfigurationError(
+            f"Il manque le secret {MAIL_SECRET} : le mot de passe de mail.user.",
+            "Donnez-le comme ceux de Chorus Pro, ou videz mail.user si le serveur n'en demande "
+            "pas.",
+        )
+    return SecretStr(found[0])
+
+
 def secret_origins(configuration: Configuration) -> dict[str, str]:
     """Where each secret is found, empty when it is not; never a value."""
     found = _found(configuration)
-    return {name: found[name][1] if name in found else "" for name in Secrets.model_fields}
+    return {name: found[name][1] if name in found else "" for name in SECRET_NAMES}
 
 
 def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
@@ -56,7 +69,7 @@ def _found(configuration: Configuration) -> dict[str, tuple[str, str]]:
     stored = _secrets_file(configuration)
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     found = {}
-    for name in Secrets.model_fields:
+    for name in SECRET_NAMES:
         variable = f"{ENV_PREFIX}{name.upper()}"
         value, origin = stored.get(name, ""), "fichier de secrets"
         if folder and (file := Path(folder) / name).exists():
@@ -111,10 +124,10 @@ def _secrets_file(configuration: Configuration) -> Mapping[str, str]:
             f"Le fichier de secrets {path} est illisible : {_reason(error)}.",
             "Vérifiez sa syntaxe.",
         ) from error
-    if unknown := sorted(set(data) - set(Secrets.model_fields)):
+    if unknown := sorted(set(data) - set(SECRET_NAMES)):
         raise ConfigurationError(
             f"Clés inconnues dans le fichier de secrets : {', '.join(unknown)}.",
-            f"Clés attendues : {', '.join(Secrets.model_fields)}.",
+            f"Clés attendues : {', '.join(SECRET_NAMES)}.",
         )
     if others := sorted(name for name, value in data.items() if not isinstance(value, str)):
         raise ConfigurationError(

@@ -191,6 +191,8 @@ def _configure_sqlite(busy_milliseconds: int, connection: Any, _record: object) 
         "synchronous = FULL",
         "foreign_keys = ON",
         "trusted_schema = OFF",
+        # What is erased, a contact for one, is overwritten.
+        "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -69,10 +69,19 @@ def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: d
 
 
 def put_contacts(
-    session: Session, contacts: Sequence[tuple[Contact, Place]], at: datetime
+    session: Session, contacts: Sequence[tuple[Contact, Place | None]], at: datetime
 ) -> Changes:
-    """Set the contacts of members."""
-    return _put(session, versions.CONTACTS, contacts, at)
+    """Set the contacts of members; those without place were given by a person."""
+    changes = _put(session, versions.CONTACTS, contacts, at)
+    if contacts:
+        named = [{"of": contact.siret, "at": at} for contact, _ in contacts]
+        session.connection().execute(_USE_CONTACT, named)
+    return changes
+
+
+def use_contact(session: Session, siret: str, at: datetime) -> None:
+    """Note that the contact of a member is used: its age counts from then on."""
+    session.execute(_USE_CONTACT, {"of": siret, "at": at})
 
 
 def put_subscriptions(
@@ -120,6 +129,8 @@ def _put(
     for record, read_at in records:
         file_id, row = read_at or (None, None)
         placed.append(columns_of(record) | {"file_id": file_id, "row": row})
+        if isinstance(record, Contact):
+            placed[-1] |= {"salt": "", "used_at": at}
     return versions.put(session, kind, placed, at)
 
 
@@ -149,6 +160,12 @@ def columns_of(record: Imported) -> dict[str, Any]:
     return values
 
 
+_CONTACT = SQLModel.metadata.tables["contact"]
+_USE_CONTACT = (
+    sqlalchemy.update(_CONTACT)
+    .where(_CONTACT.columns["siret"] == bindparam("of"), versions.CONTACTS.current())
+    .values(used_at=bindparam("at"))
+)
 _MEMBER = SQLModel.metadata.tables["member"]
 _FILE = SQLModel.metadata.tables["source_file"]
 _USAGE = versions.USAGE.table

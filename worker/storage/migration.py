@@ -89,6 +89,14 @@ def change_schema(connection: Connection, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
+def copies_beside(engine: Engine) -> tuple[Path, ...]:
+    """The copies of an SQLite file that updates left beside it, by name."""
+    file = sqlite_file(engine.url)
+    if file is None:
+        return ()
+    return tuple(sorted(path for path in file.parent.glob(f"{file.name}.*") if path.is_file()))
+
+
 def _copy_beside(engine: Engine, version: str) -> str:
     """A copy of an SQLite file as it is, named after its schema; none of a PostgreSQL.
 

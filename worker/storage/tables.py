@@ -218,6 +218,10 @@ class ContactRow(Numbered, table=True):
     row: int | None = None
     updated_at: datetime = _instant()
     superseded_at: datetime | None = _instant(nullable=True)
+    salt: str = ""
+    """What the hash of its address is made with, once a message was written to it."""
+    used_at: datetime = _instant()
+    """When a file named it last, or a message was written to it."""
 
 
 class SubscriptionRow(Numbered, table=True):
@@ -627,6 +631,9 @@ class SentMailRow(Numbered, table=True):
     """A mail to a member's contact: its intent is written before, its outcome after."""
 
     __tablename__ = "sent_mail"
+    __table_args__ = (
+        _unique_where("answered_at IS NULL", "mail_under_way", "kind", "siret", "year"),
+    )
     kind: str
     siret: str = Field(foreign_key="member.siret")
     year: int
@@ -637,7 +644,7 @@ class SentMailRow(Numbered, table=True):
     intended_at: datetime = _instant()
     answered_at: datetime | None = _instant(nullable=True)
     detail: str = ""
-    """What the server said, without any address."""
+    """The server's codes; never its words, which may hold the address."""
 
 
 class TitleRow(Numbered, table=True):

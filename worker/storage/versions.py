@@ -63,7 +63,9 @@ USAGE = Versions("usage_record", ("siret", "year", "month", "service", "tier"))
 PREVIOUS = Versions("previous_amount", ("siret", "year"))
 UNITS = Versions("unit_use", ("siret", "service", "day", "reference"))
 POPULATION = Versions("population", ("siret", "year"))
-BESIDE = frozenset({"id", "file_id", "row", "updated_at", "given_at", "superseded_at"})
+BESIDE = frozenset(
+    {"id", "file_id", "row", "updated_at", "given_at", "superseded_at", "salt", "used_at"}
+)
 """Columns that are no part of what a record says."""
 
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _catalogue()
     _members()
     _mails()
+    _contacts()
     _accounts()
 
 
@@ -186,6 +187,14 @@ def _mails() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("message_id"),
     )
+    _in_force("mail_under_way", "sent_mail", "answered_at IS NULL", "kind", "siret", "year")
+
+
+def _contacts() -> None:
+    """What was superseded was used until then."""
+    op.add_column("contact", sa.Column("salt", sa.String(), server_default="", nullable=False))
+    op.add_column("contact", sa.Column("used_at", sa.String(27), server_default="", nullable=False))
+    op.execute("UPDATE contact SET used_at = coalesce(superseded_at, updated_at)")
 
 
 def _accounts() -> None:

@@ -116,6 +116,7 @@ def test_months_as_columns_are_rows_with_their_cells(
         (line + 1, "2025-02", 7),
     ]
     [heading] = [one for one in items(path) if isinstance(one, Heading)]
+
     assert heading.layout.columns == {
         "siret": 1,
         "service": 3,

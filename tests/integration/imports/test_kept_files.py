@@ -49,6 +49,10 @@ ROWS = {
         f"{OTHER};formation;2025-03-12;1;FORM-1",
     ),
     ImportKind.POPULATION: (f"{SIRET};2025;3421", f"{OTHER};2025;812"),
+    ImportKind.PREVIOUS: (
+        f"{SIRET};2024;12,00\N{NO-BREAK SPACE}€;",
+        f"{OTHER};2024;12;Commune fictive",
+    ),
 }
 CHANGED = {
     ImportKind.MEMBERS: ("nom", "CC du Val-Fictif", "CC du Val-Nouveau"),
@@ -57,6 +61,11 @@ CHANGED = {
     ImportKind.REFERENCES: ("engagement", "EJ-1", "EJ-9"),
     ImportKind.UNITS: ("quantite", "2", "2,5"),
     ImportKind.POPULATION: ("habitants", "3421", "3500"),
+    ImportKind.PREVIOUS: (
+        "montant_ttc",
+        "12,00\N{NO-BREAK SPACE}€",
+        "13,50\N{NO-BREAK SPACE}€",
+    ),
 }
 """The value of each first row that a second file changes."""
 EVERY = [(kind, form) for kind in ROWS for form in FORMATS]

@@ -156,6 +156,8 @@ ELSEWHERE = {
     ("audit report", "to"): "below",
     ("audit deposits", "to"): "tests/integration/tables/test_files.py",
     ("import show", "to"): "below",
+    ("import", "corrections"): "tests/integration/imports/test_corrections.py",
+    ("import template", "to"): "tests/unit/imports/test_template.py",
     ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
     ("audit site", "to"): "tests/integration/audit/test_dossier_folder.py",
 }

@@ -127,6 +127,7 @@ class _Sheet:
         self._kind = kind
         self._heading = heading
         self._layout = heading.layout
+        self._months = dict(heading.layout.months)
         self._order = _DateOrder(self._layout)
 
     def items(self, table: Table) -> Iterator[Row | RefusedRow | Note]:
@@ -232,6 +233,8 @@ class _Sheet:
     ) -> CellFinding:
         """A finding in its place."""
         name, sheet = column.name if column else "", self._heading.sheet
+        if position in self._months:
+            name = self._months[position].french
         return replace(
             said,
             where=place_of(self._source.name, sheet, number, name),

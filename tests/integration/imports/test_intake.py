@@ -292,7 +292,7 @@ def test_a_row_repeated_in_the_file_is_refused(
     assert all("ligne 2" in finding.message for finding in findings)
 
 
-@pytest.mark.parametrize("kind", sorted(set(GOOD) - {ImportKind.MEMBERS}))
+@pytest.mark.parametrize("kind", sorted(set(GOOD) - {ImportKind.MEMBERS, ImportKind.PREVIOUS}))
 def test_an_unknown_member_is_refused(store: Store, tmp_path: Path, kind: ImportKind) -> None:
     """Before the members' file, no other file can name them; the message says what to do."""
     findings = _refused(store, write_csv(tmp_path, kind, *GOOD[kind]), kind)

@@ -302,6 +302,7 @@ def test_each_sheet_is_kept_and_leads_to_its_cells(
 
     column, before, after = CHANGED[kind]
     place = corrected[0].index(column) + 1
+
     assert again.already
     assert [(one.sheet, one.rows) for one in done.sheets] == [("Un", 1), ("Deux", 1)]
     assert [(file.sheet, file.rows, changes) for _, file, changes in found] == [

@@ -68,7 +68,7 @@ ARGUMENTS = {
     "config show": [],
 }
 """Of every command that reads a configuration."""
-WITHOUT_CONFIGURATION = {"demo", "validate", "sandbox"}
+WITHOUT_CONFIGURATION = {"demo", "validate", "sandbox", "import template"}
 PORTAL = {"check", "run", "deposit", "reconcile", "follow", "documents portal", "serve"}
 TO_READ = {
     "worker.toml": COMMANDS.keys() - WITHOUT_CONFIGURATION,

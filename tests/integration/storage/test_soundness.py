@@ -39,7 +39,7 @@ from worker.settings.shipped import shipped
 from worker.storage import Store, Upgrade, Waits, create_store, journal, open_store
 from worker.storage.migration import SCHEMA
 
-NO_DATABASE = {"demo", "validate", "sandbox", "config show"}
+NO_DATABASE = {"demo", "validate", "sandbox", "config show", "import template"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
     *("campaign open", "campaign close", "confirm"),

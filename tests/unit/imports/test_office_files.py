@@ -116,6 +116,7 @@ def test_months_as_columns_are_rows_with_their_cells(
         (line + 1, "2025-02", 7),
     ]
     [heading] = [one for one in items(path) if isinstance(one, Heading)]
+
     assert heading.layout.columns == {
         "siret": 1,
         "service": 3,
@@ -424,3 +425,13 @@ def test_causes_are_grouped_with_their_count_and_lines(tmp_path: Path) -> None:
     assert sum(one.count for one in groups) == len(found)
     assert "2,2E+13" in groups[0].message
     assert "12,5" in groups[2].message
+
+
+def test_a_wrong_figure_is_told_under_its_month(tmp_path: Path) -> None:
+    """Where months are columns, the month names the column."""
+    rows = (("siret", "service", "janv-25", "févr-25"), (SIRET, "gfu", 1, "douze"))
+    path = write_office_file(tmp_path / "u.csv", {"A": rows})
+    [row] = read(fingerprint(path), ImportKind.USAGE)
+
+    assert isinstance(row, RefusedRow)
+    assert row.findings[0].where.endswith("colonne «\u00a0février 2025\u00a0»")

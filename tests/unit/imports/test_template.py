@@ -28,6 +28,7 @@ def test_a_template_is_read_under_its_own_header(tmp_path: Path, kind: ImportKin
     assert list(heading.layout.columns) == [one.name for one in KINDS[kind].columns]
     assert [item for item in items if isinstance(item, Note)] == []
     of_member = "siret" in heading.layout.columns
+
     assert ["fictif" in one.message for one in found] == [True] * of_member
     assert len(items) == 1
 

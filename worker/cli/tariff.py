@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.billing.money import french
-from worker.billing.period import Month, french_months
+from worker.billing.period import Month, french_date, french_months
 from worker.billing.price_rows import PriceRow, french_shape, price_rows
 from worker.billing.tariff import TariffGrid, grid_holes, grid_in_force, months_by_version
 from worker.billing.tariff_revision import (
@@ -161,8 +161,8 @@ def new(
         put_json(**json_views.new_grid(grid, made, path, changes))
         return
     _show_changes(changes)
-    put_folded(f"Grille {made.version}, {made.french_validity} : {path}")
-    put_folded(
+    put(f"Grille {made.version}, {made.french_validity} : {path}")
+    put(
         "Relisez-la, complétez-la (titre, délibération), puis « tariff show ». Elle ne change plus "
         "dès qu'elle a servi."
     )

@@ -65,6 +65,25 @@ class Finding:
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingGroup:
+    """Findings of one cause, told as one.
+
+    Attributes:
+        count: how many there are.
+        where: the places of all, for people.
+        value: the offending value, of one alone.
+    """
+
+    code: str
+    count: int
+    message: str
+    remedy: str = ""
+    severity: Severity = Severity.BLOCKING
+    where: str = ""
+    value: str = ""
+
+
 def has_blocking(findings: Iterable[Finding]) -> bool:
     """Whether at least one finding stops the record."""
     return any(finding.severity is Severity.BLOCKING for finding in findings)
@@ -97,7 +116,21 @@ class TariffError(WrongUse):
 
 
 class ImportRefused(WrongUse):
-    """An input file has bad rows; nothing of it was taken."""
+    """An input file has bad rows; nothing of it was taken.
+
+    ``groups``: the findings again, those of one cause as one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        findings: Sequence[Finding] = (),
+        groups: Sequence[FindingGroup] = (),
+    ) -> None:
+        super().__init__(message, remedy, findings=findings)
+        self.groups = tuple(groups)
 
 
 class SellerUnfit(WrongUse):

@@ -14,7 +14,7 @@ from worker import errors
 from worker.billing.member_account import DisagreementKind
 from worker.corrections.todo import AdviceCode
 from worker.errors import Severity, WorkerError
-from worker.imports.columns import COLUMNS
+from worker.imports.kinds import KINDS
 
 COMMANDS = page("docs/commands.md")
 SHARED = ("--config", "--json")
@@ -142,8 +142,8 @@ def test_advice_codes_are_those_of_the_operators_guide() -> None:
 def test_import_columns_are_those_of_the_pages() -> None:
     """Each file and its columns, compulsory ones starred, in both guides."""
     real = {
-        kind.value: [column.name + "*" * column.compulsory for column in columns]
-        for kind, columns in COLUMNS.items()
+        kind.value: [column.name + "*" * column.compulsory for column in one.columns]
+        for kind, one in KINDS.items()
     }
     said = {
         quoted(file)[0]: quoted(names) for file, names in rows(section(COMMANDS, "Import files"))

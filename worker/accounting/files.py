@@ -13,9 +13,19 @@ from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.money import count, french_integer
 from worker.billing.text import harmless
-from worker.errors import Finding, ImportRefused
-from worker.imports import Heading, ImportKind, RefusedRow, SourceFile, fingerprint, read
-from worker.imports.intake import Intake
+from worker.errors import Finding, ImportRefused, Severity
+from worker.imports import (
+    Heading,
+    ImportKind,
+    Note,
+    RefusedRow,
+    Row,
+    SourceFile,
+    fingerprint,
+    stream,
+)
+from worker.imports.grouping import grouped
+from worker.imports.intake import Intake, SheetTaken
 from worker.imports.kept import keep
 from worker.imports.wording import refusal, words_of
 from worker.storage import Transaction, source_files
@@ -67,11 +77,13 @@ class Problems:
             return
         in_order = sorted(self._found, key=lambda pair: pair[0])
         bad = len({row for row, _ in in_order})
+        findings = [finding for _, finding in in_order]
         raise ImportRefused(
             f"Le fichier {self._name} contient {count(bad, 'ligne incorrecte')} : "
             "rien n'a été importé.",
             "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
-            findings=[finding for _, finding in in_order],
+            findings=findings,
+            groups=grouped(findings),
         )
 
 
@@ -85,14 +97,17 @@ def take_in_file(
         WrongUse: the file cannot be read.
     """
     source = fingerprint(path)
-    already = Intake(file=source, kind=kind, rows=0, changes=Changes(), already=True)
+    already = Intake(file=source, kind=kind, already=True)
     with app.reading() as session:
         if source_files.known(session, kind.value, source.sha256):
             return already
-    rows, heading = _rows(source, kind)
+    rows, heading, notes = _rows(source, kind)
     with app.transaction(commit=False) as tx:  # before the file is kept: it may be refused
         write(tx, rows, source_files.add(tx, _record(tx, source, kind, heading, len(rows), "")))
-    kept = "" if dry_run else keep(app.store.archive, source, kind, personal=False)
+    sheet = heading.sheet if heading else ""
+    kept = ""
+    if not dry_run:
+        kept = keep(app.store.archive, source, kind, [sheet], personal=False)[sheet]
     with app.transaction(commit=not dry_run) as tx:
         if source_files.known(tx, kind.value, source.sha256):
             return already
@@ -100,7 +115,8 @@ def take_in_file(
         changes = write(tx, rows, source_files.add(tx, file))
         facts = {"kind": kind.value, "name": source.name, "rows": len(rows), "kept": kept}
         tx.journal(EventTag.FILE_IMPORTED, source.sha256, **facts, **asdict(changes))
-    return Intake(file=source, kind=kind, rows=len(rows), changes=changes)
+    taken = SheetTaken(sheet=sheet, rows=len(rows), changes=changes)
+    return Intake(file=source, kind=kind, sheets=(taken,), findings=tuple(notes))
 
 
 def _record(
@@ -126,16 +142,34 @@ def _record(
     )
 
 
-def _rows(source: SourceFile, kind: ImportKind) -> tuple[list[Placed[Any]], Heading | None]:
-    """Every row of a file, in order. Raises ImportRefused when one gives no value."""
+def _rows(
+    source: SourceFile, kind: ImportKind
+) -> tuple[list[Placed[Any]], Heading | None, list[Finding]]:
+    """Every row of the one sheet of a file, in order, and what is said of it.
+
+    Raises:
+        ImportRefused: a row gives no value, or a second sheet has rows too.
+    """
     problems, found, heading = Problems(source.path), list[Placed[Any]](), None
-    for row in read(source, kind):
-        if isinstance(row, RefusedRow):
-            problems.note(row.row, *row.findings)
-        elif len(found) == MOST_ROWS:
-            raise refusal("many-lines", source.name, most=french_integer(MOST_ROWS))
-        else:
-            heading = row.heading
-            found.append(Placed(row.row, row.value))
+    notes: list[Finding] = []
+    for item in stream(source, kind):
+        match item:
+            case Note(finding=said) if said.severity is Severity.WARNING:
+                notes.append(said)
+            case Note(finding=said):
+                problems.note(0, said)
+            case RefusedRow():
+                problems.note(item.row, *item.findings)
+            case Row() if heading is not None and item.heading != heading:
+                sheet = item.heading.sheet if item.heading else ""
+                raise refusal("second-sheet", source.name, sheet=sheet)
+            case Row() if len(found) == MOST_ROWS:
+                raise refusal("many-lines", source.name, most=french_integer(MOST_ROWS))
+            case Row():
+                heading = item.heading
+                problems.note(item.row, *item.doubts)
+                found.append(Placed(item.row, item.value))
+            case Heading():
+                pass
     problems.raise_if_any()
-    return found, heading
+    return found, heading, notes

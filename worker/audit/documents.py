@@ -49,11 +49,7 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
             exported |= _export(session, store.archive, invoice, to, unusable)
-        for page in statements.without_invoice(session, year):
-            folder = to / page.number.replace("/", "-")
-            files = _Kept(store.archive, page.number, unusable).file(page.kind, page.sha256)
-            _write(folder, files, below=to)
-            exported[page.number] = folder
+        exported |= write_statements(session, store.archive, year, to, unusable=unusable)
     _refuse_unusable(unusable, to)
     return exported
 
@@ -143,6 +139,22 @@ def write_documents(
 
 def _prefixed(files: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
     return {f"{prefix}{name}": content for name, content in files.items()}
+
+
+def write_statements(
+    session: Session, archive: Archive, year: int, to: Path, *, unusable: list[str]
+) -> dict[str, Path]:
+    """Write ``TO/<number>/statement.pdf`` for every statement without invoice; the folders.
+
+    ``unusable`` is told of each page that the archive cannot give. Raises StorageUnavailable.
+    """
+    written = {}
+    for page in statements.without_invoice(session, year):
+        folder = to / page.number.replace("/", "-")
+        files = _Kept(archive, page.number, unusable).file(page.kind, page.sha256)
+        _write(folder, files, below=to)
+        written[page.number] = folder
+    return written
 
 
 def _validation(

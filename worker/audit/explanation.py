@@ -174,6 +174,11 @@ def explanation_of(
             VERIFY_AND_COMPARE,
         )
     used = {file.sha256: file for file in files if file.kind in _COUNTED}
+    # Of a workbook of several sheets, the row alone does not tell which.
+    read = {
+        (one.value.service, one.value.tier, one.value.month, one.value.source): one.origin.file
+        for one in known.usage
+    }
     return Explanation(
         invoice=invoice,
         statement=statement,
@@ -186,7 +191,13 @@ def explanation_of(
                 months=tuple(
                     MonthStep(
                         use=use,
-                        origin=Origin(file=used.get(use.source.file_sha256), row=use.source.row),
+                        origin=Origin(
+                            file=read.get(
+                                (rated.service, rated.tier, use.month, use.source),
+                                used.get(use.source.file_sha256),
+                            ),
+                            row=use.source.row,
+                        ),
                         subscription=_covering(known.subscriptions, rated, use.month),
                     )
                     for use in rated.months

@@ -17,6 +17,15 @@ from worker.billing.members import BillingReferences, Member, Subscription
 T = TypeVar("T")
 
 
+def cell(column: int, row: int) -> str:
+    """A cell as spreadsheets name it: ``D17`` for the fourth column of row 17."""
+    letters = ""
+    while column:
+        column, rank = divmod(column - 1, 26)
+        letters = chr(ord("A") + rank) + letters
+    return f"{letters}{row}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """An event of the journal: its number, its instant, who acted."""

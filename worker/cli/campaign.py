@@ -36,6 +36,9 @@ def open_(
         shown = campaign_figures(app, year)
         if not as_json:
             _show_figures(year, shown)
+            if app.deposits:
+                checked = command(f"check {year}")
+                put(f"L'annuaire de Chorus Pro n'est pas lu ici ; {checked} le lit.")
         if not agreed(f"Facturer {year} ?", yes=yes):
             put("Rien n'a été ouvert.")
             return TO_LOOK_AT

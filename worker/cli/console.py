@@ -24,7 +24,14 @@ from worker.billing.period import french_date, french_minute
 from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
 from worker.cli.layout import fold, lay_out
-from worker.errors import Finding, Refused, Severity, WorkerError
+from worker.errors import (
+    Finding,
+    FindingGroup,
+    ImportRefused,
+    Refused,
+    Severity,
+    WorkerError,
+)
 from worker.tables import HOLDS, Cell, Column, Kind, Table
 
 DONE, TO_LOOK_AT = 0, 1
@@ -257,7 +264,7 @@ def _as(kind: Kind, cell: Cell) -> Cell:
     return _shown(cell) if kind is Kind.TEXT and not isinstance(cell, str | None) else cell
 
 
-def show_findings(findings: Sequence[Finding], title: str = "") -> None:
+def show_findings(findings: Sequence[Finding | FindingGroup], title: str = "") -> None:
     """Findings for people, on standard error, under a title if there are any."""
     if title and findings:
         say(f"{title} :")
@@ -281,6 +288,6 @@ def report_error(error: WorkerError, *, as_json: bool) -> None:
     if as_json:
         put_json(**json_views.failure(error))
     say(f"Erreur : {error.message}")
-    show_findings(error.findings)
+    show_findings((error.groups if isinstance(error, ImportRefused) else ()) or error.findings)
     if error.remedy:
         say(f"À faire : {typed(error.remedy)}")

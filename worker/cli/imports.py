@@ -1,34 +1,33 @@
 """``import``: the files that finance brings."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
+from worker.app import App
 from worker.billing.money import count
-from worker.billing.period import french_time
+from worker.billing.period import french_date, french_time
 from worker.cli import json_views
-from worker.cli.console import put, put_json, show_findings, table
+from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
 from worker.cli.options import Config, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
-from worker.imports import ImportKind
-from worker.imports.columns import OF_THE_TREASURY
+from worker.errors import ImportRefused
+from worker.imports import ImportKind, fingerprint
+from worker.imports.corrections import check_new, write_corrections
+from worker.imports.destinations import DESTINATIONS
+from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
-from worker.imports.intake import take_in
+from worker.imports.intake import Intake, take_in
+from worker.imports.kinds import KINDS
+from worker.imports.template import told_columns, write_template
 from worker.service.opening import open_app
-from worker.storage.source_files import ImportedFile, Kept
+from worker.storage.source_files import ImportedFile, Kept, place
 from worker.storage.versions import Changes
 
-FRENCH_KINDS = {
-    ImportKind.MEMBERS: "membres",
-    ImportKind.SUBSCRIPTIONS: "abonnements",
-    ImportKind.USAGE: "consommations",
-    ImportKind.REFERENCES: "références de facturation",
-    ImportKind.PREVIOUS: "montants d'une année passée",
-    ImportKind.SETTLEMENTS: "paiements",
-    ImportKind.TITLES: "titres",
-    ImportKind.UNITS: "unités datées",
-    ImportKind.POPULATION: "population",
-}
+FRENCH_KINDS = {kind: one.french for kind, one in KINDS.items()}
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
 
@@ -37,6 +36,10 @@ def import_(
     kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
+    corrections: Annotated[
+        Path | None,
+        option("--corrections", "y rendre le fichier, cellules fausses colorées", "FICHIER.xlsx"),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -45,35 +48,98 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».
     """
+    if corrections is not None:
+        check_new(corrections)
     app = open_app(config, writes=not dry_run)
-    if kind in OF_THE_TREASURY:
-        # Loaded by the few who bring such a file here, and not by its own command.
-        from worker.accounting import settlements  # noqa: PLC0415
-        from worker.accounting.titles import returned  # noqa: PLC0415
-        from worker.cli.settlements import tell_intake  # noqa: PLC0415
-
-        take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
-        taken = take(app, file, dry_run=dry_run)
-        tell_intake(taken, FRENCH_KINDS[kind], dry_run=dry_run, as_json=as_json)
-        return
-    intake = take_in(app, file, kind, dry_run=dry_run)
+    try:
+        intake = _taken(app, file, kind, dry_run=dry_run)
+    except ImportRefused as refused:
+        if corrections is None:
+            raise
+        raise _given_back(app, file, kind, refused, corrections) from refused
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
-        return
-    name = f"{intake.file.name} ({FRENCH_KINDS[kind]})"
+    else:
+        _show_intake(intake, rehearsal=dry_run)
+    raise typer.Exit(TO_LOOK_AT if intake.is_empty else DONE)
+
+
+def _taken(app: App, file: Path, kind: ImportKind, *, dry_run: bool) -> Intake:
+    if not DESTINATIONS[kind].command:
+        return take_in(app, file, kind, dry_run=dry_run)
+    # Loaded by the few who bring such a file here, and not by its own command.
+    from worker.accounting import settlements  # noqa: PLC0415
+    from worker.accounting.titles import returned  # noqa: PLC0415
+
+    take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
+    return take(app, file, dry_run=dry_run)
+
+
+def _given_back(
+    app: App, path: Path, kind: ImportKind, refused: ImportRefused, to: Path
+) -> ImportRefused:
+    """The same refusal, once the file was given back with what is wrong in it."""
+    source = fingerprint(path)
+    written = write_corrections(source, kind, refused.findings, to, app.clock())
+    remedy = (
+        f"Le classeur {to} porte vos lignes, cellules fausses colorées, et dit à la fin de chacune "
+        "ce qu'il faut corriger : corrigez-les là, puis importez-le."
+        if written
+        else f"{refused.remedy} Rien de cela n'a sa place dans une cellule : {to} n'est pas écrit."
+    )
+    return ImportRefused(refused.message, remedy, findings=refused.findings, groups=refused.groups)
+
+
+def _show_intake(intake: Intake, *, rehearsal: bool) -> None:
+    name = f"{intake.file.name} ({FRENCH_KINDS[intake.kind]})"
     if intake.already:
         put(f"{name} : déjà importé, rien n'a changé.")
         return
-    changes = intake.changes
-    rehearsal = " (essai : rien n'a été gardé)" if dry_run else ""
-    put(
-        f"{name} : {count(intake.rows, 'ligne lue')}, "
-        f"{count(changes.added, 'ajoutée')}, {count(changes.changed, 'modifiée')}, "
-        f"{count(changes.unchanged, 'inchangée')}{rehearsal}."
-    )
+    if len(intake.sheets) > 1:
+        for sheet in intake.sheets:
+            put(f"Feuille « {sheet.sheet} » : {_counts(sheet.rows, sheet.changes)}.")
+    after = " (essai : rien n'a été gardé)" if rehearsal else ""
+    put(f"{name} : {_counts(intake.rows, intake.changes)}{after}.")
     if intake.left_out:
         put(f"Le fichier est gardé sans {' ni '.join(intake.left_out)} : données personnelles.")
-    show_findings(intake.findings, "À vérifier")
+    show_findings(grouped(intake.findings), "À vérifier")
+
+
+def _counts(rows: int, changes: Changes) -> str:
+    return (
+        f"{count(rows, 'ligne lue')}, {count(changes.added, 'ajoutée')}, "
+        f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}"
+    )
+
+
+def template(
+    kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
+    to: Annotated[
+        Path | None, option("--to", "classeur à écrire, prêt à remplir", "FICHIER.xlsx")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Dit ce que porte un fichier à importer ; avec --to, en écrit le modèle prêt à remplir."""
+    columns = told_columns(kind)
+    if to is not None:
+        write_template(kind, to)
+    if as_json:
+        put_json(**json_views.template(kind, columns, to))
+        return
+    table(
+        ("colonne", "exemple fictif", "ce qu'elle porte"),
+        [
+            (
+                one.name + "*" * one.compulsory,
+                french_date(one.example) if isinstance(one.example, date) else str(one.example),
+                one.note,
+            )
+            for one in columns
+        ],
+    )
+    put("* : colonne obligatoire.")
+    if to is not None:
+        put(f"Modèle écrit : {to}. Sa ligne d'exemple est refusée à l'import : remplacez-la.")
 
 
 def list_(config: Config = None, data: Data = None, as_json: Json = False) -> None:
@@ -92,7 +158,7 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
             (
                 file.imported_at,
                 FRENCH_KINDS[ImportKind(file.kind)],
-                file.name,
+                place(file.name, file.sheet),
                 file.rows,
                 changes.added,
                 changes.changed,
@@ -117,14 +183,16 @@ def show(
     """Affiche un fichier importé : d'où il vient, les valeurs qu'il a changées, leurs cellules."""
     app = open_reading(config, data)
     with app.reading() as session:
-        file_id, found, changes = the_file(session, file)
-        values = list(changed_values(session, file_id, found))
+        found = the_file(session, file)
+        values = [
+            value for file_id, one, _ in found for value in changed_values(session, file_id, one)
+        ]
     if to is not None:
-        save(app.store.archive, found, to)
+        save(app.store.archive, [one for _, one, _ in found], to)
     if as_json:
-        put_json(**json_views.imported_file_shown(found, changes, values, to))
+        put_json(**json_views.imported_file_shown(found, values, to))
         return
-    _show_file(found, changes)
+    _show_file(found)
     if to is not None:
         put(f"Fichier écrit : {to}.")
     if values:
@@ -132,22 +200,25 @@ def show(
         _show_values(values)
 
 
-def _show_file(file: ImportedFile, changes: Changes) -> None:
-    sheet = f", feuille « {file.sheet} »" if file.sheet else ""
-    put(f"{file.name}{sheet} ({FRENCH_KINDS[ImportKind(file.kind)]})")
+def _show_file(sheets: Sequence[tuple[int, ImportedFile, Changes]]) -> None:
+    (_, file, _), *others = sheets
+    put(f"{file.name} ({FRENCH_KINDS[ImportKind(file.kind)]})")
     put(f"Importé le {french_time(file.imported_at)} par {file.imported_by or 'on ne sait qui'}.")
-    put(
-        f"{count(file.rows, 'ligne')} : {count(changes.added, 'ajoutée')}, "
-        f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}."
-    )
+    for _, one, changes in sheets:
+        sheet = f"Feuille « {one.sheet} », " if one.sheet else ""
+        put(
+            f"{sheet}{count(one.rows, 'ligne')} : {count(changes.added, 'ajoutée')}, "
+            f"{count(changes.changed, 'modifiée')}, {count(changes.unchanged, 'inchangée')}."
+        )
     put(f"Empreinte SHA-256 du fichier reçu : {file.sha256} ({count(file.size, 'octet')}).")
     match file.how_kept:
         case Kept.WHOLE:
             put("Il est gardé tel quel dans l'archive.")
         case Kept.WITHOUT_CONTACTS:
+            each = ", une par feuille" if others else ""
             put(
-                "L'archive en garde une copie sans les colonnes de contact, données personnelles ; "
-                f"empreinte de la copie : {file.kept_sha256}."
+                "L'archive en garde une copie sans les colonnes de contact, données personnelles"
+                f"{each} ; empreinte : {', '.join(one.kept_sha256 for _, one, _ in sheets)}."
             )
         case Kept.NOT:
             put("Il n'a pas été gardé : une version antérieure du programme l'a importé.")
@@ -155,9 +226,10 @@ def _show_file(file: ImportedFile, changes: Changes) -> None:
 
 def _show_values(values: Sequence[ChangedValue]) -> None:
     table(
-        ("ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après"),
+        ("feuille", "ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après"),
         [
             (
+                one.sheet or "—",
                 str(one.row),
                 one.cell or "—",
                 one.siret,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from worker.billing.period import paris_day
 from worker.billing.price_rows import price_rows
 from worker.billing.status import awaits_payment
-from worker.errors import Finding, WorkerError, has_blocking
+from worker.errors import Finding, FindingGroup, ImportRefused, WorkerError, has_blocking
 
 if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quick to start
     from worker.accounting.interest import Late
@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.corrections.waiting import DisagreeingAccount, Waiting
     from worker.imports.history import ChangedValue
     from worker.imports.intake import Intake
+    from worker.imports.kinds import ImportKind
+    from worker.imports.template import ColumnTold
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
@@ -93,7 +95,23 @@ def error(stopped: WorkerError) -> View:
 
 def failure(stopped: WorkerError) -> View:
     """All that a command says when it was stopped."""
-    return {"ok": False, "error": error(stopped), "findings": findings(stopped.findings)}
+    view: View = {"ok": False, "error": error(stopped), "findings": findings(stopped.findings)}
+    return view | ({"groups": groups(stopped.groups)} if isinstance(stopped, ImportRefused) else {})
+
+
+def groups(found: Iterable[FindingGroup]) -> list[View]:
+    """Findings, those of one cause as one."""
+    return [
+        {
+            "code": group.code,
+            "severity": group.severity,
+            "count": group.count,
+            "where": group.where,
+            "message": group.message,
+            "remedy": group.remedy,
+        }
+        for group in found
+    ]
 
 
 def advice(said: "Advice") -> View:
@@ -771,6 +789,9 @@ def hold(siret: str, year: int, *, held: bool) -> View:
 
 def intake(taken: "Intake", *, dry_run: bool) -> View:
     """An imported file."""
+    # Commands that import nothing answer without loading these.
+    from worker.imports.grouping import grouped  # noqa: PLC0415
+
     return {
         "kind": taken.kind,
         "file": taken.file.name,
@@ -782,7 +803,18 @@ def intake(taken: "Intake", *, dry_run: bool) -> View:
         "changed": taken.changes.changed,
         "unchanged": taken.changes.unchanged,
         "left_out": list(taken.left_out),
+        "sheets": [
+            {
+                "sheet": one.sheet or None,
+                "rows": one.rows,
+                "added": one.changes.added,
+                "changed": one.changes.changed,
+                "unchanged": one.changes.unchanged,
+            }
+            for one in taken.sheets
+        ],
         "findings": findings(taken.findings),
+        "groups": groups(grouped(taken.findings)),
     }
 
 
@@ -805,19 +837,51 @@ def imported_file(file: "ImportedFile", changes: "Changes") -> View:
     }
 
 
+def template(kind: "ImportKind", columns: Iterable["ColumnTold"], to: Path | None) -> View:
+    """What a kind of file holds."""
+    return {
+        "kind": kind,
+        "columns": [
+            {
+                "name": one.name,
+                "compulsory": one.compulsory,
+                "example": one.example,
+                "note": one.note,
+            }
+            for one in columns
+        ],
+        "written_to": to,
+    }
+
+
 def imported_files(known: Iterable[tuple["ImportedFile", "Changes"]]) -> View:
     """The files that were imported."""
     return {"files": [imported_file(file, changes) for file, changes in known]}
 
 
 def imported_file_shown(
-    file: "ImportedFile", changes: "Changes", values: Iterable["ChangedValue"], to: Path | None
+    sheets: Sequence[tuple[int, "ImportedFile", "Changes"]],
+    values: Iterable["ChangedValue"],
+    to: Path | None,
 ) -> View:
-    """One of them, with the values that it changed; ``to``: where what is kept was written."""
-    return imported_file(file, changes) | {
+    """One of them, with the values that it changed; ``to``: where what is kept was written.
+
+    Of several sheets, counts are those of all, and ``sheet`` is null.
+    """
+    views = [imported_file(file, changes) for _, file, changes in sheets]
+    counts = ("rows", "added", "changed", "unchanged")
+    alone = {} if len(views) == 1 else {"sheet": None}
+    return {
+        **views[0],
+        **{name: sum(view[name] for view in views) for name in counts},
+        **alone,
+        "sheets": [
+            {name: view[name] for name in ("sheet", *counts, "kept_sha256")} for view in views
+        ],
         "written_to": to,
         "values": [
             {
+                "sheet": one.sheet or None,
                 "row": one.row,
                 "cell": one.cell or None,
                 "member_siret": one.siret,

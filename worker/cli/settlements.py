@@ -11,10 +11,11 @@ from worker.billing.settlement import Payment, Standing
 from worker.billing.status import InvoiceStatus
 from worker.billing.text import hidden_character
 from worker.cli import json_views
-from worker.cli.console import put, put_json
+from worker.cli.console import put, put_json, show_findings
 from worker.cli.options import Config, DryRun, Json, Number, argument, option
 from worker.errors import Finding, WrongUse
 from worker.imports import values
+from worker.imports.grouping import grouped
 from worker.imports.intake import Intake
 from worker.service.opening import open_app
 
@@ -113,6 +114,7 @@ def tell_intake(intake: Intake, what: str, *, dry_run: bool, as_json: bool) -> N
     counts += [count(changes.unchanged, "déjà enregistrée")] if changes.unchanged else []
     rehearsal = " (essai : rien n'a été gardé)" if dry_run else ""
     put(f"{name} : {count(intake.rows, 'ligne lue')}, {', '.join(counts)}{rehearsal}.")
+    show_findings(grouped(intake.findings), "À vérifier")
 
 
 def what_is_left(standing: Standing) -> str:

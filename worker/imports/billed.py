@@ -10,18 +10,15 @@ from worker.billing.consumption import PopulationRecord, UnitRecord
 from worker.billing.members import BillingReferences, Subscription
 from worker.billing.period import months_of
 from worker.billing.status import InvoiceStatus
-from worker.imports.records import Record
+from worker.imports.problems import Place, Problem
 from worker.storage import Session, imported
 from worker.storage.billed import BilledYear, billed_years
 
 Fact = Subscription | BillingReferences | UnitRecord | PopulationRecord
 
 
-def conflicts(
-    session: Session, records: Sequence[tuple[int, Record]]
-) -> Iterator[tuple[int, str, str]]:
-    """The rows that would change a billed year: row, column, number of the invoice."""
-    facts = [(row, one) for row, one in records if isinstance(one, Fact)]
+def conflicts(session: Session, facts: Sequence[tuple[Place, Fact]]) -> Iterator[Problem]:
+    """The rows that would change a billed year."""
     billed: dict[str, list[BilledYear]] = {}
     for found in billed_years(session, {one.siret for _, one in facts}):
         billed.setdefault(found.siret, []).append(found)
@@ -31,10 +28,10 @@ def conflicts(
         kept |= {key(one): one for one in imported.current_references(session, set(billed))}
         kept |= {key(one): one for one in imported.current_units(session, set(billed))}
         kept |= {key(one): one for one in imported.current_population(session, set(billed))}
-    for row, one in facts:
+    for place, one in facts:
         for year in billed.get(one.siret, ()):
             if column := _changed(kept.get(key(one)), one, year):
-                yield row, column, year.number
+                yield Problem(place=place, words="billed", detail=year.number, column=column)
                 break
 
 

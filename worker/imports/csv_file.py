@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import Self
 
 from worker.billing.money import french_integer
-from worker.imports.source import CHUNK, MAX_COLUMNS, MAX_ROWS, SourceFile, Table
+from worker.imports.source import CHUNK, MAX_COLUMNS, MAX_ROWS, MOST_ABOVE, SourceFile, Table
 from worker.imports.wording import refusal
 
 DELIMITERS = ";,\t"
@@ -87,7 +87,7 @@ def _is_utf8(line: str) -> bool:
 
 
 def _delimiter(source: SourceFile, encoding: str) -> str:
-    """The separator that cuts the first row into most cells, quotes respected."""
+    """The separator that cuts one of the first rows into most cells, quotes respected."""
     widths = {mark: _first_width(source, encoding, mark) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: widths[mark])
     if widths[best] < 2:
@@ -96,18 +96,23 @@ def _delimiter(source: SourceFile, encoding: str) -> str:
 
 
 def _first_width(source: SourceFile, encoding: str, delimiter: str) -> int:
+    """The cells of the widest of the rows among which a header is looked for."""
+    widest = filled = 0
     with source.opened() as bytes_, TextIOWrapper(bytes_, encoding, newline="") as file:
         try:
             lines = _Lines(file)
             for cells in csv.reader(lines, delimiter=delimiter, strict=True):
                 lines.size = 0
                 if len(cells) > MAX_COLUMNS:
-                    return 0
+                    break
                 if any(cell.strip() for cell in cells):
-                    return len(cells)
+                    widest = max(widest, len(cells))
+                    filled += 1
+                if filled > MOST_ABOVE:
+                    break
         except (csv.Error, _RowTooLong):
-            return 0  # quotes that make no sense with this separator
-    return 0
+            pass  # quotes that make no sense with this separator, or further down
+    return widest
 
 
 class _RowTooLong(Exception):

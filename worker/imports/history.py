@@ -1,39 +1,27 @@
 """The files that were imported, for people: what each is, and which values it changed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from worker.billing.consumption import service_name
 from worker.billing.journal import EventTag
 from worker.billing.money import Money, french
 from worker.billing.period import Month, french_date
+from worker.billing.provenance import cell
 from worker.billing.quantity import french_quantity, in_parts
-from worker.billing.tariff import NO_TIER
 from worker.errors import StorageUnavailable, WrongUse
-from worker.imports.columns import COLUMNS, OF_THE_TREASURY, ImportKind
+from worker.imports.destinations import DESTINATIONS
+from worker.imports.kinds import KINDS, ImportKind
 from worker.imports.source import MAX_BYTES
 from worker.isolation.files import create_regular, open_regular
 from worker.settings.rights import told
 from worker.storage import Archive, Session, journal, source_files, versions
-from worker.storage.source_files import ImportedFile, cell
-from worker.storage.versions import Changes, Versions
+from worker.storage.source_files import ImportedFile
+from worker.storage.versions import Changes
 
-TABLES: Mapping[ImportKind, Versions] = {
-    ImportKind.MEMBERS: versions.MEMBERS,
-    ImportKind.SUBSCRIPTIONS: versions.SUBSCRIPTIONS,
-    ImportKind.USAGE: versions.USAGE,
-    ImportKind.REFERENCES: versions.REFERENCES,
-    ImportKind.PREVIOUS: versions.PREVIOUS,
-    ImportKind.SETTLEMENTS: versions.SETTLEMENTS,
-    ImportKind.TITLES: versions.TITLES,
-    ImportKind.UNITS: versions.UNITS,
-    ImportKind.POPULATION: versions.POPULATION,
-}
-"""The table that each kind of file fills; contacts stand apart."""
 _PIECE = 1 << 20
 
 
@@ -42,11 +30,12 @@ class ChangedValue:
     """A value that a file changed.
 
     Attributes:
-        row, cell: where the new value stands in the file; the sheet is the file's.
+        sheet, row, cell: where the new value stands in the file.
         subject: what is said of the member, in French: a service, a month, a year.
         column: of the file.
     """
 
+    sheet: str
     row: int
     cell: str
     siret: str
@@ -58,61 +47,78 @@ class ChangedValue:
 
 def files_and_changes(session: Session) -> Iterator[tuple[int, ImportedFile, Changes]]:
     """Every imported file, in order, with what the journal says that it did."""
-    did: dict[tuple[str, str], Changes] = {}
+    did: dict[tuple[str, str, str | None], Changes] = {}
     for event in journal.events(session, tags=(EventTag.FILE_IMPORTED,)):
         payload = json.loads(event.payload)
         counts = {name: int(payload.get(name, 0)) for name in ("added", "changed", "unchanged")}
-        did[str(payload.get("kind")), event.subject] = Changes(**counts)
+        did[str(payload.get("kind")), event.subject, payload.get("sheet")] = Changes(**counts)
     for file_id, file in source_files.imported_files(session):
-        yield file_id, file, did.get((file.kind, file.sha256), Changes())
+        key = file.kind, file.sha256
+        # A text has no sheet, and former releases read one and did not name it here.
+        told = did.get((*key, file.sheet)) or did.get((*key, None), Changes())
+        yield file_id, file, told
 
 
-def the_file(session: Session, text: str) -> tuple[int, ImportedFile, Changes]:
-    """The file of a name, or whose SHA-256 so begins. Raises WrongUse: none, or several."""
+def the_file(session: Session, text: str) -> tuple[tuple[int, ImportedFile, Changes], ...]:
+    """The sheets of the file of a name, or whose SHA-256 so begins.
+
+    Raises:
+        WrongUse: there is none, or several.
+    """
     found = dict(source_files.called(session, text))
     if not found:
         raise WrongUse(
             f"Aucun fichier importé n'a ce nom, ni d'empreinte qui commence ainsi : « {text} ».",
             "Tapez « chorus-worker import list ».",
         )
-    if len(found) > 1:
-        listed = " ; ".join(f"{one.sha256[:16]}, {one.kind}" for one in found.values())
+    several = {(one.sha256, one.kind): one for one in found.values()}
+    if len(several) > 1:
+        listed = " ; ".join(f"{one.sha256[:16]}, {one.kind}" for one in several.values())
         raise WrongUse(
             f"Plusieurs fichiers importés s'appellent « {text} » : {listed}.",
             "Retapez la commande avec le début de l'empreinte de l'un d'eux.",
         )
-    return next(one for one in files_and_changes(session) if one[0] in found)
+    return tuple(one for one in files_and_changes(session) if one[0] in found)
 
 
 def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
     """The values that a file changed, in its order; what it added is in the file."""
     kind = ImportKind(file.kind)
-    if kind in OF_THE_TREASURY:
-        return  # what they add stands beside what there was
-    for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
+    destination = DESTINATIONS[kind]
+    if destination.adds:
+        return
+    for replaced, new in versions.replaced_by(session, destination.table, file_id):
         before, after = _with_quantity(replaced), _with_quantity(new)
-        for column in COLUMNS[kind]:
+        for column in KINDS[kind].columns:
             if column.field in after and before[column.field] != after[column.field]:
-                place = file.columns.get(column.name)
+                place = file.columns.get(column.name) or _of_month(file, after)
                 yield ChangedValue(
+                    sheet=file.sheet,
                     row=after["row"],
                     cell=cell(place, after["row"]) if place else "",
                     siret=after["siret"],
-                    subject=_subject(kind, after),
+                    subject=destination.subject(after),
                     column=column.name,
                     before=_text(before[column.field], column.field),
                     after=_text(after[column.field], column.field),
                 )
 
 
-def save(archive: Archive, file: ImportedFile, to: Path) -> None:
-    """Write what is kept of a file.
+def save(archive: Archive, files: Sequence[ImportedFile], to: Path) -> None:
+    """Write what is kept of the sheets of a file.
 
     Raises:
-        WrongUse: it was not kept.
+        WrongUse: it was not kept, or sheet by sheet.
         IntegrityError: it is missing or altered.
         StorageUnavailable: it cannot be read, or not be written there.
     """
+    file = files[0]
+    if len({one.kept_sha256 for one in files}) > 1:
+        listed = " ; ".join(f"« {one.sheet} » {one.kept_sha256[:16]}" for one in files)
+        raise WrongUse(
+            f"« {file.name} » est gardé feuille par feuille, sans les contacts : {listed}.",
+            "Retapez la commande avec le début de l'empreinte de l'une d'elles.",
+        )
     if not file.kept_sha256:
         raise WrongUse(
             f"« {file.name} » n'a pas été gardé : une version antérieure du programme l'a importé.",
@@ -130,30 +136,17 @@ def save(archive: Archive, file: ImportedFile, to: Path) -> None:
         raise StorageUnavailable(*told(error, to, writing=True)) from error
 
 
-def _subject(kind: ImportKind, row: Mapping[str, Any]) -> str:
-    match kind:
-        case ImportKind.MEMBERS:
-            return str(row["name"])
-        case ImportKind.SUBSCRIPTIONS:
-            return f"{_service(row)}, à partir du {french_date(row['start'])}"
-        case ImportKind.USAGE:
-            return f"{_service(row)}, {Month(row['year'], row['month']).french}"
-        case ImportKind.REFERENCES | ImportKind.PREVIOUS | ImportKind.POPULATION:
-            return str(row["year"])
-        case ImportKind.SETTLEMENTS | ImportKind.TITLES:
-            return ""
-        case ImportKind.UNITS:
-            return f"{row['service']}, {french_date(row['day'])} ({row['reference']})"
+def _of_month(file: ImportedFile, row: Mapping[str, Any]) -> int | None:
+    """The position of the column of its month, where each month has one."""
+    if "month" not in row:
+        return None
+    return file.columns.get(str(Month(row["year"], row["month"])))
 
 
 def _with_quantity(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row with its quantity of units, which is stored in whole parts."""
     parts = row.get("ten_thousandths")
     return row if parts is None else {**row, "quantity": french_quantity(in_parts(parts))}
-
-
-def _service(row: Mapping[str, Any]) -> str:
-    return service_name(row["service"], None if row["tier"] == NO_TIER else row["tier"])
 
 
 def _text(value: object, field: str) -> str:

@@ -6,33 +6,38 @@ taken once everything is read, checked and kept in the archive, for the change a
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from worker.app import App
-from worker.billing.comparison import PreviousAmount
-from worker.billing.consumption import (
-    PopulationRecord,
-    UnitRecord,
-    UsageRecord,
-    service_name,
-)
+from worker.billing.consumption import UsageRecord, service_name
 from worker.billing.journal import EventTag
-from worker.billing.members import BillingReferences, Subscription
 from worker.billing.money import count, french_integer
 from worker.billing.period import Month, french_date, paris_day
-from worker.errors import Finding, ImportRefused, Severity
-from worker.imports import Heading, ImportKind, RefusedRow, Row, SourceFile, fingerprint
-from worker.imports import read as read_rows
-from worker.imports.billed import Fact, conflicts
-from worker.imports.billed import key as fact_key
+from worker.billing.text import harmless
+from worker.errors import Finding, ImportRefused, Severity, WrongUse
+from worker.imports import (
+    Heading,
+    ImportKind,
+    Item,
+    Note,
+    RefusedRow,
+    Row,
+    SourceFile,
+    fingerprint,
+    is_workbook,
+)
+from worker.imports import stream as stream_rows
+from worker.imports.destinations import DESTINATIONS, Destination
+from worker.imports.grouping import grouped
 from worker.imports.kept import keep
-from worker.imports.records import MemberRow
-from worker.imports.wording import refusal, wordings
+from worker.imports.kinds import KINDS
+from worker.imports.problems import CODES, Place, Problem
+from worker.imports.wording import finding, place_of, refusal
 from worker.storage import Session, Transaction, imported, source_files
 from worker.storage.source_files import ImportedFile
-from worker.storage.usage_stage import UsageStage
+from worker.storage.usage_stage import Unfit, UsageStage
 from worker.storage.versions import Changes
 
 BATCH = 5_000
@@ -43,23 +48,51 @@ MOST_RECORDS = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SheetTaken:
+    """What an import did of a sheet; of a text, which is one, the name is empty."""
+
+    sheet: str
+    rows: int
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """What an import did.
 
     Attributes:
         already: these very bytes were imported before; nothing was done.
-        rows: data rows read.
+        sheets: each that has rows.
         left_out: the columns of contacts, which the kept copy of the file does not have.
         findings: warnings, such as a month missing between two others.
     """
 
     file: SourceFile
     kind: ImportKind
-    rows: int
-    changes: Changes
+    sheets: tuple[SheetTaken, ...] = ()
     already: bool = False
     left_out: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Data rows read; where months are columns, one for each month that has a figure."""
+        return sum(sheet.rows for sheet in self.sheets)
+
+    @property
+    def changes(self) -> Changes:
+        """What it did, all sheets together."""
+        done = [sheet.changes for sheet in self.sheets]
+        return Changes(
+            added=sum(one.added for one in done),
+            changed=sum(one.changed for one in done),
+            unchanged=sum(one.unchanged for one in done),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found to read."""
+        return not self.already and not self.rows
 
 
 def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) -> Intake:
@@ -67,116 +100,46 @@ def take_in(app: App, path: Path, kind: ImportKind, *, dry_run: bool = False) ->
 
     Raises:
         ImportRefused: with a finding for each bad row, up to ``MOST_FINDINGS``.
-        WrongUse: the file cannot be read.
+        WrongUse: the file cannot be read, or another command reads its kind.
     """
+    if command := DESTINATIONS[kind].command:
+        raise WrongUse(
+            f"Les fichiers de {KINDS[kind].french} ont une commande à eux.",
+            f"Tapez : chorus-worker {command} {harmless(str(path))}",
+        )
     file = fingerprint(path)
-    return take_rows(app, file, kind, read_rows(file, kind), dry_run=dry_run)
+    return take_rows(app, file, kind, stream_rows(file, kind), dry_run=dry_run)
 
 
 def take_rows(
     app: App,
     file: SourceFile,
     kind: ImportKind,
-    rows: Iterator[Row | RefusedRow],
+    rows: Iterator[Item],
     *,
     dry_run: bool = False,
 ) -> Intake:
     """Import the rows of a file, which may be slow to come. Raises as ``take_in``."""
     with app.reading() as session:
-        if source_files.known(session, kind.value, file.sha256):
-            return _already(file, kind)
-    coming = _Coming(app, file, kind, rows, _Refusals(file), commit=not dry_run)
-    return _usage(coming) if kind is ImportKind.USAGE else _one_by_one(coming)
+        known = source_files.known(session, kind.value, file.sha256)
+    # Of a workbook, former releases left sheets out; a file that is no longer there is a text.
+    if known and not ("" not in known and is_workbook(file)):
+        return Intake(file=file, kind=kind, already=True)
+    coming = _Coming(app, file, kind, rows, known, commit=not dry_run)
+    done = _usage(coming) if DESTINATIONS[kind].put is None else _one_by_one(coming)
+    return replace(done, findings=(*coming.notes, *done.findings))
 
 
-def _already(file: SourceFile, kind: ImportKind) -> Intake:
-    return Intake(file=file, kind=kind, rows=0, changes=Changes(), already=True)
+@dataclass(slots=True)
+class _Sheet:
+    """A sheet on its way in: where its columns stand, and how many rows were read."""
 
+    heading: Heading | None
+    rows: int = 0
 
-def _keep(coming: "_Coming") -> str:
-    """The SHA-256 of what the archive has of the file: before the lock, for it may be large."""
-    personal = bool(coming.personal)
-    return keep(coming.app.store.archive, coming.file, coming.kind, personal=personal)
-
-
-def _write(
-    tx: Transaction, coming: "_Coming", rows: int, kept: str, write: Callable[[int], Changes]
-) -> Intake:
-    """Write the records of a file by ``write``, which is given the id of the file."""
-    file, kind, heading = coming.file, coming.kind, coming.heading
-    if source_files.known(tx, kind.value, file.sha256):
-        return _already(file, kind)
-    recorded = ImportedFile(
-        kind=kind.value,
-        name=file.name,
-        sha256=file.sha256,
-        size=file.size,
-        rows=rows,
-        imported_at=tx.now,
-        imported_by=tx.actor,
-        sheet=heading.sheet if heading else "",
-        columns=heading.layout.columns if heading else {},
-        kept_sha256=kept,
-    )
-    changes = write(source_files.add(tx, recorded))
-    tx.journal(
-        EventTag.FILE_IMPORTED,
-        file.sha256,
-        kind=kind.value,
-        name=file.name,
-        rows=rows,
-        kept=kept,
-        **asdict(changes),
-    )
-    return Intake(file=file, kind=kind, rows=rows, changes=changes, left_out=coming.personal)
-
-
-_PROBLEMS = {
-    "unknown-member": ("IMPORT-UNKNOWN-MEMBER", "siret"),
-    "duplicate": ("IMPORT-DUPLICATE", "mois"),
-    "other-year": ("IMPORT-OTHER-YEAR", "mois"),
-    "billed": ("IMPORT-BILLED", "utilisateurs"),
-    "future": ("IMPORT-FUTURE", "mois"),
-    "repeated": ("IMPORT-DUPLICATE", ""),
-}
-"""Code and column of what is wrong with a row beside the others, by its name in findings.toml."""
-
-
-class _Refusals:
-    """The bad rows of a file, up to a bound: the file is then wrong as a whole."""
-
-    def __init__(self, file: SourceFile) -> None:
-        self.file = file
-        self.found: list[tuple[int, Finding]] = []
-
-    def add(self, row: int, *findings: Finding) -> None:
-        """Note what is wrong with a row. Raises ImportRefused when that is enough."""
-        self.found.extend((row, finding) for finding in findings)
-        if len(self.found) >= MOST_FINDINGS:
-            raise self._refused(" au moins, et la lecture s'est arrêtée là")
-
-    def problem(self, row: int, name: str, detail: object, column: str = "") -> None:
-        code, usual = _PROBLEMS[name]
-        text, remedy = wordings()[name]
-        where = f"{self.file.name}, ligne {row}, colonne « {column or usual} »"
-        finding = Finding(
-            code=code, message=text.format(detail), remedy=remedy.format(detail), where=where
-        )
-        self.add(row, finding)
-
-    def raise_if_any(self) -> None:
-        if self.found:
-            raise self._refused("")
-
-    def _refused(self, more: str) -> ImportRefused:
-        in_order = sorted(self.found, key=lambda pair: pair[0])
-        bad = len({row for row, _ in in_order})
-        return ImportRefused(
-            f"Le fichier {self.file.name} contient {count(bad, 'ligne incorrecte')}{more} : "
-            "rien n'a été importé.",
-            "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
-            findings=[finding for _, finding in in_order],
-        )
+    @property
+    def name(self) -> str:
+        return self.heading.sheet if self.heading else ""
 
 
 @dataclass(slots=True)
@@ -184,151 +147,307 @@ class _Coming:
     """A file on its way in.
 
     Attributes:
+        known: the sheets of these bytes that were taken in before: they are passed over.
         commit: whether what is right with it is kept.
-        heading: where its columns stand, once a good row was read.
+        sheets: those that were met, by rank.
+        notes: what is said of the file and stops nothing.
+        found: the bad rows, up to a bound: the file is then wrong as a whole.
     """
 
     app: App
     file: SourceFile
     kind: ImportKind
-    rows: Iterator[Row | RefusedRow]
-    refusals: _Refusals
+    incoming: Iterator[Item]
+    known: frozenset[str]
     commit: bool
-    heading: Heading | None = None
+    sheets: list[_Sheet] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    found: list[tuple[Place, Finding]] = field(default_factory=list)
 
     @property
     def personal(self) -> tuple[str, ...]:
         """Its columns of contacts."""
-        return self.heading.layout.personal if self.heading else ()
+        named = [one.heading.layout.personal for one in self.sheets if one.heading and one.rows]
+        return tuple(dict.fromkeys(name for names in named for name in names))
 
-    def good(self) -> Iterator[tuple[int, Any]]:
-        """The numbers and records of the good rows; the others are noted."""
-        for row in self.rows:
-            if isinstance(row, RefusedRow):
-                self.refusals.add(row.row, *row.findings)
-            else:
-                self.heading = row.heading
-                yield row.row, row.value
+    def good(self) -> Iterator[tuple[Place, Any]]:
+        """The places and records of the good rows; the others are noted.
+
+        Raises:
+            ImportRefused: enough of them are wrong, or the sheet is as a whole.
+        """
+        for item in self.incoming:
+            match item:
+                case Heading():
+                    self._enter(item)
+                case Note():
+                    self._note(item)
+                case RefusedRow():
+                    self._refuse(item.row, item.findings)
+                case Row():
+                    if not self.sheets:
+                        self._enter(item.heading)
+                    sheet = self.sheets[-1]
+                    if sheet.name in self.known:
+                        continue
+                    sheet.rows += 1
+                    if item.doubts:
+                        self._refuse(item.row, item.doubts)
+                    else:
+                        yield Place(len(self.sheets) - 1, item.row), item.value
+        self.notes += [
+            finding(
+                "IMPORT-NO-ROWS",
+                where=place_of(self.file.name, one.name),
+                severity=Severity.WARNING,
+            )
+            for one in self.sheets
+            if not one.rows and one.name not in self.known
+        ]
+
+    def _enter(self, heading: Heading | None) -> None:
+        self.sheets.append(_Sheet(heading))
+
+    def _note(self, note: Note) -> None:
+        if note.finding.severity is Severity.WARNING:
+            self.notes.append(note.finding)
+            return
+        self.found.append((Place(len(self.sheets) - 1, 0), note.finding))
+        # What it says explains what the other checks would find.
+        self.raise_if_any()
+
+    def _refuse(self, row: int, findings: tuple[Finding, ...]) -> None:
+        if not self.sheets:
+            self._enter(None)
+        if self.sheets[-1].name not in self.known:
+            self.add(Place(len(self.sheets) - 1, row), *findings)
+
+    def add(self, place: Place, *findings: Finding) -> None:
+        """Note what is wrong with a row. Raises ImportRefused when that is enough."""
+        self.found.extend((place, one) for one in findings)
+        if len(self.found) >= MOST_FINDINGS:
+            raise self._refused(" au moins, et la lecture s'est arrêtée là")
+
+    def problem(self, problem: Problem) -> None:
+        """Note what is wrong with a row beside the others. Raises as ``add``."""
+        code, usual = CODES[problem.words]
+        sheet = self.sheets[problem.place.sheet]
+        columns = sheet.heading.layout.columns if sheet.heading else {}
+        column = problem.column or usual
+        said = finding(
+            code,
+            problem.words,
+            where=place_of(self.file.name, sheet.name, problem.place.row, column),
+            detail=self._before(problem) if problem.before else problem.detail,
+        )
+        said = replace(
+            said,
+            file=self.file.name,
+            sheet=sheet.name,
+            row=problem.place.row,
+            column=column,
+            place=columns.get(column, 0),
+        )
+        self.add(problem.place, said)
+
+    def _before(self, problem: Problem) -> str:
+        """The row that one repeats: in the same sheet, its number alone."""
+        sheet, row = problem.before or problem.place
+        if sheet == problem.place.sheet:
+            return str(row)
+        return f"{row} de la feuille « {self.sheets[sheet].name} »"
+
+    def raise_if_any(self) -> None:
+        """Raise ImportRefused when a row was refused."""
+        if self.found:
+            raise self._refused("")
+
+    def _refused(self, more: str) -> ImportRefused:
+        in_order = sorted(self.found, key=lambda pair: pair[0])
+        findings = [one for _, one in in_order]
+        bad = len({place for place, _ in in_order if place.row})
+        wrong = f"contient {count(bad, 'ligne incorrecte')}{more}" if bad else "ne convient pas"
+        return ImportRefused(
+            f"Le fichier {self.file.name} {wrong} : rien n'a été importé.",
+            "Corrigez les lignes indiquées, puis importez à nouveau le fichier entier.",
+            findings=findings,
+            groups=grouped(findings),
+        )
+
+    def has_rows(self) -> bool:
+        """Whether there is anything to take in."""
+        return any(one.rows for one in self.sheets)
+
+    def nothing(self) -> Intake:
+        """What a file without any new row did."""
+        return Intake(file=self.file, kind=self.kind, already=bool(self.known))
+
+    def keep(self) -> dict[str, str]:
+        """What the archive has of each sheet: before the lock, for a file may be large."""
+        if not self.commit:
+            return {}
+        names = [one.name for one in self.sheets if one.rows]
+        archive, personal = self.app.store.archive, bool(self.personal)
+        return keep(archive, self.file, self.kind, names, personal=personal)
+
+
+def _write(
+    tx: Transaction,
+    coming: _Coming,
+    kept: dict[str, str],
+    write: Callable[[int, int], Changes],
+) -> Intake:
+    """Write the records of a file by ``write``, given the rank of a sheet and the id of its row."""
+    file, kind = coming.file, coming.kind
+    if source_files.known(tx, kind.value, file.sha256) - coming.known:
+        return Intake(file=file, kind=kind, already=True)
+    taken = []
+    for rank, sheet in enumerate(coming.sheets):
+        if not sheet.rows:
+            continue
+        columns = sheet.heading.layout.columns if sheet.heading else {}
+        piece = kept.get(sheet.name, "")
+        recorded = ImportedFile(
+            kind=kind.value,
+            name=file.name,
+            sha256=file.sha256,
+            size=file.size,
+            rows=sheet.rows,
+            imported_at=tx.now,
+            imported_by=tx.actor,
+            sheet=sheet.name,
+            columns=columns,
+            kept_sha256=piece,
+        )
+        changes = write(rank, source_files.add(tx, recorded))
+        named = {"sheet": sheet.name} if sheet.name else {}
+        tx.journal(
+            EventTag.FILE_IMPORTED,
+            file.sha256,
+            kind=kind.value,
+            name=file.name,
+            rows=sheet.rows,
+            kept=piece,
+            **named,
+            **asdict(changes),
+        )
+        taken.append(SheetTaken(sheet=sheet.name, rows=sheet.rows, changes=changes))
+    return Intake(file=file, kind=kind, sheets=tuple(taken), left_out=coming.personal)
 
 
 def _one_by_one(coming: _Coming) -> Intake:
     """All but usage: such a file fits in memory."""
-    app, refusals = coming.app, coming.refusals
+    app, kind, destination = coming.app, KINDS[coming.kind], DESTINATIONS[coming.kind]
     with app.reading() as session:
         known = imported.known_sirets(session)
     today = paris_day(app.clock())
-    first: dict[object, int] = {}
-    kept: list[tuple[int, Any]] = []
-    for row, record in coming.good():
-        column, key = _key(record)
-        # Who owed something before may be no member any more.
-        is_new = isinstance(record, tuple | PreviousAmount)
-        if not is_new and record.siret not in known:
-            refusals.problem(row, "unknown-member", record.siret)
-        elif isinstance(record, UnitRecord) and record.day > today:
-            refusals.problem(row, "future", french_date(record.day), "date")
-        elif (before := first.setdefault(key, row)) != row:
-            refusals.problem(row, "repeated", before, column)
+    first: dict[object, Place] = {}
+    kept: list[tuple[Place, Any]] = []
+    for place, record in coming.good():
+        column, key = kind.identity(record)
+        day = kind.happened(record) if kind.happened else None
+        if kind.of_member and record.siret not in known:
+            coming.problem(Problem(place=place, words="unknown-member", detail=record.siret))
+        elif day is not None and day > today:
+            told = french_date(day)
+            coming.problem(Problem(place=place, words="future", detail=told, column="date"))
+        elif (before := first.setdefault(key, place)) != place:
+            coming.problem(Problem(place=place, words="repeated", column=column, before=before))
         elif len(kept) == MOST_RECORDS:
             raise refusal("many-lines", coming.file.name, most=french_integer(MOST_RECORDS))
         else:
-            kept.append((row, record))
+            kept.append((place, record))
     with app.reading() as session:
-        _refuse_billed(session, coming, kept)
-    piece = _keep(coming) if coming.commit else ""
+        _refuse(session, coming, destination, kept)
+    if not coming.has_rows():
+        return coming.nothing()
+    pieces = coming.keep()
     with app.transaction(commit=coming.commit) as tx:
-        _refuse_billed(tx, coming, kept)
-        return _write(
-            tx, coming, len(kept), piece, lambda file_id: _put(tx, coming.kind, kept, file_id)
-        )
+        _refuse(tx, coming, destination, kept)
+        return _write(tx, coming, pieces, _Writer(tx, destination, kept))
 
 
-def _refuse_billed(session: Session, coming: _Coming, records: list[tuple[int, Any]]) -> None:
-    """Raise ImportRefused when a row was refused, or one would change a billed year."""
-    for row, column, number in conflicts(session, records):
-        coming.refusals.problem(row, "billed", number, column)
-    coming.refusals.raise_if_any()
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the records of a sheet."""
+
+    tx: Transaction
+    destination: Destination
+    records: list[tuple[Place, Any]]
+
+    def __call__(self, rank: int, file_id: int) -> Changes:
+        """Those of the sheet of a rank, which came from the file of an id."""
+        placed = [(one, (file_id, at.row)) for at, one in self.records if at.sheet == rank]
+        return self.destination.put(self.tx, placed) if self.destination.put else Changes()
 
 
-def _key(record: MemberRow | Fact | PreviousAmount) -> tuple[str, object]:
-    """The column that a repeated record is found by, and what no two records share."""
-    match record:
-        case Subscription():
-            return "debut", fact_key(record)
-        case BillingReferences():
-            return "annee", fact_key(record)
-        case PreviousAmount():
-            return "annee", (record.siret, record.year)
-        case UnitRecord():
-            return "reference", fact_key(record)
-        case PopulationRecord():
-            return "annee", fact_key(record)
-        case (member, _):
-            return "siret", member.siret
-
-
-def _put(
-    tx: Transaction, kind: ImportKind, records: list[tuple[int, Any]], file_id: int
-) -> Changes:
-    placed = [(record, (file_id, row)) for row, record in records]
-    match kind:
-        case ImportKind.SUBSCRIPTIONS:
-            return imported.put_subscriptions(tx, placed, tx.now)
-        case ImportKind.REFERENCES:
-            return imported.put_references(tx, placed, tx.now)
-        case ImportKind.PREVIOUS:
-            return imported.put_previous(tx, placed, tx.now)
-        case ImportKind.UNITS:
-            return imported.put_units(tx, placed, tx.now)
-        case ImportKind.POPULATION:
-            return imported.put_population(tx, placed, tx.now)
-        case _:
-            contacts = [(one, place) for (_, one), place in placed if one is not None]
-            imported.put_contacts(tx, contacts, tx.now)
-            return imported.put_members(tx, [(one, place) for (one, _), place in placed], tx.now)
+def _refuse(
+    session: Session,
+    coming: _Coming,
+    destination: Destination,
+    records: list[tuple[Place, Any]],
+) -> None:
+    """Raise ImportRefused when a row was refused, or the books refuse one."""
+    for problem in destination.problems(session, records):
+        coming.problem(problem)
+    coming.raise_if_any()
 
 
 def _usage(coming: _Coming) -> Intake:
     """A usage file: staged and checked before the lock is taken, then applied."""
-    app, refusals = coming.app, coming.refusals
+    app = coming.app
     with app.staging() as session:
         stage = UsageStage(session)
-        rows = _stage(stage, coming, Month.of(paris_day(app.clock())))
-        for row, problem, detail in stage.problems():
-            refusals.problem(row, problem, detail)
-        refusals.raise_if_any()
+        _stage(stage, coming, Month.of(paris_day(app.clock())))
+        for unfit in stage.problems():
+            coming.problem(_problem(unfit))
+        coming.raise_if_any()
+        if not coming.has_rows():
+            return coming.nothing()
         gaps = tuple(
-            Finding(
-                code="IMPORT-GAP",
+            finding(
+                "IMPORT-GAP",
                 severity=Severity.WARNING,
-                message=f"{siret} : {service_name(service, tier)}, rien entre {before.french} et "
-                f"{after.french}",
-                remedy="Si le service n'a pas servi, ajoutez ces mois avec 0 utilisateur.",
-                where=f"{coming.file.name}, ligne {row}",
+                where=place_of(coming.file.name, coming.sheets[sheet].name, row),
+                siret=siret,
+                service=service_name(service, tier),
+                before=before.french,
+                after=after.french,
             )
-            for row, siret, service, tier, before, after in stage.gaps()
+            for (sheet, row), siret, service, tier, before, after in stage.gaps()
         )
-        piece = _keep(coming) if coming.commit else ""
+        pieces = coming.keep()
         with app.transaction(commit=coming.commit, on=session) as tx:
-            for row, problem, detail in stage.billed(tx):
-                refusals.problem(row, problem, detail)
-            refusals.raise_if_any()
-            done = _write(tx, coming, rows, piece, lambda file_id: stage.apply(tx, file_id, tx.now))
+            for unfit in stage.billed(tx):
+                coming.problem(_problem(unfit))
+            coming.raise_if_any()
+            done = _write(
+                tx, coming, pieces, lambda rank, file_id: stage.apply(tx, file_id, tx.now, rank)
+            )
     return replace(done, findings=() if done.already else gaps)
 
 
-def _stage(stage: UsageStage, coming: _Coming, present: Month) -> int:
-    """Stage every row; how many there are."""
+def _problem(unfit: Unfit) -> Problem:
+    return Problem(
+        place=Place(unfit.sheet, unfit.row),
+        words=unfit.problem,
+        detail=unfit.detail,
+        before=Place(*unfit.first) if unfit.first else None,
+    )
+
+
+def _stage(stage: UsageStage, coming: _Coming, present: Month) -> None:
+    """Stage every row."""
     batch: list[UsageRecord] = []
-    rows = 0
-    for row, record in coming.good():
+    sheet = 0
+    for place, record in coming.good():
         if record.month > present:
-            coming.refusals.problem(row, "future", record.month.french)
-        batch.append(record)
-        rows += 1
-        if len(batch) == BATCH:
-            stage.add(batch)
+            month = record.month.french
+            coming.problem(Problem(place=place, words="future", detail=month))
+        if batch and (len(batch) == BATCH or place.sheet != sheet):
+            stage.add(batch, sheet)
             batch.clear()
+        sheet = place.sheet
+        batch.append(record)
     if batch:
-        stage.add(batch)
-    return rows
+        stage.add(batch, sheet)

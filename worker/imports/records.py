@@ -1,6 +1,6 @@
 """From the parsed cells of a row to a value of the domain, with the rules inside one row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,6 @@ from worker.billing.period import french_date
 from worker.billing.settlement import Payment
 from worker.billing.title import Title
 from worker.errors import Finding
-from worker.imports.columns import ImportKind
 from worker.imports.wording import finding
 
 Cells = Mapping[str, Any]
@@ -24,21 +23,10 @@ MemberRow = tuple[Member, Contact | None]
 TitleRow = tuple[Title, Payment | None]
 """A title of the finance software, and a payment when the row tells one."""
 
-Record = (
-    MemberRow
-    | Subscription
-    | UsageRecord
-    | UnitRecord
-    | PopulationRecord
-    | BillingReferences
-    | PreviousAmount
-    | Payment
-    | TitleRow
-)
 
-
-def _member(cells: Cells, _source: SourceRow) -> MemberRow:
-    member = Member(
+def member(cells: Cells, _source: SourceRow) -> MemberRow:
+    """A member and its contact."""
+    found = Member(
         siret=cells["siret"],
         name=cells["name"],
         address=Address(
@@ -51,38 +39,44 @@ def _member(cells: Cells, _source: SourceRow) -> MemberRow:
         vat_number=cells["vat_number"],
     )
     name, email = cells["contact_name"], cells["contact_email"]
-    return member, Contact(siret=member.siret, name=name, email=email) if name or email else None
+    return found, Contact(siret=found.siret, name=name, email=email) if name or email else None
 
 
-def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
+def subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:
+    """A subscription that does not end before it begins."""
     start, end = cells["start"], cells["end"]
     if end is not None and end < start:
         return finding("IMPORT-PERIOD", start=french_date(start), end=french_date(end))
     return Subscription(**cells)
 
 
-def _usage(cells: Cells, source: SourceRow) -> UsageRecord:
+def usage(cells: Cells, source: SourceRow) -> UsageRecord:
+    """The users of a month, who lead to their row."""
     return UsageRecord(**cells, source=source)
 
 
-def _references(cells: Cells, _source: SourceRow) -> BillingReferences:
+def references(cells: Cells, _source: SourceRow) -> BillingReferences:
+    """What a member wants on its invoice for a year."""
     return BillingReferences(**cells)
 
 
-def _previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+def previous(cells: Cells, _source: SourceRow) -> PreviousAmount:
+    """What another program billed for a year."""
     return PreviousAmount(**cells)
 
 
-def _payment(cells: Cells, _source: SourceRow) -> Payment:
+def payment(cells: Cells, _source: SourceRow) -> Payment:
+    """A payment of an invoice."""
     return Payment(**cells)
 
 
-def _title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
+def title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
+    """A title, and the payment that its row tells whole or not at all."""
     day: date | None = cells["paid_on"]
     amount: Money | None = cells["amount"]
     if (day is None) != (amount is None):
         return finding("IMPORT-HALF-PAYMENT")
-    title = Title(
+    found = Title(
         invoice=cells["number"],
         budget_year=cells["budget_year"],
         slip=cells["slip"],
@@ -90,28 +84,16 @@ def _title(cells: Cells, _source: SourceRow) -> TitleRow | Finding:
         issued_on=cells["issued_on"],
     )
     if day is None or amount is None:
-        return title, None
+        return found, None
     reference = cells["reference"]
-    return title, Payment(number=title.invoice, on=day, amount=amount, reference=reference)
+    return found, Payment(number=found.invoice, on=day, amount=amount, reference=reference)
 
 
-def _unit(cells: Cells, source: SourceRow) -> UnitRecord:
+def unit(cells: Cells, source: SourceRow) -> UnitRecord:
+    """Dated units, which lead to their row."""
     return UnitRecord(**cells, source=source)
 
 
-def _population(cells: Cells, source: SourceRow) -> PopulationRecord:
+def population(cells: Cells, source: SourceRow) -> PopulationRecord:
+    """The inhabitants of a member in a year."""
     return PopulationRecord(**cells, source=source)
-
-
-BUILDERS: Mapping[ImportKind, Callable[[Cells, SourceRow], Record | Finding]] = {
-    ImportKind.MEMBERS: _member,
-    ImportKind.SUBSCRIPTIONS: _subscription,
-    ImportKind.USAGE: _usage,
-    ImportKind.REFERENCES: _references,
-    ImportKind.PREVIOUS: _previous,
-    ImportKind.SETTLEMENTS: _payment,
-    ImportKind.TITLES: _title,
-    ImportKind.UNITS: _unit,
-    ImportKind.POPULATION: _population,
-}
-"""What makes a value of the domain from the cells of a row of such a file."""

@@ -7,22 +7,24 @@ the same values. What a former release took in was not kept, and cannot be read 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from heapq import merge
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from operator import itemgetter
 
 from worker.app import App
 from worker.billing.money import count
 from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, fingerprint, read
-from worker.imports.columns import COLUMNS
-from worker.imports.history import TABLES, files_and_changes
+from worker.imports.destinations import DESTINATIONS
+from worker.imports.history import files_and_changes
+from worker.imports.kinds import KINDS
 from worker.imports.source import MAX_BYTES
+from worker.imports.wording import place_of
 from worker.storage import Session, versions
 from worker.storage.imported import columns_of
-from worker.storage.source_files import ImportedFile
+from worker.storage.source_files import ImportedFile, Kept
 from worker.storage.versions import Changes, Record
 
-_HEADERS = {column.field: column.name for every in COLUMNS.values() for column in every} | {
+_HEADERS = {column.field: column.name for kind in KINDS.values() for column in kind.columns} | {
     "ten_thousandths": "quantite × 10 000"
 }
 """By the name of a column of ours, the header that people know it by."""
@@ -55,29 +57,36 @@ def _differences(
     try:
         archive.check(file.kept_sha256, most=MAX_BYTES)
         source = replace(fingerprint(archive.path(file.kept_sha256)), name=file.name)
-        written = versions.written_by(session, TABLES[kind], file_id)
+        table = DESTINATIONS[kind].table
+        written = versions.written_by(session, table, file_id)
+        # Its copy without contacts has that sheet alone, and no name for it.
+        sheet = file.sheet if file.how_kept is Kept.WHOLE else None
+        rows = read(source, kind, sheet)
         total = found = 0
-        for row, there, here in _side_by_side(read(source, kind), written):
+        for row, there, here in _side_by_side(rows, written, table.key):
             total += there is not None
             found += here is not None
             if here is not None and (wrong := _wrong(there, here)):
-                yield _differs(f"{file.name}, ligne {row}", wrong)
+                yield _differs(place_of(file.name, file.sheet, row), wrong)
     except (IntegrityError, WrongUse) as error:
-        yield _differs(file.name, error.message)
+        yield _differs(place_of(file.name, file.sheet), error.message)
         return
     wrote = changes.added + changes.changed
     if (total, found) != (file.rows, wrote):
         yield _differs(
-            file.name,
+            place_of(file.name, file.sheet),
             f"le fichier gardé a {count(total, 'ligne')} et la base en a pris {found}, alors que "
             f"l'import en avait lu {file.rows} et pris {wrote}",
         )
 
 
+Pair = tuple[Row | RefusedRow | None, Record | None]
+
+
 def _side_by_side(
-    there: Iterable[Row | RefusedRow], here: Iterable[Record]
+    there: Iterable[Row | RefusedRow], here: Iterable[Record], key: tuple[str, ...]
 ) -> Iterator[tuple[int, Row | RefusedRow | None, Record | None]]:
-    """Each row of the file, that of the database under its number, or one without the other."""
+    """Each value of the file, that of the database under its row, or one without the other."""
     both = merge(
         ((row.row, row, None) for row in there),
         ((int(row["row"]), None, row) for row in here),
@@ -85,7 +94,26 @@ def _side_by_side(
     )
     for number, group in groupby(both, key=itemgetter(0)):
         _, rows, records = zip(*group, strict=True)
-        yield number, next(filter(None, rows), None), next(filter(None, records), None)
+        for pair in _pairs(list(filter(None, rows)), list(filter(None, records)), key):
+            yield number, *pair
+
+
+def _pairs(
+    rows: list[Row | RefusedRow], records: list[Record], key: tuple[str, ...]
+) -> Iterator[Pair]:
+    """The values of a row with those of the database: by key, where months are columns."""
+    if len(rows) > 1:
+        kept = {tuple(record[name] for name in key): record for record in records}
+        left = list[Row | RefusedRow]()
+        for row in rows:
+            said = columns_of(row.value) if isinstance(row, Row) else {}
+            record = kept.pop(tuple(said.get(name) for name in key), None)
+            if record is None:
+                left.append(row)
+            else:
+                yield row, record
+        rows, records = left, list(kept.values())
+    yield from zip_longest(rows, records)
 
 
 def _wrong(there: Row | RefusedRow | None, here: Record) -> str:

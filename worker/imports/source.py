@@ -19,6 +19,9 @@ MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 """Cells of a row: those of the widest sheet."""
 
+MOST_ABOVE = 30
+"""Filled lines among which a header is looked for."""
+
 CHUNK = 2**20
 
 
@@ -50,11 +53,23 @@ class SourceFile:
 class Table:
     """A sheet, or a whole CSV file: its rows as text, with the number people see beside each.
 
-    ``sheet`` is empty for a CSV file. Rows may be read once.
+    ``sheet`` is empty for a CSV file. Rows may be read once; a hidden sheet has none here.
     """
 
     sheet: str
     rows: Iterator[tuple[int, list[str]]]
+    hidden: bool = False
+
+
+MERGED = "#FUSION"
+"""Stands for a cell that a merged one covers."""
+UNCOMPUTED = "#FORMULE"
+"""Stands for a formula whose value the workbook does not have."""
+
+
+def is_typed(cell: str) -> bool:
+    """Whether something is in a cell by itself."""
+    return bool(cell.strip()) and cell != MERGED
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class Said(StrEnum):
 
     ROWS = "rows"
     """Then the name of the sheet, the number of the first, and the rows: texts."""
+    HIDDEN = "hidden"
+    """Then the name of a sheet that is not read."""
     REFUSED = "refused"
     """Then why (``Unfit``) and a detail for the sentence. Nothing follows."""
     END = "end"
@@ -69,13 +71,15 @@ def tables(source: SourceFile, program: Program = WORKBOOK) -> Iterator[Table]:
     with Child(program, subject=f"« {source.name} »") as child:
         child.request(os.fsencode(source.path.absolute()), suffix.encode())
         # A sheet that is no longer wanted is passed over: its batches are asked for all the same.
-        for sheet, batches in groupby(_batches(child, source), key=itemgetter(0)):
+        for (sheet, hidden), batches in groupby(_batches(child, source), key=itemgetter(0)):
             rows = chain.from_iterable(enumerate(texts, first) for _, first, texts in batches)
-            yield Table(sheet=sheet, rows=rows)
+            yield Table(sheet=sheet, rows=rows, hidden=hidden)
 
 
-def _batches(child: Child, source: SourceFile) -> Iterator[tuple[str, int, list[list[str]]]]:
-    """What the process reads: the name of a sheet, the number of a row, and the rows from it."""
+def _batches(
+    child: Child, source: SourceFile
+) -> Iterator[tuple[tuple[str, bool], int, list[list[str]]]]:
+    """What the process reads: a sheet and whether it is hidden, a number, the rows from it."""
     while True:
         try:
             said = child.receive(_decoded)
@@ -86,7 +90,9 @@ def _batches(child: Child, source: SourceFile) -> Iterator[tuple[str, int, list[
             raise refusal("stopped-reader", source.name, reason=reason) from failed
         match said:
             case [Said.ROWS, sheet, first, rows]:
-                yield sheet, first, rows
+                yield (sheet, False), first, rows
+            case [Said.HIDDEN, sheet]:
+                yield (sheet, True), 1, []
             case [Said.REFUSED, why, detail]:
                 raise refusal(why, source.name, detail=detail)
             case _:
@@ -98,6 +104,8 @@ def _decoded(content: bytes) -> list[Any]:
     match said := json.loads(content):
         case [Said.ROWS, str(), int(), [*rows]]:
             fits = all(type(cell) is str for row in rows for cell in row)
+        case [Said.HIDDEN, str()]:
+            fits = True
         case [Said.REFUSED, why, str()]:
             fits = why in set(Unfit)
         case _:

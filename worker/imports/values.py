@@ -21,6 +21,8 @@ from worker.billing.text import hidden_character, hidden_in_french
 from worker.errors import Finding
 from worker.imports.wording import finding, quoted
 
+EXAMPLE_SIRET = "99900990500004"
+"""Of the fictitious member in the examples of columns.toml: no member has it."""
 MAX_USERS = 1_000_000
 MAX_EUROS = 100_000_000
 """Of one member and year: more is a typing error."""
@@ -33,12 +35,39 @@ _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
 _DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})|([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _SERVICE = re.compile(r"[a-z0-9_-]{1,50}")
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[^\s@<>()\[\],;:\"\\.]+(?:\.[^\s@<>()\[\],;:\"\\.]+)+")
-_ERRORS = {
-    *("#N/A", "#NA", "#REF!", "#DIV/0!", "#VALEUR!", "#VALUE!"),
-    *("#NOM?", "#NAME?", "#NUL!", "#NULL!", "#NOMBRE!", "#NUM!"),
-}
+FORMULA_ERRORS = frozenset(
+    {
+        *("#N/A", "#NA", "#REF!", "#DIV/0!", "#VALEUR!", "#VALUE!", "#NUL!", "#NULL!"),
+        *("#NOM?", "#NAME?", "#NOMBRE!", "#NUM!", "#SPILL!", "#PROPAGATION!", "#CALC!"),
+        *("#FIELD!", "#CHAMP!", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#EXTERNAL!"),
+        *(f"Err:{code}" for code in range(501, 540)),
+    }
+)
 """What a spreadsheet shows for a formula it cannot compute; a text column would swallow it."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\ufeff"))
+
+
+_PLAIN_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            *("janvier janv jan", "fevrier fevr fev feb", "mars mar", "avril avr apr"),
+            *("mai may", "juin jun", "juillet juil jul", "aout aou aug"),
+            *("septembre sept sep", "octobre oct", "novembre nov", "decembre dec"),
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+"""Months by their names and what spreadsheets abbreviate them to, without accents."""
+_WORDED_MONTH = re.compile(r"([a-z]{3,9})\.?(?:[ ./'-]*([0-9]{4}|[0-9]{2}))?")
+_SWAPPED = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/[0-9]{4}")
+
+
+def plain_letters(text: str) -> str:
+    """A text in small letters without accents."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def decimal(text: str) -> Decimal | None:
@@ -58,6 +87,7 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
         number = decimal(text)
     if number is None:
         return finding(code, "no-number", value=text, label=label)
+    text = text.replace(".", ",")
     if number < least:
         problem = "est négatif" if number < 0 else f"est inférieur à {least}"
     elif number > most:
@@ -125,6 +155,8 @@ def year(text: str) -> int | Finding:
 def siret(text: str) -> str | Finding:
     """A SIRET, its fourteen digits; spaces of any kind are dropped."""
     digits = "".join(text.split()).translate(_INVISIBLE)
+    if digits == EXAMPLE_SIRET:
+        return finding("IMPORT-SIRET", "siret-example", value=text)
     if is_valid_siret(digits):
         return digits
     length = len(digits)
@@ -152,25 +184,48 @@ def _date(text: str) -> date | None:
         return None
 
 
+def _is_month_first(text: str) -> bool:
+    """Whether a date, which is none, would be one with its month before its day."""
+    match = _SWAPPED.fullmatch(text)
+    return match is not None and 1 <= int(match[1]) <= 12 < int(match[2]) <= 31
+
+
 @lru_cache(maxsize=1024)
 def day(text: str) -> date | Finding:
     """A date: ``31/12/2025`` or ``2025-12-31``."""
-    return _date(text) or finding("IMPORT-DATE", value=text)
+    words = "date-month-first" if _is_month_first(text) else ""
+    return _date(text) or finding("IMPORT-DATE", words, value=text)
 
 
 @lru_cache(maxsize=1024)
 def month(text: str) -> Month | Finding:
-    """A month: ``2025-03``, ``03/2025``, or any date of that month."""
+    """A month: ``2025-03``, ``03/2025``, ``mars 2025``, ``mars-25``, or any date of that month."""
+    number, year_ = month_of_header(text) or (0, None)
+    if year_ is not None:
+        return Month(year_, number)
+    words = "month-date-month-first" if _is_month_first(text) else ""
+    return finding("IMPORT-MONTH", "month-alone" if number else words, value=text)
+
+
+def month_of_header(text: str) -> tuple[int, int | None] | None:
+    """A month, 1 to 12, and its year, which a name may be without; None when it is no month."""
     found = _date(text)
     if found is not None:
-        return Month.of(found)
+        return found.month, found.year
+    worded = _WORDED_MONTH.fullmatch(" ".join(plain_letters(text).split()))
+    if worded is not None and worded[1] in _PLAIN_MONTHS:
+        year_ = int(worded[2]) if worded[2] else None
+        if year_ is not None and len(worded[2]) == 2:
+            year_ += FIRST_YEAR
+        if year_ is None or FIRST_YEAR <= year_ <= LAST_YEAR:
+            return _PLAIN_MONTHS[worded[1]], year_
+        return None
     try:
         parsed = Month.parse(text)
     except ValueError:
-        parsed = None
-    if parsed is not None and text.isascii() and FIRST_YEAR <= parsed.year <= LAST_YEAR:
-        return parsed
-    return finding("IMPORT-MONTH", value=text)
+        return None
+    inside = text.isascii() and FIRST_YEAR <= parsed.year <= LAST_YEAR
+    return (parsed.number, parsed.year) if inside else None
 
 
 @lru_cache(maxsize=1024)
@@ -193,7 +248,7 @@ def postcode(text: str) -> str | Finding:
 def plain_text(text: str, *, maximum: int, code: str = "IMPORT-TEXT") -> str | Finding:
     """One line of text, composed (NFC), any kind of space made plain, at most ``maximum`` long."""
     composed = unicodedata.normalize("NFC", text)
-    if text in _ERRORS:
+    if text in FORMULA_ERRORS:
         return finding("IMPORT-FORMULA", value=text)
     line = "".join(
         " " if unicodedata.category(character) == "Zs" else character for character in composed

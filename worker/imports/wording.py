@@ -5,13 +5,34 @@ typography are set here, once.
 """
 
 import re
+from dataclasses import dataclass
 from functools import cache
 
 from worker.billing.toml import own_table
-from worker.errors import Finding, ImportRefused
+from worker.errors import Finding, ImportRefused, Severity
 
 QUOTED_LENGTH = 40
 """Characters of an offending value that a message shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFinding(Finding):
+    """A finding about a row of a file, or a cell of it.
+
+    Attributes:
+        cause: the name of its sentence in findings.toml: findings of one cause are told together.
+        file, sheet, row: where; the sheet is empty for a text, the row 0 for a sheet as a whole.
+        column: its header as it is known, or empty.
+        place: the position of the cell in its row, 1 for the first; 0 for a whole row.
+    """
+
+    cause: str = ""
+    file: str = ""
+    sheet: str = ""
+    row: int = 0
+    column: str = ""
+    place: int = 0
+
 
 _NO_BREAK_HERE = re.compile(r" (?=[:;?!»])|(?<=«) ")
 
@@ -34,6 +55,17 @@ def quoted(text: str) -> str:
     return f"« {shortened(text)} »"
 
 
+def place_of(file: str, sheet: str, row: int = 0, column: str = "") -> str:
+    """File, sheet, line and column for people."""
+    parts = (
+        file,
+        sheet and f"feuille « {sheet} »",
+        row and f"ligne {row}",
+        column and f"colonne « {column} »",
+    )
+    return french(", ".join(str(part) for part in parts if part))
+
+
 @cache
 def wordings() -> dict[str, tuple[str, str]]:
     """The message and the remedy of each finding and refusal, by the names of ``findings.toml``."""
@@ -49,15 +81,27 @@ def words_of(name: str, /, **facts: object) -> tuple[str, str]:
 
 
 def finding(
-    code: str, words: str = "", *, where: str = "", value: str = "", **facts: object
-) -> Finding:
-    """A blocking finding in the words that ``findings.toml`` has under ``words``, else its code.
+    code: str,
+    words: str = "",
+    *,
+    where: str = "",
+    value: str = "",
+    severity: Severity = Severity.BLOCKING,
+    **facts: object,
+) -> CellFinding:
+    """A finding in the words that ``findings.toml`` has under ``words``, else its code.
 
     ``facts`` fill their braces; ``value`` is kept shortened.
     """
     message, remedy = words_of(words or code, value=quoted(value), **facts)
-    return Finding(
-        code=code, message=message, remedy=remedy, where=french(where), value=shortened(value)
+    return CellFinding(
+        code=code,
+        message=message,
+        remedy=remedy,
+        severity=severity,
+        where=french(where),
+        value=shortened(value),
+        cause=words or code,
     )
 
 

@@ -50,8 +50,10 @@ def files(session: Session) -> Files:
     found: dict[int, ImportedFile] = {}
     with as_written("un fichier importé (table source_file)"):
         for row in session.execute(_FILES, {"tag": EventTag.FILE_IMPORTED.value}).mappings():
-            # The same bytes may have been taken in as two kinds.
-            same = row["seq"] is not None and json.loads(row["payload"])["kind"] == row["kind"]
+            # The same bytes may have been taken in as two kinds, or sheet by sheet.
+            sheet = row.get("sheet") or ""
+            told = {} if row["seq"] is None else json.loads(row["payload"])
+            same = told.get("kind") == row["kind"] and told.get("sheet", sheet) == sheet
             if not same and row["id"] in found:
                 continue
             found[row["id"]] = ImportedFile(
@@ -60,7 +62,7 @@ def files(session: Session) -> Files:
                 sha256=row["sha256"],
                 imported_at=datetime.fromisoformat(row["imported_at"]),
                 taken_in=moment(row["seq"], row["at"], row["actor"]) if same else None,
-                sheet=row.get("sheet") or "",
+                sheet=sheet,
             )
     return found
 

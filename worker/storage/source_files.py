@@ -29,7 +29,7 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFile:
-    """A file as it was imported.
+    """A file as it was imported, or a sheet of it: each that was read has its own.
 
     Attributes:
         kind: ``members``, ``subscriptions``, ``usage`` or ``references``.
@@ -66,10 +66,10 @@ class ImportedFile:
                 return Kept.WITHOUT_CONTACTS
 
 
-def known(session: Session, kind: str, sha256: str) -> bool:
-    """Whether these very bytes were already imported as this kind."""
-    query = sqlalchemy.select(_FILES.columns["id"]).filter_by(kind=kind, sha256=sha256)
-    return session.execute(query).first() is not None
+def known(session: Session, kind: str, sha256: str) -> frozenset[str]:
+    """The sheets of these very bytes that were already imported as this kind; ``""`` of a text."""
+    query = sqlalchemy.select(_FILES.columns["sheet"]).filter_by(kind=kind, sha256=sha256)
+    return frozenset(session.execute(query).scalars())
 
 
 def add(session: Session, file: ImportedFile) -> int:
@@ -115,12 +115,3 @@ _TEXTS = ("kind", "name", "sha256", "imported_by", "sheet", "kept_sha256")
 def place(name: str, sheet: str) -> str:
     """A file and its sheet, for people."""
     return f"{name}, feuille «\u00a0{sheet}\u00a0»" if sheet else name
-
-
-def cell(column: int, row: int) -> str:
-    """A cell as spreadsheets name it: ``D17`` for the fourth column of row 17."""
-    letters = ""
-    while column:
-        column, rank = divmod(column - 1, 26)
-        letters = chr(ord("A") + rank) + letters
-    return f"{letters}{row}"

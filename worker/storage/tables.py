@@ -158,10 +158,10 @@ def number_added(session: Session, row: Numbered) -> int:
 
 
 class SourceFileRow(Numbered, table=True):
-    """An imported file: evidence of where every record comes from."""
+    """A sheet of an imported file: evidence of where every record comes from."""
 
     __tablename__ = "source_file"
-    __table_args__ = (UniqueConstraint("kind", "sha256"),)
+    __table_args__ = (UniqueConstraint("kind", "sha256", "sheet"),)
     kind: str
     name: str
     sha256: str = Field(index=True)

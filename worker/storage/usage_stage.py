@@ -4,6 +4,7 @@ Rows pass through a temporary table, so that a file of any length fits in bounde
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
@@ -25,25 +26,44 @@ _SAME = """
 """The figure that is kept under the key of a staged one."""
 _PROBLEMS = {
     "unknown-member": """
-        SELECT s.row, s.siret FROM usage_stage s
-        LEFT JOIN member m ON m.siret = s.siret WHERE m.siret IS NULL ORDER BY s.row""",
+        SELECT s.sheet, s.row, s.siret, NULL, NULL FROM usage_stage s
+        LEFT JOIN member m ON m.siret = s.siret WHERE m.siret IS NULL ORDER BY s.sheet, s.row""",
     "duplicate": """
-        SELECT s.row, CAST(d.first AS TEXT) FROM usage_stage s JOIN (
-            SELECT siret, year, month, service, tier, MIN(row) AS first FROM usage_stage
-            GROUP BY siret, year, month, service, tier HAVING COUNT(*) > 1
-        ) d ON s.siret = d.siret AND s.year = d.year AND s.month = d.month
-        AND s.service = d.service AND s.tier = d.tier WHERE s.row > d.first ORDER BY s.row""",
+        SELECT sheet, row, '', first_sheet, first_row FROM (
+            SELECT sheet, row, ROW_NUMBER() OVER same AS rank,
+                FIRST_VALUE(sheet) OVER same AS first_sheet, FIRST_VALUE(row) OVER same AS first_row
+            FROM usage_stage
+            WINDOW same AS (PARTITION BY siret, year, month, service, tier ORDER BY sheet, row)
+        ) AS ranked WHERE rank > 1 ORDER BY sheet, row""",
     "other-year": """
-        SELECT s.row, CAST(y.year AS TEXT) FROM usage_stage s, (
+        SELECT s.sheet, s.row, CAST(y.year AS TEXT), NULL, NULL FROM usage_stage s, (
             SELECT year FROM usage_stage GROUP BY year ORDER BY COUNT(*) DESC, year DESC LIMIT 1
-        ) y WHERE s.year <> y.year ORDER BY s.row""",
+        ) y WHERE s.year <> y.year ORDER BY s.sheet, s.row""",
     "billed": f"""
-        SELECT s.row, i.number FROM usage_stage s
+        SELECT s.sheet, s.row, i.number, NULL, NULL FROM usage_stage s
         JOIN invoice i ON i.siret = s.siret AND i.year = s.year AND i.kind = 'invoice'
             AND i.status NOT IN {NOT_BILLED!r}
         LEFT JOIN usage_record u ON {_SAME}
-        WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.row""",  # noqa: S608 - constants
+        WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.sheet, s.row""",  # noqa: S608 - constants
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A staged row that cannot go in.
+
+    Attributes:
+        sheet, row: where it was read; the sheet by its rank.
+        problem: ``unknown-member``, ``duplicate``, ``other-year`` or ``billed``.
+        detail: the SIRET; the year of most rows; the number of the invoice already issued.
+        first: sheet and row of the first with the same key, of a duplicate.
+    """
+
+    sheet: int
+    row: int
+    problem: str
+    detail: str
+    first: tuple[int, int] | None
 
 
 class UsageStage:
@@ -58,20 +78,22 @@ class UsageStage:
         session.execute(text("DROP TABLE IF EXISTS usage_stage"))
         session.execute(
             text(
-                "CREATE TEMPORARY TABLE usage_stage (row INTEGER, siret TEXT, service TEXT, "
+                "CREATE TEMPORARY TABLE usage_stage "
+                "(sheet INTEGER, row INTEGER, siret TEXT, service TEXT, "
                 "tier INTEGER, year INTEGER, month INTEGER, users INTEGER)"
             )
         )
 
-    def add(self, records: Sequence[UsageRecord]) -> None:
-        """Stage a batch."""
+    def add(self, records: Sequence[UsageRecord], sheet: int = 0) -> None:
+        """Stage a batch of a sheet, by its rank."""
         self._session.execute(
             text(
                 "INSERT INTO usage_stage VALUES "
-                "(:row, :siret, :service, :tier, :year, :month, :users)"
+                "(:sheet, :row, :siret, :service, :tier, :year, :month, :users)"
             ),
             [
                 {
+                    "sheet": sheet,
                     "row": record.source.row,
                     "siret": record.siret,
                     "service": record.service,
@@ -84,13 +106,8 @@ class UsageStage:
             ],
         )
 
-    def problems(self) -> Iterator[tuple[int, str, str]]:
-        """Rows that cannot go in, as (row, problem, value).
-
-        The problem is ``unknown-member``, ``duplicate`` (value: the first row with the same key),
-        ``other-year`` (value: the year of most rows) or ``billed`` (value: the number of the
-        invoice already issued for that year).
-        """
+    def problems(self) -> Iterator[Unfit]:
+        """Rows that cannot go in."""
         self._session.execute(
             text(
                 "CREATE INDEX IF NOT EXISTS usage_stage_key "
@@ -100,51 +117,60 @@ class UsageStage:
         for problem in _PROBLEMS:
             yield from _found(self._session, problem)
 
-    def billed(self, tx: Session) -> Iterator[tuple[int, str, str]]:
+    def billed(self, tx: Session) -> Iterator[Unfit]:
         """The same for the one problem that may have come since."""
         return _found(tx, "billed")
 
-    def gaps(self) -> Iterator[tuple[int, str, str, int | None, Month, Month]]:
-        """Holes inside a series of the file: row after the hole, key, month before and after."""
+    def gaps(self) -> Iterator[tuple[tuple[int, int], str, str, int | None, Month, Month]]:
+        """Holes inside a series: sheet and row after the hole, key, month before and after."""
         rows = self._session.execute(
             text(
-                "SELECT row, siret, service, tier, previous, at FROM (SELECT row, siret, service, "
-                "tier, year * 12 + month AS at, LAG(year * 12 + month) OVER "
+                "SELECT sheet, row, siret, service, tier, previous, at FROM ("
+                "SELECT sheet, row, siret, service, tier, year * 12 + month AS at, "
+                "LAG(year * 12 + month) OVER "
                 "(PARTITION BY siret, service, tier ORDER BY year * 12 + month) AS previous "
-                "FROM usage_stage) AS series WHERE at - previous > 1 ORDER BY row LIMIT 1000"
+                "FROM usage_stage) AS series WHERE at - previous > 1 "
+                "ORDER BY sheet, row LIMIT 1000"
             )
         )
-        for row, siret, service, tier, previous, at in rows:
+        for sheet, row, siret, service, tier, previous, at in rows:
             known = None if tier == NO_TIER else tier
-            yield row, siret, service, known, _month(previous), _month(at)
+            yield (sheet, row), siret, service, known, _month(previous), _month(at)
 
-    def apply(self, tx: Session, file_id: int, at: datetime) -> Changes:
-        """Write what is new or different; a changed figure supersedes the old row."""
+    def apply(self, tx: Session, file_id: int, at: datetime, sheet: int = 0) -> Changes:
+        """Write what is new or different in a sheet; a changed figure supersedes the old row."""
         unchanged = _written(
             tx,
-            "DELETE FROM usage_stage AS s WHERE EXISTS (SELECT 1 FROM usage_record u "  # noqa: S608
-            f"WHERE {_SAME} AND u.users = s.users)",
+            "DELETE FROM usage_stage AS s WHERE s.sheet = :sheet AND EXISTS "  # noqa: S608
+            f"(SELECT 1 FROM usage_record u WHERE {_SAME} AND u.users = s.users)",
+            sheet=sheet,
         )
         changed = _written(
             tx,
             "UPDATE usage_record AS u SET superseded_at = :at "  # noqa: S608
-            f"FROM usage_stage AS s WHERE {_SAME}",
+            f"FROM usage_stage AS s WHERE s.sheet = :sheet AND {_SAME}",
             at=utc_text(at),
+            sheet=sheet,
         )
         written = _written(
             tx,
             "INSERT INTO usage_record (siret, service, tier, year, month, users, file_id, row) "
             "SELECT siret, service, tier, year, month, users, :file, row "
-            "FROM usage_stage ORDER BY row",
+            "FROM usage_stage WHERE sheet = :sheet ORDER BY row, year, month",
             file=file_id,
+            sheet=sheet,
         )
         return Changes(added=written - changed, changed=changed, unchanged=unchanged)
 
 
-def _found(session: Session, problem: str) -> Iterator[tuple[int, str, str]]:
+def _found(session: Session, problem: str) -> Iterator[Unfit]:
     # Every row of a large file may have the same problem.
-    for row, value in session.execute(text(f"{_PROBLEMS[problem]} LIMIT {MOST_ROWS}")):
-        yield int(row), problem, str(value)
+    rows = session.execute(text(f"{_PROBLEMS[problem]} LIMIT {MOST_ROWS}"))
+    for sheet, row, detail, first_sheet, first_row in rows:
+        first = None if first_row is None else (int(first_sheet), int(first_row))
+        yield Unfit(
+            sheet=int(sheet), row=int(row), problem=problem, detail=str(detail), first=first
+        )
 
 
 def _written(tx: Session, statement: str, **values: object) -> int:

@@ -37,11 +37,11 @@ _ESCAPE_LIKE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _NOT_IN_XML = re.compile("[\u0000-\u0008\u000b-\u001f\ufffe\uffff]")
 _NOT_IN_A_TITLE = re.compile(r"[\[\]:*?/\\]")
 
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 _WIDTHS: Mapping[Kind, int] = {
     Kind.TEXT: 24,
@@ -91,8 +91,9 @@ def workbook(
             yield sheets.add
         finally:
             sheets.end()
-        for name, text in _parts(table, sheets.titles, at):
-            package.writestr(_part(name), _XML + text)
+        printed = dict.fromkeys(sheets.titles, "$1:$1")
+        for name, text in package_parts(table.title, sheets.titles, at, _styles(), printed):
+            package.writestr(part(name), XML + text)
 
 
 class _Sheets:
@@ -104,7 +105,7 @@ class _Sheets:
         self._package = package
         self._table = table
         self._columns = [
-            (_letters(place), _STYLES[column.kind]) for place, column in enumerate(table.columns)
+            (letters(place), _STYLES[column.kind]) for place, column in enumerate(table.columns)
         ]
         self._begin()
 
@@ -116,7 +117,7 @@ class _Sheets:
             self._begin()
         self._last += 1
         cells = "".join(
-            _cell(f"{letters}{self._last}", style, cell)
+            cell_in(f"{letters}{self._last}", style, cell)
             for (letters, style), cell in zip(self._columns, row, strict=True)
         )
         self._put(f'<row r="{self._last}">{cells}</row>')
@@ -135,9 +136,8 @@ class _Sheets:
     def _begin(self) -> None:
         rank = len(self.titles) + 1
         more = f" ({rank})" if rank > 1 else ""
-        title = _NOT_IN_A_TITLE.sub(" ", self._table.title)
-        self.titles.append(title[: _TITLE - len(more)] + more)
-        self._part: IO[bytes] = self._package.open(_part(f"xl/worksheets/sheet{rank}.xml"), "w")
+        self.titles.append(title_of(self._table.title, "", more))
+        self._part: IO[bytes] = self._package.open(part(f"xl/worksheets/sheet{rank}.xml"), "w")
         self._pending: list[str] = []
         self._waiting = self._size = 0
         self._last = 1
@@ -149,11 +149,11 @@ class _Sheets:
             )
         )
         header = "".join(
-            _cell(f"{letters}1", _HEADER, column.heading)
+            cell_in(f"{letters}1", _HEADER, column.heading)
             for (letters, _), column in zip(self._columns, self._table.columns, strict=True)
         )
         self._put(
-            f'{_XML}<worksheet xmlns="{_MAIN}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
+            f'{XML}<worksheet xmlns="{MAIN}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
             '<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2"'
             ' activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
             f'<cols>{widths}</cols><sheetData><row r="1">{header}</row>'
@@ -172,7 +172,13 @@ class _Sheets:
         self._part.write(content)
 
 
-def _cell(place: str, style: int, cell: Cell) -> str:
+def title_of(text: str, blank: str, more: str = "") -> str:
+    """The name of a sheet, without what none may have; ``more`` stays whole at its end."""
+    title = _NOT_IN_A_TITLE.sub(" ", _escaped(text)).strip("'") or blank
+    return title[: _TITLE - len(more)] + more
+
+
+def cell_in(place: str, style: int, cell: Cell) -> str:
     """A cell; empty when it holds nothing."""
     match cell:
         case None:
@@ -210,25 +216,27 @@ def _escaped(text: str) -> str:
     return _NOT_IN_XML.sub(lambda sign: f"_x{ord(sign[0]):04X}_", _ESCAPE_LIKE.sub("_x005F_", text))
 
 
-def _letters(place: int) -> str:
+def letters(place: int) -> str:
     """The name of a column by its place: A of 0, Z of 25, AA of 26."""
     before, last = divmod(place, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("A") + last)
+    return (letters(before - 1) if before else "") + chr(ord("A") + last)
 
 
 def _whole(table: Table, last: int) -> str:
-    return f"A1:{_letters(len(table.columns) - 1)}{last}"
+    return f"A1:{letters(len(table.columns) - 1)}{last}"
 
 
-def _part(name: str) -> ZipInfo:
+def part(name: str) -> ZipInfo:
     """A part of the package, dated as all are."""
     part = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     part.compress_type = ZIP_DEFLATED
     return part
 
 
-def _parts(table: Table, titles: list[str], at: datetime) -> Iterator[tuple[str, str]]:
-    """The parts beside the sheets."""
+def package_parts(
+    name: str, titles: list[str], at: datetime, styles: str, printed: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The parts beside the sheets; ``printed``: the rows at the top of each page, by sheet."""
     ranks = range(1, len(titles) + 1)
     overrides = {
         "/xl/workbook.xml": f"{_TYPES}.sheet.main+xml",
@@ -261,7 +269,7 @@ def _parts(table: Table, titles: list[str], at: datetime) -> Iterator[tuple[str,
             f'<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties"'
             ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
             ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-            f"<dc:title>{escape(table.title)}</dc:title>"
+            f"<dc:title>{escape(name)}</dc:title>"
             f'<dcterms:created xsi:type="dcterms:W3CDTF">{created}</dcterms:created>'
             "</cp:coreProperties>"
         ),
@@ -272,14 +280,15 @@ def _parts(table: Table, titles: list[str], at: datetime) -> Iterator[tuple[str,
     )
     headers = "".join(
         f'<definedName name="_xlnm.Print_Titles" localSheetId="{rank - 1}">'
-        f"{escape(_quoted(title))}!$1:$1</definedName>"
+        f"{escape(_quoted(title))}!{printed[title]}</definedName>"
         for rank, title in zip(ranks, titles, strict=True)
+        if title in printed
     )
     yield (
         "xl/workbook.xml",
         (
-            f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{sheets}</sheets>'
-            f"<definedNames>{headers}</definedNames></workbook>"
+            f'<workbook xmlns="{MAIN}" xmlns:r="{_OFFICE}"><sheets>{sheets}</sheets>'
+            f"{headers and f'<definedNames>{headers}</definedNames>'}</workbook>"
         ),
     )
     yield (
@@ -289,7 +298,7 @@ def _parts(table: Table, titles: list[str], at: datetime) -> Iterator[tuple[str,
             (f"{_OFFICE}/styles", "styles.xml"),
         ),
     )
-    yield "xl/styles.xml", _styles()
+    yield "xl/styles.xml", styles
 
 
 def _quoted(title: str) -> str:
@@ -319,7 +328,7 @@ def _styles() -> str:
         for identifier, _ in _FORMATS.values()
     )
     return (
-        f'<styleSheet xmlns="{_MAIN}"><numFmts count="{len(own)}">{formats}</numFmts>'
+        f'<styleSheet xmlns="{MAIN}"><numFmts count="{len(own)}">{formats}</numFmts>'
         f'<fonts count="2"><font>{font}</font><font><b/>{font}</font></fonts>'
         '<fills count="3"><fill><patternFill patternType="none"/></fill>'
         '<fill><patternFill patternType="gray125"/></fill><fill><patternFill patternType="solid">'

@@ -112,7 +112,7 @@ def test_every_change_of_a_billed_year_is_refused(store: Store, tmp_path: Path) 
         said += [(row, finding) for finding in caught.value.findings]
 
     assert [
-        (row, one.code, one.where.rpartition("« ")[2].strip(" »\u00a0")) for row, one in said
+        (row, one.code, one.where.rpartition("«")[2].strip(" »\u00a0")) for row, one in said
     ] == [(row, "IMPORT-BILLED", column) for _, row, column in REFUSED]
     for _, finding in said:
         assert finding.where.startswith("changement.csv, ligne 2,")

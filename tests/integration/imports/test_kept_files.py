@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from tests.integration.conftest import Place
 from tests.support.imported_tables import FORMATS, SHEET, write_table
+from tests.support.office_files import WORKBOOKS, write_office_file
 from tests.support.storage_samples import (
     HEADERS,
     OTHER,
@@ -22,13 +23,16 @@ from tests.support.storage_samples import (
     bring_rows,
     write_csv,
 )
+from worker.billing.provenance import cell
 from worker.errors import ImportRefused, WrongUse
-from worker.imports import ImportKind, fingerprint, read
+from worker.imports import Heading, ImportKind, fingerprint, read, stream
 from worker.imports.history import changed_values, files_and_changes, save, the_file
+from worker.imports.intake import take_rows
 from worker.imports.kept import without_personal
 from worker.imports.rereading import reread
 from worker.storage import Store
-from worker.storage.source_files import ImportedFile, Kept, cell
+from worker.storage.source_files import ImportedFile, Kept
+from worker.storage.versions import Changes
 
 MEMBER_HEADER = f"{HEADERS[ImportKind.MEMBERS]};contact_nom"
 MEMBERS = (
@@ -45,6 +49,10 @@ ROWS = {
         f"{OTHER};formation;2025-03-12;1;FORM-1",
     ),
     ImportKind.POPULATION: (f"{SIRET};2025;3421", f"{OTHER};2025;812"),
+    ImportKind.PREVIOUS: (
+        f"{SIRET};2024;12,00\N{NO-BREAK SPACE}€;",
+        f"{OTHER};2024;12;Commune fictive",
+    ),
 }
 CHANGED = {
     ImportKind.MEMBERS: ("nom", "CC du Val-Fictif", "CC du Val-Nouveau"),
@@ -53,9 +61,14 @@ CHANGED = {
     ImportKind.REFERENCES: ("engagement", "EJ-1", "EJ-9"),
     ImportKind.UNITS: ("quantite", "2", "2,5"),
     ImportKind.POPULATION: ("habitants", "3421", "3500"),
+    ImportKind.PREVIOUS: (
+        "montant_ttc",
+        "12,00\N{NO-BREAK SPACE}€",
+        "13,50\N{NO-BREAK SPACE}€",
+    ),
 }
 """The value of each first row that a second file changes."""
-EVERY = [(kind, form) for kind in ImportKind for form in FORMATS]
+EVERY = [(kind, form) for kind in ROWS for form in FORMATS]
 
 
 def _table(kind: ImportKind, rows: tuple[str, ...] = ()) -> list[list[str]]:
@@ -81,7 +94,7 @@ MEMBERS_ALONE = tuple(line.rpartition(";")[0] for line in MEMBERS)
 
 def _kept(store: Store, name: str) -> ImportedFile:
     with store.reading() as session:
-        return the_file(session, name)[1]
+        return the_file(session, name)[0][1]
 
 
 @pytest.mark.parametrize("kind, form", EVERY)
@@ -94,10 +107,10 @@ def test_each_file_is_kept_and_leads_to_its_cells(
     path = write_table(tmp_path / f"après.{form}", _corrected(kind))
     bring(store, path, kind)
     with store.reading() as session:
-        file_id, file, changes = the_file(session, path.name)
+        ((file_id, file, changes),) = the_file(session, path.name)
         values = list(changed_values(session, file_id, file))
     copy = tmp_path / "copie"
-    save(store.archive, file, copy)
+    save(store.archive, [file], copy)
 
     column, before, after = CHANGED[kind]
     place = _corrected(kind)[0].index(column) + 1
@@ -121,7 +134,8 @@ def test_the_copy_of_a_members_file_has_no_contact(tmp_path: Path, form: str) ->
     rows = [*_table(ImportKind.MEMBERS)[:2], [""] * 8, *_table(ImportKind.MEMBERS)[2:]]
     source = fingerprint(write_table(tmp_path / f"membres.{form}", rows))
     copy = tmp_path / "copie.csv"
-    copy.write_bytes(without_personal(source, ImportKind.MEMBERS))
+    [(_, content)] = without_personal(source, ImportKind.MEMBERS)
+    copy.write_bytes(content)
     there = {
         (number, place): value
         for number, cells in enumerate(
@@ -196,7 +210,7 @@ def test_a_file_is_found_by_its_name_or_the_beginning_of_a_hash(
             the_file(session, "conso.csv")
         with pytest.raises(WrongUse, match="n'a ce nom"):
             the_file(session, "absent.csv")
-        found = the_file(session, second.sha256[:12])[1]
+        ((_, found, _),) = the_file(session, second.sha256[:12])
 
     assert found == second
 
@@ -259,7 +273,110 @@ def test_what_a_former_release_took_in_is_said_not_to_be_kept(store: Store, tmp_
     add_members(store)
     file = _kept(store, "membres.csv")
     with pytest.raises(WrongUse, match="n'a pas été gardé") as caught:
-        save(store.archive, file, tmp_path / "copie.csv")
+        save(store.archive, [file], tmp_path / "copie.csv")
 
     assert file.sha256 in caught.value.remedy
+    assert reread(app_on(store)) == ()
+
+
+def _half(rows: list[list[str]], first: int) -> list[list[str]]:
+    """The header and every other row."""
+    return [rows[0], *rows[first::2]]
+
+
+@pytest.mark.parametrize("kind, form", [(kind, form) for kind in ROWS for form in WORKBOOKS])
+def test_each_sheet_is_kept_and_leads_to_its_cells(
+    sqlite_place: Place, tmp_path: Path, kind: ImportKind, form: str
+) -> None:
+    """Two visible sheets are both taken in; each value leads to its sheet, row and cell."""
+    store = _known(sqlite_place.open(), tmp_path)
+    bring(store, write_table(tmp_path / f"avant.{form}", _table(kind)), kind)
+    corrected = _corrected(kind)
+    sheets = {"Un": _half(corrected, 1), "Deux": [["Titre"], *_half(corrected, 2)]}
+    path = write_office_file(tmp_path / f"après.{form}", sheets)
+    done = bring(store, path, kind)
+    again = bring(store, path, kind)
+    with store.reading() as session:
+        found = the_file(session, path.name)
+        values = [one for id_, file, _ in found for one in changed_values(session, id_, file)]
+
+    column, before, after = CHANGED[kind]
+    place = corrected[0].index(column) + 1
+    assert again.already
+    assert [(one.sheet, one.rows) for one in done.sheets] == [("Un", 1), ("Deux", 1)]
+    assert [(file.sheet, file.rows, changes) for _, file, changes in found] == [
+        ("Un", 1, Changes(unchanged=1)),
+        ("Deux", 1, Changes(changed=1)),
+    ]
+    assert [(one.sheet, one.row, one.cell, one.before, one.after) for one in values] == [
+        ("Deux", 3, cell(place, 3), before, after)
+    ]
+    assert reread(app_on(store)) == ()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_months_as_columns_lead_to_their_own_cells(
+    sqlite_place: Place, tmp_path: Path, form: str
+) -> None:
+    """Twelve figures of a line are twelve rows, each with the cell of its month."""
+    store = _known(sqlite_place.open(), tmp_path)
+    months = [f"2025-{number:02d}" for number in range(1, 13)]
+    for name, last in (("avant", 12), ("après", 99)):
+        rows = [
+            ["siret", "service", *months, "Total"],
+            [SIRET, "gfu", *map(str, range(1, 12)), str(last), "0"],
+            [OTHER, "gfu", *["5"] * 12, "60"],
+        ]
+        path = write_office_file(tmp_path / f"{name}.{form}", {"A": rows})
+        done = bring(store, path, ImportKind.USAGE)
+    with store.reading() as session:
+        ((file_id, file, _),) = the_file(session, path.name)
+        [changed] = changed_values(session, file_id, file)
+
+    assert (done.rows, done.changes) == (24, Changes(changed=1, unchanged=23))
+    assert (changed.cell, changed.before, changed.after) == ("N2", "12", "99")
+    assert reread(app_on(store)) == ()
+
+
+def test_a_file_of_an_older_release_is_read_again_as_it_was(
+    sqlite_place: Place, tmp_path: Path
+) -> None:
+    """It took one sheet and left out the others: the kept file agrees, and the rest can come in."""
+    store = _known(sqlite_place.open(), tmp_path)
+    rows = _table(ImportKind.USAGE)
+    sheets = {"Un": _half(rows, 1), "Deux": _half(rows, 2)}
+    source = fingerprint(write_office_file(tmp_path / "conso.xlsx", sheets))
+    first = [one for one in stream(source, ImportKind.USAGE) if not _is_of(one, "Deux")]
+    take_rows(app_on(store), source, ImportKind.USAGE, iter(first))
+    findings = reread(app_on(store))
+    rest = bring(store, source.path, ImportKind.USAGE)
+
+    assert findings == ()
+    assert [(one.sheet, one.changes) for one in rest.sheets] == [("Deux", Changes(added=1))]
+    assert reread(app_on(store)) == ()
+
+
+def _is_of(item: object, sheet: str) -> bool:
+    heading = item if isinstance(item, Heading) else getattr(item, "heading", None)
+    return heading is not None and heading.sheet == sheet
+
+
+@pytest.mark.parametrize("form", WORKBOOKS)
+def test_the_copies_of_a_members_file_are_kept_sheet_by_sheet(
+    store: Store, tmp_path: Path, form: str
+) -> None:
+    """None has a contact; each is given back by its own hash."""
+    rows = _table(ImportKind.MEMBERS)
+    sheets = {"Un": _half(rows, 1), "Deux": _half(rows, 2)}
+    path = write_office_file(tmp_path / f"membres.{form}", sheets)
+    bring(store, path, ImportKind.MEMBERS)
+    with store.reading() as session:
+        files = [file for _, file, _ in the_file(session, path.name)]
+        ((_, one, _),) = the_file(session, files[1].kept_sha256[:12])
+    with pytest.raises(WrongUse, match="feuille par feuille"):
+        save(store.archive, files, tmp_path / "copie")
+    save(store.archive, [one], tmp_path / "copie")
+
+    assert [file.how_kept for file in files] == [Kept.WITHOUT_CONTACTS] * 2
+    assert b"@" not in (tmp_path / "copie").read_bytes()
     assert reread(app_on(store)) == ()

@@ -170,4 +170,4 @@ def test_december_and_january_are_neighbours(store: Store) -> None:
         )
         gaps = list(stage.gaps())
 
-    assert gaps == [(5, SIRET, "gfu", None, Month(2025, 1), Month(2025, 3))]
+    assert gaps == [((0, 5), SIRET, "gfu", None, Month(2025, 1), Month(2025, 3))]

@@ -3,15 +3,17 @@
 import pytest
 
 from worker.errors import Finding
-from worker.imports.columns import COLUMNS, ImportKind, Layout, header_key, known_headers, lay_out
+from worker.imports.columns import Layout, header_key, known_headers, lay_out
+from worker.imports.kinds import KINDS, ImportKind
 
 PLACE = "usage.csv, ligne 1"
+KNOWN = KINDS[ImportKind.USAGE].columns
 USAGE = ["siret", "service", "palier", "mois", "utilisateurs"]
 
 
 def findings_for(header: list[str]) -> list[Finding]:
     """The findings on a usage header."""
-    layout = lay_out(header, ImportKind.USAGE, PLACE)
+    layout = lay_out(header, KNOWN, PLACE)
     assert isinstance(layout, tuple)
     return list(layout)
 
@@ -35,19 +37,19 @@ def test_headers_match_as_written(written: str, name: str) -> None:
 @pytest.mark.parametrize("kind", list(ImportKind))
 def test_every_kind_takes_its_own_columns(kind: ImportKind) -> None:
     """A header with all columns of a kind, in reverse order, is laid out without a finding."""
-    names = [column.name.upper() for column in reversed(COLUMNS[kind])]
-    layout = lay_out(names, kind, PLACE)
+    names = [column.name.upper() for column in reversed(KINDS[kind].columns)]
+    layout = lay_out(names, KINDS[kind].columns, PLACE)
 
     assert isinstance(layout, Layout)
     assert {(position, column.name.upper()) for position, column in layout.places} == set(
         enumerate(names)
     )
-    assert known_headers(names, kind) == len(COLUMNS[kind])
+    assert known_headers(names, KINDS[kind].columns) == len(KINDS[kind].columns)
 
 
 def test_optional_columns_may_be_absent() -> None:
     """A file without an optional column is read with that column blank."""
-    layout = lay_out(["siret", "service", "mois", "utilisateurs"], ImportKind.USAGE, PLACE)
+    layout = lay_out(["siret", "service", "mois", "utilisateurs"], KNOWN, PLACE)
 
     assert isinstance(layout, Layout)
     assert layout.blanks["tier"] is None
@@ -80,7 +82,7 @@ def test_every_problem_of_a_header_is_reported_at_once() -> None:
 
 def test_empty_headers_are_remembered_only_before_the_last_name() -> None:
     """Empty cells after the last name are no columns; those before it are watched for values."""
-    layout = lay_out(["", *USAGE, "", ""], ImportKind.USAGE, PLACE)
+    layout = lay_out(["", *USAGE, "", ""], KNOWN, PLACE)
 
     assert isinstance(layout, Layout)
     assert (layout.width, layout.unnamed) == (6, (0,))

@@ -83,8 +83,8 @@ def test_ods_cells_are_read_exactly(tmp_path: Path) -> None:
     assert [facts(row) for row in usage(path)] == [(4, SIRET, "stockage", 2, "2025-03", 12)]
 
 
-def test_the_first_sheet_with_a_header_is_read_and_named(tmp_path: Path) -> None:
-    """Notices and hidden sheets are passed over; findings say which sheet was read."""
+def test_notices_and_hidden_sheets_are_passed_over(tmp_path: Path) -> None:
+    """What holds no table, or is hidden, is not read; findings say which sheet was."""
     good = xlsx_row(1, HEADER)
     path = xlsx(
         tmp_path / "usage.xlsx",
@@ -102,7 +102,7 @@ def test_the_first_sheet_with_a_header_is_read_and_named(tmp_path: Path) -> None
     assert finding.where.replace("\u00a0", " ") == (
         "usage.xlsx, feuille « Données », ligne 3, colonne « utilisateurs »"
     )
-    assert "«\u00a012.5\u00a0» n'est pas un nombre entier" in finding.message
+    assert "«\u00a012,5\u00a0» n'est pas un nombre entier" in finding.message
 
 
 def test_a_workbook_without_header_is_refused(tmp_path: Path) -> None:
@@ -341,15 +341,18 @@ def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell",
+    "cell, shown",
     [
-        '<c r="B2" t="e"><v>#SPILL!</v></c>',
-        "<c t = 'e' r='B2'><f>A1&gt;2</f><v>#REF!</v></c>",
-        '<c r="B2" cm="1" t="e" s="0"><f>IF(A1>2,NA())</f><v>#N/A</v></c>',
+        ('<c r="B2" t="e"><v>#SPILL!</v></c>', "#SPILL!"),
+        ('<c r="B2" t="e"><v>#NOUVEAU!</v></c>', "#N/A"),
+        ("<c t = 'e' r='B2'><f>A1&gt;2</f><v>#REF!</v></c>", "#REF!"),
+        ('<c r="B2" cm="1" t="e" s="0"><f>IF(A1>2,NA())</f><v>#N/A</v></c>', "#N/A"),
     ],
 )
-def test_an_error_is_seen_however_its_cell_is_written(tmp_path: Path, cell: str) -> None:
-    """Attributes in any order, either quotes, a code that is not known: one text for all."""
+def test_an_error_is_seen_however_its_cell_is_written(
+    tmp_path: Path, cell: str, shown: str
+) -> None:
+    """Attributes in any order, either quotes; a code that is not known is one that is."""
     path = xlsx(
         tmp_path / "a.xlsx",
         {
@@ -360,7 +363,7 @@ def test_an_error_is_seen_however_its_cell_is_written(tmp_path: Path, cell: str)
 
     [table] = [list(table.rows) for table in tables(fingerprint(path))]
 
-    assert table[1] == (2, ["1", "#N/A", "3"])
+    assert table[1] == (2, ["1", shown, "3"])
 
 
 def test_repeated_errors_of_ods_are_all_seen(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.imports_workbooks import SIRET, VAT_NUMBER
-from worker.billing.period import Month
+from worker.billing.period import MONTH_NAMES, Month
 from worker.errors import Finding
 from worker.imports import values
 
@@ -80,7 +80,10 @@ def test_accepts_what_has_one_meaning(
         (values.tier, "To", "IMPORT-TIER", "pas un nombre", "chiffres"),
         (values.category, "100", "IMPORT-CATEGORY", "supérieur à 99", "1 à 99"),
         (values.year, "25", "IMPORT-YEAR", "inférieur à 2000", "2000"),
-        (values.month, "mars-25", "IMPORT-MONTH", "pas un mois", "aaaa-mm"),
+        (values.month, "mars", "IMPORT-MONTH", "ne dit pas l'année", "mars 2025|janv-25"),
+        (values.month, "45717", "IMPORT-MONTH", "pas un mois", "aaaa-mm"),
+        (values.month, "12/31/2025", "IMPORT-MONTH", "mois/jour", "aaaa-mm"),
+        (values.day, "12/31/2025", "IMPORT-DATE", "mois/jour", "jj/mm/aaaa"),
         (values.month, "13/2025", "IMPORT-MONTH", "pas un mois", "2025-03"),
         (values.month, "30/02/2025", "IMPORT-MONTH", "pas un mois", "2025-03"),
         (values.month, "03/0025", "IMPORT-MONTH", "pas un mois", "2025-03"),
@@ -174,3 +177,27 @@ def test_no_text_breaks_a_parser(text: str) -> None:
 
     assert isinstance(values.vat_number(text), str | Finding)
     assert isinstance(values.email(text), str | Finding)
+
+
+FULL = MONTH_NAMES
+SHORT = ("janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc")
+SHORTER = ("jan", "fév", "mar", "avr", "mai", "jun", "jul", "aou", "sep", "oct", "nov", "dec")
+WRITTEN = ("{} 2025", "{}-25", "{}.-25", "{}. 25", "{}-2025", "{}/25", "{} \u00a02025", "{}25")
+CASES: tuple[Callable[[str], str], ...] = (str, str.upper, str.capitalize, values.plain_letters)
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+@pytest.mark.parametrize("names", [FULL, SHORT, SHORTER])
+def test_a_month_is_read_as_offices_write_it(number: int, names: tuple[str, ...]) -> None:
+    """Whole or short, any case, with or without accents, any separator, two or four digits."""
+    read = {
+        values.month(case(form.format(names[number - 1]))) for form in WRITTEN for case in CASES
+    }
+
+    assert read == {Month(2025, number)}
+
+
+@pytest.mark.parametrize("text", ["jui-25", "janvier 5", "janvier 225", "janvier 1899", "jeudi 25"])
+def test_a_month_of_two_meanings_is_none(text: str) -> None:
+    """What may be two months, or a year of another length, is not guessed."""
+    assert isinstance(values.month(text), Finding)

@@ -49,10 +49,18 @@ class Clerk:
             return self._resend(chosen.number, chosen.siret, refused=True) if chosen else None
         if action is Action.CREDIT:
             chosen = self._chosen(_can_be_credited, pick)
-            return ("credit", chosen.number, "--reason", "Facture contestée") if chosen else None
+            return (
+                ("credit", chosen.number, "--reason", "Facture contestée", "--yes")
+                if chosen
+                else None
+            )
         chosen = self._chosen(lambda invoice: invoice.status == "suspended", pick)
         file = str(self.installation.complement)
-        return ("complete", chosen.number, file, "--comment", "Pièce demandée") if chosen else None
+        return (
+            ("complete", chosen.number, file, "--comment", "Pièce demandée", "--yes")
+            if chosen
+            else None
+        )
 
     def asked(self, listed: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         """What ``status`` asks to type about deposits, once a person has looked at the portal."""
@@ -84,7 +92,7 @@ class Clerk:
     def _resend(
         self, number: str, siret: str, *, refused: bool, absent: bool = False
     ) -> tuple[str, ...]:
-        words = ("resend", number, "--reason", "Références corrigées")
+        words = ("resend", number, "--reason", "Références corrigées", "--yes")
         if absent:
             return (*words, "--absent", number)
         if refused and self.demanding and siret == DEMANDING.siret:

@@ -43,6 +43,8 @@ _UNSAID = {"NUMERO", "NUMÉRO", "SIRET"}
 _REASON = "Vu avec le membre"
 _ORDINARY = {"ask_for_payment", "run", "correct"}
 """Advice that nothing need differ for."""
+_SENDING = {"resend", "credit", "complete"}
+"""What shows what it would send, and asks."""
 _ONCE = {"import", "documents"}
 """What changes nothing when it is typed again, and is not."""
 MOST = 8
@@ -100,6 +102,8 @@ class Typist:
                 kept[rank] = _REASON
         if kept[0] == "resend" and "--absent" not in kept and self._demands(kept[1]):
             kept += ["--engagement", ENGAGEMENT]
+        if kept[0] in _SENDING:
+            kept.append("--yes")  # it has looked at what is shown; it has no terminal
         return tuple(kept)
 
     def _demands(self, number: str) -> bool:

@@ -51,7 +51,7 @@ def command(*arguments: str | Path, config: Path | None = None) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Ours, without the settings of the program and of Python that others do not have."""
-    others = ("CHORUS_", "PYTHONUNBUFFERED")
+    others = ("CHORUS_", "PYTHONUNBUFFERED", "COLUMNS")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     return kept | QUIET
 

@@ -56,12 +56,13 @@ class TakenBack(Story):
 
     def exported(self, number: str) -> Path:
         """The folder of an exported document."""
-        return self.folder / "factures" / number
+        return next((self.folder / "factures").glob(f"{number}_*"))
 
     @property
     def new(self) -> str:
         """The number of the invoice that was issued last."""
-        return max(path.name for path in self.exported("").iterdir() if path.name[:3] == "BSN")
+        found = (self.folder / "factures").glob("BSN*")
+        return max(path.name.partition("_")[0] for path in found)
 
 
 @pytest.fixture(name="taken_back", scope="module")
@@ -72,7 +73,9 @@ def _taken_back(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFact
         copied(played[0], folder / "demo")
         config = folder / "demo" / "worker.toml"
         number, siret = first(config)
-        credited = run("credit", number, "--reason", "code service erroné", "--json", config=config)
+        credited = run(
+            "credit", number, "--reason", "code service erroné", "--yes", "--json", config=config
+        )
         credited.keep(folder / "credit.json")
         run("run", "2025", config=config).keep(folder / "run.json")
         let_go = run("unpark", siret, "2025", "--reason", "corrigé", config=config)
@@ -201,7 +204,7 @@ def _part(played: tuple[Path, Said], tmp_path_factory: pytest.TempPathFactory) -
         words = ("credit", number, "--reason", "trop", "--line", "1=10")
         run(*words, "--dry-run", config=config).keep(folder / "dry.json")
         run("show", number, "--json", config=config).keep(folder / "before.json")
-        run(*words, "--json", config=config).keep(folder / "credit.json")
+        run(*words, "--yes", "--json", config=config).keep(folder / "credit.json")
 
     return Part(made_once(tmp_path_factory.getbasetemp(), "part", take_back))
 
@@ -261,7 +264,7 @@ def test_the_closing_table_of_a_credit_note_adds_up(part: Part, tmp_path: Path) 
     copied(part.folder / "demo", tmp_path / "demo")
     config = tmp_path / "demo" / "worker.toml"
     number, siret = first(config)
-    said = run("credit", number, "--reason", "le reste", config=config)
+    said = run("credit", number, "--reason", "le reste", "--yes", config=config)
 
     assert said.code == 1
     assert (
@@ -282,7 +285,7 @@ def test_an_impossible_credit_is_refused(demo: Path) -> None:
         (("--line", "7=1"), "pas de ligne 7"),
         (("--reason", " "), "motif est vide"),
     ):
-        said = run("credit", number, "--reason", "essai", *arguments, config=demo)
+        said = run("credit", number, "--reason", "essai", "--yes", *arguments, config=demo)
         assert (said.code, words in said.err, "Traceback" in said.err) == (2, True, False)
 
     assert not [name for name in statuses(demo) if name.startswith("AVOIR")]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.offices import CAMPAIGN, YEAR, Desk, number
-from worker.audit.documents import export_year
+from worker.audit.documents import write_documents
 from worker.audit.dossier import verify
 from worker.audit.dossier.collection import tables
 from worker.audit.dossier.manifest import write_manifest
@@ -56,7 +56,17 @@ def write_dossier(desk: Desk, folder: Path, names: Sequence[str] = FEW) -> Path:
         for name in names:
             table = known[Path(name).stem]
             write_table(table, folder / "tables" / name, at=CAMPAIGN)
-    export_year(desk.app.store, YEAR, folder / verify.DOCUMENTS)
+    documents = folder / verify.DOCUMENTS
+    with desk.app.reading() as session:
+        for one in (invoice for invoice in desk.invoices() if invoice.number):
+            write_documents(
+                session,
+                desk.app.store.archive,
+                one,
+                documents / one.number,
+                below=documents,
+                unusable=[],
+            )
     _write_imported(desk, folder)
     write_manifest(folder, year=YEAR, at=CAMPAIGN)
     return folder

@@ -2,12 +2,13 @@
 
 import errno
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from worker.audit.deposits import evidence_name
 from worker.billing.money import count
 from worker.billing.status import TrackedInvoice
+from worker.billing.text import plain_name
 from worker.errors import IntegrityError, StorageUnavailable, UnreadableRecord
 from worker.isolation.files import create_regular
 from worker.settings.rights import told
@@ -19,8 +20,19 @@ MOST_NAMED = 5
 """Pieces that a message names; « journal verify » names them all."""
 
 
+LONGEST_MEMBER = 40
+"""Characters of a member's name in the names of folders and files."""
+
+
+def named_after(number: str, member: str) -> str:
+    """How the folder of an invoice is named: ``BSN-2026-00001_Commune-fictive``."""
+    return f"{number.replace('/', '-')}_{plain_name(member, LONGEST_MEMBER) or 'membre'}"
+
+
 def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
-    """Write ``TO/<number>/…`` for every invoice issued for a year; their folders, by number.
+    """Write ``TO/<number>_<member>/…`` for every invoice issued for a year; folders by number.
+
+    Each file begins as its folder is named: ``BSN-2026-00001_Commune-fictive_facturx.pdf``.
 
     A statement without invoice, of a member that consumed nothing, has its folder too.
 
@@ -31,22 +43,45 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
         StorageUnavailable: the folder cannot be written.
         IntegrityError: kept documents are missing or were altered; all the others were written.
     """
-    exported = {}
+    exported: dict[str, Path] = {}
     unusable: list[str] = []
     with store.reading() as session:
         issued = [invoice for invoice in invoices.tracked(session, year=year) if invoice.number]
         for invoice in issued:
-            folder = to / invoice.number.replace("/", "-")
-            try:
-                invoices.by_id(session, invoice.id)
-                write_documents(
-                    session, store.archive, invoice, folder, below=to, unusable=unusable
-                )
-            except UnreadableRecord as error:
-                unusable.append(f"{invoice.number} : {error.message}")
-                continue
-            exported[invoice.number] = folder
+            exported |= _export(session, store.archive, invoice, to, unusable)
         exported |= write_statements(session, store.archive, year, to, unusable=unusable)
+    _refuse_unusable(unusable, to)
+    return exported
+
+
+def export_invoice(store: Store, number: str, to: Path) -> dict[str, Path]:
+    """The same for one invoice or credit note. Raises WrongUse for no such one, and as above."""
+    unusable: list[str] = []
+    with store.reading() as session:
+        invoice = invoices.named(session, number)
+        exported = _export(session, store.archive, invoice, to, unusable)
+    _refuse_unusable(unusable, to)
+    return exported
+
+
+def _export(
+    session: Session, archive: Archive, invoice: TrackedInvoice, to: Path, unusable: list[str]
+) -> dict[str, Path]:
+    """Its folder by its number; none when it cannot be read, which ``unusable`` is told."""
+    name = named_after(invoice.number, invoice.member_name)
+    try:
+        invoices.by_id(session, invoice.id)
+        write_documents(
+            session, archive, invoice, to / name, below=to, unusable=unusable, prefix=f"{name}_"
+        )
+    except UnreadableRecord as error:
+        unusable.append(f"{invoice.number} : {error.message}")
+        return {}
+    return {invoice.number: to / name}
+
+
+def _refuse_unusable(unusable: Sequence[str], to: Path) -> None:
+    """Raise IntegrityError, which names the first pieces that the archive did not give."""
     if unusable:
         others = len(unusable) - MOST_NAMED
         raise IntegrityError(
@@ -55,7 +90,6 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
             + (f" Et {count(others, 'autre')}." if others > 0 else ""),
             f"Tout le reste est dans {to}. Rétablissez l'archive depuis une sauvegarde.",
         )
-    return exported
 
 
 def write_documents(
@@ -66,6 +100,7 @@ def write_documents(
     *,
     below: Path,
     unusable: list[str],
+    prefix: str = "",
 ) -> frozenset[str]:
     """Write the documents of an issued invoice as ``export_year`` does.
 
@@ -76,6 +111,7 @@ def write_documents(
         folder: of its own.
         below: what the person named; see ``_write``.
         unusable: is told of each piece that the archive cannot give.
+        prefix: of the name of each file.
 
     Returns:
         The names of what was written, such as ``v1/facturx.pdf``; not ``validation.json``.
@@ -89,16 +125,20 @@ def write_documents(
     written = set()
     for old in range(1, invoice.version):
         former = kept.contents(every, old)
-        _write(folder / f"v{old}", former, below=below)
+        _write(folder / f"v{old}", _prefixed(former, prefix), below=below)
         written |= {f"v{old}/{name}" for name in former}
     for seen in observations.observations(session, invoice.id):
         if seen.evidence:
             files |= kept.file(evidence_name(seen), seen.evidence)
     written |= files.keys()
-    report = _validation(invoice, every)
+    report = _validation(invoice, every, prefix)
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-    _write(folder, files | {"validation.json": text.encode()}, below=below)
+    _write(folder, _prefixed(files, prefix) | {"validation.json": text.encode()}, below=below)
     return frozenset(written)
+
+
+def _prefixed(files: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
+    return {f"{prefix}{name}": content for name, content in files.items()}
 
 
 def write_statements(
@@ -117,14 +157,16 @@ def write_statements(
     return written
 
 
-def _validation(invoice: TrackedInvoice, every: Sequence[StoredDocument]) -> dict[str, object]:
+def _validation(
+    invoice: TrackedInvoice, every: Sequence[StoredDocument], prefix: str
+) -> dict[str, object]:
     """What each document of the last version passed."""
     return {
         "number": invoice.number,
         "version": invoice.version,
         "documents": [
             {
-                "file": document.kind.value,
+                "file": f"{prefix}{document.kind.value}",
                 "profile": document.profile,
                 "sha256": document.sha256,
                 "checks": [

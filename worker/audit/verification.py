@@ -26,7 +26,7 @@ from worker.audit.tokens import verify_anchors, verify_given
 from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
-from worker.billing.money import count
+from worker.billing.money import count, french
 from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, Severity, WrongUse
 from worker.isolation.files import read_bounded
@@ -244,10 +244,9 @@ def _compare(
         amounts.add(invoices.statement_of(session, invoice.id).total)
         yield from _credits(session, invoice)
     if {str(amount) for amount in amounts} != {told[0]["total_ttc"]}:
-        found = ", ".join(sorted(str(amount) for amount in amounts))
-        yield _differs(
-            invoice.number, f"montant {found} € dans la base, {told[0]['total_ttc']} € au journal"
-        )
+        found = " et ".join(french(amount) for amount in sorted(amounts, key=lambda one: one.cents))
+        said = str(told[0]["total_ttc"]).replace(".", ",")
+        yield _differs(invoice.number, f"montant dans la base : {found} ; au journal : {said} €")
     if (invoice.siret, invoice.year) != (told[0]["siret"], told[0]["year"]):
         yield _differs(invoice.number, "le membre ou l'année ne sont plus ceux du journal")
     kept = {

@@ -28,6 +28,10 @@ REASON = " Motif : "
 """In the first note of a credit note, between the invoice it takes back and the reason."""
 
 
+NEUTRAL_REASON = "régularisation de la facture"
+"""Printed when a person gives no reason that is meant for the buyer."""
+
+
 class NothingToCredit(ValueError):
     """The credit asked for is more than what is left of the invoice, or is of nothing."""
 

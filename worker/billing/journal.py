@@ -240,7 +240,7 @@ def _text(*parts: str | int) -> bytes:
 def _broken(seq: int, what: str) -> Finding:
     return Finding(
         code="JOURNAL-BROKEN",
-        message=f"événement n° {seq} : {what}",
+        message=what,
         remedy="Conservez la base en l'état et comparez-la à une sauvegarde.",
         where=f"journal, n° {seq}",
     )
@@ -249,8 +249,7 @@ def _broken(seq: int, what: str) -> Finding:
 def _erased(seq: int, by: int) -> Finding:
     return Finding(
         code="JOURNAL-ERASED",
-        message=f"événement n° {seq} : son contenu a été effacé (événement n° {by}) ; "
-        "ce qu'il disait n'est plus prouvé",
+        message=f"le contenu a été effacé (événement n° {by}) ; ce qu'il disait n'est plus prouvé",
         severity=Severity.WARNING,
         where=f"journal, n° {seq}",
     )

@@ -142,6 +142,8 @@ BY_TITLE: Mapping[str, tuple[str, str]] = _FRENCH["by_title"]
 TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
+_INVOICE, _CREDIT_NOTE = "La facture", "L'avoir"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedInvoice:
@@ -222,6 +224,16 @@ class TrackedInvoice:
     def french_status(self) -> str:
         """Its status in French, as a member of the sentence: *annulée*, *annulé*."""
         return (OF_A_CREDIT_NOTE if self.is_credit_note else FRENCH)[self.status]
+
+    @property
+    def french_name(self) -> str:
+        """What begins a sentence about it: *La facture BSN-2026-00001*, *L'avoir …*."""
+        return f"{_CREDIT_NOTE if self.is_credit_note else _INVOICE} {self.number}"
+
+    @property
+    def feminine(self) -> str:
+        """What a participle about it ends with: *renvoyée*, *renvoyé*."""
+        return "" if self.is_credit_note else "e"
 
     @property
     def french_detail(self) -> str:

@@ -18,6 +18,9 @@ HIDDEN = (
 _HARMFUL = re.compile(f"[\u0000-\u001f{HIDDEN}]")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SPELT = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
+_NOT_IN_A_NAME = re.compile("[^A-Za-z0-9._]+")
+
 
 def harmless(text: str) -> str:
     """A line to print: signs that move a terminal, or hide, are shown escaped."""
@@ -54,11 +57,23 @@ def hidden_in_french(character: str) -> str:
     )
 
 
-def stated_reason(text: str) -> str:
+def plain_name(text: str, most: int) -> str:
+    """A text as a part of a file name that every system takes: ASCII, at most so many characters.
+
+    Accents are left out; what is no letter, digit, point or underscore becomes a hyphen.
+    """
+    spelt = text.translate(_SPELT)
+    bare = "".join(
+        one for one in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(one)
+    )
+    return _NOT_IN_A_NAME.sub("-", bare).strip("-.")[:most].rstrip("-.")
+
+
+def stated_reason(text: str, option: str = "--reason") -> str:
     """Why a person decides, as the journal keeps it. Raises WrongUse when nothing can be read."""
     reason = text.strip()
     if not reason:
-        raise WrongUse("Le motif est vide.", 'Donnez-le : --reason "…".')
+        raise WrongUse("Le motif est vide.", f'Donnez-le : {option} "…".')
     if character := hidden_character(reason):
         raise WrongUse(
             f"Le motif contient {hidden_in_french(character)}.",

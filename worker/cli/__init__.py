@@ -18,6 +18,7 @@ from worker.cli.commands import command_line, commands
 from worker.cli.console import give_up_lost_outputs, open_outputs, remember_wide, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import StorageUnavailable, WorkerError
+from worker.isolation.files import reason
 from worker.settings.rights import descriptor_limit, told
 
 __all__ = ["commands", "main"]
@@ -68,8 +69,7 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each wa
         if error.errno not in OUTPUT_LOST:
             return _defect(error, arguments)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
-        reason = "le disque est plein" if error.errno == errno.ENOSPC else error.strerror
-        say(f"Erreur : le résultat n'a pas pu être écrit : {reason}.")
+        say(f"Erreur : le résultat n'a pas pu être écrit : {reason(error)}.")
         say("À faire : libérez de la place ; « status » dit où en sont les factures.")
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, said as one

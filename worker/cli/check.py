@@ -113,7 +113,11 @@ def _show_common(app: App, checked: CheckedYear) -> None:
     """What concerns everybody: the year, the grids, the seller, the credentials."""
     for version, months in checked.grids.items():
         span = french_months(months)
-        put(f"Grille {version} : {span}." if version else f"Aucune grille : {span}.")
+        put(
+            f"Grille {version} : {span}."
+            if version
+            else f"Aucune grille n'est en vigueur : {span}."
+        )
     if not checked.finished:
         put(
             f"L'année {checked.year} n'est pas terminée : « run » la facturera à partir du "

@@ -150,7 +150,7 @@ def agreed(question: str, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(
             "Cette commande demande un accord, et il n'y a pas de terminal pour le donner.",
-            "Dans un script, retapez-la avec --yes, une fois les montants regardés.",
+            "Dans un script, retapez-la avec --yes, une fois vérifié ce qu'elle enverra.",
         )
     typer.echo(f"{harmless(question)} [o/N] ", nl=False, err=True)
     return sys.stdin.readline().strip().casefold() in {"o", "oui"}

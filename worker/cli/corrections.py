@@ -1,14 +1,16 @@
 """``resend``, ``complete``, ``credit``: what a person decides about one invoice."""
 
 import re
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-from worker.billing.money import french
+from worker.billing.credit_note import NEUTRAL_REASON
+from worker.billing.money import count, french
 from worker.billing.quantity import Quantity, french_quantity, read_quantity
 from worker.cli import json_views
-from worker.cli.console import command, put, put_json, table
+from worker.cli.console import TO_LOOK_AT, agreed, command, put, put_json, say, table
 from worker.cli.invoices import show_invoices
 from worker.cli.options import (
     Config,
@@ -17,6 +19,7 @@ from worker.cli.options import (
     Number,
     Reason,
     ServiceCode,
+    Yes,
     argument,
     option,
 )
@@ -25,6 +28,7 @@ from worker.corrections.credit import CreditDraft, Request
 from worker.errors import WrongUse
 from worker.service import decisions
 from worker.service.bootstrap import open_portal, open_verified
+from worker.service.decisions import Sending
 
 
 def resend(
@@ -40,6 +44,7 @@ def resend(
             "NUMÉRO",
         ),
     ] = None,
+    yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
@@ -51,14 +56,20 @@ def resend(
     """
     _refuse_another("--absent", number, absent)
     app = open_verified(config)
+    asked = {
+        "service_code": service_code,
+        "engagement": engagement,
+    }
+    _show_resend(decisions.draft_resend(app, number, reason, **asked, absent=absent is not None))
+    if not _sends(yes=yes):
+        return TO_LOOK_AT
     invoice = decisions.resend(
         app,
         open_portal(app),
         number,
         reason,
         tell,
-        service_code=service_code,
-        engagement=engagement,
+        **asked,
         absent=absent is not None,
     )
     return show_invoices(app, [invoice], as_json=as_json)
@@ -68,11 +79,15 @@ def complete(
     number: Number,
     files: Annotated[list[Path], argument("FICHIER...", "pièces à joindre")],
     comment: Annotated[str, option("--comment", "réponse au membre ; gardée au journal", "TEXTE")],
+    yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
     app = open_verified(config)
+    _show_completion(decisions.draft_completion(app, number, comment, files), comment, files)
+    if not _sends(yes=yes):
+        return TO_LOOK_AT
     invoice = decisions.complete(app, open_portal(app), number, comment, files)
     return show_invoices(app, [invoice], as_json=as_json)
 
@@ -80,6 +95,10 @@ def complete(
 def credit(
     number: Number,
     reason: Reason,
+    printed_reason: Annotated[
+        str,
+        option("--printed-reason", "motif imprimé sur l'avoir et transmis au membre", "TEXTE"),
+    ] = NEUTRAL_REASON,
     lines: Annotated[
         list[str] | None,
         option("--line", "n'en créditer qu'une partie : 2=10 ; peut être répété", "LIGNE=QUANTITÉ"),
@@ -98,6 +117,7 @@ def credit(
     dry_run: Annotated[
         bool, option("--dry-run", "montre l'avoir sans rien émettre ni déposer")
     ] = False,
+    yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
@@ -111,6 +131,7 @@ def credit(
     request = Request(
         number=number,
         reason=reason,
+        printed_reason=printed_reason,
         quantities=_quantities(lines) if lines else None,
         service_code=service_code,
         engagement=engagement,
@@ -122,6 +143,10 @@ def credit(
         if dry_run:
             _show_draft(decisions.draft_credit(app, portal, request), as_json=as_json)
             return 0
+        if not yes:
+            _tell_draft(decisions.draft_credit(app, portal, request))
+        if not _sends(yes=yes):
+            return TO_LOOK_AT
         credited = decisions.credit(app, portal, request, tell)
     code = show_invoices(app, credited.year, as_json=as_json)
     if credited.member_is_parked and not as_json:
@@ -135,8 +160,14 @@ def _show_draft(drafted: CreditDraft, *, as_json: bool) -> None:
     if as_json:
         put_json(**json_views.credit_draft(drafted))
         return
+    _tell_draft(drafted)
+    put("Rien n'est émis.")
+
+
+def _tell_draft(drafted: CreditDraft) -> None:
+    """The credit note that would be issued, with the text that the member would read."""
     kind = "interne, gardé dans nos livres" if drafted.internal else "à transmettre au membre"
-    put(f"Avoir sur la facture {drafted.invoice.number}, {kind} : rien n'est émis.")
+    put(f"Avoir sur la facture {drafted.invoice.number}, {kind} :")
     table(
         ("ligne", "service", "quantité", "TTC"),
         [
@@ -146,8 +177,46 @@ def _show_draft(drafted: CreditDraft, *, as_json: bool) -> None:
         right=("quantité", "TTC"),
     )
     put(f"Total : {french(drafted.draft.totals.payable)} TTC.")
+    put(f"Imprimé sur l'avoir : {drafted.draft.notes[0].text}")
     if drafted.covers_the_invoice:
         put("La facture serait annulée, et son membre retenu jusqu'à « unpark ».")
+
+
+def _sends(*, yes: bool) -> bool:
+    """Whether what was shown may leave; says so when it may not."""
+    sent = agreed("Envoyer ?", yes=yes)
+    if not sent:
+        say("Rien n'a été envoyé.")
+    return sent
+
+
+def _show_sending(sending: Sending) -> None:
+    """Which invoice it is about, on standard error: the result is told on the other output."""
+    invoice, content = sending.invoice, sending.content
+    say(f"{invoice.number} — {invoice.member_name} ({invoice.siret}) — {invoice.french_status}")
+    say(f"  {french(content.totals.payable)} TTC, année {invoice.year}")
+
+
+def _show_resend(sending: Sending) -> None:
+    _show_sending(sending)
+    now = sending.content
+    if (new := sending.references) is None:
+        say("  Elle est d'abord cherchée sur le portail ; ses documents ne changent pas.")
+        return
+    for name, before, after in (
+        ("Code service", now.service_code, new.service_code),
+        ("Engagement", now.engagement, new.engagement),
+    ):
+        changed = "" if before == after else f" (avant : {before or '—'})"
+        say(f"  {name} : {after or '—'}{changed}")
+
+
+def _show_completion(sending: Sending, comment: str, files: Sequence[Path]) -> None:
+    _show_sending(sending)
+    say(f"  Commentaire : {comment.strip()}")
+    for path, file in zip(files, sending.files, strict=True):
+        renamed = "" if path.name == file.name else f" (« {path.name} » renommé)"
+        say(f"  Pièce : {file.name}{renamed}, {count(len(file.content), 'octet')}")
 
 
 def _refuse_another(name: str, number: str, again: str | None) -> None:

@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.billing.money import NO_BREAK
-
 NARROWEST = 40
 """Columns below which nothing can be laid out."""
 SEPARATOR = "  "
@@ -19,6 +17,8 @@ _LONGEST_WORD = 24
 _KEPT_AFTER = re.compile(r" (?=[»;:!?%€](?:\s|$))|(?<=«) ")
 """Spaces at which French typography breaks no line."""
 _BREAKS_AFTER = "/_-.,=@:"
+_KEPT = "\ue000"
+"""Stands for a space at which no line is broken, while lines are filled."""
 _CONTINUED = " \\"
 
 
@@ -62,7 +62,7 @@ def _parts(text: str, program: str) -> list[tuple[str, bool]]:
 
 
 def _words(text: str) -> list[str]:
-    return _KEPT_AFTER.sub(NO_BREAK, text).split(" ")
+    return _KEPT_AFTER.sub(_KEPT, text).split(" ")
 
 
 def _filled(
@@ -71,7 +71,7 @@ def _filled(
     """Words in lines of at most ``width``; ``head`` is the line that the first ones go on."""
     lines, line = [], head or start
     is_begun = bool(head)
-    for word in words:
+    for word in (one for glued in words for one in _parted(glued, width - len(further))):
         joined = f"{line} {word}" if is_begun else f"{line}{word}"
         if len(joined) > width and is_begun:
             lines.append(line)
@@ -81,7 +81,12 @@ def _filled(
             lines.append(joined[:end])
             joined = f"{further}{joined[end:]}"
         line, is_begun = joined, True
-    return [*lines, line]
+    return [one.replace(_KEPT, " ") for one in (*lines, line)]
+
+
+def _parted(glued: str, most: int) -> list[str]:
+    """A word with the signs that stay with it; without them where both have no room."""
+    return [glued] if len(glued) <= most else glued.split(_KEPT)
 
 
 def _end_of_piece(text: str, width: int, least: int) -> int:

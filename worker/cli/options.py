@@ -44,5 +44,6 @@ Year = Annotated[int, argument("ANNÉE", "année des services", min=2000, max=21
 Number = Annotated[str, argument("NUMÉRO", "numéro de la facture")]
 Siret = Annotated[str, argument("SIRET", "SIRET du membre")]
 Reason = Annotated[str, option("--reason", "pourquoi ; gardé au journal", "TEXTE")]
+Yes = Annotated[bool, option("--yes", "accord donné d'avance, pour un script")]
 ServiceCode = Annotated[str | None, option("--service-code", "code service corrigé", "CODE")]
 Engagement = Annotated[str | None, option("--engagement", "engagement corrigé", "NUMÉRO")]

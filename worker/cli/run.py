@@ -23,7 +23,7 @@ from worker.cli.console import (
     table,
 )
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
-from worker.cli.options import Config, Json, Year, option
+from worker.cli.options import Config, Json, Year, argument, option
 from worker.cli.progress import tell
 from worker.cli.reading import open_reading
 from worker.corrections.unknown import close_unknown
@@ -153,8 +153,19 @@ def deposit(config: Config = None, as_json: Json = False) -> int:
     return _take_step(campaign.deposit, config, as_json=as_json)
 
 
-def follow(config: Config = None, as_json: Json = False) -> int:
+def follow(
+    number: Annotated[
+        str | None, argument("NUMÉRO", "cette facture seule, sans attendre son échéance")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
     """Demande au portail ce que deviennent les factures déposées."""
+    if number is not None:
+        app = open_verified(config)
+        with open_portal(app) as portal:
+            invoice = decisions.ask_now(app, portal, number, tell)
+        return show_invoices(app, [invoice], as_json=as_json)
     return _take_step(campaign.follow, config, as_json=as_json)
 
 

@@ -8,11 +8,12 @@ from worker.billing.money import french
 from worker.billing.period import french_date, french_minute
 from worker.billing.quantity import french_quantity, quantity_of
 from worker.cli import json_views
-from worker.cli.console import is_wide, put, put_json, show_findings, table
+from worker.cli.console import is_wide, put, put_json, show_findings, table, typed
 from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
+from worker.corrections.messages import explained
 from worker.portals.choruspro.status_words import french_word
 from worker.storage.observations import Observation
 
@@ -55,6 +56,8 @@ def _show_content(record: InvoiceRecord, standing: str) -> None:
     )
     if tracked.french_detail:
         put(f"Chorus Pro : {tracked.french_detail}")
+        for told in explained(tracked):
+            put(f"  {typed(told)}")
     put()
     for line, rest in zip(invoice.lines, record.left, strict=True):
         put(f"{line.identifier}. {line.name} : {french(line.gross)} TTC")

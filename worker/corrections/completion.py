@@ -10,7 +10,7 @@ from pathlib import Path
 from worker.app import App
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.billing.text import hidden_character, hidden_in_french
+from worker.billing.text import hidden_character, hidden_in_french, plain_name
 from worker.errors import (
     Finding,
     PortalAccessRefused,
@@ -19,7 +19,7 @@ from worker.errors import (
     Refused,
     WrongUse,
 )
-from worker.isolation.files import read_bounded
+from worker.isolation.files import read_bounded, reason
 from worker.portals import Portal, SupportingFile
 from worker.storage import invoices
 from worker.transmission.statuses import ask_history
@@ -27,6 +27,8 @@ from worker.validation.value_limits import ATTACHMENT_NAME, MAX_ATTACHMENT, brok
 
 LONGEST_COMMENT = 2000
 """Characters of the comment (§2.7)."""
+LONGEST_NAME = 50
+"""Characters of a file's name, its extension included (§5)."""
 MOST_BYTES = 118_000_000
 """Of all files of an invoice together: 120 MB with the invoice itself (§5)."""
 
@@ -46,7 +48,7 @@ def complete(
     with app.reading() as session:
         invoice = invoices.named(session, number)
     refuse_unless_suspended(invoice)
-    files = _read(paths, comment)
+    files = read_files(paths, comment)
     portal.sign_in()
     hashes = app.store.archive.put_all([file.content for file in files])
     given = {file.name: sha256 for file, sha256 in zip(files, hashes, strict=True)}
@@ -70,14 +72,17 @@ def refuse_unless_suspended(invoice: TrackedInvoice) -> None:
     """Raise Refused for what waits for no file."""
     if invoice.status is not InvoiceStatus.SUSPENDED:
         raise Refused(
-            f"La facture {invoice.number} ({invoice.french_status}) n'attend aucune pièce.",
+            f"{invoice.french_name} ({invoice.french_status}) n'attend aucune pièce.",
             "Seule une facture suspendue par le membre se complète ; tapez « show » pour voir "
             "ce qu'elle attend.",
         )
 
 
-def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
-    """The files to give. Raises WrongUse with everything that Chorus Pro would not take."""
+def read_files(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
+    """The files to give, under names that Chorus Pro takes.
+
+    Raises WrongUse with everything else that it would not take.
+    """
     findings = list(_of_comment(comment))
     files = []
     for path in paths:
@@ -86,7 +91,7 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
         except OSError as error:
             findings.append(
                 _finding(
-                    f"le fichier « {path} » ne peut pas être lu : {error.strerror}",
+                    f"le fichier « {path} » ne peut pas être lu : {reason(error)}",
                     f"Joignez des fichiers ordinaires de {MAX_ATTACHMENT // 1_000_000} Mo au plus.",
                 )
             )
@@ -94,8 +99,8 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
         if not content:
             findings.append(_finding(f"le fichier « {path.name} » est vide", "Exportez-le encore."))
         else:
-            files.append(SupportingFile(name=path.name, content=content))
-        findings += broken(ATTACHMENT_NAME, path.name)
+            files.append(SupportingFile(name=accepted_name(path.name), content=content))
+        findings += broken(ATTACHMENT_NAME, accepted_name(path.name))
     if len({file.name for file in files}) < len(files):
         findings.append(_finding("deux fichiers portent le même nom", "Renommez l'un des deux."))
     if sum(len(file.content) for file in files) > MOST_BYTES:
@@ -109,6 +114,14 @@ def _read(paths: Sequence[Path], comment: str) -> tuple[SupportingFile, ...]:
             findings=findings,
         )
     return tuple(files)
+
+
+def accepted_name(name: str) -> str:
+    """The name of a file as Chorus Pro takes it (§5): no accent or space, 50 characters at most."""
+    stem, point, suffix = name.rpartition(".")
+    if not point:
+        return plain_name(name, LONGEST_NAME)
+    return f"{plain_name(stem, LONGEST_NAME - len(suffix) - 1) or 'piece'}.{suffix}"
 
 
 def _of_comment(comment: str) -> Iterator[Finding]:

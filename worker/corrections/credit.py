@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.app import App
-from worker.billing.credit_note import NothingToCredit, credit, credited_total, reissue
+from worker.billing.credit_note import (
+    NEUTRAL_REASON,
+    NothingToCredit,
+    credit,
+    credited_total,
+    reissue,
+)
 from worker.billing.identifiers import siren_of
 from worker.billing.invoice import Invoice, InvoiceDraft, issue
 from worker.billing.journal import EventTag
@@ -56,6 +62,8 @@ class Request:
     """What a person asks for.
 
     Attributes:
+        reason: why, kept in the journal alone.
+        printed_reason: why, printed on the credit note (BT-22) and deposited with it.
         quantities: units to credit by line identifier; None for all that is left.
         service_code: when the one of the invoice is no longer good; None to keep it.
         engagement: same.
@@ -66,6 +74,7 @@ class Request:
 
     number: str
     reason: str
+    printed_reason: str = NEUTRAL_REASON
     quantities: Mapping[str, Quantity] | None = None
     service_code: str | None = None
     engagement: str | None = None
@@ -231,6 +240,7 @@ def issue_credit_note(
             corrects=invoice.number,
             replaces=drafted.replaces.number if drafted.replaces else "",
             reason=request.reason,
+            printed_reason=request.printed_reason,
             internal=drafted.internal,
             total_ttc=str(note.totals.payable),
             statement=note.statement_number,
@@ -248,7 +258,7 @@ def issue_credit_note(
 def _refuse_unprintable(request: Request) -> None:
     """Raise WrongUse, which names the option, before anything is worked out."""
     for label, text, option in (
-        ("Le motif", request.reason, "--reason"),
+        ("Le motif imprimé", request.printed_reason, "--printed-reason"),
         ("L'engagement", request.engagement or "", "--engagement"),
     ):
         if character := unprintable_character(text):
@@ -266,7 +276,9 @@ def _first(
     content = invoices.content(session, invoice.id)
     earlier = invoices.credit_notes(session, invoice.id)
     try:
-        draft = credit(content, earlier, request.reason, request.quantities, internal=internal)
+        draft = credit(
+            content, earlier, request.printed_reason, request.quantities, internal=internal
+        )
     except NothingToCredit as error:
         raise WrongUse(
             f"Cet avoir sur la facture {content.number} n'est pas possible : {error}.",
@@ -322,7 +334,7 @@ def _again(session: Session, note: TrackedInvoice, request: Request, now: dateti
         content=invoices.content(session, invoice.id),
         earlier=_others(session, invoice, note),
         # As it would be transmitted: the successor of that buyer may be given it by hand.
-        draft=replace(reissue(rejected, request.reason), internal=False),
+        draft=replace(reissue(rejected, request.printed_reason), internal=False),
         internal=internal,
     )
 

@@ -101,25 +101,36 @@ def resend(
         # handed over: the search before a second deposit finds it again, and it is adopted.
         refuse_correction(invoice, service_code, engagement)
         return _apply(app, render, invoice, content, content, reason)
-    if invoice.is_credit_note:
-        # Its own: what was imported for the year bills the member again, and stays as it is.
-        kept = replace(kept, service_code=content.service_code, engagement=content.engagement)
-    references = replace(
-        kept,
-        service_code=kept.service_code if service_code is None else service_code.strip(),
-        engagement=kept.engagement if engagement is None else engagement.strip(),
-    )
+    references = corrected_references(invoice, content, kept, service_code, engagement)
     corrected = replace(
         content, service_code=references.service_code, engagement=references.engagement
     )
     findings = check_draft(corrected) + Directory(app=app, portal=portal).check(references)
     if has_blocking(findings):
         raise Refused(
-            f"La facture {invoice.number} serait refusée à nouveau.",
+            f"{invoice.french_name} serait refusé{invoice.feminine} à nouveau.",
             _way_out(invoice, findings),
             findings=findings,
         )
     return _apply(app, render, invoice, content, corrected, reason, references, findings)
+
+
+def corrected_references(
+    invoice: TrackedInvoice,
+    content: Invoice,
+    kept: BillingReferences,
+    service_code: str | None,
+    engagement: str | None,
+) -> BillingReferences:
+    """The references that a refused invoice leaves with again; ``kept``: those imported for it."""
+    if invoice.is_credit_note:
+        # Its own: what was imported for the year bills the member again, and stays as it is.
+        kept = replace(kept, service_code=content.service_code, engagement=content.engagement)
+    return replace(
+        kept,
+        service_code=kept.service_code if service_code is None else service_code.strip(),
+        engagement=kept.engagement if engagement is None else engagement.strip(),
+    )
 
 
 def _way_out(invoice: TrackedInvoice, findings: Sequence[Finding]) -> str:
@@ -143,7 +154,8 @@ def refuse_unless(invoice: TrackedInvoice, allowed: bool) -> None:  # noqa: FBT0
         return
     why, what = NOT_SENT_AGAIN[invoice.status]
     raise Refused(
-        f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être renvoyée : {why}.",
+        f"{invoice.french_name} ({invoice.french_status}) ne peut pas être "
+        f"renvoyé{invoice.feminine} : {why}.",
         what,
     )
 
@@ -152,8 +164,8 @@ def refuse_correction(invoice: TrackedInvoice, *references: str | None) -> None:
     """Raise Refused when references are given for a deposit that may live: its bytes stay."""
     if any(given is not None for given in references):
         raise Refused(
-            f"La facture {invoice.number} ({invoice.french_status}) ne peut pas être corrigée "
-            "maintenant : le portail l'a peut-être déjà, telle quelle.",
+            f"{invoice.french_name} ({invoice.french_status}) ne peut pas être "
+            f"corrigé{invoice.feminine} maintenant : le portail l'a peut-être déjà, telle quelle.",
             "Retapez la commande sans --service-code ni --engagement ; vous les donnerez si son "
             "dépôt est refusé.",
         )
@@ -210,8 +222,8 @@ def refuse_if_found(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
     refuse_doubtful(invoice, seen)
     if seen.found is not None:
         raise Refused(
-            f"La facture {invoice.number} est sur le portail, à l'état {seen.found.raw_status}.",
-            "Tapez « reconcile » : elle sera reprise, sans nouveau dépôt.",
+            f"{invoice.french_name} est sur le portail, à l'état {seen.found.raw_status}.",
+            "Tapez « reconcile » : ce dépôt sera repris, sans en refaire un autre.",
         )
 
 
@@ -299,9 +311,7 @@ def _apply(
             findings=[finding.code for finding in findings],
         )
         if invoices.by_id(tx, invoice.id) != invoice:
-            raise Refused(
-                f"La facture {invoice.number} vient de changer d'état.", "Tapez « status »."
-            )
+            raise Refused(f"{invoice.french_name} vient de changer d'état.", "Tapez « status ».")
         if references is not None and not invoice.is_credit_note:
             imported.put_references(tx, [(references, None)], tx.now)
         if corrected == content:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from worker.errors import ConfigurationError
 from worker.formats.logo import logo_problem
-from worker.isolation.files import read_bounded
+from worker.isolation.files import read_bounded, reason
 from worker.settings.keys import MIN_CONTRAST, contrast_on_white
 
 MAX_LOGO_BYTES = 500_000
@@ -48,7 +48,7 @@ def read_branding(accent: str, logo: Path | None) -> Branding:
     try:
         content = read_bounded(logo, MAX_LOGO_BYTES)
     except OSError as error:
-        raise _refused(logo, f"est illisible : {error.strerror}", _READABLE) from error
+        raise _refused(logo, f"est illisible : {reason(error)}", _READABLE) from error
     if problem := logo_problem(content):
         raise _refused(
             logo,

@@ -10,7 +10,7 @@ from pathlib import Path
 from worker.billing.text import harmless
 from worker.errors import WrongUse
 from worker.imports.wording import refusal, words_of
-from worker.isolation.files import digest_bounded, open_regular
+from worker.isolation.files import digest_bounded, open_regular, reason
 
 MAX_BYTES = 512 * 2**20
 """Largest file accepted: a million usage rows take some 40 MB."""
@@ -85,8 +85,8 @@ def readable(path: Path) -> Iterator[None]:
             IsADirectoryError: "no-regular-file",
             PermissionError: "no-access",
         }
-        name, reason = names.get(type(error), "unreadable"), error.strerror or error
-        raise WrongUse(*words_of(name, file=path, reason=reason)) from error
+        name = names.get(type(error), "unreadable")
+        raise WrongUse(*words_of(name, file=path, reason=reason(error))) from error
 
 
 def fingerprint(path: Path) -> SourceFile:

@@ -30,6 +30,7 @@ from python_calamine import (
 from worker.imports.source import CHUNK, MERGED, UNCOMPUTED
 from worker.imports.spreadsheet import Said, Unfit, is_data
 from worker.imports.values import FORMULA_ERRORS
+from worker.isolation.files import reason
 from worker.isolation.frames import read_frame, write_frame
 
 MAX_SHEETS = 100
@@ -144,7 +145,7 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        last = [Said.REFUSED, Unfit.NO_ROOM, str(error.strerror)]
+        last = [Said.REFUSED, Unfit.NO_ROOM, reason(error)]
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError):
         last = [Said.REFUSED, Unfit.SPOILT, ""]
     write_frame(target, json.dumps(last).encode())

@@ -30,6 +30,30 @@ _REASONS = {
     errno.EMFILE: "trop de fichiers sont ouverts",
     errno.ENFILE: "trop de fichiers sont ouverts sur la machine",
     errno.EIO: "le disque ne répond pas",
+    errno.EBADF: "il a été fermé entre-temps",
+    errno.EBUSY: "un autre programme s'en sert",
+    errno.ETXTBSY: "un autre programme s'en sert",
+    errno.EAGAIN: "il est occupé pour le moment",
+    errno.EINTR: "la lecture a été interrompue",
+    errno.EINVAL: "son nom, ou ce qu'on lui demande, n'est pas admis par le système",
+    errno.EMLINK: "trop de liens y mènent",
+    errno.ENODEV: "son support n'est plus là",
+    errno.ENOMEM: "la mémoire manque",
+    errno.ENOTEMPTY: "le dossier n'est pas vide",
+    errno.EOPNOTSUPP: "son support ne le permet pas",
+    errno.EOVERFLOW: "il est trop grand pour ce système",
+    errno.EPIPE: "l'autre bout ne lit plus",
+    errno.ESPIPE: "on ne peut pas s'y déplacer",
+    errno.ESTALE: "le partage réseau qui le porte n'est plus à jour",
+    errno.EXDEV: "il est sur un autre disque",
+    errno.ENOSYS: "ce système ne le permet pas",
+    errno.ETIMEDOUT: "le support n'a pas répondu à temps",
+    errno.EHOSTDOWN: "la machine qui le porte ne répond pas",
+    errno.EHOSTUNREACH: "la machine qui le porte est hors d'atteinte",
+    errno.ECONNREFUSED: "la machine visée refuse la connexion",
+    errno.ECONNRESET: "la connexion a été coupée",
+    errno.ENETUNREACH: "le réseau est hors d'atteinte",
+    errno.ENOTCONN: "la connexion est coupée",
     **dict.fromkeys(NO_ROOM, "le disque est plein"),
 }
 
@@ -40,7 +64,8 @@ def reason(error: OSError) -> str:
     number = error.errno or errno.EIO
     if said != os.strerror(number):
         return said
-    return _REASONS.get(number, f"le système répond « {said} »")
+    symbol = errno.errorcode.get(number, str(number))
+    return _REASONS.get(number, f"le système répond par l'erreur {symbol}")
 
 
 def open_regular(path: Path, most: int) -> BufferedReader:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.app import App
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.invoice import Invoice
+from worker.billing.members import BillingReferences
+from worker.billing.status import AT_THE_BUYER, InvoiceStatus, TrackedInvoice
 from worker.billing.text import stated_reason
 from worker.corrections import completion
 from worker.corrections import resend as resending
@@ -22,12 +24,18 @@ from worker.corrections.credit import (
     issue_credit_note,
 )
 from worker.corrections.resend import Way
+from worker.errors import Refused
 from worker.issuing.holds import lift_hold, refuse_beside, require_member
-from worker.portals import Portal
+from worker.portals import Portal, SupportingFile
 from worker.service.bootstrap import branding, rendering
-from worker.service.campaign import Tell, move_forward, vet_seller
-from worker.storage import invoices, member_accounts
+from worker.service.campaign import Progress, Step, Tell, move_forward, vet_seller
+from worker.storage import imported, invoices, member_accounts
+from worker.transmission.integration import ask_report
 from worker.transmission.refresh import refresh_account
+from worker.transmission.statuses import ask_history
+
+_FOLLOWED = frozenset({InvoiceStatus.DEPOSITED, InvoiceStatus.SETTLED, *AT_THE_BUYER})
+"""What the portal may still tell about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,89 @@ class Credited:
     def member_is_parked(self) -> bool:
         """Whether the member is billed again only once a person lets it go on."""
         return any(invoice.status is InvoiceStatus.PARKED for invoice in self.year)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What ``resend`` or ``complete`` would send.
+
+    Attributes:
+        invoice: as stored.
+        content: as it was issued.
+        references: service code and engagement that it would leave with; None where the deposit
+            that may live is looked for first, and nothing is corrected.
+        files: what would be joined.
+    """
+
+    invoice: TrackedInvoice
+    content: Invoice
+    references: BillingReferences | None = None
+    files: tuple[SupportingFile, ...] = ()
+
+
+def draft_resend(
+    app: App,
+    number: str,
+    reason: str,
+    *,
+    service_code: str | None = None,
+    engagement: str | None = None,
+    absent: bool = False,
+) -> Sending:
+    """What ``resend`` would send, by the books alone. Raises WrongUse and Refused as it does."""
+    stated_reason(reason)
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+        way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
+        content = invoices.content(session, invoice.id)
+        kept = imported.references_of(session, invoice.siret, invoice.year)
+    references = None
+    if way is Way.CORRECTED:
+        references = resending.corrected_references(
+            invoice, content, kept, service_code, engagement
+        )
+    return Sending(invoice=invoice, content=content, references=references)
+
+
+def draft_completion(app: App, number: str, comment: str, files: Sequence[Path]) -> Sending:
+    """What ``complete`` would send. Raises WrongUse and Refused as it does."""
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+        completion.refuse_unless_suspended(invoice)
+        content = invoices.content(session, invoice.id)
+    given = completion.read_files(files, comment)
+    return Sending(invoice=invoice, content=content, files=given)
+
+
+def ask_now(app: App, portal: Portal, number: str, tell: Tell) -> TrackedInvoice:
+    """Ask the portal what becomes of one invoice, due or not; returns it as it stands then.
+
+    Raises:
+        WrongUse: no such invoice.
+        Refused: it was never deposited.
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    with app.reading() as session:
+        invoice = invoices.named(session, number)
+    if invoice.status not in _FOLLOWED:
+        raise Refused(
+            f"La facture {number} ({invoice.french_status}) n'est pas suivie sur le portail.",
+            "Tapez « status --todo » : il dit ce que chaque facture attend.",
+        )
+    portal.sign_in()
+    with app.at_work():
+        if invoice.status is InvoiceStatus.DEPOSITED:
+            ask_report(app, portal, invoice)
+        refresh_account(app, portal, invoice.siret, invoice.year)
+        with app.reading() as session:
+            found = invoices.by_id(session, invoice.id)
+        if found.status in AT_THE_BUYER and found.portal_id is not None:
+            ask_history(app, portal, found)
+    with app.reading() as session:
+        found = invoices.by_id(session, invoice.id)
+    if found != invoice:
+        tell(Progress(step=Step.FOLLOW, invoice=found))
+    return found
 
 
 def resend(
@@ -213,7 +304,11 @@ def draft_credit(app: App, portal: Portal | None, request: Request) -> CreditDra
 
 
 def _confirmed(app: App, portal: Portal | None, request: Request) -> Request:
-    request = replace(request, reason=stated_reason(request.reason))
+    request = replace(
+        request,
+        reason=stated_reason(request.reason),
+        printed_reason=stated_reason(request.printed_reason, "--printed-reason"),
+    )
     if portal is not None:
         portal.sign_in()
         confirm_state(app, portal, request.number)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from worker.billing.toml import parse_toml
 from worker.errors import ConfigurationError
-from worker.isolation.files import read_bounded
+from worker.isolation.files import read_bounded, reason
 from worker.settings.keys import ENV_PREFIX, MAIL_SECRET, SECRET_NAMES
 from worker.settings.loading import MOST_BYTES, Configuration
 from worker.settings.rights import refuse_exposed, told
@@ -141,7 +141,7 @@ def _reason(error: OSError | ValueError) -> str:
     """Why a file of secrets cannot be read, without a word of what it holds."""
     match error:
         case OSError():
-            return error.strerror or type(error).__name__
+            return reason(error)
         case UnicodeDecodeError():
             return "il n'est pas en UTF-8"
         case _:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from worker.errors import IntegrityError, StorageUnavailable
-from worker.isolation.files import digest_bounded, read_bounded
+from worker.isolation.files import digest_bounded, read_bounded, reason
 from worker.settings.rights import told
 
 LARGEST = 100_000_000
@@ -153,7 +153,7 @@ class Archive:
             if error.errno not in _ANOTHER_THING or not path.parent.is_dir():
                 raise StorageUnavailable(*told(error, path)) from error
             raise IntegrityError(
-                f"La pièce {path} a été remplacée : {error.strerror}.",
+                f"La pièce {path} a été remplacée : {reason(error)}.",
                 "Rétablissez ce fichier depuis une sauvegarde avant de continuer.",
             ) from error
 

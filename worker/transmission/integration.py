@@ -71,6 +71,15 @@ def _by_flux(waiting: Iterable[TrackedInvoice]) -> list[TrackedInvoice]:
     return sorted(found, key=lambda invoice: rank[invoice.flux_number])
 
 
+def ask_report(app: App, portal: Portal, invoice: TrackedInvoice) -> None:
+    """Ask for the report on the file of one deposited invoice, due or not.
+
+    Raises:
+        PortalError, PortalAccessRefused: the portal cannot be asked.
+    """
+    _ask_report(app, portal, [invoice])
+
+
 def _ask_report(app: App, portal: Portal, file: Sequence[TrackedInvoice]) -> None:
     """Ask about a file, by the flux number that all its invoices have."""
     flux = file[0].flux_number

@@ -195,7 +195,7 @@ TYPE_CODE = Limit(
 )
 ATTACHMENT_NAME = Limit(
     code="CHORUS-ATTACHMENT",
-    subject="Le nom de la pièce jointe (BT-125)",
+    subject="Le nom de la pièce jointe",
     remedy="50 caractères au plus, extension comprise ; une extension que Chorus Pro admet "
     "(pdf, xlsx, csv…) ; lettres sans accent, chiffres, point, tiret et souligné.",
     accepts=_whole(_FILE_NAME, 50),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.memory_portal import Mishap
 from tests.support.offices import YEAR, Desk, number, open_desk
-from worker.audit.documents import export_year, write_file
+from worker.audit.documents import export_invoice, export_year, named_after, write_file
 from worker.billing.document import DocumentKind
 from worker.billing.status import InvoiceStatus
 from worker.errors import IntegrityError, StorageUnavailable
@@ -22,24 +22,32 @@ def _desk(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Desk:
     return open_desk(tmp_path_factory.getbasetemp(), tmp_path / "desk", issued=12)
 
 
+def folder_of(desk: Desk, number: str) -> str:
+    """The name of the folder of an invoice."""
+    return named_after(number, desk.one(number).member_name)
+
+
 def test_every_issued_invoice_has_its_folder(desk: Desk, tmp_path: Path) -> None:
     """Eleven folders named by their number; the parked member has none."""
     to = tmp_path / "a" / "factures"
     exported = export_year(desk.app.store, YEAR, to)
-    names = [number(rank) for rank in range(1, 12)]
+    names = {one.number: folder_of(desk, one.number) for one in desk.invoices() if one.number}
 
-    assert sorted(path.name for path in to.iterdir()) == names
-    assert list(exported.items()) == [(name, to / name) for name in names]
+    assert {path.name for path in to.iterdir()} == set(names.values())
+    assert exported == {name: to / folder for name, folder in names.items()}
     assert export_year(desk.app.store, YEAR - 1, tmp_path / "none") == {}
 
 
 def test_the_files_are_the_archived_bytes_for_their_owner_only(desk: Desk, tmp_path: Path) -> None:
     """With the hash and the checks of each in ``validation.json``."""
     export_year(desk.app.store, YEAR, tmp_path / "to")
-    folder = tmp_path / "to" / ONE
+    folder = tmp_path / "to" / folder_of(desk, ONE)
     report = json.loads((folder / "validation.json").read_text("utf-8"))
-    documents = {d.kind.value: d for d in desk.documents(ONE)}
-    assert set(documents) == {DocumentKind.FACTURX, DocumentKind.STATEMENT}
+    documents = {f"{folder.name}_{d.kind.value}": d for d in desk.documents(ONE)}
+    assert {d.kind for d in documents.values()} == {
+        DocumentKind.FACTURX,
+        DocumentKind.STATEMENT,
+    }
     assert {path.name for path in folder.iterdir()} == {*documents, "validation.json"}
     assert (report["number"], report["version"]) == (ONE, 1)
     for entry in report["documents"]:
@@ -63,11 +71,20 @@ def test_a_corrected_invoice_is_exported_in_its_last_version(desk: Desk, tmp_pat
 
     export_year(desk.app.store, YEAR, to)
 
-    said = json.loads((to / ONE / DocumentKind.FACTURX).read_bytes())
+    name = folder_of(desk, ONE)
+    said = json.loads((to / name / f"{name}_{DocumentKind.FACTURX}").read_bytes())
     assert said["engagement"] == "N2"
-    report = json.loads((to / ONE / "validation.json").read_text("utf-8"))
+    report = json.loads((to / name / "validation.json").read_text("utf-8"))
 
     assert (report["version"], len(report["documents"])) == (2, 2)
+
+
+def test_one_invoice_is_exported_alone(desk: Desk, tmp_path: Path) -> None:
+    """Its folder, and no other."""
+    exported = export_invoice(desk.app.store, ONE, tmp_path)
+
+    assert exported == {ONE: tmp_path / folder_of(desk, ONE)}
+    assert [path.name for path in tmp_path.glob("BSN*")] == [folder_of(desk, ONE)]
 
 
 def test_a_folder_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> None:
@@ -106,4 +123,4 @@ def test_an_altered_document_is_never_exported(desk: Desk, tmp_path: Path) -> No
     written = {path.name: len(list(path.iterdir())) for path in (tmp_path / "to").iterdir()}
 
     assert len(written) == len([one for one in desk.invoices() if one.number])
-    assert written[number(2)] == written[number(1)] - 1
+    assert written[folder_of(desk, number(2))] == written[folder_of(desk, number(1))] - 1

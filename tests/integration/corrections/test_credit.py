@@ -322,8 +322,11 @@ def test_a_draft_writes_nothing(held_by_buyer: Desk) -> None:
 @pytest.mark.parametrize(
     "asked, words",
     [
-        (Request(number=ONE, reason="erreur 🙂"), "Le motif de l'avoir contient un signe"),
-        (Request(number=ONE, reason="erreur 日"), "« 日 », U+65E5"),
+        (
+            Request(number=ONE, reason="x", printed_reason="erreur 🙂"),
+            "Le motif imprimé de l'avoir contient un signe",
+        ),
+        (Request(number=ONE, reason="x", printed_reason="erreur 日"), "« 日 », U+65E5"),
         (Request(number=ONE, reason="x", engagement="EJ 日"), "L'engagement de l'avoir contient"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from chaos import pace
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.processes import CAN_BE_ANYBODY, as_anybody
-from worker.audit.documents import export_year, write_file
+from worker.audit.documents import export_year, named_after, write_file
 from worker.cli import main
 from worker.cli.commands import COMMANDS
 from worker.errors import ConfigurationError, Refused, StorageUnavailable
@@ -353,12 +353,13 @@ def test_no_export_follows_a_link(desk: Desk, tmp_path: Path) -> None:
     target.mkdir()
     to = tmp_path / "export"
     to.mkdir()
-    (to / ONE).symlink_to(target)
+    folder = to / named_after(ONE, desk.one(ONE).member_name)
+    folder.symlink_to(target)
     with pytest.raises(StorageUnavailable, match="lien"):
         export_year(desk.app.store, YEAR, to)
-    (to / ONE).unlink()
-    (to / ONE).mkdir()
-    (to / ONE / "validation.json").symlink_to(target / "here.json")
+    folder.unlink()
+    folder.mkdir()
+    (folder / "validation.json").symlink_to(target / "here.json")
     with pytest.raises(StorageUnavailable, match="lien"):
         export_year(desk.app.store, YEAR, to)
     (tmp_path / "file").symlink_to(target / "here.json")

@@ -110,7 +110,8 @@ def test_it_looks_at_the_portal_first(
     """What an advice supposes is seen on the portal's pages, or the command is left."""
     words = typed(tmp_path, waiting(code, *command, "--reason", "…"), *held)
 
-    assert words == ([(*command, "--reason", "Vu avec le membre")] if is_typed else [])
+    agreed = ("--yes",) if command[0] in {"resend", "credit"} else ()
+    assert words == ([(*command, "--reason", "Vu avec le membre", *agreed)] if is_typed else [])
 
 
 def test_what_was_heard_is_typed_once(tmp_path: Path) -> None:

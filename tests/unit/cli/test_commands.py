@@ -10,7 +10,8 @@ import pytest
 
 import worker.cli
 from worker.cli import commands
-from worker.cli.commands import COMMANDS
+from worker.cli.commands import COMMANDS, DRAWS
+from worker.cli.commands import FILES as FILES_OF
 
 FILES = sorted(Path(worker.cli.__file__).parent.glob("*.py"))
 
@@ -57,3 +58,12 @@ def is_given_a_view(call: ast.Call) -> bool:
         keyword.arg is None and ast.unparse(keyword.value).startswith("json_views.")
         for keyword in call.keywords
     )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_command_that_draws_has_the_option_that_unfolds(file: Path) -> None:
+    """A file that calls ``table`` is of a command that has ``--wide``."""
+    draws = any(calls_of("table", file))
+    modules = {FILES_OF.get(words, words.split()[0]) for words in DRAWS}
+
+    assert not draws or file.stem in {*modules, "invoices", "console"}

@@ -1,0 +1,86 @@
+"""The catalogue of messages: what Chorus Pro or we say, its probable cause, what to type. Pure.
+
+The table is messages.toml; docs/messages.md is written from it.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.toml import own_table
+
+_TOLD = frozenset({InvoiceStatus.REFUSED, InvoiceStatus.REJECTED, InvoiceStatus.SUSPENDED})
+"""When what hinders an invoice is in the words of the portal or of its buyer."""
+
+_ABOUT_ONE = (
+    *("show", "follow", "resend", "credit"),
+    *("documents portal", "documents export", "audit explain"),
+)
+"""Commands that begin with the number of an invoice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An entry: French, for people.
+
+    Attributes:
+        cause: the probable one.
+        remedy: what to do; commands are written after ``chorus-worker``.
+    """
+
+    cause: str
+    remedy: str
+
+
+_TABLE = own_table(__package__, "messages.toml")
+
+
+def _entries(part: str) -> dict[str, Message]:
+    return {
+        key: Message(cause=cause, remedy=remedy) for key, (cause, remedy) in _TABLE[part].items()
+    }
+
+
+PORTAL: Mapping[str, Message] = _entries("portal")
+"""By a part of the portal's own words, in any case, without accents; the first one that fits."""
+FINDINGS: Mapping[str, Message] = _entries("finding")
+"""By finding code (docs/findings.md)."""
+
+
+def of_portal(words: str) -> Message | None:
+    """The entry of what the portal or a buyer wrote; None when it is unknown."""
+    said = _bare(words)
+    return next((entry for key, entry in PORTAL.items() if _bare(key) in said), None)
+
+
+def _bare(text: str) -> str:
+    return "".join(
+        one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)
+    ).casefold()
+
+
+def explained(invoice: TrackedInvoice) -> Iterator[str]:
+    """What is known of the words that hinder an invoice, line by line.
+
+    Words that are unknown are given whole, with the flux to name to the portal's support.
+    """
+    if invoice.status not in _TOLD or not invoice.detail:
+        return
+    entry = of_portal(invoice.detail)
+    if entry is None:
+        flux = f" (flux {invoice.flux_number})" if invoice.flux_number else ""
+        yield f"Message inconnu de ce programme{flux} : « {invoice.detail} »"
+        return
+    yield f"Cause probable : {entry.cause}"
+    yield f"Piste : {_about(entry.remedy, invoice)}"
+
+
+def _about(remedy: str, invoice: TrackedInvoice) -> str:
+    """A remedy with the number, the member and the year of an invoice where it names none."""
+    known = {"SIRET": invoice.siret, "ANNÉE": str(invoice.year)}
+    for words in _ABOUT_ONE:
+        known[f"{words} NUMÉRO"] = f"{words} {invoice.number}"
+    for word, value in known.items():
+        remedy = remedy.replace(word, value)
+    return remedy

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
+from worker.billing.consumption import OutsideUse
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
@@ -25,12 +26,17 @@ from worker.validation.rules import check_draft
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A member's year, computed and checked, before any number."""
+    """A member's year, computed and checked, before any number.
+
+    Attributes:
+        outside: users that no subscription covers; a finding, unless a person accepted them.
+    """
 
     known: MemberYear
     lines: tuple[RatedLine, ...]
     draft: InvoiceDraft | None
     findings: tuple[Finding, ...]
+    outside: tuple[OutsideUse, ...] = ()
 
     @property
     def member(self) -> Member:
@@ -104,7 +110,13 @@ def prepare(
         findings += check_draft(draft)
     if not has_blocking(findings):
         findings += _to_confirm(known, Money.sum(line.total for line in rating.lines), before)
-    return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
+    return Prepared(
+        known=known,
+        lines=rating.lines,
+        draft=draft,
+        findings=findings,
+        outside=consumption.outside,
+    )
 
 
 def _to_confirm(known: MemberYear, total: Money, before: YearBefore) -> tuple[Finding, ...]:

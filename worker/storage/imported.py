@@ -22,7 +22,7 @@ from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
 from worker.billing.title import Title
-from worker.storage import confirmations, holds, versions
+from worker.storage import acceptances, confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
@@ -380,6 +380,7 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         confirmation=confirmations.in_force(session, siret, year),
         units=units_of(session, siret, year),
         population=population_of(session, siret, year),
+        acceptance=acceptances.in_force(session, siret, year),
     )
 
 

@@ -13,7 +13,7 @@ from worker.billing.consumption import (
     YearlyConsumption,
     consume,
 )
-from worker.billing.members import BillingReferences, Member, Subscription
+from worker.billing.members import BillingReferences, Member, Nature, Subscription
 from worker.billing.rating import Rating, rate
 from worker.billing.tariff import TariffGrid, bases
 
@@ -54,6 +54,7 @@ class MemberYear:
         units: the current dated units of the year.
         population: its inhabitants in force in the year, when they are known.
         acceptance: what a person last accepted outside its subscriptions, if anything.
+        nature: of the member, as it is now: it decides of the circuit, not of the invoice.
     """
 
     member: Member
@@ -66,6 +67,7 @@ class MemberYear:
     units: tuple[UnitRecord, ...] = ()
     population: PopulationRecord | None = None
     acceptance: Acceptance | None = None
+    nature: Nature = Nature.PUBLIC
 
     @property
     def is_in_year(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from worker.billing.members import Nature
 from worker.errors import Finding
 from worker.imports import values
 from worker.imports.wording import finding, quoted
@@ -74,6 +75,7 @@ COLUMNS: Mapping[ImportKind, tuple[Column, ...]] = {
         _must("ville", "city", _address),
         _may("tva_intracommunautaire", "vat_number", values.vat_number),
         _must("convention", "convention", _convention),
+        _may("nature", "nature", values.nature, blank=Nature.PUBLIC),
         _contact("contact_nom", "contact_name", _name),
         _contact("contact_email", "contact_email", values.email),
     ),

@@ -89,6 +89,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
     kind = ImportKind(file.kind)
     if kind in OF_THE_TREASURY:
         return  # what they add stands beside what there was
+    if kind is ImportKind.MEMBERS:
+        yield from _changed_natures(session, file_id, file)
     for replaced, new in versions.replaced_by(session, TABLES[kind], file_id):
         before, after = _with_quantity(replaced), _with_quantity(new)
         for column in COLUMNS[kind]:
@@ -103,6 +105,23 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
                     before=_text(before[column.field], column.field),
                     after=_text(after[column.field], column.field),
                 )
+
+
+def _changed_natures(session: Session, file_id: int, file: ImportedFile) -> Iterator[ChangedValue]:
+    """Those that a file changed; what none had said before is empty."""
+    replaced = versions.replaced_by(session, versions.NATURES, file_id)
+    before = {new["id"]: old["nature"] for old, new in replaced}
+    place = file.columns.get("nature")
+    for new in versions.written_by(session, versions.NATURES, file_id):
+        yield ChangedValue(
+            row=new["row"],
+            cell=cell(place, new["row"]) if place else "",
+            siret=new["siret"],
+            subject="",
+            column="nature",
+            before=before.get(new["id"], ""),
+            after=new["nature"],
+        )
 
 
 def save(archive: Archive, file: ImportedFile, to: Path) -> None:

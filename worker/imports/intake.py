@@ -5,7 +5,7 @@ and pass through the database, so that a million of them fit in little memory. T
 taken once everything is read, checked and kept in the archive, for the change alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from worker.imports.kept import keep
 from worker.imports.records import MemberRow
 from worker.imports.wording import refusal, wordings
 from worker.storage import Session, Transaction, imported, source_files
+from worker.storage.imported import Place
 from worker.storage.source_files import ImportedFile
 from worker.storage.usage_stage import UsageStage
 from worker.storage.versions import Changes
@@ -238,9 +239,7 @@ def _one_by_one(coming: _Coming) -> Intake:
     piece = _keep(coming) if coming.commit else ""
     with app.transaction(commit=coming.commit) as tx:
         _refuse_billed(tx, coming, kept)
-        return _write(
-            tx, coming, len(kept), piece, lambda file_id: _put(tx, coming.kind, kept, file_id)
-        )
+        return _write(tx, coming, len(kept), piece, lambda file_id: _put(tx, coming, kept, file_id))
 
 
 def _refuse_billed(session: Session, coming: _Coming, records: list[tuple[int, Any]]) -> None:
@@ -263,15 +262,13 @@ def _key(record: MemberRow | Fact | PreviousAmount) -> tuple[str, object]:
             return "reference", fact_key(record)
         case PopulationRecord():
             return "annee", fact_key(record)
-        case (member, _):
+        case (member, _, _):
             return "siret", member.siret
 
 
-def _put(
-    tx: Transaction, kind: ImportKind, records: list[tuple[int, Any]], file_id: int
-) -> Changes:
+def _put(tx: Transaction, coming: _Coming, records: list[tuple[int, Any]], file_id: int) -> Changes:
     placed = [(record, (file_id, row)) for row, record in records]
-    match kind:
+    match coming.kind:
         case ImportKind.SUBSCRIPTIONS:
             return imported.put_subscriptions(tx, placed, tx.now)
         case ImportKind.REFERENCES:
@@ -283,9 +280,33 @@ def _put(
         case ImportKind.POPULATION:
             return imported.put_population(tx, placed, tx.now)
         case _:
-            contacts = [(one, place) for (_, one), place in placed if one is not None]
+            contacts = [(one, place) for (_, one, _), place in placed if one is not None]
             imported.put_contacts(tx, contacts, tx.now)
-            return imported.put_members(tx, [(one, place) for (one, _), place in placed], tx.now)
+            return _put_members(tx, coming, placed)
+
+
+def _put_members(
+    tx: Transaction, coming: _Coming, placed: Sequence[tuple[MemberRow, Place]]
+) -> Changes:
+    """Members and their natures: one whose nature alone changes is changed.
+
+    A file without the column of natures leaves them as they are.
+    """
+    says = coming.heading is not None and "nature" in coming.heading.layout.columns
+    natures = [(one, place) for (_, _, one), place in placed] if says else []
+    changing = imported.changed_natures(tx, natures)
+    sirets = {one.siret for one, _ in changing}
+    members = [(one, place) for (one, _, _), place in placed]
+    others = imported.put_members(
+        tx, [one for one in members if one[0].siret not in sirets], tx.now
+    )
+    theirs = imported.put_members(tx, [one for one in members if one[0].siret in sirets], tx.now)
+    imported.put_natures(tx, changing, tx.now)
+    return Changes(
+        added=others.added + theirs.added,
+        changed=others.changed + theirs.changed + theirs.unchanged,
+        unchanged=others.unchanged,
+    )
 
 
 def _usage(coming: _Coming) -> Intake:

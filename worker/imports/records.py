@@ -6,7 +6,14 @@ from typing import Any
 
 from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
-from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.members import (
+    Address,
+    BillingReferences,
+    Contact,
+    Member,
+    MemberNature,
+    Subscription,
+)
 from worker.billing.money import Money
 from worker.billing.period import french_date
 from worker.billing.settlement import Payment
@@ -18,8 +25,8 @@ from worker.imports.wording import finding
 Cells = Mapping[str, Any]
 """Parsed values by field: of the type the column's parser returns, or its blank."""
 
-MemberRow = tuple[Member, Contact | None]
-"""A member, and its *référent* when the row names one or gives an address."""
+MemberRow = tuple[Member, Contact | None, MemberNature]
+"""A member, its *référent* when the row names one or gives an address, and what it is."""
 
 TitleRow = tuple[Title, Payment | None]
 """A title of the finance software, and a payment when the row tells one."""
@@ -51,7 +58,8 @@ def _member(cells: Cells, _source: SourceRow) -> MemberRow:
         vat_number=cells["vat_number"],
     )
     name, email = cells["contact_name"], cells["contact_email"]
-    return member, Contact(siret=member.siret, name=name, email=email) if name or email else None
+    contact = Contact(siret=member.siret, name=name, email=email) if name or email else None
+    return member, contact, MemberNature(siret=member.siret, nature=cells["nature"])
 
 
 def _subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:

@@ -56,12 +56,17 @@ def _differences(
         archive.check(file.kept_sha256, most=MAX_BYTES)
         source = replace(fingerprint(archive.path(file.kept_sha256)), name=file.name)
         written = versions.written_by(session, TABLES[kind], file_id)
+        natures = _natures(session, kind, file_id)
         total = found = 0
         for row, there, here in _side_by_side(read(source, kind), written):
             total += there is not None
-            found += here is not None
-            if here is not None and (wrong := _wrong(there, here)):
-                yield _differs(f"{file.name}, ligne {row}", wrong)
+            nature = natures.pop(row, None)
+            found += here is not None or nature is not None
+            for part, record in enumerate((here, None, nature)):
+                if record is not None and (wrong := _wrong(there, record, part)):
+                    yield _differs(f"{file.name}, ligne {row}", wrong)
+        for row, nature in natures.items():
+            yield _differs(f"{file.name}, ligne {row}", _wrong(None, nature))
     except (IntegrityError, WrongUse) as error:
         yield _differs(file.name, error.message)
         return
@@ -72,6 +77,14 @@ def _differences(
             f"le fichier gardé a {count(total, 'ligne')} et la base en a pris {found}, alors que "
             f"l'import en avait lu {file.rows} et pris {wrote}",
         )
+
+
+def _natures(session: Session, kind: ImportKind, file_id: int) -> dict[int, Record]:
+    """What a members file said of their natures, by its row."""
+    if kind is not ImportKind.MEMBERS:
+        return {}
+    written = versions.written_by(session, versions.NATURES, file_id)
+    return {int(record["row"]): record for record in written}
 
 
 def _side_by_side(
@@ -88,13 +101,16 @@ def _side_by_side(
         yield number, next(filter(None, rows), None), next(filter(None, records), None)
 
 
-def _wrong(there: Row | RefusedRow | None, here: Record) -> str:
-    """What a row of the database has that is not in the file; empty when it is all there."""
+def _wrong(there: Row | RefusedRow | None, here: Record, part: int = 0) -> str:
+    """What a row of the database has that is not in the file; empty when it is all there.
+
+    ``part``: of a row of the file that says several things, the one that is compared.
+    """
     if there is None:
         return "la base a cette ligne, et le fichier gardé ne l'a pas"
     if not isinstance(there, Row):
         return "le fichier gardé ne donne plus de valeur à cette ligne"
-    said = columns_of(there.value[0] if isinstance(there.value, tuple) else there.value)
+    said = columns_of(there.value[part] if isinstance(there.value, tuple) else there.value)
     wrong = [name for name in said if said[name] != here[name]]
     return ", ".join(
         f"{_HEADERS.get(name, name)} : {here[name]} dans la base, {said[name]} au fichier"

@@ -228,7 +228,7 @@ def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, unread)
+    prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, today, unread)
     prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.

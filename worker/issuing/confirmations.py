@@ -34,7 +34,7 @@ def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Con
             )
         before = year_before(app, tx, year)
         known = imported.member_year(tx, siret, year)
-        prepared = prepare(known, terms, grids, before)
+        prepared = prepare(known, terms, grids, before, paris_day(tx.now))
         grounds = tuple(one.code for one in prepared.findings if one.code in GROUNDS)
         if not grounds:
             _refuse(known, year, prepared.findings)

@@ -30,9 +30,9 @@ from worker.cli import commands, main
 
 HANGS = 120.0
 """Seconds that no command takes on an idle machine."""
-_LAZY = ("pypdf", "worker.cli.drawing")
+_LAZY = ("pypdf",)
 """What the program imports when it needs it, beside its commands."""
-_QUIET = {"NO_COLOR": "1", "COLUMNS": "200", "PYTHONWARNINGS": "error"}
+_QUIET = {"NO_COLOR": "1", "PYTHONWARNINGS": "error"}
 
 
 class Hanging(Exception):

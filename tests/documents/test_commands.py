@@ -18,7 +18,7 @@ from worker.imports.columns import COLUMNS
 
 COMMANDS = page("docs/commands.md")
 SHARED = ("--config", "--json")
-READING = "--data"
+SOME = ("--data", "--wide")
 INTERRUPTED = 130
 CODES = (*AdviceCode, *DisagreementKind)
 
@@ -36,7 +36,7 @@ def told() -> dict[str, set[str]]:
 
 def test_commands_and_their_options_are_those_of_the_page() -> None:
     """Each command has its row, with exactly the options it takes; each row is a command."""
-    real = {name: options - {*SHARED, READING} for name, options in commands().items()}
+    real = {name: options - {*SHARED, *SOME} for name, options in commands().items()}
 
     assert told() == real
 
@@ -52,11 +52,12 @@ def test_the_commands_without_a_shared_option_are_named(option: str) -> None:
     assert set(quoted(said[1])) == without
 
 
-def test_the_commands_that_read_a_folder_alone_are_named() -> None:
-    """The page says which commands take ``--data``."""
+@pytest.mark.parametrize("option", SOME)
+def test_the_commands_with_an_option_of_some_are_named(option: str) -> None:
+    """The page says which commands take ``--data`` and ``--wide``."""
     text = " ".join(section(COMMANDS, "The options that most commands share").split())
-    said = re.search(rf"- `{READING}.*?With it: (.*?)\.(?: -|$)", text)
-    having = {name for name, options in commands().items() if READING in options}
+    said = re.search(rf"- `{option}.*?With it: (.*?)\.(?: -|$)", text)
+    having = {name for name, options in commands().items() if option in options}
 
     assert said is not None
     assert set(quoted(said[1])) == having

@@ -61,7 +61,7 @@ def test_every_rule_of_the_convention_cited_is_in_the_house() -> None:
     cited = {
         rule
         for path in [*PAGES, *python_files("worker", "chorus_sandbox")]
-        for rule in re.findall(r"(?<![\w#\"'])C\d{1,2}(?![\w\"'])", path.read_text("utf-8"))
+        for rule in re.findall(r"(?<![\w#\"'`])C\d{1,2}(?![\w\"'`])", path.read_text("utf-8"))
     }
 
     assert rules == [f"C{number}" for number in range(1, 13)]

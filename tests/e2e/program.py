@@ -15,7 +15,7 @@ from tests.e2e import warm
 
 HANGS = 120
 """Seconds that no command takes on an idle machine."""
-QUIET = {"PYTHONWARNINGS": "error", "NO_COLOR": "1", "COLUMNS": "200"}
+QUIET = {"PYTHONWARNINGS": "error", "NO_COLOR": "1"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from chaos import pace
 
 HANGS = 120
 """Seconds that no command takes on an idle machine."""
-_LAZY = ("alembic.command", "worker.cli.drawing", "tests.e2e.disasters")
+_LAZY = ("alembic.command", "tests.e2e.disasters")
 """What the program imports when it needs it, beside its commands; what is called before it."""
 Main = Callable[[Sequence[str]], None]
 """What a process is: it is given the words of its command line."""

@@ -1,6 +1,7 @@
 """A member that subscribed to the eight services of the bouquet, priced by the example grid."""
 
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "catalogue.toml"
 YEAR = 2025
 
 
+@cache
 def example_grid() -> TariffGrid:
     """The grid of config/catalogue.toml."""
     return parse_grid(EXAMPLE.read_bytes(), EXAMPLE.name)

@@ -51,6 +51,7 @@ HEADERS = {
     ImportKind.REFERENCES: "siret;annee;code_service;engagement",
     ImportKind.UNITS: "siret;service;date;quantite;reference",
     ImportKind.POPULATION: "siret;annee;habitants",
+    ImportKind.PREVIOUS: "siret;annee;montant_ttc;nom",
 }
 
 

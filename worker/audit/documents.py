@@ -46,11 +46,7 @@ def export_year(store: Store, year: int, to: Path) -> dict[str, Path]:
                 unusable.append(f"{invoice.number} : {error.message}")
                 continue
             exported[invoice.number] = folder
-        for page in statements.without_invoice(session, year):
-            folder = to / page.number.replace("/", "-")
-            files = _Kept(store.archive, page.number, unusable).file(page.kind, page.sha256)
-            _write(folder, files, below=to)
-            exported[page.number] = folder
+        exported |= write_statements(session, store.archive, year, to, unusable=unusable)
     if unusable:
         others = len(unusable) - MOST_NAMED
         raise IntegrityError(
@@ -103,6 +99,22 @@ def write_documents(
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
     _write(folder, files | {"validation.json": text.encode()}, below=below)
     return frozenset(written)
+
+
+def write_statements(
+    session: Session, archive: Archive, year: int, to: Path, *, unusable: list[str]
+) -> dict[str, Path]:
+    """Write ``TO/<number>/statement.pdf`` for every statement without invoice; the folders.
+
+    ``unusable`` is told of each page that the archive cannot give. Raises StorageUnavailable.
+    """
+    written = {}
+    for page in statements.without_invoice(session, year):
+        folder = to / page.number.replace("/", "-")
+        files = _Kept(archive, page.number, unusable).file(page.kind, page.sha256)
+        _write(folder, files, below=to)
+        written[page.number] = folder
+    return written
 
 
 def _validation(invoice: TrackedInvoice, every: Sequence[StoredDocument]) -> dict[str, object]:

@@ -22,6 +22,8 @@ COMMERCIAL_INVOICE = "380"
 CREDIT_TRANSFER = "30"
 USER_MONTH = "MON"
 """UN/ECE Rec 20 "month": the quantity of a line is users × months."""
+MOST_AT_SIX_DECIMALS = 5000
+"""Units that a price rounded to six decimals gives to less than half a cent."""
 PRICE_BASE_MONTHS = 12
 """BT-149: at 20 %, the net price of twelve months is exact (TTC × 10)."""
 GRID = "Grille tarifaire"
@@ -388,7 +390,8 @@ def _line(identifier: str, rated: RatedLine, net: Money) -> InvoiceLine:
         identifier=identifier,
         name=rated.name,
         description=f"Prix convenu {french(rated.unit_price)} TTC "
-        f"{priced(rated.measure, rated.price_units)}. {rated.explanation}.",
+        f"{priced(rated.measure, rated.price_units)}. "
+        f"{rated.explanation[:1].upper()}{rated.explanation[1:]}.",
         quantity=rated.quantity,
         unit=USER_MONTH if rated.measure is None else rated.measure.code,
         price=price,
@@ -417,11 +420,13 @@ def agreed_price(measure: Measure | None, units: int) -> str:
 def _net_price(rated: RatedLine) -> tuple[Decimal, int]:
     """BT-146 and BT-149: the net price of the units of the agreed one, or of twelve times as many.
 
-    At 20 %, twelve times any TTC price has an exact net price, which one alone may not have.
+    At 20 %, twelve times any TTC price has an exact net price, which one alone may not have: its
+    sixth decimal, over many units, would be cents.
     """
     if rated.measure is not None:
         alone = unit_price_net(rated.unit_price, rated.vat.rate, 1)
-        if alone * (100 + rated.vat.rate) == rated.unit_price.cents:
+        exact = alone * (100 + rated.vat.rate) == rated.unit_price.cents
+        if exact or rated.quantity < MOST_AT_SIX_DECIMALS:
             return alone, rated.price_units
     base = PRICE_BASE_MONTHS * rated.price_units
     return unit_price_net(rated.unit_price, rated.vat.rate, PRICE_BASE_MONTHS), base

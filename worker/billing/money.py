@@ -118,6 +118,12 @@ def share(amount: Money, part: int | Decimal, whole: int | Decimal) -> Money:
     return Money(round_half_up(exact.numerator, exact.denominator))
 
 
+def revised(price: Money, coefficient: Decimal, step: int) -> Money:
+    """A price times a coefficient, rounded half up to a whole number of ``step`` cents."""
+    exact = Fraction(price.cents) * Fraction(coefficient) / step
+    return Money(round_half_up(exact.numerator, exact.denominator) * step)
+
+
 def tax_on(net: Money, rate: Decimal) -> Money:
     """VAT of a base at ``rate`` percent, rounded half up (BR-CO-17)."""
     numerator, denominator = rate.as_integer_ratio()

@@ -105,6 +105,11 @@ def french_time(instant: datetime) -> str:
     return f"{instant.astimezone(PARIS):%d/%m/%Y %H:%M:%S}"
 
 
+def french_minute(instant: datetime) -> str:
+    """The same to the minute, as tables have it: ``31/12/2025 14:05``."""
+    return f"{instant.astimezone(PARIS):%d/%m/%Y %H:%M}"
+
+
 def is_over(year: int, today: date) -> bool:
     """Whether a year of services is finished, and so may be billed (C1, C2)."""
     return year < today.year

@@ -3,7 +3,6 @@
 The price is that of the grid in force in the month of the service, never "the current price".
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
@@ -13,13 +12,20 @@ from worker.billing.consumption import (
     PopulationRecord,
     ServiceUse,
     SourceRow,
-    UnitRecord,
     YearlyConsumption,
     service_name,
 )
-from worker.billing.money import Money, cost, count, french, french_integer
-from worker.billing.period import MONTH_NAMES, Month, Period, french_date
-from worker.billing.quantity import MONTHS, YEARS, Measure, Quantity, priced, quantity_of
+from worker.billing.money import Money, cost, count, french
+from worker.billing.period import Month, Period
+from worker.billing.quantity import MONTHS, YEARS, Measure, Quantity, counted, priced, quantity_of
+from worker.billing.rating_words import (
+    dated_units,
+    month_runs,
+    month_span,
+    month_spans,
+    of_label,
+    user_runs,
+)
 from worker.billing.tariff import (
     Band,
     Flat,
@@ -37,10 +43,6 @@ from worker.billing.vat import VatRegime
 from worker.errors import Finding
 
 MONTHS_OF_YEAR = 12
-MOST_NAMED = 6
-"""Units or months that a sentence names one by one; of more, it says how many there are."""
-_ELIDED = re.compile(r"[aeiouàâäéèêëîïôöùûüæœ]|h(?:[eéèêiy]|ab|on)", re.IGNORECASE)
-"""Beginnings of words before which ``de`` loses its vowel: ``d'hébergement``, ``de hotline``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +378,7 @@ def per_user_month(
     total = unit_price * quantity
     price = f"{french(unit_price)} TTC"
     if len(parts) > 1:
-        shares = (f"{french(amount)} {_of(name)}" for name, amount in parts)
+        shares = (f"{french(amount)} {of_label(name)}" for name, amount in parts)
         price += f" ({' + '.join(shares)})"
     return RatedLine(
         service=use.service,
@@ -390,7 +392,7 @@ def per_user_month(
         quantity=quantity,
         total=total,
         grid_version=grid_version,
-        explanation=f"{' ; '.join(_runs(months))}, soit {count(quantity, 'utilisateur')} × mois "
+        explanation=f"{' ; '.join(user_runs(months))}, soit {counted(quantity, None)} "
         f"à {price}, grille {grid_version}, soit {french(total)}",
         decision=decision,
     )
@@ -413,7 +415,7 @@ def flat(
     months = part.use.subscribed
     source = None if figure is None else figure.source
     inhabitants = None if figure is None else figure.inhabitants
-    spans = _month_spans(months)
+    spans = month_spans(months)
     if shape.per is Span.YEAR and not shape.prorated:
         if year.first_whole(part) not in months:
             return  # another grid or category has priced the year
@@ -462,7 +464,7 @@ def per_unit(part: _Part, shape: PerUnit) -> RatedLine | Finding:
     ]
     quantity = quantity_of(sum(unit.quantity for unit in units))
     words = (
-        f"{_dated(units, shape.measure)}, soit {shape.measure.counted(quantity)} à "
+        f"{dated_units(units, shape.measure)}, soit {shape.measure.counted(quantity)} à "
         f"{french(price)} TTC {priced(shape.measure)}"
     )
     by_category = shape.prices.by_category
@@ -493,7 +495,7 @@ def volume_bands(part: _Part, shape: VolumeBands, year: _Year) -> _Found:
         of = "de l'année" if shape.over is Span.YEAR else "du mois"
         way = f"part du volume {of}" if shape.graduated else f"volume {of} tout entier"
         words = (
-            f"{way}, tranche {band.french} : {' ; '.join(_month_runs(steps, shape.measure))}, soit "
+            f"{way}, tranche {band.french} : {' ; '.join(month_runs(steps, shape.measure))}, soit "
             f"{shape.measure.counted(quantity)} à {french(price)} TTC {priced(shape.measure)}"
         )
         by_category = band.prices.by_category
@@ -541,78 +543,9 @@ def population_band(part: _Part, shape: PopulationBand, year: _Year) -> _Found:
     )
 
 
-def _dated(units: Sequence[UnitRecord], measure: Measure) -> str:
-    """``1 jour le 12/03/2025 (FORM-12) + 0,5 jour le 14/05/2025 (FORM-31)``; many are counted."""
-    if len(units) > MOST_NAMED:
-        first, last = units[0].day, units[-1].day
-        lines = count(len(units), "relevé daté")
-        return f"{lines} du {french_date(first)} au {french_date(last)}"
-    return " + ".join(
-        f"{measure.counted(unit.quantity)} le {french_date(unit.day)} ({unit.reference})"
-        for unit in units
-    )
-
-
-def _month_spans(months: Sequence[Month]) -> str:
-    """``de janvier à mars, en mai``: the runs of subscribed months."""
-    numbered = enumerate(months)
-    runs = groupby(numbered, key=lambda pair: pair[1].number - pair[0])
-    names = ([MONTH_NAMES[month.number - 1] for _, month in group] for _, group in runs)
-    return ", ".join(_span(run[0], run[-1]) for run in names)
-
-
-def _month_runs(steps: Sequence[Step], measure: Measure) -> list[str]:
-    """``100 documents sur 250 de janvier à mars``: months with as much, and as much of it."""
-    runs: list[str] = []
-    numbered = enumerate(steps)
-    for (quantity, figure, _), group in groupby(
-        numbered,
-        key=lambda pair: (
-            pair[1].quantity,
-            pair[1].figure,
-            pair[1].period.start.month - pair[0],
-        ),
-    ):
-        names = [MONTH_NAMES[step.period.start.month - 1] for _, step in group]
-        told = measure.counted(quantity)
-        if figure is not None and figure != quantity:
-            told += f" sur {french_integer(figure)}"
-        runs.append(f"{told} {_span(names[0], names[-1])}")
-    return runs
-
-
-def _of(label: str) -> str:
-    """``de part opérateur``, ``d'assistance``."""
-    return f"d'{label}" if _ELIDED.match(label) else f"de {label}"
-
-
-def _runs(months: tuple[MonthlyUse, ...]) -> list[str]:
-    """``12 utilisateurs de janvier à juin``: months that follow each other with as many users.
-
-    What is counted is said once: the second run is ``14 de juillet à décembre``.
-    """
-    runs: list[str] = []
-    numbered = enumerate(months)
-    for (users, _), group in groupby(
-        numbered, key=lambda pair: (pair[1].users, pair[1].month.number - pair[0])
-    ):
-        names = [MONTH_NAMES[monthly.month.number - 1] for _, monthly in group]
-        counted_ = french_integer(users) if runs else count(users, "utilisateur")
-        runs.append(f"{counted_} {_span(names[0], names[-1])}")
-    return runs
-
-
-def _span(first: str, last: str) -> str:
-    """``en mai``, ``de mai à juin``, ``d'avril à août``."""
-    if first == last:
-        return f"en {first}"
-    of = "d'" if first[0] in "ao" else "de "
-    return f"{of}{first} à {last}"
-
-
 def _no_price(use: ServiceUse, reason: str) -> Finding:
     months = _all_months(use)
-    span = _span(months[0].french, months[-1].french)
+    span = month_span(months[0].french, months[-1].french)
     return Finding(
         code="TARIFF-NO-PRICE",
         message=f"pas de prix pour {service_name(use.service, use.tier)} {span} : {reason}",

@@ -6,8 +6,9 @@ prices is a new file there. A new *shape* of price is a new class here and a fun
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from worker.billing.money import Money, french_integer
 from worker.billing.period import Month, french_date, months_of
@@ -305,6 +306,46 @@ def grid_in_force(grids: Iterable[TariffGrid], month: Month) -> TariffGrid | Non
     """The grid that prices a month: of those that cover it, the one that began last."""
     covering = [grid for grid in grids if grid.covers(month)]
     return max(covering, key=lambda grid: grid.valid_from, default=None)
+
+
+def grid_holes(grids: Sequence[TariffGrid], year: int | None = None) -> tuple[Finding, ...]:
+    """What one grid leaves out that the one before it has: days, and services.
+
+    Before the first grid and after the last one, nothing is expected. With a year, only what the
+    grids that begin in it, or just after a hole in it, leave out.
+    """
+    ordered = sorted(grids, key=lambda grid: grid.valid_from)
+    found = []
+    for before, after in pairwise(ordered):
+        since = after.valid_from if before.valid_to is None else before.valid_to
+        if year is not None and not since.year <= year <= after.valid_from.year:
+            continue
+        eve = after.valid_from - timedelta(days=1)
+        if before.valid_to is not None and before.valid_to < eve:
+            first = before.valid_to + timedelta(days=1)
+            message = (
+                f"aucune grille n'est en vigueur du {french_date(first)} au {french_date(eve)}, "
+                f"entre les grilles {before.version} et {after.version}"
+            )
+            found.append(_hole("TARIFF-HOLE", message, after))
+        gone = [code for code in before.services if code not in after.services]
+        if gone:
+            message = (
+                f"la grille {after.version} n'a plus {', '.join(gone)}, que la grille "
+                f"{before.version} avait : ces mois n'auraient pas de prix"
+            )
+            found.append(_hole("TARIFF-SERVICE-GONE", message, after))
+    return tuple(found)
+
+
+def _hole(code: str, message: str, grid: TariffGrid) -> Finding:
+    return Finding(
+        code=code,
+        severity=Severity.WARNING,
+        message=message,
+        remedy="Une grille est complète : reprenez-y chaque service, et ses dates sans trou.",
+        where=grid.version,
+    )
 
 
 def bases(grids: Sequence[TariffGrid]) -> Callable[[str, Month], Basis]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from worker.cli.commands import command_line, commands
-from worker.cli.console import give_up_lost_outputs, open_outputs, report_error, say
+from worker.cli.console import give_up_lost_outputs, open_outputs, remember_wide, report_error, say
 from worker.cli.typer_french import WRONG_USE, explain
 from worker.errors import StorageUnavailable, WorkerError
 from worker.settings.rights import descriptor_limit, told
@@ -101,6 +101,7 @@ def _is_nowhere() -> bool:
 def _defect(error: Exception, arguments: list[str]) -> int:
     if (starved := _starved(error)) is not None:
         return _stopped(starved, arguments)
+    remember_wide(True)
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(line)
     say(f"Défaut du programme ({type(error).__name__}) : rien n'a été fait à moitié.")

@@ -8,13 +8,14 @@ from typing import Annotated
 from worker.audit.deposits import Deposit, Outcome, table_of
 from worker.audit.deposits import deposits as read_deposits
 from worker.billing.money import count
-from worker.billing.period import PARIS, french_time
+from worker.billing.period import PARIS, french_minute
 from worker.billing.status import InvoiceStatus
 from worker.cli import json_views
 from worker.cli.console import put, put_json, table
 from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading
 from worker.errors import WrongUse
+from worker.portals.choruspro.status_words import french_word
 from worker.storage.attempts import Wanted
 from worker.tables.files import format_of, write_table
 
@@ -99,14 +100,14 @@ def _draw(found: Iterable[Deposit]) -> None:
 def row_of(one: Deposit) -> tuple[str, ...]:
     """What the terminal shows of an attempt, under ``COLUMNS``."""
     return (
-        french_time(one.attempt.started_at),
+        french_minute(one.attempt.started_at),
         one.invoice.number,
         one.french_outcome,
-        one.reports[-1].raw_status if one.reports else "—",
+        french_word(one.reports[-1].raw_status) if one.reports else "—",
         one.invoice.french_status,
         one.flux_number or "—",
-        french_time(one.first_seen_at) if one.first_seen_at else "—",
-        one.history[-1].raw_status if one.history else "—",
+        french_minute(one.first_seen_at) if one.first_seen_at else "—",
+        french_word(one.history[-1].raw_status) if one.history else "—",
         one.invoice.member_name,
         one.attempt.actor,
     )

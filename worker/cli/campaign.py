@@ -36,6 +36,9 @@ def open_(
         shown = campaign_figures(app, year)
         if not as_json:
             _show_figures(year, shown)
+            if app.deposits:
+                checked = command(f"check {year}")
+                put(f"L'annuaire de Chorus Pro n'est pas lu ici ; {checked} le lit.")
         if not agreed(f"Facturer {year} ?", yes=yes):
             put("Rien n'a été ouvert.")
             return TO_LOOK_AT
@@ -110,15 +113,14 @@ def _show(found: Sequence[Campaign]) -> None:
         [
             (
                 str(one.year),
-                french_time(one.opened_at),
+                one.opened_at,
                 one.opened_by,
-                str(one.figures.ready),
-                french(one.figures.total),
-                "—" if one.closed_at is None else french_time(one.closed_at),
-                one.close_reason or one.reason or "—",
+                one.figures.ready,
+                one.figures.total,
+                one.closed_at,
+                one.close_reason or one.reason or None,
             )
             for one in found
         ],
-        right=("prêts", "total TTC"),
         narrow=("année", "ouverte le", "prêts", "total TTC", "close le"),
     )

@@ -75,15 +75,14 @@ def _show(app: App, checked: CheckedYear) -> None:
             (
                 one.member.name,
                 one.member.siret,
-                french(one.total),
-                ", ".join(one.grids) or "—",
-                _references(one) or "—",
-                _read_at(one.directory),
+                one.total,
+                ", ".join(one.grids) or None,
+                _references(one) or None,
+                None if one.directory is None else one.directory.read_at,
                 one.readiness.french,
             )
             for one in checked.members
         ],
-        right=(total,),
         narrow=("membre", "SIRET", total, "état"),
     )
     counts = Counter(one.readiness for one in checked.members)

@@ -4,9 +4,10 @@
 """
 
 import os
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -16,15 +17,21 @@ from typer.main import get_command
 
 from worker import __version__
 from worker.billing.toml import own_table
-from worker.cli.console import remember_config
-from worker.cli.options import option
+from worker.cli.console import remember_config, remember_to, remember_wide
+from worker.cli.options import Table, Wide, option
 from worker.cli.typer_french import FrenchCommand, FrenchGroup, Listed
+from worker.errors import WrongUse
+from worker.tables.files import format_of
 
 _TABLES = own_table(__package__, "commands.toml")
 COMMANDS: Mapping[str, str] = _TABLES["commands"]
 """By the words to type, in the order a person meets them: the first line of the help."""
 GROUPS: Mapping[str, str] = _TABLES["groups"]
 FILES: Mapping[str, str] = _TABLES["files"]
+DRAWS: frozenset[str] = frozenset(_TABLES["tables"]["wide"])
+"""The commands that print tables."""
+WRITES: frozenset[str] = frozenset(_TABLES["tables"]["to"])
+"""Those whose one table ``--to`` writes."""
 # The sandbox reads its own options: the two ways to start it cannot differ.
 _SETTINGS: Mapping[str, dict[str, Any]] = {
     "sandbox": {
@@ -75,11 +82,51 @@ def _load(words: str) -> TyperCommand:
     first, last = words.split(maxsplit=1)[0], words.rsplit(maxsplit=1)[-1]
     functions = vars(import_module(f"worker.cli.{FILES.get(words, first)}"))
     shell = typer.Typer(**_PLAIN)
+    # Where Python has the word already, the function has an underscore behind it.
+    function = functions.get(last) or functions[f"{last}_"]
     shell.command(last, cls=FrenchCommand, **_SETTINGS.get(words, {}))(
-        # Where Python has the word already, the function has an underscore behind it.
-        functions.get(last) or functions[f"{last}_"]
+        _with_table_options(function, words) if words in DRAWS else function
     )
     return cast("TyperCommand", get_command(shell))
+
+
+def _with_table_options(function: Callable[..., Any], words: str) -> Callable[..., Any]:
+    """A command with the options of how its tables are shown: they are the same for all."""
+    added = {"wide": (Wide, False)} | ({"to": (Table, None)} if words in WRITES else {})
+
+    @wraps(function)
+    def called(*, wide: bool, **given: Any) -> Any:  # noqa: ANN401 - as the command has it
+        remember_wide(wide)
+        if words in WRITES:
+            remember_to(_table_file(given.pop("to"), as_json=given["as_json"]))
+        return function(**given)
+
+    of_its_own = signature(function)
+    called.__signature__ = of_its_own.replace(  # type: ignore[attr-defined] # read by typer
+        parameters=[
+            *of_its_own.parameters.values(),
+            *(
+                Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+                for name, (kind, default) in added.items()
+            ),
+        ]
+    )
+    called.__annotations__ = function.__annotations__ | {
+        name: kind for name, (kind, _) in added.items()
+    }
+    return called
+
+
+def _table_file(to: Path | None, *, as_json: bool) -> Path | None:
+    """Where to write the table; raises WrongUse before anything is read."""
+    if to is not None and as_json:
+        raise WrongUse(
+            "Le tableau est écrit par --to, ou donné par --json : pas les deux.",
+            "Ôtez une des deux options ; « --to » écrit aussi du .json.",
+        )
+    if to is not None:
+        format_of(to)
+    return to
 
 
 def _version(value: bool) -> None:

@@ -9,27 +9,28 @@ import re
 import shlex
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from datetime import UTC, date, datetime
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 
 import typer
 
-from worker.billing.money import count
+from worker.billing.money import Money, count, french, french_integer
+from worker.billing.period import french_date, french_minute
 from worker.billing.text import HIDDEN, harmless
 from worker.cli import json_views
+from worker.cli.layout import fold, lay_out
 from worker.errors import Finding, Refused, Severity, WorkerError
+from worker.tables import HOLDS, Cell, Column, Kind, Table
 
 DONE, TO_LOOK_AT = 0, 1
-FOLDED_AT = 80
-MOST_DRAWN = 200
 MOST_FINDINGS = 30
-_WIDE_TERMINAL = 130
 _HARMFUL_IN_JSON = re.compile(f"[{HIDDEN}]")
+_ALIGNED = frozenset({Kind.INTEGER, Kind.AMOUNT})
 _NOT_ASCII = re.compile("[^\u0000-\u007e]")
 
 
@@ -93,9 +94,37 @@ def give_up_lost_outputs() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until exit
 
 
+_wide: ContextVar[bool] = ContextVar("wide", default=False)
+
+
+def remember_wide(option: bool) -> None:
+    """Whether the command under way was given ``--wide``."""
+    _wide.set(option)
+
+
+_to: ContextVar[Path | None] = ContextVar("to", default=None)
+
+
+def remember_to(option: Path | None) -> None:
+    """The file that ``--to`` of the command under way has its table written to."""
+    _to.set(option)
+
+
+def _width(*, err: bool = False) -> int | None:
+    """The columns that lines are laid out in; None: each as long as it is.
+
+    Those of the terminal; for a pipe, those of the variable COLUMNS, if it was exported.
+    """
+    output = sys.stderr if err else sys.stdout
+    if _wide.get() or not (output.isatty() or os.environ.get("COLUMNS")):
+        return None
+    return shutil.get_terminal_size().columns
+
+
 def _print(text: str, *, err: bool = False) -> None:
     """The one place where a line leaves the program for a person."""
-    typer.echo(harmless(text), err=err)
+    for line in fold(harmless(text), _width(err=err), program()):
+        typer.echo(line, err=err)
 
 
 def say(text: str = "") -> None:
@@ -120,22 +149,14 @@ def agreed(question: str, *, yes: bool) -> bool:
     return sys.stdin.readline().strip().casefold() in {"o", "oui"}
 
 
+def is_wide() -> bool:
+    """Whether lines are shown as long as they are: asked for, or not on a terminal."""
+    return _width() is None
+
+
 def put(text: str = "") -> None:
     """A line of the result, on standard output."""
     _print(text)
-
-
-def put_folded(text: str, indent: int = 0) -> None:
-    """A text of the result in lines of 80 columns at most; the next ones begin further in."""
-    lines = textwrap.wrap(
-        text,
-        FOLDED_AT,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_on_hyphens=False,
-    )
-    for line in lines:
-        put(line)
 
 
 def put_json(*, ok: bool = True, **content: object) -> None:
@@ -158,35 +179,82 @@ def json_text(text: str) -> str:
 
 def table(
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Cell]],
     right: Sequence[str] = (),
     narrow: Sequence[str] = (),
 ) -> None:
-    """A table on standard output; columns named in ``right`` are aligned to the right.
+    """A table on standard output, or in the file that ``--to`` named.
 
-    Drawn to the terminal's width for a person; one line per row, never folded, for a pipe, and
-    for long tables, which rich takes half a second to draw. A person whose terminal is too narrow
-    for every column sees those of ``narrow``, if it is given.
+    In the columns of the terminal (see ``layout``), where those of ``narrow`` alone are shown
+    when not all fit; one line per row for a pipe, and with ``--wide``. Amounts and numbers, and
+    the columns named in ``right``, are aligned to the right. Raises StorageUnavailable.
     """
-    cells = [tuple(map(harmless, row)) for row in rows]
-    if narrow and sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE_TERMINAL:
-        places = [columns.index(column) for column in narrow]
-        columns, cells = narrow, [tuple(row[place] for place in places) for row in cells]
-    if sys.stdout.isatty() and len(cells) <= MOST_DRAWN:
-        # Half of the time of `status`, which a pipe need not spend.
-        from worker.cli.drawing import draw  # noqa: PLC0415
-
-        draw(columns, cells, right)
-    else:
-        _align(columns, cells, right)
+    cells = [tuple(row) for row in rows]
+    kinds = [_kind([row[place] for row in cells]) for place in range(len(columns))]
+    if (to := _to.get()) is not None:
+        _write(columns, kinds, cells, to)
+        return
+    aligned = {name for name, kind in zip(columns, kinds, strict=True) if kind in _ALIGNED}
+    texts = [tuple(harmless(_shown(cell)) for cell in row) for row in cells]
+    for line in lay_out(columns, texts, (*right, *aligned), _width(), narrow):
+        typer.echo(line)
 
 
-def _align(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    turns = [str.rjust if column in right else str.ljust for column in columns]
-    for row in (columns, ["─" * width for width in widths], *rows):
-        aligned = (turn(cell, width) for turn, cell, width in zip(turns, row, widths, strict=True))
-        put("  ".join(aligned).rstrip())
+def _kind(cells: Iterable[Cell]) -> Kind:
+    """What all cells of a column are; text when they are of several kinds, or all empty."""
+    types = {type(cell) for cell in cells if cell is not None}
+    return next((kind for kind, held in HOLDS.items() if types == {held}), Kind.TEXT)
+
+
+def is_written() -> bool:
+    """Whether ``--to`` has the table written to a file."""
+    return _to.get() is not None
+
+
+def _shown(cell: Cell) -> str:  # noqa: PLR0911 - one return for each type
+    """A cell as people read it on the terminal; an instant to the minute, in Paris."""
+    match cell:
+        case None:
+            return "—"
+        case bool():
+            return "oui" if cell else "non"
+        case int():
+            return french_integer(cell)
+        case Money():
+            return french(cell)
+        case datetime():
+            return french_minute(cell)
+        case date():
+            return french_date(cell)
+        case _:
+            return cell
+
+
+def _write(
+    columns: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[Cell]], to: Path
+) -> None:
+    # A workbook is seldom asked for: its library need not be loaded to print.
+    from worker.tables.files import write_table  # noqa: PLC0415
+
+    as_texts = [
+        tuple(_as(kind, cell) for kind, cell in zip(kinds, row, strict=True)) for row in rows
+    ]
+    written = Table(
+        name="table",
+        title=to.stem,
+        columns=tuple(
+            Column(name=name, caption=name, kind=kind)
+            for name, kind in zip(columns, kinds, strict=True)
+        ),
+        rows=lambda: as_texts,
+    )
+    number = write_table(written, to, at=datetime.now(UTC))
+    put(f"{count(number, 'ligne écrite')} dans {to}.")
+
+
+def _as(kind: Kind, cell: Cell) -> Cell:
+    """A cell of a column; where they are of several kinds, each is a text."""
+    return _shown(cell) if kind is Kind.TEXT and not isinstance(cell, str | None) else cell
 
 
 def show_findings(findings: Sequence[Finding], title: str = "") -> None:

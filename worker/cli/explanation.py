@@ -21,6 +21,8 @@ from worker.errors import Finding
 
 WIDTH = 80
 _AMOUNT = 18
+_WORDS = 31
+"""Columns before the words of a month or a day."""
 _TEXT = 24
 """Columns before the words of a sum."""
 _KINDS = {kind.value: french for kind, french in FRENCH_KINDS.items()}
@@ -179,7 +181,10 @@ def _counted(
             said.append(sources.place(one.origin))
         if several or one.subscription is None:
             said.append(f"abonnement {_letter(step, one.subscription)}")
-        yield _users(_when_counted(counted), counted.quantity, ", ".join(said))
+        first, *rest = textwrap.wrap(", ".join(said), WIDTH - _WORDS, break_on_hyphens=False)
+        yield _users(_when_counted(counted), counted.quantity, first)
+        for line in rest:
+            yield f"{' ' * _WORDS}{line}"
 
 
 def _when_counted(step: Step) -> str:

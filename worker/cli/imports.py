@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from worker.billing.money import count, french_integer
+from worker.billing.money import count
 from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings, table
@@ -90,20 +90,19 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
         ),
         [
             (
-                french_time(file.imported_at),
+                file.imported_at,
                 FRENCH_KINDS[ImportKind(file.kind)],
                 file.name,
-                french_integer(file.rows),
-                french_integer(changes.added),
-                french_integer(changes.changed),
-                french_integer(changes.unchanged),
+                file.rows,
+                changes.added,
+                changes.changed,
+                changes.unchanged,
                 KEPT[file.how_kept],
-                file.imported_by or "—",
+                file.imported_by or None,
                 f"{file.sha256[:12]}…",
             )
             for file, changes in files
         ],
-        right=("lignes", "ajoutées", "modifiées", "inchangées"),
         narrow=("importé le", "nature", "fichier", "lignes", "par"),
     )
 

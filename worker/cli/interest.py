@@ -70,7 +70,6 @@ def _show(late: tuple[Late, ...], until: date, rule: InterestRule) -> None:
             for one in late
         ],
         right=("jours", "reste dû", "intérêts", "forfait"),
-        narrow=("numéro", "jours", "reste dû", "intérêts"),
     )
     for one in late:
         put(f"{one.invoice.number} :")

@@ -25,6 +25,7 @@ from worker.cli.console import (
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
+from worker.portals.choruspro.status_words import french_word
 from worker.storage import settlements, titles
 
 MOST_ACTS = 5
@@ -88,16 +89,15 @@ def _draw(
         [
             (
                 invoice.member_name,
-                french(invoice.signed_total),
-                invoice.number or "—",
-                invoice.flux_number or "—",
+                invoice.signed_total,
+                invoice.number or None,
+                invoice.flux_number or None,
                 state(invoice, told.get(invoice.id), deposits=app.deposits),
-                invoice.portal_status or "—",
+                french_word(invoice.portal_status) or None,
                 *_money(app, invoice, standings.get(invoice.id), today),
             )
             for invoice in found
         ],
-        right=("total TTC", "payé", "reste"),
         narrow=("membre", "total TTC", "numéro", "état"),
     )
     issued = [invoice for invoice in found if invoice.number]
@@ -112,17 +112,17 @@ def _draw(
 
 def _money(
     app: App, invoice: TrackedInvoice, standing: Standing | None, today: date
-) -> tuple[str, str, str]:
+) -> tuple[str | None, Money | None, Money | None]:
     """When an invoice is due and for how long it has been, what was paid, and what is left."""
     if standing is None:
-        return "—", "—", "—"
-    due = "—" if invoice.due_date is None else french_date(invoice.due_date)
-    paid = french(standing.paid) if standing.payments else "—"
+        return None, None, None
+    due = None if invoice.due_date is None else french_date(invoice.due_date)
+    paid = standing.paid if standing.payments else None
     if not awaits_payment(invoice, deposits=app.deposits):
-        return due, paid, "—"
+        return due, paid, None
     late = standing.days_late(today)
     age = f", {count(late, 'jour')} de retard" if late else ""
-    return f"{due}{age}", paid, french(standing.left)
+    return due and f"{due}{age}", paid, standing.left
 
 
 def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:

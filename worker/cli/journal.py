@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -41,19 +42,20 @@ def show(
         put_json(**json_views.events(events))
         return
     table(
-        ("n°", "le (UTC)", "événement", "objet", "par", "contenu"),
+        ("n°", "le", "événement", "objet", "par", "contenu"),
         [
             (
                 str(event.seq),
-                event.at[:19].replace("T", " "),
+                datetime.fromisoformat(event.at),
                 event.tag,
-                names.get(event.subject, event.subject)[:24],
+                names.get(event.subject, event.subject),
                 event.actor,
                 _flat(_named(payload_of(event), names)),
             )
             for event in events
         ],
         right=("n°",),
+        narrow=("n°", "le", "événement", "objet", "par"),
     )
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.settlement import Settlement, Standing
     from worker.billing.status import TrackedInvoice
     from worker.billing.tariff import TariffGrid
+    from worker.billing.tariff_revision import PriceChange
     from worker.billing.title import Title
     from worker.corrections.credit import CreditDraft
     from worker.corrections.todo import Advice
@@ -902,6 +903,33 @@ def prices(
                 ],
             }
             for grid in grids_of_year
+        ],
+    }
+
+
+def new_grid(
+    before: "TariffGrid", after: "TariffGrid", path: Path, changes: Iterable["PriceChange"]
+) -> View:
+    """A grid that was written, and each price beside that of the grid it revises."""
+    return {
+        "file": path,
+        "from_version": before.version,
+        "version": after.version,
+        "valid_from": after.valid_from,
+        "sha256": after.sha256,
+        "changes": [
+            {
+                "service": one.row.service,
+                "component": one.row.component or None,
+                "tier": one.row.tier,
+                "band_from": one.row.band and one.row.band.first,
+                "band_to": one.row.band and one.row.band.last,
+                "category": one.category,
+                "before": one.before,
+                "after": one.after,
+                "percent": one.percent,
+            }
+            for one in changes
         ],
     }
 

@@ -31,6 +31,15 @@ Data = Annotated[
 """Of every command that only reads; see reading.py."""
 Json = Annotated[bool, option("--json", "résultat en JSON sur la sortie standard")]
 DryRun = Annotated[bool, option("--dry-run", "tout vérifier sans rien garder")]
+Wide = Annotated[
+    bool, option("--wide", "une ligne par ligne du tableau, si large soit-elle, et tout en entier")
+]
+"""Of every command that prints a table; see ``commands``."""
+Table = Annotated[
+    Path | None,
+    option("--to", "écrit le tableau au lieu de l'afficher : .csv, .xlsx ou .json", "FICHIER"),
+]
+"""Of those that print one table."""
 Year = Annotated[int, argument("ANNÉE", "année des services", min=2000, max=2100)]
 Number = Annotated[str, argument("NUMÉRO", "numéro de la facture")]
 Siret = Annotated[str, argument("SIRET", "SIRET du membre")]

@@ -5,14 +5,15 @@ from datetime import datetime
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.money import french
-from worker.billing.period import french_date, french_time
+from worker.billing.period import french_date, french_minute
 from worker.billing.quantity import french_quantity, quantity_of
 from worker.cli import json_views
-from worker.cli.console import put, put_json, show_findings, table
+from worker.cli.console import is_wide, put, put_json, show_findings, table
 from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
+from worker.portals.choruspro.status_words import french_word
 from worker.storage.observations import Observation
 
 
@@ -83,14 +84,13 @@ def _show_settlements(record: InvoiceRecord) -> None:
             [
                 (
                     f"n° {one.id}{'' if one.counts else ' (annulé)'}",
-                    french_date(one.on),
-                    french(one.amount),
-                    one.reference or one.reason or "—",
-                    french_time(one.recorded_at),
+                    one.on,
+                    one.amount,
+                    one.reference or one.reason or None,
+                    one.recorded_at,
                 )
                 for one in record.settlements
             ],
-            right=("montant",),
         )
     if record.standing is not None and (record.settlements or record.standing.credited):
         put(what_is_left(record.standing))
@@ -104,9 +104,9 @@ def _show_trace(record: InvoiceRecord) -> None:
             (
                 document.kind.value,
                 str(document.version),
-                document.profile or "—",
-                document.sha256,
-                ", ".join(f"{check.rule_set} {check.version}" for check in document.checks) or "—",
+                document.profile or None,
+                _fingerprint(document.sha256),
+                ", ".join(f"{check.rule_set} {check.version}" for check in document.checks) or None,
             )
             for document in record.documents
         ],
@@ -117,10 +117,10 @@ def _show_trace(record: InvoiceRecord) -> None:
             ("dépôt", "réponse", "résultat", "flux", "fichier", "détail"),
             [
                 (
-                    french_time(attempt.started_at),
-                    french_time(attempt.answered_at) if attempt.answered_at else "—",
+                    attempt.started_at,
+                    attempt.answered_at,
                     OUTCOMES.get(attempt.outcome, attempt.outcome or "en cours"),
-                    attempt.flux_number or "—",
+                    attempt.flux_number or None,
                     attempt.file_name,
                     attempt.detail,
                 )
@@ -129,12 +129,13 @@ def _show_trace(record: InvoiceRecord) -> None:
         )
     if record.observations:
         table(
-            ("portail", "état", "appris le", "commentaire"),
+            ("portail", "état", "mot du portail", "appris le", "commentaire"),
             [
                 (
                     f"{SOURCES.get(seen.source, seen.source)} {_dated(seen)}",
+                    french_word(seen.raw_status),
                     seen.raw_status,
-                    french_time(seen.observed_at),
+                    seen.observed_at,
                     seen.comment,
                 )
                 for seen in record.observations
@@ -143,7 +144,7 @@ def _show_trace(record: InvoiceRecord) -> None:
     table(
         ("journal", "le", "événement", "par"),
         [
-            (str(event.seq), french_time(datetime.fromisoformat(event.at)), event.tag, event.actor)
+            (str(event.seq), datetime.fromisoformat(event.at), event.tag, event.actor)
             for event in record.events
         ],
     )
@@ -152,5 +153,10 @@ def _show_trace(record: InvoiceRecord) -> None:
 def _dated(seen: Observation) -> str:
     """What the portal dates or names it by: a search gives an instant, others their own text."""
     if seen.source == "search" and seen.portal_at:
-        return french_time(datetime.fromisoformat(seen.portal_at))
+        return french_minute(datetime.fromisoformat(seen.portal_at))
     return seen.portal_at
+
+
+def _fingerprint(sha256: str) -> str:
+    """Its beginning, which « --wide » shows whole."""
+    return sha256 if is_wide() else f"{sha256[:12]}…"

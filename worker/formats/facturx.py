@@ -12,7 +12,7 @@ from worker.billing.credit_note import REASON
 from worker.billing.invoice import Invoice, InvoiceLine, VatBreakdown
 from worker.billing.money import NO_BREAK, french
 from worker.billing.period import french_date
-from worker.billing.quantity import counted, french_quantity, priced
+from worker.billing.quantity import MONTHS, counted, french_quantity, priced
 from worker.billing.vat import VatCategory, VatPoint
 from worker.formats.branding import Branding
 from worker.formats.embedding import XML_NAME, EmbeddedFile, embed
@@ -216,7 +216,7 @@ def _reasons(invoice: Invoice) -> list[str]:
 def _line(line: InvoiceLine, *, of_users: bool) -> dict[str, object]:
     """In an invoice of several kinds of prices, each quantity and price names its unit."""
     price = french(line.unit_price_gross)
-    many = "" if line.measure is None else f"{line.measure.counted(line.price_base)}"
+    measure = MONTHS if line.measure is None else line.measure
     return {
         "name": line.name,
         "description": computation(line.description),
@@ -228,7 +228,7 @@ def _line(line: InvoiceLine, *, of_users: bool) -> dict[str, object]:
         "per": None if of_users else priced(line.measure, line.price_units),
         "net_price": [
             f"soit {french_decimal(line.price)}{NO_BREAK}€{NO_BREAK}HT",
-            f"pour {many or f'{line.price_base} mois'}",
+            measure.priced(line.price_base),
         ],
         "net": french(line.net),
         "rate": french_rate(line.vat),

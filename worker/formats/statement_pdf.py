@@ -175,6 +175,7 @@ def _line(index: str, line: RatedLine, *, of_users: bool) -> dict[str, object]:
         f"{french(line.unit_price)} TTC {priced(line.measure, line.price_units)}",
     ]
     quantity = counted(line.quantity, line.measure)
+    sentence = line.explanation[:1].upper() + line.explanation[1:]
     return {
         "index": index,
         "name": line.name,
@@ -189,7 +190,7 @@ def _line(index: str, line: RatedLine, *, of_users: bool) -> dict[str, object]:
         "computation": computation(
             f"{quantity} à {french(line.unit_price)} TTC, soit"
             if line.measure is None
-            else f"{line.explanation.rpartition(', soit ')[0]}, soit"
+            else f"{sentence.rpartition(', soit ')[0]}, soit"
         ),
         "steps": _steps(line),
         "steps-total": quantity,

@@ -16,7 +16,7 @@ from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.period import Month, is_over, paris_day
 from worker.billing.status import TrackedInvoice
-from worker.billing.tariff import TariffGrid, months_by_version
+from worker.billing.tariff import TariffGrid, grid_holes, months_by_version
 from worker.errors import (
     ConfigurationError,
     Finding,
@@ -180,8 +180,10 @@ def check_year(
         finished=is_over(year, paris_day(app.clock())),
         grids=months_by_version(tariffs.grids, year),
         members=tuple(members),
-        findings=_empty(year, members)
+        findings=_before_the_first(app, year)
+        + _empty(year, members)
         + _changed_grids(app.store, tariffs.grids)
+        + grid_holes(tariffs.grids, year)
         + tariffs.warnings,
     )
     return checked if directory is None else _asked(checked, directory, tell)
@@ -198,6 +200,20 @@ def _member(app: App, prepared: Prepared, *, asks: bool) -> CheckedMember:
         return CheckedMember(prepared=prepared, issued=current)
     to_bill = prepared.draft is not None or bool(prepared.findings)
     return CheckedMember(prepared=prepared, to_ask=asks and to_bill)
+
+
+def _before_the_first(app: App, year: int) -> tuple[Finding, ...]:
+    first = app.settings.billing.first_year
+    if first is None or year >= first:
+        return ()
+    finding = Finding(
+        code="YEAR-BEFORE-FIRST",
+        severity=Severity.WARNING,
+        message=f"l'année {year} n'est pas facturée par ce programme : la première est {first}",
+        remedy="Importez ses montants pour les comparer (import previous), ou corrigez "
+        "billing.first_year dans la configuration.",
+    )
+    return (finding,)
 
 
 def _empty(year: int, members: Sequence[CheckedMember]) -> tuple[Finding, ...]:

@@ -155,6 +155,8 @@ def _put(
 def columns_of(record: Imported) -> dict[str, Any]:
     """What is stored of a record, by column, without where it was read."""
     values = asdict(record)
+    for apart in ("source", "file"):
+        values.pop(apart, None)
     match record:
         case Member():
             values |= values.pop("address")
@@ -163,7 +165,6 @@ def columns_of(record: Imported) -> dict[str, Any]:
         case Subscription():
             values["tier"] = record.tier or NO_TIER
         case UsageRecord():
-            del values["source"], values["file"]
             month = record.month
             values |= {"tier": record.tier or NO_TIER, "year": month.year, "month": month.number}
         case Payment():
@@ -172,11 +173,9 @@ def columns_of(record: Imported) -> dict[str, Any]:
         case Title():
             del values["invoice"]
         case UnitRecord():
-            del values["source"], values["quantity"]
+            del values["quantity"]
             values["ten_thousandths"] = parts_of(record.quantity)
-        case PopulationRecord():
-            del values["source"]
-        case Contact() | BillingReferences() | PreviousAmount():
+        case Contact() | BillingReferences() | PreviousAmount() | PopulationRecord():
             pass
     return values
 

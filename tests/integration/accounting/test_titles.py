@@ -255,25 +255,32 @@ def test_titles_come_back_with_their_payments(deposited: Desk, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "lines,code",
+    "wrong",
     [
-        ((f"{ONE};2026;3;12;;;;", f"{TWO};2026;3;12;;;;"), "IMPORT-TITLE"),
-        ((f"{ONE};2026;3;12;;;;", f"{ONE};2026;3;13;;;;"), "IMPORT-TITLE"),
-        ((f"{ONE};2026;3;12;01/01/2027;;;",), "IMPORT-TITLE"),
-        (("BSN-2026-09999;2026;3;12;;;;",), "IMPORT-UNKNOWN-INVOICE"),
-        ((f"{ONE};2026;3;0;;;;",), "IMPORT-PIECE"),
-        ((f"{ONE};2026;3;12;;05/01/2026;;",), "IMPORT-HALF-PAYMENT"),
-        ((f"{ONE};2026;3;12;;05/01/2026;99999999;",), "IMPORT-TOO-MUCH"),
+        {
+            f"{ONE};2026;3;0;;;;": "IMPORT-PIECE",
+            f"{ONE};2026;3;12;;05/01/2026;;": "IMPORT-HALF-PAYMENT",
+            f"{ONE};2026;3;12;;;5;": "IMPORT-HALF-PAYMENT",
+        },
+        {
+            f"{ONE};2026;3;12;;;;": "",
+            f"{TWO};2026;3;12;;;;": "IMPORT-TITLE",
+            f"{ONE};2026;3;13;;;;": "IMPORT-TITLE",
+            f"{THREE};2026;3;14;01/01/2027;;;": "IMPORT-TITLE",
+            "BSN-2026-09999;2026;3;15;;;;": "IMPORT-UNKNOWN-INVOICE",
+        },
+        {f"{ONE};2026;3;12;;05/01/2026;99999999;": "IMPORT-TOO-MUCH"},
     ],
+    ids=["cells", "titles", "payments"],
 )
 def test_a_file_of_titles_with_a_bad_row_is_refused_whole(
-    deposited: Desk, lines: tuple[str, ...], code: str
+    deposited: Desk, wrong: dict[str, str]
 ) -> None:
     """A number twice, an unknown invoice, a bad payment: nothing of the file is taken."""
     with pytest.raises(ImportRefused) as raised:
-        take_in(deposited.app, returned(deposited, *lines))
+        take_in(deposited.app, returned(deposited, *wrong))
 
-    assert [finding.code for finding in raised.value.findings] == [code]
+    assert [finding.code for finding in raised.value.findings] == list(filter(None, wrong.values()))
     assert known(deposited) == {}
 
 

@@ -29,7 +29,7 @@ from worker.audit.deposits import (
 from worker.billing.journal import ROWS, EventTag, JournalEvent, payload_of
 from worker.billing.status import InvoiceKind, InvoiceStatus
 from worker.cli.audit_deposits import COLUMNS, NARROW, row_of
-from worker.cli.drawing import draw
+from worker.cli.layout import lay_out
 from worker.portals import DepositOutcome
 from worker.storage import Store, attempts, observations
 from worker.storage.attempts import Wanted
@@ -242,14 +242,12 @@ def test_the_table_says_all_of_it_with_true_types(
 
 
 def test_a_narrow_terminal_shows_each_attempt_whole(
-    log: Sequence[Deposit], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    log: Sequence[Deposit],
 ) -> None:
     """80 columns, no colour: one line for each, and no cell is cut."""
-    monkeypatch.setenv("COLUMNS", "80")
     places = [COLUMNS.index(name) for name in NARROW]
     rows = [[row_of(one)[place] for place in places] for one in log]
-    draw(NARROW, rows, ())
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    *printed, _others = lay_out(COLUMNS, [row_of(one) for one in log], (), 80, NARROW)
 
     assert max(map(len, printed)) <= 80
     assert [re.split(r" {2,}", line.strip()) for line in printed[2:]] == rows

@@ -61,6 +61,7 @@ GOOD = {
         f"{SIRET};formation;2025-03-12;0,5;FORM-2",
     ),
     ImportKind.POPULATION: (f"{SIRET};2025;3421", f"{OTHER};2025;812"),
+    ImportKind.PREVIOUS: (f"{SIRET};2024;3 196,80 €;", f"{OTHER};2024;0;Commune fictive"),
 }
 
 
@@ -294,7 +295,7 @@ def test_a_row_repeated_in_the_file_is_refused(
     assert all("ligne 2" in finding.message for finding in findings)
 
 
-@pytest.mark.parametrize("kind", sorted(set(TAKEN) - {ImportKind.MEMBERS}))
+@pytest.mark.parametrize("kind", sorted(set(TAKEN) - {ImportKind.MEMBERS, ImportKind.PREVIOUS}))
 def test_an_unknown_member_is_refused(store: Store, tmp_path: Path, kind: ImportKind) -> None:
     """Before the members' file, no other file can name them; the message says what to do."""
     findings = _refused(store, write_csv(tmp_path, kind, *GOOD[kind]), kind)

@@ -1,9 +1,11 @@
 """Unusual amounts wait for a person, in ``preview``, ``check``, ``run`` and the service alike."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.program import run
 from tests.support.offices import YEAR, Desk, open_desk
 from worker.billing.comparison import Group
 from worker.billing.journal import EventTag
@@ -204,3 +206,24 @@ def test_an_amount_that_was_billed_here_is_that_of_the_invoice(compared: Desk) -
     next_year = preview(compared.app, YEAR + 1).compared.members
 
     assert {one.previous for one in next_year if one.siret == SIRET} == {Money(319680)}
+
+
+def test_a_person_types_the_whole_way(compared: Desk) -> None:
+    """Preview, run, the advice, confirm, run: what is unusual is billed last, and only then."""
+    typed = partial(run, config=compared.config, env={"CHORUS_WORKER_CHANNEL": "helios"})
+    previewed = typed("preview", str(YEAR), "--json")
+    first = typed("run", str(YEAR), "--json")
+    told = typed("status", "--todo", "--json")
+    confirmed = typed("confirm", SIRET, str(YEAR), "--reason", "dix agents de plus", "--json")
+    again = typed("confirm", SIRET, str(YEAR), "--reason", "dix agents de plus")
+    last = typed("run", str(YEAR), "--json")
+
+    assert [one.code for one in (previewed, first, told, confirmed, again, last)] == [
+        *(1, 1, 1, 0, 4, 0)
+    ]
+    assert {one["group"] for one in previewed.json["members"] if one["findings"]} == {"to_confirm"}
+    (waiting,) = [one for one in first.json["invoices"] if one["status"] == "parked"]
+    assert waiting["member_siret"] == SIRET
+    assert f"confirm {SIRET} {YEAR}" in told.json["invoices"][0]["todo"]["sentence"]
+    assert confirmed.json["grounds"] == ["CONFIRM-CHANGE"]
+    assert {one["status"] for one in last.json["invoices"]} == {"issued"}

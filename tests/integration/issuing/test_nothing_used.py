@@ -1,10 +1,11 @@
 """C3: a member that consumed nothing gets its statement, numbered and kept, and no invoice."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import run
+from tests.e2e.program import environment, run, run_to_the_end
 from tests.support.offices import YEAR, Desk, open_desk
 from tests.support.printed_pages import pages
 from worker.billing.journal import EventTag
@@ -112,8 +113,16 @@ def test_it_is_exported_and_given_to_the_auditor(desk: Desk, tmp_path: Path) -> 
         "documents", "export", str(YEAR), "--to", tmp_path / "export", config=desk.config
     )
     dossier = run("audit", "dossier", str(YEAR), "--to", tmp_path / "dossier", config=desk.config)
-    verified = run("journal", "verify", config=desk.config)
+    verifier = tmp_path / "dossier" / "verify.py"
+    verified = run_to_the_end([sys.executable, str(verifier)], env=environment())
+    content = desk.app.store.archive.get(page.sha256)
+    written = [
+        tmp_path / folder / page.number / "statement.pdf"
+        for folder in ("export", "dossier/documents")
+    ]
 
-    assert [one.code for one in (exported, dossier, verified)] == [0, 0, 0], dossier.err
-    written = tmp_path / "export" / page.number / "statement.pdf"
-    assert written.read_bytes() == desk.app.store.archive.get(page.sha256)
+    assert [one.code for one in (exported, dossier, verified)] == [0, 0, 0], verified.out
+    assert [path.read_bytes() for path in written] == [content, content]
+    written[1].write_bytes(b"%PDF-")
+    told = run_to_the_end([sys.executable, str(verifier)], env=environment())
+    assert (told.code != 0, f"état {page.number}" in told.out) == (True, True)

@@ -19,6 +19,7 @@ from worker.corrections.todo import AdviceCode
 from worker.corrections.waiting import waiting
 from worker.errors import Refused
 from worker.issuing.batch import MemberResult
+from worker.issuing.check import check_year
 from worker.issuing.go_ahead import close_campaign, open_campaign
 from worker.issuing.preview import campaign_figures
 from worker.service.bootstrap import open_verified
@@ -164,6 +165,20 @@ def test_a_year_that_is_not_to_be_billed_is_not_opened(desk: Desk, year: int) ->
         campaign_figures(desk.app, year)
     with pytest.raises(Refused):
         desk.run(year=year)
+
+
+def test_check_says_that_a_year_is_not_billed_here(desk: Desk) -> None:
+    """Beside what else it finds; the first year itself is none of these."""
+    set_first_year(desk, YEAR)
+    told = {
+        year: [one.code for one in check_year(desk.app, year, None).findings]
+        for year in (OTHER, YEAR)
+    }
+
+    assert {year: "YEAR-BEFORE-FIRST" in codes for year, codes in told.items()} == {
+        OTHER: True,
+        YEAR: False,
+    }
 
 
 def test_the_service_leaves_the_years_before_the_first_one_alone(unopened: Desk) -> None:

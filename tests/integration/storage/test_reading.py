@@ -55,6 +55,7 @@ ARGUMENTS = {
     "journal show": ([],),
     "journal verify": ([],),
     "journal export": ([],),
+    "campaign list": ([],),
     "import list": ([],),
     "import show": (["members.csv"],),
     "audit deposits": ([],),

@@ -73,6 +73,7 @@ NAMING: dict[EventTag, dict[str, Any]] = {
     EventTag.INVOICE_ISSUED: {"year": 2025, "total_ttc": "1.00", "documents": {"x": A, "y": B}},
     EventTag.CREDIT_NOTE_ISSUED: {"year": 2025, "total_ttc": "1.00", "documents": {"x": A}},
     EventTag.INVOICE_CORRECTED: {"documents": {"x": C}},
+    EventTag.STATEMENT_ISSUED: {"year": 2025, "total_ttc": "0.00", "documents": {"x": C}},
     EventTag.FILE_IMPORTED: {"kind": "usage", "kept": E},
     EventTag.DEPOSIT_INTENDED: {"attempt": 1, "file": "LOT", "sha256": A, "lot": D},
     EventTag.RECEIPT_KEPT: {"sha256": E, "invoices": []},

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from worker.billing.late_interest import (
@@ -133,6 +133,7 @@ def test_interest_adds_up_over_periods(
     assert before.days + after.days == whole.days
 
 
+@settings(max_examples=40)
 @given(standings, late_days, rules)
 def test_interest_is_the_sum_of_its_days(late: Standing, until: date, rule: InterestRule) -> None:
     """Each day bears what was owed on it at its own rate; stretches neither overlap nor skip."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from worker.audit.deposits import OUTCOMES, SOURCES, evidence_name
-from worker.audit.documents import write_documents
+from worker.audit.documents import write_documents, write_statements
 from worker.audit.dossier import charts
 from worker.audit.dossier.pages import ROWS, Pages, file_name, parts_of
 from worker.audit.explanation import Explained, explain
@@ -205,6 +205,14 @@ class YearPages:
     def write(self) -> Outcome:
         """Write them all. Raises OSError, IntegrityError when the database cannot be read."""
         self._invoices()
+        if self._with_documents:
+            write_statements(
+                self._source.session,
+                self._source.archive,
+                self._year,
+                self._pages.folder / DOCUMENTS,
+                unusable=self._outcome.unusable,
+            )
         self._members()
         self._files()
         if self._tables:

@@ -60,6 +60,7 @@ PIECE = 1 << 20
 ISSUED = "invoice.issued"
 CREDIT = "credit_note.issued"
 CORRECTED = "invoice.corrected"
+STATED = "statement.issued"
 INTENDED = "deposit.intended"
 CANCELLED = "invoice.cancelled"
 OF_AN_INVOICE = (ISSUED, CREDIT, CORRECTED, CANCELLED)
@@ -69,7 +70,7 @@ PIECES = {
     ISSUED: ("documents",),
     CREDIT: ("documents",),
     CORRECTED: ("documents",),
-    "statement.issued": ("documents",),
+    STATED: ("documents",),
     INTENDED: ("lot",),
     "receipt.kept": ("sha256",),
     "completion.intended": ("files",),
@@ -602,13 +603,15 @@ def _tell(dossier: Dossier, story: Story, event: dict[str, Any], pending: dict[i
 
 
 def _note(story: Story, event: dict[str, Any], payload: dict[str, Any]) -> None:
-    """Note a deposit, an import or a number that is passed over."""
+    """Note a deposit, an import, a statement without invoice, a number that is passed over."""
     if event["tag"] == INTENDED:
         story.attempts[event["subject"]].add(canonical(payload.get("attempt")))
     elif event["tag"] == IMPORTED and payload.get("kind") == "usage":
         story.usage_files.add(event["seq"])
     elif event["tag"] == PASSED_OVER:
         story.passed_over.add(event["subject"])
+    elif event["tag"] == STATED:
+        story.issued.append((event["seq"], event["subject"]))
 
 
 def _is_of_the_year(dossier: Dossier, story: Story, event: dict[str, Any]) -> bool:
@@ -1234,6 +1237,16 @@ def check_documents(dossier: Dossier, rows: Rows) -> None:
                     f"le compte rendu du portail {str(sha256)[:16]}… manque, ou a été modifié",
                     f"facture {number}",
                 )
+    numbers = {canonical(row.get("id")): row.get("number") for row in rows.values("statement")}
+    for one in rows.values("statement_document"):
+        number = str(numbers.get(canonical(one.get("statement_id"))))
+        path = f"{DOCUMENTS}/{number.replace('/', '-')}/{one.get('kind')}"
+        if dossier.files.get(path) != one.get("sha256"):
+            dossier.add(
+                "BOOKS-DIFFER",
+                f"sa page {path} manque, ou a été modifiée",
+                f"état {number}",
+            )
     _check_imported(dossier, rows)
 
 

@@ -17,6 +17,8 @@ BUYER_STATUSES: Mapping[str, BuyerStatus] = {
     word: BuyerStatus(status) for status, words in _WORDS["invoice"].items() for word in words
 }
 
+_FRENCH: Mapping[str, str] = _WORDS["french"]
+
 
 def flux_state(word: str) -> FluxState:
     """Our word for ``etatCourantDepotFlux``."""
@@ -26,3 +28,8 @@ def flux_state(word: str) -> FluxState:
 def buyer_status(word: str) -> BuyerStatus:
     """Our word for ``statut``, ``statutCourantCode`` or ``histoStatutCode``."""
     return BUYER_STATUSES.get(word, BuyerStatus.UNRECOGNISED)
+
+
+def french_word(word: str) -> str:
+    """A word of the portal as tables have it; one that is unknown, as it is."""
+    return _FRENCH.get(word, word)

@@ -128,7 +128,7 @@ def test_statement_of_another_amount_or_number_is_refused() -> None:
 
 
 @pytest.mark.parametrize("billed", [True, False])
-def test_what_is_accepted_outside_is_said(billed: bool) -> None:
+def test_what_is_accepted_outside_is_said(*, billed: bool) -> None:
     """In one sentence, on the statement of a member that is billed nothing too."""
     invoice, statement = two_lines()
     outside = OutsideUse(service="stockage", tier=5, month=Month(2025, 3), users=4)

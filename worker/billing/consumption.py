@@ -3,7 +3,7 @@
 Pure: the same rows give the same consumption. What does not fit is a finding, never a guess.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -14,6 +14,7 @@ from worker.billing.quantity import Quantity, french_quantity
 from worker.billing.tariff import Basis
 from worker.errors import Finding
 
+USAGE_OUTSIDE = "USAGE-OUTSIDE"
 Bases = Callable[[str, Month], Basis]
 """What the quantity of a service is taken from in a month (``tariff.bases``)."""
 
@@ -95,13 +96,28 @@ class ServiceUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideUse:
+    """Users of a month that no subscription covers: never billed (C9)."""
+
+    service: str
+    tier: int | None
+    month: Month
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class YearlyConsumption:
-    """What a member consumed in a calendar year, and what is wrong with it."""
+    """What a member consumed in a calendar year, and what is wrong with it.
+
+    Attributes:
+        outside: users that no subscription covers; those that nobody accepted are findings too.
+    """
 
     siret: str
     year: int
     uses: tuple[ServiceUse, ...]
     findings: tuple[Finding, ...]
+    outside: tuple[OutsideUse, ...] = ()
 
 
 def by_usage(_service: str, _month: Month) -> Basis:
@@ -125,6 +141,13 @@ class _Recorded:
     basis: Bases
     dated: dict[tuple[str, Month], list[UnitRecord]] = field(default_factory=dict)
     covered: set[_Key] = field(default_factory=set)
+
+    def outside(self) -> Iterator[tuple[UsageRecord, OutsideUse]]:
+        """The rows with users that no subscription took, once all of them did."""
+        for key, row in self.rows.items():
+            if row.users and key not in self.covered:
+                service, tier, month = key
+                yield row, OutsideUse(service=service, tier=tier, month=month, users=row.users)
 
     def lacks(self, key: _Key) -> bool:
         """Whether a row is needed, and is not there."""
@@ -161,12 +184,14 @@ def consume(
     usage: Iterable[UsageRecord],
     units: Iterable[UnitRecord] = (),
     basis: Bases = by_usage,
+    accepted: Collection[OutsideUse] = (),
 ) -> YearlyConsumption:
     """Aggregate a member's rows of a year under its subscriptions.
 
     A subscribed month that is priced by its users needs a row, even for zero users: a missing
     month would bill too little. Users and units outside any subscription are a finding, not a
-    line (C9); so are those that the shape of the price does not count.
+    line (C9); so are those that the shape of the price does not count. ``accepted``: users that a
+    person knows to be outside, for these very figures; they are no finding.
     """
     known = _Recorded(
         rows={
@@ -198,6 +223,8 @@ def consume(
                 used.take(key, known)
         if missing:
             findings.append(_gap(subscription, missing))
+    outside = tuple(known.outside())
+    findings.extend(_outside(row) for row, use in outside if use not in accepted)
     findings.extend(_not_billed(known))
     return YearlyConsumption(
         siret=siret,
@@ -214,15 +241,19 @@ def consume(
             for (service, tier, category), used in uses.items()
         ),
         findings=tuple(findings),
+        outside=tuple(use for _, use in outside),
     )
 
 
 def _not_billed(known: _Recorded) -> Iterator[Finding]:
-    """What was recorded and is in no line. Users of a service at a flat price are information."""
+    """What a subscription covers and no line counts, and units that none covers.
+
+    Users of a service at a flat price are information.
+    """
     for key, row in known.rows.items():
-        if row.users and key not in known.covered:
-            yield _outside(row)
-        elif row.users and known.basis(row.service, row.month) is Basis.UNITS:
+        if key not in known.covered:
+            continue
+        if row.users and known.basis(row.service, row.month) is Basis.UNITS:
             yield _other_shape(
                 f"{count(row.users, 'utilisateur')} en {row.month.french}",
                 service_name(row.service, row.tier),
@@ -242,6 +273,18 @@ def _not_billed(known: _Recorded) -> Iterator[Finding]:
 def service_name(service: str, tier: int | None) -> str:
     """A service for people: ``stockage 2 To``."""
     return service if tier is None else f"{service} {tier} To"
+
+
+def french_outside(outside: Iterable[OutsideUse]) -> str:
+    """What no subscription covers and is not billed, in one sentence; empty when there is none."""
+    months: dict[tuple[str, int | None, int], list[Month]] = {}
+    for use in outside:
+        months.setdefault((use.service, use.tier, use.users), []).append(use.month)
+    told = [
+        f"{service_name(service, tier)}, {count(users, 'utilisateur')} ({_spans(found)})"
+        for (service, tier, users), found in months.items()
+    ]
+    return f"Hors abonnement, et donc non facturé : {' ; '.join(told)}." if told else ""
 
 
 def _gap(subscription: Subscription, missing: list[Month]) -> Finding:
@@ -270,10 +313,12 @@ def _spans(months: list[Month]) -> str:
 def _outside(row: UsageRecord) -> Finding:
     name = service_name(row.service, row.tier)
     return Finding(
-        code="USAGE-OUTSIDE",
+        code=USAGE_OUTSIDE,
         message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
         "hors abonnement",
-        remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois.",
+        remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois ; si le "
+        f"chiffre est juste et n'est pas à facturer, tapez : chorus-worker accept {row.siret} "
+        f'{row.month.year} --outside --reason "…"',
         where=_place(row.file, row.source),
     )
 

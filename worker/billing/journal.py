@@ -38,6 +38,8 @@ class EventTag(StrEnum):
     """A person said that a year may be billed, and was shown these figures."""
     CAMPAIGN_CLOSED = "campaign.closed"
     AMOUNT_CONFIRMED = "amount.confirmed"
+    USAGE_ACCEPTED = "usage.accepted"
+    """Users outside any subscription are not billed, by a person's word; or no more accepted."""
     """A person said that an unusual amount is right, on which grounds and why."""
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from worker.billing.comparison import Confirmation
 from worker.billing.consumption import (
+    OutsideUse,
     PopulationRecord,
     UnitRecord,
     UsageRecord,
     YearlyConsumption,
     consume,
 )
-from worker.billing.members import BillingReferences, Member, Subscription
+from worker.billing.members import BillingReferences, Member, Nature, Subscription
 from worker.billing.rating import Rating, rate
 from worker.billing.tariff import TariffGrid, bases
 
@@ -30,6 +31,16 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A person's word that users outside any subscription are not billed: these figures alone."""
+
+    uses: tuple[OutsideUse, ...]
+    reason: str
+    accepted_at: datetime
+    accepted_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberYear:
     """A member, and what its invoice of a year rests on. Equal values give the same invoice.
 
@@ -42,6 +53,8 @@ class MemberYear:
         confirmation: what a person last confirmed of its amount, if anything.
         units: the current dated units of the year.
         population: its inhabitants in force in the year, when they are known.
+        acceptance: what a person last accepted outside its subscriptions, if anything.
+        nature: of the member, as it is now: it decides of the circuit, not of the invoice.
     """
 
     member: Member
@@ -53,6 +66,8 @@ class MemberYear:
     confirmation: Confirmation | None = None
     units: tuple[UnitRecord, ...] = ()
     population: PopulationRecord | None = None
+    acceptance: Acceptance | None = None
+    nature: Nature = Nature.PUBLIC
 
     @property
     def is_in_year(self) -> bool:
@@ -71,5 +86,6 @@ class MemberYear:
             self.usage,
             self.units,
             bases(grids),
+            () if self.acceptance is None else self.acceptance.uses,
         )
         return consumption, rate(consumption, grids, self.population)

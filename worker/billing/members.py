@@ -5,6 +5,7 @@ Convention C7 (references per year), C9 (subscriptions with a start and an end),
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from worker.billing.period import Month
 
@@ -36,6 +37,38 @@ class Member:
     """Reference of its convention, printed on the invoice (BT-12)."""
     vat_number: str = ""
     """BT-48."""
+
+
+class Nature(StrEnum):
+    """What a member is by law: only public bodies are invoiced in the circuit between these."""
+
+    PUBLIC = "public"
+    SEM = "sem"
+    SPL = "spl"
+    ASSOCIATION = "association"
+    PRIVATE = "prive"
+
+    @property
+    def french(self) -> str:
+        """For people."""
+        return _NATURES[self]
+
+
+_NATURES = {
+    Nature.PUBLIC: "organisme public",
+    Nature.SEM: "société d'économie mixte",
+    Nature.SPL: "société publique locale",
+    Nature.ASSOCIATION: "association",
+    Nature.PRIVATE: "organisme de droit privé",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberNature:
+    """The nature of a member, as the members file says."""
+
+    siret: str
+    nature: Nature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from worker.billing.consumption import PopulationRecord, UnitRecord, UsageRecord
-from worker.billing.member_year import MemberYear
+from worker.billing.member_year import Acceptance, MemberYear
 from worker.billing.members import BillingReferences, Member, Subscription
 
 T = TypeVar("T")
@@ -132,6 +132,7 @@ class YearInForce:
         references: None when none were given.
         replaced: subscriptions of which no version of that moment is kept.
         population: None when it was not known.
+        acceptance: None when nothing was accepted outside the subscriptions.
     """
 
     siret: str
@@ -143,6 +144,7 @@ class YearInForce:
     replaced: tuple[Version[Subscription], ...]
     units: tuple[Version[UnitRecord], ...] = ()
     population: Version[PopulationRecord] | None = None
+    acceptance: Acceptance | None = None
 
     def known(self, member: Member) -> MemberYear:
         """As the batch knew it; ``member``: for when its own version is not kept."""
@@ -156,4 +158,5 @@ class YearInForce:
             hold=None,
             units=tuple(version.value for version in self.units),
             population=None if self.population is None else self.population.value,
+            acceptance=self.acceptance,
         )

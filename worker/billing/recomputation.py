@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from worker.billing.consumption import YearlyConsumption
+from worker.billing.consumption import YearlyConsumption, french_outside
 from worker.billing.credit_note import NothingToCredit, credit
 from worker.billing.invoice import (
     Invoice,
@@ -73,6 +73,8 @@ def invoice_differences(
     told_already = {(one.line, one.what) for one in found}
     unused = _unused_months(statement, consumption)
     found.extend(one for one in unused if (one.line, one.what) not in told_already)
+    outside = {"hors abonnement": french_outside(consumption.outside)}
+    found.extend(_compared({"hors abonnement": statement.not_billed}, outside))
     if not rating.lines:
         return tuple(found)
     draft = build_draft(

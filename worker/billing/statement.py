@@ -6,6 +6,7 @@ Convention C3: numbered, sent to the member, attached to the invoice, same total
 from dataclasses import dataclass
 from datetime import date
 
+from worker.billing.consumption import OutsideUse, french_outside
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.rating import RatedLine
@@ -13,18 +14,28 @@ from worker.billing.rating import RatedLine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """All that a member consumed in a year, priced, with the files the figures come from."""
+    """All that a member consumed in a year, priced, with the files the figures come from.
+
+    Attributes:
+        outside: users that no subscription covers, accepted by a person: in no line.
+    """
 
     number: str
     year: int
     member: Member
     lines: tuple[RatedLine, ...]
     issue_date: date
+    outside: tuple[OutsideUse, ...] = ()
 
     @property
     def total(self) -> Money:
         """TTC, and the invoice's payable total."""
         return Money.sum(line.total for line in self.lines)
+
+    @property
+    def not_billed(self) -> str:
+        """What is in no line for want of a subscription, in one French sentence; often empty."""
+        return french_outside(self.outside)
 
     @property
     def source_files(self) -> tuple[str, ...]:

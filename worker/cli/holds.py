@@ -1,12 +1,15 @@
-"""``confirm``, ``park`` and ``unpark``: an amount that is right, a member held, and let go on."""
+"""What a person says of a member's year: ``confirm``, ``accept``, ``park`` and ``unpark``."""
 
 from typing import Annotated
 
+from worker.billing.consumption import OutsideUse, french_outside
 from worker.billing.money import french
 from worker.cli import json_views
 from worker.cli.console import command, put, put_json
 from worker.cli.options import Config, Json, Reason, Siret, Year, option
+from worker.errors import WrongUse
 from worker.issuing import confirmations
+from worker.issuing.acceptances import accept_outside, withdraw_outside
 from worker.issuing.holds import place_hold
 from worker.service.bootstrap import open_portal
 from worker.service.decisions import let_go_on
@@ -52,6 +55,39 @@ def confirm(
     for one in prepared.findings:
         if one.code in given.grounds:
             put(f"  {one.message}")
+
+
+def accept(
+    siret: Siret,
+    year: Year,
+    reason: Reason,
+    outside: Annotated[
+        bool,
+        option("--outside", "les consommations hors abonnement, telles qu'elles sont maintenant"),
+    ] = False,
+    withdraw: Annotated[bool, option("--withdraw", "revient sur ce qui a été accepté")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Accepte ce qu'un membre a consommé hors abonnement : non facturé, dit sur son état."""
+    if not outside:
+        raise WrongUse(
+            "Dites ce que vous acceptez.",
+            "Ajoutez --outside pour les consommations hors abonnement.",
+        )
+    app = open_app(config, writes=True)
+    uses: tuple[OutsideUse, ...] = ()
+    if withdraw:
+        withdraw_outside(app, siret, year, reason)
+    else:
+        uses = accept_outside(app, siret, year, reason).uses
+    if as_json:
+        put_json(**json_views.acceptance(siret, year, uses, reason))
+    elif withdraw:
+        put(f"Plus rien n'est accepté hors abonnement pour {siret} en {year}.")
+    else:
+        put(french_outside(uses))
+        put("Un chiffre qui change, ou un autre mois, sera à accepter de nouveau.")
 
 
 def unpark(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.comparison import Confirmation
+    from worker.billing.consumption import OutsideUse
     from worker.billing.invoice import Invoice, InvoiceLine
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
@@ -789,6 +790,19 @@ def confirmation(siret: str, year: int, given: "Confirmation") -> View:
         "previous_year_total_ttc": given.previous,
         "grounds": given.grounds,
         "reason": given.reason,
+    }
+
+
+def acceptance(siret: str, year: int, uses: "Sequence[OutsideUse]", reason: str) -> View:
+    """What a person accepted outside the subscriptions; nothing once it is withdrawn."""
+    return {
+        "member_siret": siret,
+        "year": year,
+        "accepted": [
+            {"service": use.service, "tier": use.tier, "month": str(use.month), "users": use.users}
+            for use in uses
+        ],
+        "reason": reason,
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from worker.billing.money import Money
+from worker.billing.money import ZERO, Money
 from worker.billing.period import Month, french_date
 from worker.billing.quantity import Quantity
 from worker.billing.rating import RatedLine, Step
@@ -68,6 +68,7 @@ ANY_STEP: tuple[Column, ...] = (
     ("Référence", 24),
 )
 """Behind those of a month, in such a statement."""
+OUTSIDE = "Hors abonnement, non facturé"
 SOURCE: tuple[Column, ...] = (("Nature", 26), ("Référence", 70))
 
 
@@ -119,6 +120,7 @@ def statement_xlsx(statement: Statement) -> bytes:
                 f"{title} du {french_date(issued)}",
                 " – ".join((member.name, f"SIRET {grouped_siret(member.siret)}", convention)),
                 f"Services de l'année {statement.year} – prix toutes taxes comprises",
+                *filter(None, [statement.not_billed]),
             ),
             total=statement.total,
         )
@@ -247,6 +249,12 @@ def _months(statement: Statement) -> Iterator[tuple[Cell, ...]]:
             read = (step.source.file_sha256, step.source.row) if step.source else (None, None)
             told = (*_service(index, line), _month(step), None, line.unit_price, amount)
             yield (*told, *read, *any_step)
+    for one in statement.outside:
+        service = (None, one.service, OUTSIDE, one.tier, None, None, None)
+        told = (*service, one.month, one.users, None, ZERO, None, None)
+        days = (one.month.first_day, one.month.last_day)
+        any_step = (*days, one.users, "utilisateur × mois", None, None, None)
+        yield told if statement.of_users_alone else (*told, *any_step)
 
 
 def _month(step: Step) -> Month | None:

@@ -24,7 +24,12 @@ MONTHS = (
     *("janv.", "févr.", "mars", "avril", "mai", "juin"),
     *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
 )
+NET_TO_PAY = (
+    "Les prix s’entendent toutes taxes et tous frais compris. "
+    "Ce total est le net à payer de la facture à laquelle cet état est joint."
+)
 NOTHING = "Rien n’a été consommé cette année : aucune facture n’est émise."
+NOTHING_BILLED = "Rien n’est facturé cette année : aucune facture n’est émise."
 NO_MONTH = "–"
 """In place of the users of a month outside the subscription."""
 CHART_SERVICES = 3
@@ -53,7 +58,8 @@ def print_statement(
     """
     data = page_data(statement, seller, look) | ({"mark": mark} if mark else {})
     if not statement.lines:
-        data |= {"unused": list(unused), "note": NOTHING}
+        nothing = NOTHING_BILLED if statement.outside else NOTHING
+        data |= {"unused": list(unused), "note": f"{nothing} {statement.not_billed}".rstrip()}
     return typeset("statement", typographic(data), statement.issue_date)
 
 
@@ -88,8 +94,7 @@ def page_data(statement: Statement, seller: Party, look: Branding) -> dict[str, 
             for index, line in enumerate(statement.lines, start=1)
         ],
         "total": french(statement.total),
-        "note": "Les prix s’entendent toutes taxes et tous frais compris. "
-        "Ce total est le net à payer de la facture à laquelle cet état est joint.",
+        "note": f"{NET_TO_PAY} {statement.not_billed}".rstrip(),
         "sources": [
             ("Grilles tarifaires", ", ".join(statement.grid_versions)),
             *[("Décision", decision) for decision in statement.decisions],

@@ -28,6 +28,7 @@ class Destination:
 
     Attributes:
         table: the one that they fill, a row per version.
+        beside: another that the same rows fill, of which a row has one column told to people.
         put: writes them in a transaction; None when they pass through a stage (usage), or when a
             command of their own takes them in.
         command: the words of that command.
@@ -41,13 +42,31 @@ class Destination:
     subject: Callable[[Mapping[str, Any]], str] = lambda _row: ""
     command: str = ""
     adds: bool = False
+    beside: Versions | None = None
     problems: Callable[[Session, Sequence[tuple[Place, Any]]], Iterator[Problem]] = _nothing
 
 
 def _put_members(tx: Transaction, records: Sequence[tuple[MemberRow, tuple[int, int]]]) -> Changes:
-    contacts = [(one, place) for (_, one), place in records if one is not None]
+    """Members, contacts and natures: one whose nature alone changes is changed.
+
+    What a row does not say of a contact or a nature is left as it is.
+    """
+    contacts = [(one, place) for (_, one, _), place in records if one is not None]
     imported.put_contacts(tx, contacts, tx.now)
-    return imported.put_members(tx, [(one, place) for (one, _), place in records], tx.now)
+    natures = [(one, place) for (_, _, one), place in records if one is not None]
+    changing = imported.changed_natures(tx, natures)
+    sirets = {one.siret for one, _ in changing}
+    members = [(one, place) for (one, _, _), place in records]
+    others = imported.put_members(
+        tx, [one for one in members if one[0].siret not in sirets], tx.now
+    )
+    theirs = imported.put_members(tx, [one for one in members if one[0].siret in sirets], tx.now)
+    imported.put_natures(tx, changing, tx.now)
+    return Changes(
+        added=others.added + theirs.added,
+        changed=others.changed + theirs.changed + theirs.unchanged,
+        unchanged=others.unchanged,
+    )
 
 
 def _service(row: Mapping[str, Any]) -> str:
@@ -56,7 +75,10 @@ def _service(row: Mapping[str, Any]) -> str:
 
 DESTINATIONS: Mapping[ImportKind, Destination] = {
     ImportKind.MEMBERS: Destination(
-        table=versions.MEMBERS, put=_put_members, subject=lambda row: str(row["name"])
+        table=versions.MEMBERS,
+        put=_put_members,
+        subject=lambda row: str(row.get("name", "")),
+        beside=versions.NATURES,
     ),
     ImportKind.SUBSCRIPTIONS: Destination(
         table=versions.SUBSCRIPTIONS,

@@ -20,7 +20,7 @@ from worker.isolation.files import create_regular, open_regular
 from worker.settings.rights import told
 from worker.storage import Archive, Session, journal, source_files, versions
 from worker.storage.source_files import ImportedFile
-from worker.storage.versions import Changes
+from worker.storage.versions import Changes, Versions
 
 _PIECE = 1 << 20
 
@@ -87,6 +87,8 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
     destination = DESTINATIONS[kind]
     if destination.adds:
         return
+    if destination.beside is not None:
+        yield from _beside(session, destination.beside, file_id, file)
     for replaced, new in versions.replaced_by(session, destination.table, file_id):
         before, after = _with_quantity(replaced), _with_quantity(new)
         for column in KINDS[kind].columns:
@@ -102,6 +104,27 @@ def changed_values(session: Session, file_id: int, file: ImportedFile) -> Iterat
                     before=_text(before[column.field], column.field),
                     after=_text(after[column.field], column.field),
                 )
+
+
+def _beside(
+    session: Session, table: Versions, file_id: int, file: ImportedFile
+) -> Iterator[ChangedValue]:
+    """Natures that a file set; what none had said before is empty."""
+    before = {
+        new["id"]: old["nature"] for old, new in versions.replaced_by(session, table, file_id)
+    }
+    place = file.columns.get("nature")
+    for new in versions.written_by(session, table, file_id):
+        yield ChangedValue(
+            sheet=file.sheet,
+            row=new["row"],
+            cell=cell(place, new["row"]) if place else "",
+            siret=new["siret"],
+            subject="",
+            column="nature",
+            before=before.get(new["id"], ""),
+            after=new["nature"],
+        )
 
 
 def save(archive: Archive, files: Sequence[ImportedFile], to: Path) -> None:

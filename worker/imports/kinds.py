@@ -84,6 +84,7 @@ KINDS: Mapping[ImportKind, FileKind] = {
             _must("ville", "city", _address),
             _may("tva_intracommunautaire", "vat_number", values.vat_number),
             _must("convention", "convention", _convention),
+            _may("nature", "nature", values.nature, blank=None),
             _contact("contact_nom", "contact_name", _name),
             _contact("contact_email", "contact_email", values.email),
         ),

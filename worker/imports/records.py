@@ -6,7 +6,14 @@ from typing import Any
 
 from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
-from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.members import (
+    Address,
+    BillingReferences,
+    Contact,
+    Member,
+    MemberNature,
+    Subscription,
+)
 from worker.billing.money import Money
 from worker.billing.period import french_date
 from worker.billing.settlement import Payment
@@ -17,15 +24,15 @@ from worker.imports.wording import finding
 Cells = Mapping[str, Any]
 """Parsed values by field: of the type the column's parser returns, or its blank."""
 
-MemberRow = tuple[Member, Contact | None]
-"""A member, and its *référent* when the row names one or gives an address."""
+MemberRow = tuple[Member, Contact | None, MemberNature | None]
+"""A member, its *référent* and its nature when the row says something of them."""
 
 TitleRow = tuple[Title, Payment | None]
 """A title of the finance software, and a payment when the row tells one."""
 
 
 def member(cells: Cells, _source: SourceRow) -> MemberRow:
-    """A member and its contact."""
+    """A member, its contact and its nature."""
     found = Member(
         siret=cells["siret"],
         name=cells["name"],
@@ -38,8 +45,9 @@ def member(cells: Cells, _source: SourceRow) -> MemberRow:
         convention=cells["convention"],
         vat_number=cells["vat_number"],
     )
-    name, email = cells["contact_name"], cells["contact_email"]
-    return found, Contact(siret=found.siret, name=name, email=email) if name or email else None
+    name, email, nature = cells["contact_name"], cells["contact_email"], cells["nature"]
+    contact = Contact(siret=found.siret, name=name, email=email) if name or email else None
+    return found, contact, nature and MemberNature(siret=found.siret, nature=nature)
 
 
 def subscription(cells: Cells, _source: SourceRow) -> Subscription | Finding:

@@ -22,7 +22,7 @@ from worker.imports.wording import place_of
 from worker.storage import Session, versions
 from worker.storage.imported import columns_of
 from worker.storage.source_files import ImportedFile, Kept
-from worker.storage.versions import Changes, Record
+from worker.storage.versions import Changes, Record, Versions
 
 _HEADERS = {column.field: column.name for kind in KINDS.values() for column in kind.columns} | {
     "ten_thousandths": "quantite × 10 000"
@@ -57,7 +57,8 @@ def _differences(
     try:
         archive.check(file.kept_sha256, most=MAX_BYTES)
         source = replace(fingerprint(archive.path(file.kept_sha256)), name=file.name)
-        table = DESTINATIONS[kind].table
+        table, beside = DESTINATIONS[kind].table, DESTINATIONS[kind].beside
+        natures = {} if beside is None else _by_row(session, beside, file_id)
         written = versions.written_by(session, table, file_id)
         # Its copy without contacts has that sheet alone, and no name for it.
         sheet = file.sheet if file.how_kept is Kept.WHOLE else None
@@ -65,9 +66,13 @@ def _differences(
         total = found = 0
         for row, there, here in _side_by_side(rows, written, table.key):
             total += there is not None
-            found += here is not None
-            if here is not None and (wrong := _wrong(there, here)):
-                yield _differs(place_of(file.name, file.sheet, row), wrong)
+            nature = natures.pop(row, None)
+            found += here is not None or nature is not None
+            for part, record in enumerate((here, None, nature)):
+                if record is not None and (wrong := _wrong(there, record, part)):
+                    yield _differs(place_of(file.name, file.sheet, row), wrong)
+        for row, nature in natures.items():
+            yield _differs(place_of(file.name, file.sheet, row), _wrong(None, nature))
     except (IntegrityError, WrongUse) as error:
         yield _differs(place_of(file.name, file.sheet), error.message)
         return
@@ -78,6 +83,11 @@ def _differences(
             f"le fichier gardé a {count(total, 'ligne')} et la base en a pris {found}, alors que "
             f"l'import en avait lu {file.rows} et pris {wrote}",
         )
+
+
+def _by_row(session: Session, table: Versions, file_id: int) -> dict[int, Record]:
+    """What a file said beside, by its row."""
+    return {int(one["row"]): one for one in versions.written_by(session, table, file_id)}
 
 
 Pair = tuple[Row | RefusedRow | None, Record | None]
@@ -116,13 +126,17 @@ def _pairs(
     yield from zip_longest(rows, records)
 
 
-def _wrong(there: Row | RefusedRow | None, here: Record) -> str:
-    """What a row of the database has that is not in the file; empty when it is all there."""
+def _wrong(there: Row | RefusedRow | None, here: Record, part: int = 0) -> str:
+    """What a row of the database has that is not in the file; empty when it is all there.
+
+    ``part``: of a row of the file that says several things, the one that is compared.
+    """
     if there is None:
         return "la base a cette ligne, et le fichier gardé ne l'a pas"
     if not isinstance(there, Row):
         return "le fichier gardé ne donne plus de valeur à cette ligne"
-    said = columns_of(there.value[0] if isinstance(there.value, tuple) else there.value)
+    value = there.value[part] if isinstance(there.value, tuple) else there.value
+    said = {} if value is None else columns_of(value)
     wrong = [name for name in said if said[name] != here[name]]
     return ", ".join(
         f"{_HEADERS.get(name, name)} : {here[name]} dans la base, {said[name]} au fichier"

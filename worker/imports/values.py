@@ -14,6 +14,7 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.billing.identifiers import is_valid_siret
+from worker.billing.members import Nature
 from worker.billing.money import Money
 from worker.billing.period import Month
 from worker.billing.quantity import Quantity, quantity_of
@@ -314,6 +315,16 @@ def vat_number(text: str) -> str | Finding:
         except ValidationError:
             problem = "longueur, SIREN ou clé de contrôle faux"
     return finding("IMPORT-VAT", value=text, problem=problem)
+
+
+def nature(text: str) -> Nature | Finding:
+    """What a member is, in any letters, accented or not: ``public``, ``SEM``, ``privé``."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    word = "".join(sign for sign in plain if not unicodedata.combining(sign)).strip()
+    try:
+        return Nature("prive" if word == "privee" else word)
+    except ValueError:
+        return finding("IMPORT-NATURE", value=text)
 
 
 def email(text: str) -> str | Finding:

@@ -228,7 +228,7 @@ def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
             likely_number(session, numbering, prefix, today.year, rank)
             for prefix in (numbering.invoice, numbering.statement)
         )
-    prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, unread)
+    prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, today, unread)
     prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
     if batch.directory is not None and (prepared.draft is not None or prepared.findings):
         # No usable answer about this member is a finding: the others must not wait behind it.
@@ -284,6 +284,7 @@ def _numbered(
         member=prepared.member,
         lines=prepared.lines,
         issue_date=today,
+        outside=prepared.outside,
     )
     invoice = issue(
         draft,
@@ -418,7 +419,7 @@ def _nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> Member
                     f"Les données de {member.name} ont changé pendant la facturation.",
                     "Relancez la commande.",
                 )
-            number = state_nothing(batch.app, tx, batch.portal, prepared.known)
+            number = state_nothing(batch.app, tx, batch.portal, prepared)
         if invoices.release(tx, siret, batch.year):
             tx.journal(EventTag.INVOICE_RELEASED, f"{siret}/{batch.year}")
     return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO, number=number)

@@ -7,11 +7,11 @@ from worker.billing.member_year import MemberYear
 from worker.billing.period import french_date, paris_day
 from worker.billing.text import stated_reason
 from worker.errors import Finding, Refused, Severity
-from worker.issuing.holds import require_member
+from worker.issuing.holds import let_go_on, require_member
 from worker.issuing.prepare import Prepared, prepare
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import year_before
-from worker.storage import Transaction, confirmations, imported, invoices
+from worker.storage import confirmations, imported, invoices
 
 
 def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Confirmation]:
@@ -34,7 +34,7 @@ def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Con
             )
         before = year_before(app, tx, year)
         known = imported.member_year(tx, siret, year)
-        prepared = prepare(known, terms, grids, before)
+        prepared = prepare(known, terms, grids, before, paris_day(tx.now))
         grounds = tuple(one.code for one in prepared.findings if one.code in GROUNDS)
         if not grounds:
             _refuse(known, year, prepared.findings)
@@ -55,7 +55,7 @@ def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Con
             grounds=list(grounds),
             reason=reason,
         )
-        _let_go_on(tx, known, year)
+        let_go_on(tx, siret, year, GROUNDS, "montant confirmé, pas encore facturé")
     return prepared, given
 
 
@@ -78,18 +78,3 @@ def _refuse(known: MemberYear, year: int, findings: tuple[Finding, ...]) -> None
         f"Le montant {year} de {name} ne demande pas à être confirmé.",
         f"« preview {year} » dit ceux qui le demandent.",
     )
-
-
-def _let_go_on(tx: Transaction, known: MemberYear, year: int) -> None:
-    """A member that was parked for nothing else waits for the next run only."""
-    siret = known.member.siret
-    current = invoices.current(tx, siret, year)
-    if current is None or not current.findings:
-        return
-    if all(one.code in GROUNDS for one in current.findings):
-        free = Finding(
-            code="RELEASED",
-            message="montant confirmé, pas encore facturé",
-            remedy=f"Tapez : chorus-worker run {year}",
-        )
-        invoices.park(tx, known.member, year, current.total, (free,))

@@ -3,7 +3,7 @@
 ``run`` and ``serve`` never bill a held member, whatever is imported, until a person lifts the hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from worker.billing.journal import EventTag
 from worker.billing.member_account import MemberAccount, rivals
@@ -129,6 +129,18 @@ def lift_hold(tx: Transaction, siret: str, year: int, reason: str, *, deposits: 
         member = imported.member(tx, siret)
         invoices.park(tx, member, year, current.total, (free,))
     return can_be_billed
+
+
+def let_go_on(
+    tx: Transaction, siret: str, year: int, answered: Collection[str], message: str
+) -> None:
+    """A member that was parked for nothing but what is answered waits for the next run only."""
+    current = invoices.current(tx, siret, year)
+    if current is None or not current.findings:
+        return
+    if all(one.code in answered for one in current.findings):
+        free = Finding(code="RELEASED", message=message, remedy=f"Tapez : chorus-worker run {year}")
+        invoices.park(tx, imported.member(tx, siret), year, current.total, (free,))
 
 
 def _refuse_before_the_credit_note(session: Session, siret: str, year: int) -> None:

@@ -11,18 +11,20 @@ from worker.formats import PDF
 from worker.formats.branding import read_branding
 from worker.formats.statement_pdf import print_statement
 from worker.issuing.numbering import take_number
+from worker.issuing.prepare import Prepared
 from worker.issuing.terms import terms_of
 from worker.portals import Portal
 from worker.storage import Transaction, statements
 
 
-def state_nothing(app: App, tx: Transaction, portal: Portal | None, known: MemberYear) -> str:
+def state_nothing(app: App, tx: Transaction, portal: Portal | None, prepared: Prepared) -> str:
     """Issue the statement of a member that consumed nothing; its number, empty when it has one.
 
     Raises:
         ConfigurationError: the logo cannot be used.
         Unprintable: a text cannot be printed.
     """
+    known = prepared.known
     member, year = known.member, known.year
     if not known.is_in_year or statements.is_stated(tx, member.siret, year):
         return ""
@@ -33,6 +35,7 @@ def state_nothing(app: App, tx: Transaction, portal: Portal | None, known: Membe
         member=member,
         lines=(),
         issue_date=paris_day(tx.now),
+        outside=prepared.outside,
     )
     look = read_branding(app.settings.look.accent, app.configuration.logo)
     seller = terms_of(app.settings).seller

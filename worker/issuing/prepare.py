@@ -5,16 +5,20 @@ What ``run`` does before any number, and all that ``preview`` does.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
+from worker.billing.consumption import OutsideUse
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
+from worker.billing.period import paris_day
 from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, TariffError, UnreadableRecord, has_blocking, unreadable
+from worker.issuing.circuit import outside_circuit
 from worker.issuing.holds import held
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import members_of_year, year_before
@@ -25,12 +29,17 @@ from worker.validation.rules import check_draft
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A member's year, computed and checked, before any number."""
+    """A member's year, computed and checked, before any number.
+
+    Attributes:
+        outside: users that no subscription covers; a finding, unless a person accepted them.
+    """
 
     known: MemberYear
     lines: tuple[RatedLine, ...]
     draft: InvoiceDraft | None
     findings: tuple[Finding, ...]
+    outside: tuple[OutsideUse, ...] = ()
 
     @property
     def member(self) -> Member:
@@ -86,25 +95,34 @@ def prepare(
     terms: Terms,
     grids: Sequence[TariffGrid],
     before: YearBefore,
+    today: date,
     unread: tuple[Finding, ...] = (),
 ) -> Prepared:
     """Compute and check a member's year. Pure: equal arguments give the same invoice.
 
     What is unusual about its amount is looked at once nothing else stands in the way, for a part
-    of it might be missing. ``unread``: findings of ``known_year``, which come first.
+    of it might be missing. ``today``: on which it is invoiced. ``unread``: findings of
+    ``known_year``, which come first.
     """
     siret, year = known.member.siret, known.year
     consumption, rating = known.priced(grids)
     draft = None
     findings = unread + held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
+        findings += outside_circuit(known, today)
         draft = build_draft(
             known.member, known.references, terms, rating.lines, rating.grid_versions
         )
         findings += check_draft(draft)
     if not has_blocking(findings):
         findings += _to_confirm(known, Money.sum(line.total for line in rating.lines), before)
-    return Prepared(known=known, lines=rating.lines, draft=draft, findings=findings)
+    return Prepared(
+        known=known,
+        lines=rating.lines,
+        draft=draft,
+        findings=findings,
+        outside=consumption.outside,
+    )
 
 
 def _to_confirm(known: MemberYear, total: Money, before: YearBefore) -> tuple[Finding, ...]:
@@ -119,10 +137,11 @@ def _to_confirm(known: MemberYear, total: Money, before: YearBefore) -> tuple[Fi
 def preview_year(app: App, year: int) -> Iterator[Prepared]:
     """The year, member by member, as the batch would compute it; nothing is stored."""
     terms, tariffs = terms_of(app.settings), app.tariffs(year)
+    today = paris_day(app.clock())
     with app.reading() as session:
         before = year_before(app, session, year)
         members = members_of_year(session, year, before)
     for member in members:
         with app.reading() as session:
             known, unread = known_year(session, member, year)
-        yield prepare(known, terms, tariffs.grids, before, unread)
+        yield prepare(known, terms, tariffs.grids, before, today, unread)

@@ -87,6 +87,7 @@ def _pages(app: App, prepared: Prepared, look: Branding) -> Iterator[tuple[str, 
         member=prepared.member,
         lines=prepared.lines,
         issue_date=today,
+        outside=prepared.outside,
     )
     seller = terms_of(app.settings).seller
     unused = subscribed(prepared.known)

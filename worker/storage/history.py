@@ -29,7 +29,7 @@ from worker.billing.provenance import (
 )
 from worker.billing.quantity import in_parts
 from worker.billing.tariff import NO_TIER
-from worker.storage import invoices, journal
+from worker.storage import acceptances, invoices, journal
 from worker.storage.tables import as_written
 
 T = TypeVar("T")
@@ -272,6 +272,7 @@ def year_in_force(
             one for one in in_force(versions(UNITS, issue), issue) if one.value.day.year == year
         ),
         population=next(iter(in_force(versions(POPULATION, issue), issue)), None),
+        acceptance=acceptances.in_force_at(session, siret, year, issue.seq),
     )
 
 

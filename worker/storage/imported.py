@@ -15,14 +15,22 @@ from sqlmodel import Session, SQLModel, col, select
 from worker.billing.comparison import PreviousAmount
 from worker.billing.consumption import PopulationRecord, SourceRow, UnitRecord, UsageRecord
 from worker.billing.member_year import MemberYear
-from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.members import (
+    Address,
+    BillingReferences,
+    Contact,
+    Member,
+    MemberNature,
+    Nature,
+    Subscription,
+)
 from worker.billing.period import Month
 from worker.billing.quantity import in_parts, parts_of
 from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.tariff import NO_TIER
 from worker.billing.title import Title
-from worker.storage import confirmations, holds, versions
+from worker.storage import acceptances, confirmations, holds, versions
 from worker.storage.source_files import place
 from worker.storage.tables import (
     InvoiceRow,
@@ -47,6 +55,7 @@ def known_sirets(session: Session) -> frozenset[str]:
 
 Imported = (
     Member
+    | MemberNature
     | Contact
     | Subscription
     | UsageRecord
@@ -66,6 +75,26 @@ def put_members(session: Session, members: Sequence[tuple[Member, Place]], at: d
         sirets = [{"siret": siret} for siret in sorted(new)]
         session.connection().execute(sqlalchemy.insert(_MEMBER), sirets)
     return _put(session, versions.MEMBERS, members, at)
+
+
+def changed_natures(
+    session: Session, natures: Sequence[tuple[MemberNature, Place]]
+) -> tuple[tuple[MemberNature, Place], ...]:
+    """Those that are not what is known; a member without any is public."""
+    rows = versions.current_rows(session, versions.NATURES, {one.siret for one, _ in natures})
+    known = {row["siret"]: row["nature"] for row in rows.values()}
+    return tuple(
+        (one, place)
+        for one, place in natures
+        if one.nature.value != known.get(one.siret, Nature.PUBLIC.value)
+    )
+
+
+def put_natures(
+    session: Session, natures: Sequence[tuple[MemberNature, Place]], at: datetime
+) -> Changes:
+    """Set the natures of members that exist."""
+    return _put(session, versions.NATURES, natures, at)
 
 
 def put_contacts(
@@ -142,6 +171,8 @@ def columns_of(record: Imported) -> dict[str, Any]:
     match record:
         case Member():
             values |= values.pop("address")
+        case MemberNature():
+            values["nature"] = record.nature.value
         case Subscription():
             values["tier"] = record.tier or NO_TIER
         case UsageRecord():
@@ -184,6 +215,9 @@ def _columns(kind: Versions, value: type[Any]) -> Select[Any]:
 
 # Plain rows: all are read twice for each invoice of a batch.
 _MEMBERS = _current(versions.MEMBERS, sqlalchemy.select(versions.MEMBERS.table), "siret")
+_NATURES = _current(
+    versions.NATURES, sqlalchemy.select(versions.NATURES.table.columns["nature"]), "siret"
+)
 _SUBSCRIPTIONS = _current(
     versions.SUBSCRIPTIONS,
     _columns(versions.SUBSCRIPTIONS, Subscription).order_by(
@@ -262,6 +296,13 @@ def member(session: Session, siret: str) -> Member:
     """A member that exists."""
     with as_written(f"le membre {siret} (table member_version)"):
         return _member(session.execute(_MEMBERS, {"siret": siret}).mappings().one())
+
+
+def nature_of(session: Session, siret: str) -> Nature:
+    """What a member is; public unless a file said otherwise."""
+    with as_written(f"la nature de {siret} (table member_nature)"):
+        found = session.execute(_NATURES, {"siret": siret}).scalar_one_or_none()
+        return Nature.PUBLIC if found is None else Nature(found)
 
 
 def subscriptions_of(session: Session, siret: str) -> tuple[Subscription, ...]:
@@ -395,6 +436,8 @@ def member_year(session: Session, siret: str, year: int) -> MemberYear:
         confirmation=confirmations.in_force(session, siret, year),
         units=units_of(session, siret, year),
         population=population_of(session, siret, year),
+        acceptance=acceptances.in_force(session, siret, year),
+        nature=nature_of(session, siret),
     )
 
 

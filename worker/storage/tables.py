@@ -203,6 +203,18 @@ class MemberVersionRow(Numbered, table=True):
     superseded_at: datetime | None = _instant(nullable=True)
 
 
+class MemberNatureRow(Numbered, table=True):
+    """The nature of a member that a file said to be no public body, or to be one again."""
+
+    __tablename__ = "member_nature"
+    __table_args__ = (_unique_where("superseded_at IS NULL", "member_nature_current", "siret"),)
+    siret: str = Field(foreign_key="member.siret")
+    nature: str
+    file_id: int = Field(foreign_key="source_file.id")
+    row: int
+    superseded_at: datetime | None = _instant(nullable=True)
+
+
 class ContactRow(Numbered, table=True):
     """The member's contact, former ones too: personal data, apart from everything else (C11).
 

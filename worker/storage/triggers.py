@@ -24,6 +24,7 @@ KEPT: Final[Mapping[str, str]] = {
     "usage_record": "OLD.superseded_at IS NOT NULL",
     "billing_reference": "OLD.superseded_at IS NOT NULL",
     "member_version": "OLD.superseded_at IS NOT NULL",
+    "member_nature": "OLD.superseded_at IS NOT NULL",
     "subscription": "OLD.superseded_at IS NOT NULL",
     "hold": "OLD.lifted_at IS NOT NULL",
     "campaign": "OLD.closed_at IS NOT NULL",

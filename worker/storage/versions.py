@@ -53,6 +53,7 @@ class Versions:
 
 
 MEMBERS = Versions("member_version", ("siret",))
+NATURES = Versions("member_nature", ("siret",))
 CONTACTS = Versions("contact", ("siret",), since="updated_at")
 SUBSCRIPTIONS = Versions("subscription", ("siret", "service", "tier", "start"))
 REFERENCES = Versions("billing_reference", ("siret", "year"), since="given_at")

@@ -196,7 +196,8 @@ def _scopes(year: int) -> dict[str, ColumnElement[bool]]:
     )
     member = table["member"]["siret"].in_(members)
     versions = table["member_version"]["siret"].in_(members)
-    scopes = {"member": member, "member_version": versions, **scopes}
+    natures = table["member_nature"]["siret"].in_(members)
+    scopes = {"member": member, "member_version": versions, "member_nature": natures, **scopes}
     files = sqlalchemy.union(
         *(
             select(table[name]["file_id"]).where(scope)

@@ -154,7 +154,7 @@ def test_the_copy_of_a_members_file_has_no_contact(tmp_path: Path, form: str) ->
     again = [(row.row, row.value) for row in read(fingerprint(copy), ImportKind.MEMBERS)]  # type: ignore[union-attr]
 
     assert again == [
-        (row.row, (row.value[0], None))  # type: ignore[union-attr]
+        (row.row, (row.value[0], None, row.value[2]))  # type: ignore[union-attr]
         for row in read(source, ImportKind.MEMBERS)
     ]
 

@@ -93,7 +93,7 @@ def test_age_takes_what_was_not_used(desk: Desk, siret: str) -> None:
     contacts.correct(desk.app, other, name=NAME, email=EMAIL)
     desk.clock.advance(days=2 * 365)
     contacts.correct(desk.app, other, name="Claude Fictive", email=None)
-    desk.clock.advance(days=366)
+    desk.clock.advance(days=370)
     seen = contacts.purge(desk.app, commit=False)
     gone = contacts.purge(desk.app)
     with desk.app.reading() as session:

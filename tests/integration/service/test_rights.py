@@ -42,6 +42,7 @@ ARGUMENTS = {
     "campaign close": [str(YEAR), "--reason", "essai"],
     "campaign list": [],
     "confirm": ["99900001100018", str(YEAR), "--reason", "essai"],
+    "accept": ["99900001100018", str(YEAR), "--outside", "--reason", "essai"],
     "run": [str(YEAR)],
     "deposit": [],
     "reconcile": [],
@@ -279,7 +280,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["campaign open", "campaign close", "confirm"]
+WRITERS += ["campaign open", "campaign close", "confirm", "accept"]
 WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 

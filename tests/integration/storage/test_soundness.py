@@ -42,7 +42,7 @@ from worker.storage.migration import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show", "import template"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("campaign open", "campaign close", "confirm"),
+    *("campaign open", "campaign close", "confirm", "accept"),
     *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 REASON = ["--reason", "essai"]
@@ -53,6 +53,7 @@ TO_WRITE = {
     "campaign open": ["2025", "--yes"],
     "campaign close": ["2025", *REASON],
     **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark", "confirm")},
+    "accept": ["99900001100018", "2025", "--outside", *REASON],
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
     "import": ["members", "membres.csv"],
     "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],

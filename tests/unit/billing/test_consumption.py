@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import OTHER_SIRET, SIRET, YEAR, subscriptions, usage
-from worker.billing.consumption import YearlyConsumption, consume
+from worker.billing.consumption import (
+    OutsideUse,
+    SourceRow,
+    UsageRecord,
+    YearlyConsumption,
+    consume,
+    french_outside,
+)
 from worker.billing.members import Subscription
+from worker.billing.period import Month
 from worker.errors import Severity
 
 
@@ -226,3 +234,50 @@ def test_missing_months_that_follow_each_other_are_told_as_one_span() -> None:
     assert [finding.message for finding in found.findings] == [
         "aucune consommation enregistrée pour gfu : janvier 2025 à mars 2025, mai 2025"
     ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 12), st.integers(0, 3), st.booleans()),
+        max_size=12,
+        unique_by=lambda one: one[0],
+    )
+)
+def test_an_accepted_figure_is_outside_and_no_finding(rows: list[tuple[int, int, bool]]) -> None:
+    """Every figure outside is told once: accepted, or a finding; none is ever a use."""
+    used = [
+        UsageRecord(
+            siret=SIRET,
+            service="gfu",
+            tier=None,
+            month=Month(YEAR, month),
+            users=users,
+            source=SourceRow(file_sha256="0" * 64, row=month + 1),
+        )
+        for month, users, _ in rows
+    ]
+    accepted = [
+        OutsideUse(service="gfu", tier=None, month=Month(YEAR, month), users=users)
+        for month, users, taken in rows
+        if taken
+    ]
+    found = consume(SIRET, YEAR, (), used, accepted=accepted)
+    with_users = sum(users > 0 for _, users, _ in rows)
+
+    assert found.uses == ()
+    assert len(found.outside) == with_users
+    assert len(found.findings) == sum(not taken and users > 0 for _, users, taken in rows)
+
+
+def test_what_is_outside_is_one_sentence() -> None:
+    """Figures that are alike share their months."""
+    uses = [
+        OutsideUse(service="gfu", tier=None, month=Month(YEAR, month), users=users)
+        for month, users in ((1, 4), (2, 4), (3, 1))
+    ]
+
+    assert french_outside(()) == ""
+    assert french_outside(uses).replace("\u00a0", " ") == (
+        "Hors abonnement, et donc non facturé : gfu, 4 utilisateurs (janvier 2025 à février 2025) ;"
+        " gfu, 1 utilisateur (mars 2025)."
+    )

@@ -15,7 +15,9 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from tests.golden.samples import MEMBER, hostile_names, invoice_of, line, sixty_lines, two_lines
+from worker.billing.consumption import OutsideUse
 from worker.billing.invoice import Invoice
+from worker.billing.period import Month
 from worker.billing.statement import Statement
 from worker.formats.statement_data import (
     IDENTITY,
@@ -165,3 +167,23 @@ def test_same_statement_gives_the_same_bytes_in_another_process() -> None:
     with zipfile.ZipFile(io.BytesIO(statement_xlsx(two_lines()[1]))) as archive:
         assert b"2026-01-15T00:00:00Z" in archive.read("docProps/core.xml")
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+
+
+def test_what_is_accepted_outside_is_a_row_of_no_amount() -> None:
+    """It has users and no line; what is to be paid stays the sum of the column."""
+    invoice, billed = two_lines()
+    outside = OutsideUse(service="stockage", tier=5, month=Month(2025, 3), users=4)
+    *lines, last = rows(replace(billed, outside=(outside,)))
+    heading = sheet(replace(billed, outside=(outside,)), "Synthèse")[3][0]
+    amounts = [Decimal(row["Montant TTC"].replace(",", ".")) for row in (*lines, last)]
+
+    assert lines == rows(billed)
+    assert sum(amounts) == invoice.totals.payable.euros
+    assert (last["Ligne"], last["Service"], last["Désignation"], last["Palier (To)"]) == (
+        "",
+        "stockage",
+        "Hors abonnement, non facturé",
+        "5",
+    )
+    assert (last["Mois"], last["Utilisateurs"], last["Montant TTC"]) == ("03/2025", "4", "0,00")
+    assert str(heading).startswith("Hors abonnement, et donc non facturé")

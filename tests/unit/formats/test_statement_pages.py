@@ -14,7 +14,9 @@ from tests.golden.samples import (
     two_lines,
 )
 from tests.support.printed_pages import pages, plain, rendered
+from worker.billing.consumption import OutsideUse
 from worker.billing.document import DocumentKind
+from worker.billing.period import Month
 from worker.billing.statement import Statement
 from worker.formats import Branding, render_all
 from worker.formats.statement_pdf import print_statement
@@ -123,3 +125,17 @@ def test_statement_of_another_amount_or_number_is_refused() -> None:
         render_all(invoice, replace(statement, lines=statement.lines[:1]), Branding())
     with pytest.raises(ValueError, match="disagree"):
         render_all(invoice, replace(statement, number="E2025-00002"), Branding())
+
+
+@pytest.mark.parametrize("billed", [True, False])
+def test_what_is_accepted_outside_is_said(*, billed: bool) -> None:
+    """In one sentence, on the statement of a member that is billed nothing too."""
+    invoice, statement = two_lines()
+    outside = OutsideUse(service="stockage", tier=5, month=Month(2025, 3), users=4)
+    told = replace(statement, outside=(outside,), lines=statement.lines if billed else ())
+    (text,) = pages(print_statement(told, invoice.seller, Branding()))
+
+    assert (
+        "Hors abonnement, et donc non facturé : stockage 5 To, 4 utilisateurs (mars 2025)." in text
+    )
+    assert "Rien n’a été consommé" not in text

@@ -28,7 +28,7 @@ def first_member(path: Path) -> Member:
     """The member of a file's first row."""
     [first] = islice(read(fingerprint(path), ImportKind.MEMBERS), 1)
     assert isinstance(first, Row)
-    member, _ = first.value
+    member, _, _ = first.value
     assert isinstance(member, Member)
     return member
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.imports_workbooks import OTHER_SIRET, SIRET, VAT_NUMBER
-from worker.billing.members import Address, BillingReferences, Contact, Member, Subscription
+from worker.billing.members import (
+    Address,
+    BillingReferences,
+    Contact,
+    Member,
+    MemberNature,
+    Nature,
+    Subscription,
+)
 from worker.errors import ImportRefused, WrongUse
 from worker.imports import ImportKind, RefusedRow, Row, SourceFile, fingerprint, read
 from worker.imports.source import MAX_BYTES, readable
@@ -37,8 +45,9 @@ def test_members_come_with_their_contact(tmp_path: Path) -> None:
         vat_number=VAT_NUMBER,
     )
     contact = Contact(siret=OTHER_SIRET, email="referent@exemple.invalid")
+    nature = MemberNature(siret=OTHER_SIRET, nature=Nature.PUBLIC)
 
-    assert list(read(path, ImportKind.MEMBERS)) == [Row(row=2, value=(member, contact))]
+    assert list(read(path, ImportKind.MEMBERS)) == [Row(row=2, value=(member, contact, nature))]
 
 
 def test_a_member_may_have_no_contact(tmp_path: Path) -> None:

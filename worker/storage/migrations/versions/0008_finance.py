@@ -139,6 +139,19 @@ def _catalogue() -> None:
 
 def _members() -> None:
     op.create_table(
+        "member_nature",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("siret", sa.String(), nullable=False),
+        sa.Column("nature", sa.String(), nullable=False),
+        sa.Column("file_id", sa.Integer(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("superseded_at", sa.String(27), nullable=True),
+        sa.ForeignKeyConstraint(["file_id"], ["source_file.id"]),
+        sa.ForeignKeyConstraint(["siret"], ["member.siret"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _in_force("member_nature_current", "member_nature", "superseded_at IS NULL", "siret")
+    op.create_table(
         "succession",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("siret", sa.String(), nullable=False),

@@ -12,6 +12,7 @@ from lxml import etree
 from chorus_sandbox.ledger.ledger import read_invoices
 from tests.e2e.program import Said, run
 from tests.support.shared import copied, made_once
+from worker.billing.credit_note import NEUTRAL_REASON
 from worker.service.local_portal import LEDGER
 
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
@@ -134,9 +135,9 @@ def test_a_credit_note_names_its_invoice_and_asks_no_payment(taken_back: TakenBa
     """It is exported with what it passed and what the portal answered."""
     invoice, note, _ = taken_back.credited
     exported = taken_back.exported(note["number"])
-    kinds = {path.name for path in exported.iterdir()}
+    kinds = {path.name.rpartition("_")[2] for path in exported.iterdir()}
     receipts = {name for name in kinds if name.startswith("compte-rendu-CPP")}
-    cii = etree.parse(exported / "cii.xml")
+    cii = etree.parse(exported / f"{exported.name}_cii.xml")
     named = cii.findtext(f".//{RAM}InvoiceReferencedDocument/{RAM}IssuerAssignedID")
 
     assert len(receipts) == 1
@@ -171,7 +172,9 @@ def test_what_was_exported_is_valid(taken_back: TakenBack) -> None:
     """Of each PDF, and only of those, it is said what no check here looks at."""
     note, new = map(taken_back.exported, (taken_back.credited[1]["number"], taken_back.new))
     names = ("ctc-fr.facturx.pdf", "ctc-fr.ubl.xml", "facturx.pdf", "ubl.xml")
-    said = run("validate", *(new / name for name in names), note / names[2], note / names[3])
+    paths = [new / f"{new.name}_{name}" for name in names]
+    paths += [note / f"{note.name}_{name}" for name in names[2:]]
+    said = run("validate", *paths)
 
     assert said.code == 0, said.out + said.err
     assert said.out.count("non contrôlé ici : la conformité à PDF/A-3") == 3
@@ -214,7 +217,7 @@ def test_a_credit_is_tried_without_issuing_anything(part: Part) -> None:
     said = part.said("dry")
 
     assert said.code == 0, said.err
-    assert "rien n'est émis" in said.out
+    assert "Rien n'est émis" in said.out
     assert "annulée" not in said.out
     assert part.line["quantity_left"] == part.line["quantity"]
 
@@ -256,7 +259,7 @@ def test_a_credit_note_shows_its_invoice(part: Part) -> None:
     shown = run("show", note["number"], config=part.config).out
 
     assert f"Avoir sur la facture n° {invoice['number']}" in shown
-    assert "Motif : trop." in shown
+    assert f"Motif : {NEUTRAL_REASON}." in shown
 
 
 def test_the_closing_table_of_a_credit_note_adds_up(part: Part, tmp_path: Path) -> None:
@@ -278,7 +281,7 @@ def test_an_impossible_credit_is_refused(demo: Path) -> None:
     number, _ = first(demo)
     for arguments, words in (
         (("--line", "1=9999"), "il en reste"),
-        (("--line", "1"), "un nombre entier"),
+        (("--line", "1"), "LIGNE=QUANTITÉ"),
         (("--line", "1=1,5"), "un nombre entier"),
         (("--line", "1=0"), "supérieure à zéro"),
         (("--line", "1=2", "--line", "1=3"), "une seconde fois"),
@@ -311,3 +314,21 @@ def test_a_member_is_parked_and_let_go(demo: Path) -> None:
 
     assert (late.code, f"credit {number}" in late.err) == (4, True)
     assert run("unpark", siret, "2025", "--reason", "rien", config=demo).code == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("credit", "--reason", "secret"),
+        ("credit", "--reason", "secret", "--json"),
+    ],
+)
+def test_nothing_leaves_without_an_agreement(demo: Path, words: tuple[str, ...]) -> None:
+    """Without a terminal and without --yes: refused, and the books are as they were."""
+    number, _ = first(demo)
+    name, *options = words
+    before = statuses(demo)
+    said = run(name, number, *options, config=demo)
+
+    assert (said.code, "--yes" in said.err) == (4, True)
+    assert statuses(demo) == before

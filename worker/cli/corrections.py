@@ -143,7 +143,7 @@ def credit(
         if dry_run:
             _show_draft(decisions.draft_credit(app, portal, request), as_json=as_json)
             return 0
-        if not yes:
+        if not (yes or as_json):
             _tell_draft(decisions.draft_credit(app, portal, request))
         if not _sends(yes=yes):
             return TO_LOOK_AT

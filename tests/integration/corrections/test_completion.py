@@ -8,7 +8,7 @@ import pytest
 from tests.support.offices import Desk, number, open_desk
 from worker.billing.journal import EventTag
 from worker.billing.status import InvoiceStatus
-from worker.corrections.completion import complete
+from worker.corrections.completion import LONGEST_NAME, accepted_name, complete
 from worker.errors import (
     PortalAccessRefused,
     PortalAnswerError,
@@ -17,6 +17,7 @@ from worker.errors import (
     WrongUse,
 )
 from worker.portals import SupportingFile
+from worker.validation.value_limits import ATTACHMENT_NAME, broken
 
 S = InvoiceStatus
 ONE = number(1)
@@ -81,11 +82,27 @@ def test_only_a_suspended_invoice_is_completed(desk: Desk, slip: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "name,accepted",
+    [
+        ("bon.pdf", "bon.pdf"),
+        ("Bon de livraison signé (été).pdf", "Bon-de-livraison-signe-ete.pdf"),
+        ("pièce n°12.XLSX", "piece-n-12.XLSX"),
+        ("日本.pdf", "piece.pdf"),
+        (f"{'b' * 60}.pdf", f"{'b' * 46}.pdf"),
+        ("œuvre.pdf", "oeuvre.pdf"),
+    ],
+)
+def test_the_name_of_a_file_is_made_acceptable(name: str, accepted: str) -> None:
+    """Accents and spaces go, the length is bounded, and the extension stays."""
+    assert accepted_name(name) == accepted
+    assert not list(broken(ATTACHMENT_NAME, accepted))
+    assert len(accepted) <= LONGEST_NAME
+
+
+@pytest.mark.parametrize(
     "name,size,comment,says",
     [
-        ("bon de livraison.pdf", 3, "ok", "pièce jointe"),
         ("bon.exe", 3, "ok", "pièce jointe"),
-        (f"{'b' * 47}.pdf", 3, "ok", "pièce jointe"),
         ("vide.pdf", 0, "ok", "est vide"),
         ("gros.pdf", 10_000_001, "ok", "pèse plus de 10 Mo"),
         ("bon.pdf", 3, "   ", "commentaire est vide"),

@@ -13,6 +13,7 @@ from tests.support.memory_portal import Mishap
 from tests.support.offices import PARKED, YEAR, Desk, in_the_buyers_hands, number, open_desk
 from tests.support.stage_portal import ANSWERS, report
 from worker.audit.verification import verify_books
+from worker.billing.credit_note import NEUTRAL_REASON
 from worker.billing.document import Document, Unprintable
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
@@ -287,7 +288,7 @@ def test_a_rejected_credit_note_is_made_again(rejected: Desk) -> None:
     assert content.engagement == "JUSTE-1"
     assert content.preceding is not None
     assert content.preceding.number == ONE
-    assert content.notes[0].text.endswith("Motif : essai.")
+    assert content.notes[0].text.endswith(f"Motif : {NEUTRAL_REASON}.")
     assert counting.number == again.number
     (_, payload) = desk.events(EventTag.CREDIT_NOTE_ISSUED)[-1]
 

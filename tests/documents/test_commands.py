@@ -3,13 +3,13 @@
 import ast
 import inspect
 import re
-from itertools import takewhile
+from itertools import chain, takewhile
 
 import pytest
 
 from chorus_sandbox.command import main as sandbox
 from tests.documents.command_line import commands
-from tests.documents.pages import page, quoted, rows, section
+from tests.documents.pages import ROOT, page, quoted, rows, section
 from worker import errors
 from worker.billing.member_account import DisagreementKind
 from worker.corrections.todo import AdviceCode
@@ -96,9 +96,10 @@ def test_exit_codes_are_those_of_the_page() -> None:
 
 
 def json_keys() -> set[str]:
-    """Keys of JSON answers: those of the dictionaries of json_views.py, and names that are keys."""
+    """Keys of JSON answers: those of the dictionaries of json_*.py, and names that are keys."""
     keys: list[ast.expr | None] = []
-    for node in ast.walk(ast.parse(page("worker/cli/json_views.py"))):
+    files = sorted((ROOT / "worker" / "cli").glob("json_*.py"))
+    for node in chain.from_iterable(ast.walk(ast.parse(file.read_text())) for file in files):
         if isinstance(node, ast.Dict):
             keys += node.keys
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in {

@@ -14,9 +14,9 @@ from typing import Final
 from worker.billing.text import hidden_character
 
 LONGEST_LOCAL: Final = 64
-"""Bytes before the ``@`` (RFC 5321 §4.5.3.1.1)."""
+"""Bytes before the ``@`` (RFC 5321, 4.5.3.1.1)."""
 LONGEST_DOMAIN: Final = 255
-"""Bytes after it (§4.5.3.1.2)."""
+"""Bytes after it (RFC 5321, 4.5.3.1.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,14 @@ def test_the_day_before_all_are_billed(desk: Desk) -> None:
     assert results(desk)[SIRET] is MemberResult.ISSUED
 
 
-def test_a_file_without_the_column_leaves_the_nature(desk: Desk) -> None:
-    """An empty cell does not: it says public."""
+def test_what_says_nothing_leaves_the_nature(desk: Desk) -> None:
+    """A file without the column, an empty cell; ``public`` says it."""
     desk.write(ImportKind.MEMBERS, HEADER, f"{ROW};SEM")
     desk.write(ImportKind.MEMBERS, HEADER.removesuffix(";nature"), ROW.replace("1 rue", "2 rue"))
     assert nature(desk) is Nature.SEM
     desk.write(ImportKind.MEMBERS, HEADER, f"{ROW};")
+    assert nature(desk) is Nature.SEM
+    desk.write(ImportKind.MEMBERS, HEADER, f"{ROW};public")
 
     assert nature(desk) is Nature.PUBLIC
 

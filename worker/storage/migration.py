@@ -25,7 +25,7 @@ from worker.storage.connecting import sqlite_file
 from worker.storage.problems import problem_of
 from worker.storage.transaction import Transaction
 
-SCHEMA = "0009"
+SCHEMA = "0008"
 """The revision this code works with: the last file of migrations/versions."""
 VERSION = text("SELECT version_num FROM alembic_version")
 """Reads the revision that a database has."""

@@ -44,7 +44,9 @@ from worker.service.installation import DATA
 from worker.storage import Store, invoices, open_folder, open_reading
 from worker.storage.migration import SCHEMA
 
-CONFIGURED = {"preview", "documents portal", "audit report"}
+CONFIGURED = {
+    *("preview", "documents portal", "audit report", "interest", "tariff new", "try"),
+}
 """They write nothing, and say nothing without the seller, the tariffs or the portal."""
 ARGUMENTS = {
     "status": ([], ["--todo"]),
@@ -62,6 +64,8 @@ ARGUMENTS = {
     "audit explain": (["BSN-2026-00001"],),
     "audit dossier": (["2025", "--to", "dossier"],),
     "audit site": (["--to", "site"],),
+    "contacts show": (["99900007800017"],),
+    "contacts export": (["99900007800017", "--to", "contact.json"],),
 }
 """Of each command that has ``--data``."""
 ENDED = "=> "

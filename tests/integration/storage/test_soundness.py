@@ -42,7 +42,9 @@ from worker.storage.migration import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show", "import template"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("campaign open", "campaign close", "confirm", "accept"),
+    *("campaign open", "campaign close", "confirm", "accept", "settle", "settlements import"),
+    *("titles export", "titles import", "mail references", "mail statements"),
+    *("contacts correct", "contacts erase", "contacts purge"),
     *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
 }
 REASON = ["--reason", "essai"]
@@ -57,6 +59,14 @@ TO_WRITE = {
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
     "import": ["members", "membres.csv"],
     "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],
+    "settle": ["BSN-2026-00001", "--on", "2026-03-01", "--amount", "1"],
+    "settlements import": ["paiements.csv"],
+    "titles export": ["2025", "--to", "titres.csv"],
+    "titles import": ["titres.csv"],
+    **{f"mail {kind}": ["2025"] for kind in ("references", "statements")},
+    "contacts correct": ["99900001100018", "--name", "Camille"],
+    "contacts erase": ["99900001100018", *REASON],
+    "contacts purge": [],
 }
 """Of each command that writes."""
 ONE = "BSN-2026-00001"
@@ -72,6 +82,11 @@ TO_READ = {
     "audit dossier": ["2025", "--to", "dossier"],
     "audit site": ["--to", "site"],
     "audit report": ["2025", "--to", "rapport.pdf"],
+    "interest": [],
+    "tariff new": ["--from", "2025", "--coefficient", "1.02", "--source", "essai"],
+    "try": ["essai"],
+    "contacts show": ["99900001100018"],
+    "contacts export": ["99900001100018", "--to", "contact.json"],
 }
 """Of each command that only reads."""
 

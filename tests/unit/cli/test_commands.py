@@ -55,7 +55,7 @@ def calls_of(name: str, file: Path) -> Iterator[ast.Call]:
 def is_given_a_view(call: ast.Call) -> bool:
     """Whether it reads ``put_json(**json_views.…)``."""
     return not call.args and all(
-        keyword.arg is None and ast.unparse(keyword.value).startswith("json_views.")
+        keyword.arg is None and ast.unparse(keyword.value).startswith(("json_views.", "json_mail."))
         for keyword in call.keywords
     )
 

@@ -12,8 +12,6 @@ from worker.billing.members import (
     BillingReferences,
     Contact,
     Member,
-    MemberNature,
-    Nature,
     Subscription,
 )
 from worker.errors import ImportRefused, WrongUse
@@ -45,9 +43,8 @@ def test_members_come_with_their_contact(tmp_path: Path) -> None:
         vat_number=VAT_NUMBER,
     )
     contact = Contact(siret=OTHER_SIRET, email="referent@exemple.invalid")
-    nature = MemberNature(siret=OTHER_SIRET, nature=Nature.PUBLIC)
 
-    assert list(read(path, ImportKind.MEMBERS)) == [Row(row=2, value=(member, contact, nature))]
+    assert list(read(path, ImportKind.MEMBERS)) == [Row(row=2, value=(member, contact, None))]
 
 
 def test_a_member_may_have_no_contact(tmp_path: Path) -> None:
@@ -163,7 +160,7 @@ def test_what_the_system_refuses_is_said_in_plain_words(tmp_path: Path) -> None:
     """Access denied and a disk that fails stop the import with what to do."""
     for error, says in (
         (PermissionError(13, "Permission denied"), "accès refusé"),
-        (OSError(5, "Input/output error"), "Input/output error"),
+        (OSError(5, "le disque ne répond pas"), "Input/output error"),
     ):
         with pytest.raises(WrongUse, match=says) as refused, readable(tmp_path / "usage.csv"):
             raise error

@@ -46,7 +46,9 @@ def test_a_guarded_file_gives_them_all(configuration: Configuration) -> None:
     _file(configuration)
 
     assert _revealed(load_secrets(configuration)) == {name: f"fichier-{name}" for name in NAMES}
-    assert set(secret_origins(configuration).values()) == {"fichier de secrets"}
+    origins = secret_origins(configuration)
+    assert {origins[name] for name in NAMES} == {"fichier de secrets"}
+    assert origins["smtp_password"] == ""
 
 
 def test_environment_then_systemd_then_file(
@@ -72,6 +74,7 @@ def test_environment_then_systemd_then_file(
         "client_secret": "identifiants systemd",
         "technical_login": "fichier de secrets",
         "technical_password": "fichier de secrets",
+        "smtp_password": "",
     }
 
 

@@ -69,6 +69,7 @@ def test_titles_leave_once_and_come_back_with_their_payment(demo: Path) -> None:
     (two,) = [
         one for one in run("status", "--json", config=demo).json["invoices"] if one["number"] == TWO
     ]
+
     assert (two["title"]["number"], two["paid"]) == ("21", "100.00")
     assert run("titles", "export", "2025", "--to", book, "--json", config=demo).json["titled"] == [
         TWO
@@ -97,5 +98,6 @@ def test_interest_without_its_rate_is_refused_by_name(demo: Path) -> None:
     assert refused.code == 2
     assert "semestre" in refused.err
     (one,) = [line for line in told["invoices"] if line["number"] == ONE]
+
     assert one["days_late"] == 10
     assert {part["percent"] for part in one["stretches"]} == {"3.65"}

@@ -78,6 +78,7 @@ def test_the_year_is_billed_with_true_documents(office: Path, tmp_path: Path) ->
         if SIRET[:3] in path.read_text("utf-8-sig") and "FORM-12" in path.read_text("utf-8-sig")
     ]
     rows = list(csv.DictReader(statement.read_text("utf-8-sig").splitlines(), delimiter=";"))
+
     assert {row["Unité"] for row in rows} >= {"jour", "mois", "document", "utilisateur × mois"}
 
 

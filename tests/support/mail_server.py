@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from chaos import pace
 from worker.settings.keys import MailSecurity
 
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
@@ -161,9 +162,9 @@ def post_office(
         yield office
     finally:
         office.released.set()
-        asyncio.run_coroutine_threadsafe(_stop(listening), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(listening), loop).result(pace.limit(10))
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(pace.limit(10))
         loop.close()
 
 

@@ -91,6 +91,7 @@ def test_two_payments_settle_an_invoice(desk: Desk) -> None:
     assert (first.invoice.status, first.standing.left) == (S.INTEGRATED, total - EURO)
     assert (second.invoice.status, second.standing.left) == (S.SETTLED, ZERO)
     told = desk.events(EventTag.SETTLEMENT_RECORDED, EventTag.STATUS_CHANGED)
+
     assert told[-1] == (ONE, {"from": "integrated", "to": "settled", "settlement": 2})
     assert [payload["left_cents"] for _, payload in told[:2]] == [(total - EURO).cents, 0]
     assert desk.is_sound()

@@ -108,6 +108,7 @@ def test_the_neutral_file_has_true_types_and_adds_up(
         assert len(str(row[places["nom"]])) <= LONGEST_NAME
         assert row[places["edition"]] == "04"
     (credit,) = [row for row in told if row[places["numero_facture"]] == note.number]
+
     assert (credit[places["facture_annulee"]], credit[places["nature_piece"]]) == (ONE, "06")
 
 
@@ -118,6 +119,7 @@ def test_a_line_follows_the_mapping_of_its_service(desk: Desk, tmp_path: Path) -
     by_service = {line.service: line.mapping.article for line in done.lines}
     assert by_service == {"stockage": "7588", "gfu": "70878"}
     of_one = [line for line in done.lines if line.invoice.number == ONE]
+
     assert [line.rank for line in of_one] == [1, 2]
     assert Money.sum(line.gross for line in of_one) == desk.one(ONE).total
 
@@ -147,6 +149,7 @@ def test_on_the_helios_channel_the_title_carries_the_invoice(desk: Desk, tmp_pat
         f"{name}.pdf" for name in (ONE, TWO, THREE)
     ]
     ((subject, payload),) = desk.events(EventTag.TITLES_EXPORTED)
+
     assert (subject, payload["edition"], payload["numbers"]) == ("2025", "02", [ONE, TWO, THREE])
 
 
@@ -202,6 +205,7 @@ def test_the_layout_of_a_software_has_every_line_and_piece(
 
     assert amounts(tmp_path / "import") == [str(line.net) for line in done.lines]
     written = {path.name: path.read_bytes() for path in (tmp_path / "import").rglob("*.pdf")}
+
     assert written == {
         line.piece_name: desk.app.store.archive.get(line.piece) for line in done.lines
     }
@@ -249,6 +253,7 @@ def test_titles_come_back_with_their_payments(deposited: Desk, tmp_path: Path) -
     assert deposited.one(ONE).status is InvoiceStatus.SETTLED
     with deposited.app.reading() as session:
         assert record_of(session, TWO).title == known(deposited)[TWO]
+
     assert neutral_of(deposited, tmp_path).titled == (ONE, TWO)
     assert reread(deposited.app) == ()
     assert deposited.is_sound()

@@ -142,6 +142,7 @@ def test_what_was_issued_is_given_again_by_its_rows(desk: Desk) -> None:
     assert found.findings == ()
     assert invoice.decisions == ("Délibération fictive n° 2024-99 du 10/12/2024",)
     (training,) = [one for one in told.explanation.lines if one.rated.service == "formation"]
+
     assert [one.origin and one.origin.row for one in training.counted] == [2, 3]
     assert [one.subscription is not None for one in training.counted] == [True, True]
 

@@ -149,6 +149,7 @@ def test_another_amount_is_to_be_confirmed_again(
 
     assert groups(compared)[SIRET] is Group.TO_CONFIRM
     confirm(compared.app, SIRET, YEAR, "treize en mars")
+
     assert groups(compared)[SIRET] is Group.TO_BILL
 
 
@@ -223,6 +224,7 @@ def test_a_person_types_the_whole_way(compared: Desk) -> None:
     ]
     assert {one["group"] for one in previewed.json["members"] if one["findings"]} == {"to_confirm"}
     (waiting,) = [one for one in first.json["invoices"] if one["status"] == "parked"]
+
     assert waiting["member_siret"] == SIRET
     assert f"confirm {SIRET} {YEAR}" in told.json["invoices"][0]["todo"]["sentence"]
     assert confirmed.json["grounds"] == ["CONFIRM-CHANGE"]

@@ -125,4 +125,5 @@ def test_it_is_exported_and_given_to_the_auditor(desk: Desk, tmp_path: Path) -> 
     assert [path.read_bytes() for path in written] == [content, content]
     written[1].write_bytes(b"%PDF-")
     told = run_to_the_end([sys.executable, str(verifier)], env=environment())
+
     assert (told.code != 0, f"état {page.number}" in told.out) == (True, True)

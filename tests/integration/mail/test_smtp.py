@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from chaos import pace
 from tests.support.mail_server import ACCOUNT, PASSWORD, PostOffice, post_office
 from worker.billing.sent_mail import MailState
 from worker.mail.message import Attachment, Message, mailbox
@@ -72,7 +73,7 @@ def speaking(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.close()
-        thread.join(30)
+        thread.join(pace.limit(30))
 
 
 def summary(delivery: Delivery) -> tuple[MailState, Step, str]:
@@ -89,6 +90,7 @@ def test_a_message_arrives_as_it_was_written(tmp_path: Path, security: MailSecur
     [message] = office.messages
     [attached] = message.iter_attachments()
     body = message.get_body()
+
     assert body is not None
     assert summary(done) == (MailState.SENT, Step.ANSWER, "250 2.0.0")
     assert message["To"] == "Camille Exémple <camille@mairie.example>"

@@ -109,6 +109,7 @@ def test_each_member_gets_its_own_statement_once(writer: Writer) -> None:
         [attached] = message.iter_attachments()
         siret = writer.sirets[int(recipient[len("contact")])]
         assert attached.get_content() == writer.desk.app.store.archive.get(kept[siret])
+
     assert tags(writer.desk) == ["mail.intended", "mail.sent"] * 3
 
 

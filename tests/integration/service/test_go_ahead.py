@@ -120,6 +120,7 @@ def test_the_go_is_journalled_with_the_figures_that_were_shown(desk: Desk) -> No
     ]
     with desk.app.reading() as session:
         assert campaigns.opened(session, YEAR) == opened
+
     assert desk.is_sound()
 
 

@@ -71,6 +71,7 @@ def test_partial_indexes_have_the_condition_of_the_tables(store: Store) -> None:
         "unit_use_current",
         "population_current",
         "member_nature_current",
+        "mail_under_way",
         "succession_in_force",
         "acceptance_in_force",
         "title_of_invoice",

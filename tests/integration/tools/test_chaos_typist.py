@@ -111,6 +111,7 @@ def test_it_looks_at_the_portal_first(
     words = typed(tmp_path, waiting(code, *command, "--reason", "…"), *held)
 
     agreed = ("--yes",) if command[0] in {"resend", "credit"} else ()
+
     assert words == ([(*command, "--reason", "Vu avec le membre", *agreed)] if is_typed else [])
 
 

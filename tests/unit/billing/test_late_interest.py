@@ -75,6 +75,7 @@ def test_legal_interest_by_hand_over_two_half_years() -> None:
         (31, Decimal("2.50")),
     ]
     exact = Fraction(10_000_00) * (30 * Fraction("2.62") + 31 * Fraction("2.50")) / 36500
+
     assert found.exact == exact
     assert (found.amount, found.lump_sum) == (Money(4277), ZERO)
 

@@ -124,6 +124,7 @@ def test_the_steps_of_a_line_make_its_total(days: list[tuple[date, int | Decimal
         assert line.total == cost(line.unit_price, line.quantity, line.price_units)
         assert line.explanation.count("grille") == 1
     (training,) = [line for line in rating.lines if line.service == "formation"]
+
     assert training.quantity == sum(quantity for _, quantity in days)
     assert made.totals.payable == Money.sum(line.total for line in rating.lines)
     assert {finding.code for finding in check_draft(made)} <= {"VAT-NUMBER"}

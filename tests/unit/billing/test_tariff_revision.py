@@ -63,6 +63,7 @@ def test_every_price_is_multiplied_and_rounded(
     for one in changes:
         exact = one.before.cents * coefficient / step
         assert one.after == Money(int(exact.quantize(Decimal(1), ROUND_HALF_UP) * step))
+
     assert len(changes) > 0
 
 
@@ -111,5 +112,6 @@ def test_a_service_that_the_next_grid_forgets_is_told() -> None:
     ]
 
     (finding,) = grid_holes(grids)
+
     assert finding.code == "TARIFF-SERVICE-GONE"
     assert "sig" in finding.message

@@ -160,7 +160,7 @@ def test_what_the_system_refuses_is_said_in_plain_words(tmp_path: Path) -> None:
     """Access denied and a disk that fails stop the import with what to do."""
     for error, says in (
         (PermissionError(13, "Permission denied"), "accès refusé"),
-        (OSError(5, "le disque ne répond pas"), "Input/output error"),
+        (OSError(5, "Input/output error"), "le disque ne répond pas"),
     ):
         with pytest.raises(WrongUse, match=says) as refused, readable(tmp_path / "usage.csv"):
             raise error

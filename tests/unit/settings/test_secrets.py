@@ -47,6 +47,7 @@ def test_a_guarded_file_gives_them_all(configuration: Configuration) -> None:
 
     assert _revealed(load_secrets(configuration)) == {name: f"fichier-{name}" for name in NAMES}
     origins = secret_origins(configuration)
+
     assert {origins[name] for name in NAMES} == {"fichier de secrets"}
     assert origins["smtp_password"] == ""
 

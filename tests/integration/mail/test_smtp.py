@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -251,7 +252,7 @@ def test_a_server_that_drips_its_greeting(office: PostOffice) -> None:
     def talk(connection: socket.socket) -> None:
         for _ in range(300):
             connection.sendall(b"2")
-            threading.Event().wait(0.1)
+            time.sleep(0.1)
 
     with speaking(talk) as port:
         done = deliver(server_of(office, port=port, call_seconds=1), MESSAGE)

@@ -107,6 +107,7 @@ def every_reading(words: Sequence[str]) -> None:
             sys.stderr.write(f"{ENDED}{line} {code}\n")
             for written in ("export", "dossier", "site"):
                 shutil.rmtree(written, ignore_errors=True)
+            Path("contact.json").unlink(missing_ok=True)
 
 
 def free(_data: Path) -> None:

@@ -102,9 +102,14 @@ def untold(
 
 
 def _still_refused(both: Both) -> Iterator[Breach]:
+    """What the portal has of another buyer under that number does refuse ours."""
+    living = {
+        (one.number, one.buyer_siret)
+        for one in both.held
+        if one.flux_number and not one.is_rejected
+    }
     for invoice in both.ours:
-        held = both.by_number.get(invoice.number)
-        if invoice.status == "refused" and held and held.flux_number and not held.is_rejected:
+        if invoice.status == "refused" and (invoice.number, invoice.siret) in living:
             yield Breach(Law.HONEST, f"{invoice.number} is called refused: the portal holds it")
 
 

@@ -74,7 +74,7 @@ def test_the_year_is_billed_with_true_documents(office: Path, tmp_path: Path) ->
     assert lines["sig"]["price_units"] == 12
     (statement,) = [
         path
-        for path in exported.rglob("statement.csv")
+        for path in exported.rglob("*_statement.csv")
         if SIRET[:3] in path.read_text("utf-8-sig") and "FORM-12" in path.read_text("utf-8-sig")
     ]
     rows = list(csv.DictReader(statement.read_text("utf-8-sig").splitlines(), delimiter=";"))

@@ -5,9 +5,12 @@ issued them, and a later one may word them otherwise. The seller's terms (IBAN, 
 rounding) are those of the frozen invoice: they come from the configuration, not from rows.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
+from operator import itemgetter
+from typing import TypeVar
 
 from worker.billing.consumption import YearlyConsumption, french_outside
 from worker.billing.credit_note import NothingToCredit, credit
@@ -29,6 +32,7 @@ from worker.billing.statement import Statement
 from worker.billing.tariff import TariffGrid
 from worker.billing.vat import VatRegime
 
+_Line = TypeVar("_Line")
 _Use = tuple[int, str, int]
 """Users of a month, SHA-256 of their file, row."""
 
@@ -68,7 +72,7 @@ def invoice_differences(
     found = [
         Difference(what=finding.message) for finding in (*consumption.findings, *rating.findings)
     ]
-    for index, (told, computed) in enumerate(zip_longest(statement.lines, rating.lines), start=1):
+    for index, told, computed in _beside(statement.lines, rating.lines, _priced_thing):
         found.extend(_rated_differences(str(index), told, computed))
     told_already = {(one.line, one.what) for one in found}
     unused = _unused_months(statement, consumption)
@@ -81,7 +85,7 @@ def invoice_differences(
         known.member, known.references, _terms(invoice), rating.lines, rating.grid_versions
     )
     named = {one.line for one in found}
-    for told_line, computed_line in zip_longest(invoice.lines, draft.lines):
+    for _, told_line, computed_line in _beside(invoice.lines, draft.lines, _invoiced_thing):
         of_line = tuple(_line_differences(told_line, computed_line))
         found.extend(one for one in of_line if one.line not in named)
     if not found:
@@ -128,6 +132,35 @@ def _terms(invoice: Invoice) -> Terms:
         vat_method=invoice.vat_method,
         vat_point=invoice.vat_point,
     )
+
+
+def _beside(
+    told: Sequence[_Line], computed: Sequence[_Line], thing: Callable[[_Line], Hashable]
+) -> Iterator[tuple[int, _Line | None, _Line | None]]:
+    """Rank and both sides of each line: by rank, or by what they are of when their number differs.
+
+    By rank alone, a line too many on one side would make every line after it differ.
+    """
+    if len(told) == len(computed):
+        for index, (one, other) in enumerate(zip(told, computed, strict=True), start=1):
+            yield index, one, other
+        return
+    waiting: dict[Hashable, list[tuple[int, _Line]]] = defaultdict(list)
+    for index, line in enumerate(computed, start=1):
+        waiting[thing(line)].append((index, line))
+    for index, line in enumerate(told, start=1):
+        same = waiting[thing(line)]
+        yield index, line, same.pop(0)[1] if same else None
+    for index, line in sorted(chain.from_iterable(waiting.values()), key=itemgetter(0)):
+        yield index, None, line
+
+
+def _priced_thing(line: RatedLine) -> Hashable:
+    return line.label, line.tier, line.category, line.grid_version
+
+
+def _invoiced_thing(line: InvoiceLine) -> Hashable:
+    return line.name, line.item, line.attributes
 
 
 def _rated_differences(
@@ -253,7 +286,6 @@ def _line_differences(
 def _invoiced(line: InvoiceLine) -> Mapping[str, str]:
     """What a line of the invoice says, without its sentences."""
     return {
-        "numéro de ligne": line.identifier,
         "code du service": line.item,
         "quantité facturée": str(line.quantity),
         "unité": line.unit,

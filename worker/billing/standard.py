@@ -3,6 +3,7 @@
 Shared by what writes a document (``formats``) and what checks it (``validation``).
 """
 
+import re
 from enum import StrEnum
 
 NAMESPACES = {
@@ -32,6 +33,8 @@ CREDIT_NOTE = "381"
 """BT-3."""
 AGREED_PRICE = "Prix TTC par utilisateur et par mois (EUR)"
 """BT-160 of the price that the convention sets: EN 16931 has no term for a price with taxes."""
+AGREED_PRICES = re.compile(r"Prix TTC (?:par \D.*|pour (?P<units>[0-9]+)\s.+) \(EUR\)")
+"""BT-160 of any agreed price: of one unit, of a user and month, or of several units."""
 
 
 class Schema(StrEnum):

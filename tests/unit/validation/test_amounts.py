@@ -10,7 +10,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tests.support.validation_service import service
-from worker.billing.standard import AGREED_PRICE, NAMESPACES
+from worker.billing.standard import AGREED_PRICES, NAMESPACES
 from worker.errors import Severity, has_blocking
 from worker.validation.files.amounts import wrong_amounts
 from worker.validation.files.profiles import read_claim
@@ -25,10 +25,21 @@ CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 CAC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
 RAM = f"{{{NAMESPACES['ram']}}}"
 PRICE_TAGS = (f"{CBC}PriceAmount", f"{RAM}ChargeAmount")
-AGREED = (
-    f".//{CAC}AdditionalItemProperty[{CBC}Name='{AGREED_PRICE}']/{CBC}Value",
-    f".//{RAM}ApplicableProductCharacteristic[{RAM}Description='{AGREED_PRICE}']/{RAM}Value",
-)
+PROPERTIES = {
+    f"{CAC}AdditionalItemProperty": (f"{CBC}Name", f"{CBC}Value"),
+    f"{RAM}ApplicableProductCharacteristic": (f"{RAM}Description", f"{RAM}Value"),
+}
+
+
+def agreed_prices(tree: etree._ElementTree) -> Iterator[tuple[_Element, _Element]]:
+    """Name and value of each agreed price of a document of ours (BT-160, BT-161)."""
+    for tag, (name, value) in PROPERTIES.items():
+        for found in tree.iter(tag):
+            named, valued = found.find(name), found.find(value)
+            assert named is not None
+            assert valued is not None
+            if AGREED_PRICES.fullmatch(named.text or ""):
+                yield named, valued
 
 
 def amounts(name: str) -> Iterator[tuple[int, str]]:
@@ -79,10 +90,12 @@ def test_the_least_change_of_a_price_is_seen(name: str) -> None:
     tree = etree.parse(GOLDEN / name)
     prices = [
         *((found, Decimal("0.000001")) for tag in PRICE_TAGS for found in tree.iter(tag)),
-        *((found, Decimal("0.01")) for path in AGREED for found in tree.iterfind(path)),
+        *((found, Decimal("0.01")) for _, found in agreed_prices(tree)),
     ]
-    assert len(prices) >= 2
-    for price, least in (*prices[:2], *prices[-2:]):
+    lines = len({*tree.iter(f"{CAC}Price"), *tree.iter(f"{RAM}NetPriceProductTradePrice")})
+    assert len(prices) == 2 * lines
+    few = prices if lines < 20 else (*prices[:2], *prices[-2:])
+    for price, least in few:
         written = price.text
         for by in (least, -least):
             price.text = str(Decimal(written or "") + by)
@@ -94,11 +107,23 @@ def test_the_least_change_of_a_price_is_seen(name: str) -> None:
 def test_an_agreed_price_that_is_no_number_is_seen() -> None:
     """What cannot be compared is not taken for right."""
     tree = etree.parse(GOLDEN / "two-lines.cii.xml")
-    agreed = tree.find(AGREED[1])
-    assert agreed is not None
+    _, agreed = next(agreed_prices(tree))
     agreed.text = "10,80"
 
     assert codes(tree) == ["AMOUNT-AGREED"]
+
+
+@pytest.mark.parametrize("units", ["pour 6", "pour 13", "pour 0", "pour", "par 12"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("catalogue.")])
+def test_an_agreed_price_of_other_units_is_seen(name: str, units: str) -> None:
+    """A price « pour 12 mois » is not one for 6: how many units it is of counts like its amount."""
+    tree = etree.parse(GOLDEN / name)
+    of_year = [named for named, _ in agreed_prices(tree) if "pour 12 " in (named.text or "")]
+    assert len(of_year) == 2
+    for named in of_year:
+        named.text = (named.text or "").replace("pour 12", units)
+
+    assert codes(tree) == ["AMOUNT-AGREED"] * 2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,7 +21,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from worker.billing.bindings import PLACES, Place
-from worker.billing.standard import AGREED_PRICE
+from worker.billing.standard import AGREED_PRICES
 from worker.billing.vat import CREDIT_CENTS, VAT_TOLERANCE
 from worker.errors import Finding, Severity
 from worker.validation.files.chorus import is_credit_note
@@ -36,11 +36,12 @@ PRICE_SLACK = Decimal("0.02")
 HALF_DECIMAL = Decimal("0.0000005")
 """Half of the sixth decimal, the last that Chorus Pro takes of a price."""
 HUNDRED = Decimal(100)
+_AGREED = "starts-with(normalize-space({}), 'Prix TTC p')"
 AGREED = Place(
-    f"{PLACES['BG-32'].ubl}[{PLACES['BT-160'].ubl} = '{AGREED_PRICE}']/{PLACES['BT-161'].ubl}",
-    f"{PLACES['BG-32'].cii}[{PLACES['BT-160'].cii} = '{AGREED_PRICE}']/{PLACES['BT-161'].cii}",
+    f"{PLACES['BG-32'].ubl}[{_AGREED.format(PLACES['BT-160'].ubl)}]",
+    f"{PLACES['BG-32'].cii}[{_AGREED.format(PLACES['BT-160'].cii)}]",
 )
-"""The agreed price of a unit with all taxes, in a line of ours."""
+"""The agreed price with all taxes, in a line of ours: of one unit, or of several."""
 _CURRENCIES = "//*[@currencyID][not(ancestor::*[local-name() = 'UBLExtensions'])]"
 
 
@@ -256,24 +257,32 @@ def _price(line: Group, severity: Severity) -> Iterator[Fault]:
 
 
 def _agreed_price(line: Group) -> Iterator[Fault]:
-    """Our own lines give the agreed price of a unit with all taxes: BT-146 is that, rounded."""
-    agreed, price, base = line.at(AGREED), line.number("BT-146"), line.number("BT-149")
-    if not agreed or price is None or base is None:
+    """Our own lines give the agreed price with all taxes: BT-146 is that, rounded."""
+    price, base = line.number("BT-146"), line.number("BT-149")
+    if price is None or base is None:
         return
     _, rate = line.rate("BT-151", "BT-152")
-    gross = number(agreed[0])
     with_tax = HUNDRED + rate
-    exact = None if gross is None else gross * base * HUNDRED
-    if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
-        finding = worded(
-            "AMOUNT-AGREED",
-            value=shorten(agreed[0].text or ""),
-            price=price,
-            base=base,
-            rate=rate,
-            property=AGREED_PRICE,
-        )
-        yield finding, line.element
+    for agreed in (Group(element, line.cii) for element in line.at(AGREED)):
+        name, gross = agreed.text("BT-160"), agreed.number("BT-161")
+        units = _priced_units(name)
+        exact = None if gross is None or not units else gross * base * HUNDRED / units
+        if exact is None or abs(price * with_tax - exact) > HALF_DECIMAL * with_tax:
+            finding = worded(
+                "AMOUNT-AGREED",
+                value=shorten(agreed.text("BT-161")),
+                price=price,
+                base=base,
+                rate=rate,
+                property=shorten(name),
+            )
+            yield finding, line.element
+
+
+def _priced_units(name: str) -> int:
+    """How many units an agreed price is of, by its name; zero when it does not say."""
+    found = AGREED_PRICES.fullmatch(name)
+    return int(found["units"] or 1) if found else 0
 
 
 def _same_unit(line: Group) -> bool:

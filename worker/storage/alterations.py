@@ -83,9 +83,10 @@ def alterations(session: Session, after: int = 0) -> Iterator[Alteration]:
     Raises:
         IntegrityError: a table of the proofs holds what was never written to it.
     """
+    present = {} if after else row_digests.rows_by_table(session)
     with row_digests.any_text(session):
         for table in proved_tables():
-            yield from of_table(session, table, after)
+            yield from of_table(session, table, after, present.get(table.name))
     for seq in _digests_that_differ(session, after):
         yield Alteration(table="journal_event", key=str(seq), how=How.DIGESTS)
     if (noted := row_digests.written_outside(session)) is not None:
@@ -157,8 +158,13 @@ def _digests_that_differ(session: Session, after: int) -> Iterator[int]:
         present = next(kept, None)
 
 
-def of_table(session: Session, table: Table, after: int = 0) -> Iterator[Alteration]:
-    """The rows of one table that were altered; see ``alterations``."""
+def of_table(
+    session: Session, table: Table, after: int = 0, present: int | None = None
+) -> Iterator[Alteration]:
+    """The rows of one table that were altered; see ``alterations``.
+
+    ``present``: how many rows it has; None: those without a digest are not looked for.
+    """
     seen = 0
     for last in row_digests.last_digests(session, table, after):
         rows = row_digests.digests_of(session, table, list(last))
@@ -167,10 +173,8 @@ def of_table(session: Session, table: Table, after: int = 0) -> Iterator[Alterat
             if (now := rows.get(key, GONE)) != sha256:
                 how = How.REMOVED if now == GONE else How.ADDED if sha256 == GONE else How.CHANGED
                 yield Alteration(table=table.name, key=key, how=how)
-    if after == 0:
-        count = session.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
-        if count.scalar() != seen:
-            yield from _added(session, table)
+    if present not in {None, seen}:
+        yield from _added(session, table)
 
 
 def _added(session: Session, table: Table) -> Iterator[Alteration]:

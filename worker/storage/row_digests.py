@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnClause, Table, tuple_
+from sqlalchemy import Table, TextClause, bindparam, tuple_
 from sqlmodel import Session, SQLModel
 
-from worker.storage.proved import proved_columns
+from worker.storage.proved import proved_columns, proved_tables
 
 CHUNK = 1000
 """Rows that are read at once: an import may write a million."""
@@ -39,6 +40,22 @@ _NUMBER = re.compile(r"\[(0|-?[1-9][0-9]{0,18})\]", re.ASCII)
 _ANY = sqlalchemy.select(_WRITTEN).limit(1)
 _IN_ORDER = sqlalchemy.select(_DIGESTS).order_by(
     *(_DIGESTS.columns[name] for name in ("seq", "table_name", "key"))
+)
+
+_KEY, _SHA256 = _DIGESTS.columns["key"], _DIGESTS.columns["sha256"]
+_OF_TABLE = (
+    sqlalchemy.select(_KEY, _SHA256)
+    .where(
+        _DIGESTS.columns["table_name"] == bindparam("table"),
+        _DIGESTS.columns["seq"] > bindparam("after"),
+    )
+    .order_by(_KEY, _DIGESTS.columns["seq"])
+)
+_FROM_KEY = _OF_TABLE.where(bindparam("last") < _KEY).limit(CHUNK)
+_OF_KEY = _OF_TABLE.with_only_columns(_SHA256).where(bindparam("key") == _KEY)
+_ROWS_BY_TABLE = " UNION ALL ".join(
+    f"SELECT '{table.name}', count(*) FROM \"{table.name}\""  # noqa: S608 - our own names
+    for table in proved_tables()
 )
 
 
@@ -106,15 +123,8 @@ def last_digests(session: Session, table: Table, after: int = 0) -> Iterator[dic
 
     ``after``: only those of rows that later events wrote.
     """
-    last = ""
-    key = _DIGESTS.columns["key"]
-    query = (
-        sqlalchemy.select(key, _DIGESTS.columns["sha256"])
-        .where(_DIGESTS.columns["table_name"] == table.name, _DIGESTS.columns["seq"] > after)
-        .order_by(key, _DIGESTS.columns["seq"])
-        .limit(CHUNK)
-    )
-    while rows := session.execute(query.where(key > last)).all():
+    place = {"table": table.name, "after": after, "last": ""}
+    while rows := session.execute(_FROM_KEY, place).all():
         found = {row.key: row.sha256 for row in rows if isinstance(row.key, str)}
         if not found:
             return  # bytes sort last; the digests of their event contradict them
@@ -123,11 +133,11 @@ def last_digests(session: Session, table: Table, after: int = 0) -> Iterator[dic
             found.popitem()
         elif len(found) == 1:
             (alone,) = found
-            of_it = query.with_only_columns(_DIGESTS.columns["sha256"]).where(key == alone)
-            every = session.execute(of_it.limit(None)).scalars().all()
-            found[alone] = every[-1]
+            found[alone] = session.execute(_OF_KEY, place | {"key": alone}).scalars().all()[-1]
         yield found
-        last = max(found, key=str.encode)
+        if len(rows) < CHUNK:
+            return
+        place["last"] = max(found, key=str.encode)
 
 
 def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
@@ -146,24 +156,31 @@ def _written(session: Session) -> Iterator[tuple[str, list[str]]]:
 
 def digests_of(session: Session, table: Table, keys: Sequence[str]) -> Mapping[str, str]:
     """The digest of each row that there is, by key."""
-    primary = tuple(table.primary_key)
-    names = [column.name for column in proved_columns(table)]
     values = [found for key in keys if (found := _values(table, key)) is not None]
-    wanted = (
-        primary[0].in_([first for (first,) in values])
-        if len(primary) == 1
-        else tuple_(*primary).in_(values)
-    )
-    # As they are stored: what the program cannot read has a digest too.
-    stored: list[ColumnClause[object]] = [sqlalchemy.column(name) for name in names]
-    raw = sqlalchemy.select(*stored).select_from(table).where(wanted)
-    ranks = [names.index(column.name) for column in primary]
+    if not values:
+        return {}
+    raw, names, ranks = _stored_rows(table)
+    wanted = [first for (first,) in values] if len(ranks) == 1 else values
     return {
         key_of([row[rank] for rank in ranks]): row_digest(
             table.name, dict(zip(names, row, strict=True))
         )
-        for row in session.execute(raw)
+        for row in session.execute(raw, {"keys": wanted}).all()
     }
+
+
+@cache
+def _stored_rows(table: Table) -> tuple[TextClause, Sequence[str], Sequence[int]]:
+    """The query of the rows with some keys, its columns, and which of them are the key.
+
+    They are read as they are stored: what the program cannot read has a digest too.
+    """
+    names = [column.name for column in proved_columns(table)]
+    primary = [column.name for column in table.primary_key]
+    columns, key = (", ".join(f'"{name}"' for name in some) for some in (names, primary))
+    query = sqlalchemy.text(f'SELECT {columns} FROM "{table.name}" WHERE ({key}) IN :keys')  # noqa: S608 - our own names
+    by_key = query.bindparams(bindparam("keys", expanding=True))
+    return by_key, names, [names.index(name) for name in primary]
 
 
 @contextmanager
@@ -261,6 +278,12 @@ def known(session: Session, table: Table, key: str) -> bool:
     """Whether the program ever wrote a row with this key."""
     of_it = (_DIGESTS.columns["table_name"] == table.name) & (_DIGESTS.columns["key"] == key)
     return session.execute(sqlalchemy.select(_DIGESTS).where(of_it)).first() is not None
+
+
+def rows_by_table(session: Session) -> Mapping[str, int]:
+    """How many rows each proved table has."""
+    rows = session.connection().exec_driver_sql(_ROWS_BY_TABLE)
+    return {name: int(number) for name, number in rows}
 
 
 def count(session: Session) -> int:

@@ -6,9 +6,12 @@ of the migrations, which differs from one release of SQLite to the next.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Final
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import Connection
@@ -36,6 +39,22 @@ _FRENCH: Final[Mapping[str, str]] = {
     "trigger": "déclencheur",
     "rule": "règle",
 }
+_OF_THEM: Final = "FROM main.sqlite_master AS m,"
+_COLUMNS: Final = f"""
+SELECT m.name, x.name, upper(x.type), x."notnull", x.pk, x.hidden
+{_OF_THEM} pragma_table_xinfo(m.name) AS x WHERE m.type IN ('table', 'view') ORDER BY 1, 2
+"""
+_INDEXES: Final = f"""
+SELECT m.name, il.name, il.origin, il."unique", ix.name, ix.coll
+{_OF_THEM} pragma_index_list(m.name) AS il, pragma_index_xinfo(il.name) AS ix
+WHERE m.type IN ('table', 'view') AND ix.key AND il.origin <> 'c' ORDER BY 1, 2, ix.seqno
+"""
+_FOREIGN_KEYS: Final = f"""
+SELECT m.name, fk."table", fk."from", fk."to", fk.on_update, fk.on_delete, fk.match
+{_OF_THEM} pragma_foreign_key_list(m.name) AS fk
+WHERE m.type IN ('table', 'view') ORDER BY 1, 2, 3, 4
+"""
+_KINDS: Final = "SELECT name, wr, strict FROM pragma_table_list ORDER BY schema, 1"
 _OF_POSTGRESQL: Final = """
 SELECT CASE WHEN relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind, relname AS name,
   ARRAY(SELECT attname::text FROM pg_attribute
@@ -92,9 +111,10 @@ def _declared() -> Shape:
 
 
 def _of_sqlite(connection: Connection) -> Iterator[tuple[tuple[str, str], object]]:
-    def asked(query: str, *names: str) -> list[tuple[object, ...]]:
-        return [tuple(row) for row in connection.exec_driver_sql(query, names)]
-
+    columns, keys, kinds = (
+        _by_table(connection, query) for query in (_COLUMNS, _FOREIGN_KEYS, _KINDS)
+    )
+    indexes = _by_table(connection, _INDEXES)
     query = "SELECT type, name, coalesce(sql, '') FROM main.sqlite_master"
     for kind, name, text in connection.exec_driver_sql(query).all():
         match kind:
@@ -102,28 +122,27 @@ def _of_sqlite(connection: Connection) -> Iterator[tuple[tuple[str, str], object
                 continue  # statistics; the indexes of a constraint are facts of their table
             case "table" | "view":
                 facts = (
-                    asked(
-                        'SELECT name, upper(type), "notnull", pk, hidden'
-                        " FROM pragma_table_xinfo(?) ORDER BY 1",
-                        name,
+                    columns[name],
+                    # Its name, the first value, numbers the constraints of a table.
+                    sorted(
+                        tuple(row[1:] for row in rows)
+                        for _, rows in groupby(indexes[name], key=itemgetter(0))
                     ),
-                    asked(
-                        "SELECT il.origin, il.\"unique\", group_concat(ix.name || ' ' || ix.coll)"
-                        " FROM pragma_index_list(?) AS il, pragma_index_xinfo(il.name) AS ix"
-                        " WHERE ix.key AND il.origin <> 'c' GROUP BY il.name ORDER BY 1, 2, 3",
-                        name,
-                    ),
-                    asked(
-                        'SELECT "table", "from", "to", on_update, on_delete, match'
-                        " FROM pragma_foreign_key_list(?) ORDER BY 1, 2, 3",
-                        name,
-                    ),
-                    asked("SELECT wr, strict FROM pragma_table_list WHERE name = ?", name),
+                    keys[name],
+                    kinds[name],
                     sorted(" ".join(check.split()) for check in _CHECK.findall(text)),
                 )
                 yield (kind, name), facts
             case _:
                 yield (kind, name), " ".join(str(text).replace('"', "").split())
+
+
+def _by_table(connection: Connection, query: str) -> Mapping[str, list[tuple[Any, ...]]]:
+    """The rows of a query in its order, without their first value, the table they are of."""
+    found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for name, *values in connection.exec_driver_sql(query):
+        found[name].append(tuple(values))
+    return found
 
 
 def _declared_of_postgresql() -> Iterator[tuple[tuple[str, str], list[str]]]:

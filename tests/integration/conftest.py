@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from chaos import pace
+from tests.support.offices import AT_WORK
 from tests.support.postgresql_server import (
     Server,
     make_cluster,
@@ -47,6 +48,13 @@ class Place:
         """Close every connection of the test."""
         for store in self.opened:
             store.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _leaves() -> Iterator[None]:
+    """The databases of the desks of a test are closed with it."""
+    with AT_WORK:
+        yield
 
 
 @pytest.fixture(scope="session")

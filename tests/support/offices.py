@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -19,7 +19,7 @@ from typing import Any
 from tests.support.shared import made_once
 from tests.support.stage_portal import StagePortal
 from tests.support.validation_service import service
-from worker.app import App
+from worker.app import App, Clock
 from worker.audit.verification import verify_books
 from worker.billing.document import Document, DocumentKind
 from worker.billing.invoice import Invoice
@@ -41,6 +41,7 @@ from worker.issuing.render import CheckedDocument, RenderChecked, render_checked
 from worker.service import campaign
 from worker.service.bootstrap import open_verified
 from worker.service.demo import EXAMPLES, FILES, STORY, write_demo
+from worker.service.opening import open_app
 from worker.storage import (
     attempts,
     invoices,
@@ -326,6 +327,10 @@ class Desk:
         }
 
 
+AT_WORK = ExitStack()
+"""What keeps the databases of desks open until their test ends: to open one takes long."""
+
+
 def numbers(outcomes: Sequence[MemberOutcome]) -> list[str]:
     """The numbers of those issued by a run."""
     return [o.number for o in outcomes if o.result is MemberResult.ISSUED]
@@ -359,7 +364,10 @@ def open_desk(
     original = made_once(session_folder, f"office-{issued}-{opened}", make)
     # Not the folder itself: pytest made it.
     shutil.copytree(original, folder / "office")
-    return _sit_down(folder / "office", real=real)
+    # The original was verified when it was made, and copied as it was.
+    desk = _sit_down(folder / "office", real=real, opened=open_app)
+    AT_WORK.enter_context(desk.app.store.at_work())
+    return desk
 
 
 def open_waiting_desk(session_folder: Path, folder: Path) -> Desk:
@@ -397,13 +405,15 @@ def _make(folder: Path, issued: int, *, opened: bool) -> None:
     desk.app.store.engine.dispose()
 
 
-def _sit_down(folder: Path, *, real: bool) -> Desk:
+def _sit_down(
+    folder: Path, *, real: bool, opened: Callable[[Path, Clock], App] = open_verified
+) -> Desk:
     clock = MovableClock()
     config = folder / "worker.toml"
     return Desk(
         config=config,
         clock=clock,
         portal=StagePortal(clock),
-        app=open_verified(config, clock),
+        app=opened(config, clock),
         real=real,
     )

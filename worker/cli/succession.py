@@ -88,7 +88,7 @@ def _show(found: Handover) -> None:
         name = service_name(one.service, one.tier)
         put(f"  suit : {name}, abonnement du {french_date(one.start)}{until}")
     if found.years:
-        put(f"  suivent : ses consommations de {', '.join(map(str, found.years))} dès ce mois")
+        put(f"  suivent : ses consommations dès {first.french}")
     put(
         "  références : celles de "
         f"{found.takes.name} ; s'il n'en a pas pour une année, celles de {found.ends.name}"

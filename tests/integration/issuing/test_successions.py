@@ -280,6 +280,7 @@ def test_a_row_of_the_successors_months_is_of_its_billed_year(desk: Desk) -> Non
             f"{A};cartes;;1;{YEAR}-05-01;{YEAR}-05-31",
         )
     desk.write(ImportKind.USAGE, HEADER, march, f"{A};stockage;5;{YEAR}-02;0")
+
     assert results(desk)[A] is MemberResult.ISSUED
 
 

@@ -103,7 +103,7 @@ def test_the_next_grid_is_written_once(office: Path) -> None:
 
 def test_the_prices_are_read_at_eighty_columns(office: Path) -> None:
     """The decision, each service and its prices, no line longer than a terminal."""
-    shown = run("tariff", "show", "2025", config=office)
+    shown = run("tariff", "show", "2025", config=office, env={"COLUMNS": "80"})
 
     assert "Délibération fictive n° 2024-99 du 10/12/2024" in shown.out
     assert "Formation" in shown.out

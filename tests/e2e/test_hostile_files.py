@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tests.e2e.program import Said, run
 from worker.billing.text import harmless
 from worker.cli import commands
+from worker.service.demo import STORY
 from worker.settings.keys import Settings
 
 
@@ -141,6 +142,8 @@ def test_a_configuration_that_is_anything_is_refused(
 
 READ = {
     ("import", "file"): ("import", "usage"),
+    ("settlements import", "file"): ("settlements", "import"),
+    ("titles import", "file"): ("titles", "import"),
     ("validate", "files"): ("validate",),
     ("journal verify", "checkpoint"): ("journal", "verify", "--checkpoint"),
 }
@@ -149,13 +152,39 @@ ELSEWHERE = {
     ("complete", "files"): "tests/integration/corrections/test_completion.py",
     ("demo", "folder"): "a folder",
     ("init", "folder"): "a folder",
+    ("try", "folder"): "a folder",
+    ("mail references", "dry_run"): "a folder",
+    ("mail statements", "dry_run"): "a folder",
+    ("preview", "documents"): "a folder",
+    ("titles export", "pieces"): "a folder",
     ("documents export", "to"): "a folder",
     ("documents portal", "to"): "tests/integration/audit/test_documents.py",
     ("journal export", "to"): "below",
     ("journal checkpoint", "to"): "below",
     ("audit report", "to"): "below",
-    ("audit deposits", "to"): "tests/integration/tables/test_files.py",
+    **dict.fromkeys(
+        [
+            (words, "to")
+            for words in (
+                "audit deposits",
+                "campaign list",
+                "check",
+                "config show",
+                "import list",
+                "interest",
+                "journal show",
+                "preview",
+                "status",
+                "tariff list",
+                "tariff show",
+                "titles export",
+            )
+        ],
+        "tests/integration/tables/test_files.py",
+    ),
     ("import show", "to"): "below",
+    ("contacts export", "to"): "below",
+    ("tariff new", "to"): "tests/e2e/test_catalogue.py",
     ("import", "corrections"): "tests/integration/imports/test_corrections.py",
     ("import template", "to"): "tests/unit/imports/test_template.py",
     ("audit dossier", "to"): "tests/integration/audit/test_dossier_folder.py",
@@ -215,6 +244,7 @@ def test_a_file_that_is_anything_is_refused(
         ("journal", "checkpoint"),
         ("audit", "report", "2025"),
         ("import", "show", "members.csv"),
+        ("contacts", "export", STORY[0].siret),
     ],
     ids=" ".join,
 )
@@ -247,14 +277,23 @@ SET = {
     "data.folder": ("status",),
     "journal.timestamp_certificates": ("journal", "checkpoint"),
     "site.folder": ("serve", "--once"),
+    "late_interest.rates": ("interest",),
+    "mail.ca_file": ("mail", "references", "2026"),
+    "mail.templates": ("mail", "references", "2026"),
 }
 """Each setting that is a path, and the command that reads it."""
 BESIDE = {
     "journal.timestamp_certificates": {
         "CHORUS_WORKER_JOURNAL__TIMESTAMP_URL": "http://127.0.0.1:1/"
-    }
+    },
+    "mail.ca_file": {
+        "CHORUS_WORKER_MAIL__HOST": "smtp.example",
+        "CHORUS_WORKER_MAIL__SENDER": "facturation@syndicat.example",
+    },
 }
 """Variables without which a setting means nothing."""
+IN_FOLDER = {"data.tariffs": "nommé.toml", "mail.templates": "references.txt"}
+"""The settings that name a folder, and a file that is read in it."""
 
 
 @pytest.mark.parametrize("key", list(paths_set(Settings)))
@@ -263,14 +302,14 @@ def test_a_file_of_the_configuration_that_is_anything_is_told(
     key: str, make: Callable[[Path], None], tmp_path: Path, demo: Path
 ) -> None:
     """By the command that reads it, at once; a folder is tried with such a file in it."""
-    path = tmp_path / "nommé.toml"
+    path = tmp_path / IN_FOLDER.get(key, "nommé.toml")
     make(path)
     if path.is_file():
         path.chmod(0o600)
-    named = tmp_path if key == "data.tariffs" else path
+    named = tmp_path if key in IN_FOLDER else path
     variable = "CHORUS_WORKER_" + key.upper().replace(".", "__")
 
     said = run(*SET[key], config=demo, env={variable: str(named), **BESIDE.get(key, {})})
 
     assert "Défaut du programme" not in said.err
-    assert "nommé" in said.err
+    assert path.name in said.err

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.program import Said, run
 from worker.cli.commands import DRAWS, WRITES
+from worker.service.demo import STORY
 
 NARROW = {"COLUMNS": "80"}
 NUMBER = "BSN-2026-00001"
@@ -16,6 +17,9 @@ REASON = ("--reason", "essai")
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "import show": ("usage.csv",),
     "check": ("2025",),
+    "contacts show": (STORY[0].siret,),
+    "mail references": ("2026", "--dry-run", "messages"),
+    "mail statements": ("2025", "--dry-run", "messages"),
     "preview": ("2025",),
     "campaign open": ("2025", *REASON),
     "credit": (NUMBER, *REASON, "--dry-run"),
@@ -36,7 +40,8 @@ def signs(text: str) -> Counter[str]:
 
 def typed(words: str, config: Path, *options: str) -> Said:
     """The command on the demonstration, at 80 columns."""
-    return run(*words.split(), *GIVEN.get(words, ()), *options, config=config, env=NARROW)
+    given = (*words.split(), *GIVEN.get(words, ()), *options)
+    return run(*given, config=config, cwd=config.parent, env=NARROW)
 
 
 @pytest.mark.parametrize("words", sorted(DRAWS))

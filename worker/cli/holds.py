@@ -70,12 +70,12 @@ def accept(
     as_json: Json = False,
 ) -> None:
     """Accepte ce qu'un membre a consommé hors abonnement : non facturé, dit sur son état."""
+    app = open_app(config, writes=True)
     if not outside:
         raise WrongUse(
             "Dites ce que vous acceptez.",
             "Ajoutez --outside pour les consommations hors abonnement.",
         )
-    app = open_app(config, writes=True)
     uses: tuple[OutsideUse, ...] = ()
     if withdraw:
         withdraw_outside(app, siret, year, reason)

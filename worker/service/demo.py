@@ -148,6 +148,7 @@ def _config() -> str:
     for commented, live in (
         ('# channel = "api"', 'channel = "api"'),
         ('# secrets_file = "secrets.toml"', 'secrets_file = "secrets.toml"'),
+        ('# sender = "', 'sender = "'),
         ("requests_per_second = 5", "requests_per_second = 100"),
         # The local portal integrates and indexes at once: one look is proof.
         ("reconcile_minutes = [15, 60, 240, 1440, 2880]", "reconcile_minutes = [0]"),

@@ -4,7 +4,7 @@ Every step is one that the rating returned, as it was frozen with the statement.
 it is where each figure was read: nothing is computed here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from worker.audit.recomputation import Books, recompute_one
@@ -177,7 +177,8 @@ def explanation_of(
     # Of a workbook of several sheets, the row alone does not tell which.
     read = {
         (one.value.service, one.value.tier, one.value.month, one.value.source): one.origin.file
-        for one in known.usage
+        for part in (known, *known.taken_over)
+        for one in part.usage
     }
     return Explanation(
         invoice=invoice,
@@ -198,7 +199,7 @@ def explanation_of(
                             ),
                             row=use.source.row,
                         ),
-                        subscription=_covering(known.subscriptions, rated, use.month),
+                        subscription=_covering(known, rated, use.month),
                     )
                     for use in rated.months
                 ),
@@ -208,9 +209,7 @@ def explanation_of(
                         origin=None
                         if step.source is None
                         else Origin(file=used.get(step.source.file_sha256), row=step.source.row),
-                        subscription=_covering(
-                            known.subscriptions, rated, Month.of(step.period.start)
-                        ),
+                        subscription=_covering(known, rated, Month.of(step.period.start)),
                     )
                     for step in rated.steps
                 ),
@@ -247,14 +246,12 @@ def _only_lines(asked: Explained, lines: set[str]) -> Explained:
     )
 
 
-def _covering(
-    subscriptions: Sequence[Version[Subscription]], rated: RatedLine, month: Month
-) -> Version[Subscription] | None:
+def _covering(known: YearInForce, rated: RatedLine, month: Month) -> Version[Subscription] | None:
     key = (rated.service, rated.tier, rated.category)
     return next(
         (
             one
-            for one in subscriptions
+            for one in known.part(rated.origin).subscriptions
             if (one.value.service, one.value.tier, one.value.category) == key
             and one.value.covers(month)
         ),

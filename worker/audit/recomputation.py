@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from worker.billing.invoice import Invoice
-from worker.billing.provenance import YearInForce
+from worker.billing.members import Subscription
+from worker.billing.provenance import PartInForce, Version, YearInForce
+from worker.billing.rating import RatedLine
 from worker.billing.recomputation import (
     Difference,
     credit_note_differences,
@@ -167,24 +169,31 @@ def _note_findings(books: Books, tracked: TrackedInvoice, note: Invoice) -> Iter
 
 def _lost(known: YearInForce, statement: Statement) -> list[str]:
     """Subscriptions whose version of the issue is not kept, and that lines of it rest on."""
-    billed = {
-        (line.service, line.tier, use.month) for line in statement.lines for use in line.months
-    }
+    origins = dict.fromkeys(line.origin for line in statement.lines)
+    return [
+        f"l'abonnement à {version.value.service} du {version.value.start:%d/%m/%Y}"
+        for origin in origins
+        for version in _lost_of(
+            known.part(origin), [line for line in statement.lines if line.origin == origin]
+        )
+    ]
+
+
+def _lost_of(part: PartInForce, lines: Sequence[RatedLine]) -> Iterator[Version[Subscription]]:
+    billed = {(line.service, line.tier, use.month) for line in lines for use in line.months}
     kept = {
         (one.value.service, one.value.tier, month)
         for service, tier, month in billed
-        for one in known.subscriptions
+        for one in part.subscriptions
         if (one.value.service, one.value.tier) == (service, tier) and one.value.covers(month)
     }
-    return [
-        f"l'abonnement à {version.value.service} du {version.value.start:%d/%m/%Y}"
-        for version in known.replaced
+    for version in part.replaced:
         if any(
             (version.value.service, version.value.tier) == (service, tier)
             and version.value.covers(month)
             for service, tier, month in billed - kept
-        )
-    ]
+        ):
+            yield version
 
 
 def _told(number: str, differences: Sequence[Difference], source: str) -> Iterator[Finding]:

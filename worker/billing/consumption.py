@@ -11,6 +11,7 @@ from worker.billing.members import Subscription
 from worker.billing.money import count
 from worker.billing.period import Month, french_date, months_of
 from worker.billing.quantity import Quantity, french_quantity
+from worker.billing.succession import Predecessor
 from worker.billing.tariff import Basis
 from worker.errors import Finding
 
@@ -85,6 +86,8 @@ class ServiceUse:
         months: those that are priced by their users.
         subscribed: those that are priced by the subscription alone, or by dated units.
         units: the dated units.
+        elsewhere: subscribed months that another member is billed for.
+        origin: the predecessor that it was filed under; None for the member's own.
     """
 
     service: str
@@ -93,6 +96,8 @@ class ServiceUse:
     months: tuple[MonthlyUse, ...]
     subscribed: tuple[Month, ...] = ()
     units: tuple[UnitRecord, ...] = ()
+    elsewhere: tuple[Month, ...] = ()
+    origin: Predecessor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,8 @@ class OutsideUse:
     tier: int | None
     month: Month
     users: int
+    origin: Predecessor | None = None
+    """The predecessor that they were filed under; None for the member's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,23 @@ def by_usage(_service: str, _month: Month) -> Basis:
     return Basis.USAGE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which part of what is filed under a SIRET is billed, and to whom.
+
+    Attributes:
+        elsewhere: months that another member is billed for.
+        origin: who it was filed under, when a successor is billed for it.
+        billed_to: SIRET of that successor.
+    """
+
+    elsewhere: Collection[Month] = ()
+    origin: Predecessor | None = None
+    billed_to: str = ""
+
+
+WHOLE = Scope()
+"""All of it, to the member itself."""
 _Key = tuple[str, int | None, Month]
 
 
@@ -139,6 +163,7 @@ class _Recorded:
 
     rows: dict[_Key, UsageRecord]
     basis: Bases
+    origin: Predecessor | None
     dated: dict[tuple[str, Month], list[UnitRecord]] = field(default_factory=dict)
     covered: set[_Key] = field(default_factory=set)
 
@@ -147,7 +172,16 @@ class _Recorded:
         for key, row in self.rows.items():
             if row.users and key not in self.covered:
                 service, tier, month = key
-                yield row, OutsideUse(service=service, tier=tier, month=month, users=row.users)
+                yield (
+                    row,
+                    OutsideUse(
+                        service=service,
+                        tier=tier,
+                        month=month,
+                        users=row.users,
+                        origin=self.origin,
+                    ),
+                )
 
     def lacks(self, key: _Key) -> bool:
         """Whether a row is needed, and is not there."""
@@ -161,6 +195,7 @@ class _Used:
     months: list[MonthlyUse] = field(default_factory=list)
     subscribed: list[Month] = field(default_factory=list)
     units: list[UnitRecord] = field(default_factory=list)
+    elsewhere: set[Month] = field(default_factory=set)
 
     def take(self, key: _Key, known: _Recorded) -> None:
         """Take a subscribed month in, which lacks nothing."""
@@ -185,25 +220,30 @@ def consume(
     units: Iterable[UnitRecord] = (),
     basis: Bases = by_usage,
     accepted: Collection[OutsideUse] = (),
+    scope: Scope = WHOLE,
 ) -> YearlyConsumption:
     """Aggregate a member's rows of a year under its subscriptions.
 
     A subscribed month that is priced by its users needs a row, even for zero users: a missing
     month would bill too little. Users and units outside any subscription are a finding, not a
     line (C9); so are those that the shape of the price does not count. ``accepted``: users that a
-    person knows to be outside, for these very figures; they are no finding.
+    person knows to be outside, for these very figures; they are no finding. ``scope``: of a member
+    that ended or that took the place of another, which months of these rows are billed.
     """
     known = _Recorded(
         rows={
             (row.service, row.tier, row.month): row
             for row in sorted(usage, key=lambda row: (row.service, row.tier or 0, row.month))
-            if row.siret == siret and row.month.year == year
+            if row.siret == siret and row.month.year == year and row.month not in scope.elsewhere
         },
         basis=basis,
+        origin=scope.origin,
     )
     for unit in sorted(units, key=lambda one: (one.service, one.day, one.reference)):
         if unit.siret == siret and unit.day.year == year and unit.quantity:
-            known.dated.setdefault((unit.service, Month.of(unit.day)), []).append(unit)
+            month = Month.of(unit.day)
+            if month not in scope.elsewhere:
+                known.dated.setdefault((unit.service, month), []).append(unit)
     findings: list[Finding] = []
     uses: dict[tuple[str, int | None, int], _Used] = {}
     own = (subscription for subscription in subscriptions if subscription.siret == siret)
@@ -213,7 +253,10 @@ def consume(
         missing = []
         for month in filter(subscription.covers, months_of(year)):
             key = (subscription.service, subscription.tier, month)
-            if known.lacks(key):
+            if month in scope.elsewhere:
+                use = uses.setdefault((*key[:2], subscription.category), _Used())
+                use.elsewhere.add(month)
+            elif known.lacks(key):
                 missing.append(month)
             elif key in known.covered:
                 findings.append(_overlap(subscription, month))
@@ -224,7 +267,8 @@ def consume(
         if missing:
             findings.append(_gap(subscription, missing))
     outside = tuple(known.outside())
-    findings.extend(_outside(row) for row, use in outside if use not in accepted)
+    to = scope.billed_to or siret
+    findings.extend(_outside(row, to) for row, use in outside if use not in accepted)
     findings.extend(_not_billed(known))
     return YearlyConsumption(
         siret=siret,
@@ -237,6 +281,8 @@ def consume(
                 months=tuple(sorted(used.months, key=lambda use: use.month)),
                 subscribed=tuple(sorted(used.subscribed)),
                 units=tuple(sorted(used.units, key=lambda one: (one.day, one.reference))),
+                elsewhere=tuple(sorted(used.elsewhere)),
+                origin=scope.origin,
             )
             for (service, tier, category), used in uses.items()
         ),
@@ -277,12 +323,13 @@ def service_name(service: str, tier: int | None) -> str:
 
 def french_outside(outside: Iterable[OutsideUse]) -> str:
     """What no subscription covers and is not billed, in one sentence; empty when there is none."""
-    months: dict[tuple[str, int | None, int], list[Month]] = {}
+    months: dict[tuple[str, int | None, int, Predecessor | None], list[Month]] = {}
     for use in outside:
-        months.setdefault((use.service, use.tier, use.users), []).append(use.month)
+        months.setdefault((use.service, use.tier, use.users, use.origin), []).append(use.month)
     told = [
         f"{service_name(service, tier)}, {count(users, 'utilisateur')} ({_spans(found)})"
-        for (service, tier, users), found in months.items()
+        + (f", {origin.french}" if origin else "")
+        for (service, tier, users, origin), found in months.items()
     ]
     return f"Hors abonnement, et donc non facturé : {' ; '.join(told)}." if told else ""
 
@@ -310,14 +357,14 @@ def _spans(months: list[Month]) -> str:
     )
 
 
-def _outside(row: UsageRecord) -> Finding:
+def _outside(row: UsageRecord, billed_to: str) -> Finding:
     name = service_name(row.service, row.tier)
     return Finding(
         code=USAGE_OUTSIDE,
         message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
         "hors abonnement",
         remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois ; si le "
-        f"chiffre est juste et n'est pas à facturer, tapez : chorus-worker accept {row.siret} "
+        f"chiffre est juste et n'est pas à facturer, tapez : chorus-worker accept {billed_to} "
         f'{row.month.year} --outside --reason "…"',
         where=_place(row.file, row.source),
     )

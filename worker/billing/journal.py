@@ -41,6 +41,8 @@ class EventTag(StrEnum):
     """A person said that an unusual amount is right, on which grounds and why."""
     USAGE_ACCEPTED = "usage.accepted"
     """Users outside any subscription are not billed, by a person's word; or no more accepted."""
+    MEMBER_SUCCEEDED = "member.succeeded"
+    """A member takes the place of another from a day on, by a person's word; or no more."""
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     INVOICE_PARKED = "invoice.parked"

@@ -4,7 +4,7 @@ import calendar
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,16 @@ class Month:
     def last_day(self) -> date:
         """Its last day."""
         return date(self.year, self.number, calendar.monthrange(self.year, self.number)[1])
+
+    @property
+    def before(self) -> Self:
+        """The month before it."""
+        return type(self).of(self.first_day - timedelta(days=1))
+
+    @property
+    def after(self) -> Self:
+        """The month after it."""
+        return type(self).of(self.last_day + timedelta(days=1))
 
     @property
     def french(self) -> str:

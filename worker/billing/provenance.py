@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from worker.billing.consumption import PopulationRecord, UnitRecord, UsageRecord
-from worker.billing.member_year import Acceptance, MemberYear
+from worker.billing.member_year import Acceptance, MemberYear, TakenOver
 from worker.billing.members import BillingReferences, Member, Subscription
+from worker.billing.period import Month
+from worker.billing.succession import Predecessor, followed
 
 T = TypeVar("T")
 
@@ -124,39 +126,84 @@ def replaced_since(versions: Iterable[Version[T]]) -> tuple[Version[T], ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class YearInForce:
-    """What a member's invoice of a year rested on at the moment of its issue.
+class PartInForce:
+    """What was filed under one SIRET at the moment of an issue.
 
     Attributes:
-        member: None when the version of that moment is not kept.
         references: None when none were given.
         replaced: subscriptions of which no version of that moment is kept.
         population: None when it was not known.
-        acceptance: None when nothing was accepted outside the subscriptions.
+        elsewhere: the months of the year that another member was billed for.
     """
 
-    siret: str
-    year: int
-    member: Version[Member] | None
     references: Version[BillingReferences] | None
     subscriptions: tuple[Version[Subscription], ...]
     usage: tuple[Version[UsageRecord], ...]
     replaced: tuple[Version[Subscription], ...]
     units: tuple[Version[UnitRecord], ...] = ()
     population: Version[PopulationRecord] | None = None
+    elsewhere: frozenset[Month] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOverInForce(PartInForce):
+    """The same of a predecessor that the member was billed for."""
+
+    origin: Predecessor
+
+    @property
+    def known(self) -> TakenOver:
+        """As the batch knew it."""
+        return TakenOver(
+            origin=self.origin,
+            elsewhere=self.elsewhere,
+            subscriptions=tuple(version.value for version in self.subscriptions),
+            usage=tuple(version.value for version in self.usage),
+            units=tuple(version.value for version in self.units),
+            population=None if self.population is None else self.population.value,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearInForce(PartInForce):
+    """What a member's invoice of a year rested on at the moment of its issue.
+
+    Attributes:
+        member: None when the version of that moment is not kept.
+        acceptance: None when nothing was accepted outside the subscriptions.
+        taken_over: the predecessors that it was billed for, by SIRET.
+    """
+
+    siret: str
+    year: int
+    member: Version[Member] | None
     acceptance: Acceptance | None = None
+    taken_over: tuple[TakenOverInForce, ...] = ()
+
+    def part(self, origin: Predecessor | None) -> PartInForce:
+        """What a line rests on: the member's own, or a predecessor's."""
+        found = (one for one in self.taken_over if origin and one.origin.siret == origin.siret)
+        return next(found, self)
 
     def known(self, member: Member) -> MemberYear:
         """As the batch knew it; ``member``: for when its own version is not kept."""
         none = BillingReferences(siret=self.siret, year=self.year)
+        theirs = [(one.origin, one.references) for one in self.taken_over]
+        references, references_from = followed(
+            none if self.references is None else self.references.value,
+            [(origin, told.value) for origin, told in theirs if told is not None],
+        )
         return MemberYear(
             member=member if self.member is None else self.member.value,
             year=self.year,
-            references=none if self.references is None else self.references.value,
+            references=references,
             subscriptions=tuple(version.value for version in self.subscriptions),
             usage=tuple(version.value for version in self.usage),
             hold=None,
             units=tuple(version.value for version in self.units),
             population=None if self.population is None else self.population.value,
             acceptance=self.acceptance,
+            elsewhere=self.elsewhere,
+            taken_over=tuple(one.known for one in self.taken_over),
+            references_from=references_from,
         )

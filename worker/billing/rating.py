@@ -26,6 +26,7 @@ from worker.billing.rating_words import (
     of_label,
     user_runs,
 )
+from worker.billing.succession import Predecessor
 from worker.billing.tariff import (
     Band,
     Flat,
@@ -79,6 +80,7 @@ class RatedLine:
         steps: of any other price.
         by_category: whether the price depends on the category.
         decision: the délibération that set the price, when the grid names it.
+        origin: the predecessor whose use it is; None for the member's own.
     """
 
     service: str
@@ -98,11 +100,22 @@ class RatedLine:
     steps: tuple[Step, ...] = ()
     by_category: bool = True
     decision: str = ""
+    origin: Predecessor | None = None
 
     @property
     def name(self) -> str:
         """What the line is called (BT-153)."""
-        return f"{self.label} (catégorie {self.category})" if self.by_category else self.label
+        category = f" (catégorie {self.category})" if self.by_category else ""
+        return f"{self.label}{category}{self._from}"
+
+    @property
+    def designation(self) -> str:
+        """The same without its category, where this has a column of its own."""
+        return f"{self.label}{self._from}"
+
+    @property
+    def _from(self) -> str:
+        return "" if self.origin is None else f", {self.origin.french}"
 
     @property
     def period(self) -> Period:
@@ -218,11 +231,14 @@ class _Year:
         return {month: ends for (month, _), ends in zip(figures, pairwise(sums), strict=True)}
 
     def first_whole(self, part: _Part) -> Month:
-        """The first month of the service at a whole price of the year: it alone is priced."""
+        """The first month of the service at a whole price of the year: it alone is priced.
+
+        A member and its successor share a year: who is billed for that month is billed the price.
+        """
         return min(
             month
             for use in self._uses(part)
-            for month in use.subscribed
+            for month in (*use.subscribed, *use.elsewhere)
             if _is_whole(_tariff(grid_in_force(self.grids, month), use))
         )
 
@@ -282,7 +298,7 @@ def rate(
                 if isinstance(found, Finding):
                     findings.append(found)
                 else:
-                    lines.append(found)
+                    lines.append(replace(found, origin=use.origin) if use.origin else found)
     return Rating(lines=tuple(lines), findings=tuple(findings), grid_versions=tuple(asked))
 
 
@@ -418,7 +434,7 @@ def flat(
     spans = month_spans(months)
     if shape.per is Span.YEAR and not shape.prorated:
         if year.first_whole(part) not in months:
-            return  # another grid or category has priced the year
+            return  # another grid, category or member has priced the year
         whole = Step(
             period=Period(months[0].first_day, months[-1].last_day),
             quantity=1,

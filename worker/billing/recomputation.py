@@ -29,6 +29,7 @@ from worker.billing.period import Month, french_date
 from worker.billing.quantity import french_quantity
 from worker.billing.rating import RatedLine, Step
 from worker.billing.statement import Statement
+from worker.billing.succession import Predecessor
 from worker.billing.tariff import TariffGrid
 from worker.billing.vat import VatRegime
 
@@ -156,7 +157,7 @@ def _beside(
 
 
 def _priced_thing(line: RatedLine) -> Hashable:
-    return line.label, line.tier, line.category, line.grid_version
+    return line.designation, line.tier, line.category, line.grid_version
 
 
 def _invoiced_thing(line: InvoiceLine) -> Hashable:
@@ -167,14 +168,18 @@ def _rated_differences(
     identifier: str, told: RatedLine | None, computed: RatedLine | None
 ) -> Iterator[Difference]:
     if told is None or computed is None:
-        label = told.label if told else computed.label if computed else ""
+        label = told.designation if told else computed.designation if computed else ""
         yield _only_one(identifier, label, told=told is not None)
         return
     pairs = _compared(_rated(told), _rated(computed))
     months = _compared(_months(told), _months(computed))
     for one in (*months, *pairs):
         yield Difference(
-            line=identifier, label=told.label, what=one.what, told=one.told, computed=one.computed
+            line=identifier,
+            label=told.designation,
+            what=one.what,
+            told=one.told,
+            computed=one.computed,
         )
 
 
@@ -193,7 +198,7 @@ def _only_one(identifier: str, label: str, *, told: bool) -> Difference:
 def _rated(line: RatedLine) -> Mapping[str, str]:
     return {
         "service": line.service,
-        "libellé": line.label,
+        "libellé": line.designation,
         "palier": "aucun" if line.tier is None else f"{line.tier} To",
         "catégorie": str(line.category) if line.by_category else "toutes",
         "TVA": _vat(line.vat),
@@ -239,8 +244,8 @@ def _french_step(step: Step) -> str:
 
 def _unused_months(statement: Statement, consumption: YearlyConsumption) -> Iterator[Difference]:
     """Each month that the statement tells without users has its row, without users."""
-    kept: dict[tuple[str, int | None, int, Month], _Use] = {
-        (use.service, use.tier, use.category, month.month): (
+    kept: dict[tuple[Predecessor | None, str, int | None, int, Month], _Use] = {
+        (use.origin, use.service, use.tier, use.category, month.month): (
             month.users,
             month.source.file_sha256,
             month.source.row,
@@ -251,11 +256,12 @@ def _unused_months(statement: Statement, consumption: YearlyConsumption) -> Iter
     for index, line in enumerate(statement.lines, start=1):
         for use in line.months:
             told = (use.users, use.source.file_sha256, use.source.row)
-            present = kept.get((line.service, line.tier, line.category, use.month))
+            key = (line.origin, line.service, line.tier, line.category, use.month)
+            present = kept.get(key)
             if not use.users and present != told:
                 yield Difference(
                     line=str(index),
-                    label=line.label,
+                    label=line.designation,
                     what=use.month.french,
                     told=_french_use(told),
                     computed="rien" if present is None else _french_use(present),

@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.check import CheckedMember, CheckedYear
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
+    from worker.issuing.successions import Handover
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
     from worker.service.trial import Trial
@@ -557,6 +558,7 @@ def _line_step(step: "LineStep") -> View:
         "id": step.line.identifier,
         "name": step.line.name,
         "service": step.rated.service,
+        "taken_over_from": step.rated.origin and step.rated.origin.siret,
         "tier": step.rated.tier,
         "category": step.rated.category,
         "grid": step.rated.grid_version,
@@ -799,10 +801,29 @@ def acceptance(siret: str, year: int, uses: "Sequence[OutsideUse]", reason: str)
         "member_siret": siret,
         "year": year,
         "accepted": [
-            {"service": use.service, "tier": use.tier, "month": str(use.month), "users": use.users}
+            {
+                "service": use.service,
+                "tier": use.tier,
+                "month": str(use.month),
+                "users": use.users,
+                "taken_over_from": use.origin and use.origin.siret,
+            }
             for use in uses
         ],
         "reason": reason,
+    }
+
+
+def succession(old: str, new: str, found: "Handover | None") -> View:
+    """A member that takes the place of another; no days once it is withdrawn."""
+    given = None if found is None else found.succession
+    return {
+        "member_siret": old,
+        "successor_siret": new,
+        "from": given and given.effective_on,
+        "first_month": given and str(given.first_month),
+        "reason": given and given.reason,
+        "already": found is not None and found.already,
     }
 
 

@@ -93,7 +93,7 @@ def resend(
         invoice = invoices.named(session, number)
         refuse_unless(invoice, invoice.status is S.REFUSED)
         content = invoices.content(session, invoice.id)
-        kept = imported.references_of(session, invoice.siret, invoice.year)
+        kept, _ = imported.billed_references(session, invoice.siret, invoice.year)
     seen = look_for(app, portal, invoice)
     refuse_doubtful(invoice, seen)
     if seen.kind is not Likeness.UNRELATED:

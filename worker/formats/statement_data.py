@@ -250,7 +250,8 @@ def _months(statement: Statement) -> Iterator[tuple[Cell, ...]]:
             told = (*_service(index, line), _month(step), None, line.unit_price, amount)
             yield (*told, *read, *any_step)
     for one in statement.outside:
-        service = (None, one.service, OUTSIDE, one.tier, None, None, None)
+        origin = "" if one.origin is None else f", {one.origin.french}"
+        service = (None, one.service, f"{OUTSIDE}{origin}", one.tier, None, None, None)
         told = (*service, one.month, one.users, None, ZERO, None, None)
         days = (one.month.first_day, one.month.last_day)
         any_step = (*days, one.users, "utilisateur × mois", None, None, None)
@@ -282,7 +283,7 @@ def _service(index: int, line: RatedLine) -> tuple[Cell, ...]:
     return (
         index,
         line.service,
-        line.label,
+        line.designation,
         line.tier,
         line.category if line.by_category else None,
         line.grid_version,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from worker.billing.consumption import PopulationRecord, UnitRecord
 from worker.billing.members import BillingReferences, Subscription
-from worker.billing.period import months_of
+from worker.billing.period import Month, months_of
 from worker.billing.status import InvoiceStatus
 from worker.imports.problems import Place, Problem
 from worker.storage import Session, imported
@@ -30,9 +30,19 @@ def conflicts(session: Session, facts: Sequence[tuple[Place, Fact]]) -> Iterator
         kept |= {key(one): one for one in imported.current_population(session, set(billed))}
     for place, one in facts:
         for year in billed.get(one.siret, ()):
+            if _has_own_references(session, one, year):
+                continue
             if column := _changed(kept.get(key(one)), one, year):
                 yield Problem(place=place, words="billed", detail=year.number, column=column)
                 break
+
+
+def _has_own_references(session: Session, fact: Fact, year: BilledYear) -> bool:
+    """Whether references are of a predecessor whose successor was billed by its own."""
+    if not isinstance(fact, BillingReferences) or year.billed_to == fact.siret:
+        return False
+    own = imported.references_of(session, year.billed_to, fact.year)
+    return bool(own.service_code or own.engagement)
 
 
 def key(fact: Fact) -> tuple[object, ...]:
@@ -52,7 +62,7 @@ def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
     """The column by which a billed year would change; empty when it would not."""
     match after:
         case Subscription():
-            return _changed_months(before, after, billed.year)
+            return _changed_months(before, after, billed)
         # Nothing is integrated of what was refused: « resend » takes its corrected references.
         case BillingReferences(year=billed.year) if billed.status is not InvoiceStatus.REFUSED:
             known = before or BillingReferences(siret=after.siret, year=after.year)
@@ -67,7 +77,7 @@ def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
             )
         case UnitRecord():
             known_units = before.quantity if isinstance(before, UnitRecord) else 0
-            changes = after.day.year == billed.year and known_units != after.quantity
+            changes = Month.of(after.day) in billed.months and known_units != after.quantity
             return "quantite" if changes else ""
         case PopulationRecord(year=billed.year):
             known_people = before.inhabitants if isinstance(before, PopulationRecord) else None
@@ -76,10 +86,11 @@ def _changed(before: Fact | None, after: Fact, billed: BilledYear) -> str:
             return ""
 
 
-def _changed_months(before: Fact | None, after: Subscription, year: int) -> str:
-    months = tuple(filter(after.covers, months_of(year)))
+def _changed_months(before: Fact | None, after: Subscription, billed: BilledYear) -> str:
+    year = [month for month in months_of(billed.year) if month in billed.months]
+    months = tuple(filter(after.covers, year))
     if not isinstance(before, Subscription):
         return "debut" if months else ""
-    if months != tuple(filter(before.covers, months_of(year))):
+    if months != tuple(filter(before.covers, year)):
         return "fin"
     return "categorie" if months and before.category != after.category else ""

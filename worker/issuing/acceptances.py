@@ -1,7 +1,7 @@
 """``accept``: a person says that use outside a subscription is known, and not billed (C9)."""
 
 from worker.app import App
-from worker.billing.consumption import USAGE_OUTSIDE, consume
+from worker.billing.consumption import USAGE_OUTSIDE
 from worker.billing.member_year import Acceptance
 from worker.billing.period import french_date, paris_day
 from worker.billing.text import stated_reason
@@ -22,7 +22,7 @@ def accept_outside(app: App, siret: str, year: int, reason: str) -> Acceptance:
         _require_unbilled(tx, siret, year)
         known = imported.member_year(tx, siret, year)
         # No price matters: which months are covered hangs on the subscriptions alone.
-        uses = consume(siret, year, known.subscriptions, known.usage).outside
+        uses = known.consumed().outside
         if not uses:
             raise Refused(
                 f"{known.member.name} n'a aucune consommation hors abonnement en {year}.",

@@ -5,7 +5,7 @@ from worker.billing.consumption import service_name
 from worker.billing.document import Document, DocumentKind
 from worker.billing.journal import EventTag
 from worker.billing.member_year import MemberYear
-from worker.billing.period import french_date, paris_day
+from worker.billing.period import french_date, months_of, paris_day
 from worker.billing.statement import Statement
 from worker.formats import PDF
 from worker.formats.branding import read_branding
@@ -60,11 +60,18 @@ def state_nothing(app: App, tx: Transaction, portal: Portal | None, prepared: Pr
 
 def subscribed(known: MemberYear) -> tuple[str, ...]:
     """What a member subscribed to in its year, in French, a sentence each."""
+    of_all = [(known.subscriptions, known.elsewhere, "")]
+    of_all += [
+        (one.subscriptions, one.elsewhere, f", {one.origin.french}") for one in known.taken_over
+    ]
     said = []
-    for one in known.subscriptions:
-        if one.start.year > known.year or (one.end is not None and one.end.year < known.year):
-            continue
-        until = "" if one.end is None else f" jusqu'au {french_date(one.end)}"
-        name = service_name(one.service, one.tier)
-        said.append(f"{name}, abonnement du {french_date(one.start)}{until} : rien consommé")
+    for subscriptions, elsewhere, origin in of_all:
+        billed = [month for month in months_of(known.year) if month not in elsewhere]
+        for one in subscriptions:
+            if not any(map(one.covers, billed)):
+                continue
+            until = "" if one.end is None else f" jusqu'au {french_date(one.end)}"
+            name = f"{service_name(one.service, one.tier)}{origin}"
+            start = french_date(one.start)
+            said.append(f"{name}, abonnement du {start}{until} : rien consommé")
     return tuple(sorted(said))

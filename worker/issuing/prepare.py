@@ -20,6 +20,7 @@ from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, TariffError, UnreadableRecord, has_blocking, unreadable
 from worker.issuing.circuit import outside_circuit
 from worker.issuing.holds import held
+from worker.issuing.successions import borrowed_references
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import members_of_year, year_before
 from worker.storage import Session, Store, imported
@@ -109,7 +110,7 @@ def prepare(
     draft = None
     findings = unread + held(siret, year, known.hold) + consumption.findings + rating.findings
     if rating.lines:
-        findings += outside_circuit(known, today)
+        findings += outside_circuit(known, today) + borrowed_references(known)
         draft = build_draft(
             known.member, known.references, terms, rating.lines, rating.grid_versions
         )

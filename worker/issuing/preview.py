@@ -15,9 +15,12 @@ from worker.billing.comparison import (
 )
 from worker.billing.money import ZERO, Money
 from worker.billing.rating import RatedLine
+from worker.billing.succession import Succession, begun
 from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_year
 from worker.issuing.prepare import Prepared, preview_year
-from worker.storage import year_amounts
+from worker.issuing.successions import taken_over_by
+from worker.issuing.year_before import compared_with
+from worker.storage import successions, year_amounts
 from worker.tables import Column, Kind, Row, Table
 
 
@@ -110,14 +113,18 @@ def preview(app: App, year: int) -> Preview:
         now = year_amounts.year_amounts(session, year)
         names = {**before.names, **year_amounts.member_names(session)}
         ended = year_amounts.ended_before(session, year)
+        previous = compared_with(session, year, before)
+        followed = successions.in_force(session)
     members = tuple(
         _compared(
             siret,
             names[siret],
             prepared.get(siret),
             billed=now.amounts[siret] if siret in now.billed else None,
-            previous=before.amounts.get(siret),
+            previous=previous.get(siret),
             has_ended=siret in ended,
+            succession=begun(siret, year, followed),
+            names=names,
         )
         for siret in sorted(names)
     )
@@ -132,15 +139,19 @@ def _compared(
     billed: Money | None,
     previous: Money | None,
     has_ended: bool,
+    succession: Succession | None,
+    names: Mapping[str, str],
 ) -> ComparedMember:
     is_billed = billed is not None
     findings = () if prepared is None or is_billed else prepared.findings
+    if succession is not None:
+        findings += taken_over_by(succession, names[succession.successor])
     group = group_of(
         findings,
         is_billed=is_billed,
         to_bill=prepared is not None and prepared.draft is not None,
         is_in_year=prepared is not None and prepared.known.is_in_year,
-        has_ended=has_ended,
+        has_ended=has_ended or succession is not None,
         had_an_amount=bool(previous),
     )
     known = ZERO if prepared is None else prepared.total

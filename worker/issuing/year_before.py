@@ -1,10 +1,15 @@
 """The year before, which the amounts of a year are compared with, and the members looked at."""
 
+from collections.abc import Mapping
+
 from worker.app import App
 from worker.billing.comparison import Thresholds, YearBefore
 from worker.billing.members import Member
-from worker.billing.money import Money
-from worker.storage import Session, imported, year_amounts
+from worker.billing.money import ZERO, Money
+from worker.billing.period import Month
+from worker.billing.succession import billed_for
+from worker.storage import Session, imported, successions, year_amounts
+from worker.storage.year_amounts import YearAmounts
 
 
 def thresholds(app: App) -> Thresholds:
@@ -21,8 +26,22 @@ def thresholds(app: App) -> Thresholds:
 
 def year_before(app: App, session: Session, year: int) -> YearBefore:
     """The amounts of the year before a year."""
-    amounts = year_amounts.year_amounts(session, year - 1).amounts
+    before = year_amounts.year_amounts(session, year - 1)
+    amounts = compared_with(session, year, before)
     return YearBefore(amounts=amounts, thresholds=thresholds(app))
+
+
+def compared_with(session: Session, year: int, before: YearAmounts) -> Mapping[str, Money]:
+    """The amounts of the year before, by the SIRET of the member that they are compared with.
+
+    That of a member whose successor is billed from January on counts for this one.
+    """
+    known = successions.in_force(session)
+    amounts: dict[str, Money] = {}
+    for siret, amount in before.amounts.items():
+        to = billed_for(siret, Month(year, 1), known)
+        amounts[to] = amounts.get(to, ZERO) + amount
+    return amounts
 
 
 def members_of_year(session: Session, year: int, before: YearBefore) -> tuple[Member, ...]:

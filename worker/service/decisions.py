@@ -89,7 +89,7 @@ def draft_resend(
         invoice = invoices.named(session, number)
         way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
         content = invoices.content(session, invoice.id)
-        kept = imported.references_of(session, invoice.siret, invoice.year)
+        kept, _ = imported.billed_references(session, invoice.siret, invoice.year)
     references = None
     if way is Way.CORRECTED:
         references = resending.corrected_references(

@@ -1,6 +1,7 @@
 """Use outside a subscription that a person accepted: one in force by member and year."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from worker.billing.consumption import OutsideUse
 from worker.billing.journal import EventTag, canonical_json
 from worker.billing.member_year import Acceptance
 from worker.billing.period import Month
+from worker.billing.succession import Predecessor
 from worker.storage import journal
 from worker.storage.store import affected
 from worker.storage.tables import AcceptanceRow, as_written, number_added, whole_number
@@ -105,6 +107,7 @@ def _row(use: OutsideUse) -> dict[str, object]:
         "tier": use.tier,
         "month": use.month.number,
         "users": use.users,
+        **({} if use.origin is None else {"origin": asdict(use.origin)}),
     }
 
 
@@ -114,4 +117,5 @@ def _use(year: int, row: dict[str, Any]) -> OutsideUse:
         tier=None if row["tier"] is None else whole_number(row["tier"]),
         month=Month(year, whole_number(row["month"])),
         users=whole_number(row["users"]),
+        origin=Predecessor(**row["origin"]) if "origin" in row else None,
     )

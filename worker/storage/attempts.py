@@ -76,6 +76,18 @@ _OF_INVOICES = (
 _INVOICE = SQLModel.metadata.tables["invoice"]
 
 
+def open_since(session: Session, sirets: Collection[str], year: int) -> tuple[str, ...]:
+    """The numbers of the documents of these members with an open attempt, of a year or later."""
+    query = (
+        sqlalchemy.select(_INVOICE.columns["number"])
+        .join(_ATTEMPT, _ATTEMPT.columns["invoice_id"] == _INVOICE.columns["id"])
+        .where(_ATTEMPT.columns["closed_at"].is_(None))
+        .where(_INVOICE.columns["siret"].in_(sirets), _INVOICE.columns["year"] >= year)
+        .order_by(_INVOICE.columns["number"])
+    )
+    return tuple(session.execute(query).scalars())
+
+
 def open_attempt(
     session: Session,
     *,

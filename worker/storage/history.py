@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy
 from sqlalchemy import RowMapping, Table, bindparam
@@ -22,14 +22,22 @@ from worker.billing.provenance import (
     ImportedFile,
     Moment,
     Origin,
+    TakenOverInForce,
     Version,
     YearInForce,
     in_force,
     replaced_since,
 )
 from worker.billing.quantity import in_parts
+from worker.billing.succession import (
+    Predecessor,
+    Successions,
+    months_billed,
+    months_elsewhere,
+    predecessors,
+)
 from worker.billing.tariff import NO_TIER
-from worker.storage import acceptances, invoices, journal
+from worker.storage import acceptances, invoices, journal, successions
 from worker.storage.tables import as_written
 
 T = TypeVar("T")
@@ -252,28 +260,66 @@ def year_in_force(
     Raises:
         IntegrityError: a row cannot be read any more.
     """
-
-    def versions(records: _Records[T], at: Moment) -> list[Version[T]]:
-        with as_written(f"une ligne de {siret} (table {records.table.name})"):
-            return list(_versions(session, records, known, at, {"siret": siret, "year": year}))
-
-    members = in_force(versions(MEMBERS, issue), issue)
-    references = in_force(versions(REFERENCES, last), last)
-    subscriptions = versions(SUBSCRIPTIONS, issue)
+    successions_then = successions.in_force_at(session, issue.seq)
+    read = _Read(session, year, known, issue, last, successions_then)
     return YearInForce(
         siret=siret,
         year=year,
-        member=next(iter(members), None),
-        references=next(iter(references), None),
-        subscriptions=in_force(subscriptions, issue),
-        usage=in_force(versions(USAGE, issue), issue),
-        replaced=replaced_since(subscriptions),
-        units=tuple(
-            one for one in in_force(versions(UNITS, issue), issue) if one.value.day.year == year
-        ),
-        population=next(iter(in_force(versions(POPULATION, issue), issue)), None),
+        member=read.member(siret),
         acceptance=acceptances.in_force_at(session, siret, year, issue.seq),
+        taken_over=tuple(
+            TakenOverInForce(origin=read.predecessor(one), **read.part(one, siret))
+            for one in predecessors(siret, successions_then)
+            if months_billed(one, siret, year, successions_then)
+        ),
+        **read.part(siret, siret),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Reads what was filed under a SIRET at the issue of an invoice, and at its last version."""
+
+    session: Session
+    year: int
+    files: Files
+    issue: Moment
+    last: Moment
+    successions: Successions
+
+    def versions(self, records: _Records[T], siret: str, at: Moment) -> list[Version[T]]:
+        """Every version of some records."""
+        within = {"siret": siret, "year": self.year}
+        with as_written(f"une ligne de {siret} (table {records.table.name})"):
+            return list(_versions(self.session, records, self.files, at, within))
+
+    def in_force(self, records: _Records[T], siret: str) -> tuple[Version[T], ...]:
+        """Those of the issue."""
+        return in_force(self.versions(records, siret, self.issue), self.issue)
+
+    def member(self, siret: str) -> Version[Member] | None:
+        """A member as it was; None when that version is not kept."""
+        return next(iter(self.in_force(MEMBERS, siret)), None)
+
+    def predecessor(self, siret: str) -> Predecessor:
+        """A predecessor under the name that it had."""
+        found = self.member(siret)
+        return Predecessor(siret=siret, name=siret if found is None else found.value.name)
+
+    def part(self, siret: str, to: str) -> dict[str, Any]:
+        """The fields of ``PartInForce``; ``to``: the member that was billed."""
+        references = in_force(self.versions(REFERENCES, siret, self.last), self.last)
+        subscriptions = self.versions(SUBSCRIPTIONS, siret, self.issue)
+        units = self.in_force(UNITS, siret)
+        return {
+            "references": next(iter(references), None),
+            "subscriptions": in_force(subscriptions, self.issue),
+            "usage": self.in_force(USAGE, siret),
+            "replaced": replaced_since(subscriptions),
+            "units": tuple(one for one in units if one.value.day.year == self.year),
+            "population": next(iter(self.in_force(POPULATION, siret)), None),
+            "elsewhere": months_elsewhere(siret, to, self.year, self.successions),
+        }
 
 
 def _versions(

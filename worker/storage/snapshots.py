@@ -18,9 +18,27 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return _adapters[kind]
 
 
+_WHERE_ANY = frozenset({"origin"})
+"""Fields that are written where they have a value alone."""
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                key: _written(one)
+                for key, one in value.items()
+                if not (one is None and key in _WHERE_ANY)
+            }
+        case list():
+            return [_written(one) for one in value]
+        case _:
+            return value
+
+
 def dump(kind: type[T], value: T) -> str:
     """Canonical JSON: sorted keys, decimals as text, so that equal values give equal bytes."""
-    plain = _adapter(kind).dump_python(value, mode="json")
+    plain = _written(_adapter(kind).dump_python(value, mode="json"))
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -11,8 +11,10 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from worker.billing.consumption import UsageRecord
-from worker.billing.period import Month
+from worker.billing.period import Month, months_of
+from worker.billing.succession import billed_for
 from worker.billing.tariff import NO_TIER
+from worker.storage import successions
 from worker.storage.billed import NOT_BILLED
 from worker.storage.store import affected
 from worker.storage.tables import utc_text
@@ -41,8 +43,9 @@ _PROBLEMS = {
         ) y WHERE s.year <> y.year ORDER BY s.sheet, s.row""",
     "billed": f"""
         SELECT s.sheet, s.row, i.number, NULL, NULL FROM usage_stage s
-        JOIN invoice i ON i.siret = s.siret AND i.year = s.year AND i.kind = 'invoice'
-            AND i.status NOT IN {NOT_BILLED!r}
+        LEFT JOIN usage_owner o ON o.siret = s.siret AND o.year = s.year AND o.month = s.month
+        JOIN invoice i ON i.siret = COALESCE(o.billed, s.siret) AND i.year = s.year
+            AND i.kind = 'invoice' AND i.status NOT IN {NOT_BILLED!r}
         LEFT JOIN usage_record u ON {_SAME}
         WHERE u.users IS NULL OR u.users <> s.users ORDER BY s.sheet, s.row""",  # noqa: S608 - constants
 }
@@ -83,6 +86,13 @@ class UsageStage:
                 "tier INTEGER, year INTEGER, month INTEGER, users INTEGER)"
             )
         )
+        session.execute(text("DROP TABLE IF EXISTS usage_owner"))
+        session.execute(
+            text(
+                "CREATE TEMPORARY TABLE usage_owner "
+                "(siret TEXT, year INTEGER, month INTEGER, billed TEXT)"
+            )
+        )
 
     def add(self, records: Sequence[UsageRecord], sheet: int = 0) -> None:
         """Stage a batch of a sheet, by its rank."""
@@ -114,11 +124,13 @@ class UsageStage:
                 "ON usage_stage (siret, year, month, service, tier)"
             )
         )
+        _note_owners(self._session)
         for problem in _PROBLEMS:
             yield from _found(self._session, problem)
 
     def billed(self, tx: Session) -> Iterator[Unfit]:
         """The same for the one problem that may have come since."""
+        _note_owners(tx)
         return _found(tx, "billed")
 
     def gaps(self) -> Iterator[tuple[tuple[int, int], str, str, int | None, Month, Month]]:
@@ -161,6 +173,25 @@ class UsageStage:
             sheet=sheet,
         )
         return Changes(added=written - changed, changed=changed, unchanged=unchanged)
+
+
+def _note_owners(session: Session) -> None:
+    """Note the months of the staged years in which a successor is billed for another's rows."""
+    session.execute(text("DELETE FROM usage_owner"))
+    known = successions.in_force(session)
+    if not known:
+        return
+    years = session.execute(text("SELECT DISTINCT year FROM usage_stage")).scalars().all()
+    owners = [
+        {"siret": siret, "year": year, "month": month.number, "billed": to}
+        for siret in known
+        for year in years
+        for month in months_of(year)
+        if (to := billed_for(siret, month, known)) != siret
+    ]
+    if owners:
+        values = "(:siret, :year, :month, :billed)"
+        session.execute(text(f"INSERT INTO usage_owner VALUES {values}"), owners)  # noqa: S608
 
 
 def _found(session: Session, problem: str) -> Iterator[Unfit]:

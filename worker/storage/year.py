@@ -192,7 +192,8 @@ def _scopes(year: int) -> dict[str, ColumnElement[bool]]:
             select(table[name]["siret"]).where(scopes[name])
             for name in scopes
             if "siret" in table[name]
-        )
+        ),
+        select(table["succession"]["successor"]).where(scopes["succession"]),
     )
     member = table["member"]["siret"].in_(members)
     versions = table["member_version"]["siret"].in_(members)

@@ -41,6 +41,9 @@ def _year(
     said["part"] = typed("credit", number, "--reason", "dix de trop", "--line", "1=10", "--yes")
     said["rest"] = typed("credit", number, "--reason", "le reste", "--json", "--yes")
     said["unpark"] = typed("unpark", siret, "2025", "--reason", "corrigé")
+    sirets = [one["member_siret"] for one in said["run"].json["invoices"][:2]]
+    merger = ("--from", "2025-12-15", "--reason", "fusion", "--yes", "--json")
+    said["succeed"] = typed("succeed", *sirets, *merger)
     said["import again"] = typed("import", "usage", folder / EXAMPLES / "usage.csv")
     said["run again"] = typed("run", "2025", "--json")
     said["verify"] = typed("journal", "verify")
@@ -52,6 +55,12 @@ def _year(
 def test_files_go_in_as_on_sqlite(year: Year, words: str) -> None:
     """The second time too."""
     assert year[words].code == 0, year[words].err
+
+
+def test_a_member_succeeds_another_as_on_sqlite(year: Year) -> None:
+    """From the first whole month on, beside billed years; imports go by it."""
+    assert year["succeed"].code == 0, year["succeed"].err
+    assert year["succeed"].json["first_month"] == "2026-01"
 
 
 def test_a_year_runs_as_on_sqlite(year: Year) -> None:

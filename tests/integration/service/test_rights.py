@@ -43,6 +43,7 @@ ARGUMENTS = {
     "campaign list": [],
     "confirm": ["99900001100018", str(YEAR), "--reason", "essai"],
     "accept": ["99900001100018", str(YEAR), "--outside", "--reason", "essai"],
+    "succeed": ["99900001100018", "99900002900010", "--from", "2025-01-01", "--reason", "essai"],
     "run": [str(YEAR)],
     "deposit": [],
     "reconcile": [],
@@ -294,7 +295,7 @@ def test_what_another_user_owns_is_neither_obeyed_nor_written(tmp_path: Path) ->
 
 
 WRITERS = ["init", "import", "park", "unpark", "check", "run", "deposit", "reconcile", "follow"]
-WRITERS += ["campaign open", "campaign close", "confirm", "accept"]
+WRITERS += ["campaign open", "campaign close", "confirm", "accept", "succeed"]
 WRITERS += ["resend", "complete", "credit", "serve", "journal checkpoint"]
 
 

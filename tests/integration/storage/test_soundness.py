@@ -42,7 +42,15 @@ from worker.storage.migration import SCHEMA
 NO_DATABASE = {"demo", "validate", "sandbox", "config show", "import template"}
 WRITERS = {
     *("init", "import", "park", "unpark", "check", "run", "serve"),
-    *("campaign open", "campaign close", "confirm", "accept", "settle", "settlements import"),
+    *(
+        "campaign open",
+        "campaign close",
+        "confirm",
+        "accept",
+        "succeed",
+        "settle",
+        "settlements import",
+    ),
     *("titles export", "titles import", "mail references", "mail statements"),
     *("contacts correct", "contacts erase", "contacts purge"),
     *("deposit", "reconcile", "follow", "resend", "complete", "credit", "journal checkpoint"),
@@ -56,6 +64,7 @@ TO_WRITE = {
     "campaign close": ["2025", *REASON],
     **{words: ["99900001100018", "2025", *REASON] for words in ("park", "unpark", "confirm")},
     "accept": ["99900001100018", "2025", "--outside", *REASON],
+    "succeed": ["99900001100018", "99900002900010", "--from", "2025-01-01", "--yes", *REASON],
     **{words: ["BSN-2026-00001", *REASON] for words in ("resend", "credit")},
     "import": ["members", "membres.csv"],
     "complete": ["BSN-2026-00001", "piece.pdf", "--comment", "voici"],

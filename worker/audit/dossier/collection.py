@@ -108,7 +108,7 @@ def _months(session: Session, of_year: int) -> Iterator[Row]:
                 statement.member.siret,
                 rank,
                 line.service,
-                line.label,
+                line.designation,
                 line.tier,
                 line.category,
                 line.grid_version,

@@ -6,7 +6,7 @@ A page about an invoice whose rows cannot be read any more says so, and stops no
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,9 +27,19 @@ from worker.billing.status import (
     InvoiceStatus,
     TrackedInvoice,
 )
+from worker.billing.succession import begun
 from worker.billing.tariff import TariffGrid
 from worker.errors import IntegrityError, StorageUnavailable, TariffError, WrongUse
-from worker.storage import Session, attempts, invoices, journal, year, year_figures
+from worker.storage import (
+    Session,
+    attempts,
+    imported,
+    invoices,
+    journal,
+    successions,
+    year,
+    year_figures,
+)
 from worker.storage.archive import Archive
 from worker.storage.grids import frozen_grids, kept_grid
 from worker.storage.history import first_use
@@ -322,12 +332,18 @@ class YearPages:
 
     def _situations(self) -> Iterator[Member]:
         session, siret = self._source.session, ""
+        known = successions.in_force(session)
         while page := year_figures.members_after(session, self._year, siret, ROWS):
             sirets = [one.siret for one in page]
             issued = year_figures.of_members(session, self._year, sirets)
             held = year_figures.held(session, self._year, sirets)
             for one in page:
-                yield self._situation(one, issued.get(one.siret, []), held.get(one.siret))
+                found = self._situation(one, issued.get(one.siret, []), held.get(one.siret))
+                followed = begun(one.siret, self._year, known)
+                if followed is not None:
+                    name = imported.member(session, followed.successor).name
+                    found = replace(found, reasons=(*found.reasons, followed.french(name)))
+                yield found
             siret = page[-1].siret
 
     def _situation(

@@ -968,8 +968,10 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
     """A statement by itself, and against the figures it is made of."""
     yield from statement_alone(row)
     for rank, line in enumerate(_frozen(row)["lines"], start=1):
+        origin = line.get("origin")  # of a predecessor, whose figures stay under its own SIRET
+        filed = row["siret"] if origin is None else origin["siret"]
         for step in line.get("steps", ()):
-            if step["source"] is not None and not _is_known(row, line, step, sources):
+            if step["source"] is not None and not _is_known(row, filed, line, step, sources):
                 yield (
                     f"ligne {rank}, {step['period']['start']} : {step['quantity']}, "
                     "que les fichiers importés n'ont pas"
@@ -977,7 +979,7 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
         for use in line["months"]:
             source, month = use["source"], use["month"]
             figure = (line["service"], line["tier"] or 0, use["users"], source["row"])
-            key = (row["siret"], month["year"], month["number"], *figure)
+            key = (filed, month["year"], month["number"], *figure)
             if not sources.knows(source["file_sha256"], *key):
                 yield (
                     f"ligne {rank}, mois {month['number']} : {use['users']} utilisateurs, que "
@@ -985,16 +987,16 @@ def _statement(row: Row, sources: _Sources) -> Iterator[str]:
                 )
 
 
-def _is_known(row: Row, line: Any, step: Any, sources: _Sources) -> bool:
+def _is_known(row: Row, filed: Any, line: Any, step: Any, sources: _Sources) -> bool:
     """Whether the row of a step says its figure: users, inhabitants, or else units of a day."""
     source, day = step["source"], step["period"]["start"]
     sha256, place, figure = source["file_sha256"], source["row"], step["figure"]
     if figure is None:
         units = (line["service"], day, step["reference"], in_parts(step["quantity"]), place)
-        return sources.knows(sha256, row["siret"], *units)
-    used = (row["siret"], row["year"], int(day[5:7]), line["service"], 0, figure, place)
-    people = (row["siret"], row["year"], figure, place)
-    return sources.knows(sha256, *used) or sources.knows(sha256, *people)
+        return sources.knows(sha256, filed, *units)
+    used = (filed, row["year"], int(day[5:7]), line["service"], 0, figure, place)
+    people = [(one, row["year"], figure, place) for one in (filed, row["siret"])]
+    return any(sources.knows(sha256, *one) for one in (used, *people))
 
 
 def statement_alone(row: Row) -> Iterator[str]:

@@ -2,14 +2,26 @@
 
 from dataclasses import dataclass
 
+from worker.billing.comparison import Confirmation
 from worker.billing.credit_note import Remainder, remainders
 from worker.billing.invoice import Invoice
 from worker.billing.journal import JournalEvent
+from worker.billing.member_year import Acceptance
 from worker.billing.settlement import Settlement, Standing
 from worker.billing.statement import Statement
 from worker.billing.status import TrackedInvoice
 from worker.billing.title import Title
-from worker.storage import Session, attempts, invoices, journal, observations, settlements, titles
+from worker.storage import (
+    Session,
+    acceptances,
+    attempts,
+    confirmations,
+    invoices,
+    journal,
+    observations,
+    settlements,
+    titles,
+)
 from worker.storage.attempts import Attempt
 from worker.storage.documents import StoredDocument, documents_of
 from worker.storage.observations import Observation
@@ -23,6 +35,8 @@ class InvoiceRecord:
         left: of each line, in the order of the lines, what no credit note took back.
         settlements: its payments, cancelled ones too.
         standing: what they leave; None of a credit note.
+        confirmations: what a person confirmed of its member's year, and whether it is in force.
+        acceptances: what a person accepted outside its subscriptions, likewise.
         title: by which the treasury collects it, once the finance software has told it.
     """
 
@@ -38,6 +52,8 @@ class InvoiceRecord:
     settlements: tuple[Settlement, ...] = ()
     standing: Standing | None = None
     title: Title | None = None
+    confirmations: tuple[tuple[Confirmation, bool], ...] = ()
+    acceptances: tuple[tuple[Acceptance, bool], ...] = ()
 
 
 def record_of(session: Session, number: str) -> InvoiceRecord:
@@ -60,5 +76,7 @@ def record_of_tracked(session: Session, tracked: TrackedInvoice) -> InvoiceRecor
         events=tuple(journal.events(session, subject=tracked.number)),
         settlements=settlements.of_invoice(session, tracked.id),
         title=titles.of_invoice(session, tracked.id),
+        confirmations=confirmations.of_year(session, tracked.siret, tracked.year),
+        acceptances=acceptances.of_year(session, tracked.siret, tracked.year),
         standing=None if tracked.is_credit_note else settlements.standing_of(session, tracked),
     )

@@ -1,9 +1,11 @@
 """``show``: one invoice, and all that is kept of it."""
 
 from datetime import datetime
+from operator import itemgetter
 
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
+from worker.billing.consumption import french_outside
 from worker.billing.money import french
 from worker.billing.period import french_date, french_minute
 from worker.billing.quantity import french_quantity, quantity_of
@@ -83,7 +85,7 @@ def _show_settlements(record: InvoiceRecord) -> None:
         )
     if record.settlements:
         table(
-            ("paiement", "reçu le", "montant", "référence", "saisi le"),
+            ("paiement", "reçu le", "montant", "référence", "saisi le", "par"),
             [
                 (
                     f"n° {one.id}{'' if one.counts else ' (annulé)'}",
@@ -91,12 +93,43 @@ def _show_settlements(record: InvoiceRecord) -> None:
                     one.amount,
                     one.reference or one.reason or None,
                     one.recorded_at,
+                    one.recorded_by,
                 )
                 for one in record.settlements
             ],
         )
     if record.standing is not None and (record.settlements or record.standing.credited):
         put(what_is_left(record.standing))
+
+
+def _show_decisions(record: InvoiceRecord) -> None:
+    """What a person confirmed and accepted of the member's year: who, when, why, on what."""
+    confirmed = [
+        (
+            f"montant confirmé{_former(in_force)}",
+            one.confirmed_at,
+            one.confirmed_by,
+            one.reason,
+            f"{french(one.total)} TTC",
+        )
+        for one, in_force in record.confirmations
+    ]
+    accepted = [
+        (
+            f"hors abonnement accepté{_former(in_force)}",
+            one.accepted_at,
+            one.accepted_by,
+            one.reason,
+            french_outside(one.uses),
+        )
+        for one, in_force in record.acceptances
+    ]
+    if decided := sorted((*confirmed, *accepted), key=itemgetter(1)):
+        table(("décision", "le", "par", "motif", "sur"), decided)
+
+
+def _former(in_force: bool) -> str:
+    return "" if in_force else " (n'a plus cours)"
 
 
 def _show_trace(record: InvoiceRecord) -> None:
@@ -114,6 +147,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             for document in record.documents
         ],
     )
+    _show_decisions(record)
     _show_settlements(record)
     if record.attempts:
         table(

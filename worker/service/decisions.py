@@ -4,7 +4,7 @@
 everything that is due moves on. The command line, a queue or a web page calls these functions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from worker.corrections.credit import (
     Request,
     confirm_state,
     draft_credit_note,
-    issue_credit_note,
+    issue_drafted,
 )
 from worker.corrections.resend import Way
 from worker.errors import Refused
@@ -30,6 +30,9 @@ from worker.portals import Portal, SupportingFile
 from worker.service.bootstrap import branding, rendering
 from worker.service.campaign import Progress, Step, Tell, move_forward, vet_seller
 from worker.storage import imported, invoices, member_accounts
+from worker.storage.documents import sealed
+from worker.transmission.beyond import look_beyond
+from worker.transmission.deposit import DEPOSITED, file_name
 from worker.transmission.integration import ask_report
 from worker.transmission.refresh import refresh_account
 from worker.transmission.statuses import ask_history
@@ -44,10 +47,12 @@ class Credited:
 
     Attributes:
         note: the credit note, as stored.
+        draft: what was shown of it before.
         year: all that its member has for the year: invoices, credit notes, what is parked.
     """
 
     note: TrackedInvoice
+    draft: CreditDraft
     year: tuple[TrackedInvoice, ...]
 
     @property
@@ -65,12 +70,14 @@ class Sending:
         content: as it was issued.
         references: service code and engagement that it would leave with; None where the deposit
             that may live is looked for first, and nothing is corrected.
+        file_name: of the document that is kept, should it leave as it is.
         files: what would be joined.
     """
 
     invoice: TrackedInvoice
     content: Invoice
     references: BillingReferences | None = None
+    file_name: str = ""
     files: tuple[SupportingFile, ...] = ()
 
 
@@ -90,11 +97,11 @@ def draft_resend(
         way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
         content = invoices.content(session, invoice.id)
         kept = imported.references_of(session, invoice.siret, invoice.year)
-    references = None
-    if way is Way.CORRECTED:
-        references = resending.corrected_references(
-            invoice, content, kept, service_code, engagement
-        )
+        if way is not Way.CORRECTED:
+            sha256, _ = sealed(session, invoice, DEPOSITED)
+            name = file_name(invoice.number, sha256)
+            return Sending(invoice=invoice, content=content, file_name=name)
+    references = resending.corrected_references(invoice, content, kept, service_code, engagement)
     return Sending(invoice=invoice, content=content, references=references)
 
 
@@ -277,23 +284,45 @@ def let_go_on(
         return lift_hold(tx, siret, year, reason, deposits=app.deposits)
 
 
-def credit(app: App, portal: Portal | None, request: Request, tell: Tell) -> Credited:
+def credit(
+    app: App,
+    portal: Portal | None,
+    request: Request,
+    tell: Tell,
+    agrees: Callable[[CreditDraft], bool],
+) -> Credited | None:
     """Issue the credit note asked for, deposit it, and follow it.
 
-    ``portal``: where this installation deposits; None: all is exported (Hélios).
+    The portal is asked once what it holds, before the credit note is shown.
+
+    Args:
+        app: the open installation.
+        portal: where this installation deposits; None: all is exported (Hélios).
+        request: what is asked.
+        tell: told of each step.
+        agrees: shows the credit note; whether it may be issued.
+
+    Returns:
+        What it came to; None when it may not be issued.
 
     Raises:
         WrongUse, Refused, InvalidDocument: see ``issue_credit_note``.
         PortalDown, PortalAccessRefused: see ``move_forward``.
     """
     request = _confirmed(app, portal, request)
+    if portal is not None:
+        look_beyond(app, portal)
+    drafted = draft_credit_note(app, portal, request)
+    if not agrees(drafted):
+        return None
     with rendering(app) as render:
-        note = issue_credit_note(app, portal, render, request)
+        note = issue_drafted(app, portal, render, request, drafted)
     if portal is not None:
         move_forward(app, portal, tell)
     with app.reading() as session:
         year = invoices.tracked(session, year=note.year)
-    return Credited(note=note, year=tuple(one for one in year if one.siret == note.siret))
+    of_member = tuple(one for one in year if one.siret == note.siret)
+    return Credited(note=note, draft=drafted, year=of_member)
 
 
 def draft_credit(app: App, portal: Portal | None, request: Request) -> CreditDraft:

@@ -245,7 +245,7 @@ def _take(app: App, tx: Transaction, invoice: TrackedInvoice) -> _Sealed | None:
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
-        file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
+        file_name=file_name(invoice.number, sha256),
         content=content,
     )
 
@@ -258,6 +258,11 @@ def _file_of(app: App, ours: Sequence[_Sealed]) -> tuple[str, bytes, str]:
     lot = app.store.archive.put(content)
     first = _in_a_name(ours[0].invoice.number)
     return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
+
+
+def file_name(number: str, sha256: str) -> str:
+    """Under which name a document leaves alone."""
+    return f"{_in_a_name(number)}_{sha256[:8]}.pdf"
 
 
 def _in_a_name(number: str) -> str:

@@ -139,6 +139,8 @@ OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}
 """*Un avoir* is masculine."""
 BY_TITLE: Mapping[str, tuple[str, str]] = _FRENCH["by_title"]
 """Of what is issued on the Hélios channel, by kind: before its title was made, and since."""
+BY_TITLES: Mapping[str, str] = _FRENCH["by_titles"]
+"""The same of several."""
 TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
@@ -262,3 +264,10 @@ def french_state(invoice: TrackedInvoice, title: Title | None, *, deposits: bool
         return invoice.french_status
     to_make, made = BY_TITLE[invoice.kind]
     return to_make if title is None else made.format(number=title.number)
+
+
+def french_group(kind: InvoiceKind, status: InvoiceStatus, *, deposits: bool) -> str:
+    """The status of several invoices, or credit notes, in French."""
+    if status is S.ISSUED and not deposits:
+        return BY_TITLES[kind]
+    return (OF_A_CREDIT_NOTE if kind is InvoiceKind.CREDIT_NOTE else FRENCH)[status]

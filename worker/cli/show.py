@@ -9,6 +9,7 @@ from worker.billing.consumption import french_outside
 from worker.billing.money import french
 from worker.billing.period import french_date, french_minute
 from worker.billing.quantity import french_quantity, quantity_of
+from worker.billing.status import french_state
 from worker.cli import json_views
 from worker.cli.console import is_wide, put, put_json, show_findings, table, typed
 from worker.cli.invoices import state
@@ -29,19 +30,21 @@ def show(number: Number, config: Config = None, data: Data = None, as_json: Json
     if as_json:
         put_json(**json_views.record(app, record))
         return
-    _show_content(record, state(record.tracked, record.title, deposits=app.deposits))
+    _show_content(record, deposits=app.deposits)
     show_findings(record.tracked.findings)
     _show_trace(record)
 
 
-def _show_content(record: InvoiceRecord, standing: str) -> None:
+def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:
     """Who owes what, and what credit notes took back."""
     tracked, invoice = record.tracked, record.invoice
+    standing = state(tracked, record.title, deposits=deposits)
     what = "Avoir" if invoice.is_credit_note else "Facture"
     put(f"{what} {invoice.number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
     for note in record.credit_notes:
         kind = "avoir interne" if note.is_internal else "avoir"
-        put(f"  {kind} {note.number} : {french(note.total)} TTC, {note.french_status}")
+        word = french_state(note, record.titles.get(note.id), deposits=deposits)
+        put(f"  {kind} {note.number} : {french(note.total)} TTC, {word}")
     if (preceding := invoice.preceding) is not None:
         put(f"Sur la facture {preceding.number} du {french_date(preceding.issue_date)}")
         put(f"  {invoice.notes[0].text}")

@@ -27,7 +27,7 @@ from worker.corrections.resend import Way
 from worker.errors import Refused
 from worker.issuing.holds import lift_hold, refuse_beside, require_member
 from worker.portals import Portal, SupportingFile
-from worker.service.bootstrap import branding, rendering
+from worker.service.bootstrap import branding, rendering, require_deposits
 from worker.service.campaign import Progress, Step, Tell, move_forward, vet_seller
 from worker.storage import imported, invoices, member_accounts
 from worker.storage.documents import sealed
@@ -90,7 +90,11 @@ def draft_resend(
     engagement: str | None = None,
     absent: bool = False,
 ) -> Sending:
-    """What ``resend`` would send, by the books alone. Raises WrongUse and Refused as it does."""
+    """What ``resend`` would send, by the books alone.
+
+    Raises WrongUse and Refused as it does; ConfigurationError where nothing is deposited.
+    """
+    require_deposits(app)
     stated_reason(reason)
     with app.reading() as session:
         invoice = invoices.named(session, number)
@@ -106,7 +110,8 @@ def draft_resend(
 
 
 def draft_completion(app: App, number: str, comment: str, files: Sequence[Path]) -> Sending:
-    """What ``complete`` would send. Raises WrongUse and Refused as it does."""
+    """What ``complete`` would send. Raises as ``draft_resend``."""
+    require_deposits(app)
     with app.reading() as session:
         invoice = invoices.named(session, number)
         completion.refuse_unless_suspended(invoice)

@@ -233,6 +233,11 @@ class TrackedInvoice:
         return f"{_CREDIT_NOTE if self.is_credit_note else _INVOICE} {self.number}"
 
     @property
+    def label(self) -> str:
+        """What names it: *facture BSN-2026-00001*, *avoir …*."""
+        return french_document(self.number, is_credit_note=self.is_credit_note)
+
+    @property
     def feminine(self) -> str:
         """What a participle about it ends with: *renvoyée*, *renvoyé*."""
         return "" if self.is_credit_note else "e"
@@ -271,3 +276,8 @@ def french_group(kind: InvoiceKind, status: InvoiceStatus, *, deposits: bool) ->
     if status is S.ISSUED and not deposits:
         return BY_TITLES[kind]
     return (OF_A_CREDIT_NOTE if kind is InvoiceKind.CREDIT_NOTE else FRENCH)[status]
+
+
+def french_document(number: str, *, is_credit_note: bool) -> str:
+    """A document by its number: *facture BSN-2026-00001*, *avoir AVOIR-2026-00001*."""
+    return f"{'avoir' if is_credit_note else 'facture'} {number}"

@@ -132,7 +132,8 @@ def ask_now(app: App, portal: Portal, number: str, tell: Tell) -> TrackedInvoice
         invoice = invoices.named(session, number)
     if invoice.status not in _FOLLOWED:
         raise Refused(
-            f"La facture {number} ({invoice.french_status}) n'est pas suivie sur le portail.",
+            f"{invoice.french_name} ({invoice.french_status}) n'est pas suivi{invoice.feminine} "
+            "sur le portail.",
             "Tapez « status --todo » : il dit ce que chaque facture attend.",
         )
     portal.sign_in()

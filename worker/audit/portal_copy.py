@@ -83,7 +83,7 @@ def _other_bytes(content: bytes, number: str) -> Finding:
     if held and not is_same_number(held, number):
         return Finding(
             code=OTHER_FILE,
-            message=f"le document que donne Chorus Pro est la facture {held}, pas {number} : rien "
+            message=f"le document que donne Chorus Pro porte le numéro {held}, pas {number} : rien "
             "n'est écrit",
             remedy="Recommencez plus tard ; si cela dure, signalez-le au support de Chorus Pro.",
         )

@@ -116,15 +116,15 @@ def _still_there(session: Session, only: Sequence[int]) -> Sequence[int]:
 
 def recompute_one(books: Books, invoice_id: int) -> Recomputed:
     """Compute one document again; what cannot be read is a finding too."""
-    number = ""
+    number, where = "", f"ligne {invoice_id} de la table invoice"
     try:
         tracked = invoices.by_id(books.session, invoice_id)
-        number = tracked.number
+        number, where = tracked.number, tracked.label
         findings = tuple(
             replace(one, message=books.named(one.message)) for one in _findings(books, tracked)
         )
     except (IntegrityError, TariffError) as error:
-        findings = (_differs(number, error.message),)
+        findings = (_differs(where, error.message),)
     return Recomputed(id=invoice_id, number=number, findings=findings)
 
 
@@ -137,9 +137,9 @@ def _findings(books: Books, tracked: TrackedInvoice) -> Iterator[Finding]:
     known = books.in_force(tracked)
     lost = _lost(known, statement)
     if known.member is None:
-        yield _is_lost(tracked.number, "le membre")
+        yield _is_lost(tracked.label, "le membre")
     for name in lost:
-        yield _is_lost(tracked.number, name)
+        yield _is_lost(tracked.label, name)
     if not lost:
         differences = invoice_differences(
             known.known(statement.member),
@@ -147,12 +147,12 @@ def _findings(books: Books, tracked: TrackedInvoice) -> Iterator[Finding]:
             content,
             statement,
         )
-        yield from _told(tracked.number, differences, "les lignes importées")
+        yield from _told(tracked.label, differences, "les lignes importées")
 
 
 def _note_findings(books: Books, tracked: TrackedInvoice, note: Invoice) -> Iterator[Finding]:
     if tracked.corrects is None:
-        yield _differs(tracked.number, "sa facture n'est plus nommée")
+        yield _differs(tracked.label, "sa facture n'est plus nommée")
         return
     own = history.first_of_chain(books.session, tracked.number)
     earlier = []
@@ -164,7 +164,7 @@ def _note_findings(books: Books, tracked: TrackedInvoice, note: Invoice) -> Iter
             earlier.append(invoices.content(books.session, one.id))
     invoice = invoices.content(books.session, tracked.corrects)
     differences = credit_note_differences(note, invoice, earlier)
-    yield from _told(tracked.number, differences, "sa facture")
+    yield from _told(tracked.label, differences, "sa facture")
 
 
 def _lost(known: YearInForce, statement: Statement) -> list[str]:
@@ -196,7 +196,7 @@ def _lost_of(part: PartInForce, lines: Sequence[RatedLine]) -> Iterator[Version[
             yield version
 
 
-def _told(number: str, differences: Sequence[Difference], source: str) -> Iterator[Finding]:
+def _told(where: str, differences: Sequence[Difference], source: str) -> Iterator[Finding]:
     """One finding for each line that differs, and one for the whole."""
     for line, group in groupby(
         sorted(differences, key=lambda one: (not one.line, one.line.zfill(6))),
@@ -207,7 +207,7 @@ def _told(number: str, differences: Sequence[Difference], source: str) -> Iterat
         told = [_sentence(one, source) for one in of_line[:_MOST_TOLD]]
         if len(of_line) > _MOST_TOLD:
             told.append(f"et {len(of_line) - _MOST_TOLD} autres valeurs")
-        yield _differs(number, f"{named}{' ; '.join(told)}")
+        yield _differs(where, f"{named}{' ; '.join(told)}")
 
 
 def _sentence(one: Difference, source: str) -> str:
@@ -217,21 +217,21 @@ def _sentence(one: Difference, source: str) -> str:
     return f"{one.what} : {told} dans les livres, {computed} d'après {source}"
 
 
-def _differs(number: str, what: str) -> Finding:
+def _differs(where: str, what: str) -> Finding:
     return Finding(
         code="ROWS-DIFFER",
         message=what,
         remedy=KEEP_AND_COMPARE,
-        where=f"facture {number}",
+        where=where,
     )
 
 
-def _is_lost(number: str, what: str) -> Finding:
+def _is_lost(where: str, what: str) -> Finding:
     return Finding(
         code="ROWS-LOST",
         severity=Severity.WARNING,
-        message=f"ne peut pas être recalculée en entier : {what} a été remplacé depuis, et la "
+        message=f"son recalcul entier est impossible : {what} a été remplacé depuis, et la "
         "version de l'émission n'a pas été gardée",
         remedy="Comparez à une sauvegarde de l'époque, ou au fichier qui avait été importé.",
-        where=f"facture {number}",
+        where=where,
     )

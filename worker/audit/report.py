@@ -8,7 +8,7 @@ from worker.audit.checkpoints import last_anchor
 from worker.billing.checkpoint import Sum
 from worker.billing.journal import EventTag, JournalEvent, JournalHead
 from worker.billing.money import Money
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, french_group
 from worker.errors import Severity, WrongUse
 from worker.formats.campaign_report import CampaignReport, HeldMember
 from worker.settings.keys import Syndicat
@@ -24,7 +24,9 @@ _MEMBERS = {
 """Captions of the counts that ``run.ended`` holds."""
 
 
-def campaign_report(session: Session, year: int, seller: Syndicat) -> CampaignReport:
+def campaign_report(
+    session: Session, year: int, seller: Syndicat, *, deposits: bool
+) -> CampaignReport:
     """The report of the last campaign of a year, as things stand.
 
     Raises:
@@ -51,7 +53,7 @@ def campaign_report(session: Session, year: int, seller: Syndicat) -> CampaignRe
         members=members,
         invoices=_sum([one for one in tracked if one.number and not one.is_credit_note]),
         credit_notes=_sum([one for one in tracked if one.number and one.is_credit_note]),
-        states=_states(tracked),
+        states=_states(tracked, deposits=deposits),
         held=tuple(map(_held, filter(_is_held, tracked))),
         checkpoint=JournalHead(seq=checkpoint.seq, hash=checkpoint.hash),
         placed_at=datetime.fromisoformat(checkpoint.at),
@@ -73,19 +75,20 @@ def _sum(found: list[TrackedInvoice]) -> Sum:
     return Sum(count=len(found), total=Money.sum(one.total for one in found))
 
 
-def _states(tracked: tuple[TrackedInvoice, ...]) -> tuple[tuple[str, Sum], ...]:
+def _states(tracked: tuple[TrackedInvoice, ...], *, deposits: bool) -> tuple[tuple[str, Sum], ...]:
     """What is in each state, in the order of the states; credit notes behind the invoices."""
     found: defaultdict[tuple[bool, InvoiceStatus], list[TrackedInvoice]] = defaultdict(list)
     for one in tracked:
         if one.number:
             found[one.is_credit_note, one.status].append(one)
     order = list(InvoiceStatus)
-    return tuple(
-        (f"{'avoir' if note else 'facture'} {ones[0].french_status}".capitalize(), _sum(ones))
-        for (note, _), ones in sorted(
-            found.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
-        )
-    )
+    named = []
+    for (note, status), ones in sorted(
+        found.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+    ):
+        words = french_group(ones[0].kind, status, deposits=deposits)
+        named.append((f"{'avoir' if note else 'facture'} {words}".capitalize(), _sum(ones)))
+    return tuple(named)
 
 
 def _is_held(invoice: TrackedInvoice) -> bool:

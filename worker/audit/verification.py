@@ -27,7 +27,7 @@ from worker.billing.credit_note import credited_total
 from worker.billing.journal import EventTag, JournalEvent, JournalHead, payload_of
 from worker.billing.journal import verify as verify_chain
 from worker.billing.money import count, french
-from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble, french_document
 from worker.errors import KEEP_AND_COMPARE, Finding, IntegrityError, Severity, WrongUse
 from worker.isolation.files import read_bounded
 from worker.settings.rights import told
@@ -217,17 +217,20 @@ def verify_books(store: Store) -> tuple[Finding, ...]:
         for invoice in invoices.tracked(session):
             if invoice.trouble is Trouble.UNREADABLE:
                 told.pop(invoice.number, [])
-                findings.append(_differs(invoice.number, invoice.french_detail))
+                findings.append(_differs(invoice.label, invoice.french_detail))
             elif invoice.number:
                 said = told.pop(invoice.number, [])
                 try:
                     with as_written(f"l'émission de {invoice.number} au journal"):
                         findings.extend(_compare(store, session, invoice, said))
                 except IntegrityError as error:
-                    findings.append(_differs(invoice.number, error.message))
+                    findings.append(_differs(invoice.label, error.message))
     findings.extend(
-        _differs(number, "le journal la connaît, mais elle n'est plus dans la base")
-        for number in told
+        _differs(
+            french_document(number, is_credit_note="corrects" in said[0]),
+            "le journal connaît ce document, qui n'est plus dans la base",
+        )
+        for number, said in told.items()
     )
     return tuple(findings)
 
@@ -236,7 +239,7 @@ def _compare(
     store: Store, session: Session, invoice: TrackedInvoice, told: list[dict[str, Any]]
 ) -> Iterator[Finding]:
     if not told or "total_ttc" not in told[0]:
-        yield _differs(invoice.number, "le journal ne connaît pas son émission")
+        yield _differs(invoice.label, "le journal ne connaît pas son émission")
         return
     content = invoices.content(session, invoice.id)
     amounts = {invoice.total, content.totals.payable}
@@ -246,9 +249,9 @@ def _compare(
     if {str(amount) for amount in amounts} != {told[0]["total_ttc"]}:
         found = " et ".join(french(amount) for amount in sorted(amounts, key=lambda one: one.cents))
         said = str(told[0]["total_ttc"]).replace(".", ",")
-        yield _differs(invoice.number, f"montant dans la base : {found} ; au journal : {said} €")
+        yield _differs(invoice.label, f"montant dans la base : {found} ; au journal : {said} €")
     if (invoice.siret, invoice.year) != (told[0]["siret"], told[0]["year"]):
-        yield _differs(invoice.number, "le membre ou l'année ne sont plus ceux du journal")
+        yield _differs(invoice.label, "le membre ou l'année ne sont plus ceux du journal")
     kept = {
         (document.version, document.kind.value): document.sha256
         for document in documents_of(session, invoice.id)
@@ -259,13 +262,13 @@ def _compare(
         for kind, sha256 in dict(payload["documents"]).items()
     }
     if kept != recorded:
-        yield _differs(invoice.number, "ses documents ne sont plus ceux du journal")
+        yield _differs(invoice.label, "ses documents ne sont plus ceux du journal")
     evidence = (seen.evidence for seen in observations.observations(session, invoice.id))
     for sha256 in (*kept.values(), *filter(None, evidence)):
         try:
             store.archive.get(sha256)
         except IntegrityError as error:
-            yield _differs(invoice.number, error.message)
+            yield _differs(invoice.label, error.message)
 
 
 def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
@@ -274,7 +277,7 @@ def _credits(session: Session, invoice: TrackedInvoice) -> Iterator[Finding]:
     cancelled = invoice.status is InvoiceStatus.CANCELLED
     if credited > invoice.total or cancelled != (credited == invoice.total):
         yield _differs(
-            invoice.number, f"avoirs de {credited} € sur {invoice.total} €, état {invoice.status}"
+            invoice.label, f"avoirs de {credited} € sur {invoice.total} €, état {invoice.status}"
         )
 
 
@@ -290,10 +293,10 @@ def _unreadable(error: IntegrityError) -> Finding:
     return Finding(code="BOOKS-DIFFER", message=error.message, remedy=error.remedy, where="base")
 
 
-def _differs(number: str, what: str) -> Finding:
+def _differs(where: str, what: str) -> Finding:
     return Finding(
         code="BOOKS-DIFFER",
         message=what,
         remedy=KEEP_AND_COMPARE,
-        where=f"facture {number}",
+        where=where,
     )

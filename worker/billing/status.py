@@ -139,6 +139,8 @@ OF_A_CREDIT_NOTE: Mapping[str, str] = {**FRENCH, **_FRENCH["credit_note"]}
 """*Un avoir* is masculine."""
 BY_TITLE: Mapping[str, tuple[str, str]] = _FRENCH["by_title"]
 """Of what is issued on the Hélios channel, by kind: before its title was made, and since."""
+BY_TITLES: Mapping[str, str] = _FRENCH["by_titles"]
+"""The same of several."""
 TROUBLES: Mapping[str, str] = _FRENCH["trouble"]
 """What people read of each trouble, around what the portal or a person said."""
 
@@ -231,6 +233,11 @@ class TrackedInvoice:
         return f"{_CREDIT_NOTE if self.is_credit_note else _INVOICE} {self.number}"
 
     @property
+    def label(self) -> str:
+        """What names it: *facture BSN-2026-00001*, *avoir …*."""
+        return french_document(self.number, is_credit_note=self.is_credit_note)
+
+    @property
     def feminine(self) -> str:
         """What a participle about it ends with: *renvoyée*, *renvoyé*."""
         return "" if self.is_credit_note else "e"
@@ -262,3 +269,15 @@ def french_state(invoice: TrackedInvoice, title: Title | None, *, deposits: bool
         return invoice.french_status
     to_make, made = BY_TITLE[invoice.kind]
     return to_make if title is None else made.format(number=title.number)
+
+
+def french_group(kind: InvoiceKind, status: InvoiceStatus, *, deposits: bool) -> str:
+    """The status of several invoices, or credit notes, in French."""
+    if status is S.ISSUED and not deposits:
+        return BY_TITLES[kind]
+    return (OF_A_CREDIT_NOTE if kind is InvoiceKind.CREDIT_NOTE else FRENCH)[status]
+
+
+def french_document(number: str, *, is_credit_note: bool) -> str:
+    """A document by its number: *facture BSN-2026-00001*, *avoir AVOIR-2026-00001*."""
+    return f"{'avoir' if is_credit_note else 'facture'} {number}"

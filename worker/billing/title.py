@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+
+
+class Edition(StrEnum):
+    """What the DGFiP does with a title. The value is that of the PES."""
+
+    TO_CHORUS = "02"
+    """The invoice that goes with it is sent to Chorus Pro (ASAP)."""
+    NOTHING = "04"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

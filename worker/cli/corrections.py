@@ -1,16 +1,17 @@
 """``resend``, ``complete``, ``credit``: what a person decides about one invoice."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
+from worker.app import App
 from worker.billing.credit_note import NEUTRAL_REASON
 from worker.billing.money import count, french
 from worker.billing.quantity import Quantity, french_quantity, read_quantity
 from worker.cli import json_views
-from worker.cli.console import TO_LOOK_AT, agreed, command, put, put_json, say, table
+from worker.cli.console import TO_LOOK_AT, agreed, command, put, put_json, say
 from worker.cli.invoices import show_invoices
 from worker.cli.options import (
     Config,
@@ -29,6 +30,13 @@ from worker.errors import WrongUse
 from worker.service import decisions
 from worker.service.bootstrap import open_portal, open_verified
 from worker.service.decisions import Sending
+from worker.settings.keys import Environment
+
+PORTALS: Mapping[Environment, str] = {
+    Environment.PRODUCTION: "Chorus Pro",
+    Environment.QUALIFICATION: "Chorus Pro, environnement de qualification",
+    Environment.LOCAL: "le Chorus Pro local, pour essai",
+}
 
 
 def resend(
@@ -60,7 +68,9 @@ def resend(
         "service_code": service_code,
         "engagement": engagement,
     }
-    _show_resend(decisions.draft_resend(app, number, reason, **asked, absent=absent is not None))
+    _show_resend(
+        app, decisions.draft_resend(app, number, reason, **asked, absent=absent is not None)
+    )
     if not _sends(yes=yes):
         return TO_LOOK_AT
     invoice = decisions.resend(
@@ -85,7 +95,7 @@ def complete(
 ) -> int:
     """Joint à une facture suspendue les pièces que le membre demande, sans nouveau dépôt."""
     app = open_verified(config)
-    _show_completion(decisions.draft_completion(app, number, comment, files), comment, files)
+    _show_completion(app, decisions.draft_completion(app, number, comment, files), comment, files)
     if not _sends(yes=yes):
         return TO_LOOK_AT
     invoice = decisions.complete(app, open_portal(app), number, comment, files)
@@ -141,14 +151,19 @@ def credit(
     app = open_verified(config, writes=not dry_run)
     with open_portal(app) if app.deposits else nullcontext() as portal:
         if dry_run:
-            _show_draft(decisions.draft_credit(app, portal, request), as_json=as_json)
+            _show_draft(app, decisions.draft_credit(app, portal, request), as_json=as_json)
             return 0
-        if not (yes or as_json):
-            _tell_draft(decisions.draft_credit(app, portal, request))
-        if not _sends(yes=yes):
-            return TO_LOOK_AT
-        credited = decisions.credit(app, portal, request, tell)
-    code = show_invoices(app, credited.year, as_json=as_json)
+
+        def agrees(drafted: CreditDraft) -> bool:
+            for line in _told_draft(app, drafted):
+                say(line)
+            return _sends(yes=yes)
+
+        credited = decisions.credit(app, portal, request, tell, agrees)
+    if credited is None:
+        return TO_LOOK_AT
+    told = json_views.credited(credited)
+    code = show_invoices(app, credited.year, as_json=as_json, **told)
     if credited.member_is_parked and not as_json:
         note = credited.note
         again = command(f'unpark {note.siret} {note.year} --reason "…"')
@@ -156,30 +171,40 @@ def credit(
     return code
 
 
-def _show_draft(drafted: CreditDraft, *, as_json: bool) -> None:
+def _show_draft(app: App, drafted: CreditDraft, *, as_json: bool) -> None:
     if as_json:
         put_json(**json_views.credit_draft(drafted))
         return
-    _tell_draft(drafted)
+    for line in _told_draft(app, drafted):
+        put(line)
     put("Rien n'est émis.")
 
 
-def _tell_draft(drafted: CreditDraft) -> None:
+def _told_draft(app: App, drafted: CreditDraft) -> Iterator[str]:
     """The credit note that would be issued, with the text that the member would read."""
-    kind = "interne, gardé dans nos livres" if drafted.internal else "à transmettre au membre"
-    put(f"Avoir sur la facture {drafted.invoice.number}, {kind} :")
-    table(
-        ("ligne", "service", "quantité", "TTC"),
-        [
-            (line.identifier, line.name, french_quantity(line.quantity), french(line.gross))
-            for line in drafted.draft.lines
-        ],
-        right=("quantité", "TTC"),
+    invoice = drafted.invoice
+    yield (
+        f"Avoir sur la facture {invoice.number} — {invoice.member_name} ({invoice.siret}), "
+        f"année {invoice.year}"
     )
-    put(f"Total : {french(drafted.draft.totals.payable)} TTC.")
-    put(f"Imprimé sur l'avoir : {drafted.draft.notes[0].text}")
+    if drafted.internal:
+        yield "  Destination : aucune, cet avoir interne reste dans nos livres"
+    else:
+        yield f"  Destination : {_destination(app)}"
+    for line in drafted.draft.lines:
+        quantity = french_quantity(line.quantity)
+        yield f"  Ligne {line.identifier}, {line.name} : {quantity}, {french(line.gross)} TTC"
+    yield f"  Total : {french(drafted.draft.totals.payable)} TTC"
+    yield f"  Imprimé sur l'avoir : {drafted.draft.notes[0].text}"
     if drafted.covers_the_invoice:
-        put("La facture serait annulée, et son membre retenu jusqu'à « unpark ».")
+        yield "  La facture sera annulée, et son membre retenu jusqu'à « unpark »."
+
+
+def _destination(app: App) -> str:
+    """Where what this installation sends goes."""
+    if not app.deposits:
+        return "le logiciel comptable, par ses titres (canal Hélios)"
+    return PORTALS[app.settings.portal.environment]
 
 
 def _sends(*, yes: bool) -> bool:
@@ -190,19 +215,22 @@ def _sends(*, yes: bool) -> bool:
     return sent
 
 
-def _show_sending(sending: Sending) -> None:
+def _show_sending(app: App, sending: Sending) -> None:
     """Which invoice it is about, on standard error: the result is told on the other output."""
     invoice, content = sending.invoice, sending.content
     say(f"{invoice.number} — {invoice.member_name} ({invoice.siret}) — {invoice.french_status}")
     say(f"  {french(content.totals.payable)} TTC, année {invoice.year}")
+    say(f"  Destination : {_destination(app)}")
 
 
-def _show_resend(sending: Sending) -> None:
-    _show_sending(sending)
+def _show_resend(app: App, sending: Sending) -> None:
+    _show_sending(app, sending)
     now = sending.content
     if (new := sending.references) is None:
-        say("  Elle est d'abord cherchée sur le portail ; ses documents ne changent pas.")
+        say("  D'abord, une recherche sur le portail ; ses documents ne changent pas.")
+        say(f"  Fichier : {sending.file_name}, seulement si rien n'y est trouvé")
         return
+    say(f"  Fichier : la facture refaite en PDF (Factur-X), version {sending.invoice.version + 1}")
     for name, before, after in (
         ("Code service", now.service_code, new.service_code),
         ("Engagement", now.engagement, new.engagement),
@@ -211,8 +239,8 @@ def _show_resend(sending: Sending) -> None:
         say(f"  {name} : {after or '—'}{changed}")
 
 
-def _show_completion(sending: Sending, comment: str, files: Sequence[Path]) -> None:
-    _show_sending(sending)
+def _show_completion(app: App, sending: Sending, comment: str, files: Sequence[Path]) -> None:
+    _show_sending(app, sending)
     say(f"  Commentaire : {comment.strip()}")
     for path, file in zip(files, sending.files, strict=True):
         renamed = "" if path.name == file.name else f" (« {path.name} » renommé)"

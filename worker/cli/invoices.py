@@ -32,14 +32,20 @@ MOST_ACTS = 5
 """Things to do that the closing lines name; the command they quote lists all."""
 
 
-def show_invoices(app: App, found: Sequence[TrackedInvoice], *, as_json: bool) -> int:
-    """A table of invoices with its total, or JSON; returns 1 when a person must act."""
+def show_invoices(
+    app: App, found: Sequence[TrackedInvoice], *, as_json: bool, **beside: object
+) -> int:
+    """A table of invoices with its total, or JSON; returns 1 when a person must act.
+
+    ``beside``: what the JSON has beside the invoices.
+    """
     act = advised(found, app.clock(), deposits=app.deposits)
     with app.reading() as session:
         standings = settlements.standings(session, found)
         told = titles.current(session)
     if as_json:
-        put_json(**json_views.invoices(app, found, standings, told, ok=not act))
+        answer = json_views.invoices(app, found, standings, told, ok=not act)
+        put_json(**answer | beside)
     else:
         _draw(app, found, standings, told, len(act))
     return TO_LOOK_AT if act else DONE

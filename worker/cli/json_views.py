@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.issuing.directory import DirectoryAnswer
     from worker.issuing.preview import Preview
     from worker.issuing.successions import Handover
+    from worker.service.decisions import Credited
     from worker.service.failures import Failure
     from worker.service.portal_comparison import Comparison
     from worker.service.trial import Trial
@@ -401,6 +402,24 @@ def record(app: "App", kept: "InvoiceRecord") -> View:
                 ],
             }
             for document in kept.documents
+        ],
+        "confirmations": [
+            {
+                **confirmation(kept.tracked.siret, kept.tracked.year, one),
+                "confirmed_at": one.confirmed_at,
+                "confirmed_by": one.confirmed_by,
+                "in_force": in_force,
+            }
+            for one, in_force in kept.confirmations
+        ],
+        "acceptances": [
+            {
+                **acceptance(kept.tracked.siret, kept.tracked.year, one.uses, one.reason),
+                "accepted_at": one.accepted_at,
+                "accepted_by": one.accepted_by,
+                "in_force": in_force,
+            }
+            for one, in_force in kept.acceptances
         ],
         "settlements": [settlement(one) for one in kept.settlements],
         "attempts": [
@@ -761,6 +780,11 @@ def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> Vie
         "file": to,
         "pages": list(pages),
     }
+
+
+def credited(done: "Credited") -> View:
+    """What a credit note that was issued has beside the invoices of its member."""
+    return {"draft": credit_draft(done.draft)}
 
 
 def credit_draft(drafted: "CreditDraft") -> View:

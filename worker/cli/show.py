@@ -1,12 +1,15 @@
 """``show``: one invoice, and all that is kept of it."""
 
 from datetime import datetime
+from operator import itemgetter
 
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
+from worker.billing.consumption import french_outside
 from worker.billing.money import french
 from worker.billing.period import french_date, french_minute
 from worker.billing.quantity import french_quantity, quantity_of
+from worker.billing.status import french_state
 from worker.cli import json_views
 from worker.cli.console import is_wide, put, put_json, show_findings, table, typed
 from worker.cli.invoices import state
@@ -27,19 +30,21 @@ def show(number: Number, config: Config = None, data: Data = None, as_json: Json
     if as_json:
         put_json(**json_views.record(app, record))
         return
-    _show_content(record, state(record.tracked, record.title, deposits=app.deposits))
+    _show_content(record, deposits=app.deposits)
     show_findings(record.tracked.findings)
     _show_trace(record)
 
 
-def _show_content(record: InvoiceRecord, standing: str) -> None:
+def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:
     """Who owes what, and what credit notes took back."""
     tracked, invoice = record.tracked, record.invoice
+    standing = state(tracked, record.title, deposits=deposits)
     what = "Avoir" if invoice.is_credit_note else "Facture"
     put(f"{what} {invoice.number} — {invoice.buyer.name} ({invoice.buyer.siret}) — {standing}")
     for note in record.credit_notes:
         kind = "avoir interne" if note.is_internal else "avoir"
-        put(f"  {kind} {note.number} : {french(note.total)} TTC, {note.french_status}")
+        word = french_state(note, record.titles.get(note.id), deposits=deposits)
+        put(f"  {kind} {note.number} : {french(note.total)} TTC, {word}")
     if (preceding := invoice.preceding) is not None:
         put(f"Sur la facture {preceding.number} du {french_date(preceding.issue_date)}")
         put(f"  {invoice.notes[0].text}")
@@ -83,7 +88,7 @@ def _show_settlements(record: InvoiceRecord) -> None:
         )
     if record.settlements:
         table(
-            ("paiement", "reçu le", "montant", "référence", "saisi le"),
+            ("paiement", "reçu le", "montant", "référence", "saisi le", "par"),
             [
                 (
                     f"n° {one.id}{'' if one.counts else ' (annulé)'}",
@@ -91,12 +96,43 @@ def _show_settlements(record: InvoiceRecord) -> None:
                     one.amount,
                     one.reference or one.reason or None,
                     one.recorded_at,
+                    one.recorded_by,
                 )
                 for one in record.settlements
             ],
         )
     if record.standing is not None and (record.settlements or record.standing.credited):
         put(what_is_left(record.standing))
+
+
+def _show_decisions(record: InvoiceRecord) -> None:
+    """What a person confirmed and accepted of the member's year: who, when, why, on what."""
+    confirmed = [
+        (
+            f"montant confirmé{_former(in_force)}",
+            one.confirmed_at,
+            one.confirmed_by,
+            one.reason,
+            f"{french(one.total)} TTC",
+        )
+        for one, in_force in record.confirmations
+    ]
+    accepted = [
+        (
+            f"hors abonnement accepté{_former(in_force)}",
+            one.accepted_at,
+            one.accepted_by,
+            one.reason,
+            french_outside(one.uses),
+        )
+        for one, in_force in record.acceptances
+    ]
+    if decided := sorted((*confirmed, *accepted), key=itemgetter(1)):
+        table(("décision", "le", "par", "motif", "sur"), decided)
+
+
+def _former(in_force: bool) -> str:
+    return "" if in_force else " (n'a plus cours)"
 
 
 def _show_trace(record: InvoiceRecord) -> None:
@@ -114,6 +150,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             for document in record.documents
         ],
     )
+    _show_decisions(record)
     _show_settlements(record)
     if record.attempts:
         table(

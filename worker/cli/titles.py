@@ -5,9 +5,9 @@ from typing import Annotated
 
 from worker.accounting.titles.export import Exported, Layout
 from worker.accounting.titles.export import export as write_titles
-from worker.accounting.titles.lines import Edition
 from worker.accounting.titles.returned import take_in
 from worker.billing.money import count, french
+from worker.billing.title import Edition
 from worker.cli import json_views
 from worker.cli.console import put, put_json
 from worker.cli.options import Config, DryRun, Json, Year, argument, option

@@ -204,19 +204,31 @@ def confirm_state(app: App, portal: Portal, number: str) -> None:
 def issue_credit_note(
     app: App, portal: Portal | None, render: RenderChecked, request: Request
 ) -> TrackedInvoice:
-    """Issue the credit note asked for, and cancel the invoice it covers.
+    """Work out the credit note asked for, and issue it.
+
+    Returns what ``issue_drafted`` does; raises as it does, and as ``draft_credit_note``.
+    """
+    if portal is not None:
+        look_beyond(app, portal)
+    return issue_drafted(app, portal, render, request, draft_credit_note(app, portal, request))
+
+
+def issue_drafted(
+    app: App,
+    portal: Portal | None,
+    render: RenderChecked,
+    request: Request,
+    drafted: CreditDraft,
+) -> TrackedInvoice:
+    """Issue a credit note that was worked out, and cancel the invoice it covers.
 
     Returns:
         The credit note, as stored: to deposit, or settled when internal.
 
     Raises:
-        WrongUse, Refused: as ``draft_credit_note`` does; Refused too when another was quicker, or
-            the clock is wrong.
+        Refused: another was quicker, or the clock is wrong.
         InvalidDocument: a document breaks a rule; nothing is kept.
     """
-    if portal is not None:
-        look_beyond(app, portal)
-    drafted = draft_credit_note(app, portal, request)
     invoice = drafted.invoice
     with app.transaction() as tx:
         _refuse_if_changed(tx, drafted)

@@ -242,8 +242,7 @@ def adopt_nearly_ours(app: App, portal: Portal, number: str, reason: str) -> Tra
     )
     if seen.found is None or seen.kind not in {Likeness.NEARLY, Likeness.SAME}:
         raise Refused(
-            f"Rien n'est à reprendre du portail pour la facture {number} "
-            f"({invoice.french_status}).",
+            f"Rien n'est à reprendre du portail pour {invoice.label} ({invoice.french_status}).",
             "Tapez « status --todo » : il dit ce que chaque facture attend.",
         )
     with app.transaction() as tx:

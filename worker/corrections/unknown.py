@@ -30,7 +30,7 @@ def close_unknown(app: App, number: str, reason: str) -> None:
         ]
         if not found:
             raise WrongUse(
-                f"Aucune facture {number} n'attend d'être close : le portail n'en montre pas hors "
+                f"Aucun document {number} n'attend d'être clos : le portail n'en montre pas hors "
                 "de nos livres ni contre eux.",
                 "Tapez « status --todo » : il donne celles qui attendent.",
             )

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.billing.consumption import service_name
-from worker.billing.period import Month, french_date
+from worker.billing.period import Month, french_date, paris_day
 from worker.billing.tariff import NO_TIER
 from worker.imports import billed
 from worker.imports.kinds import ImportKind
 from worker.imports.problems import Place, Problem
 from worker.imports.records import MemberRow
 from worker.storage import Session, Transaction, imported, versions
+from worker.storage.contacts import erased
 from worker.storage.versions import Changes, Versions
 
 Placed = Sequence[tuple[Any, tuple[int, int]]]
@@ -34,6 +35,7 @@ class Destination:
         command: the words of that command.
         adds: whether what a file has stands beside what there was, and changes no value.
         problems: what of the books refuses some of them; asked before the lock and within it.
+        left_out: what of a row is not taken in, which is said and stops nothing.
         subject: what a row of the table is about, in French, beside its member.
     """
 
@@ -44,6 +46,7 @@ class Destination:
     adds: bool = False
     beside: Versions | None = None
     problems: Callable[[Session, Sequence[tuple[Place, Any]]], Iterator[Problem]] = _nothing
+    left_out: Callable[[Session, Sequence[tuple[Place, Any]]], Iterator[Problem]] = _nothing
 
 
 def _put_members(tx: Transaction, records: Sequence[tuple[MemberRow, tuple[int, int]]]) -> Changes:
@@ -52,7 +55,8 @@ def _put_members(tx: Transaction, records: Sequence[tuple[MemberRow, tuple[int, 
     What a row does not say of a contact or a nature is left as it is.
     """
     contacts = [(one, place) for (_, one, _), place in records if one is not None]
-    imported.put_contacts(tx, contacts, tx.now)
+    gone = erased(tx, [one for one, _ in contacts])
+    imported.put_contacts(tx, [pair for pair in contacts if pair[0].siret not in gone], tx.now)
     natures = [(one, place) for (_, _, one), place in records if one is not None]
     changing = imported.changed_natures(tx, natures)
     sirets = {one.siret for one, _ in changing}
@@ -69,6 +73,18 @@ def _put_members(tx: Transaction, records: Sequence[tuple[MemberRow, tuple[int, 
     )
 
 
+def _erased_contacts(
+    session: Session, records: Sequence[tuple[Place, MemberRow]]
+) -> Iterator[Problem]:
+    """The contacts that were erased and that the file brings again (C11)."""
+    placed = [(place, contact) for place, (_, contact, _) in records if contact is not None]
+    gone = erased(session, [contact for _, contact in placed])
+    for place, contact in placed:
+        if (at := gone.get(contact.siret)) is not None:
+            day = french_date(paris_day(at))
+            yield Problem(place=place, words="erased-contact", detail=day, siret=contact.siret)
+
+
 def _service(row: Mapping[str, Any]) -> str:
     return service_name(row["service"], None if row["tier"] == NO_TIER else row["tier"])
 
@@ -79,6 +95,7 @@ DESTINATIONS: Mapping[ImportKind, Destination] = {
         put=_put_members,
         subject=lambda row: str(row.get("name", "")),
         beside=versions.NATURES,
+        left_out=_erased_contacts,
     ),
     ImportKind.SUBSCRIPTIONS: Destination(
         table=versions.SUBSCRIPTIONS,

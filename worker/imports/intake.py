@@ -230,6 +230,10 @@ class _Coming:
 
     def problem(self, problem: Problem) -> None:
         """Note what is wrong with a row beside the others. Raises as ``add``."""
+        self.add(problem.place, self.worded(problem))
+
+    def worded(self, problem: Problem, severity: Severity = Severity.BLOCKING) -> Finding:
+        """A problem as it is said of its row."""
         code, usual = CODES[problem.words]
         sheet = self.sheets[problem.place.sheet]
         columns = sheet.heading.layout.columns if sheet.heading else {}
@@ -238,9 +242,11 @@ class _Coming:
             code,
             problem.words,
             where=place_of(self.file.name, sheet.name, problem.place.row, column),
+            severity=severity,
             detail=self._before(problem) if problem.before else problem.detail,
+            siret=problem.siret,
         )
-        said = replace(
+        return replace(
             said,
             file=self.file.name,
             sheet=sheet.name,
@@ -248,7 +254,6 @@ class _Coming:
             column=column,
             place=columns.get(column, 0),
         )
-        self.add(problem.place, said)
 
     def _before(self, problem: Problem) -> str:
         """The row that one repeats: in the same sheet, its number alone."""
@@ -364,7 +369,11 @@ def _one_by_one(coming: _Coming) -> Intake:
     pieces = coming.keep()
     with app.transaction(commit=coming.commit) as tx:
         _refuse(tx, coming, destination, kept)
-        return _write(tx, coming, pieces, _Writer(tx, destination, kept))
+        left_out = tuple(
+            coming.worded(problem, Severity.WARNING) for problem in destination.left_out(tx, kept)
+        )
+        done = _write(tx, coming, pieces, _Writer(tx, destination, kept))
+    return done if done.already else replace(done, findings=left_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What the books or the other rows refuse in a row.
+    """What the books or the other rows refuse in a row, or leave out of it.
 
     Attributes:
         words: the name of its sentence in findings.toml, which ``CODES`` has.
         detail: what fills the braces of the sentence.
         column: that it is found by; empty for the usual one.
+        siret: that the remedy names.
         before: the row that this one repeats, which then fills the braces.
     """
 
@@ -27,6 +28,7 @@ class Problem:
     words: str
     detail: str = ""
     column: str = ""
+    siret: str = ""
     before: Place | None = None
 
 
@@ -36,6 +38,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "other-year": ("IMPORT-OTHER-YEAR", "mois"),
     "billed": ("IMPORT-BILLED", "utilisateurs"),
     "future": ("IMPORT-FUTURE", "mois"),
+    "erased-contact": ("IMPORT-CONTACT-ERASED", "contact_email"),
     "repeated": ("IMPORT-DUPLICATE", ""),
 }
 """The code of each sentence, and the column that is usually at fault."""

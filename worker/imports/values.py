@@ -14,6 +14,7 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from worker.billing.identifiers import is_valid_siret
+from worker.billing.mail_address import parts_of
 from worker.billing.members import Nature
 from worker.billing.money import Money
 from worker.billing.period import Month
@@ -35,7 +36,6 @@ _NUMBER = re.compile(r"-?(?:[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,][0-9]+)?")
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
 _DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})|([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _SERVICE = re.compile(r"[a-z0-9_-]{1,50}")
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[^\s@<>()\[\],;:\"\\.]+(?:\.[^\s@<>()\[\],;:\"\\.]+)+")
 FORMULA_ERRORS = frozenset(
     {
         *("#N/A", "#NA", "#REF!", "#DIV/0!", "#VALEUR!", "#VALUE!", "#NUL!", "#NULL!"),
@@ -329,6 +329,4 @@ def nature(text: str) -> Nature | Finding:
 
 def email(text: str) -> str | Finding:
     """One e-mail address, by its shape only."""
-    if len(text) <= 254 and text.isprintable() and _EMAIL.fullmatch(text):
-        return text
-    return finding("IMPORT-EMAIL", value=text)
+    return finding("IMPORT-EMAIL", value=text) if parts_of(text) is None else text

@@ -74,8 +74,7 @@ def place_hold(
     current = invoices.current(tx, siret, year)
     if current is not None and current.number:
         raise Refused(
-            f"La facture {year} de ce membre est déjà émise : {current.number} "
-            f"({current.french_status}).",
+            f"La facture {year} de ce membre est déjà émise : {current.number}.",
             f'Pour l\'annuler, tapez : chorus-worker credit {current.number} --reason "…"',
         )
     if never_billed:

@@ -1,22 +1,30 @@
 """A message in plain text, with at most one attachment, as bytes of seven bits.
 
-Texts come from files and templates: no sign in them can begin another header, and a server that
-knows neither 8BITMIME nor SMTPUTF8 takes the message unless the address itself needs the latter.
+Texts come from files and templates: no sign in them can begin another header, name another address
+or close a part. The standard library encodes them; the headers are laid out here, for what it makes
+of a text that looks encoded (``=?utf-8?q?…?=``) is another text. A server that knows neither
+8BITMIME nor SMTPUTF8 takes the message unless an address itself needs the latter.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
+from email.utils import format_datetime
 from typing import Final
 
-from worker.billing.text import hidden_character
+from worker.billing.mail_address import parts_of
+from worker.billing.text import hidden_character, plain_name
 
-LONGEST_LOCAL: Final = 64
-"""Bytes before the ``@`` (RFC 5321, 4.5.3.1.1)."""
-LONGEST_DOMAIN: Final = 255
-"""Bytes after it (RFC 5321, 4.5.3.1.2)."""
+_PLAIN = re.compile(r"[ -~]{1,60}")
+"""What a header line holds as it is, whatever stands before it."""
+_ENCODED: Final = "=?"
+"""How an encoded word begins (RFC 2047 §2)."""
+_LONGEST_NAME: Final = 120
+"""Characters of an attachment's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +50,15 @@ class Mailbox:
         """Whether only a server with SMTPUTF8 can be given it."""
         return not self.local.isascii()
 
-    @property
-    def header(self) -> Address:
-        """As a header has it."""
-        return Address(_one_line(self.name), self.local, self.domain)
+    def header(self, field: str) -> str:
+        """The line of a header field that names it alone."""
+        name = one_line(self.name)
+        if not name:
+            return f"{field}: {self.address}"
+        if _is_plain(name):
+            quoted = re.sub(r'(["\\])', r"\\\1", name)
+            return f'{field}: "{quoted}" <{self.address}>'
+        return f"{field}: {_words(name, field)}\r\n <{self.address}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,41 +96,56 @@ class Message:
 
     def as_bytes(self) -> bytes:
         """The message, its lines ended by CR LF; seven bits unless ``needs_utf8``."""
-        policy = SMTPUTF8 if self.needs_utf8 else SMTP
-        message = EmailMessage(policy=policy)
-        message["From"] = self.sender.header
-        message["To"] = self.recipient.header
-        if self.reply_to is not None:
-            message["Reply-To"] = self.reply_to.header
-        message["Subject"] = _one_line(self.subject)
-        message["Date"] = self.date
-        message["Message-ID"] = f"<{self.message_id}>"
-        message["Auto-Submitted"] = "auto-generated"  # no reply by a machine (RFC 3834 §5)
-        message.set_content(self.text, cte="quoted-printable")
+        body = EmailMessage(policy=SMTP)
+        body.set_content(_lines(self.text), cte="quoted-printable")
         if (file := self.attachment) is not None:
             main, _, sub = file.media_type.partition("/")
-            message.add_attachment(
-                file.content, maintype=main, subtype=sub, filename=_one_line(file.name)
-            )
-        return message.as_bytes()
+            name = plain_name(file.name, _LONGEST_NAME) or "piece"
+            body.add_attachment(file.content, maintype=main, subtype=sub, filename=name)
+        head = "".join(f"{line}\r\n" for line in self._headers())
+        return head.encode() + body.as_bytes()
+
+    def _headers(self) -> Iterator[str]:
+        yield self.sender.header("From")
+        yield self.recipient.header("To")
+        if self.reply_to is not None:
+            yield self.reply_to.header("Reply-To")
+        subject = one_line(self.subject)
+        yield f"Subject: {subject if _is_plain(subject) else _words(subject, 'Subject')}"
+        yield f"Date: {format_datetime(self.date)}"
+        yield f"Message-ID: <{self.message_id}>"
+        yield "Auto-Submitted: auto-generated"  # no reply by a machine (RFC 3834 §5)
 
 
 def mailbox(address: str, name: str = "") -> Mailbox:
     """An address as people write it. Raises ValueError when no server could be given it."""
-    local, at, domain = address.strip().rpartition("@")
-    encoded = domain.encode("idna").decode() if domain.isprintable() else ""
-    plain = not any(sign in '<>()[]\\,;:"' or sign.isspace() for sign in address.strip())
-    fits = len(local.encode()) <= LONGEST_LOCAL and len(encoded) <= LONGEST_DOMAIN
-    if not (at and local and encoded and plain and fits) or hidden_character(address.strip()):
+    parts = parts_of(address.strip())
+    if parts is None:
         raise ValueError("no address")
-    found = Mailbox(local=local, domain=encoded, name=name)
-    try:
-        _ = found.header
-    except (ValueError, IndexError) as error:  # what the library says of dots and signs
-        raise ValueError("no address") from error
-    return found
+    local, domain = parts
+    return Mailbox(local=local, domain=domain, name=name)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without line ends, controls and signs that hide: a space in the place of each."""
     return " ".join("".join(" " if hidden_character(sign) else sign for sign in text).split())
+
+
+def _lines(text: str) -> str:
+    """The same of each line of a text; tabs, spaces and empty lines stay."""
+    return (
+        "\n".join(
+            "".join(" " if sign != "\t" and hidden_character(sign) else sign for sign in line)
+            for line in text.splitlines()
+        )
+        + "\n"
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None and _ENCODED not in text
+
+
+def _words(text: str, field: str) -> str:
+    """A text as encoded words, on lines of 76 characters at most (RFC 2047 §2)."""
+    return Header(text, "utf-8", header_name=field).encode(linesep="\r\n")

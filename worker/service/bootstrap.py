@@ -91,6 +91,16 @@ def rendering(app: App) -> Iterator[RenderChecked]:
         )
 
 
+def require_deposits(app: App) -> None:
+    """Raise ConfigurationError unless this installation deposits by itself."""
+    if not app.deposits:
+        raise ConfigurationError(
+            "Le canal convenu est Hélios : ce programme émet et exporte, il ne dépose pas.",
+            "Exportez les titres, avec leurs factures, pour le logiciel comptable : "
+            "chorus-worker titles export ANNÉE --to FICHIER",
+        )
+
+
 @contextmanager
 def open_portal(app: App, heard: Callable[[], None] = lambda: None) -> Iterator[Portal]:
     """The portal of the configuration; the local one lasts as long as the block.
@@ -103,11 +113,7 @@ def open_portal(app: App, heard: Callable[[], None] = lambda: None) -> Iterator[
     logs.configure_once()  # each call of the client is logged
     configuration = app.configuration
     settings = configuration.settings
-    if not app.deposits:
-        raise ConfigurationError(
-            "Le canal convenu est Hélios : ce programme émet et exporte, il ne dépose pas.",
-            "Exportez les factures avec « documents export » pour le logiciel des titres.",
-        )
+    require_deposits(app)
     secrets = load_secrets(configuration)
     with _addresses(settings.portal, configuration.data_folder) as addresses:
         client = ChorusPro(

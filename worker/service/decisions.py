@@ -4,7 +4,7 @@
 everything that is due moves on. The command line, a queue or a web page calls these functions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,15 +21,18 @@ from worker.corrections.credit import (
     Request,
     confirm_state,
     draft_credit_note,
-    issue_credit_note,
+    issue_drafted,
 )
 from worker.corrections.resend import Way
 from worker.errors import Refused
 from worker.issuing.holds import lift_hold, refuse_beside, require_member
 from worker.portals import Portal, SupportingFile
-from worker.service.bootstrap import branding, rendering
+from worker.service.bootstrap import branding, rendering, require_deposits
 from worker.service.campaign import Progress, Step, Tell, move_forward, vet_seller
 from worker.storage import imported, invoices, member_accounts
+from worker.storage.documents import sealed
+from worker.transmission.beyond import look_beyond
+from worker.transmission.deposit import DEPOSITED, file_name
 from worker.transmission.integration import ask_report
 from worker.transmission.refresh import refresh_account
 from worker.transmission.statuses import ask_history
@@ -44,10 +47,12 @@ class Credited:
 
     Attributes:
         note: the credit note, as stored.
+        draft: what was shown of it before.
         year: all that its member has for the year: invoices, credit notes, what is parked.
     """
 
     note: TrackedInvoice
+    draft: CreditDraft
     year: tuple[TrackedInvoice, ...]
 
     @property
@@ -65,12 +70,14 @@ class Sending:
         content: as it was issued.
         references: service code and engagement that it would leave with; None where the deposit
             that may live is looked for first, and nothing is corrected.
+        file_name: of the document that is kept, should it leave as it is.
         files: what would be joined.
     """
 
     invoice: TrackedInvoice
     content: Invoice
     references: BillingReferences | None = None
+    file_name: str = ""
     files: tuple[SupportingFile, ...] = ()
 
 
@@ -83,23 +90,28 @@ def draft_resend(
     engagement: str | None = None,
     absent: bool = False,
 ) -> Sending:
-    """What ``resend`` would send, by the books alone. Raises WrongUse and Refused as it does."""
+    """What ``resend`` would send, by the books alone.
+
+    Raises WrongUse and Refused as it does; ConfigurationError where nothing is deposited.
+    """
+    require_deposits(app)
     stated_reason(reason)
     with app.reading() as session:
         invoice = invoices.named(session, number)
         way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
         content = invoices.content(session, invoice.id)
         kept, _ = imported.billed_references(session, invoice.siret, invoice.year)
-    references = None
-    if way is Way.CORRECTED:
-        references = resending.corrected_references(
-            invoice, content, kept, service_code, engagement
-        )
+        if way is not Way.CORRECTED:
+            sha256, _ = sealed(session, invoice, DEPOSITED)
+            name = file_name(invoice.number, sha256)
+            return Sending(invoice=invoice, content=content, file_name=name)
+    references = resending.corrected_references(invoice, content, kept, service_code, engagement)
     return Sending(invoice=invoice, content=content, references=references)
 
 
 def draft_completion(app: App, number: str, comment: str, files: Sequence[Path]) -> Sending:
-    """What ``complete`` would send. Raises WrongUse and Refused as it does."""
+    """What ``complete`` would send. Raises as ``draft_resend``."""
+    require_deposits(app)
     with app.reading() as session:
         invoice = invoices.named(session, number)
         completion.refuse_unless_suspended(invoice)
@@ -120,7 +132,8 @@ def ask_now(app: App, portal: Portal, number: str, tell: Tell) -> TrackedInvoice
         invoice = invoices.named(session, number)
     if invoice.status not in _FOLLOWED:
         raise Refused(
-            f"La facture {number} ({invoice.french_status}) n'est pas suivie sur le portail.",
+            f"{invoice.french_name} ({invoice.french_status}) n'est pas suivi{invoice.feminine} "
+            "sur le portail.",
             "Tapez « status --todo » : il dit ce que chaque facture attend.",
         )
     portal.sign_in()
@@ -277,23 +290,45 @@ def let_go_on(
         return lift_hold(tx, siret, year, reason, deposits=app.deposits)
 
 
-def credit(app: App, portal: Portal | None, request: Request, tell: Tell) -> Credited:
+def credit(
+    app: App,
+    portal: Portal | None,
+    request: Request,
+    tell: Tell,
+    agrees: Callable[[CreditDraft], bool],
+) -> Credited | None:
     """Issue the credit note asked for, deposit it, and follow it.
 
-    ``portal``: where this installation deposits; None: all is exported (Hélios).
+    The portal is asked once what it holds, before the credit note is shown.
+
+    Args:
+        app: the open installation.
+        portal: where this installation deposits; None: all is exported (Hélios).
+        request: what is asked.
+        tell: told of each step.
+        agrees: shows the credit note; whether it may be issued.
+
+    Returns:
+        What it came to; None when it may not be issued.
 
     Raises:
         WrongUse, Refused, InvalidDocument: see ``issue_credit_note``.
         PortalDown, PortalAccessRefused: see ``move_forward``.
     """
     request = _confirmed(app, portal, request)
+    if portal is not None:
+        look_beyond(app, portal)
+    drafted = draft_credit_note(app, portal, request)
+    if not agrees(drafted):
+        return None
     with rendering(app) as render:
-        note = issue_credit_note(app, portal, render, request)
+        note = issue_drafted(app, portal, render, request, drafted)
     if portal is not None:
         move_forward(app, portal, tell)
     with app.reading() as session:
         year = invoices.tracked(session, year=note.year)
-    return Credited(note=note, year=tuple(one for one in year if one.siret == note.siret))
+    of_member = tuple(one for one in year if one.siret == note.siret)
+    return Credited(note=note, draft=drafted, year=of_member)
 
 
 def draft_credit(app: App, portal: Portal | None, request: Request) -> CreditDraft:

@@ -26,7 +26,7 @@ def report_of(app: App, year: int) -> tuple[bytes, date]:
         ConfigurationError: the logo cannot be used.
     """
     with app.reading() as session:
-        report = campaign_report(session, year, app.settings.syndicat)
+        report = campaign_report(session, year, app.settings.syndicat, deposits=app.deposits)
     return print_report(report, branding(app)), paris_day(report.written_at)
 
 

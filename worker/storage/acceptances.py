@@ -27,7 +27,7 @@ _OF_MEMBER = (
 _ENDED = _TABLE.columns["withdrawn_at"]
 # Plain statements: one is looked for twice for each invoice of a batch.
 _FIND = sqlalchemy.select(_TABLE).where(*_OF_MEMBER, _ENDED.is_(None))
-_EVERY = sqlalchemy.select(_TABLE).where(*_OF_MEMBER)
+_EVERY = sqlalchemy.select(_TABLE).where(*_OF_MEMBER).order_by(_TABLE.columns["id"])
 _WITHDRAW = sqlalchemy.update(_TABLE).where(*_OF_MEMBER, _ENDED.is_(None))
 
 
@@ -51,6 +51,13 @@ def in_force_at(session: Session, siret: str, year: int, seq: int) -> Acceptance
         ]
         last = told[-1] if told else None
         return next((_acceptance(row) for row in rows if row["id"] == last), None)
+
+
+def of_year(session: Session, siret: str, year: int) -> tuple[tuple[Acceptance, bool], ...]:
+    """All that was accepted of a member's year, in order, and whether it is in force."""
+    with _as_written(siret, year):
+        rows = session.execute(_EVERY, {"member": siret, "of": year}).mappings()
+        return tuple((_acceptance(row), row["withdrawn_at"] is None) for row in rows)
 
 
 def place(tx: Transaction, siret: str, year: int, given: Acceptance) -> None:

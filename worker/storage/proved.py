@@ -16,6 +16,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "row_digest": "the events hold a digest of it, transaction by transaction",
     "row_written": "empty between two transactions",
     "contact": "personal data: no amount rests on it, and it may be erased",
+    "erased_contact": "hashes of what was erased: they go when a person gives it again",
     "directory_entry": "a copy of the portal's directory, read again when it is old",
     "portal_news": "how far the news were read; they are read again otherwise",
     "portal_inventory": "when all was last read; it is read again otherwise",

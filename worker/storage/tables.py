@@ -236,6 +236,19 @@ class ContactRow(Numbered, table=True):
     """When a file named it last, or a message was written to it."""
 
 
+class ErasedContactRow(Numbered, table=True):
+    """What recognises a name or an address that was erased, when an older file brings it again.
+
+    A salted hash alone. It goes when a person gives that contact again.
+    """
+
+    __tablename__ = "erased_contact"
+    siret: str = Field(index=True)
+    salt: str
+    sha256: str
+    erased_at: datetime = _instant()
+
+
 class SubscriptionRow(Numbered, table=True):
     """A subscribed service. A change supersedes the old row, which stays.
 

@@ -7,8 +7,10 @@ import sqlalchemy
 from sqlalchemy import RowMapping
 from sqlmodel import Session, SQLModel
 
-from worker.billing.title import Title
+from worker.billing.journal import EventTag, payload_of
+from worker.billing.title import Edition, Title
 from worker.errors import UnreadableRecord
+from worker.storage import journal
 from worker.storage.tables import TitleRow, as_written, number_added, whole_number
 from worker.storage.transaction import Transaction
 
@@ -41,6 +43,18 @@ def current(session: Session, ids: Collection[int] | None = None) -> dict[int, T
 def of_invoice(session: Session, invoice_id: int) -> Title | None:
     """The title of an invoice, when the finance software has told it."""
     return current(session, (invoice_id,)).get(invoice_id)
+
+
+def sent_with_asap(session: Session) -> frozenset[str]:
+    """The numbers that left in a file of titles which the treasury sends to Chorus Pro itself."""
+    events = journal.events(session, tags=(EventTag.TITLES_EXPORTED,))
+    told_of = (payload_of(event) for event in events)
+    return frozenset(
+        str(number)
+        for payload in told_of
+        if payload.get("edition") == Edition.TO_CHORUS.value
+        for number in payload.get("numbers", ())
+    )
 
 
 def put(tx: Transaction, invoice_id: int, title: Title, place: tuple[int, int]) -> None:

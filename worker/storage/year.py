@@ -29,6 +29,7 @@ _BATCH = 100
 _T: Mapping[str, Table] = SQLModel.metadata.tables
 LEFT_OUT: Mapping[str, str] = {
     "contact": "personal data, which no amount rests on (C11)",
+    "erased_contact": "hashes of erased personal data (C11)",
     "directory_entry": "a cache of what the portal's directory answers",
     "portal_news": "until when the portal's news were read: a mark of progress",
     "portal_inventory": "when all that the portal shows was read: a mark of progress",

@@ -17,21 +17,24 @@ from datetime import datetime, timedelta
 
 from worker.app import App
 from worker.billing.journal import EventTag
+from worker.billing.money import count
 from worker.billing.standard import DepositSyntax
 from worker.billing.status import MOVES, InvoiceStatus, TrackedInvoice, Trouble
 from worker.errors import (
     DepositsRefused,
+    Finding,
     IntegrityError,
     PortalAccessRefused,
     PortalDown,
     PortalError,
+    Refused,
     StorageUnavailable,
     UnreadableRecord,
 )
 from worker.formats.profiles import FACTURX_DIRECT
 from worker.portals import DepositAnswer, DepositOutcome, Portal
 from worker.portals.lots import EXTENSION, LotLimits, pack, split
-from worker.storage import Transaction, attempts, directory, due, invoices
+from worker.storage import Transaction, attempts, directory, due, invoices, titles
 from worker.storage.attempts import Attempt
 from worker.storage.documents import sealed
 from worker.storage.member_accounts import Seen
@@ -90,6 +93,7 @@ def deposit_due(
         DepositsRefused: several files in a row were refused for the same reason; the rest waits.
         PortalDown: several calls in a row led nowhere; the rest waits.
         UnreadableRecord: rows of one cannot be read; the others were deposited.
+        Refused: the titles of some carry them to Chorus Pro already; the others were deposited.
     """
     in_vain = 0
     refusals: list[str] = []
@@ -97,6 +101,7 @@ def deposit_due(
     with app.reading() as session:
         seen = Seen.read(session)
     waiting, unreadable = _due(app)
+    waiting, by_title = _claimed_once(app, waiting)
     for batch in _batches(app, waiting):
         if stop():
             return
@@ -131,6 +136,29 @@ def deposit_due(
             )
     if unreadable:
         raise unreadable[0]
+    if by_title:
+        raise _by_title(by_title)
+
+
+def _claimed_once(
+    app: App, waiting: Sequence[TrackedInvoice]
+) -> tuple[list[TrackedInvoice], list[TrackedInvoice]]:
+    """Those that only a deposit brings to their buyer, and those that their title does."""
+    with app.reading() as session:
+        carried = titles.sent_with_asap(session)
+    alone = [one for one in waiting if one.number not in carried]
+    return alone, [one for one in waiting if one.number in carried]
+
+
+def _by_title(found: Sequence[TrackedInvoice]) -> Refused:
+    why = "partie avec un ASAP (Edition 02) : déposée aussi, elle arriverait deux fois"
+    return Refused(
+        f"{count(len(found), 'document')} que leur titre porte déjà à Chorus Pro : "
+        "rien n'en est déposé.",
+        'Si ces titres sont émis, remettez channel = "helios" : ils suffisent. Sinon, annulez ces '
+        "factures (« credit »), puis refacturez leurs membres.",
+        findings=[Finding(code="TITLE-TWICE", message=why, where=one.number) for one in found],
+    )
 
 
 def _due(app: App) -> tuple[list[TrackedInvoice], list[UnreadableRecord]]:
@@ -245,7 +273,7 @@ def _take(app: App, tx: Transaction, invoice: TrackedInvoice) -> _Sealed | None:
     return _Sealed(
         invoice=invoice,
         sha256=sha256,
-        file_name=f"{_in_a_name(invoice.number)}_{sha256[:8]}.pdf",
+        file_name=file_name(invoice.number, sha256),
         content=content,
     )
 
@@ -258,6 +286,11 @@ def _file_of(app: App, ours: Sequence[_Sealed]) -> tuple[str, bytes, str]:
     lot = app.store.archive.put(content)
     first = _in_a_name(ours[0].invoice.number)
     return f"LOT-{first}_{lot[:8]}{EXTENSION}", content, lot
+
+
+def file_name(number: str, sha256: str) -> str:
+    """Under which name a document leaves alone."""
+    return f"{_in_a_name(number)}_{sha256[:8]}.pdf"
 
 
 def _in_a_name(number: str) -> str:

@@ -1,5 +1,6 @@
 """The Hélios channel, whole: sentences, states, titles that carry the invoice, payments."""
 
+import re
 import tomllib
 from dataclasses import replace
 from datetime import timedelta
@@ -7,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.program import run
 from tests.golden.samples import two_lines
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.printed_pages import pages, plain
 from worker.accounting.settlements import record
 from worker.accounting.titles.export import Layout, export
 from worker.accounting.titles.returned import take_in
+from worker.audit.dossier.build import build_dossier
 from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus, french_state
 from worker.corrections.todo import AdviceCode, todo
 from worker.corrections.waiting import waiting
+from worker.errors import Refused
 from worker.formats import Branding
 from worker.formats.facturx import print_invoice
 from worker.formats.profiles import FACTURX_DIRECT
@@ -24,7 +28,7 @@ from worker.issuing.terms import terms_of
 from worker.service.bootstrap import branding
 from worker.settings.keys import Channel, Settings, TitleMapping, Titles
 from worker.settings.shipped import shipped
-from worker.storage import titles
+from worker.storage import titles, year_figures
 
 ONE = number(1)
 TEXT = shipped("config/worker.toml").read_text("utf-8")
@@ -132,3 +136,76 @@ def test_titles_that_are_not_made_wait_for_a_person(desk: Desk) -> None:
     assert told.command == ("titles", "export", str(YEAR), "--to", "titres.xlsx")
     with desk.app.reading() as session:
         assert waiting(desk.app, session).untitled is None
+
+
+def by_api(desk: Desk) -> None:
+    """Have the installation deposit from now on."""
+    settings = desk.app.settings.model_copy(update={"channel": Channel.API})
+    desk.app = replace(desk.app, configured=replace(desk.app.configuration, settings=settings))
+
+
+def test_what_its_title_carries_is_not_deposited_as_well(desk: Desk, tmp_path: Path) -> None:
+    """After a change of channel: the others leave, those are named, and were never handed over."""
+    export(desk.app, YEAR, tmp_path / "titres.xlsx", Layout.NEUTRAL)
+    exported = {number(rank) for rank in (1, 2, 3)}
+    by_api(desk)
+    desk.issue()
+    with pytest.raises(Refused, match="que leur titre porte déjà") as caught:
+        desk.deposit()
+    still = {one.number for one in desk.invoices() if one.status is InvoiceStatus.ISSUED}
+    tried = {one for one in exported if desk.attempts(one)}
+    gone = [one for one in desk.invoices() if one.status is InvoiceStatus.DEPOSITED]
+
+    assert {one.where for one in caught.value.findings} == exported
+    assert {one.code for one in caught.value.findings} == {"TITLE-TWICE"}
+    assert (still, tried) == (exported, set())
+    assert len(gone) == 8
+
+
+def test_what_was_deposited_has_no_asap(desk: Desk, tmp_path: Path) -> None:
+    """The other way round: the export is refused, and nothing is written."""
+    by_api(desk)
+    desk.deposit()
+    settings = desk.app.settings.model_copy(update={"channel": Channel.HELIOS})
+    desk.app = replace(desk.app, configured=replace(desk.app.configuration, settings=settings))
+    with pytest.raises(Refused, match="réclamées deux fois"):
+        export(desk.app, YEAR, tmp_path / "titres.xlsx", Layout.NEUTRAL)
+
+    assert not (tmp_path / "titres.xlsx").exists()
+
+
+def typed_by_helios(desk: Desk) -> None:
+    """Have the configuration that commands read name this channel."""
+    text = desk.config.read_text("utf-8")
+    changed = re.sub(r'^channel = "api"', 'channel = "helios"', text, flags=re.MULTILINE)
+    assert changed != text
+    desk.config.write_text(changed, "utf-8")
+
+
+def test_no_page_and_no_command_speaks_of_a_deposit_to_come(desk: Desk, tmp_path: Path) -> None:
+    """The dossier, the campaign's page, ``show``, ``status``; sending again is refused."""
+    build_dossier(desk.app, YEAR, tmp_path / "dossier")
+    with desk.app.reading() as session:
+        told = [one.status for one in year_figures.states(session, YEAR)]
+    typed_by_helios(desk)
+    shown = [
+        run(*words, config=desk.config)
+        for words in (
+            ("show", ONE),
+            ("status", str(YEAR)),
+            ("resend", ONE, "--reason", "essai"),
+            ("complete", ONE, "piece.pdf", "--comment", "essai"),
+            ("credit", ONE, "--reason", "essai", "--dry-run"),
+            ("park", desk.one(ONE).siret, str(YEAR), "--reason", "essai"),
+        )
+    ]
+    site = {path.name: path.read_text("utf-8") for path in (tmp_path / "dossier").rglob("*.html")}
+    texts = [*site.values(), *(one.out + one.err for one in shown)]
+
+    assert InvoiceStatus.ISSUED in told
+    assert not [text for text in texts if re.search("à déposer", text)]
+    assert "émise, titre à faire" in site[f"{ONE}.html"]
+    assert "émises, recouvrées par titre" in site["index.html"]
+    assert [one.code for one in shown[2:4]] == [2, 2]
+    assert all("Hélios" in one.err for one in shown[2:4])
+    assert "Destination : le logiciel comptable" in shown[4].out

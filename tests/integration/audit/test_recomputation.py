@@ -199,7 +199,7 @@ def test_an_altered_credit_note_is_told(held_by_buyer: Desk) -> None:
     )
     told = found(held_by_buyer)
 
-    assert {finding.where for finding in told} == {f"facture {last.number}"}
+    assert {finding.where for finding in told} == {f"avoir {last.number}"}
     assert told[0].message.startswith("ligne 1 ")
 
 

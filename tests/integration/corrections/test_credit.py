@@ -501,4 +501,4 @@ def test_a_credit_note_altered_in_the_database_is_seen(held_by_buyer: Desk) -> N
             {"id": note.id},
         )
 
-    assert [f.where for f in verify_books(desk.app.store)] == [f"facture {NOTE}"]
+    assert [f.where for f in verify_books(desk.app.store)] == [f"avoir {NOTE}"]

@@ -9,8 +9,9 @@ import pytest
 from tests.support.offices import Desk, open_desk
 from worker.audit.verification import verify_rows
 from worker.billing.journal import EventTag
-from worker.errors import WrongUse
+from worker.errors import Severity, WrongUse
 from worker.imports import ImportKind
+from worker.imports.intake import Intake, take_in
 from worker.mailing import contacts
 from worker.storage import imported, journal
 from worker.storage.alterations import require_intact
@@ -57,7 +58,10 @@ def test_a_correction_is_a_version_and_the_journal_names_fields_alone(
     assert not any(NAME in payload or EMAIL in payload for payload in said)
 
 
-@pytest.mark.parametrize("email", ["sans arobase", "a@b@c.fr", "x@y\nBcc: z@z.fr", "é" * 300])
+@pytest.mark.parametrize(
+    "email",
+    ["sans arobase", "a@b@c.fr", "a..b@mairie.example", "a@mairie", "x@y\nBcc: z@z.fr", "é" * 300],
+)
 def test_what_is_no_address_is_refused(desk: Desk, siret: str, email: str) -> None:
     """In one sentence, and nothing is written."""
     with pytest.raises(WrongUse):
@@ -121,3 +125,81 @@ def test_an_import_of_members_is_a_use(desk: Desk, siret: str) -> None:
     desk.clock.advance(days=2 * 365)
 
     assert siret not in contacts.purge(desk.app)
+
+
+HEADER = "siret;nom;adresse;code_postal;ville;convention;contact_nom;contact_email"
+
+
+def member_row(desk: Desk, siret: str, name: str, email: str) -> str:
+    """The row of a members file, as it is known, with this contact."""
+    with desk.app.reading() as session:
+        member = imported.member(session, siret)
+    address = f"{member.address.line1};{member.address.postcode};{member.address.city}"
+    return f"{siret};{member.name};{address};{member.convention};{name};{email}"
+
+
+def bring(desk: Desk, *rows: str) -> Intake:
+    """Import a members file."""
+    path = desk.folder / "membres.csv"
+    path.write_text("\n".join((HEADER, *rows)) + "\n", "utf-8")
+    return take_in(desk.app, path, ImportKind.MEMBERS)
+
+
+@pytest.mark.parametrize(
+    "name, email",
+    [
+        (NAME, EMAIL),
+        ("", EMAIL),
+        (NAME, ""),
+        ("Claude Fictive", EMAIL.upper()),
+        (f"{NAME.upper().replace(' ', '  ')}", "autre@mairie-fictive.example"),
+    ],
+)
+def test_an_older_file_does_not_bring_back_an_erased_contact(
+    desk: Desk, siret: str, name: str, email: str
+) -> None:
+    """By its name or its address, whatever their case; the rest of the row is taken in."""
+    contacts.correct(desk.app, siret, name=NAME, email=EMAIL)
+    contacts.erase(desk.app, siret, "à sa demande")
+    row = member_row(desk, siret, name, email).replace(";1 ", ";12 ")
+    done = bring(desk, row, "")
+    with desk.app.reading() as session:
+        current = contacts.record(session, siret).current
+
+    assert current is None
+    assert done.rows == 1
+    [said] = done.findings
+    assert (said.code, said.severity) == ("IMPORT-CONTACT-ERASED", Severity.WARNING)
+    assert f"contacts correct {siret}" in said.remedy
+    assert not any(text and text in f"{said}" for text in (name, email))
+    assert (NAME.encode() in content(desk), EMAIL.encode() in content(desk)) == (False, False)
+
+
+def test_another_contact_takes_the_place_of_an_erased_one(desk: Desk, siret: str) -> None:
+    """A file that names another person of the member is taken in whole."""
+    contacts.correct(desk.app, siret, name=NAME, email=EMAIL)
+    contacts.erase(desk.app, siret, "à sa demande")
+    done = bring(desk, member_row(desk, siret, "Claude Fictive", "claude@mairie.example"))
+    with desk.app.reading() as session:
+        current = contacts.record(session, siret).current
+
+    assert done.findings == ()
+    assert current is not None
+    assert current.name == "Claude Fictive"
+
+
+def test_a_person_gives_an_erased_contact_again(desk: Desk, siret: str) -> None:
+    """From then on files may name it; what else was erased stays away."""
+    contacts.correct(desk.app, siret, name=NAME, email="ancien@mairie-fictive.example")
+    contacts.correct(desk.app, siret, name=None, email=EMAIL)
+    contacts.erase(desk.app, siret, "à sa demande")
+    contacts.correct(desk.app, siret, name=NAME, email=EMAIL)
+    same = bring(desk, member_row(desk, siret, NAME, EMAIL))
+    older = bring(desk, member_row(desk, siret, NAME, "ancien@mairie-fictive.example"))
+    with desk.app.reading() as session:
+        current = contacts.record(session, siret).current
+
+    assert same.findings == ()
+    assert [one.code for one in older.findings] == ["IMPORT-CONTACT-ERASED"]
+    assert current is not None
+    assert (current.name, current.email) == (NAME, EMAIL)

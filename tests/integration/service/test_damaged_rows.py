@@ -52,7 +52,7 @@ again from the portal, or miss like a row that was never imported."""
 EMPTY = {
     *("contact", "previous_amount", "confirmation", "statement_document", "unit_use", "population"),
     *("succession", "acceptance", "sent_mail", "title", "settlement"),
-    "member_nature",
+    *("member_nature", "erased_contact"),
 }
 """Tables in which this office has no row."""
 LISTS = {"status", "kind", "trouble", "standing"}

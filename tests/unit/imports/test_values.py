@@ -102,6 +102,7 @@ def test_accepts_what_has_one_meaning(
         (values.vat_number, "BE0428759497", "IMPORT-VAT", "commencer par FR", "vide"),
         (values.email, "a@exemple.invalid;b@exemple.invalid", "IMPORT-EMAIL", "adresse", "seule"),
         (values.email, "referent@exemple", "IMPORT-EMAIL", "adresse", "seule"),
+        (values.email, "a..b@exemple.invalid", "IMPORT-EMAIL", "adresse", "seule"),
     ],
 )
 def test_refuses_with_a_remedy(

@@ -8,8 +8,9 @@ programs write, not from its editor: version 19.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from worker.accounting.titles.lines import BY_SIRET, REVENUE, Edition, TitleLine
+from worker.accounting.titles.lines import BY_SIRET, REVENUE, TitleLine
 from worker.billing.period import french_date
+from worker.billing.title import Edition
 
 MAIN, DETAIL, PIECES = "WTAMC001.txt", "WTAMC001AS.txt", "WTAMC001PJ.txt"
 WIDTHS = {MAIN: 125, DETAIL: 17, PIECES: 8}

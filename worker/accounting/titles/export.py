@@ -10,17 +10,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from worker.accounting.titles import corail, emagnus, jvs, neutral
-from worker.accounting.titles.lines import Edition, TitleLine, lines_of, services_of
+from worker.accounting.titles.lines import TitleLine, edition_of, lines_of, services_of
 from worker.app import App
 from worker.audit.documents import write_file
 from worker.billing.document import DocumentKind
 from worker.billing.invoice import Invoice
-from worker.billing.journal import EventTag, payload_of
+from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.title import Edition
 from worker.errors import ConfigurationError, Finding, Refused, StorageUnavailable, WrongUse
 from worker.settings.rights import told
-from worker.storage import Session, invoices, journal, titles
+from worker.storage import Session, invoices, titles
 from worker.storage.documents import documents_of
 from worker.tables.files import format_of, write_table
 
@@ -93,7 +94,7 @@ def export(
         format_of(to)
     else:
         _require_empty(to)
-    edition = Edition.of(app.settings.channel)
+    edition = edition_of(app.settings.channel)
     with app.reading() as session:
         issued = [one for one in invoices.tracked(session, year=year) if one.number]
         known = titles.current(session, [one.id for one in issued])
@@ -160,7 +161,7 @@ def _refuse_twice(session: Session, left: Sequence[TrackedInvoice], edition: Edi
                 'titres avec channel = "api" (Edition 04), ou annulez-les d\'abord (« credit »).'
             )
         case Edition.NOTHING:
-            with_asap = _sent_with_asap(session)
+            with_asap = titles.sent_with_asap(session)
             twice = [one.number for one in left if one.number in with_asap]
             why = "partie avec un ASAP (Edition 02) : déposée aussi, elle arriverait deux fois"
             remedy = (
@@ -180,18 +181,6 @@ def _was_deposited(invoice: TrackedInvoice) -> bool:
     kept_here = (InvoiceStatus.ISSUED, InvoiceStatus.SETTLED, InvoiceStatus.CANCELLED)
     away = invoice.status not in kept_here
     return away or bool(invoice.deposited_at or invoice.flux_number or invoice.portal_id)
-
-
-def _sent_with_asap(session: Session) -> frozenset[str]:
-    """The numbers that left in a file with Edition 02."""
-    events = journal.events(session, tags=(EventTag.TITLES_EXPORTED,))
-    told_of = (payload_of(event) for event in events)
-    return frozenset(
-        str(number)
-        for payload in told_of
-        if payload.get("edition") == Edition.TO_CHORUS.value
-        for number in payload.get("numbers", ())
-    )
 
 
 def _lines(

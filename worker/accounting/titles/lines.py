@@ -13,6 +13,7 @@ from enum import StrEnum
 from worker.billing.invoice import Invoice, InvoiceLine
 from worker.billing.money import Money
 from worker.billing.status import TrackedInvoice, french_state
+from worker.billing.title import Edition
 from worker.settings.keys import Channel, TitleMapping, Titles
 
 REVENUE = "R"
@@ -28,20 +29,13 @@ LONGEST_NAME = 38
 _TIER = "Palier (To)"
 
 
-class Edition(StrEnum):
-    """What the DGFiP does with the title. The value is that of the PES."""
-
-    TO_CHORUS = "02"
-    NOTHING = "04"
-
-    @classmethod
-    def of(cls, channel: Channel) -> "Edition":
-        """That of a channel: the invoice reaches its buyer once."""
-        match channel:
-            case Channel.API:
-                return cls.NOTHING
-            case Channel.HELIOS:
-                return cls.TO_CHORUS
+def edition_of(channel: Channel) -> Edition:
+    """That of a channel: the invoice reaches its buyer once."""
+    match channel:
+        case Channel.API:
+            return Edition.NOTHING
+        case Channel.HELIOS:
+            return Edition.TO_CHORUS
 
 
 class PieceKind(StrEnum):

@@ -206,6 +206,7 @@ def _source(app: App, session: Session, alive: Callable[[], None]) -> Source:
         archive=app.store.archive,
         at=app.clock(),
         altered=_altered(app.store),
+        deposits=app.deposits,
         alive=alive,
     )
 

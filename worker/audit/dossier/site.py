@@ -21,11 +21,11 @@ from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
 from worker.billing.provenance import ImportedFile, Moment
 from worker.billing.status import (
-    FRENCH,
-    OF_A_CREDIT_NOTE,
     InvoiceKind,
     InvoiceStatus,
     TrackedInvoice,
+    french_group,
+    french_state,
 )
 from worker.billing.succession import begun
 from worker.billing.tariff import TariffGrid
@@ -37,6 +37,7 @@ from worker.storage import (
     invoices,
     journal,
     successions,
+    titles,
     year,
     year_figures,
 )
@@ -62,6 +63,7 @@ class Source:
         archive: that gives the documents.
         at: when.
         altered: what was changed behind the program, in French.
+        deposits: whether this installation deposits.
         alive: is called between two pages.
     """
 
@@ -70,6 +72,7 @@ class Source:
     archive: Archive
     at: datetime
     altered: tuple[str, ...]
+    deposits: bool
     alive: Callable[[], None]
 
 
@@ -205,7 +208,14 @@ class YearPages:
         self._sums = Sums()
         self._outcome = Outcome(altered=source.altered)
         self._pages = pages
+        told = titles.current(source.session)
+        deposits = source.deposits
+
+        def state_of(tracked: TrackedInvoice) -> str:
+            return french_state(tracked, told.get(tracked.id), deposits=deposits)
+
         self.facts: dict[str, object] = {
+            "state_of": state_of,
             "year": of_year,
             "navigation": self._navigation(),
             "anchor_of": anchor_of,
@@ -409,7 +419,8 @@ class YearPages:
     def states(self) -> tuple[tuple[StateFigures, str], ...]:
         """The documents of the year by state, each with the words for it."""
         found = year_figures.states(self._source.session, self._year)
-        return tuple((one, _french_state(one)) for one in found)
+        deposits = self._source.deposits
+        return tuple((one, french_group(one.kind, one.status, deposits=deposits)) for one in found)
 
     def _overview(self) -> None:
         session = self._source.session
@@ -472,10 +483,6 @@ def _labels(session: Session) -> dict[str, str]:
 
 def _count(states: Sequence[StateFigures], kind: InvoiceKind) -> int:
     return sum(one.documents for one in states if one.kind is kind)
-
-
-def _french_state(one: StateFigures) -> str:
-    return (OF_A_CREDIT_NOTE if one.kind is InvoiceKind.CREDIT_NOTE else FRENCH)[one.status]
 
 
 def write_common(

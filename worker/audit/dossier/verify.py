@@ -886,6 +886,11 @@ def _frozen(row: Row) -> Any:
     return value
 
 
+def named(number: str, *, is_credit_note: bool) -> str:
+    """A document by its number, as the program names it."""
+    return f"{'avoir' if is_credit_note else 'facture'} {number}"
+
+
 def guarded(dossier: Dossier, where: str, check: Callable[[], Iterator[str]]) -> None:
     """Each difference that a check tells becomes a finding; so does what it cannot read."""
     try:
@@ -922,12 +927,12 @@ def check_books(dossier: Dossier, story: Story, rows: Rows) -> dict[str, Any]:
             partial(_as_deposited, story, attempts, row),
             partial(_credits, row, notes),
         ):
-            guarded(dossier, f"facture {number}", check)
+            guarded(dossier, named(number, is_credit_note=row.get("kind") == CREDIT_NOTE), check)
     for number in sorted(story.told.keys() - numbers):
         dossier.add(
             "BOOKS-DIFFER",
-            "le journal la connaît, mais elle n'est plus dans le dossier",
-            f"facture {number}",
+            "le journal connaît ce document, qui n'est plus dans le dossier",
+            named(number, is_credit_note=any(tag == CREDIT for _, tag, _ in story.told[number])),
         )
     _check_grids(dossier, rows)
     _check_numbering(dossier, story, rows)
@@ -1229,7 +1234,7 @@ def check_documents(dossier: Dossier, rows: Rows) -> None:
                 dossier.add(
                     "BOOKS-DIFFER",
                     f"son document {path} manque, ou a été modifié",
-                    f"facture {number}",
+                    named(number, is_credit_note=row.get("kind") == CREDIT_NOTE),
                 )
         there = {sha256 for path, sha256 in dossier.files.items() if path.startswith(f"{folder}/")}
         for sha256 in (one.get("evidence") for one in evidence.get(key, [])):
@@ -1237,7 +1242,7 @@ def check_documents(dossier: Dossier, rows: Rows) -> None:
                 dossier.add(
                     "BOOKS-DIFFER",
                     f"le compte rendu du portail {str(sha256)[:16]}… manque, ou a été modifié",
-                    f"facture {number}",
+                    named(number, is_credit_note=row.get("kind") == CREDIT_NOTE),
                 )
     numbers = {canonical(row.get("id")): row.get("number") for row in rows.values("statement")}
     for one in rows.values("statement_document"):

@@ -213,6 +213,16 @@ def _contacts() -> None:
     op.add_column("contact", sa.Column("salt", sa.String(), server_default="", nullable=False))
     op.add_column("contact", sa.Column("used_at", sa.String(27), server_default="", nullable=False))
     op.execute("UPDATE contact SET used_at = coalesce(superseded_at, updated_at)")
+    op.create_table(
+        "erased_contact",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("siret", sa.String(), nullable=False),
+        sa.Column("salt", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.String(27), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_erased_contact_siret", "erased_contact", ["siret"])
 
 
 def _accounts() -> None:

@@ -24,7 +24,7 @@ from worker.issuing.directory_rules import INACTIVE
 from worker.issuing.documents import keep_documents
 from worker.issuing.render import RenderChecked
 from worker.portals import Portal
-from worker.storage import Transaction, attempts, imported, invoices
+from worker.storage import Transaction, attempts, imported, invoices, member_years
 from worker.transmission.likeness import Likeness, described, differences
 from worker.transmission.reconcile import Seen, adopt, look_for
 from worker.validation.rules import check_draft
@@ -93,7 +93,7 @@ def resend(
         invoice = invoices.named(session, number)
         refuse_unless(invoice, invoice.status is S.REFUSED)
         content = invoices.content(session, invoice.id)
-        kept, _ = imported.billed_references(session, invoice.siret, invoice.year)
+        kept, _ = member_years.billed_references(session, invoice.siret, invoice.year)
     seen = look_for(app, portal, invoice)
     refuse_doubtful(invoice, seen)
     if seen.kind is not Likeness.UNRELATED:

@@ -7,7 +7,7 @@ from worker.billing.period import french_date, paris_day
 from worker.billing.text import stated_reason
 from worker.errors import Refused
 from worker.issuing.holds import let_go_on, require_member
-from worker.storage import Transaction, acceptances, imported, invoices
+from worker.storage import Transaction, acceptances, invoices, member_years
 
 
 def accept_outside(app: App, siret: str, year: int, reason: str) -> Acceptance:
@@ -20,7 +20,7 @@ def accept_outside(app: App, siret: str, year: int, reason: str) -> Acceptance:
     reason = stated_reason(reason)
     with app.transaction() as tx:
         _require_unbilled(tx, siret, year)
-        known = imported.member_year(tx, siret, year)
+        known = member_years.member_year(tx, siret, year)
         # No price matters: which months are covered hangs on the subscriptions alone.
         uses = known.consumed().outside
         if not uses:

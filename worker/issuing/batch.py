@@ -61,7 +61,7 @@ from worker.issuing.unprintable import cannot_be_printed
 from worker.issuing.year_before import members_of_year, year_before
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import Session, Transaction, imported, invoices, member_accounts
+from worker.storage import Session, Transaction, invoices, member_accounts, member_years
 from worker.storage.grids import freeze_grid
 from worker.storage.member_accounts import Seen
 
@@ -345,7 +345,7 @@ def _issue(
         today = paris_day(tx.now)
         if (existing := _issued(batch, tx, member)) is not None:
             return _already(member, existing)
-        if imported.member_year(tx, member.siret, batch.year) != prepared.known:
+        if member_years.member_year(tx, member.siret, batch.year) != prepared.known:
             raise ChangedMeanwhile(
                 f"Les données de {member.name} ont changé pendant la facturation.",
                 "Relancez la commande.",
@@ -414,7 +414,7 @@ def _nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> Member
     siret, number = member.siret, ""
     with batch.app.transaction() as tx:
         if prepared is not None:
-            if imported.member_year(tx, siret, batch.year) != prepared.known:
+            if member_years.member_year(tx, siret, batch.year) != prepared.known:
                 raise ChangedMeanwhile(
                     f"Les données de {member.name} ont changé pendant la facturation.",
                     "Relancez la commande.",

@@ -11,7 +11,7 @@ from worker.issuing.holds import let_go_on, require_member
 from worker.issuing.prepare import Prepared, prepare
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import year_before
-from worker.storage import confirmations, imported, invoices
+from worker.storage import confirmations, invoices, member_years
 
 
 def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Confirmation]:
@@ -33,7 +33,7 @@ def confirm(app: App, siret: str, year: int, reason: str) -> tuple[Prepared, Con
                 "Il n'y a plus rien à confirmer.",
             )
         before = year_before(app, tx, year)
-        known = imported.member_year(tx, siret, year)
+        known = member_years.member_year(tx, siret, year)
         prepared = prepare(known, terms, grids, before, paris_day(tx.now))
         grounds = tuple(one.code for one in prepared.findings if one.code in GROUNDS)
         if not grounds:

@@ -23,7 +23,7 @@ from worker.issuing.holds import held
 from worker.issuing.successions import borrowed_references
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import members_of_year, year_before
-from worker.storage import Session, Store, imported
+from worker.storage import Session, Store, member_years
 from worker.storage.grids import frozen_grids
 from worker.validation.rules import check_draft
 
@@ -78,7 +78,7 @@ def known_year(
 ) -> tuple[MemberYear, tuple[Finding, ...]]:
     """All that is known of a member's year; rows that cannot be read are what holds it back."""
     try:
-        return imported.member_year(session, member.siret, year), ()
+        return member_years.member_year(session, member.siret, year), ()
     except UnreadableRecord as error:
         nothing = MemberYear(
             member=member,

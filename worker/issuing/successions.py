@@ -15,7 +15,7 @@ from worker.billing.succession import Predecessor, Succession, Successions, succ
 from worker.billing.text import stated_reason
 from worker.errors import Finding, Refused, Severity, WrongUse
 from worker.issuing.holds import require_member
-from worker.storage import Session, attempts, imported, successions
+from worker.storage import Session, attempts, imported, member_years, successions
 from worker.storage.billed import billed_since
 
 TAKEN_OVER = "MEMBER-SUCCEEDED"
@@ -174,7 +174,7 @@ def _handover(session: Session, given: Succession, *, already: bool) -> Handover
         ends=imported.member(session, old),
         takes=imported.member(session, given.successor),
         subscriptions=followed,
-        years=imported.years_used(session, old, first),
+        years=member_years.years_used(session, old, first),
         already=already,
     )
 

@@ -8,7 +8,7 @@ from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
 from worker.billing.period import Month
 from worker.billing.succession import billed_for
-from worker.storage import Session, imported, successions, year_amounts
+from worker.storage import Session, imported, member_years, successions, year_amounts
 from worker.storage.year_amounts import YearAmounts
 
 
@@ -50,7 +50,7 @@ def members_of_year(session: Session, year: int, before: YearBefore) -> tuple[Me
     Gone is a member with an amount for the year before and nothing in this one, of which no
     subscription ended.
     """
-    members = imported.members_of_year(session, year)
+    members = member_years.members_of_year(session, year)
     if not before.thresholds.gone:
         return members
     explained = {member.siret for member in members} | year_amounts.ended_before(session, year)

@@ -21,7 +21,16 @@ from worker.issuing.directory_rules import DirectoryEntry
 from worker.mail.message import Mailbox, mailbox
 from worker.mailing.texts import mail_text
 from worker.settings.keys import Channel
-from worker.storage import Session, contacts, directory, imported, invoices, mails, statements
+from worker.storage import (
+    Session,
+    contacts,
+    directory,
+    imported,
+    invoices,
+    mails,
+    member_years,
+    statements,
+)
 from worker.storage.contacts import KeptContact
 from worker.storage.documents import documents_of
 from worker.storage.snapshots import load
@@ -199,7 +208,7 @@ def _contents(
                 for invoice in invoices.tracked(session, year=year)
                 if _counts(invoice)
             }
-            for member in imported.members_of_year(session, year):
+            for member in member_years.members_of_year(session, year):
                 if member.siret in billed:  # its references are printed already
                     continue
                 values = _references(app, session, member, year)

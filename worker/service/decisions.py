@@ -29,7 +29,7 @@ from worker.issuing.holds import lift_hold, refuse_beside, require_member
 from worker.portals import Portal, SupportingFile
 from worker.service.bootstrap import branding, rendering, require_deposits
 from worker.service.campaign import Progress, Step, Tell, move_forward, vet_seller
-from worker.storage import imported, invoices, member_accounts
+from worker.storage import invoices, member_accounts, member_years
 from worker.storage.documents import sealed
 from worker.transmission.beyond import look_beyond
 from worker.transmission.deposit import DEPOSITED, file_name
@@ -100,7 +100,7 @@ def draft_resend(
         invoice = invoices.named(session, number)
         way = resending.way_to_resend(invoice, app.clock(), service_code, engagement, absent=absent)
         content = invoices.content(session, invoice.id)
-        kept, _ = imported.billed_references(session, invoice.siret, invoice.year)
+        kept, _ = member_years.billed_references(session, invoice.siret, invoice.year)
         if way is not Way.CORRECTED:
             sha256, _ = sealed(session, invoice, DEPOSITED)
             name = file_name(invoice.number, sha256)

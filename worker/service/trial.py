@@ -1,8 +1,9 @@
 """A trial with one's own members: ``try`` makes a folder beside, on a local Chorus Pro.
 
 What was imported is imported again there, contacts apart: no mail can reach a member. The local
-portal knows each of them, with the demands that Chorus Pro's directory last told of it. What was
-billed comes along as amounts to compare with. The real data are only read.
+portal knows each of them, with the demands that Chorus Pro's directory last told of it. Members
+that took the place of others do so there. What was billed comes along as amounts to compare with.
+The real data are only read.
 """
 
 import csv
@@ -19,6 +20,7 @@ from worker.errors import Refused, StorageUnavailable
 from worker.imports import ImportKind, fingerprint, read
 from worker.imports.intake import Intake, take_in, take_rows
 from worker.issuing.directory_rules import DirectoryEntry
+from worker.issuing.successions import succeed
 from worker.portals import ServiceRecord, StructureRecord
 from worker.service.installation import DATA, TARIFFS, install
 from worker.service.local_portal import CREDENTIALS, STRUCTURES
@@ -26,7 +28,7 @@ from worker.service.opening import open_app
 from worker.settings.keys import Channel, Environment
 from worker.settings.loading import Configuration, flatten
 from worker.settings.rights import told
-from worker.storage import Session, directory, imported, invoices, year_amounts
+from worker.storage import Session, directory, imported, invoices, successions, year_amounts
 from worker.storage.snapshots import load
 from worker.storage.source_files import Kept, imported_files
 
@@ -69,6 +71,7 @@ def make_trial(app: App, folder: Path) -> Trial:
         members = [imported.member(session, one) for one in sorted(imported.known_sirets(session))]
         entries = [_entry(session, one.siret, one.name) for one in members]
         amounts = _amounts(session)
+        given = tuple(successions.in_force(session).values())
     seller = {"siret": app.settings.syndicat.siret, "name": app.settings.syndicat.name}
     structures = [seller | {"public": True, "active": True}, *(entry for entry, _ in entries)]
     try:
@@ -92,6 +95,8 @@ def make_trial(app: App, folder: Path) -> Trial:
             kind = ImportKind(file.kind)
             kept = replace(fingerprint(app.store.archive.path(file.kept_sha256)), name=file.name)
             imports.append(take_rows(trial, kept, kind, read(kept, kind)))
+    for one in given:
+        succeed(trial, one.siret, one.successor, one.effective_on, one.reason)
     if amounts:
         imports.append(take_in(trial, folder / PREVIOUS, ImportKind.PREVIOUS))
     return Trial(

@@ -1,5 +1,8 @@
 """Members that took the place of others: one successor in force for each; former ones stay."""
 
+from contextlib import AbstractContextManager
+from dataclasses import fields
+
 import sqlalchemy
 from sqlalchemy import RowMapping
 from sqlmodel import Session, SQLModel
@@ -13,10 +16,10 @@ from worker.storage.transaction import Transaction
 
 _TABLE = SQLModel.metadata.tables["succession"]
 _COLUMNS = named_as(_TABLE.columns, Succession)
+_NAMES = tuple(field.name for field in fields(Succession))
 _CANCELLED = _TABLE.columns["cancelled_at"]
 # Plain statements: they are asked for twice for each invoice of a batch.
-_IN_FORCE = sqlalchemy.select(*_COLUMNS).where(_CANCELLED.is_(None))
-_EVERY = sqlalchemy.select(_TABLE.columns["id"].label("number"), *_COLUMNS)
+_EVERY = sqlalchemy.select(_TABLE.columns["id"].label("number"), *_COLUMNS, _CANCELLED)
 _CANCEL = sqlalchemy.update(_TABLE).where(
     _TABLE.columns["siret"] == sqlalchemy.bindparam("member"), _CANCELLED.is_(None)
 )
@@ -24,14 +27,15 @@ _CANCEL = sqlalchemy.update(_TABLE).where(
 
 def in_force(session: Session) -> Successions:
     """Those that count now, by the SIRET of the member that ends."""
-    with as_written("une succession (table succession)"):
-        rows = session.execute(_IN_FORCE).mappings()
-        return {row["siret"]: _succession(row) for row in rows}
+    with _as_written():
+        # Those that were cancelled are read too: one that cannot be read may be in force.
+        rows = session.execute(_EVERY).mappings().all()
+        return {row["siret"]: _succession(row) for row in rows if row["cancelled_at"] is None}
 
 
 def in_force_at(session: Session, seq: int) -> Successions:
     """Those that counted before an event of the journal, by its order."""
-    with as_written("une succession (table succession)"):
+    with _as_written():
         rows = session.execute(_EVERY).mappings().all()
         if not rows:
             return {}
@@ -76,6 +80,10 @@ def cancel(tx: Transaction, siret: str, reason: str) -> None:
     tx.journal(EventTag.MEMBER_SUCCEEDED, siret, succession=None, reason=reason)
 
 
+def _as_written() -> AbstractContextManager[None]:
+    """One that cannot be read may move the months of any member: all stops."""
+    return as_written("une succession (table succession)", whole=True)
+
+
 def _succession(row: RowMapping) -> Succession:
-    values = {name: row[name] for name in row if name != "number"}
-    return Succession(**values)
+    return Succession(**{name: row[name] for name in _NAMES})

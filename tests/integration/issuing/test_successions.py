@@ -1,5 +1,7 @@
 """A merger, from the person's word to the recomputed invoice: nothing twice, nothing lost."""
 
+import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from worker.billing.comparison import Group
 from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
-from worker.errors import ImportRefused, Refused, WrongUse
+from worker.errors import ImportRefused, IntegrityError, Refused, WrongUse
 from worker.imports import ImportKind
 from worker.issuing.acceptances import accept_outside
 from worker.issuing.batch import MemberResult
@@ -21,7 +23,7 @@ from worker.issuing.holds import lift_hold
 from worker.issuing.preview import Preview, preview
 from worker.issuing.successions import draft_succession, succeed, withdraw_succession
 from worker.service.demo import STORY
-from worker.storage import attempts, imported, invoices, successions
+from worker.storage import attempts, imported, invoices, member_years, successions
 from worker.storage.year import contents, statements
 
 A, B, C = (case.siret for case in STORY[:3])
@@ -127,11 +129,11 @@ def test_references_follow_where_there_are_none(desk: Desk) -> None:
     """The successor's own count; where it has none, those of the one that ended, and it is said."""
     succeed(desk.app, A, C, NEW_YEAR, REASON)
     with desk.app.reading() as session:
-        own = imported.member_year(session, C, YEAR)
+        own = member_years.member_year(session, C, YEAR)
         theirs = imported.references_of(session, A, YEAR)
     desk.write(ImportKind.REFERENCES, "siret;annee;code_service;engagement", f"{C};{YEAR};;")
     with desk.app.reading() as session:
-        left = imported.member_year(session, C, YEAR)
+        left = member_years.member_year(session, C, YEAR)
     checked = {one.member.siret: one for one in check_year(desk.app, YEAR, None).members}
 
     assert own.references_from == ()
@@ -284,6 +286,20 @@ def test_a_row_of_the_successors_months_is_of_its_billed_year(desk: Desk) -> Non
     assert results(desk)[A] is MemberResult.ISSUED
 
 
+def test_printed_references_do_not_change_under_an_invoice(desk: Desk) -> None:
+    """Those of the one that ended stay as they are once its successor's invoice bears them."""
+    header = "siret;annee;code_service;engagement"
+    old = STORY[3].siret
+    succeed(desk.app, old, B, NEW_YEAR, REASON)
+    desk.issue()
+    for siret in (old, B):
+        with pytest.raises(ImportRefused):
+            desk.write(ImportKind.REFERENCES, header, f"{siret};{YEAR};;EJ-NEUF")
+
+    assert billed(desk)[B].engagement == "BC25-118"
+    assert verify(desk.app).findings == ()
+
+
 def test_what_came_later_was_not_at_the_issue(desk: Desk) -> None:
     """A succession of the next year changes no invoice that is computed again."""
     succeed(desk.app, A, C, MID_MARCH, REASON)
@@ -309,6 +325,40 @@ def test_what_is_taken_back_is_as_before(desk: Desk, before: Preview) -> None:
     assert known == {}
     assert after.compared == before.compared
     assert not succeed(desk.app, A, B, NEW_YEAR, REASON).already
+
+
+def altered(desk: Desk, statement: str) -> None:
+    """Write behind the program, without its triggers."""
+    with closing(
+        sqlite3.connect(desk.app.configuration.data_folder / "worker.sqlite")
+    ) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (trigger,) in names.fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("column", ["effective_on", "recorded_at", "cancelled_at"])
+def test_a_succession_that_cannot_be_read_stops_all(desk: Desk, column: str) -> None:
+    """It may move the months of any member: none is billed, rather than one of two twice."""
+    succeed(desk.app, A, C, NEW_YEAR, REASON)
+    altered(desk, f"UPDATE succession SET {column} = '!'")
+
+    with pytest.raises(IntegrityError, match="succession"):
+        desk.issue()
+
+    assert desk.invoices() == ()
+
+
+def test_a_row_that_cannot_be_read_holds_its_successor_alone(desk: Desk) -> None:
+    """Filed under the one that ended; the others are billed."""
+    succeed(desk.app, A, C, NEW_YEAR, REASON)
+    altered(desk, f"UPDATE usage_record SET users = '!' WHERE siret = '{A}'")
+    ran = results(desk)
+
+    assert ran[C] is MemberResult.PARKED
+    assert ran[B] is MemberResult.ISSUED
 
 
 def test_a_parked_member_that_ended_is_released(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from worker.imports import ImportKind
 from worker.mailing import contacts
 from worker.mailing.letters import Letter, letters
 from worker.mailing.sending import Done, Result, receive, send, write_files
-from worker.storage import imported, invoices, journal, mails
+from worker.storage import invoices, journal, mails, member_years
 from worker.storage.documents import documents_of
 
 STATEMENTS, REFERENCES = MailKind.STATEMENTS, MailKind.REFERENCES
@@ -264,7 +264,7 @@ def test_what_is_asked_each_november(writer: Writer) -> None:
     """What we have and what is missing; last year's engagement is shown, never reused."""
     with writer.desk.app.reading() as session:
         billed = {one.siret for one in invoices.tracked(session, year=YEAR) if one.number}
-        left = {one.siret for one in imported.members_of_year(session, YEAR)} - billed
+        left = {one.siret for one in member_years.members_of_year(session, YEAR)} - billed
     siret = min(left)
     writer.desk.write(
         ImportKind.REFERENCES,

@@ -30,7 +30,7 @@ from worker.settings.keys import Channel
 from worker.settings.loading import load
 from worker.settings.secrets import load_secrets
 from worker.settings.shipped import shipped
-from worker.storage import Store, imported, journal, open_store
+from worker.storage import Store, imported, journal, member_years, open_store
 
 YEAR = 2025
 CLOCK = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
@@ -270,7 +270,7 @@ def test_the_example_files_go_in_clean(tmp_path: Path) -> None:
     write_demo(tmp_path, YEAR, 40, 7)
     store = _import_all(tmp_path)
     with store.reading() as session:
-        members = imported.members_of_year(session, YEAR)
+        members = member_years.members_of_year(session, YEAR)
         assert len(members) == 40
         for member in members:
             subscriptions = imported.subscriptions_of(session, member.siret)

@@ -2,25 +2,30 @@
 
 import json
 import stat
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.support.offices import YEAR, Desk, open_desk
 from worker.errors import Refused
+from worker.issuing.successions import succeed
+from worker.service.demo import STORY
 from worker.service.local_portal import STRUCTURES
 from worker.service.opening import open_app
 from worker.service.trial import Trial, make_trial
 from worker.settings.keys import Environment
-from worker.storage import imported, invoices
+from worker.storage import imported, invoices, member_years
 from worker.storage.year_amounts import year_amounts
 
 
 @pytest.fixture(name="desk", scope="module")
 def _desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Issued, and deposited."""
+    """Issued, and deposited; of those that are not, one took the place of another."""
     desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("try"), issued=4)
     desk.deposit()
+    *_, new, old = sorted(case.siret for case in STORY)
+    succeed(desk.app, old, new, date(YEAR, 4, 1), "fusion")
     return desk
 
 
@@ -34,8 +39,8 @@ def test_the_members_and_their_year_are_those_of_the_installation(desk: Desk, ma
     trial = open_app(made.config, desk.clock)
     with desk.app.reading() as here, trial.reading() as there:
         sirets = imported.known_sirets(here)
-        years = {siret: imported.member_year(here, siret, YEAR) for siret in sirets}
-        tried = {siret: imported.member_year(there, siret, YEAR) for siret in sirets}
+        years = {siret: member_years.member_year(here, siret, YEAR) for siret in sirets}
+        tried = {siret: member_years.member_year(there, siret, YEAR) for siret in sirets}
 
     assert tried.keys() == years.keys()
     for siret, year in years.items():
@@ -45,6 +50,10 @@ def test_the_members_and_their_year_are_those_of_the_installation(desk: Desk, ma
         )
         assert [one.users for one in tried[siret].usage] == [one.users for one in year.usage]
         assert tried[siret].references == year.references
+        assert tried[siret].elsewhere == year.elsewhere
+        assert [one.origin for one in tried[siret].taken_over] == [
+            one.origin for one in year.taken_over
+        ]
 
 
 def test_nothing_is_billed_in_it_and_the_past_is_known(desk: Desk, made: Trial) -> None:

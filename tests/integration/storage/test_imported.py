@@ -11,7 +11,7 @@ from tests.support.storage_samples import NOW, OTHER, SIRET, add_members, counts
 from worker.billing.consumption import SourceRow, UsageRecord
 from worker.billing.members import BillingReferences, Contact, Subscription
 from worker.billing.period import Month
-from worker.storage import Store, imported
+from worker.storage import Store, imported, member_years
 from worker.storage.usage_stage import UsageStage
 from worker.storage.versions import Changes
 
@@ -33,7 +33,7 @@ def test_a_member_is_brought_up_to_date(store: Store) -> None:
         imported.put_subscriptions(session, [(STORAGE, (file_id, 2))], NOW)
     with store.reading() as session:
         assert imported.known_sirets(session) == {SIRET, OTHER}
-        assert imported.members_of_year(session, 2025) == (moved,)
+        assert member_years.members_of_year(session, 2025) == (moved,)
 
 
 def test_contacts_stand_apart(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_a_year_concerns_who_subscribed_a_day_of_it(
             session, [(replace(STORAGE, start=start, end=end), (file_id, 2))], NOW
         )
     with store.reading() as session:
-        assert imported.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
+        assert member_years.members_of_year(session, 2025) == ((MEMBER,) if concerned else ())
 
 
 def test_references_of_a_year_are_superseded_not_erased(store: Store) -> None:
@@ -156,7 +156,7 @@ def test_staged_usage_is_applied_as_differences(store: Store) -> None:
             "usage": 3,
         }
         assert session.execute(text("SELECT COUNT(*) FROM usage_record")).scalar() == 5
-        assert imported.members_of_year(session, 2025) == (MEMBER,)
+        assert member_years.members_of_year(session, 2025) == (MEMBER,)
 
 
 def test_december_and_january_are_neighbours(store: Store) -> None:

@@ -65,7 +65,7 @@ def _show_figures(year: int, shown: Figures) -> None:
     put(f"Campagne {year} :")
     table(
         ("", "membres", "total TTC"),
-        [(name, str(members), french(total)) for name, members, total in rows],
+        rows,
         right=("membres", "total TTC"),
     )
     put(f"Total {year} : {french(shown.total)} TTC ; {_beside_last_year(year, shown)}.")

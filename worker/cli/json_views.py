@@ -172,6 +172,7 @@ def invoices(
     titles: Mapping[int, "Title"],
     *,
     ok: bool,
+    **beside: object,
 ) -> View:
     """Invoices, with what is left of each, and its title; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
@@ -179,7 +180,7 @@ def invoices(
         invoice(one, now, standings.get(one.id), titles.get(one.id), deposits=deposits)
         for one in found
     ]
-    return {"ok": ok, "invoices": shown}
+    return {"ok": ok, "invoices": shown, **beside}
 
 
 def title(told: "Title") -> View:

@@ -740,6 +740,11 @@ def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> Vie
         "year": previewed.year,
         "total_ttc": everything.total,
         "previous_year_total_ttc": everything.previous,
+        "directory": {
+            "members": previewed.directory.members,
+            "read": previewed.directory.read,
+            "oldest_read_at": previewed.directory.oldest,
+        },
         "groups": [
             {
                 "group": group,

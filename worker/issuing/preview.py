@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from worker.app import App
 from worker.billing.campaign import Figures, figures_of
@@ -17,8 +18,31 @@ from worker.billing.money import ZERO, Money
 from worker.billing.rating import RatedLine
 from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_year
 from worker.issuing.prepare import Prepared, preview_year
-from worker.storage import year_amounts
+from worker.storage import Session, directory, imported, year_amounts
 from worker.tables import Column, Kind, Row, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryKnown:
+    """How far the directory of Chorus Pro was read for the members of a year.
+
+    Attributes:
+        members: those that have subscriptions or use in the year.
+        read: of them, those whose structure was read.
+        oldest: when the first of these was; None when none was.
+    """
+
+    members: int
+    read: int
+    oldest: datetime | None
+
+
+def directory_known(session: Session, year: int) -> DirectoryKnown:
+    """What is known of the directory; nothing is asked."""
+    sirets = {one.siret for one in imported.members_of_year(session, year)}
+    known = directory.reads(session, sirets)
+    oldest = min(known.values(), default=None)
+    return DirectoryKnown(members=len(sirets), read=len(known), oldest=oldest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +52,12 @@ class Preview:
     Attributes:
         compared: every member once, beside the year before.
         prepared: by SIRET, the computed year of those that are in it.
+        directory: what is known of the directory, which a preview does not read.
     """
 
     compared: Comparison
     prepared: Mapping[str, Prepared]
+    directory: DirectoryKnown
 
     @property
     def year(self) -> int:
@@ -110,6 +136,7 @@ def preview(app: App, year: int) -> Preview:
         now = year_amounts.year_amounts(session, year)
         names = {**before.names, **year_amounts.member_names(session)}
         ended = year_amounts.ended_before(session, year)
+        read = directory_known(session, year)
     members = tuple(
         _compared(
             siret,
@@ -121,7 +148,9 @@ def preview(app: App, year: int) -> Preview:
         )
         for siret in sorted(names)
     )
-    return Preview(compared=Comparison(year=year, members=members), prepared=prepared)
+    return Preview(
+        compared=Comparison(year=year, members=members), prepared=prepared, directory=read
+    )
 
 
 def _compared(

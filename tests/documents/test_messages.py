@@ -1,13 +1,15 @@
 """The catalogue of messages against its page, the findings and what the portal is known to say."""
 
+import ast
 import re
 import shlex
+import tomllib
 
 import pytest
 
 from tests.documents.messages_page import PATH, written
-from tests.documents.pages import page, section
-from tests.documents.test_findings import REGISTRY
+from tests.documents.pages import ROOT, page, section
+from tests.documents.test_findings import CODE, REGISTRY, trees
 from worker.billing.member_year import NEVER_BILLED
 from worker.cli.commands import COMMANDS
 from worker.corrections.messages import FINDINGS, PORTAL, of_portal
@@ -24,6 +26,33 @@ def test_each_finding_has_its_entry() -> None:
     """No code of the registry is without a cause and a remedy, and no entry is of another code."""
     assert set(FINDINGS) == set(REGISTRY)
     assert NEVER_BILLED in FINDINGS
+
+
+OF_OTHERS = re.compile(r"(?:BT|BG|BR|PEPPOL|UBL|UTF|ISO|SHA)-.*")
+"""Names of the standard, of its rules, of encodings: no code of ours."""
+
+
+def codes_of_the_code_base() -> set[str]:
+    """Whatever in worker/ has the form of a code, whichever way it comes into a finding."""
+    told = {
+        node.value
+        for tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and CODE.fullmatch(node.value)
+    }
+    for path in (ROOT / "worker").rglob("findings.toml"):
+        told |= {key for key in tomllib.loads(path.read_text("utf-8")) if CODE.fullmatch(key)}
+    return {code for code in told if not OF_OTHERS.fullmatch(code)}
+
+
+def test_no_code_of_the_code_base_is_without_entry() -> None:
+    """A constant, a table, a family that the registry does not have: none is left out."""
+    codes = codes_of_the_code_base()
+
+    assert codes - set(FINDINGS) == set()
+    assert len(codes) > 200
 
 
 @pytest.mark.parametrize("key, entry", [*PORTAL.items(), *FINDINGS.items()])

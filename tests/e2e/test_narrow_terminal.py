@@ -21,7 +21,7 @@ GIVEN: Mapping[str, tuple[str, ...]] = {
     "mail references": ("2026", "--dry-run", "messages"),
     "mail statements": ("2025", "--dry-run", "messages"),
     "preview": ("2025",),
-    "campaign open": ("2025", *REASON),
+    "campaign open": ("2024", *REASON),
     "credit": (NUMBER, *REASON, "--dry-run"),
     "run": ("2025",),
     "resend": (NUMBER, *REASON),

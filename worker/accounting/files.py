@@ -27,7 +27,7 @@ from worker.imports import (
 from worker.imports.grouping import grouped
 from worker.imports.intake import Intake, SheetTaken
 from worker.imports.kept import keep
-from worker.imports.wording import refusal, words_of
+from worker.imports.wording import CellFinding, place_of, refusal, words_of
 from worker.storage import Transaction, source_files
 from worker.storage.source_files import ImportedFile
 from worker.storage.versions import Changes
@@ -45,25 +45,36 @@ class Placed(Generic[T]):
     value: T
 
 
-Write = Callable[[Transaction, list[Placed[Any]], int], Changes]
-"""Is given the rows and the id of the file; raises ImportRefused for what the books refuse."""
-
-
 class Problems:
     """The bad rows of a file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heading: Heading | None = None) -> None:
         self._name = harmless(path.name)
+        self._sheet = heading.sheet if heading else ""
+        self._columns = heading.layout.columns if heading else {}
         self._found: list[tuple[int, Finding]] = []
 
     def add(self, row: int, column: str, code: str, words: str, detail: object) -> None:
         """Note a finding in the words that ``findings.toml`` has under ``words``, else its code."""
-        self.say(row, column, code, *words_of(words or code, detail=detail))
+        self.say(row, column, code, *words_of(words or code, detail=detail), cause=words or code)
 
-    def say(self, row: int, column: str, code: str, message: str, remedy: str) -> None:
+    def say(
+        self, row: int, column: str, code: str, message: str, remedy: str, *, cause: str = ""
+    ) -> None:
         """Note a finding in these words."""
-        where = f"{self._name}, ligne {row}, colonne «\u00a0{column}\u00a0»"
-        self.note(row, Finding(code=code, message=message, remedy=remedy, where=where))
+        said = CellFinding(
+            code=code,
+            message=message,
+            remedy=remedy,
+            where=place_of(self._name, self._sheet, row, column),
+            cause=cause,
+            file=self._name,
+            sheet=self._sheet,
+            row=row,
+            column=column,
+            place=self._columns.get(column, 0),
+        )
+        self.note(row, said)
 
     def note(self, row: int, *findings: Finding) -> None:
         """Note findings of a row. Raises ImportRefused when that is enough."""
@@ -87,6 +98,10 @@ class Problems:
         )
 
 
+Write = Callable[[Transaction, list[Placed[Any]], int, Problems], Changes]
+"""Is given the rows, the id of the file, and what notes what the books refuse of them."""
+
+
 def take_in_file(
     app: App, path: Path, kind: ImportKind, write: Write, *, dry_run: bool = False
 ) -> Intake:
@@ -103,7 +118,8 @@ def take_in_file(
             return already
     rows, heading, notes = _rows(source, kind)
     with app.transaction(commit=False) as tx:  # before the file is kept: it may be refused
-        write(tx, rows, source_files.add(tx, _record(tx, source, kind, heading, len(rows), "")))
+        file = _record(tx, source, kind, heading, len(rows), "")
+        write(tx, rows, source_files.add(tx, file), Problems(path, heading))
     sheet = heading.sheet if heading else ""
     kept = ""
     if not dry_run:
@@ -112,7 +128,7 @@ def take_in_file(
         if source_files.known(tx, kind.value, source.sha256):
             return already
         file = _record(tx, source, kind, heading, len(rows), kept)
-        changes = write(tx, rows, source_files.add(tx, file))
+        changes = write(tx, rows, source_files.add(tx, file), Problems(path, heading))
         facts = {"kind": kind.value, "name": source.name, "rows": len(rows), "kept": kept}
         tx.journal(EventTag.FILE_IMPORTED, source.sha256, **facts, **asdict(changes))
     taken = SheetTaken(sheet=sheet, rows=len(rows), changes=changes)

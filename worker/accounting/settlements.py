@@ -99,8 +99,9 @@ def take_in(app: App, path: Path, *, dry_run: bool = False, overpaid: bool = Fal
     """
     today = paris_day(app.clock())
 
-    def write(tx: Transaction, payments: list[Placed[Payment]], file_id: int) -> Changes:
-        problems = Problems(path)
+    def write(
+        tx: Transaction, payments: list[Placed[Payment]], file_id: int, problems: Problems
+    ) -> Changes:
         new = list(_new(tx, payments, today, problems, overpaid=overpaid))
         problems.raise_if_any()
         for invoice, placed in new:

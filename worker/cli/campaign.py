@@ -10,9 +10,9 @@ from worker.billing.period import french_time
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, agreed, command, put, put_json, table
 from worker.cli.options import Config, Data, Json, Reason, Year, option
-from worker.cli.reading import open_reading
+from worker.cli.reading import directory_told, open_reading
 from worker.issuing import go_ahead
-from worker.issuing.preview import campaign_figures
+from worker.issuing.preview import campaign_figures, directory_known
 from worker.service.bootstrap import open_verified
 from worker.service.opening import open_app
 from worker.storage import campaigns
@@ -37,8 +37,8 @@ def open_(
         if not as_json:
             _show_figures(year, shown)
             if app.deposits:
-                checked = command(f"check {year}")
-                put(f"L'annuaire de Chorus Pro n'est pas lu ici ; {checked} le lit.")
+                with app.reading() as session:
+                    put(directory_told(year, directory_known(session, year)))
         if not agreed(f"Facturer {year} ?", yes=yes):
             put("Rien n'a été ouvert.")
             return TO_LOOK_AT
@@ -65,7 +65,7 @@ def _show_figures(year: int, shown: Figures) -> None:
     put(f"Campagne {year} :")
     table(
         ("", "membres", "total TTC"),
-        [(name, str(members), french(total)) for name, members, total in rows],
+        rows,
         right=("membres", "total TTC"),
     )
     put(f"Total {year} : {french(shown.total)} TTC ; {_beside_last_year(year, shown)}.")

@@ -17,11 +17,9 @@ from typer.main import get_command
 
 from worker import __version__
 from worker.billing.toml import own_table
-from worker.cli.console import remember_config, remember_to, remember_wide
+from worker.cli.console import remember_config, remember_to, remember_wide, table_file
 from worker.cli.options import Table, Wide, option
 from worker.cli.typer_french import FrenchCommand, FrenchGroup, Listed
-from worker.errors import WrongUse
-from worker.tables.files import format_of
 
 _TABLES = own_table(__package__, "commands.toml")
 COMMANDS: Mapping[str, str] = _TABLES["commands"]
@@ -98,7 +96,7 @@ def _with_table_options(function: Callable[..., Any], words: str) -> Callable[..
     def called(*, wide: bool, **given: Any) -> Any:  # noqa: ANN401 - as the command has it
         remember_wide(wide)
         if words in WRITES:
-            remember_to(_table_file(given.pop("to"), as_json=given["as_json"]))
+            remember_to(table_file(given.pop("to"), as_json=given["as_json"]))
         return function(**given)
 
     of_its_own = signature(function)
@@ -115,18 +113,6 @@ def _with_table_options(function: Callable[..., Any], words: str) -> Callable[..
         name: kind for name, (kind, _) in added.items()
     }
     return called
-
-
-def _table_file(to: Path | None, *, as_json: bool) -> Path | None:
-    """Where to write the table; raises WrongUse before anything is read."""
-    if to is not None and as_json:
-        raise WrongUse(
-            "Le tableau est écrit par --to, ou donné par --json : pas les deux.",
-            "Ôtez une des deux options ; « --to » écrit aussi du .json.",
-        )
-    if to is not None:
-        format_of(to)
-    return to
 
 
 def _version(value: bool) -> None:

@@ -31,6 +31,7 @@ from worker.errors import (
     Refused,
     Severity,
     WorkerError,
+    WrongUse,
 )
 from worker.tables import HOLDS, Cell, Column, Kind, Table
 
@@ -197,10 +198,10 @@ def table(
     the columns named in ``right``, are aligned to the right. Raises StorageUnavailable.
     """
     cells = [tuple(row) for row in rows]
-    kinds = [_kind([row[place] for row in cells]) for place in range(len(columns))]
     if (to := _to.get()) is not None:
-        _write(columns, kinds, cells, to)
+        write_table_file(columns, cells, to)
         return
+    kinds = [_kind([row[place] for row in cells]) for place in range(len(columns))]
     aligned = {name for name, kind in zip(columns, kinds, strict=True) if kind in _ALIGNED}
     texts = [tuple(harmless(_shown(cell)) for cell in row) for row in cells]
     for line in lay_out(columns, texts, (*right, *aligned), _width(), narrow):
@@ -235,6 +236,31 @@ def _shown(cell: Cell) -> str:  # noqa: PLR0911 - one return for each type
             return french_date(cell)
         case _:
             return cell
+
+
+def table_file(to: Path | None, *, as_json: bool, name: str = "--to") -> Path | None:
+    """Where to write a table; raises WrongUse before anything is read.
+
+    ``name``: of the option that names the file.
+    """
+    if to is None:
+        return None
+    if as_json:
+        raise WrongUse(
+            f"Le tableau est écrit par {name}, ou donné par --json : pas les deux.",
+            f"Ôtez une des deux options ; « {name} » écrit aussi du .json.",
+        )
+    from worker.tables.files import format_of  # noqa: PLC0415 - as below
+
+    format_of(to)
+    return to
+
+
+def write_table_file(columns: Sequence[str], rows: Iterable[Sequence[Cell]], to: Path) -> None:
+    """Write a table, and say so. Raises StorageUnavailable."""
+    cells = [tuple(row) for row in rows]
+    kinds = [_kind([row[place] for row in cells]) for place in range(len(columns))]
+    _write(columns, kinds, cells, to)
 
 
 def _write(

@@ -11,12 +11,20 @@ from worker.app import App
 from worker.billing.money import count
 from worker.billing.period import french_date, french_time
 from worker.cli import json_views
-from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, show_findings, table
-from worker.cli.options import Config, Data, DryRun, Json, argument, option
+from worker.cli.console import (
+    DONE,
+    TO_LOOK_AT,
+    put,
+    put_json,
+    show_findings,
+    table,
+    table_file,
+    write_table_file,
+)
+from worker.cli.given_back import given_back
+from worker.cli.options import Config, Corrections, Data, DryRun, Json, argument, option
 from worker.cli.reading import open_reading
-from worker.errors import ImportRefused
-from worker.imports import ImportKind, fingerprint
-from worker.imports.corrections import check_new, write_corrections
+from worker.imports import ImportKind
 from worker.imports.destinations import DESTINATIONS
 from worker.imports.grouping import grouped
 from worker.imports.history import ChangedValue, changed_values, files_and_changes, save, the_file
@@ -30,16 +38,15 @@ from worker.storage.versions import Changes
 FRENCH_KINDS = {kind: one.french for kind, one in KINDS.items()}
 KEPT = {Kept.WHOLE: "tel quel", Kept.WITHOUT_CONTACTS: "sans contacts", Kept.NOT: "non"}
 MOST_SHOWN = 100
+VALUES = ("feuille", "ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après")
+"""The columns of what a file changed."""
 
 
 def import_(
     kind: Annotated[ImportKind, argument("NATURE", ", ".join(ImportKind))],
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
-    corrections: Annotated[
-        Path | None,
-        option("--corrections", "y rendre le fichier, cellules fausses colorées", "FICHIER.xlsx"),
-    ] = None,
+    corrections: Corrections = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -48,15 +55,9 @@ def import_(
     Tout ou rien : une ligne incorrecte et rien du fichier n'est pris. Le même fichier deux fois
     ne change rien. Le fichier est gardé dans l'archive, sans les contacts : voyez « import list ».
     """
-    if corrections is not None:
-        check_new(corrections)
     app = open_app(config, writes=not dry_run)
-    try:
+    with given_back(app, file, kind, corrections):
         intake = _taken(app, file, kind, dry_run=dry_run)
-    except ImportRefused as refused:
-        if corrections is None:
-            raise
-        raise _given_back(app, file, kind, refused, corrections) from refused
     if as_json:
         put_json(**json_views.intake(intake, dry_run=dry_run))
     else:
@@ -73,21 +74,6 @@ def _taken(app: App, file: Path, kind: ImportKind, *, dry_run: bool) -> Intake:
 
     take = settlements.take_in if kind is ImportKind.SETTLEMENTS else returned.take_in
     return take(app, file, dry_run=dry_run)
-
-
-def _given_back(
-    app: App, path: Path, kind: ImportKind, refused: ImportRefused, to: Path
-) -> ImportRefused:
-    """The same refusal, once the file was given back with what is wrong in it."""
-    source = fingerprint(path)
-    written = write_corrections(source, kind, refused.findings, to, app.clock())
-    remedy = (
-        f"Le classeur {to} porte vos lignes, cellules fausses colorées, et dit à la fin de chacune "
-        "ce qu'il faut corriger : corrigez-les là, puis importez-le."
-        if written
-        else f"{refused.remedy} Rien de cela n'a sa place dans une cellule : {to} n'est pas écrit."
-    )
-    return ImportRefused(refused.message, remedy, findings=refused.findings, groups=refused.groups)
 
 
 def _show_intake(intake: Intake, *, rehearsal: bool) -> None:
@@ -176,11 +162,16 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
 def show(
     file: Annotated[str, argument("FICHIER", "son nom, ou le début de son empreinte")],
     to: Annotated[Path | None, option("--to", "y écrire le fichier gardé", "FICHIER")] = None,
+    values_to: Annotated[
+        Path | None,
+        option("--values", "y écrire les valeurs changées : .csv, .xlsx ou .json", "FICHIER"),
+    ] = None,
     config: Config = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Affiche un fichier importé : d'où il vient, les valeurs qu'il a changées, leurs cellules."""
+    table_file(values_to, as_json=as_json, name="--values")
     app = open_reading(config, data)
     with app.reading() as session:
         found = the_file(session, file)
@@ -195,7 +186,9 @@ def show(
     _show_file(found)
     if to is not None:
         put(f"Fichier écrit : {to}.")
-    if values:
+    if values_to is not None:
+        write_table_file(VALUES, _rows(values), values_to)
+    elif values:
         put()
         _show_values(values)
 
@@ -226,22 +219,26 @@ def _show_file(sheets: Sequence[tuple[int, ImportedFile, Changes]]) -> None:
 
 def _show_values(values: Sequence[ChangedValue]) -> None:
     table(
-        ("feuille", "ligne", "cellule", "SIRET", "objet", "colonne", "avant", "après"),
-        [
-            (
-                one.sheet or "—",
-                str(one.row),
-                one.cell or "—",
-                one.siret,
-                one.subject,
-                one.column,
-                one.before or "—",
-                one.after or "—",
-            )
-            for one in values[:MOST_SHOWN]
-        ],
+        VALUES,
+        _rows(values[:MOST_SHOWN]),
         right=("ligne",),
         narrow=("ligne", "SIRET", "colonne", "avant", "après"),
     )
     if len(values) > MOST_SHOWN:
-        put(f"… et {count(len(values) - MOST_SHOWN, 'autre')} ; --json les donne toutes.")
+        put(f"… et {count(len(values) - MOST_SHOWN, 'autre')} ; --values les écrit toutes.")
+
+
+def _rows(values: Sequence[ChangedValue]) -> list[tuple[str | None, ...]]:
+    return [
+        (
+            one.sheet or None,
+            str(one.row),
+            one.cell or None,
+            one.siret,
+            one.subject,
+            one.column,
+            one.before or None,
+            one.after or None,
+        )
+        for one in values
+    ]

@@ -173,6 +173,7 @@ def invoices(
     titles: Mapping[int, "Title"],
     *,
     ok: bool,
+    **beside: object,
 ) -> View:
     """Invoices, with what is left of each, and its title; ``ok``: none waits for a person."""
     now, deposits = app.clock(), app.deposits
@@ -180,7 +181,7 @@ def invoices(
         invoice(one, now, standings.get(one.id), titles.get(one.id), deposits=deposits)
         for one in found
     ]
-    return {"ok": ok, "invoices": shown}
+    return {"ok": ok, "invoices": shown, **beside}
 
 
 def title(told: "Title") -> View:
@@ -741,6 +742,11 @@ def preview(previewed: "Preview", to: Path | None, pages: Iterable[Path]) -> Vie
         "year": previewed.year,
         "total_ttc": everything.total,
         "previous_year_total_ttc": everything.previous,
+        "directory": {
+            "members": previewed.directory.members,
+            "read": previewed.directory.read,
+            "oldest_read_at": previewed.directory.oldest,
+        },
         "groups": [
             {
                 "group": group,

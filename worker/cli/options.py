@@ -31,6 +31,11 @@ Data = Annotated[
 """Of every command that only reads; see reading.py."""
 Json = Annotated[bool, option("--json", "résultat en JSON sur la sortie standard")]
 DryRun = Annotated[bool, option("--dry-run", "tout vérifier sans rien garder")]
+Corrections = Annotated[
+    Path | None,
+    option("--corrections", "y rendre le fichier, cellules fausses colorées", "FICHIER.xlsx"),
+]
+"""Of every import; see given_back.py."""
 Wide = Annotated[
     bool, option("--wide", "une ligne par ligne du tableau, si large soit-elle, et tout en entier")
 ]

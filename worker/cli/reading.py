@@ -4,11 +4,17 @@ A command that reads has both options, and begins with ``open_reading(config, da
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worker.app import App
-from worker.cli.console import say
+from worker.billing.money import count
+from worker.billing.period import french_minute
+from worker.cli.console import command, say
 from worker.errors import WrongUse
 from worker.service import opening
+
+if TYPE_CHECKING:  # most commands that read load nothing of it
+    from worker.issuing.preview import DirectoryKnown
 
 
 def open_reading(config: Path | None, data: Path | None) -> App:
@@ -38,3 +44,13 @@ def say_grids(app: App) -> None:
     """Without configuration, which grids are known."""
     if app.configured is None:
         say("Sans configuration, seules sont connues les grilles qui ont servi à facturer.")
+
+
+def directory_told(year: int, known: "DirectoryKnown") -> str:
+    """How far the directory was read, where a command does not read it."""
+    of = f"lu pour {count(known.read, 'membre')} sur {known.members}"
+    since = "" if known.oldest is None else f", au plus tôt le {french_minute(known.oldest)}"
+    return (
+        f"L'annuaire de Chorus Pro n'est pas lu ici : {of}{since} ; {command(f'check {year}')} le "
+        "lit."
+    )

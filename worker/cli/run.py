@@ -25,7 +25,7 @@ from worker.cli.console import (
 from worker.cli.invoices import show_acts, show_beyond, show_invoices
 from worker.cli.options import Config, Json, Year, argument, option
 from worker.cli.progress import tell
-from worker.cli.reading import open_reading
+from worker.cli.reading import directory_told, open_reading
 from worker.corrections.unknown import close_unknown
 from worker.errors import WorkerError, WrongUse
 from worker.issuing.preview import Preview, table_of
@@ -95,6 +95,8 @@ def _show_preview(app: App, previewed: Preview) -> None:
         narrow=("membre", f"{year} TTC", "écart", "%", "état"),
     )
     _show_groups(previewed)
+    if app.deposits:
+        put(directory_told(year, previewed.directory))
     blocked = previewed.blocked
     for one in blocked[:MOST_FINDINGS]:
         show_findings(one.findings, f"{one.name} ({one.siret})")

@@ -12,9 +12,10 @@ from worker.billing.status import InvoiceStatus
 from worker.billing.text import hidden_character
 from worker.cli import json_views
 from worker.cli.console import put, put_json, show_findings
-from worker.cli.options import Config, DryRun, Json, Number, argument, option
+from worker.cli.given_back import given_back
+from worker.cli.options import Config, Corrections, DryRun, Json, Number, argument, option
 from worker.errors import Finding, WrongUse
-from worker.imports import values
+from worker.imports import ImportKind, values
 from worker.imports.grouping import grouped
 from worker.imports.intake import Intake
 from worker.service.opening import open_app
@@ -79,6 +80,7 @@ def import_(
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
     overpaid: Overpaid = False,
+    corrections: Corrections = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -88,12 +90,9 @@ def import_(
     fois ne change rien, ni un paiement déjà enregistré.
     """
     app = open_app(config, writes=not dry_run)
-    tell_intake(
-        take_in(app, file, dry_run=dry_run, overpaid=overpaid),
-        "paiements",
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    with given_back(app, file, ImportKind.SETTLEMENTS, corrections):
+        intake = take_in(app, file, dry_run=dry_run, overpaid=overpaid)
+    tell_intake(intake, "paiements", dry_run=dry_run, as_json=as_json)
 
 
 def tell_intake(intake: Intake, what: str, *, dry_run: bool, as_json: bool) -> None:

@@ -1,28 +1,57 @@
 """``show``: one invoice, and all that is kept of it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from operator import itemgetter
+from pathlib import Path
+from typing import Annotated
 
 from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.consumption import french_outside
 from worker.billing.money import french
 from worker.billing.period import french_date, french_minute
-from worker.billing.quantity import french_quantity, quantity_of
+from worker.billing.quantity import Quantity, french_quantity, quantity_of
 from worker.billing.status import french_state
 from worker.cli import json_views
-from worker.cli.console import is_wide, put, put_json, show_findings, table, typed
+from worker.cli.console import (
+    is_wide,
+    put,
+    put_json,
+    show_findings,
+    table,
+    table_file,
+    typed,
+    write_table_file,
+)
 from worker.cli.invoices import state
-from worker.cli.options import Config, Data, Json, Number
+from worker.cli.options import Config, Data, Json, Number, option
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
 from worker.corrections.messages import explained
 from worker.portals.choruspro.status_words import french_word
 from worker.storage.observations import Observation
+from worker.tables import Cell
+
+LINES = (
+    *("ligne", "libellé", "description", "quantité", "quantité restante", "prix unitaire TTC"),
+    *("HT", "TTC"),
+)
+"""The columns of ``--to``."""
 
 
-def show(number: Number, config: Config = None, data: Data = None, as_json: Json = False) -> None:
+def show(
+    number: Number,
+    to: Annotated[
+        Path | None,
+        option("--to", "écrit ses lignes au lieu d'afficher : .csv, .xlsx ou .json", "FICHIER"),
+    ] = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Affiche une facture : lignes, documents, dépôts, historique du portail, journal."""
+    table_file(to, as_json=as_json)
     app = open_reading(config, data)
     say_channel(app)
     with app.reading() as session:
@@ -30,9 +59,31 @@ def show(number: Number, config: Config = None, data: Data = None, as_json: Json
     if as_json:
         put_json(**json_views.record(app, record))
         return
+    if to is not None:
+        write_table_file(LINES, _lines(record), to)
+        return
     _show_content(record, deposits=app.deposits)
     show_findings(record.tracked.findings)
     _show_trace(record)
+
+
+def _lines(record: InvoiceRecord) -> Iterator[tuple[Cell, ...]]:
+    """The lines as they were issued, and what no credit note took back of each."""
+    for line, rest in zip(record.invoice.lines, record.left, strict=True):
+        yield (
+            line.identifier,
+            line.name,
+            line.description,
+            _number(line.quantity),
+            _number(rest.quantity),
+            line.unit_price_gross,
+            line.net,
+            line.gross,
+        )
+
+
+def _number(quantity: Quantity) -> Cell:
+    return quantity if isinstance(quantity, int) else french_quantity(quantity)
 
 
 def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:

@@ -10,8 +10,10 @@ from worker.billing.money import count, french
 from worker.billing.title import Edition
 from worker.cli import json_views
 from worker.cli.console import put, put_json
-from worker.cli.options import Config, DryRun, Json, Year, argument, option
+from worker.cli.given_back import given_back
+from worker.cli.options import Config, Corrections, DryRun, Json, Year, argument, option
 from worker.cli.settlements import tell_intake
+from worker.imports import ImportKind
 from worker.service.opening import open_app
 
 EDITIONS = {
@@ -55,6 +57,7 @@ def export(
 def import_(
     file: Annotated[Path, argument("FICHIER", "CSV, XLSX ou ODS")],
     dry_run: DryRun = False,
+    corrections: Corrections = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +66,9 @@ def import_(
     Tout ou rien : un numéro de facture inconnu, un titre deux fois, et rien n'est pris.
     """
     app = open_app(config, writes=not dry_run)
-    tell_intake(take_in(app, file, dry_run=dry_run), "titres", dry_run=dry_run, as_json=as_json)
+    with given_back(app, file, ImportKind.TITLES, corrections):
+        intake = take_in(app, file, dry_run=dry_run)
+    tell_intake(intake, "titres", dry_run=dry_run, as_json=as_json)
 
 
 def _tell(done: Exported, to: Path, layout: Layout) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from worker.app import App
 from worker.billing.campaign import Figures, figures_of
@@ -20,8 +21,31 @@ from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_
 from worker.issuing.prepare import Prepared, preview_year
 from worker.issuing.successions import taken_over_by
 from worker.issuing.year_before import compared_with
-from worker.storage import successions, year_amounts
+from worker.storage import Session, directory, member_years, successions, year_amounts
 from worker.tables import Column, Kind, Row, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryKnown:
+    """How far the directory of Chorus Pro was read for the members of a year.
+
+    Attributes:
+        members: those that have subscriptions or use in the year.
+        read: of them, those whose structure was read.
+        oldest: when the first of these was; None when none was.
+    """
+
+    members: int
+    read: int
+    oldest: datetime | None
+
+
+def directory_known(session: Session, year: int) -> DirectoryKnown:
+    """What is known of the directory; nothing is asked."""
+    sirets = {one.siret for one in member_years.members_of_year(session, year)}
+    known = directory.reads(session, sirets)
+    oldest = min(known.values(), default=None)
+    return DirectoryKnown(members=len(sirets), read=len(known), oldest=oldest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +55,12 @@ class Preview:
     Attributes:
         compared: every member once, beside the year before.
         prepared: by SIRET, the computed year of those that are in it.
+        directory: what is known of the directory, which a preview does not read.
     """
 
     compared: Comparison
     prepared: Mapping[str, Prepared]
+    directory: DirectoryKnown
 
     @property
     def year(self) -> int:
@@ -115,6 +141,7 @@ def preview(app: App, year: int) -> Preview:
         ended = year_amounts.ended_before(session, year)
         previous = compared_with(session, year, before)
         followed = successions.in_force(session)
+        read = directory_known(session, year)
     members = tuple(
         _compared(
             siret,
@@ -128,7 +155,9 @@ def preview(app: App, year: int) -> Preview:
         )
         for siret in sorted(names)
     )
-    return Preview(compared=Comparison(year=year, members=members), prepared=prepared)
+    return Preview(
+        compared=Comparison(year=year, members=members), prepared=prepared, directory=read
+    )
 
 
 def _compared(

@@ -1,6 +1,7 @@
 """The cache of the portal's directory."""
 
 import json
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 
 import sqlalchemy
@@ -24,6 +25,15 @@ def cached_entry(session: Session, siret: str) -> tuple[datetime, str] | None:
     except UnreadableRecord:
         return None
     return None if row is None else (row.fetched_at, row.payload)
+
+
+def reads(session: Session, sirets: Collection[str]) -> dict[str, datetime]:
+    """When each of these structures was last read in the directory; those never read are left out.
+
+    One that is to be read again counts as never read.
+    """
+    found = ((siret, cached_entry(session, siret)) for siret in sirets)
+    return {siret: kept[0] for siret, kept in found if kept is not None and kept[0] > LONG_AGO}
 
 
 def payment_reported(session: Session, siret: str) -> bool:

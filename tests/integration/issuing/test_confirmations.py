@@ -1,5 +1,6 @@
 """Unusual amounts wait for a person, in ``preview``, ``check``, ``run`` and the service alike."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from worker.imports import ImportKind
 from worker.issuing.batch import MemberResult
 from worker.issuing.check import Readiness, check_year
 from worker.issuing.confirmations import confirm
+from worker.issuing.directory import Directory
 from worker.issuing.preview import campaign_figures, preview
 from worker.storage import invoices
 
@@ -229,3 +231,21 @@ def test_a_person_types_the_whole_way(compared: Desk) -> None:
     assert f"confirm {SIRET} {YEAR}" in told.json["invoices"][0]["todo"]["sentence"]
     assert confirmed.json["grounds"] == ["CONFIRM-CHANGE"]
     assert {one["status"] for one in last.json["invoices"]} == {"issued"}
+
+
+def test_the_preview_says_how_far_the_directory_was_read(desk: Desk) -> None:
+    """Which it does not read: for how many members, since when; ``campaign open`` as well."""
+    before = preview(desk.app, YEAR).directory
+    at = desk.clock()
+    check_year(desk.app, YEAR, nullcontext(Directory(app=desk.app, portal=desk.portal)))
+    desk.clock.advance(days=2)
+    asked = len(desk.portal.asked)
+    after = preview(desk.app, YEAR).directory
+    said = run("preview", str(YEAR), config=desk.config)
+
+    assert (before.read, before.oldest) == (0, None)
+    assert (after.members, after.read, after.oldest) == (before.members, before.members, at)
+    assert len(desk.portal.asked) == asked
+    told = f"lu pour {before.members} membres sur {before.members}, au plus tôt le 05/01/2026"
+
+    assert told in said.out.replace("\u202f", " ").replace("\xa0", " ")

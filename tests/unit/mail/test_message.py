@@ -90,6 +90,7 @@ def test_no_text_injects_anything(name: str, subject: str, text: str, file: str)
         assert (shown(phrase), found) == (one_line(name), address)
     assert shown(headers["Subject"]) == one_line(subject)
     visible = ["".join(_seen(sign) for sign in line) for line in text.splitlines()]
+
     assert body.get_content_type() == "text/plain"
     assert body.get_content().splitlines() == (visible or [""])
     assert piece.get_content() == PDF

@@ -29,8 +29,9 @@ def take_in(app: App, path: Path, *, dry_run: bool = False) -> Intake:
         WrongUse: the file cannot be read.
     """
 
-    def write(tx: Transaction, rows: list[Placed[TitleRow]], file_id: int) -> Changes:
-        problems = Problems(path)
+    def write(
+        tx: Transaction, rows: list[Placed[TitleRow]], file_id: int, problems: Problems
+    ) -> Changes:
         known = titles.current(tx)
         new = list(_new(tx, rows, known, problems))
         problems.raise_if_any()

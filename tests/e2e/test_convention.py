@@ -156,6 +156,7 @@ def test_c5_the_agreed_price_includes_tax(billed: Path) -> None:
             invoice["total_ttc"]
         )
         assert cents(invoice["total_ttc"]) == sum(cents(x["total_ttc"]) for x in invoice["lines"])
+
     assert lines > 3
 
 
@@ -176,6 +177,7 @@ def test_c6_prices_are_revised_each_year_and_the_used_grid_stays(demo: Path) -> 
     for old, price in zip(first["prices"], revised["prices"], strict=True):
         exact = Decimal(old["price_ttc"]) * Decimal("1.021")
         assert abs(Decimal(price["price_ttc"]) - exact) <= Decimal("0.005")
+
     assert kept == used
     assert changed.code != 0
     assert "2023" in changed.err

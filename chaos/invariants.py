@@ -38,6 +38,7 @@ _TOLD = {
     "MISE_EN_PAIEMENT": set[str](),
     "COMPLETEE": {"integrated"},
 }
+_REJECTED = {"REJETEE", "A_RECYCLER"}
 _LAST = {"settled", "cancelled"}
 """Where no status of the portal leads any further."""
 _DOCUMENT = " v"
@@ -169,8 +170,12 @@ def told_truly(invoice: BookedInvoice, held: HeldInvoice) -> Iterator[Breach]:
     """What our status says of an invoice is so at the portal."""
     if invoice.is_internal:
         yield Breach(Law.HONEST, f"{invoice.number} is internal: the portal holds it")
-    if invoice.cpp_id not in (held.id, None) or held.buyer_siret != invoice.siret:
+    # The portal may show a rejected one under another identifier, after it was cancelled here.
+    is_over = invoice.status == "cancelled" and held.status in _REJECTED
+    if invoice.cpp_id not in (held.id, None) and not is_over:
         yield Breach(Law.HONEST, f"{invoice.number} is not the portal's {held.id}")
+    if held.buyer_siret != invoice.siret:
+        yield Breach(Law.HONEST, f"{invoice.number} is another buyer's at the portal")
     if held.kind != PORTAL_KINDS[invoice.kind]:
         yield Breach(Law.HONEST, f"{invoice.number} is {held.kind} at the portal")
     if invoice.status not in _TOLD[held.status] | _LAST:

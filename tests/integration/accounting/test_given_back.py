@@ -43,12 +43,11 @@ def test_a_refused_file_is_given_back(
     sheet = zipfile.ZipFile(to).read("xl/worksheets/sheet1.xml").decode()
     lines = CalamineWorkbook.from_path(to).get_sheet_by_index(0).to_python()
     at_the_end = [row[-1] for row in lines]
+    filled = {f"{place}" for place, text in enumerate(at_the_end[1:], start=2) if text}
 
     assert (said.code, str(to) in said.err) == (2, True)
     assert set(re.findall(r'<c r="([A-Z]+\d+)" s="[567]"', sheet)) == wrong
     assert at_the_end[0] == "À corriger"
-    filled = {f"{place}" for place, text in enumerate(at_the_end[1:], start=2) if text}
-
     assert filled == {cell[1:] for cell in wrong}
 
 

@@ -242,10 +242,9 @@ def test_the_preview_says_how_far_the_directory_was_read(desk: Desk) -> None:
     asked = len(desk.portal.asked)
     after = preview(desk.app, YEAR).directory
     said = run("preview", str(YEAR), config=desk.config)
+    told = f"lu pour {before.members} membres sur {before.members}, au plus tôt le 05/01/2026"
 
     assert (before.read, before.oldest) == (0, None)
     assert (after.members, after.read, after.oldest) == (before.members, before.members, at)
     assert len(desk.portal.asked) == asked
-    told = f"lu pour {before.members} membres sur {before.members}, au plus tôt le 05/01/2026"
-
     assert told in said.out.replace("\u202f", " ").replace("\xa0", " ")

@@ -165,11 +165,10 @@ def test_an_older_file_does_not_bring_back_an_erased_contact(
     done = bring(desk, row, "")
     with desk.app.reading() as session:
         current = contacts.record(session, siret).current
+    [said] = done.findings
 
     assert current is None
     assert done.rows == 1
-    [said] = done.findings
-
     assert (said.code, said.severity) == ("IMPORT-CONTACT-ERASED", Severity.WARNING)
     assert f"contacts correct {siret}" in said.remedy
     assert not any(text and text in f"{said}" for text in (name, email))

@@ -74,6 +74,7 @@ def test_no_text_injects_anything(name: str, subject: str, text: str, file: str)
     ).as_bytes()
     message, headers = read_back(raw), unfolded(raw)
     body, piece = message.iter_parts()
+    visible = ["".join(_seen(sign) for sign in line) for line in text.splitlines()]
 
     assert raw.isascii()
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", raw)
@@ -88,9 +89,8 @@ def test_no_text_injects_anything(name: str, subject: str, text: str, file: str)
         assert [one.addr_spec for one in message[field].addresses] == [address]
         [(phrase, found)] = getaddresses([headers[field]])
         assert (shown(phrase), found) == (one_line(name), address)
-    assert shown(headers["Subject"]) == one_line(subject)
-    visible = ["".join(_seen(sign) for sign in line) for line in text.splitlines()]
 
+    assert shown(headers["Subject"]) == one_line(subject)
     assert body.get_content_type() == "text/plain"
     assert body.get_content().splitlines() == (visible or [""])
     assert piece.get_content() == PDF

@@ -16,6 +16,8 @@ from worker.billing.tariff import Basis
 from worker.errors import Finding
 
 USAGE_OUTSIDE = "USAGE-OUTSIDE"
+UNIT_OUTSIDE = "UNIT-OUTSIDE"
+UNIT_OUTSIDE = "UNIT-OUTSIDE"
 Bases = Callable[[str, Month], Basis]
 """What the quantity of a service is taken from in a month (``tariff.bases``)."""
 
@@ -113,18 +115,38 @@ class OutsideUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideUnit:
+    """Dated units that no subscription covers: never billed either."""
+
+    service: str
+    day: date
+    quantity: Quantity
+    reference: str
+    origin: Predecessor | None = None
+
+    @property
+    def french(self) -> str:
+        """``0,5 le 12/03/2025 (FORM-12)``."""
+        return f"{french_quantity(self.quantity)} le {french_date(self.day)} ({self.reference})"
+
+
+Outside = OutsideUse | OutsideUnit
+"""What no subscription covers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class YearlyConsumption:
     """What a member consumed in a calendar year, and what is wrong with it.
 
     Attributes:
-        outside: users that no subscription covers; those that nobody accepted are findings too.
+        outside: what no subscription covers; what nobody accepted is a finding too.
     """
 
     siret: str
     year: int
     uses: tuple[ServiceUse, ...]
     findings: tuple[Finding, ...]
-    outside: tuple[OutsideUse, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
 
 def by_usage(_service: str, _month: Month) -> Basis:
@@ -183,6 +205,23 @@ class _Recorded:
                     ),
                 )
 
+    def units_outside(self) -> Iterator[tuple[UnitRecord, OutsideUnit]]:
+        """The units that no subscription took, once all of them did."""
+        for (service, month), units in self.dated.items():
+            if (service, None, month) in self.covered:
+                continue
+            for unit in units:
+                yield (
+                    unit,
+                    OutsideUnit(
+                        service=service,
+                        day=unit.day,
+                        quantity=unit.quantity,
+                        reference=unit.reference,
+                        origin=self.origin,
+                    ),
+                )
+
     def lacks(self, key: _Key) -> bool:
         """Whether a row is needed, and is not there."""
         return key not in self.rows and self.basis(key[0], key[2]) is Basis.USAGE
@@ -219,15 +258,15 @@ def consume(
     usage: Iterable[UsageRecord],
     units: Iterable[UnitRecord] = (),
     basis: Bases = by_usage,
-    accepted: Collection[OutsideUse] = (),
+    accepted: Collection[Outside] = (),
     scope: Scope = WHOLE,
 ) -> YearlyConsumption:
     """Aggregate a member's rows of a year under its subscriptions.
 
     A subscribed month that is priced by its users needs a row, even for zero users: a missing
     month would bill too little. Users and units outside any subscription are a finding, not a
-    line (C9); so are those that the shape of the price does not count. ``accepted``: users that a
-    person knows to be outside, for these very figures; they are no finding. ``scope``: of a member
+    line (C9); so are those that the shape of the price does not count. ``accepted``: what a
+    person knows to be outside, for these very figures; it is no finding. ``scope``: of a member
     that ended or that took the place of another, which months of these rows are billed.
     """
     known = _Recorded(
@@ -266,10 +305,13 @@ def consume(
                 used.take(key, known)
         if missing:
             findings.append(_gap(subscription, missing))
-    outside = tuple(known.outside())
+    outside, units_outside = tuple(known.outside()), tuple(known.units_outside())
     to = scope.billed_to or siret
     findings.extend(_outside(row, to) for row, use in outside if use not in accepted)
-    findings.extend(_not_billed(known))
+    findings.extend(_other_shapes(known))
+    findings.extend(
+        _unit_outside(unit, told, to) for unit, told in units_outside if told not in accepted
+    )
     return YearlyConsumption(
         siret=siret,
         year=year,
@@ -287,12 +329,12 @@ def consume(
             for (service, tier, category), used in uses.items()
         ),
         findings=tuple(findings),
-        outside=tuple(use for _, use in outside),
+        outside=(*(use for _, use in outside), *(told for _, told in units_outside)),
     )
 
 
-def _not_billed(known: _Recorded) -> Iterator[Finding]:
-    """What a subscription covers and no line counts, and units that none covers.
+def _other_shapes(known: _Recorded) -> Iterator[Finding]:
+    """What a subscription covers and no line counts.
 
     Users of a service at a flat price are information.
     """
@@ -308,10 +350,8 @@ def _not_billed(known: _Recorded) -> Iterator[Finding]:
             )
     for (service, month), units in known.dated.items():
         for unit in units:
-            told = f"{french_quantity(unit.quantity)} le {french_date(unit.day)}"
-            if (service, None, month) not in known.covered:
-                yield _unit_outside(unit, told)
-            else:
+            if (service, None, month) in known.covered:
+                told = f"{french_quantity(unit.quantity)} le {french_date(unit.day)}"
                 way = "sans unités datées : importez sa consommation, ou corrigez la grille"
                 yield _other_shape(told, service, way, _place(unit.file, unit.source))
 
@@ -321,15 +361,25 @@ def service_name(service: str, tier: int | None) -> str:
     return service if tier is None else f"{service} {tier} To"
 
 
-def french_outside(outside: Iterable[OutsideUse]) -> str:
+def french_outside(outside: Iterable[Outside]) -> str:
     """What no subscription covers and is not billed, in one sentence; empty when there is none."""
     months: dict[tuple[str, int | None, int, Predecessor | None], list[Month]] = {}
+    units: dict[tuple[str, Predecessor | None], list[str]] = {}
     for use in outside:
-        months.setdefault((use.service, use.tier, use.users, use.origin), []).append(use.month)
+        match use:
+            case OutsideUse():
+                key = (use.service, use.tier, use.users, use.origin)
+                months.setdefault(key, []).append(use.month)
+            case OutsideUnit():
+                units.setdefault((use.service, use.origin), []).append(use.french)
     told = [
         f"{service_name(service, tier)}, {count(users, 'utilisateur')} ({_spans(found)})"
         + (f", {origin.french}" if origin else "")
         for (service, tier, users, origin), found in months.items()
+    ]
+    told += [
+        f"{service}, {', '.join(dated)}" + (f", {origin.french}" if origin else "")
+        for (service, origin), dated in units.items()
     ]
     return f"Hors abonnement, et donc non facturé : {' ; '.join(told)}." if told else ""
 
@@ -374,11 +424,13 @@ def _place(file: str, source: SourceRow) -> str:
     return ", ".join(filter(None, (file, f"ligne {source.row}")))
 
 
-def _unit_outside(unit: UnitRecord, told: str) -> Finding:
+def _unit_outside(unit: UnitRecord, told: OutsideUnit, billed_to: str) -> Finding:
     return Finding(
-        code="UNIT-OUTSIDE",
-        message=f"{unit.service} : {told} ({unit.reference}), hors abonnement",
-        remedy="Corrigez l'abonnement (début, fin, sans palier) ou ces unités (0 les annule).",
+        code=UNIT_OUTSIDE,
+        message=f"{unit.service} : {told.french}, hors abonnement",
+        remedy="Corrigez l'abonnement (début, fin, sans palier) ou ces unités (0 les annule) ; si "
+        f"elles sont justes et ne sont pas à facturer, tapez : chorus-worker accept {billed_to} "
+        f'{unit.day.year} --outside --reason "…"',
         where=_place(unit.file, unit.source),
     )
 

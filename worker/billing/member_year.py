@@ -9,7 +9,7 @@ from typing import TypeVar
 from worker.billing.comparison import Confirmation
 from worker.billing.consumption import (
     Bases,
-    OutsideUse,
+    Outside,
     PopulationRecord,
     Scope,
     UnitRecord,
@@ -42,7 +42,7 @@ class Hold:
 class Acceptance:
     """A person's word that users outside any subscription are not billed: these figures alone."""
 
-    uses: tuple[OutsideUse, ...]
+    uses: tuple[Outside, ...]
     reason: str
     accepted_at: datetime
     accepted_by: str

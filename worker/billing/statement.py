@@ -6,7 +6,7 @@ Convention C3: numbered, sent to the member, attached to the invoice, same total
 from dataclasses import dataclass
 from datetime import date
 
-from worker.billing.consumption import OutsideUse, french_outside
+from worker.billing.consumption import Outside, OutsideUse, french_outside
 from worker.billing.members import Member
 from worker.billing.money import Money
 from worker.billing.rating import RatedLine
@@ -17,7 +17,7 @@ class Statement:
     """All that a member consumed in a year, priced, with the files the figures come from.
 
     Attributes:
-        outside: users that no subscription covers, accepted by a person: in no line.
+        outside: what no subscription covers, accepted by a person: in no line.
     """
 
     number: str
@@ -25,7 +25,7 @@ class Statement:
     member: Member
     lines: tuple[RatedLine, ...]
     issue_date: date
-    outside: tuple[OutsideUse, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
     @property
     def total(self) -> Money:
@@ -47,7 +47,9 @@ class Statement:
     @property
     def of_users_alone(self) -> bool:
         """Whether every price is of a user and month, as in the first annex."""
-        return all(line.measure is None for line in self.lines)
+        return all(line.measure is None for line in self.lines) and all(
+            isinstance(one, OutsideUse) for one in self.outside
+        )
 
     @property
     def decisions(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from worker.billing.consumption import OutsideUse, french_outside
+from worker.billing.consumption import Outside, french_outside
 from worker.billing.money import french
 from worker.cli import json_views
 from worker.cli.console import command, put, put_json
@@ -76,7 +76,7 @@ def accept(
             "Dites ce que vous acceptez.",
             "Ajoutez --outside pour les consommations hors abonnement.",
         )
-    uses: tuple[OutsideUse, ...] = ()
+    uses: tuple[Outside, ...] = ()
     if withdraw:
         withdraw_outside(app, siret, year, reason)
     else:

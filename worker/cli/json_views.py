@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # each command has loaded what it shows; the others stay quic
     from worker.billing.campaign import Campaign
     from worker.billing.checkpoint import CheckpointLine
     from worker.billing.comparison import Confirmation
-    from worker.billing.consumption import OutsideUse
+    from worker.billing.consumption import Outside
     from worker.billing.invoice import Invoice, InvoiceLine
     from worker.billing.journal import JournalEvent
     from worker.billing.late_interest import InterestRule
@@ -825,7 +825,7 @@ def confirmation(siret: str, year: int, given: "Confirmation") -> View:
     }
 
 
-def acceptance(siret: str, year: int, uses: "Sequence[OutsideUse]", reason: str) -> View:
+def acceptance(siret: str, year: int, uses: "Sequence[Outside]", reason: str) -> View:
     """What a person accepted outside the subscriptions; nothing once it is withdrawn."""
     return {
         "member_siret": siret,
@@ -833,15 +833,23 @@ def acceptance(siret: str, year: int, uses: "Sequence[OutsideUse]", reason: str)
         "accepted": [
             {
                 "service": use.service,
-                "tier": use.tier,
-                "month": str(use.month),
-                "users": use.users,
+                **_figure(use),
                 "taken_over_from": use.origin and use.origin.siret,
             }
             for use in uses
         ],
         "reason": reason,
     }
+
+
+def _figure(use: "Outside") -> View:
+    """The users of a month, or the units of a day."""
+    # Commands that accept nothing answer without loading these.
+    from worker.billing.consumption import OutsideUse  # noqa: PLC0415
+
+    if isinstance(use, OutsideUse):
+        return {"tier": use.tier, "month": str(use.month), "users": use.users}
+    return {"day": use.day, "quantity": str(use.quantity), "reference": use.reference}
 
 
 def succession(old: str, new: str, found: "Handover | None") -> View:

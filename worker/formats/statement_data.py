@@ -18,6 +18,7 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from worker.billing.consumption import Outside, OutsideUnit, OutsideUse
 from worker.billing.money import ZERO, Money
 from worker.billing.period import Month, french_date
 from worker.billing.quantity import Quantity
@@ -250,12 +251,23 @@ def _months(statement: Statement) -> Iterator[tuple[Cell, ...]]:
             told = (*_service(index, line), _month(step), None, line.unit_price, amount)
             yield (*told, *read, *any_step)
     for one in statement.outside:
-        origin = "" if one.origin is None else f", {one.origin.french}"
-        service = (None, one.service, f"{OUTSIDE}{origin}", one.tier, None, None, None)
-        told = (*service, one.month, one.users, None, ZERO, None, None)
-        days = (one.month.first_day, one.month.last_day)
-        any_step = (*days, one.users, "utilisateur × mois", None, None, None)
+        told, any_step = _outside(one)
         yield told if statement.of_users_alone else (*told, *any_step)
+
+
+def _outside(one: Outside) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    """What no subscription covers: the cells of a month, and those of any step."""
+    label = f"{OUTSIDE}{'' if one.origin is None else f', {one.origin.french}'}"
+    match one:
+        case OutsideUse():
+            service = (None, one.service, label, one.tier, None, None, None)
+            days = (one.month.first_day, one.month.last_day)
+            step = (*days, one.users, "utilisateur × mois", None, None, None)
+            return (*service, one.month, one.users, None, ZERO, None, None), step
+        case OutsideUnit():
+            service = (None, one.service, label, None, None, None, None)
+            of_day = (one.day, one.day, one.quantity, "unité", None, None, one.reference)
+            return (*service, Month.of(one.day), None, None, ZERO, None, None), of_day
 
 
 def _month(step: Step) -> Month | None:

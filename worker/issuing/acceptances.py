@@ -1,7 +1,7 @@
 """``accept``: a person says that use outside a subscription is known, and not billed (C9)."""
 
 from worker.app import App
-from worker.billing.consumption import USAGE_OUTSIDE
+from worker.billing.consumption import UNIT_OUTSIDE, USAGE_OUTSIDE
 from worker.billing.member_year import Acceptance
 from worker.billing.period import french_date, paris_day
 from worker.billing.text import stated_reason
@@ -11,7 +11,7 @@ from worker.storage import Transaction, acceptances, invoices, member_years
 
 
 def accept_outside(app: App, siret: str, year: int, reason: str) -> Acceptance:
-    """Accept the users that no subscription of a member covers in a year, as they are now.
+    """Accept what no subscription of a member covers in a year, as it is now.
 
     Raises:
         WrongUse: no such member, or no reason that can be read.
@@ -39,7 +39,7 @@ def accept_outside(app: App, siret: str, year: int, reason: str) -> Acceptance:
         given = Acceptance(uses=uses, reason=reason, accepted_at=tx.now, accepted_by=tx.actor)
         acceptances.place(tx, siret, year, given)
         message = "hors abonnement accepté, pas encore facturé"
-        let_go_on(tx, siret, year, (USAGE_OUTSIDE,), message)
+        let_go_on(tx, siret, year, (USAGE_OUTSIDE, UNIT_OUTSIDE), message)
     return given
 
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
-from worker.billing.consumption import OutsideUse
+from worker.billing.consumption import Outside
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
@@ -33,14 +33,14 @@ class Prepared:
     """A member's year, computed and checked, before any number.
 
     Attributes:
-        outside: users that no subscription covers; a finding, unless a person accepted them.
+        outside: what no subscription covers; a finding, unless a person accepted it.
     """
 
     known: MemberYear
     lines: tuple[RatedLine, ...]
     draft: InvoiceDraft | None
     findings: tuple[Finding, ...]
-    outside: tuple[OutsideUse, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
     @property
     def member(self) -> Member:

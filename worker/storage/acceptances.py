@@ -2,17 +2,18 @@
 
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import RowMapping
 from sqlmodel import Session, SQLModel
 
-from worker.billing.consumption import OutsideUse
+from worker.billing.consumption import Outside, OutsideUnit, OutsideUse
 from worker.billing.journal import EventTag, canonical_json
 from worker.billing.member_year import Acceptance
 from worker.billing.period import Month
+from worker.billing.quantity import read_quantity
 from worker.billing.succession import Predecessor
 from worker.storage import journal
 from worker.storage.store import affected
@@ -108,21 +109,36 @@ def _acceptance(row: RowMapping) -> Acceptance:
     )
 
 
-def _row(use: OutsideUse) -> dict[str, object]:
-    return {
-        "service": use.service,
-        "tier": use.tier,
-        "month": use.month.number,
-        "users": use.users,
-        **({} if use.origin is None else {"origin": asdict(use.origin)}),
-    }
+def _row(use: Outside) -> dict[str, object]:
+    told: dict[str, object]
+    match use:
+        case OutsideUse():
+            told = {"tier": use.tier, "month": use.month.number, "users": use.users}
+        case OutsideUnit():
+            # A quantity has four decimals at most: its text has no exponent.
+            told = {"day": use.day.isoformat(), "quantity": f"{use.quantity:f}"}
+            told["reference"] = use.reference
+    origin = {} if use.origin is None else {"origin": asdict(use.origin)}
+    return {"service": use.service, **told, **origin}
 
 
-def _use(year: int, row: dict[str, Any]) -> OutsideUse:
+def _use(year: int, row: dict[str, Any]) -> Outside:
+    origin = Predecessor(**row["origin"]) if "origin" in row else None
+    if "day" in row:
+        quantity = read_quantity(row["quantity"])
+        if quantity is None:
+            raise ValueError(f"{row['quantity']!r} is no quantity")
+        return OutsideUnit(
+            service=str(row["service"]),
+            day=date.fromisoformat(row["day"]),
+            quantity=quantity,
+            reference=str(row["reference"]),
+            origin=origin,
+        )
     return OutsideUse(
         service=str(row["service"]),
         tier=None if row["tier"] is None else whole_number(row["tier"]),
         month=Month(year, whole_number(row["month"])),
         users=whole_number(row["users"]),
-        origin=Predecessor(**row["origin"]) if "origin" in row else None,
+        origin=origin,
     )

@@ -1,15 +1,19 @@
 """Use outside a subscription, accepted by a person: not billed, and said on the statement (C9)."""
 
+import csv
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.support.offices import YEAR, Desk, open_desk
 from worker.audit.recomputation import recompute
-from worker.billing.consumption import OutsideUse
+from worker.billing.consumption import Outside, OutsideUnit, OutsideUse, french_outside
 from worker.billing.journal import EventTag
 from worker.billing.period import Month
 from worker.errors import Refused, WrongUse
+from worker.formats.statement_data import statement_csv
 from worker.imports import ImportKind
 from worker.issuing.acceptances import accept_outside, withdraw_outside
 from worker.issuing.batch import MemberResult
@@ -19,6 +23,16 @@ from worker.storage.year import statements
 SIRET, STRANGER = "99900007800017", "99980912200016"
 USAGE = "siret;service;palier;mois;utilisateurs"
 MARCH = OutsideUse(service="stockage", tier=5, month=Month(YEAR, 3), users=4)
+UNITS = "siret;service;date;quantite;reference"
+TRAINING = OutsideUnit(
+    service="formation", day=date(YEAR, 3, 12), quantity=Decimal("0.5"), reference="FORM-12"
+)
+TRAINING_ROW = {
+    "service": "formation",
+    "day": f"{YEAR}-03-12",
+    "quantity": "0.5",
+    "reference": "FORM-12",
+}
 REASON = "comptes fermés en retard"
 
 
@@ -35,7 +49,7 @@ def results(desk: Desk) -> dict[str, MemberResult]:
     return {one.member.siret: one.result for one in desk.issue()}
 
 
-def outside(desk: Desk) -> tuple[OutsideUse, ...]:
+def outside(desk: Desk) -> tuple[Outside, ...]:
     """What the statement of the member says that is not billed."""
     with desk.app.reading() as session:
         return next(one.outside for one in statements(session, YEAR) if one.member.siret == SIRET)
@@ -65,6 +79,59 @@ def test_what_is_accepted_is_not_billed_and_said(desk: Desk) -> None:
         (f"{SIRET}/{YEAR}", {"acceptance": 1, "rows": [row], "reason": REASON})
     ]
     assert desk.is_sound()
+
+
+def test_units_outside_are_accepted_like_users(desk: Desk) -> None:
+    """With their day and reference, on the statement and in the journal; computed again as well."""
+    desk.write(ImportKind.USAGE, USAGE, f"{SIRET};stockage;5;{YEAR}-03;0")
+    desk.write(ImportKind.UNITS, UNITS, f"{SIRET};formation;{YEAR}-03-12;0,5;FORM-12")
+    held = results(desk)
+    with desk.app.reading() as session:
+        parked = invoices.current(session, SIRET, YEAR)
+    given = accept_outside(desk.app, SIRET, YEAR, REASON)
+    ran = results(desk)
+    found = [finding for one in recompute(desk.app.store) for finding in one.findings]
+
+    assert (held[SIRET], ran[SIRET]) == (MemberResult.PARKED, MemberResult.ISSUED)
+    assert parked is not None
+    assert [one.code for one in parked.findings] == ["UNIT-OUTSIDE"]
+    assert f"accept {SIRET} {YEAR} --outside" in parked.findings[0].remedy
+    assert given.uses == outside(desk) == (TRAINING,)
+    assert french_outside(given.uses).endswith("formation, 0,5 le 12/03/2025 (FORM-12).")
+    assert desk.events(EventTag.USAGE_ACCEPTED) == [
+        (f"{SIRET}/{YEAR}", {"acceptance": 1, "rows": [TRAINING_ROW], "reason": REASON})
+    ]
+    assert found == []
+    assert desk.is_sound()
+
+
+def test_other_units_than_those_accepted_are_a_finding_again(desk: Desk) -> None:
+    """Another quantity of the same day is not what a person saw."""
+    desk.write(ImportKind.USAGE, USAGE, f"{SIRET};stockage;5;{YEAR}-03;0")
+    desk.write(ImportKind.UNITS, UNITS, f"{SIRET};formation;{YEAR}-03-12;0,5;FORM-12")
+    accept_outside(desk.app, SIRET, YEAR, REASON)
+    desk.write(ImportKind.UNITS, UNITS, f"{SIRET};formation;{YEAR}-03-12;1;FORM-12")
+    ran = results(desk)
+
+    assert ran[SIRET] is MemberResult.PARKED
+
+
+def test_the_statement_tells_units_outside_by_day_and_reference(desk: Desk) -> None:
+    """In the table of its steps, beside the months of users, and at no price."""
+    desk.write(ImportKind.USAGE, USAGE, f"{SIRET};stockage;5;{YEAR}-03;0")
+    desk.write(ImportKind.UNITS, UNITS, f"{SIRET};formation;{YEAR}-03-12;0,5;FORM-12")
+    accept_outside(desk.app, SIRET, YEAR, REASON)
+    desk.issue()
+    with desk.app.reading() as session:
+        (statement,) = (one for one in statements(session, YEAR) if one.member.siret == SIRET)
+    rows = list(
+        csv.reader(statement_csv(statement).decode("utf-8-sig").splitlines(), delimiter=";")
+    )
+    told = [row for row in rows if "FORM-12" in row]
+
+    assert len(told) == 1
+    assert {"formation", "0,5", "0,00", "Hors abonnement, non facturé"} <= set(told[0])
+    assert len({len(row) for row in rows if row}) == 1
 
 
 def test_what_is_accepted_is_computed_again(desk: Desk) -> None:

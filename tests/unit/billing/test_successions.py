@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import FILE, MEMBER, YEAR, grid, subscriptions, usage
 from tests.support.catalogue import catalogue_year, example_grid, unit
-from worker.billing.consumption import SourceRow, UsageRecord
+from worker.billing.consumption import OutsideUse, SourceRow, UsageRecord
 from worker.billing.invoice import InvoiceDraft, Party, PaymentMeans, Terms, build_draft
 from worker.billing.member_year import MemberYear, TakenOver
 from worker.billing.members import BillingReferences, Subscription
@@ -180,6 +180,7 @@ def outside(years: Sequence[MemberYear]) -> list[tuple[object, ...]]:
         (one.origin.siret if one.origin else year.member.siret, one.service, one.month, one.users)
         for year in years
         for one in year.consumed().outside
+        if isinstance(one, OutsideUse)
     )
 
 

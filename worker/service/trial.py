@@ -2,7 +2,8 @@
 
 What was imported is imported again there, contacts apart: no mail can reach a member. The local
 portal knows each of them, with the demands that Chorus Pro's directory last told of it. What was
-billed comes along as amounts to compare with. The real data are only read.
+billed comes along as amounts to compare with, and mergers as they are; decisions about a year,
+payments and titles do not. The real data are only read.
 """
 
 import csv
@@ -17,8 +18,10 @@ from typing import Any
 from worker.app import App
 from worker.errors import Refused, StorageUnavailable
 from worker.imports import ImportKind, fingerprint, read
+from worker.imports.destinations import DESTINATIONS
 from worker.imports.intake import Intake, take_in, take_rows
 from worker.issuing.directory_rules import DirectoryEntry
+from worker.issuing.successions import succeed
 from worker.portals import ServiceRecord, StructureRecord
 from worker.service.installation import DATA, TARIFFS, install
 from worker.service.local_portal import CREDENTIALS, STRUCTURES
@@ -26,7 +29,7 @@ from worker.service.opening import open_app
 from worker.settings.keys import Channel, Environment
 from worker.settings.loading import Configuration, flatten
 from worker.settings.rights import told
-from worker.storage import Session, directory, imported, invoices, year_amounts
+from worker.storage import Session, directory, imported, invoices, successions, year_amounts
 from worker.storage.snapshots import load
 from worker.storage.source_files import Kept, imported_files
 
@@ -69,6 +72,7 @@ def make_trial(app: App, folder: Path) -> Trial:
         members = [imported.member(session, one) for one in sorted(imported.known_sirets(session))]
         entries = [_entry(session, one.siret, one.name) for one in members]
         amounts = _amounts(session)
+        mergers = successions.in_force(session).values()
     seller = {"siret": app.settings.syndicat.siret, "name": app.settings.syndicat.name}
     structures = [seller | {"public": True, "active": True}, *(entry for entry, _ in entries)]
     try:
@@ -88,10 +92,13 @@ def make_trial(app: App, folder: Path) -> Trial:
     trial = open_app(folder / "worker.toml", app.clock, writes=True)
     imports = []
     for _, file in files:
-        if file.how_kept is not Kept.NOT:
-            kind = ImportKind(file.kind)
+        kind = ImportKind(file.kind)
+        # Payments and titles, which have commands of their own, are of invoices that stay behind.
+        if file.how_kept is not Kept.NOT and not DESTINATIONS[kind].command:
             kept = replace(fingerprint(app.store.archive.path(file.kept_sha256)), name=file.name)
             imports.append(take_rows(trial, kept, kind, read(kept, kind)))
+    for one in mergers:
+        succeed(trial, one.siret, one.successor, one.effective_on, one.reason)
     if amounts:
         imports.append(take_in(trial, folder / PREVIOUS, ImportKind.PREVIOUS))
     return Trial(

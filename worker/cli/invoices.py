@@ -138,7 +138,9 @@ def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
         return
     put("À faire :")
     for invoice, advice in acts[:MOST_ACTS]:
-        put(f"  {invoice.number or invoice.member_name} : {typed(sentence(advice))}")
+        why = " ; ".join(finding.message for finding in invoice.findings)
+        put(f"  {invoice.number or invoice.member_name}{why and f' : {why}'}")
+        put(f"    → {typed(sentence(advice))}")
     if len(acts) > MOST_ACTS:
         put(f"  … et {len(acts) - MOST_ACTS} autres")
     put(f"Détail : {command('status --todo')}")

@@ -140,7 +140,7 @@ def _in_french(text: str) -> str:
 
 def _choices(error: typer.BadParameter) -> str:
     """The values to choose among, where there are some."""
-    choices = getattr(getattr(error.param, "type", None), "choices", ())
+    choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None) or ()
     return f" (au choix : {', '.join(map(str, choices))})" if choices else ""
 
 

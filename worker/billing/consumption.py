@@ -417,7 +417,8 @@ def _unit_outside(unit: UnitRecord, told: str) -> Finding:
     return Finding(
         code="UNIT-OUTSIDE",
         message=f"{unit.service} : {told} ({unit.reference}), hors abonnement",
-        remedy="Corrigez l'abonnement (début, fin, sans palier) ou ces unités (0 les annule).",
+        remedy=f"Importez l'abonnement à {unit.service} qui couvre ce jour, sans palier ; ou "
+        "corrigez ces unités (0 les annule).",
         where=_place(unit.file, unit.source),
     )
 

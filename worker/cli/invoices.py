@@ -44,8 +44,7 @@ def show_invoices(
         standings = settlements.standings(session, found)
         told = titles.current(session)
     if as_json:
-        answer = json_views.invoices(app, found, standings, told, ok=not act)
-        put_json(**answer | beside)
+        put_json(**json_views.invoices(app, found, standings, told, ok=not act) | beside)
     else:
         _draw(app, found, standings, told, len(act))
     return TO_LOOK_AT if act else DONE

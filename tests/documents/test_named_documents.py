@@ -33,6 +33,7 @@ OF_INVOICES = {
     "issuing/acceptances.py": {"{year"},
     "issuing/confirmations.py": {"{year"},
     "issuing/holds.py": {"{year"},
+    "issuing/successions.py": {"{one.year"},
     "mailing/templates/references.txt": {"{{ annee"},
     "portals/choruspro/completion.py": {"{cpp_id"},
     "portals/choruspro/consultation.py": {"{cpp_id"},

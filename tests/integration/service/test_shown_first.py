@@ -171,6 +171,7 @@ def test_credit_shows_the_note(desk: Desk) -> None:
             "La facture sera annulée",
         ],
     )
+
     assert "secret" not in refused.err.partition("Erreur")[0]
     assert (draft["corrects"], draft["covers_the_invoice"], draft["internal"]) == (ONE, True, True)
     assert draft["total_ttc"] == str(invoice.total)
@@ -242,6 +243,7 @@ def test_show_has_what_a_person_decided(
     [confirmed], [accepted], [settled] = (
         kept[name] for name in ("confirmations", "acceptances", "settlements")
     )
+
     assert (confirmed["reason"], confirmed["in_force"]) == ("dix agents de plus", True)
     assert confirmed["total_ttc"] == kept["invoice"]["total_ttc"]
     assert confirmed["confirmed_by"] == accepted["accepted_by"] == desk.app.actor

@@ -242,6 +242,7 @@ def test_every_user_is_billed_once_or_named(
     billed = [one for use in found.uses for one in use.months]
     assert len({one.month for one in billed}) == len(billed)
     outside = sum(use.users for use in found.outside)
+
     assert ("USAGE-OUTSIDE" in codes(found)) == bool(outside)
 
     assert sum(one.users for one in billed) + outside == sum(row.users for row in rows)
@@ -297,6 +298,7 @@ def test_an_accepted_figure_is_outside_and_no_finding(rows: list[tuple[int, int,
         if users and not taken
     ]
     places = found.findings[0].where.split(" ", 1)[1] if found.findings else ""
+
     assert places == ", ".join(map(str, sorted(left)))
 
 

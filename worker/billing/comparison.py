@@ -147,7 +147,10 @@ class YearBefore:
             elif before and limits.change_percent and self._is_far(total, before):
                 change = french_percent(percent(total, before))
                 found.append(
-                    (CHANGED, f"{change} : {french(before)} pour {year - 1}, {french(total)}")
+                    (
+                        CHANGED,
+                        f"{change} : {french(before)} pour {year - 1}, {french(total)} pour {year}",
+                    )
                 )
             if total < limits.minimum:
                 least = f"le minimum de mise en recouvrement ({french(limits.minimum)})"

@@ -3,7 +3,7 @@
 Pure: the same rows give the same consumption. What does not fit is a finding, never a guess.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -245,6 +245,13 @@ class _Used:
                 self.months.append(MonthlyUse(month=month, users=row.users, source=row.source))
             case Basis.SUBSCRIPTION:
                 self.subscribed.append(month)
+            case Basis.UNKNOWN:
+                if (known_row := known.rows.get(key)) is None:
+                    self.subscribed.append(month)
+                else:
+                    self.months.append(
+                        MonthlyUse(month=month, users=known_row.users, source=known_row.source)
+                    )
             case Basis.UNITS:
                 self.subscribed.append(month)
                 if tier is None:  # units are of no tier: with one, they are told as outside
@@ -307,7 +314,7 @@ def consume(
             findings.append(_gap(subscription, missing))
     outside, units_outside = tuple(known.outside()), tuple(known.units_outside())
     to = scope.billed_to or siret
-    findings.extend(_outside(row, to) for row, use in outside if use not in accepted)
+    findings.extend(_not_accepted((row for row, use in outside if use not in accepted), to))
     findings.extend(_other_shapes(known))
     findings.extend(
         _unit_outside(unit, told, to) for unit, told in units_outside if told not in accepted
@@ -407,16 +414,48 @@ def _spans(months: list[Month]) -> str:
     )
 
 
-def _outside(row: UsageRecord, billed_to: str) -> Finding:
-    name = service_name(row.service, row.tier)
+def _not_accepted(found: Iterable[UsageRecord], billed_to: str) -> Iterator[Finding]:
+    """One finding for each service and tier."""
+    rows: dict[tuple[str, int | None], list[UsageRecord]] = {}
+    for row in found:
+        rows.setdefault((row.service, row.tier), []).append(row)
+    return (_outside(one, billed_to) for one in rows.values())
+
+
+def _outside(rows: Sequence[UsageRecord], billed_to: str) -> Finding:
+    """The months of a service and tier that no subscription covers: one answer is asked."""
+    first, name = rows[0], service_name(rows[0].service, rows[0].tier)
+    these, figure = "ce mois", "le chiffre est juste et n'est"
+    if len(rows) == 1:
+        told = f"{count(first.users, 'utilisateur')} de {name} en {first.month.french}"
+    else:
+        these, figure = "ces mois", "les chiffres sont justes et ne sont"
+        months: dict[int, list[Month]] = {}
+        for row in rows:
+            months.setdefault(row.users, []).append(row.month)
+        told = f"{name} : " + " ; ".join(
+            f"{count(users, 'utilisateur')} ({_spans(found)})" for users, found in months.items()
+        )
     return Finding(
         code=USAGE_OUTSIDE,
-        message=f"{count(row.users, 'utilisateur')} de {name} en {row.month.french}, "
-        "hors abonnement",
-        remedy="Corrigez l'abonnement (début, fin, palier) ou la consommation de ce mois ; si le "
-        f"chiffre est juste et n'est pas à facturer, tapez : chorus-worker accept {billed_to} "
-        f'{row.month.year} --outside --reason "…"',
-        where=_place(row.file, row.source),
+        message=f"{told}, hors abonnement",
+        remedy=f"Corrigez l'abonnement (début, fin, palier) ou la consommation de {these} ; si "
+        f"{figure} pas à facturer, tapez : chorus-worker accept {billed_to} "
+        f'{first.month.year} --outside --reason "…"',
+        where=_places(rows),
+    )
+
+
+def _places(rows: Iterable[UsageRecord]) -> str:
+    """Files and lines, each once."""
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        known = lines.setdefault(row.file, [])
+        if (line := str(row.source.row)) not in known:
+            known.append(line)
+    return " ; ".join(
+        ", ".join(filter(None, (file, f"ligne{'s' * (len(known) > 1)} {', '.join(known)}")))
+        for file, known in lines.items()
     )
 
 
@@ -428,7 +467,8 @@ def _unit_outside(unit: UnitRecord, told: OutsideUnit, billed_to: str) -> Findin
     return Finding(
         code=UNIT_OUTSIDE,
         message=f"{unit.service} : {told.french}, hors abonnement",
-        remedy="Corrigez l'abonnement (début, fin, sans palier) ou ces unités (0 les annule) ; si "
+        remedy=f"Importez l'abonnement à {unit.service} qui couvre ce jour, sans palier ; ou "
+        "corrigez ces unités (0 les annule) ; si "
         f"elles sont justes et ne sont pas à facturer, tapez : chorus-worker accept {billed_to} "
         f'{unit.day.year} --outside --reason "…"',
         where=_place(unit.file, unit.source),

@@ -200,7 +200,7 @@ def _rate_on(day: date, begins: date, rule: InterestRule, rates: Rates) -> Rate:
     if rate is None:
         raise ConfigurationError(
             f"Le taux du {half_year.french} manque ({rule.french}) : rien n'est calculé.",
-            f'Ajoutez [{rule.value}."{half_year}"] à la table des taux, avec sa source.',
+            f'Ajoutez [{rule.value}."{half_year}"] à late_interest.toml, avec sa source.',
         )
     match rule:
         case InterestRule.LEGAL:

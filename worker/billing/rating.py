@@ -539,7 +539,7 @@ def population_band(part: _Part, shape: PopulationBand, year: _Year) -> _Found:
             code="POPULATION-MISSING",
             message=f"le prix de {part.use.service} dépend de la population, et celle de "
             f"{year.consumption.year} n'est pas connue",
-            remedy="Importez-la : chorus-worker import population FICHIER.",
+            remedy="Importez-la : chorus-worker import population FICHIER",
         )
         return
     band = band_of(shape.bands, known.inhabitants)

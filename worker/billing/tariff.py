@@ -41,6 +41,8 @@ class Basis(StrEnum):
     """Dated units."""
     SUBSCRIPTION = "subscription"
     """The subscribed months alone."""
+    UNKNOWN = "unknown"
+    """The grid in force has no such service: no row is missing, a price is."""
 
 
 class Span(StrEnum):
@@ -349,12 +351,14 @@ def _hole(code: str, message: str, grid: TariffGrid) -> Finding:
 
 
 def bases(grids: Sequence[TariffGrid]) -> Callable[[str, Month], Basis]:
-    """What the quantity of a service is taken from in a month; usage where no grid prices it."""
+    """What the quantity of a service is taken from in a month; usage where no grid is in force."""
 
     def basis(service: str, month: Month) -> Basis:
         grid = grid_in_force(grids, month)
-        tariff = None if grid is None else grid.services.get(service)
-        return Basis.USAGE if tariff is None else basis_of(tariff.shape)
+        if grid is None:
+            return Basis.USAGE
+        tariff = grid.services.get(service)
+        return Basis.UNKNOWN if tariff is None else basis_of(tariff.shape)
 
     return basis
 

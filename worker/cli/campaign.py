@@ -71,7 +71,8 @@ def _show_figures(year: int, shown: Figures) -> None:
     put(f"Total {year} : {french(shown.total)} TTC ; {_beside_last_year(year, shown)}.")
     if shown.to_confirm or shown.held:
         named = command(f"preview {year}")
-        put(f"Ceux à confirmer ou retenus ne seront pas facturés ; {named} les nomme.")
+
+        put(f"Ceux à confirmer ou retenus ne seront pas facturés. Pour les voir : {named}")
 
 
 def _beside_last_year(year: int, shown: Figures) -> str:
@@ -109,18 +110,18 @@ def list_(config: Config = None, data: Data = None, as_json: Json = False) -> No
 
 def _show(found: Sequence[Campaign]) -> None:
     table(
-        ("année", "ouverte le", "par", "prêts", "total TTC", "close le", "motif"),
+        ("année", "ouverte le", "par", "prêts", "leur total TTC", "close le", "motif"),
         [
             (
                 str(one.year),
                 one.opened_at,
                 one.opened_by,
                 one.figures.ready,
-                one.figures.total,
+                one.figures.ready_total,
                 one.closed_at,
                 one.close_reason or one.reason or None,
             )
             for one in found
         ],
-        narrow=("année", "ouverte le", "prêts", "total TTC", "close le"),
+        narrow=("année", "ouverte le", "prêts", "leur total TTC", "close le"),
     )

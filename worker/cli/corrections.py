@@ -9,7 +9,7 @@ from typing import Annotated
 from worker.app import App
 from worker.billing.credit_note import NEUTRAL_REASON
 from worker.billing.money import count, french
-from worker.billing.quantity import Quantity, french_quantity, read_quantity
+from worker.billing.quantity import Quantity, counted, read_quantity
 from worker.cli import json_views
 from worker.cli.console import TO_LOOK_AT, agreed, command, put, put_json, say
 from worker.cli.invoices import show_invoices
@@ -192,7 +192,7 @@ def _told_draft(app: App, drafted: CreditDraft) -> Iterator[str]:
     else:
         yield f"  Destination : {_destination(app)}"
     for line in drafted.draft.lines:
-        quantity = french_quantity(line.quantity)
+        quantity = counted(line.quantity, line.measure)
         yield f"  Ligne {line.identifier}, {line.name} : {quantity}, {french(line.gross)} TTC"
     yield f"  Total : {french(drafted.draft.totals.payable)} TTC"
     yield f"  Imprimé sur l'avoir : {drafted.draft.notes[0].text}"

@@ -44,7 +44,7 @@ def show_invoices(
         standings = settlements.standings(session, found)
         told = titles.current(session)
     if as_json:
-        put_json(**json_views.invoices(app, found, standings, told, ok=not act, **beside))
+        put_json(**json_views.invoices(app, found, standings, told, ok=not act) | beside)
     else:
         _draw(app, found, standings, told, len(act))
     return TO_LOOK_AT if act else DONE
@@ -137,7 +137,9 @@ def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:
         return
     put("À faire :")
     for invoice, advice in acts[:MOST_ACTS]:
-        put(f"  {invoice.number or invoice.member_name} : {typed(sentence(advice))}")
+        why = " ; ".join(finding.message for finding in invoice.findings)
+        put(f"  {invoice.number or invoice.member_name}{why and f' : {why}'}")
+        put(f"    → {typed(sentence(advice))}")
     if len(acts) > MOST_ACTS:
         put(f"  … et {len(acts) - MOST_ACTS} autres")
     put(f"Détail : {command('status --todo')}")

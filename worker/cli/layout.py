@@ -34,13 +34,15 @@ def fold(text: str, width: int | None, program: str = "") -> list[str]:
     indent = " " * min(len(text) - len(content), width // 2)
     further = f"{indent}  "
     lines: list[str] = []
-    for part, is_command in _parts(content, program):
+    for told, is_command in _parts(content, program):
+        part = told
         start = indent if not lines else further
         if not is_command:
-            words = _words(part)
             # A sentence goes on behind a command that left room on its line.
             head = lines.pop() if lines and not lines[-1].endswith(_CONTINUED) else ""
-            lines += _filled(words, width, start, further, head)
+            if part.startswith(",") and 0 < len(head) < width:
+                head, part = f"{head},", part[1:].lstrip(" ")
+            lines += _filled(_words(part), width, start, further, head)
             continue
         if lines and len(lines[-1]) + 1 + len(part) <= width:
             lines[-1] = f"{lines[-1]} {part}"

@@ -16,6 +16,7 @@ from worker.cli.console import (
     DONE,
     MOST_FINDINGS,
     TO_LOOK_AT,
+    command,
     put,
     put_json,
     say,
@@ -228,4 +229,6 @@ def _take_step(
     at = outcome.next_look
     when = f" ; prochaine échéance le {french_time(at)}" if at else ""
     put(f"Rien n'était à faire maintenant{when}.")
+    if step is campaign.follow:
+        put(f"Pour une facture, sans attendre : {command('follow NUMÉRO')}")
     return DONE

@@ -10,7 +10,7 @@ from worker.audit.deposits import OUTCOMES, SOURCES
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.consumption import french_outside
 from worker.billing.money import french
-from worker.billing.period import french_date, french_minute
+from worker.billing.period import PARIS, french_date, french_minute
 from worker.billing.quantity import Quantity, french_quantity, quantity_of
 from worker.billing.status import french_state
 from worker.cli import json_views
@@ -28,7 +28,7 @@ from worker.cli.invoices import state
 from worker.cli.options import Config, Data, Json, Number, option
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
-from worker.corrections.messages import explained
+from worker.corrections.messages import author, explained
 from worker.portals.choruspro.status_words import french_word
 from worker.storage.observations import Observation
 from worker.tables import Cell
@@ -111,7 +111,7 @@ def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:
         f"convention : {invoice.contract} ; état détaillé : {record.statement.number}"
     )
     if tracked.french_detail:
-        put(f"Chorus Pro : {tracked.french_detail}")
+        put(f"{author(tracked)} : {tracked.french_detail}")
         for told in explained(tracked):
             put(f"  {typed(told)}")
     put()
@@ -227,7 +227,7 @@ def _show_trace(record: InvoiceRecord) -> None:
                     french_word(seen.raw_status),
                     seen.raw_status,
                     seen.observed_at,
-                    seen.comment,
+                    seen.comment or None,
                 )
                 for seen in record.observations
             ],
@@ -242,10 +242,12 @@ def _show_trace(record: InvoiceRecord) -> None:
 
 
 def _dated(seen: Observation) -> str:
-    """What the portal dates or names it by: a search gives an instant, others their own text."""
-    if seen.source == "search" and seen.portal_at:
-        return french_minute(datetime.fromisoformat(seen.portal_at))
-    return seen.portal_at
+    """What the portal dates or names it by: an instant, a time of Paris, or a number of a flux."""
+    try:
+        at = datetime.fromisoformat(seen.portal_at)
+    except ValueError:
+        return seen.portal_at
+    return french_minute(at if at.tzinfo else at.replace(tzinfo=PARIS))
 
 
 def _fingerprint(sha256: str) -> str:

@@ -13,7 +13,7 @@ from worker.cli.contacts import MAILS
 from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading, say_channel
-from worker.corrections.messages import FINDINGS, explained
+from worker.corrections.messages import FINDINGS, author, explained
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import VERIFY, Waiting, waiting
@@ -121,7 +121,7 @@ def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
         if (entry := FINDINGS.get(finding.code)) is not None:
             put(f"    Cause probable : {entry.cause}")
     if invoice.french_detail:
-        whose = _FROM.get(invoice.trouble, "Chorus Pro")
+        whose = _FROM.get(invoice.trouble, author(invoice))
         put(f"    {whose} : {invoice.french_detail}")
         for line in explained(invoice):
             put(f"    {typed(line)}")

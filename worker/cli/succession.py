@@ -65,7 +65,7 @@ def succeed(
     if as_json:
         put_json(**json_views.succession(old, new, found))
     elif found.already:
-        put(f"{_named(found)} : enregistré déjà, rien n'a changé.")
+        put(f"{_named(found)} : déjà enregistré, rien n'a changé.")
     else:
         year = found.succession.first_month.year
         put(f"Enregistré. Pour voir les montants : {command(f'preview {year}')}")

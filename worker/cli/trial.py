@@ -32,8 +32,8 @@ def try_(
     for one in made.imports:
         put(f"  {one.file.name} : {count(one.rows, 'ligne')} ({FRENCH_KINDS[one.kind]})")
     put(
-        f"Le Chorus Pro local connaît {count(made.members, 'membre')} ; pour {made.known}, avec ce "
-        "que l'annuaire exigeait à la dernière lecture."
+        f"Le Chorus Pro local connaît {count(made.members, 'membre')}, dont {made.known} avec ce "
+        "que l'annuaire exigeait d'eux à la dernière lecture."
     )
     for name in made.lost:
         say(f"Fichier non gardé par l'ancienne version, à importer à la main : {name}")

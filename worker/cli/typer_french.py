@@ -109,7 +109,7 @@ def explain(error: typer.TyperException) -> str:
         case typer.BadParameter() if told.startswith("Missing "):
             sentence = f"il manque {_named(error)}"
         case typer.BadParameter():
-            sentence = f"la valeur donnée pour {_named(error)} ne convient pas"
+            sentence = f"la valeur donnée pour {_named(error)} ne convient pas{_choices(error)}"
         case _ if "No such option" in told and option == "--data":
             sentence = (
                 "cette commande a besoin de la configuration : seules celles qui ne font que lire "
@@ -129,13 +129,19 @@ def explain(error: typer.TyperException) -> str:
             sentence = error.message
     context = getattr(error, "ctx", None)
     path = "chorus-worker" if context is None else context.command_path
-    return f"{sentence} ; voyez « {path} --help »."
+    return f"{sentence}. Aide : {path} --help"
 
 
 def _in_french(text: str) -> str:
     """Without the library's bounds and types, and its « required »."""
     text = text.replace("; required]", "] [obligatoire]").replace("[required]", "[obligatoire]")
     return re.sub(r"\s*\[[^\]]*[<>]=[^\]]*\]", "", text)
+
+
+def _choices(error: typer.BadParameter) -> str:
+    """The values to choose among, where there are some."""
+    choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None) or ()
+    return f" (au choix : {', '.join(map(str, choices))})" if choices else ""
 
 
 def _named(error: typer.BadParameter) -> str:

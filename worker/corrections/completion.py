@@ -73,8 +73,8 @@ def refuse_unless_suspended(invoice: TrackedInvoice) -> None:
     if invoice.status is not InvoiceStatus.SUSPENDED:
         raise Refused(
             f"{invoice.french_name} ({invoice.french_status}) n'attend aucune pièce.",
-            "Seule une facture suspendue par le membre se complète ; tapez « show » pour voir "
-            "ce qu'elle attend.",
+            "Seule une facture suspendue par le membre se complète. Si elle vient de l'être, tapez "
+            f"d'abord : chorus-worker follow {invoice.number}",
         )
 
 

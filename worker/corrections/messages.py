@@ -13,6 +13,9 @@ from worker.billing.toml import own_table
 _TOLD = frozenset({InvoiceStatus.REFUSED, InvoiceStatus.REJECTED, InvoiceStatus.SUSPENDED})
 """When what hinders an invoice is in the words of the portal or of its buyer."""
 
+_OF_BUYER = frozenset({InvoiceStatus.REJECTED, InvoiceStatus.SUSPENDED})
+"""When those words are its buyer's."""
+
 _ABOUT_ONE = (
     *("show", "follow", "resend", "credit"),
     *("documents portal", "documents export", "audit explain"),
@@ -60,14 +63,22 @@ def _bare(text: str) -> str:
     ).casefold()
 
 
+def author(invoice: TrackedInvoice) -> str:
+    """Whose words an invoice has as its detail, for people."""
+    return "Le membre" if invoice.status in _OF_BUYER else "Chorus Pro"
+
+
 def explained(invoice: TrackedInvoice) -> Iterator[str]:
     """What is known of the words that hinder an invoice, line by line.
 
-    Words that are unknown are given whole, with the flux to name to the portal's support.
+    Unknown words of the portal are given whole, with the flux to name to its support; those of a
+    buyer are its own, and no catalogue has to know them.
     """
     if invoice.status not in _TOLD or not invoice.detail:
         return
     entry = of_portal(invoice.detail)
+    if entry is None and invoice.status in _OF_BUYER:
+        return
     if entry is None:
         flux = f" (flux {invoice.flux_number})" if invoice.flux_number else ""
         yield f"Message inconnu de ce programme{flux} : « {invoice.detail} »"

@@ -41,20 +41,23 @@ def _where(cells: list[CellFinding]) -> str:
     """``usage.xlsx, feuille « A », lignes 2 à 9 et 12, colonne « siret »``."""
     sheets = []
     for sheet, same in groupby(cells, key=lambda one: one.sheet):
-        rows = _ranges(one.row for one in same)
-        sheets.append((f"feuille « {sheet} », " if sheet else "") + rows)
+        named = f"feuille « {sheet} »" if sheet else ""
+        rows = _ranges(one.row for one in same if one.row)
+        sheets.append(", ".join(filter(None, (named, rows))))
     column = f", colonne « {cells[0].column} »" if cells[0].column else ""
     return french(f"{cells[0].file}, {' ; '.join(sheets)}{column}")
 
 
 def _ranges(rows: Iterable[int]) -> str:
-    """``lignes 2 à 9, 12 et 15``; a line that comes twice counts once."""
+    """``lignes 2 à 9, 12 et 15``; a line that comes twice counts once; nothing of no line."""
     runs: list[list[int]] = []
     for row in sorted(set(rows)):
         if runs and row == runs[-1][1] + 1:
             runs[-1][1] = row
         else:
             runs.append([row, row])
+    if not runs:
+        return ""
     told = [
         str(first) if first == last else f"{first} {'et' if last == first + 1 else 'à'} {last}"
         for first, last in runs[:MOST_RANGES]
@@ -74,9 +77,11 @@ def _others(findings: list[Finding]) -> str:
     if len(findings) == 1:
         return ""
     values = list(dict.fromkeys(one.value for one in findings if one.value))
-    many = f" — {len(findings)} cellules"
+    of_cells = any(one.row for one in findings if isinstance(one, CellFinding))
+    many = f" — {len(findings)} cellules" if of_cells else ""
     if len(values) < 2:
         return many
+    many = many or " —"
     told = [quoted(value) for value in values[1:MOST_VALUES]]
     if len(values) > MOST_VALUES:
         told.append(f"{len(values) - MOST_VALUES} autres valeurs")

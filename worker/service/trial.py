@@ -2,8 +2,8 @@
 
 What was imported is imported again there, contacts apart: no mail can reach a member. The local
 portal knows each of them, with the demands that Chorus Pro's directory last told of it. Members
-that took the place of others do so there. What was billed comes along as amounts to compare with.
-The real data are only read.
+that took the place of others do so there. What was billed comes along as amounts to compare with;
+decisions about a year, payments and titles do not. The real data are only read.
 """
 
 import csv
@@ -18,6 +18,7 @@ from typing import Any
 from worker.app import App
 from worker.errors import Refused, StorageUnavailable
 from worker.imports import ImportKind, fingerprint, read
+from worker.imports.destinations import DESTINATIONS
 from worker.imports.intake import Intake, take_in, take_rows
 from worker.issuing.directory_rules import DirectoryEntry
 from worker.issuing.successions import succeed
@@ -91,8 +92,9 @@ def make_trial(app: App, folder: Path) -> Trial:
     trial = open_app(folder / "worker.toml", app.clock, writes=True)
     imports = []
     for _, file in files:
-        if file.how_kept is not Kept.NOT:
-            kind = ImportKind(file.kind)
+        kind = ImportKind(file.kind)
+        # Payments and titles, which have commands of their own, are of invoices that stay behind.
+        if file.how_kept is not Kept.NOT and not DESTINATIONS[kind].command:
             kept = replace(fingerprint(app.store.archive.path(file.kept_sha256)), name=file.name)
             imports.append(take_rows(trial, kept, kind, read(kept, kind)))
     for one in given:

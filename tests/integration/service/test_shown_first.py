@@ -166,6 +166,7 @@ def test_credit_shows_the_note(desk: Desk) -> None:
             f"Avoir sur la facture {ONE} — {invoice.member_name} ({invoice.siret})",
             "cet avoir interne reste dans nos livres",
             "Ligne 1, ",
+            "utilisateurs × mois, ",
             f"Total : {amount(invoice)}",
             "La facture sera annulée",
         ],

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.offices import YEAR, Desk, open_desk
+from tests.support.offices import YEAR, Desk, number, open_desk
+from worker.accounting.settlements import take_in
 from worker.errors import Refused
+from worker.imports import ImportKind
 from worker.issuing.successions import succeed
 from worker.service.demo import STORY
 from worker.service.local_portal import STRUCTURES
 from worker.service.opening import open_app
 from worker.service.trial import Trial, make_trial
 from worker.settings.keys import Environment
-from worker.storage import imported, invoices, member_years
+from worker.storage import imported, invoices, member_years, successions
+from worker.storage.source_files import imported_files
 from worker.storage.year_amounts import year_amounts
 
 
@@ -85,6 +88,28 @@ def imported_sirets(desk: Desk) -> set[str]:
     """All members of the installation."""
     with desk.app.reading() as session:
         return set(imported.known_sirets(session))
+
+
+def test_payments_stay_behind_and_mergers_come_along(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """No payment file without its invoices; who is billed for a month is the same as here."""
+    desk = open_desk(tmp_path_factory.getbasetemp(), tmp_path / "real", issued=1)
+    paid = tmp_path / "encaissements.csv"
+    paid.write_text(f"facture;date_paiement;montant\n{number(1)};{desk.clock().date()};1\n")
+    take_in(desk.app, paid)
+    old, new = sorted(imported_sirets(desk))[-2:]
+    succeed(desk.app, old, new, date(YEAR, 3, 15), "fusion")
+    trial = open_app(make_trial(desk.app, tmp_path / "essai").config, desk.clock)
+
+    with desk.app.reading() as here, trial.reading() as there:
+        kinds = {file.kind for _, file in imported_files(there)}
+        mergers = [successions.in_force(one).get(old) for one in (here, there)]
+
+    assert ImportKind.SETTLEMENTS not in kinds
+    assert mergers[0] is not None
+    assert mergers[1] is not None
+    assert mergers[1].successor == mergers[0].successor == new
 
 
 def test_another_folder_is_refused_and_a_trial_replaced(

@@ -17,6 +17,7 @@ from worker.billing.consumption import (
 )
 from worker.billing.members import Subscription
 from worker.billing.period import Month
+from worker.billing.tariff import Basis
 from worker.errors import Severity
 
 
@@ -136,6 +137,33 @@ def test_users_outside_a_subscription_are_not_billed() -> None:
     assert outside.where == "usage.csv, ligne 4"
 
 
+def test_a_service_that_the_grid_has_not_is_no_gap() -> None:
+    """It needs a price, or the right name: importing months would not help."""
+    found = consume(
+        SIRET,
+        YEAR,
+        subscriptions("gfu cat 1 from 2025-12-01"),
+        (),
+        basis=lambda _service, _month: Basis.UNKNOWN,
+    )
+
+    assert found.findings == ()
+    assert [one.number for one in found.uses[0].subscribed] == [12]
+
+
+def test_months_outside_are_one_finding_with_each_place() -> None:
+    """One answer is asked for a service and tier: its months, figures and lines are together."""
+    found = consumed("gfu cat 1 from 2025-12-01", "gfu: 4 4 . 4 5 .×6 1")
+    (outside,) = found.findings
+
+    assert outside.message == (
+        "gfu : 4 utilisateurs (janvier 2025 à février 2025, avril 2025) ; "
+        "5 utilisateurs (mai 2025), hors abonnement"
+    )
+    assert outside.where == "usage.csv, lignes 2, 3, 4, 5"
+    assert "ces mois" in outside.remedy
+
+
 def test_the_wrong_tier_is_both_a_gap_and_outside() -> None:
     """Rows of a tier that was not subscribed never stand in for those that are missing."""
     found = consumed("stockage 1 To cat 1 from 2025-12-01", "stockage 2 To: .×11 5")
@@ -213,11 +241,9 @@ def test_every_user_is_billed_once_or_named(
     found = consume(SIRET, YEAR, [_span(*dates) for dates in signed], rows)
     billed = [one for use in found.uses for one in use.months]
     assert len({one.month for one in billed}) == len(billed)
-    outside = sum(
-        int(finding.message.split()[0])
-        for finding in found.findings
-        if finding.code == "USAGE-OUTSIDE"
-    )
+    outside = sum(use.users for use in found.outside if isinstance(use, OutsideUse))
+
+    assert ("USAGE-OUTSIDE" in codes(found)) == bool(outside)
 
     assert sum(one.users for one in billed) + outside == sum(row.users for row in rows)
 
@@ -244,7 +270,7 @@ def test_missing_months_that_follow_each_other_are_told_as_one_span() -> None:
     )
 )
 def test_an_accepted_figure_is_outside_and_no_finding(rows: list[tuple[int, int, bool]]) -> None:
-    """Every figure outside is told once: accepted, or a finding; none is ever a use."""
+    """Every figure outside is accepted, or in the one finding; none is ever a use."""
     used = [
         UsageRecord(
             siret=SIRET,
@@ -266,7 +292,14 @@ def test_an_accepted_figure_is_outside_and_no_finding(rows: list[tuple[int, int,
 
     assert found.uses == ()
     assert len(found.outside) == with_users
-    assert len(found.findings) == sum(not taken and users > 0 for _, users, taken in rows)
+    left = [
+        row.source.row
+        for row, (_, users, taken) in zip(used, rows, strict=True)
+        if users and not taken
+    ]
+    places = found.findings[0].where.split(" ", 1)[1] if found.findings else ""
+
+    assert places == ", ".join(map(str, sorted(left)))
 
 
 def test_what_is_outside_is_one_sentence() -> None:

@@ -68,6 +68,13 @@ def test_french_signs_stay_with_their_word(kept: str) -> None:
         assert any(kept in line.replace("\xa0", " ") for line in lines)
 
 
+def test_a_comma_stays_with_the_command_before_it() -> None:
+    """A line does not begin with it, and no space goes before it."""
+    lines = fold(f"tapez : chorus-worker unpark {'1' * 14} 2025, puis run", 40, "chorus-worker")
+
+    assert "2025, puis run" in lines[-1]
+
+
 def test_a_command_that_is_folded_can_be_pasted_into_a_shell() -> None:
     """A backslash ends each of its lines but the last; the sentence around has none."""
     command = f'chorus-worker resend BSN-2026-00001 --reason "…" --config {"d/" * 20}w.toml'

@@ -10,6 +10,7 @@ from tests.support.builders import MEMBER, SIRET, YEAR
 from worker.billing.member_account import DisagreementKind
 from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
+from worker.corrections.messages import author, explained
 from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode, todo
 from worker.corrections.todo_sentences import SENTENCES, sentence
 from worker.errors import Finding, Severity
@@ -195,3 +196,19 @@ def test_a_parked_member_shows_its_first_blocking_remedy() -> None:
     assert todo(invoice(S.PARKED, findings=(warning, mute)), SOON) == Advice(
         A.RUN, ("run", str(YEAR))
     )
+
+
+@pytest.mark.parametrize(
+    "status, who, told",
+    [
+        (S.SUSPENDED, "Le membre", False),
+        (S.REJECTED, "Le membre", False),
+        (S.REFUSED, "Chorus Pro", True),
+    ],
+)
+def test_words_of_a_buyer_are_its_own(status: InvoiceStatus, who: str, *, told: bool) -> None:
+    """No catalogue has to know them; those of the portal that are unknown are said to be."""
+    said = replace(invoice(status), detail="Il manque le bon de livraison")
+
+    assert author(said) == who
+    assert any("Message inconnu" in line for line in explained(said)) is told

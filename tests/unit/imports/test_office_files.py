@@ -32,6 +32,7 @@ from worker.imports.columns import lay_out
 from worker.imports.grouping import grouped
 from worker.imports.kinds import KINDS
 from worker.imports.values import FORMULA_ERRORS
+from worker.imports.wording import CellFinding
 
 HEADER = ("siret", "service", "palier", "mois", "utilisateurs")
 LONG: Sheet = (HEADER, (SIRET, "gfu", "", "2025-01", 3), (SIRET, "gfu", "", "2025-02", 4))
@@ -425,6 +426,17 @@ def test_causes_are_grouped_with_their_count_and_lines(tmp_path: Path) -> None:
     assert sum(one.count for one in groups) == len(found)
     assert "2,2E+13" in groups[0].message
     assert "12,5" in groups[2].message
+
+
+def test_notes_on_whole_sheets_name_no_line() -> None:
+    """A note on two sheets is of no line 0, and counts no cell."""
+    (told,) = grouped(
+        CellFinding(code="X", message="même titre", cause="x", file="u.xlsx", sheet=name)
+        for name in ("A", "B")
+    )
+
+    assert told.where.replace("\u00a0", " ") == "u.xlsx, feuille « A » ; feuille « B »"
+    assert told.message == "même titre"
 
 
 def test_a_wrong_figure_is_told_under_its_month(tmp_path: Path) -> None:

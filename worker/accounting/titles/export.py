@@ -210,8 +210,9 @@ def _require_mapped(found: Sequence[Invoice], mappings: Mapping[str, object]) ->
     if missing:
         raise ConfigurationError(
             f"Aucun compte n'est réglé pour {', '.join(missing)} : rien n'est écrit.",
-            "Demandez-les au service financier, puis ajoutez à la configuration : "
-            + " ; ".join(f'[titles.services.{service}], article = "…"' for service in missing),
+            "Demandez-les au service financier, puis ajoutez à la configuration deux lignes pour "
+            "chacun ; pour le premier : "
+            f'[titles.services.{missing[0]}] puis, à la ligne, article = "…"',
         )
 
 

@@ -5,7 +5,7 @@ them is told together, and nothing of the file is taken.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -53,6 +53,7 @@ class Problems:
         self._sheet = heading.sheet if heading else ""
         self._columns = heading.layout.columns if heading else {}
         self._found: list[tuple[int, Finding]] = []
+        self.warnings: list[Finding] = []
 
     def add(self, row: int, column: str, code: str, words: str, detail: object) -> None:
         """Note a finding in the words that ``findings.toml`` has under ``words``, else its code."""
@@ -62,7 +63,17 @@ class Problems:
         self, row: int, column: str, code: str, message: str, remedy: str, *, cause: str = ""
     ) -> None:
         """Note a finding in these words."""
-        said = CellFinding(
+        self.note(row, self._placed(row, column, code, message, remedy, cause or code))
+
+    def warn(self, row: int, column: str, code: str, message: str, remedy: str) -> None:
+        """Note what refuses nothing."""
+        said = self._placed(row, column, code, message, remedy, code)
+        self.warnings.append(replace(said, severity=Severity.WARNING))
+
+    def _placed(
+        self, row: int, column: str, code: str, message: str, remedy: str, cause: str
+    ) -> CellFinding:
+        return CellFinding(
             code=code,
             message=message,
             remedy=remedy,
@@ -74,7 +85,6 @@ class Problems:
             column=column,
             place=self._columns.get(column, 0),
         )
-        self.note(row, said)
 
     def note(self, row: int, *findings: Finding) -> None:
         """Note findings of a row. Raises ImportRefused when that is enough."""
@@ -127,12 +137,15 @@ def take_in_file(
     with app.transaction(commit=not dry_run) as tx:
         if source_files.known(tx, kind.value, source.sha256):
             return already
-        file = _record(tx, source, kind, heading, len(rows), kept)
-        changes = write(tx, rows, source_files.add(tx, file), Problems(path, heading))
+        file, problems = (
+            _record(tx, source, kind, heading, len(rows), kept),
+            Problems(path, heading),
+        )
+        changes = write(tx, rows, source_files.add(tx, file), problems)
         facts = {"kind": kind.value, "name": source.name, "rows": len(rows), "kept": kept}
         tx.journal(EventTag.FILE_IMPORTED, source.sha256, **facts, **asdict(changes))
     taken = SheetTaken(sheet=sheet, rows=len(rows), changes=changes)
-    return Intake(file=source, kind=kind, sheets=(taken,), findings=tuple(notes))
+    return Intake(file=source, kind=kind, sheets=(taken,), findings=(*notes, *problems.warnings))
 
 
 def _record(

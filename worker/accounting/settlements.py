@@ -5,7 +5,7 @@ is never taken for more than what is left, unless the person says so.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -31,12 +31,14 @@ class Recorded:
     Attributes:
         invoice: as it stands then.
         already: this very payment was in the books; nothing was done.
+        alike: one of the same day and amount that was there under another reference.
     """
 
     invoice: TrackedInvoice
     settlement: Settlement
     standing: Standing
     already: bool = False
+    alike: Settlement | None = None
 
 
 def record(app: App, payment: Payment, *, overpaid: bool = False) -> Recorded:
@@ -52,13 +54,15 @@ def record(app: App, payment: Payment, *, overpaid: bool = False) -> Recorded:
         invoice = invoices.named(tx, payment.number)
         if problem := _problem(invoice, payment, paris_day(tx.now)):
             raise WrongUse(f"{problem[0][0].upper()}{problem[0][1:]}.", problem[1])
-        for one in settlements.of_invoice(tx, invoice.id):
+        present = settlements.of_invoice(tx, invoice.id)
+        for one in present:
             if one.is_same(payment):
                 standing = settlements.standing_of(tx, invoice)
                 return Recorded(invoice=invoice, settlement=one, standing=standing, already=True)
         _refuse_too_much(payment, settlements.standing_of(tx, invoice).left, overpaid=overpaid)
+        alike = next((one for one in present if one.resembles(payment)), None)
         settlement_id = _write(app, tx, invoice, payment)
-        return _as_recorded(tx, invoice, settlement_id)
+        return replace(_as_recorded(tx, invoice, settlement_id), alike=alike)
 
 
 def cancel(app: App, number: str, settlement_id: int, reason: str) -> Recorded:
@@ -179,6 +183,11 @@ def _new(
         if payment.amount > rest and not overpaid:
             problems.say(row, "montant", "IMPORT-TOO-MUCH", *_too_much(payment, rest))
             continue
+        for one in known:
+            if one.resembles(payment):
+                problems.warn(
+                    row, "montant", "IMPORT-PAYMENT-ALIKE", *told_alike(payment.number, one)
+                )
         yield invoice, placed
 
 
@@ -206,6 +215,17 @@ def _too_much(payment: Payment, left: Money) -> tuple[str, str]:
     return (
         f"{payment.number} : {french(payment.amount)} reçus, il ne reste que {french(rest)} dus",
         "Vérifiez le montant et le numéro ; si le membre a vraiment trop payé, ajoutez --overpaid.",
+    )
+
+
+def told_alike(number: str, one: Settlement) -> tuple[str, str]:
+    """That a payment of the same day and amount is there already, and how to take it back."""
+    reference = f"« {one.reference} »" if one.reference else "sans référence"
+    what = f"{number} : {french(one.amount)} du {french_date(one.on)} sont déjà enregistrés"
+    again = f'chorus-worker settle {number} --cancel {one.id} --reason "payé une fois"'
+    return (
+        f"{what}, {reference} ; les deux paiements comptent",
+        f"Si c'est le même, tapez : {again}",
     )
 
 

@@ -61,6 +61,11 @@ class Settlement:
         told = (payment.on, payment.amount, payment.reference)
         return self.counts and (self.on, self.amount, self.reference) == told
 
+    def resembles(self, payment: Payment) -> bool:
+        """Whether it stands, and is of the same day and amount under another reference."""
+        alike = (self.on, self.amount) == (payment.on, payment.amount)
+        return self.counts and alike and self.reference != payment.reference
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:

@@ -231,6 +231,7 @@ def settled(done: "Recorded") -> View:
         "number": done.invoice.number,
         "status": done.invoice.status,
         "already_recorded": done.already,
+        "alike": None if done.alike is None else done.alike.id,
         "settlement": settlement(done.settlement),
         "due": standing.due,
         "credited": standing.credited,

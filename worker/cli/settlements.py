@@ -4,14 +4,14 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from worker.accounting.settlements import Recorded, cancel, record, take_in
+from worker.accounting.settlements import Recorded, cancel, record, take_in, told_alike
 from worker.billing.money import Money, count, french
 from worker.billing.period import french_date
 from worker.billing.settlement import Payment, Standing
 from worker.billing.status import InvoiceStatus
 from worker.billing.text import hidden_character
 from worker.cli import json_views
-from worker.cli.console import put, put_json, show_findings
+from worker.cli.console import put, put_json, show_findings, typed
 from worker.cli.given_back import given_back
 from worker.cli.options import Config, Corrections, DryRun, Json, Number, argument, option
 from worker.errors import Finding, WrongUse
@@ -139,6 +139,9 @@ def _tell_recorded(done: Recorded, *, as_json: bool) -> None:
         put("Si c'en est un autre, donnez-lui une référence : --reference.")
     else:
         put(f"Paiement n° {one.id} de {number} enregistré : {said}.")
+        if done.alike is not None:
+            what, remedy = told_alike(number, done.alike)
+            put(f"Attention : {what}. {typed(remedy)}")
     _tell_standing(done)
 
 

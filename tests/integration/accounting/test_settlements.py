@@ -15,7 +15,7 @@ from worker.billing.settlement import Payment, Settlement, Standing
 from worker.billing.status import REOPENED, InvoiceStatus
 from worker.corrections.todo import AdviceCode
 from worker.corrections.waiting import waiting
-from worker.errors import ImportRefused, Refused, WrongUse
+from worker.errors import ImportRefused, Refused, Severity, WrongUse
 from worker.imports.rereading import reread
 from worker.settings.keys import Channel
 from worker.storage import directory, invoices, settlements
@@ -250,6 +250,25 @@ def test_a_file_of_payments_is_taken_once(desk: Desk) -> None:
     assert stands(desk).paid == Money(350)
     assert reread(desk.app) == ()
     assert desk.is_sound()
+
+
+def test_a_payment_that_was_told_twice_is_said(desk: Desk) -> None:
+    """The same day and amount from two sources, under two references: both count, with a word."""
+    day = desk.clock().date()
+    first = pay(desk, EURO, reference="VIR 1")
+    path = rows(desk, f"{ONE};{day};1,00;titre 12", f"{ONE};{day};2,00;titre 13")
+
+    taken = take_in(desk.app, path)
+    typed = pay(desk, EURO, reference="de mémoire")
+
+    assert first.alike is None
+    assert typed.alike == first.settlement
+    assert [(one.code, one.severity) for one in taken.findings] == [
+        ("IMPORT-PAYMENT-ALIKE", Severity.WARNING)
+    ]
+    assert "VIR 1" in taken.findings[0].message
+    assert f"settle {ONE} --cancel {first.settlement.id}" in taken.findings[0].remedy
+    assert stands(desk).paid == Money(500)
 
 
 def test_a_file_with_bad_rows_is_refused_whole(desk: Desk) -> None:

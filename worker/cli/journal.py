@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+from worker.audit.dossier.words import EVENTS
 from worker.billing.journal import payload_of
 from worker.billing.money import count
 from worker.billing.text import harmless
@@ -47,7 +48,7 @@ def show(
             (
                 str(event.seq),
                 datetime.fromisoformat(event.at),
-                event.tag,
+                EVENTS.get(event.tag, event.tag),
                 names.get(event.subject, event.subject),
                 event.actor,
                 _flat(_named(payload_of(event), names)),

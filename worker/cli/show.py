@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.audit.deposits import OUTCOMES, SOURCES
+from worker.audit.dossier.words import EVENTS
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.consumption import french_outside
 from worker.billing.money import french
@@ -235,7 +236,12 @@ def _show_trace(record: InvoiceRecord) -> None:
     table(
         ("journal", "le", "événement", "par"),
         [
-            (str(event.seq), datetime.fromisoformat(event.at), event.tag, event.actor)
+            (
+                str(event.seq),
+                datetime.fromisoformat(event.at),
+                EVENTS.get(event.tag, event.tag),
+                event.actor,
+            )
             for event in record.events
         ],
     )

@@ -11,6 +11,7 @@ from lxml import etree
 
 from tests.support.offices import YEAR, Desk, number, open_desk
 from tests.support.written_tables import read_back
+from worker.accounting.settlements import record
 from worker.accounting.titles import emagnus, neutral
 from worker.accounting.titles.export import Exported, Layout, export
 from worker.accounting.titles.lines import LONGEST_NAME, LONGEST_SUBJECT
@@ -18,6 +19,7 @@ from worker.accounting.titles.returned import take_in
 from worker.audit.record import record_of
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
+from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.title import Title
 from worker.errors import ConfigurationError, ImportRefused, Refused, WrongUse
@@ -230,6 +232,19 @@ def test_a_folder_that_holds_something_is_left_alone(desk: Desk, tmp_path: Path)
         export(desk.app, YEAR, tmp_path / "import", Layout.EMAGNUS)
 
     assert [path.name for path in (tmp_path / "import").iterdir()] == ["note.txt"]
+
+
+def test_a_payment_that_titles_tell_again_is_said(deposited: Desk) -> None:
+    """A person recorded it under its transfer, the finance software tells it under another name."""
+    deposited.clock.advance(days=40)
+    day = date(2026, 2, 10)
+    record(deposited.app, Payment(number=ONE, on=day, amount=Money(10_000), reference="VIR 20"))
+    path = returned(deposited, f"{ONE};2026;3;12;20/01/2026;10/02/2026;100;P")
+
+    taken = take_in(deposited.app, path)
+
+    assert [one.code for one in taken.findings] == ["IMPORT-PAYMENT-ALIKE"]
+    assert "VIR 20" in taken.findings[0].message
 
 
 def test_titles_come_back_with_their_payments(deposited: Desk, tmp_path: Path) -> None:

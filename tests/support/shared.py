@@ -3,7 +3,9 @@
 import fcntl
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 
@@ -21,8 +23,16 @@ def made_once(own: Path, name: str, make: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             make(folder)
+            _settle(folder)
             done.touch()
     return folder
+
+
+def _settle(folder: Path) -> None:
+    """Bring into each database what its last user, ended in haste, left beside it."""
+    for path in folder.rglob("*.sqlite"):
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def copied(folder: Path, to: Path) -> None:

@@ -1,5 +1,6 @@
 """What every test starts from."""
 
+import gc
 from collections.abc import Iterator
 from random import Random
 
@@ -8,6 +9,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from chaos import pace
+from tests.support import one_dialect
 from worker.cli.console import remember_config
 
 # A law holds or does not: how long a noisy machine takes to try it says nothing about it.
@@ -28,8 +30,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure() -> None:
-    """Measure the machine before the workers start: they share what was found."""
+    """Measure the machine before the workers start: they share what was found.
+
+    Half a million objects of the libraries live to the end: to look through them is a tenth of all
+    the work, and is done less often.
+    """
     pace.factor()
+    gc.set_threshold(50_000, 20, 50)
+    one_dialect.register()
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ from tests.support.kept_database import unpack
 from tests.support.odd_files import as_a_device, as_a_folder, as_a_pipe, as_a_ring, as_a_socket
 from tests.support.postgresql_server import Server
 from tests.support.processes import give_up_rights
+from tests.support.shared import made_once
 from tests.support.storage_samples import NOW, add_members
 from worker.billing.journal import EventTag
 from worker.cli.commands import COMMANDS, command_line
@@ -108,12 +109,15 @@ def _older(tmp_path: Path) -> Path:
 
 def installed(folder: Path, schema: str) -> Path:
     """The configuration of an installation whose database is a kept one."""
-    shipped_text = shipped("config/worker.toml").read_text("utf-8")
-    install(folder / "place", f'channel = "helios"\n{shipped_text}')
-    data = folder / "place" / DATA
-    shutil.rmtree(data)
-    unpack(schema, data)
+    original = made_once(folder.parent, "helios-place", _install)
+    shutil.copytree(original, folder / "place", ignore=shutil.ignore_patterns(DATA))
+    unpack(schema, folder / "place" / DATA)
     return folder / "place" / "worker.toml"
+
+
+def _install(folder: Path) -> None:
+    shipped_text = shipped("config/worker.toml").read_text("utf-8")
+    install(folder, f'channel = "helios"\n{shipped_text}')
 
 
 def typed(words: str, *arguments: str, config: Path) -> object:

@@ -6,7 +6,6 @@ import resource
 import shutil
 import sys
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec
 
 from worker.isolation.frames import READY, STARVED, write_frame
 
@@ -24,7 +23,6 @@ def _main(module: str, limits: str, *arguments: str) -> int:
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        _name_packages(module)
         serve = import_module(module).prepare(*arguments)
         write_frame(target, READY)
         serve(sys.stdin.buffer, target)
@@ -36,15 +34,6 @@ def _main(module: str, limits: str, *arguments: str) -> int:
     finally:
         shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     return 0
-
-
-def _name_packages(module: str) -> None:
-    """Name the packages of a reader without running them: all that they offer is the program's."""
-    *names, _ = module.split(".")
-    for end in range(2, len(names) + 1):
-        name = ".".join(names[:end])
-        if (spec := find_spec(name)) is not None:
-            sys.modules[name] = module_from_spec(spec)
 
 
 if __name__ == "__main__":

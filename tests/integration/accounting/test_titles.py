@@ -23,6 +23,8 @@ from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.title import Title
 from worker.errors import ConfigurationError, ImportRefused, Refused, WrongUse
+from worker.imports import ImportKind
+from worker.imports.kinds import KINDS
 from worker.imports.rereading import reread
 from worker.settings.keys import Channel, TitleMapping, Titles
 from worker.storage import invoices, titles
@@ -346,3 +348,28 @@ def test_amounts_of_every_invoice_are_those_of_its_title(desk: Desk, tmp_path: P
         assert Money.sum(line.net for line in of_title) == totals.net
         assert Money.sum(line.vat for line in of_title) == totals.vat
         assert {line.rate for line in of_title} == {Decimal(20)}
+
+
+def test_columns_that_come_back_are_those_that_left() -> None:
+    """Each column of the neutral file is read, or known as ours, when it is imported completed."""
+    kind = KINDS[ImportKind.TITLES]
+    read = {"exercice", "numero_facture"}
+
+    assert {name for name, _ in neutral.COLUMNS} == read | kind.beside
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_the_neutral_file_comes_back_completed_in_libreoffice(desk: Desk, suffix: str) -> None:
+    """Numbers typed to its right are taken, without a word on its other columns."""
+    desk.clock.advance(days=60)
+    path = Path(__file__).parents[2] / f"data/libreoffice/titres-faits{suffix}"
+
+    intake = take_in(desk.app, path)
+
+    assert intake.findings == ()
+    assert {
+        number: (one.slip, one.number, one.issued_on) for number, one in known(desk).items()
+    } == {
+        ONE: ("12", "345", date(2026, 1, 20)),
+        TWO: ("12", "346", date(2026, 1, 20)),
+    }

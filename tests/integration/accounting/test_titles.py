@@ -350,6 +350,31 @@ def test_amounts_of_every_invoice_are_those_of_its_title(desk: Desk, tmp_path: P
         assert {line.rate for line in of_title} == {Decimal(20)}
 
 
+@pytest.mark.parametrize("layout", [Layout.NEUTRAL, Layout.JVS])
+def test_what_is_cancelled_before_its_title_has_neither_title_nor_reduction(
+    deposited: Desk, tmp_path: Path, layout: Layout
+) -> None:
+    """The finance software has nothing to reduce; both numbers are told."""
+    note = deposited.credit(ONE)
+
+    done = export(deposited.app, YEAR, tmp_path / "titres.csv", layout)
+
+    assert done.void == (ONE, note.number)
+    assert done.numbers == (TWO, THREE)
+    assert done.credits == ()
+
+
+def test_what_is_cancelled_after_its_title_left_is_reduced(deposited: Desk, tmp_path: Path) -> None:
+    """The finance software has its title, or will."""
+    neutral_of(deposited, tmp_path, "avant.csv")
+    note = deposited.credit(ONE)
+
+    done = neutral_of(deposited, tmp_path, "apres.csv")
+
+    assert done.void == ()
+    assert note.number in done.numbers
+
+
 def test_columns_that_come_back_are_those_that_left() -> None:
     """Each column of the neutral file is read, or known as ours, when it is imported completed."""
     kind = KINDS[ImportKind.TITLES]

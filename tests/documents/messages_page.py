@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tests.documents.pages import ROOT
-from worker.corrections.messages import FINDINGS, PORTAL, Message
+from worker.corrections.messages import FINDINGS, MEMBER, PORTAL, Message
 
 PATH = ROOT / "docs" / "messages.md"
 HEAD = """# Les messages
@@ -25,6 +25,14 @@ def written() -> str:
             "## Les refus de Chorus Pro\n",
             "Reconnus à une partie de leurs mots ; le premier qui convient est donné.\n",
             *_rows("Mots", PORTAL),
+            "\n## Ce qu'un membre écrit\n",
+            "Reconnu de même, quand il rejette une facture ou la suspend.\n",
+            "| Mots | Cause probable | Rejetée | Suspendue |",
+            "|---|---|---|---|",
+            *(
+                f"| `{key}` | {rejected.cause} | {rejected.remedy} | {suspended.remedy} |"
+                for key, (rejected, suspended) in MEMBER.items()
+            ),
             "\n## Nos constats\n",
             *_rows("Code", FINDINGS),
             "",

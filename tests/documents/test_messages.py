@@ -11,8 +11,9 @@ from tests.documents.messages_page import PATH, written
 from tests.documents.pages import ROOT, page, section
 from tests.documents.test_findings import CODE, REGISTRY, trees
 from worker.billing.member_year import NEVER_BILLED
+from worker.billing.status import InvoiceStatus
 from worker.cli.commands import COMMANDS
-from worker.corrections.messages import FINDINGS, PORTAL, of_portal
+from worker.corrections.messages import FINDINGS, MEMBER, PORTAL, Message, of_member, of_portal
 
 COMMAND = re.compile(r"chorus-worker ([a-z]+(?: [a-z]+)?)")
 
@@ -30,6 +31,21 @@ def test_each_finding_has_its_entry() -> None:
 
 OF_OTHERS = re.compile(r"(?:BT|BG|BR|PEPPOL|UBL|UTF|ISO|SHA)-.*")
 """Names of the standard, of its rules, of encodings: no code of ours."""
+
+
+@pytest.mark.parametrize("status", [InvoiceStatus.REJECTED, InvoiceStatus.SUSPENDED])
+@pytest.mark.parametrize("key", MEMBER)
+def test_what_a_buyer_has_is_never_said_to_be_sent_again(key: str, status: InvoiceStatus) -> None:
+    """« resend » is for a refused deposit; it refuses what a buyer rejected or suspended."""
+    entry = of_member(f"Motif : {key} erroné", status)
+
+    assert entry is not None
+    assert "resend" not in entry.remedy
+
+
+def test_a_buyer_that_speaks_of_services_speaks_of_no_service_code() -> None:
+    """Only what it may mean is told as a probable cause."""
+    assert of_member("Merci de joindre le détail des services", InvoiceStatus.SUSPENDED) is None
 
 
 def codes_of_the_code_base() -> set[str]:
@@ -55,10 +71,17 @@ def test_no_code_of_the_code_base_is_without_entry() -> None:
     assert len(codes) > 200
 
 
-@pytest.mark.parametrize("key, entry", [*PORTAL.items(), *FINDINGS.items()])
-def test_each_entry_can_be_followed(key: str, entry: object) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *PORTAL.values(),
+        *FINDINGS.values(),
+        *(entry for pair in MEMBER.values() for entry in pair),
+    ],
+    ids=lambda entry: entry.cause,
+)
+def test_each_entry_can_be_followed(entry: Message) -> None:
     """Cause and remedy are sentences, and each command in them is one of the program."""
-    entry = {**PORTAL, **FINDINGS}[key]
     named = [words[1] for words in COMMAND.finditer(entry.remedy)]
 
     assert entry.cause.endswith(".")

@@ -27,7 +27,7 @@ from worker.imports import (
 from worker.imports.grouping import grouped
 from worker.imports.intake import Intake, SheetTaken
 from worker.imports.kept import keep
-from worker.imports.wording import CellFinding, place_of, refusal, words_of
+from worker.imports.wording import CellFinding, place_of, refusal, shortened, words_of
 from worker.storage import Transaction, source_files
 from worker.storage.source_files import ImportedFile
 from worker.storage.versions import Changes
@@ -57,7 +57,9 @@ class Problems:
 
     def add(self, row: int, column: str, code: str, words: str, detail: object) -> None:
         """Note a finding in the words that ``findings.toml`` has under ``words``, else its code."""
-        self.say(row, column, code, *words_of(words or code, detail=detail), cause=words or code)
+        message, remedy = words_of(words or code, detail=detail)
+        said = self._placed(row, column, code, message, remedy, words or code)
+        self.note(row, replace(said, value=shortened(str(detail))))
 
     def say(
         self, row: int, column: str, code: str, message: str, remedy: str, *, cause: str = ""
@@ -66,8 +68,8 @@ class Problems:
         self.note(row, self._placed(row, column, code, message, remedy, cause or code))
 
     def warn(self, row: int, column: str, code: str, message: str, remedy: str) -> None:
-        """Note what refuses nothing."""
-        said = self._placed(row, column, code, message, remedy, code)
+        """Note what refuses nothing; each by itself."""
+        said = self._placed(row, column, code, message, remedy, "")
         self.warnings.append(replace(said, severity=Severity.WARNING))
 
     def _placed(

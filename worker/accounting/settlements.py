@@ -53,13 +53,17 @@ def record(app: App, payment: Payment, *, overpaid: bool = False) -> Recorded:
     with app.transaction() as tx:
         invoice = invoices.named(tx, payment.number)
         if problem := _problem(invoice, payment, paris_day(tx.now)):
-            raise WrongUse(f"{problem[0][0].upper()}{problem[0][1:]}.", problem[1])
+            _, what, remedy = problem
+            raise WrongUse(f"{what[0].upper()}{what[1:]}.", remedy)
         present = settlements.of_invoice(tx, invoice.id)
         for one in present:
             if one.is_same(payment):
                 standing = settlements.standing_of(tx, invoice)
                 return Recorded(invoice=invoice, settlement=one, standing=standing, already=True)
-        _refuse_too_much(payment, settlements.standing_of(tx, invoice).left, overpaid=overpaid)
+        left = settlements.standing_of(tx, invoice).left
+        if payment.amount > left and not overpaid:
+            what, remedy = _too_much(invoice, payment, left)
+            raise Refused(f"{what}.", f"{remedy}, ajoutez --overpaid.")
         alike = next((one for one in present if one.resembles(payment)), None)
         settlement_id = _write(app, tx, invoice, payment)
         return replace(_as_recorded(tx, invoice, settlement_id), alike=alike)
@@ -171,7 +175,8 @@ def _new(
             problems.add(row, "facture", "IMPORT-UNKNOWN-INVOICE", "", payment.number)
             continue
         if problem := _problem(invoice, payment, today):
-            problems.say(row, "date_paiement", "IMPORT-PAYMENT", *problem)
+            column, what, remedy = problem
+            problems.say(row, column, "IMPORT-PAYMENT", what, remedy)
             continue
         known = settlements.of_invoice(tx, invoice.id)
         if any(one.is_same(payment) for one in known):
@@ -181,7 +186,9 @@ def _new(
             rest = settlements.standing_of(tx, invoice).left
         left[invoice.id] = rest - payment.amount
         if payment.amount > rest and not overpaid:
-            problems.say(row, "montant", "IMPORT-TOO-MUCH", *_too_much(payment, rest))
+            what, remedy = _too_much(invoice, payment, rest)
+            by_hand = f"{remedy}, tapez : chorus-worker settle {_typed(payment)} --overpaid"
+            problems.say(row, "montant", "IMPORT-TOO-MUCH", what, by_hand)
             continue
         for one in known:
             if one.resembles(payment):
@@ -191,31 +198,47 @@ def _new(
         yield invoice, placed
 
 
-def _problem(invoice: TrackedInvoice, payment: Payment, today: date) -> tuple[str, str] | None:
-    """Why it cannot be a payment of this invoice, and what to do; None when it can."""
+def _problem(invoice: TrackedInvoice, payment: Payment, today: date) -> tuple[str, str, str] | None:
+    """The wrong column, why it is no payment of this invoice, what to do; None when it is one."""
     number, day = invoice.number, french_date(payment.on)
     if invoice.is_credit_note:
         return (
+            "facture",
             f"{number} est un avoir : il ne se paie pas",
             "Donnez le numéro de la facture qu'il corrige.",
         )
     if payment.on > today:
-        return f"le {day} n'est pas encore venu", "Corrigez la date du paiement."
+        return "date_paiement", f"le {day} n'est pas encore venu", "Corrigez la date du paiement."
     if invoice.issue_date is not None and payment.on < invoice.issue_date:
         issued = french_date(invoice.issue_date)
         return (
+            "date_paiement",
             f"le {day} précède l'émission de {number}, du {issued}",
             "Corrigez la date du paiement, ou le numéro de la facture.",
         )
     return None
 
 
-def _too_much(payment: Payment, left: Money) -> tuple[str, str]:
-    rest = max(left, ZERO)
+def _too_much(invoice: TrackedInvoice, payment: Payment, left: Money) -> tuple[str, str]:
+    """That more comes than is left, and what to look at before it is taken all the same."""
+    number, come = payment.number, french(payment.amount)
+    if invoice.status is InvoiceStatus.CANCELLED:
+        return (
+            f"{number} est annulée par avoir : il n'y a plus rien à y payer, et {come} sont reçus",
+            "Cherchez par « status » celle qui la remplace ; si le membre a payé celle-ci",
+        )
+    rest = f"il ne reste que {french(left)} dus" if left > ZERO else "il n'en reste rien à payer"
     return (
-        f"{payment.number} : {french(payment.amount)} reçus, il ne reste que {french(rest)} dus",
-        "Vérifiez le montant et le numéro ; si le membre a vraiment trop payé, ajoutez --overpaid.",
+        f"{number} : {come} reçus, {rest}",
+        "Vérifiez le montant et le numéro ; si le membre a vraiment trop payé",
     )
+
+
+def _typed(payment: Payment) -> str:
+    """A payment as the options of ``settle``: recorded so, the same row of a file counts once."""
+    reference = f' --reference "{payment.reference}"' if payment.reference else ""
+    amount = str(payment.amount).replace(".", ",")
+    return f"{payment.number} --on {payment.on.isoformat()} --amount {amount}{reference}"
 
 
 def told_alike(number: str, one: Settlement) -> tuple[str, str]:
@@ -227,12 +250,6 @@ def told_alike(number: str, one: Settlement) -> tuple[str, str]:
         f"{what}, {reference} ; les deux paiements comptent",
         f"Si c'est le même, tapez : {again}",
     )
-
-
-def _refuse_too_much(payment: Payment, left: Money, *, overpaid: bool) -> None:
-    if payment.amount > left and not overpaid:
-        what, remedy = _too_much(payment, left)
-        raise Refused(f"{what}.", remedy)
 
 
 def _write(

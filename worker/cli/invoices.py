@@ -17,6 +17,7 @@ from worker.cli.console import (
     DONE,
     TO_LOOK_AT,
     command,
+    is_written,
     put,
     put_json,
     table,
@@ -27,6 +28,7 @@ from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
 from worker.portals.choruspro.status_words import french_word
 from worker.storage import settlements, titles
+from worker.tables import Cell
 
 MOST_ACTS = 5
 """Things to do that the closing lines name; the command they quote lists all."""
@@ -86,10 +88,12 @@ def _draw(
     waiting: int,
 ) -> None:
     today = paris_day(app.clock())
+    # A file has true days and numbers; on the terminal, how late it is comes with the day.
+    due = ("échéance", "jours de retard") if is_written() else ("échéance",)
     table(
         (
             *("membre", "total TTC", "numéro", "flux", "état", "Chorus Pro"),
-            *("échéance", "payé", "reste"),
+            *(*due, "payé", "reste"),
         ),
         [
             (
@@ -117,17 +121,17 @@ def _draw(
 
 def _money(
     app: App, invoice: TrackedInvoice, standing: Standing | None, today: date
-) -> tuple[str | None, Money | None, Money | None]:
+) -> tuple[Cell, ...]:
     """When an invoice is due and for how long it has been, what was paid, and what is left."""
-    if standing is None:
-        return None, None, None
-    due = None if invoice.due_date is None else french_date(invoice.due_date)
-    paid = standing.paid if standing.payments else None
-    if not awaits_payment(invoice, deposits=app.deposits):
-        return due, paid, None
-    late = standing.days_late(today)
+    day = None if standing is None else invoice.due_date
+    paid = standing.paid if standing is not None and standing.payments else None
+    late, left = 0, None
+    if standing is not None and awaits_payment(invoice, deposits=app.deposits):
+        late, left = standing.days_late(today), standing.left
+    if is_written():
+        return day, late or None, paid, left
     age = f", {count(late, 'jour')} de retard" if late else ""
-    return due and f"{due}{age}", paid, standing.left
+    return day and f"{french_date(day)}{age}", paid, left
 
 
 def show_acts(app: App, found: Sequence[TrackedInvoice]) -> None:

@@ -206,6 +206,7 @@ def titles_export(done: "Exported", to: Path, layout: str) -> View:
         "pieces": done.pieces,
         "titled": list(done.titled),
         "reductions": list(done.credits),
+        "void": list(done.void),
         "shortened": list(done.shortened),
     }
 

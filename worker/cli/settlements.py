@@ -116,14 +116,23 @@ def tell_intake(intake: Intake, what: str, *, dry_run: bool, as_json: bool) -> N
     show_findings(grouped(intake.findings), "À vérifier")
 
 
-def what_is_left(standing: Standing) -> str:
-    """What an invoice comes to, in a sentence."""
+def what_is_left(standing: Standing, *, settled: bool) -> str:
+    """What an invoice comes to, in a sentence.
+
+    ``settled``: by whatever says so; of one that the portal has paid, payments told beside are
+    no balance.
+    """
     parts = [f"dû {french(standing.due)}"]
     if standing.credited:
         parts.append(f"repris par avoir {french(standing.credited)}")
     parts.append(f"payé {french(standing.paid)}")
     left = standing.left
-    parts.append(f"trop payé {french(-left)}" if left < Money(0) else f"reste {french(left)}")
+    if left < Money(0):
+        parts.append(f"trop payé {french(-left)}")
+    elif left and settled:
+        parts.append("soldée par ce que dit Chorus Pro")
+    else:
+        parts.append(f"reste {french(left)}")
     sentence = ", ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -154,8 +163,9 @@ def _tell_cancelled(done: Recorded, *, as_json: bool) -> None:
 
 
 def _tell_standing(done: Recorded) -> None:
-    put(what_is_left(done.standing))
-    if done.invoice.status is InvoiceStatus.SETTLED:
+    settled = done.invoice.status is InvoiceStatus.SETTLED
+    put(what_is_left(done.standing, settled=settled))
+    if settled:
         put("La facture est soldée.")
     elif done.standing.is_paid:
         put(f"La facture reste « {done.invoice.french_status} » : elle sera soldée ensuite.")

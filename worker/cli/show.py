@@ -13,7 +13,7 @@ from worker.billing.consumption import french_outside
 from worker.billing.money import french
 from worker.billing.period import PARIS, french_date, french_minute
 from worker.billing.quantity import Quantity, french_quantity, quantity_of
-from worker.billing.status import french_state
+from worker.billing.status import InvoiceStatus, french_state
 from worker.cli import json_views
 from worker.cli.console import (
     is_wide,
@@ -154,7 +154,8 @@ def _show_settlements(record: InvoiceRecord) -> None:
             ],
         )
     if record.standing is not None and (record.settlements or record.standing.credited):
-        put(what_is_left(record.standing))
+        settled = record.tracked.status is InvoiceStatus.SETTLED
+        put(what_is_left(record.standing, settled=settled))
 
 
 def _show_decisions(record: InvoiceRecord) -> None:

@@ -83,6 +83,11 @@ def _tell(done: Exported, to: Path, layout: Layout) -> None:
         put(f"{count(done.pieces, 'pièce jointe', 'pièces jointes')}, le PDF de chaque facture.")
     if done.titled:
         put(f"Ont déjà leur titre, et ne sont pas ici : {', '.join(done.titled)}.")
+    if done.void:
+        put(
+            f"Annulées avant tout titre, avec leurs avoirs, ni à faire ni à réduire : "
+            f"{', '.join(done.void)}."
+        )
     if done.credits:
         put(
             f"À réduire ou annuler dans le logiciel lui-même : {', '.join(done.credits)} "

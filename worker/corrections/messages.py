@@ -6,10 +6,12 @@ The table is messages.toml; docs/messages.md is written from it.
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from worker.billing.status import InvoiceStatus, TrackedInvoice
+from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
 from worker.billing.toml import own_table
 
+T = TypeVar("T")
 _TOLD = frozenset({InvoiceStatus.REFUSED, InvoiceStatus.REJECTED, InvoiceStatus.SUSPENDED})
 """When what hinders an invoice is in the words of the portal or of its buyer."""
 
@@ -47,14 +49,29 @@ def _entries(part: str) -> dict[str, Message]:
 
 PORTAL: Mapping[str, Message] = _entries("portal")
 """By a part of the portal's own words, in any case, without accents; the first one that fits."""
+MEMBER: Mapping[str, tuple[Message, Message]] = {
+    key: (Message(cause=cause, remedy=rejected), Message(cause=cause, remedy=suspended))
+    for key, (cause, rejected, suspended) in _TABLE["member"].items()
+}
+"""By a part of a buyer's words: of what it rejects, of what it suspends."""
 FINDINGS: Mapping[str, Message] = _entries("finding")
 """By finding code (docs/findings.md)."""
 
 
 def of_portal(words: str) -> Message | None:
-    """The entry of what the portal or a buyer wrote; None when it is unknown."""
+    """The entry of what the portal wrote; None when it is unknown."""
+    return _found(PORTAL, words)
+
+
+def of_member(words: str, status: InvoiceStatus) -> Message | None:
+    """The entry of what a buyer wrote of what it rejected or suspended; None when unknown."""
+    entry = _found(MEMBER, words)
+    return None if entry is None else entry[status is InvoiceStatus.SUSPENDED]
+
+
+def _found(entries: Mapping[str, T], words: str) -> T | None:
     said = _bare(words)
-    return next((entry for key, entry in PORTAL.items() if _bare(key) in said), None)
+    return next((entry for key, entry in entries.items() if _bare(key) in said), None)
 
 
 def _bare(text: str) -> str:
@@ -64,7 +81,12 @@ def _bare(text: str) -> str:
 
 
 def author(invoice: TrackedInvoice) -> str:
-    """Whose words an invoice has as its detail, for people."""
+    """Whose words an invoice has as its detail, for people.
+
+    Of one that waits at its buyer's, they may be its own, or what we wrote when we completed it.
+    """
+    if invoice.status is InvoiceStatus.INTEGRATED and invoice.trouble is Trouble.NONE:
+        return "Dernier commentaire"
     return "Le membre" if invoice.status in _OF_BUYER else "Chorus Pro"
 
 
@@ -76,9 +98,14 @@ def explained(invoice: TrackedInvoice) -> Iterator[str]:
     """
     if invoice.status not in _TOLD or not invoice.detail:
         return
-    entry = of_portal(invoice.detail)
-    if entry is None and invoice.status in _OF_BUYER:
+    if invoice.status in _OF_BUYER:
+        entry = of_member(invoice.detail, invoice.status)
+        if entry is not None:
+            yield f"Cause probable : {entry.cause}"
+            if not invoice.is_credit_note:  # what to do says it already: it is made again
+                yield f"Piste : {_about(entry.remedy, invoice)}"
         return
+    entry = of_portal(invoice.detail)
     if entry is None:
         flux = f" (flux {invoice.flux_number})" if invoice.flux_number else ""
         yield f"Message inconnu de ce programme{flux} : « {invoice.detail} »"

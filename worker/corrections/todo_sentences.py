@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from worker.corrections.todo import TO_FILL_IN, Advice
+from worker.portals.choruspro.status_words import french_word
 
 _FRENCH = tomllib.loads(
     resources.files(__package__).joinpath("todo_sentences.toml").read_text("utf-8")
@@ -24,4 +25,5 @@ def sentence(advice: Advice) -> str:
     """What a person reads, with the whole command line to type."""
     words = (f'"{word}"' if word == TO_FILL_IN else word for word in advice.command)
     command = " ".join(("chorus-worker", *words))
-    return SENTENCES[advice.code].format(*advice.arguments, command=command)
+    told = map(french_word, advice.arguments)
+    return SENTENCES[advice.code].format(*told, command=command)

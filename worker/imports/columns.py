@@ -1,13 +1,14 @@
 """A column of an import file, and how a header is matched to the columns of a kind of file."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from worker.billing.period import Month
 from worker.imports import values
 from worker.imports.source import MERGED
-from worker.imports.wording import CellFinding, finding, quoted
+from worker.imports.wording import CellFinding, finding, quoted, quoted_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,11 @@ LONGEST_HEADER = 40
 NEAR_ABSENT, NEAR_PRESENT = 0.6, 0.8
 """How like the name of a column a header is (difflib) that is refused as a misspelling of it."""
 _IGNORED = str.maketrans("", "", "_-*\ufeff")
+_WORDS = re.compile("[a-z0-9]+")
+_BESIDE = frozenset(
+    ["n", "no", "num", "numero", "nb", "nombre", "de", "du", "des", "d", "la", "le", "l", "les"]
+)
+"""Words of a header that name nothing: *numéro de facture*, *n° SIRET*, *date du paiement*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +104,16 @@ def header_key(header: str) -> str:
     return "".join(values.plain_letters(header).translate(_IGNORED).split())
 
 
+def _names(header: str) -> tuple[str, str]:
+    """The keys that a header may be known by: all of it, and without the words beside."""
+    words = _WORDS.findall(values.plain_letters(header))
+    return header_key(header), "".join(word for word in words if word not in _BESIDE)
+
+
 def known_headers(header: Sequence[str], columns: Sequence[Column]) -> int:
     """How many cells of a row name one of these columns."""
     known = {header_key(column.name) for column in columns}
-    return sum(header_key(cell) in known for cell in header)
+    return sum(not known.isdisjoint(_names(cell)) for cell in header)
 
 
 def lay_out(
@@ -111,6 +123,7 @@ def lay_out(
     *,
     across: Across | None = None,
     year: int | None = None,
+    beside: frozenset[str] = frozenset(),
 ) -> Layout | tuple[CellFinding, ...]:
     """Match a header to the columns of a kind of file; findings when it does not fit.
 
@@ -120,20 +133,27 @@ def lay_out(
         place: says where the header stands, for people.
         across: the columns that one for each month may stand for.
         year: of the months whose header does not tell it.
+        beside: headers of our own tables that come back with the file, neither read nor told.
     """
-    return _Header(known, place, across, year).matched(header)
+    return _Header(known, place, across, year, beside).matched(header)
 
 
 class _Header:
     """The cells of a header, one after the other."""
 
     def __init__(
-        self, known: Sequence[Column], place: str, across: Across | None, year: int | None
+        self,
+        known: Sequence[Column],
+        place: str,
+        across: Across | None,
+        year: int | None,
+        beside: frozenset[str],
     ) -> None:
         self._columns = {header_key(column.name): column for column in known}
         self._place = place
         self._across = across
         self._year = year
+        self._beside = {header_key(name) for name in beside}
         self._places: dict[str, tuple[int, Column]] = {}
         self._months: dict[Month, int] = {}
         self._unnamed: list[int] = []
@@ -155,20 +175,24 @@ class _Header:
         missing = [column for column in absent if column.compulsory]
         unread = []
         for rank, (position, cell) in enumerate(self._unknown):
-            if missing or (rank < MOST_COMPARED and self._misspelt(cell, absent)):
+            if header_key(cell) in self._beside:
+                continue
+            if rank < MOST_COMPARED and self._misspelt(cell, absent):
                 self._add("IMPORT-COLUMN-UNKNOWN", position, cell, **self._advice(cell))
             else:
                 unread.append(cell)
+        seen = f" ; non lues : {quoted_list(unread)}" if unread else ""
         for column in missing:
             self._findings.append(
-                finding("IMPORT-COLUMN-MISSING", where=self._place, name=column.name)
+                finding("IMPORT-COLUMN-MISSING", where=self._place, name=column.name, seen=seen)
             )
         if self._findings:
             return tuple(self._findings[:MOST_WRONG_HEADERS])
         return self._layout(tuple(unread))
 
     def _match(self, position: int, cell: str) -> None:
-        key = header_key(cell)
+        whole, named = _names(cell)
+        key = named if whole not in self._columns and named in self._columns else whole
         if not key or cell == MERGED:
             self._unnamed.append(position)
         elif key in self._places:

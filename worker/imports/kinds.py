@@ -44,6 +44,7 @@ class FileKind:
         of_member: whether each record is about a member (``siret``), who must be known already.
         across: the columns that one for each month may stand for.
         happened: the day of a record (column « date »), which may not be still to come.
+        beside: columns of the table that we gave away, come back with what was filled in.
     """
 
     french: str
@@ -53,6 +54,7 @@ class FileKind:
     of_member: bool = True
     across: Across | None = None
     happened: Callable[[Any], date] | None = None
+    beside: frozenset[str] = frozenset()
 
 
 def _must(name: str, field: str, parse: Callable[[str], object]) -> Column:
@@ -71,6 +73,20 @@ _name = partial(values.plain_text, maximum=99)  # BT-44, BR-FR-CPRO-44
 _address = partial(values.plain_text, maximum=120)  # BG-8 holds 400 in all, BR-FR-CPRO-33
 _reference = partial(values.plain_text, maximum=99)
 _convention = partial(values.plain_text, maximum=50, code="IMPORT-CONVENTION")  # BT-12, CPRO-14
+
+TITLES_EXPORTED = frozenset(
+    (
+        *("sens", "type_piece", "nature_piece", "objet", "article", "fonction", "operation"),
+        *("code_produit_local", "service", "montant_ht", "montant_tva", "montant_ttc"),
+        *("taux_tva", "siret_tiers", "nature_identifiant", "categorie_tiers"),
+        *("nature_juridique", "type_tiers", "nom", "adresse1", "adresse2", "adresse3"),
+        *("code_postal", "commune", "reference_tiers_locale", "numero_etat", "periode_debut"),
+        *("periode_fin", "engagement", "code_service", "edition", "date_emission", "pj_nom"),
+        *("pj_type", "pj_sha256", "flux_chorus", "identifiant_chorus", "statut"),
+        "facture_annulee",
+    )
+)
+"""What « titles export » writes beside the invoice and the year: its file comes back completed."""
 
 KINDS: Mapping[ImportKind, FileKind] = {
     ImportKind.MEMBERS: FileKind(
@@ -174,6 +190,7 @@ KINDS: Mapping[ImportKind, FileKind] = {
         build=records.title,
         identity=lambda record: ("facture", record),
         of_member=False,
+        beside=TITLES_EXPORTED,
     ),
     ImportKind.UNITS: FileKind(
         french="unités datées",

@@ -19,6 +19,7 @@ from worker.imports.wording import (
     finding,
     place_of,
     quoted,
+    quoted_list,
     refusal,
     words_of,
 )
@@ -117,22 +118,20 @@ def _under(source: SourceFile, kind: FileKind, table: Table, top: Rows, header: 
     titles = [cell for _, skipped in above for cell in filled(skipped)]
     year, of_year = _year(source, table, titles)
     where = place_of(source.name, table.sheet, row)
-    layout = lay_out(cells, kind.columns, where, across=kind.across, year=year)
+    layout = lay_out(cells, kind.columns, where, across=kind.across, year=year, beside=kind.beside)
     if not isinstance(layout, Layout):
         findings = [replace(one, file=source.name, sheet=table.sheet, row=row) for one in layout]
         raise ImportRefused(*words_of("wrong-header", file=source.name), findings=findings)
     notes = []
     if above:
         lines = f"{above[0][0]}" if len(above) == 1 else f"{above[0][0]} à {above[-1][0]}"
-        shown = ", ".join(map(quoted, titles[:3])) + (", …" if len(titles) > 3 else "")
         word = "une ligne non lue" if len(above) == 1 else "lignes non lues"
-        told = {"lines": f"{word} ({lines})", "seen": shown}
+        told = {"lines": f"{word} ({lines})", "seen": quoted_list(titles, 3)}
         notes.append(_note(source, table, "IMPORT-LINES-SKIPPED", **told))
     ours = {CORRECTIONS, TEMPLATE_NOTE}
     unread = [name for name in layout.unread if name.partition("\n")[0].strip() not in ours]
     if unread:
-        shown = ", ".join(map(quoted, unread[:10])) + (", …" if len(unread) > 10 else "")
-        notes.append(_note(source, table, "IMPORT-COLUMN-UNREAD", seen=shown))
+        notes.append(_note(source, table, "IMPORT-COLUMN-UNREAD", seen=quoted_list(unread)))
     if layout.dated_by_title:
         notes.append(_note(source, table, "IMPORT-MONTHS-YEAR", year=year, told=of_year))
     heading = Heading(sheet=table.sheet, row=row, layout=layout)

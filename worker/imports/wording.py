@@ -5,6 +5,7 @@ typography are set here, once.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,6 +54,11 @@ def shortened(text: str) -> str:
 def quoted(text: str) -> str:
     """A shortened value between French quotation marks."""
     return f"« {shortened(text)} »"
+
+
+def quoted_list(texts: Sequence[str], most: int = 10) -> str:
+    """Quoted values after one another, no more than ``most`` of them."""
+    return ", ".join(map(quoted, texts[:most])) + (", …" if len(texts) > most else "")
 
 
 def place_of(file: str, sheet: str, row: int = 0, column: str = "") -> str:

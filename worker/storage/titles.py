@@ -47,12 +47,17 @@ def of_invoice(session: Session, invoice_id: int) -> Title | None:
 
 def sent_with_asap(session: Session) -> frozenset[str]:
     """The numbers that left in a file of titles which the treasury sends to Chorus Pro itself."""
+    return exported(session, frozenset({Edition.TO_CHORUS}))
+
+
+def exported(session: Session, editions: frozenset[Edition] = frozenset(Edition)) -> frozenset[str]:
+    """The numbers that left in a file of titles of one of these editions."""
     events = journal.events(session, tags=(EventTag.TITLES_EXPORTED,))
     told_of = (payload_of(event) for event in events)
     return frozenset(
         str(number)
         for payload in told_of
-        if payload.get("edition") == Edition.TO_CHORUS.value
+        if payload.get("edition") in editions
         for number in payload.get("numbers", ())
     )
 

@@ -43,8 +43,11 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
+SAMPLE = 200
+"""Rows by which the width of columns of text is chosen, before any is written."""
+_NARROWEST, _WIDEST = 8, 60
 _WIDTHS: Mapping[Kind, int] = {
-    Kind.TEXT: 24,
+    Kind.TEXT: _NARROWEST,
     Kind.INTEGER: 10,
     Kind.AMOUNT: 14,
     Kind.DATE: 12,
@@ -107,13 +110,29 @@ class _Sheets:
         self._columns = [
             (letters(place), _STYLES[column.kind]) for place, column in enumerate(table.columns)
         ]
-        self._begin()
+        self._first: list[Row] = []
+        self._begun = False
 
     def add(self, row: Row) -> None:
         """The next row."""
+        if self._begun:
+            self._write(row)
+            return
+        self._first.append(row)
+        if len(self._first) == SAMPLE:
+            self._release()
+
+    def _release(self) -> None:
+        """Write the rows that were held to measure them."""
+        self._begun = True
+        self._begin()
+        for row in self._first:
+            self._write(row)
+
+    def _write(self, row: Row) -> None:
         last_row, largest = self._limits
         if self._last == last_row or self._size >= largest:
-            self.end()
+            self._finish()
             self._begin()
         self._last += 1
         cells = "".join(
@@ -123,6 +142,14 @@ class _Sheets:
         self._put(f'<row r="{self._last}">{cells}</row>')
 
     def end(self) -> None:
+        """Finish the last sheet."""
+        try:
+            if not self._begun:
+                self._release()
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
         """Finish the present sheet, whose rows can be sorted and filtered."""
         with self._part:
             self._put(
@@ -143,10 +170,7 @@ class _Sheets:
         self._last = 1
         widths = "".join(
             f'<col min="{place}" max="{place}" width="{width}" customWidth="1"/>'
-            for place, width in enumerate(
-                (max(_WIDTHS[one.kind], len(one.heading) + 2) for one in self._table.columns),
-                start=1,
-            )
+            for place, width in enumerate(self._widths(), start=1)
         )
         header = "".join(
             cell_in(f"{letters}1", _HEADER, column.heading)
@@ -158,6 +182,13 @@ class _Sheets:
             ' activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
             f'<cols>{widths}</cols><sheetData><row r="1">{header}</row>'
         )
+
+    def _widths(self) -> Iterator[int]:
+        """In characters: a text of the first rows is read whole, unless it is very long."""
+        for place, column in enumerate(self._table.columns):
+            texts = (str(row[place] or "") for row in self._first if column.kind is Kind.TEXT)
+            longest = max(map(len, (column.heading, *texts))) + 2
+            yield max(_WIDTHS[column.kind], len(column.heading) + 2, min(longest, _WIDEST))
 
     def _put(self, text: str) -> None:
         self._pending.append(text)

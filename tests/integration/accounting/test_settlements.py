@@ -13,6 +13,7 @@ from worker.billing.journal import EventTag
 from worker.billing.money import ZERO, Money
 from worker.billing.settlement import Payment, Settlement, Standing
 from worker.billing.status import REOPENED, InvoiceStatus
+from worker.cli.settlements import what_is_left
 from worker.corrections.todo import AdviceCode
 from worker.corrections.waiting import waiting
 from worker.errors import ImportRefused, Refused, Severity, WrongUse
@@ -395,3 +396,36 @@ def test_a_payment_that_cannot_be_read_is_told_and_stops_no_other(desk: Desk) ->
     assert [(one.code, one.where) for one in left.unreadable] == [("ROW-UNREADABLE", ONE)]
     assert left.standings[desk.one(TWO).id].paid == EURO
     assert desk.one(ONE).id not in left.standings
+
+
+def test_each_bad_row_of_a_file_is_told_in_its_own_words(desk: Desk, tmp_path: Path) -> None:
+    """A payment too large, one of a credit note, one of tomorrow, one of what is cancelled."""
+    note = desk.credit(TWO)
+    path = tmp_path / "paiements.csv"
+    day, over = desk.clock().date(), desk.clock().date() + timedelta(days=2)
+    due = stands(desk).due
+    rows = (f"{ONE};{day};{due + EURO};VIR 1", f"{note.number};{day};1;", f"{ONE};{over};1;")
+    path.write_text("\n".join((HEADER, *rows, f"{TWO};{day};1;")), "utf-8")
+
+    with pytest.raises(ImportRefused) as refused:
+        take_in(desk.app, path)
+
+    told = [(one.where.split(", ", 1)[1], one.message, one.remedy) for one in refused.value.groups]
+    assert [where.replace("\u00a0", " ") for where, _, _ in told] == [
+        "ligne 2, colonne « montant »",
+        "ligne 3, colonne « facture »",
+        "ligne 4, colonne « date_paiement »",
+        "ligne 5, colonne « montant »",
+    ]
+    amount = str(due + EURO).replace(".", ",")
+    by_hand = f'chorus-worker settle {ONE} --on {day} --amount {amount} --reference "VIR 1"'
+    assert told[0][2].endswith(f"{by_hand} --overpaid")
+    assert "annulée par avoir" in told[3][1]
+
+
+def test_what_the_portal_paid_has_no_balance(desk: Desk) -> None:
+    """A payment told beside is no claim for the rest."""
+    told = what_is_left(stands(desk), settled=True)
+
+    assert told.endswith("soldée par ce que dit Chorus Pro.")
+    assert "reste" in what_is_left(stands(desk), settled=False)

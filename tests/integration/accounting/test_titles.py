@@ -23,6 +23,8 @@ from worker.billing.settlement import Payment
 from worker.billing.status import InvoiceStatus
 from worker.billing.title import Title
 from worker.errors import ConfigurationError, ImportRefused, Refused, WrongUse
+from worker.imports import ImportKind
+from worker.imports.kinds import KINDS
 from worker.imports.rereading import reread
 from worker.settings.keys import Channel, TitleMapping, Titles
 from worker.storage import invoices, titles
@@ -346,3 +348,53 @@ def test_amounts_of_every_invoice_are_those_of_its_title(desk: Desk, tmp_path: P
         assert Money.sum(line.net for line in of_title) == totals.net
         assert Money.sum(line.vat for line in of_title) == totals.vat
         assert {line.rate for line in of_title} == {Decimal(20)}
+
+
+@pytest.mark.parametrize("layout", [Layout.NEUTRAL, Layout.JVS])
+def test_what_is_cancelled_before_its_title_has_neither_title_nor_reduction(
+    deposited: Desk, tmp_path: Path, layout: Layout
+) -> None:
+    """The finance software has nothing to reduce; both numbers are told."""
+    note = deposited.credit(ONE)
+
+    done = export(deposited.app, YEAR, tmp_path / "titres.csv", layout)
+
+    assert done.void == (ONE, note.number)
+    assert done.numbers == (TWO, THREE)
+    assert done.credits == ()
+
+
+def test_what_is_cancelled_after_its_title_left_is_reduced(deposited: Desk, tmp_path: Path) -> None:
+    """The finance software has its title, or will."""
+    neutral_of(deposited, tmp_path, "avant.csv")
+    note = deposited.credit(ONE)
+
+    done = neutral_of(deposited, tmp_path, "apres.csv")
+
+    assert done.void == ()
+    assert note.number in done.numbers
+
+
+def test_columns_that_come_back_are_those_that_left() -> None:
+    """Each column of the neutral file is read, or known as ours, when it is imported completed."""
+    kind = KINDS[ImportKind.TITLES]
+    read = {"exercice", "numero_facture"}
+
+    assert {name for name, _ in neutral.COLUMNS} == read | kind.beside
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_the_neutral_file_comes_back_completed_in_libreoffice(desk: Desk, suffix: str) -> None:
+    """Numbers typed to its right are taken, without a word on its other columns."""
+    desk.clock.advance(days=60)
+    path = Path(__file__).parents[2] / f"data/libreoffice/titres-faits{suffix}"
+
+    intake = take_in(desk.app, path)
+
+    assert intake.findings == ()
+    assert {
+        number: (one.slip, one.number, one.issued_on) for number, one in known(desk).items()
+    } == {
+        ONE: ("12", "345", date(2026, 1, 20)),
+        TWO: ("12", "346", date(2026, 1, 20)),
+    }

@@ -1,6 +1,7 @@
 """Tables to files: what is read back is what was written, and nothing is computed or half there."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -314,3 +315,16 @@ def test_the_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     peak(10)
 
     assert peak(1600) < peak(200) + 200_000
+
+
+def test_a_column_of_text_is_as_wide_as_what_is_in_it(tmp_path: Path) -> None:
+    """A name is read whole when the workbook is opened; a very long text takes no more than 60."""
+    columns = tuple(Column(name=name, caption=name) for name in ("membre", "nom", "note"))
+    rows = [("Communauté de communes du Val-Fictif", "ab", "x" * 500)]
+    table = Table(name="t", title="T", columns=columns, rows=lambda: rows)
+
+    write_table(table, tmp_path / "t.xlsx", at=AT)
+
+    with zipfile.ZipFile(tmp_path / "t.xlsx") as package:
+        sheet = package.read("xl/worksheets/sheet1.xml").decode()
+    assert re.findall(r'<col [^>]*width="(\d+)"', sheet) == ["38", "8", "60"]

@@ -18,7 +18,7 @@ from worker.billing.invoice import Invoice
 from worker.billing.journal import EventTag
 from worker.billing.money import Money
 from worker.billing.status import InvoiceStatus, TrackedInvoice
-from worker.billing.title import Edition
+from worker.billing.title import Edition, Title
 from worker.errors import ConfigurationError, Finding, Refused, StorageUnavailable, WrongUse
 from worker.settings.rights import told
 from worker.storage import Session, invoices, titles
@@ -49,6 +49,7 @@ class Exported:
 
     Attributes:
         titled: invoices left out because they have their title already.
+        void: cancelled before any title, with the credit notes: nothing is to be made of them.
         credits: credit notes, and invoices that they cancel, left out of a software's own layout.
         shortened: names longer than the PES allows.
         pieces: PDF files beside.
@@ -57,6 +58,7 @@ class Exported:
     edition: Edition
     lines: tuple[TitleLine, ...]
     titled: tuple[str, ...]
+    void: tuple[str, ...]
     credits: tuple[str, ...]
     shortened: tuple[str, ...]
     pieces: int
@@ -99,7 +101,8 @@ def export(
         issued = [one for one in invoices.tracked(session, year=year) if one.number]
         known = titles.current(session, [one.id for one in issued])
         titled = tuple(one.number for one in issued if one.id in known)
-        left = [one for one in issued if one.id not in known]
+        void = _void(issued, known, titles.exported(session))
+        left = [one for one in issued if one.id not in known and one not in void]
         _refuse_twice(session, left, edition)
         own = [one for one in left if layout is Layout.NEUTRAL or _is_plain(one)]
         beside = tuple(one.number for one in left if one not in own)
@@ -123,6 +126,7 @@ def export(
         edition=edition,
         lines=lines,
         titled=titled,
+        void=tuple(one.number for one in void),
         credits=beside,
         shortened=tuple(
             dict.fromkeys(
@@ -143,6 +147,29 @@ def export(
             cents=done.total.cents,
         )
     return done
+
+
+def _void(
+    issued: Sequence[TrackedInvoice], known: Mapping[int, Title], exported: frozenset[str]
+) -> list[TrackedInvoice]:
+    """What was cancelled before its title left, with the credit notes that cancel it.
+
+    Neither a title nor its reduction is to be made. A credit note that another replaced likewise:
+    the invoice is reduced once.
+    """
+    cancelled = {
+        one.id
+        for one in issued
+        if one.status is InvoiceStatus.CANCELLED
+        and one.id not in known
+        and one.number not in exported
+    }
+    return [
+        one
+        for one in issued
+        if one.id in cancelled
+        or (one.corrects in cancelled and one.id not in known and one.number not in exported)
+    ]
 
 
 def _is_plain(invoice: TrackedInvoice) -> bool:

@@ -20,8 +20,6 @@ from worker.storage.billed import billed_since
 
 TAKEN_OVER = "MEMBER-SUCCEEDED"
 BORROWED, DIFFERENT = "REFERENCES-TAKEN-OVER", "REFERENCES-DIFFER"
-OF_SUCCESSIONS = frozenset({TAKEN_OVER, BORROWED, DIFFERENT})
-"""Codes of the findings that tell of a succession, and stop nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,12 +25,12 @@ from worker.cli.console import (
     typed,
     write_table_file,
 )
-from worker.cli.invoices import state
+from worker.cli.invoices import author, state
 from worker.cli.options import Config, Data, Json, Number, option
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
-from worker.corrections.messages import author, explained
-from worker.portals.choruspro.status_words import french_word
+from worker.corrections.messages import explained
+from worker.portals.choruspro.status_words import Author, author_of, french_word
 from worker.storage.observations import Observation
 from worker.tables import Cell
 
@@ -228,7 +228,7 @@ def _show_trace(record: InvoiceRecord) -> None:
                     french_word(seen.raw_status),
                     seen.raw_status,
                     seen.observed_at,
-                    seen.comment or None,
+                    _comment(seen),
                 )
                 for seen in record.observations
             ],
@@ -254,6 +254,14 @@ def _dated(seen: Observation) -> str:
     except ValueError:
         return seen.portal_at
     return french_minute(at if at.tzinfo else at.replace(tzinfo=PARIS))
+
+
+def _comment(seen: Observation) -> str | None:
+    """What came with a status, and who wrote it where the portal did not."""
+    if not seen.comment:
+        return None
+    author = author_of(seen.raw_status)
+    return seen.comment if author is Author.PORTAL else f"{author.french} : {seen.comment}"
 
 
 def _fingerprint(sha256: str) -> str:

@@ -11,7 +11,7 @@ from worker.audit.dossier.words import EVENTS
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.consumption import french_outside
 from worker.billing.money import french
-from worker.billing.period import PARIS, french_date, french_minute
+from worker.billing.period import PARIS, french_date, french_minute, french_span
 from worker.billing.quantity import Quantity, french_quantity, quantity_of
 from worker.billing.status import french_state
 from worker.cli import json_views
@@ -103,8 +103,7 @@ def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:
     due = f"échéance le {french_date(invoice.due_date)}" if invoice.due_date else "sans échéance"
     put(
         f"Émis{'' if invoice.is_credit_note else 'e'} le {french_date(invoice.issue_date)}, "
-        f"{due} ; services du "
-        f"{french_date(invoice.period.start)} au {french_date(invoice.period.end)}"
+        f"{due} ; services {french_span(invoice.period.start, invoice.period.end)}"
     )
     put(
         f"Code service : {invoice.service_code or '—'} ; "

@@ -176,10 +176,10 @@ def test_the_preview_holds_whom_the_check_holds(desk: Desk) -> None:
         Group.TO_BILL: Readiness.READY,
         Group.NOTHING: Readiness.NOTHING,
     }
-
-    assert not desk.portal.asked
     # That the directory gave no usable answer is not kept: only the check can say it.
     unread = {STORY[4].siret}
+
+    assert not desk.portal.asked
     assert {
         one.siret: groups[one.group]
         for one in previewed.compared.members

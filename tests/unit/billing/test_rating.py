@@ -358,8 +358,8 @@ def test_rows_of_no_users_are_said_in_the_months_that_no_grid_is_in_force() -> N
         "gfu: 0×6 1×6",
         grid("2025", "2025-07-01..", "gfu: 9.60"),
     )
-
     (found,) = year.findings
+
     assert (found.code, plain(found.message)) == (
         "TARIFF-NO-SERVICE",
         (

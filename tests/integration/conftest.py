@@ -39,9 +39,10 @@ class Place:
         return self.url.startswith("sqlite")
 
     def open(self, *, busy_seconds: int = BUSY_SECONDS) -> Store:
-        """Open it as a command does; the fixture closes it."""
+        """Open it as a command does; it is kept open until the fixture closes it."""
         store = open_store(self.url, self.folder, waits=Waits(busy_seconds=busy_seconds))
         self.opened.append(store)
+        AT_WORK.enter_context(store.at_work())
         return store
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 class _Alike:
     """Equal to any other of its kind: what was compiled for one serves the other."""
 
-    supports_statement_cache = True
     compiled: ClassVar[dict[Any, Any]]
 
     def __eq__(self, other: object) -> bool:

@@ -130,6 +130,11 @@ def _day(cell: object) -> date:
     return cell
 
 
+def _number(cell: object) -> Decimal:
+    assert isinstance(cell, int | float)
+    return Decimal(str(cell))
+
+
 def _money(text: object) -> Money:
     return Money.of(Decimal(_text(text)))
 
@@ -141,18 +146,21 @@ _FROM_TEXT: dict[Kind, Callable[[object], Cell]] = {
 _FROM_CSV: dict[Kind, Callable[[object], Cell]] = _FROM_TEXT | {
     Kind.TEXT: lambda cell: _text(cell).removeprefix("'"),
     Kind.INTEGER: lambda cell: int(_text(cell)),
+    Kind.NUMBER: lambda cell: Decimal(_text(cell).replace(",", ".")),
     Kind.AMOUNT: lambda cell: _money(_text(cell).replace(",", ".")),
     Kind.TRUTH: lambda cell: {"oui": True, "non": False}[_text(cell)],
 }
 _JSON: dict[Kind, Callable[[object], Cell]] = _FROM_TEXT | {
     Kind.TEXT: _text,
     Kind.INTEGER: _whole,
+    Kind.NUMBER: lambda cell: Decimal(_text(cell)),
     Kind.AMOUNT: _money,
     Kind.TRUTH: lambda cell: {True: True, False: False}[bool(cell)],
 }
 _FROM_XLSX: dict[Kind, Callable[[object], Cell]] = {
     Kind.TEXT: _text,
     Kind.INTEGER: _whole,
+    Kind.NUMBER: _number,
     Kind.AMOUNT: lambda cell: Money(round(Decimal(str(cell)) * 100)),
     Kind.DATE: _day,
     Kind.INSTANT: _moment,

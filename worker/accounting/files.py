@@ -139,11 +139,9 @@ def take_in_file(
     with app.transaction(commit=not dry_run) as tx:
         if source_files.known(tx, kind.value, source.sha256):
             return already
-        file, problems = (
-            _record(tx, source, kind, heading, len(rows), kept),
-            Problems(path, heading),
-        )
-        changes = write(tx, rows, source_files.add(tx, file), problems)
+        problems = Problems(path, heading)
+        file = source_files.add(tx, _record(tx, source, kind, heading, len(rows), kept))
+        changes = write(tx, rows, file, problems)
         facts = {"kind": kind.value, "name": source.name, "rows": len(rows), "kept": kept}
         tx.journal(EventTag.FILE_IMPORTED, source.sha256, **facts, **asdict(changes))
     taken = SheetTaken(sheet=sheet, rows=len(rows), changes=changes)

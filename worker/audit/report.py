@@ -76,17 +76,21 @@ def _sum(found: list[TrackedInvoice]) -> Sum:
 
 
 def _states(tracked: tuple[TrackedInvoice, ...], *, deposits: bool) -> tuple[tuple[str, Sum], ...]:
-    """What is in each state, in the order of the states; credit notes behind the invoices."""
-    found: defaultdict[tuple[bool, InvoiceStatus], list[TrackedInvoice]] = defaultdict(list)
+    """What is in each state, in the order of the states; credit notes behind the invoices.
+
+    Internal ones, whatever their state, are told by that word, as ``status`` does.
+    """
+    found: defaultdict[tuple[bool, bool, InvoiceStatus], list[TrackedInvoice]] = defaultdict(list)
     for one in tracked:
         if one.number:
-            found[one.is_credit_note, one.status].append(one)
+            state = InvoiceStatus.SETTLED if one.is_internal else one.status
+            found[one.is_credit_note, one.is_internal, state].append(one)
     order = list(InvoiceStatus)
     named = []
-    for (note, status), ones in sorted(
-        found.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+    for (note, internal, status), ones in sorted(
+        found.items(), key=lambda item: (*item[0][:2], order.index(item[0][2]))
     ):
-        words = french_group(ones[0].kind, status, deposits=deposits)
+        words = "interne" if internal else french_group(ones[0].kind, status, deposits=deposits)
         named.append((f"{'avoir' if note else 'facture'} {words}".capitalize(), _sum(ones)))
     return tuple(named)
 

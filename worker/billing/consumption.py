@@ -17,7 +17,6 @@ from worker.errors import Finding
 
 USAGE_OUTSIDE = "USAGE-OUTSIDE"
 UNIT_OUTSIDE = "UNIT-OUTSIDE"
-UNIT_OUTSIDE = "UNIT-OUTSIDE"
 Bases = Callable[[str, Month], Basis]
 """What the quantity of a service is taken from in a month (``tariff.bases``)."""
 

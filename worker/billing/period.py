@@ -133,3 +133,10 @@ def paris_day(instant: datetime) -> date:
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone")
     return instant.astimezone(PARIS).date()
+
+
+def french_span(start: date, end: date) -> str:
+    """``du 01/01/2025 au 31/12/2025``; one single day is ``le 03/06/2025``."""
+    if start == end:
+        return f"le {french_date(start)}"
+    return f"du {french_date(start)} au {french_date(end)}"

@@ -41,7 +41,7 @@ from worker.billing.tariff import (
     grid_in_force,
 )
 from worker.billing.vat import VatRegime
-from worker.errors import Finding
+from worker.errors import Finding, Severity
 
 MONTHS_OF_YEAR = 12
 
@@ -283,12 +283,9 @@ def rate(
         parts: dict[str, _Part] = {}
         for grid, share in _by_grid(use, grids):
             tariff = _tariff(grid, use)
-            if grid is None:
-                findings.append(_no_price(share, "aucune grille tarifaire n'est en vigueur"))
-            elif tariff is None:
-                reason = f"la grille {grid.version} ne connaît pas ce service"
-                findings.append(_no_price(share, reason))
-            else:
+            if grid is None or tariff is None:
+                findings.append(_no_tariff(share, grid))
+            elif _counts(share):
                 known = parts.get(grid.version)
                 together = share if known is None else _joined(known.use, share)
                 parts[grid.version] = _Part(use=together, grid=grid, tariff=tariff)
@@ -309,18 +306,26 @@ def _tariff(grid: TariffGrid | None, use: ServiceUse) -> ServiceTariff | None:
 def _by_grid(
     use: ServiceUse, grids: Sequence[TariffGrid]
 ) -> Iterator[tuple[TariffGrid | None, ServiceUse]]:
-    """A use cut where the grid changes; a part without users, and nothing else, is left out."""
+    """A use cut where the grid changes."""
     for grid, group in groupby(_all_months(use), key=lambda month: grid_in_force(grids, month)):
         inside = frozenset(group)
-        part = replace(
-            use,
-            months=tuple(one for one in use.months if one.month in inside),
-            subscribed=tuple(month for month in use.subscribed if month in inside),
-            units=tuple(one for one in use.units if Month.of(one.day) in inside),
+        yield (
+            grid,
+            replace(
+                use,
+                months=tuple(one for one in use.months if one.month in inside),
+                subscribed=tuple(month for month in use.subscribed if month in inside),
+                units=tuple(one for one in use.units if Month.of(one.day) in inside),
+            ),
         )
-        # Nothing used, nothing to price: not even a mistyped tier.
-        if part.subscribed or part.units or any(one.users for one in part.months):
-            yield grid, part
+
+
+def _counts(part: ServiceUse) -> bool:
+    """Whether anything is to be priced: months of no users cost nothing, not even in a wrong tier.
+
+    That holds where the service is priced by its users, which only its grid tells.
+    """
+    return bool(part.subscribed or part.units) or any(one.users for one in part.months)
 
 
 def _all_months(use: ServiceUse) -> list[Month]:
@@ -559,12 +564,35 @@ def population_band(part: _Part, shape: PopulationBand, year: _Year) -> _Found:
     )
 
 
-def _no_price(use: ServiceUse, reason: str) -> Finding:
+def _no_tariff(use: ServiceUse, grid: TariffGrid | None) -> Finding:
+    """No grid, or one without the service: rows of no users are an answer, and not a price."""
+    reason = (
+        "aucune grille tarifaire n'est en vigueur"
+        if grid is None
+        else f"la grille {grid.version} ne connaît pas ce service"
+    )
+    if _counts(use):
+        return _no_price(use, reason)
+    return Finding(
+        code="TARIFF-NO-SERVICE",
+        severity=Severity.WARNING,
+        message=f"0 utilisateur pour {_named(use)}, et {reason} : rien n'en est facturé",
+        remedy="Rien à faire si cet abonnement est une erreur ; sinon, ajoutez le service à la "
+        "grille : un forfait est dû même sans utilisateur.",
+    )
+
+
+def _named(use: ServiceUse) -> str:
+    """The service and the months."""
     months = _all_months(use)
     span = month_span(months[0].french, months[-1].french)
+    return f"{service_name(use.service, use.tier)} {span}"
+
+
+def _no_price(use: ServiceUse, reason: str) -> Finding:
     return Finding(
         code="TARIFF-NO-PRICE",
-        message=f"pas de prix pour {service_name(use.service, use.tier)} {span} : {reason}",
+        message=f"pas de prix pour {_named(use)} : {reason}",
         remedy="Ajoutez la grille en vigueur dans le dossier des tarifs, "
         "ou corrigez l'abonnement (service, palier, catégorie).",
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -33,7 +34,7 @@ from worker.errors import (
     WorkerError,
     WrongUse,
 )
-from worker.tables import HOLDS, Cell, Column, Kind, Table
+from worker.tables import HOLDS, Cell, Column, Kind, Table, as_text
 
 DONE, TO_LOOK_AT = 0, 1
 MOST_FINDINGS = 30
@@ -230,6 +231,8 @@ def _shown(cell: Cell) -> str:  # noqa: PLR0911 - one return for each type
             return french_integer(cell)
         case Money():
             return french(cell)
+        case Decimal():
+            return as_text(cell).replace(".", ",")
         case datetime():
             return french_minute(cell)
         case date():

@@ -87,7 +87,8 @@ def _show_intake(intake: Intake, *, rehearsal: bool) -> None:
     after = " (essai : rien n'a été gardé)" if rehearsal else ""
     put(f"{name} : {_counts(intake.rows, intake.changes)}{after}.")
     if intake.left_out:
-        put(f"Le fichier est gardé sans {' ni '.join(intake.left_out)} : données personnelles.")
+        kept = "serait gardé" if rehearsal else "est gardé"
+        put(f"Le fichier {kept} sans {' ni '.join(intake.left_out)} : données personnelles.")
     show_findings(grouped(intake.findings), "À vérifier")
 
 

@@ -10,7 +10,13 @@ from worker.billing.money import Money, count, french
 from worker.billing.period import french_date, paris_day
 from worker.billing.portal_document import PortalDocument
 from worker.billing.settlement import Standing
-from worker.billing.status import TrackedInvoice, Trouble, awaits_payment, french_state
+from worker.billing.status import (
+    InvoiceStatus,
+    TrackedInvoice,
+    Trouble,
+    awaits_payment,
+    french_state,
+)
 from worker.billing.title import Title
 from worker.cli import json_views
 from worker.cli.console import (
@@ -26,7 +32,7 @@ from worker.cli.console import (
 from worker.corrections.todo import advised
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import DisagreeingAccount
-from worker.portals.choruspro.status_words import french_word
+from worker.portals.choruspro.status_words import Author, author_of, french_word
 from worker.storage import settlements, titles
 from worker.tables import Cell
 
@@ -159,3 +165,17 @@ def state(invoice: TrackedInvoice, title: Title | None = None, *, deposits: bool
     if not invoice.is_credit_note:
         return word
     return "avoir interne" if invoice.is_internal else f"avoir : {word}"
+
+
+def author(invoice: TrackedInvoice) -> str:
+    """Whose words an invoice has as its detail, for people.
+
+    What hinders it is told by the portal, even where a word of its buyer is the last one.
+    """
+    match invoice.status:
+        case InvoiceStatus.REJECTED | InvoiceStatus.SUSPENDED:
+            return Author.BUYER.french
+        case _ if invoice.trouble is not Trouble.NONE:
+            return Author.PORTAL.french
+        case _:
+            return author_of(invoice.portal_status).french

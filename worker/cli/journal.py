@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from worker.audit.dossier.words import EVENTS
+from worker.audit.dossier.words import french_event
 from worker.billing.journal import payload_of
 from worker.billing.money import count
 from worker.billing.text import harmless
@@ -48,7 +48,7 @@ def show(
             (
                 str(event.seq),
                 datetime.fromisoformat(event.at),
-                EVENTS.get(event.tag, event.tag),
+                french_event(event.tag),
                 names.get(event.subject, event.subject),
                 event.actor,
                 _flat(_named(payload_of(event), names)),

@@ -1,5 +1,6 @@
 """``mail``: the members are written, each once."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from worker.billing.sent_mail import MailKind
 from worker.cli import json_mail
 from worker.cli.console import DONE, TO_LOOK_AT, put, put_json, say, show_findings, table
 from worker.cli.options import Config, Json, Year, option
-from worker.errors import Finding, WrongUse
+from worker.errors import Finding, FindingGroup, WrongUse
 from worker.mailing.letters import letters
 from worker.mailing.sending import Done, Result, receive, send, write_files
 from worker.service.opening import open_app
@@ -26,6 +27,18 @@ FRENCH: dict[Result, str] = {
     Result.WITHOUT_ADDRESS: "sans adresse",
     Result.NO_PIECE: "pièce jointe illisible",
 }
+
+_MANY: dict[Result, str] = {
+    Result.SENT: "envoyés",
+    Result.WRITTEN: "écrits, pas envoyés",
+    Result.ALREADY: "déjà envoyés",
+    Result.REFUSED: "refusés",
+    Result.UNCERTAIN: "incertains",
+    Result.NO_PIECE: "pièces jointes illisibles",
+}
+"""Of several messages, where that is another word."""
+
+_SIRET = re.compile(r"\b\d{14}\b")
 
 Folder = Annotated[
     Path | None,
@@ -132,13 +145,37 @@ def _show(
     put("")
     put(f"{count(len(done), 'membre')} : " + ", ".join(_numbers(numbers)) + ".")
     if folder is not None:
-        put(f"Rien n'est parti : les courriels sont dans {folder}.")
-    show_findings(findings, "À voir")
+        where = f" : les courriels sont dans {folder}" if numbers[Result.WRITTEN] else " ni écrit"
+        put(f"Rien n'est parti{where}.")
+    show_findings(grouped(findings), "À voir")
     if numbers[Result.UNCERTAIN]:
         say(
             "Un courriel incertain est parti sans que le serveur réponde : demandez au membre s'il "
             f"l'a. Oui : mail {kind.value} {year} --received SIRET --reason « … ». Non : --again."
         )
+
+
+def grouped(findings: Iterable[Finding]) -> list[Finding | FindingGroup]:
+    """The findings, those of one message told once: for which members, and what to type for each.
+
+    A command names its member: of several, the word that stands for each is in its place.
+    """
+    same: dict[tuple[str, str], list[Finding]] = {}
+    for one in findings:
+        same.setdefault((one.code, one.message), []).append(one)
+    return [
+        found[0]
+        if len(found) == 1
+        else FindingGroup(
+            code=code,
+            count=len(found),
+            message=message,
+            remedy=_SIRET.sub("SIRET", found[0].remedy),
+            severity=found[0].severity,
+            where=f"{count(len(found), 'membre')}, {', '.join(one.where for one in found)}",
+        )
+        for (code, message), found in same.items()
+    ]
 
 
 def _result(one: Done) -> str:
@@ -148,4 +185,4 @@ def _result(one: Done) -> str:
 def _numbers(numbers: Counter[Result]) -> Iterator[str]:
     for result in Result:
         if number := numbers[result]:
-            yield f"{number} {FRENCH[result]}"
+            yield f"{number} {_MANY.get(result, FRENCH[result]) if number > 1 else FRENCH[result]}"

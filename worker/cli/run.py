@@ -32,7 +32,6 @@ from worker.errors import WorkerError, WrongUse
 from worker.issuing.preview import Preview, table_of
 from worker.issuing.preview import preview as compute
 from worker.issuing.proofs import write_proofs
-from worker.issuing.successions import OF_SUCCESSIONS
 from worker.portals import Portal
 from worker.service import campaign, decisions
 from worker.service.bootstrap import branding, open_portal, open_verified, verified
@@ -99,13 +98,12 @@ def _show_preview(app: App, previewed: Preview) -> None:
     if app.deposits:
         put(directory_told(year, previewed.directory))
     blocked = previewed.blocked
-    for one in blocked[:MOST_FINDINGS]:
-        show_findings(one.findings, f"{one.name} ({one.siret})")
-    if len(blocked) > MOST_FINDINGS:
-        say(f"… et {count(len(blocked) - MOST_FINDINGS, 'autre')} ; « --to » les donne tous.")
-    for one in previewed.compared.members:
-        if one not in blocked and any(told.code in OF_SUCCESSIONS for told in one.findings):
+    warned = [one for one in previewed.compared.members if one.findings and one not in blocked]
+    for found in (blocked, warned):
+        for one in found[:MOST_FINDINGS]:
             show_findings(one.findings, f"{one.name} ({one.siret})")
+        if len(found) > MOST_FINDINGS:
+            say(f"… et {count(len(found) - MOST_FINDINGS, 'autre')} ; « --to » les donne tous.")
 
 
 def _show_groups(previewed: Preview) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 from worker.audit.deposits import OUTCOMES, SOURCES
-from worker.audit.dossier.words import EVENTS
+from worker.audit.dossier.words import french_event
 from worker.audit.record import InvoiceRecord, record_of
 from worker.billing.consumption import french_outside
 from worker.billing.money import french
-from worker.billing.period import PARIS, french_date, french_minute
+from worker.billing.period import PARIS, french_date, french_minute, french_span
 from worker.billing.quantity import Quantity, french_quantity, quantity_of
 from worker.billing.status import InvoiceStatus, french_state
 from worker.cli import json_views
@@ -25,12 +25,12 @@ from worker.cli.console import (
     typed,
     write_table_file,
 )
-from worker.cli.invoices import state
+from worker.cli.invoices import author, state
 from worker.cli.options import Config, Data, Json, Number, option
 from worker.cli.reading import open_reading, say_channel
 from worker.cli.settlements import what_is_left
-from worker.corrections.messages import author, explained
-from worker.portals.choruspro.status_words import french_word
+from worker.corrections.messages import explained
+from worker.portals.choruspro.status_words import Author, author_of, french_word
 from worker.storage.observations import Observation
 from worker.tables import Cell
 
@@ -103,8 +103,7 @@ def _show_content(record: InvoiceRecord, *, deposits: bool) -> None:
     due = f"échéance le {french_date(invoice.due_date)}" if invoice.due_date else "sans échéance"
     put(
         f"Émis{'' if invoice.is_credit_note else 'e'} le {french_date(invoice.issue_date)}, "
-        f"{due} ; services du "
-        f"{french_date(invoice.period.start)} au {french_date(invoice.period.end)}"
+        f"{due} ; services {french_span(invoice.period.start, invoice.period.end)}"
     )
     put(
         f"Code service : {invoice.service_code or '—'} ; "
@@ -229,7 +228,7 @@ def _show_trace(record: InvoiceRecord) -> None:
                     french_word(seen.raw_status),
                     seen.raw_status,
                     seen.observed_at,
-                    seen.comment or None,
+                    _comment(seen),
                 )
                 for seen in record.observations
             ],
@@ -240,7 +239,7 @@ def _show_trace(record: InvoiceRecord) -> None:
             (
                 str(event.seq),
                 datetime.fromisoformat(event.at),
-                EVENTS.get(event.tag, event.tag),
+                french_event(event.tag),
                 event.actor,
             )
             for event in record.events
@@ -255,6 +254,14 @@ def _dated(seen: Observation) -> str:
     except ValueError:
         return seen.portal_at
     return french_minute(at if at.tzinfo else at.replace(tzinfo=PARIS))
+
+
+def _comment(seen: Observation) -> str | None:
+    """What came with a status, and who wrote it where the portal did not."""
+    if not seen.comment:
+        return None
+    author = author_of(seen.raw_status)
+    return seen.comment if author is Author.PORTAL else f"{author.french} : {seen.comment}"
 
 
 def _fingerprint(sha256: str) -> str:

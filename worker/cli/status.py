@@ -10,10 +10,10 @@ from worker.billing.status import TrackedInvoice, Trouble
 from worker.cli import json_views
 from worker.cli.console import DONE, TO_LOOK_AT, command, put, put_json, table, typed
 from worker.cli.contacts import MAILS
-from worker.cli.invoices import put_beyond, put_disagreements, show_invoices
+from worker.cli.invoices import author, put_beyond, put_disagreements, show_invoices
 from worker.cli.options import Config, Data, Json, argument, option
 from worker.cli.reading import open_reading, say_channel
-from worker.corrections.messages import FINDINGS, author, explained
+from worker.corrections.messages import FINDINGS, explained
 from worker.corrections.todo import Advice
 from worker.corrections.todo_sentences import sentence
 from worker.corrections.waiting import VERIFY, Waiting, waiting
@@ -118,7 +118,8 @@ def _show_act(invoice: TrackedInvoice, advice: Advice) -> None:
     put(f"{number}  {invoice.member_name}  ({invoice.siret}), année {invoice.year}")
     for finding in invoice.findings:
         put(f"    {finding.message}")
-        if (entry := FINDINGS.get(finding.code)) is not None:
+        entry = FINDINGS.get(finding.code)
+        if entry is not None and entry.adds_to(finding.message):
             put(f"    Cause probable : {entry.cause}")
     if invoice.french_detail:
         whose = _FROM.get(invoice.trouble, author(invoice))

@@ -3,6 +3,7 @@
 The table is messages.toml; docs/messages.md is written from it.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class Message:
 
     cause: str
     remedy: str
+
+    def adds_to(self, words: str) -> bool:
+        """Whether the cause is more than these words told again: half of its own are others."""
+        own = _telling(self.cause)
+        return 2 * len(own - _telling(words)) >= len(own)
 
 
 _TABLE = own_table(__package__, "messages.toml")
@@ -74,20 +80,15 @@ def _found(entries: Mapping[str, T], words: str) -> T | None:
     return next((entry for key, entry in entries.items() if _bare(key) in said), None)
 
 
+def _telling(text: str) -> set[str]:
+    """The words of a text that say something: those of more than three letters, without plural."""
+    return {word.rstrip("s") for word in re.findall(r"\w{4,}", _bare(text))}
+
+
 def _bare(text: str) -> str:
     return "".join(
         one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one)
     ).casefold()
-
-
-def author(invoice: TrackedInvoice) -> str:
-    """Whose words an invoice has as its detail, for people.
-
-    Of one that waits at its buyer's, they may be its own, or what we wrote when we completed it.
-    """
-    if invoice.status is InvoiceStatus.INTEGRATED and invoice.trouble is Trouble.NONE:
-        return "Dernier commentaire"
-    return "Le membre" if invoice.status in _OF_BUYER else "Chorus Pro"
 
 
 def explained(invoice: TrackedInvoice) -> Iterator[str]:
@@ -110,7 +111,8 @@ def explained(invoice: TrackedInvoice) -> Iterator[str]:
         flux = f" (flux {invoice.flux_number})" if invoice.flux_number else ""
         yield f"Message inconnu de ce programme{flux} : « {invoice.detail} »"
         return
-    yield f"Cause probable : {entry.cause}"
+    if entry.adds_to(invoice.detail):
+        yield f"Cause probable : {entry.cause}"
     yield f"Piste : {_about(entry.remedy, invoice)}"
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from worker.billing.invoice import Party
 from worker.billing.members import Address
 from worker.billing.money import NARROW_NO_BREAK, NO_BREAK, Money, french, french_integer
-from worker.billing.period import Period, french_date
+from worker.billing.period import Period, french_span
 from worker.billing.vat import VatCategory, VatRegime
 from worker.formats.branding import Branding
 from worker.formats.xml import number
@@ -65,8 +65,8 @@ def look_data(look: Branding, seller_name: str) -> dict[str, object]:
 
 
 def french_period(period: Period) -> str:
-    """``du 01/01/2025 au 31/12/2025``."""
-    return f"du {french_date(period.start)} au {french_date(period.end)}"
+    """``du 01/01/2025 au 31/12/2025``; one single day is ``le 03/06/2025``."""
+    return french_span(period.start, period.end)
 
 
 def french_decimal(value: Decimal) -> str:

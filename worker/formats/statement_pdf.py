@@ -184,7 +184,9 @@ def _line(index: str, line: RatedLine, *, of_users: bool) -> dict[str, object]:
         if line.measure is None
         else None,
         "users-total": french_quantity(line.quantity),
-        "quantity": french_quantity(line.quantity) if of_users else quantity,
+        "quantity": (
+            french_quantity(line.quantity) if of_users else quantity.replace(" ", NO_BREAK)
+        ),
         "parts": [(label, french(price)) for label, price in line.parts],
         "price": french(line.unit_price),
         "computation": computation(
@@ -193,7 +195,7 @@ def _line(index: str, line: RatedLine, *, of_users: bool) -> dict[str, object]:
             else f"{sentence.rpartition(', soit ')[0]}, soit"
         ),
         "steps": _steps(line),
-        "steps-total": quantity,
+        "steps-total": quantity.replace(" ", NO_BREAK),
         "total": french(line.total),
     }
 
@@ -211,7 +213,7 @@ def _steps(line: RatedLine) -> list[tuple[str, str, str, str]]:
             if step.period.start == step.period.end
             else MONTH_NAMES[step.period.start.month - 1],
             step.reference if step.figure is None else f"relevé : {french_integer(step.figure)}",
-            line.measure.counted(step.quantity),
+            line.measure.counted(step.quantity).replace(" ", NO_BREAK),
             french(amount),
         )
         for step, amount in zip(line.steps, line.amounts, strict=True)

@@ -16,7 +16,7 @@ from stdnum.fr import tva
 from worker.billing.identifiers import is_valid_siret
 from worker.billing.mail_address import parts_of
 from worker.billing.members import Nature
-from worker.billing.money import Money
+from worker.billing.money import Money, french_integer
 from worker.billing.period import Month
 from worker.billing.quantity import Quantity, quantity_of
 from worker.billing.text import hidden_character, hidden_in_french
@@ -90,16 +90,27 @@ def _whole(text: str, code: str, label: str, least: int, most: int) -> int | Fin
         return finding(code, "no-number", value=text, label=label)
     text = text.replace(".", ",")
     if number < least:
-        problem = "est négatif" if number < 0 else f"est inférieur à {least}"
+        problem = "est négatif" if number < 0 else f"est inférieur à {_bound(least)}"
     elif number > most:
-        problem = f"est supérieur à {most}"
+        problem = f"est supérieur à {_bound(most)}"
     elif number != number.to_integral_value():
         problem = "n'est pas un nombre entier"
     else:
         return int(number)
     return finding(
-        code, "whole-number", value=text, label=label, problem=problem, least=least, most=most
+        code,
+        "whole-number",
+        value=text,
+        label=label,
+        problem=problem,
+        least=_bound(least),
+        most=_bound(most),
     )
+
+
+def _bound(number: int) -> str:
+    """In groups of three digits, but for a year and others as short."""
+    return french_integer(number) if number >= 10_000 else str(number)
 
 
 def users(text: str) -> int | Finding:
@@ -124,7 +135,7 @@ def quantity(text: str) -> Quantity | Finding:
     """Units of a service: ``2``, ``0,5``, four decimals at most; 0 cancels a former row."""
     number = decimal(text)
     if number is None or not 0 <= number <= MAX_USERS:
-        return finding("IMPORT-QUANTITY", value=text, most=MAX_USERS)
+        return finding("IMPORT-QUANTITY", value=text, most=french_integer(MAX_USERS))
     try:
         return quantity_of(number)
     except ValueError:

@@ -15,7 +15,7 @@ Safe to run again at any time: a member already invoiced for the year is left al
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -24,7 +24,6 @@ from worker.billing.comparison import YearBefore
 from worker.billing.document import Unprintable
 from worker.billing.invoice import Invoice, InvoiceDraft, Terms, issue
 from worker.billing.journal import EventTag
-from worker.billing.member_account import rivals
 from worker.billing.members import Member
 from worker.billing.money import ZERO, Money
 from worker.billing.period import paris_day
@@ -46,7 +45,6 @@ from worker.issuing.directory import Directory
 from worker.issuing.directory_rules import UNREADABLE
 from worker.issuing.documents import Ahead, check_number_and_dates, keep_documents
 from worker.issuing.go_ahead import refuse_unfinished_year
-from worker.issuing.holds import listed
 from worker.issuing.nothing_used import state_nothing
 from worker.issuing.numbering import likely_number, refuse_wrong_clock, take_number
 from worker.issuing.prepare import (
@@ -54,6 +52,8 @@ from worker.issuing.prepare import (
     known_year,
     prepare,
     refuse_changed_grids,
+    seen_at_the_portal,
+    shown_beside,
 )
 from worker.issuing.render import RenderChecked
 from worker.issuing.terms import terms_of
@@ -61,7 +61,7 @@ from worker.issuing.unprintable import cannot_be_printed
 from worker.issuing.year_before import members_of_year, year_before
 from worker.portals import Portal
 from worker.portals.in_turn import MOST_UNUSABLE
-from worker.storage import Session, Transaction, invoices, member_accounts, member_years
+from worker.storage import Session, Transaction, invoices, member_years
 from worker.storage.grids import freeze_grid
 from worker.storage.member_accounts import Seen
 
@@ -154,7 +154,7 @@ def issue_year(
         tariffs=tariffs,
         before=before,
         directory=None if portal is None else Directory(app=app, portal=portal),
-        seen=None if portal is None else _seen(app),
+        seen=None if portal is None else seen_at_the_portal(app),
         render=render,
         executor=executor,
     )
@@ -175,11 +175,6 @@ def issue_year(
             if unread is not None and unusable >= MOST_UNUSABLE:
                 # The directory's fault, not theirs: the others are not to be parked for it.
                 raise PortalAnswerError(unread.message, unread.remedy)
-
-
-def _seen(app: App) -> Seen:
-    with app.reading() as session:
-        return Seen.read(session)
 
 
 def _in_order(batch: _Batch) -> Sequence[Member]:
@@ -229,11 +224,10 @@ def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
             for prefix in (numbering.invoice, numbering.statement)
         )
     prepared = prepare(known, batch.terms, batch.tariffs.grids, batch.before, today, unread)
-    prepared = replace(prepared, findings=prepared.findings + _beside(batch, prepared))
-    if batch.directory is not None and (prepared.draft is not None or prepared.findings):
+    prepared = prepared.beside(shown_beside(batch.app, prepared, batch.seen))
+    if batch.directory is not None and prepared.is_at_stake:
         # No usable answer about this member is a finding: the others must not wait behind it.
-        objections = batch.directory.buyer(prepared.references).findings
-        prepared = replace(prepared, findings=prepared.findings + objections)
+        prepared = prepared.beside(batch.directory.buyer(prepared.references).findings)
     ahead = None
     if batch.executor is not None and prepared.draft and not has_blocking(prepared.findings):
         invoice, statement = _numbered(
@@ -242,26 +236,6 @@ def _computed(batch: _Batch, member: Member, *, rank: int) -> _Checked:
         documents = batch.executor.submit(batch.render, invoice, statement)
         ahead = Ahead(invoice=invoice, statement=statement, documents=documents)
     return _Checked(member=known.member, prepared=prepared, ahead=ahead)
-
-
-def _beside(batch: _Batch, prepared: Prepared) -> tuple[Finding, ...]:
-    """The finding for a member for whom the portal holds what may be this very invoice."""
-    if batch.seen is None or prepared.draft is None:
-        return ()
-    with batch.app.reading() as session:
-        account = member_accounts.account(session, prepared.member.siret, batch.year, batch.seen)
-    found = rivals(account, (prepared.draft.totals.gross, prepared.draft.totals.payable))
-    if not found:
-        return ()
-    finding = Finding(
-        code="PORTAL-RIVAL",
-        message=f"Chorus Pro a déjà pour ce membre {listed(found)}",
-        remedy="Si elle facture ces services, laissez-le sans facture : chorus-worker park "
-        f'{prepared.member.siret} {batch.year} --reason "…" --never-billed ; sinon, tapez : '
-        f'chorus-worker reconcile --close {found[0].number} --reason "…", puis '
-        f"chorus-worker run {batch.year}",
-    )
-    return (finding,)
 
 
 def _issued(batch: _Batch, session: Session, member: Member) -> TrackedInvoice | None:
@@ -321,7 +295,7 @@ def _conclude(batch: _Batch, checked: _Checked) -> MemberOutcome:
     if checked.existing is not None:
         return _already(checked.member, checked.existing)
     prepared = checked.prepared
-    if prepared is None or (prepared.draft is None and not prepared.findings):
+    if prepared is None or not prepared.is_at_stake:
         return _state_nothing(batch, checked.member, prepared)
     if prepared.draft is None or has_blocking(prepared.findings):
         return _park(batch, prepared, prepared.findings)
@@ -412,6 +386,7 @@ def _state_nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> 
 def _nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> MemberOutcome:
     """Nothing to bill: its statement says so; a member that was parked is released."""
     siret, number = member.siret, ""
+    findings = () if prepared is None else prepared.findings
     with batch.app.transaction() as tx:
         if prepared is not None:
             if member_years.member_year(tx, siret, batch.year) != prepared.known:
@@ -422,7 +397,9 @@ def _nothing(batch: _Batch, member: Member, prepared: Prepared | None) -> Member
             number = state_nothing(batch.app, tx, batch.portal, prepared)
         if invoices.release(tx, siret, batch.year):
             tx.journal(EventTag.INVOICE_RELEASED, f"{siret}/{batch.year}")
-    return MemberOutcome(member=member, result=MemberResult.NOTHING, total=ZERO, number=number)
+    return MemberOutcome(
+        member=member, result=MemberResult.NOTHING, total=ZERO, number=number, findings=findings
+    )
 
 
 def _freeze_grids(batch: _Batch, tx: Transaction, invoice: Invoice) -> None:

@@ -198,8 +198,7 @@ def _member(app: App, prepared: Prepared, *, asks: bool) -> CheckedMember:
         return CheckedMember(prepared=held)
     if current is not None and current.number:
         return CheckedMember(prepared=prepared, issued=current)
-    to_bill = prepared.draft is not None or bool(prepared.findings)
-    return CheckedMember(prepared=prepared, to_ask=asks and to_bill)
+    return CheckedMember(prepared=prepared, to_ask=asks and prepared.is_at_stake)
 
 
 def _before_the_first(app: App, year: int) -> tuple[Finding, ...]:

@@ -22,7 +22,7 @@ from worker.issuing.directory_rules import (
     unreadable_seller,
 )
 from worker.portals import Portal, StructureRecord
-from worker.storage import directory
+from worker.storage import Session, directory
 from worker.storage.snapshots import dump, load
 
 
@@ -54,12 +54,7 @@ class Directory:
     @property
     def seller(self) -> Seller:
         """Us, and how early the end of our password is spoken of."""
-        settings = self.app.settings
-        return Seller(
-            siret=settings.syndicat.siret,
-            public=settings.syndicat.public,
-            password_warning=timedelta(days=settings.portal.password_warning_days),
-        )
+        return _seller(self.app)
 
     def check(self, references: BillingReferences) -> tuple[Finding, ...]:
         """What the directory objects to, for a member and the references of its invoice.
@@ -119,18 +114,15 @@ class Directory:
         return DirectoryAnswer(entry=None, read_at=self.app.clock(), findings=(finding,))
 
     def _cached(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry] | None:
-        with self.app.reading() as session:
-            stored = directory.cached_entry(session, siret)
         hours = 0 if self.refresh else self.app.settings.portal.directory_cache_hours
-        cache = timedelta(hours=hours)
+        with self.app.reading() as session:
+            known = _kept(session, siret, service_code)
         # An entry of the future was read before the clock was set back: its age is unknown.
-        if stored is None or not timedelta(0) <= self.app.clock() - stored[0] <= cache:
+        if known is None or not timedelta(0) <= self.app.clock() - known[0] <= timedelta(
+            hours=hours
+        ):
             return None
-        try:
-            entry = load(DirectoryEntry, stored[1])
-        except ValueError:  # not what was written: it is asked again
-            return None
-        return (stored[0], entry) if entry.service_code == service_code else None
+        return known
 
     def _fetch(self, siret: str, service_code: str) -> tuple[datetime, DirectoryEntry]:
         structure = self.portal.structure(siret)
@@ -142,3 +134,35 @@ class Directory:
         with self.app.transaction() as tx:
             directory.cache_entry(tx, siret, dump(DirectoryEntry, entry), now)
         return now, entry
+
+
+def last_known(app: App, references: BillingReferences) -> tuple[Finding, ...]:
+    """What the directory objects to, as it was last read, however long ago; nothing is asked."""
+    with app.reading() as session:
+        known = _kept(session, references.siret, references.service_code)
+    if known is None or known[0] <= directory.LONG_AGO:
+        return ()
+    return object_to(known[1], references, _seller(app), paris_day(app.clock()))
+
+
+def _kept(
+    session: Session, siret: str, service_code: str
+) -> tuple[datetime, DirectoryEntry] | None:
+    """What was read of a structure and of this service, and when."""
+    stored = directory.cached_entry(session, siret)
+    if stored is None:
+        return None
+    try:
+        entry = load(DirectoryEntry, stored[1])
+    except ValueError:  # not what was written: it is asked again
+        return None
+    return (stored[0], entry) if entry.service_code == service_code else None
+
+
+def _seller(app: App) -> Seller:
+    settings = app.settings
+    return Seller(
+        siret=settings.syndicat.siret,
+        public=settings.syndicat.public,
+        password_warning=timedelta(days=settings.portal.password_warning_days),
+    )

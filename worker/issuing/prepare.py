@@ -4,13 +4,14 @@ What ``run`` does before any number, and all that ``preview`` does.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from worker.app import App
 from worker.billing.comparison import YearBefore
 from worker.billing.consumption import Outside
 from worker.billing.invoice import InvoiceDraft, Terms, build_draft
+from worker.billing.member_account import rivals
 from worker.billing.member_year import MemberYear
 from worker.billing.members import BillingReferences, Member
 from worker.billing.money import Money
@@ -19,12 +20,13 @@ from worker.billing.rating import RatedLine
 from worker.billing.tariff import TariffGrid
 from worker.errors import Finding, TariffError, UnreadableRecord, has_blocking, unreadable
 from worker.issuing.circuit import outside_circuit
-from worker.issuing.holds import held
+from worker.issuing.holds import held, listed
 from worker.issuing.successions import borrowed_references
 from worker.issuing.terms import terms_of
 from worker.issuing.year_before import members_of_year, year_before
-from worker.storage import Session, Store, member_years
+from worker.storage import Session, Store, member_accounts, member_years
 from worker.storage.grids import frozen_grids
+from worker.storage.member_accounts import Seen
 from worker.validation.rules import check_draft
 
 
@@ -56,6 +58,15 @@ class Prepared:
     def total(self) -> Money:
         """TTC."""
         return Money.sum(line.total for line in self.lines)
+
+    @property
+    def is_at_stake(self) -> bool:
+        """Whether there is an invoice to issue, or something that stops one."""
+        return self.draft is not None or has_blocking(self.findings)
+
+    def beside(self, findings: tuple[Finding, ...]) -> "Prepared":
+        """The same with what is known of it elsewhere: at the portal, in its directory."""
+        return replace(self, findings=self.findings + findings)
 
 
 def refuse_changed_grids(store: Store, grids: Sequence[TariffGrid]) -> None:
@@ -135,9 +146,42 @@ def _to_confirm(known: MemberYear, total: Money, before: YearBefore) -> tuple[Fi
     return found
 
 
+def seen_at_the_portal(app: App) -> Seen:
+    """What the portal showed, read once for all members."""
+    with app.reading() as session:
+        return Seen.read(session)
+
+
+def shown_beside(app: App, prepared: Prepared, seen: Seen | None) -> tuple[Finding, ...]:
+    """The finding for a member for whom the portal holds what may be this very invoice.
+
+    ``seen``: None on the Hélios channel, which has no portal.
+    """
+    if seen is None or prepared.draft is None:
+        return ()
+    siret, year = prepared.member.siret, prepared.draft.year
+    with app.reading() as session:
+        account = member_accounts.account(session, siret, year, seen)
+    found = rivals(account, (prepared.draft.totals.gross, prepared.draft.totals.payable))
+    if not found:
+        return ()
+    finding = Finding(
+        code="PORTAL-RIVAL",
+        message=f"Chorus Pro a déjà pour ce membre {listed(found)}",
+        remedy="Si elle facture ces services, laissez-le sans facture : chorus-worker park "
+        f'{siret} {year} --reason "…" --never-billed ; sinon, tapez : chorus-worker reconcile '
+        f'--close {found[0].number} --reason "…", puis chorus-worker run {year}',
+    )
+    return (finding,)
+
+
 def preview_year(app: App, year: int) -> Iterator[Prepared]:
-    """The year, member by member, as the batch would compute it; nothing is stored."""
+    """The year, member by member, as the batch would compute it; nothing is stored.
+
+    What the portal showed counts, what its directory says does not.
+    """
     terms, tariffs = terms_of(app.settings), app.tariffs(year)
+    seen = seen_at_the_portal(app) if app.deposits else None
     today = paris_day(app.clock())
     with app.reading() as session:
         before = year_before(app, session, year)
@@ -145,4 +189,5 @@ def preview_year(app: App, year: int) -> Iterator[Prepared]:
     for member in members:
         with app.reading() as session:
             known, unread = known_year(session, member, year)
-        yield prepare(known, terms, tariffs.grids, before, today, unread)
+        prepared = prepare(known, terms, tariffs.grids, before, today, unread)
+        yield prepared.beside(shown_beside(app, prepared, seen))

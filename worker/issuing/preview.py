@@ -11,12 +11,12 @@ from worker.billing.comparison import (
     Comparison,
     Group,
     Share,
-    french_percent,
     group_of,
 )
 from worker.billing.money import ZERO, Money
 from worker.billing.rating import RatedLine
 from worker.billing.succession import Succession, begun
+from worker.issuing.directory import last_known
 from worker.issuing.go_ahead import refuse_before_first_year, refuse_unfinished_year
 from worker.issuing.prepare import Prepared, preview_year
 from worker.issuing.successions import taken_over_by
@@ -55,7 +55,7 @@ class Preview:
     Attributes:
         compared: every member once, beside the year before.
         prepared: by SIRET, the computed year of those that are in it.
-        directory: what is known of the directory, which a preview does not read.
+        directory: how far the directory was read, of which a preview asks nothing.
     """
 
     compared: Comparison
@@ -96,7 +96,7 @@ _COLUMNS = (
     Column(name="total_ttc", caption="Total TTC", kind=Kind.AMOUNT),
     Column(name="previous_year_total_ttc", caption="Année d'avant TTC", kind=Kind.AMOUNT),
     Column(name="difference_ttc", caption="Écart TTC", kind=Kind.AMOUNT),
-    Column(name="change_percent", caption="Écart en %"),
+    Column(name="change_percent", caption="Écart en %", kind=Kind.NUMBER),
     Column(name="findings", caption="À signaler"),
 )
 
@@ -119,7 +119,7 @@ def _row(one: ComparedMember) -> Row:
         one.total,
         one.previous,
         None if one.previous is None else one.difference,
-        None if one.change is None else french_percent(one.change),
+        one.change,
         " ; ".join(finding.message for finding in one.findings) or None,
     )
 
@@ -132,8 +132,11 @@ def campaign_figures(app: App, year: int) -> Figures:
 
 
 def preview(app: App, year: int) -> Preview:
-    """Compute the year as the batch would. Raises TariffError."""
-    prepared = {one.member.siret: one for one in preview_year(app, year)}
+    """Compute the year as the batch would, by the directory as it was last read.
+
+    Raises TariffError.
+    """
+    prepared = {one.member.siret: _by_directory(app, one) for one in preview_year(app, year)}
     with app.reading() as session:
         before = year_amounts.year_amounts(session, year - 1)
         now = year_amounts.year_amounts(session, year)
@@ -158,6 +161,12 @@ def preview(app: App, year: int) -> Preview:
     return Preview(
         compared=Comparison(year=year, members=members), prepared=prepared, directory=read
     )
+
+
+def _by_directory(app: App, prepared: Prepared) -> Prepared:
+    if not (app.deposits and prepared.is_at_stake):
+        return prepared
+    return prepared.beside(last_known(app, prepared.references))
 
 
 def _compared(

@@ -20,8 +20,6 @@ from worker.storage.billed import billed_since
 
 TAKEN_OVER = "MEMBER-SUCCEEDED"
 BORROWED, DIFFERENT = "REFERENCES-TAKEN-OVER", "REFERENCES-DIFFER"
-OF_SUCCESSIONS = frozenset({TAKEN_OVER, BORROWED, DIFFERENT})
-"""Codes of the findings that tell of a succession, and stop nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,18 +144,32 @@ def _refuse_billed(session: Session, given: Succession, known: Successions) -> N
     """Raise Refused when an invoice or a deposit under way is of a month that changes hands."""
     concerned = {given.siret, *successors(given.siret, known)}
     first = given.first_month.year
-    for one in billed_since(session, concerned, first):
-        name = imported.member(session, one.siret).name
-        raise Refused(
-            f"{name} (SIRET {one.siret}) a déjà sa facture {one.year} : {one.number} ; cette "
-            f"succession en changerait des mois, dès {given.first_month.french}.",
-            f'Annulez-la d\'abord : chorus-worker credit {one.number} --reason "…" ; tapez '
-            "ensuite cette commande, importez ce qui manque, puis : chorus-worker unpark "
-            f'{one.siret} {one.year} --reason "…" et chorus-worker run {one.year}',
+    blocking = tuple(billed_since(session, concerned, first))
+    if blocking:
+        named = " ; ".join(
+            f"{imported.member(session, one.siret).name} (SIRET {one.siret}) a déjà sa facture "
+            f"{one.year} : {one.number}"
+            for one in blocking
         )
-    for number in attempts.open_since(session, concerned, first):
+        credit = ", puis ".join(
+            f'chorus-worker credit {one.number} --reason "…"' for one in blocking
+        )
+        lift = ", ".join(
+            f'chorus-worker unpark {one.siret} {one.year} --reason "…"' for one in blocking
+        )
+        run = " et ".join(
+            f"chorus-worker run {year}" for year in sorted({o.year for o in blocking})
+        )
         raise Refused(
-            f"Un dépôt de {number} est en cours : ce qu'il en advient n'est pas encore connu.",
+            f"{named} ; cette succession en changerait des mois, dès {given.first_month.french}.",
+            f"Annulez d'abord : {credit} ; tapez ensuite cette commande, importez ce qui manque, "
+            f"puis : {lift} et {run}",
+        )
+    under_way = tuple(attempts.open_since(session, concerned, first))
+    if under_way:
+        raise Refused(
+            f"Un dépôt de {', '.join(under_way)} est en cours : ce qu'il en advient n'est pas "
+            "encore connu.",
             "Tapez « status --todo » : une fois le dépôt conclu, recommencez.",
         )
 

@@ -182,7 +182,7 @@ def _recipient(
 ) -> tuple[Mailbox | None, tuple[Finding, ...]]:
     remedy = f"Donnez-la : chorus-worker contacts correct {content.siret} --email ADRESSE"
     if contact is None or not contact.email:
-        message = "aucune adresse de courriel pour ce membre"
+        message = "aucune adresse de courriel"
         return None, (_finding(NO_ADDRESS, content, message, remedy),)
     try:
         return mailbox(contact.email, contact.name), ()

@@ -413,6 +413,8 @@ class TitleMapping(Section):
     """Of the finance software."""
     piece_nature: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] = "01"
     """01: *fonctionnement*."""
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80), Legible] = ""
+    """What the *objet* of its lines says, before the year: the words of every service if empty."""
 
 
 class Titles(Section):

@@ -6,11 +6,12 @@ What commands and the auditor's dossier give away is described as one of these; 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from worker.billing.money import Money
 
-Cell = str | int | bool | Money | date | datetime | None
+Cell = str | int | bool | Decimal | Money | date | datetime | None
 """None is an empty cell, of whatever column."""
 Row = Sequence[Cell]
 Sink = Callable[[Row], None]
@@ -22,6 +23,8 @@ class Kind(StrEnum):
 
     TEXT = "text"
     INTEGER = "integer"
+    NUMBER = "number"
+    """With decimals: a rate, a percentage."""
     AMOUNT = "amount"
     """Euros, with two decimals."""
     DATE = "date"
@@ -33,6 +36,7 @@ class Kind(StrEnum):
 HOLDS: Mapping[Kind, type] = {
     Kind.TEXT: str,
     Kind.INTEGER: int,
+    Kind.NUMBER: Decimal,
     Kind.AMOUNT: Money,
     Kind.DATE: date,
     Kind.INSTANT: datetime,
@@ -77,7 +81,7 @@ class Table:
 
 
 def as_text(cell: Cell) -> str:
-    """A cell as a program reads it: a day and an instant in ISO 8601, an amount with a point."""
+    """A cell as a program reads it: a day and an instant in ISO 8601, decimals after a point."""
     match cell:
         case None:
             return ""
@@ -88,5 +92,7 @@ def as_text(cell: Cell) -> str:
             return f"{naive.isoformat(timespec='microseconds')}Z"
         case date():
             return cell.isoformat()
+        case Decimal():
+            return f"{cell:f}"
         case _:
             return str(cell)

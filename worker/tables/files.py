@@ -8,7 +8,7 @@
   32,767 signs in a cell and 15 digits in a number: a longer text is cut, and says so; a longer
   number is a text. Rows beyond the last of a sheet go on in another.
 - JSON: ``table``, ``title``, ``columns`` and ``rows``, a row on each line; amounts are texts with
-  two decimals.
+  two decimals, other numbers with decimals texts too.
 
 All files of a table come from one reading of its rows, of which one at a time is in memory.
 """
@@ -19,6 +19,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from io import BufferedWriter
 from pathlib import Path
@@ -93,8 +94,8 @@ def csv_cell(cell: Cell) -> str:
     match cell:
         case str():
             return f"'{cell}" if cell.startswith(_APOSTROPHED) else cell
-        case Money():
-            return str(cell).replace(".", ",")
+        case Money() | Decimal():
+            return as_text(cell).replace(".", ",")
         case _:
             return as_text(cell)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from io import BufferedWriter
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -25,7 +26,9 @@ LONGEST = 32_767
 CUT = " … [coupé à 32 767 signes ; entier dans le CSV et le JSON]"
 _TITLE = 31
 """Characters in the name of a sheet."""
-_SURE = 10**15
+_DIGITS = 15
+"""Of a number, that a workbook keeps."""
+_SURE = 10**_DIGITS
 """Numbers below it keep all their digits."""
 _DAY_ZERO = date(1899, 12, 30)
 _FIRST_DAY = date(1900, 3, 1)
@@ -49,6 +52,7 @@ _NARROWEST, _WIDEST = 8, 60
 _WIDTHS: Mapping[Kind, int] = {
     Kind.TEXT: _NARROWEST,
     Kind.INTEGER: 10,
+    Kind.NUMBER: 10,
     Kind.AMOUNT: 14,
     Kind.DATE: 12,
     Kind.INSTANT: 20,
@@ -57,6 +61,7 @@ _WIDTHS: Mapping[Kind, int] = {
 _FORMATS: Mapping[Kind, tuple[int, str]] = {
     Kind.TEXT: (49, "@"),
     Kind.INTEGER: (1, "0"),
+    Kind.NUMBER: (0, "General"),
     Kind.AMOUNT: (164, '#,##0.00 "€"'),
     Kind.DATE: (165, "dd/mm/yyyy"),
     Kind.INSTANT: (166, "dd/mm/yyyy hh:mm:ss"),
@@ -220,6 +225,8 @@ def cell_in(place: str, style: int, cell: Cell) -> str:
             number = str(cell)
         case Money() if abs(cell.cents) < _SURE:
             number = str(cell)
+        case Decimal() if len(cell.as_tuple().digits) <= _DIGITS and abs(cell) < _SURE:
+            number = f"{cell:f}"
         case datetime() if cell.astimezone(UTC).date() >= _FIRST_DAY:
             number = repr((cell - _EPOCH) / timedelta(days=1))
         case date() if not isinstance(cell, datetime) and cell >= _FIRST_DAY:

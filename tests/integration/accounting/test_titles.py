@@ -108,6 +108,7 @@ def test_the_neutral_file_has_true_types_and_adds_up(
         assert isinstance(ht, Money)
         assert isinstance(tva, Money)
         assert ht + tva == ttc
+        assert isinstance(row[places["taux_tva"]], Decimal)
         assert len(str(row[places["objet"]])) <= LONGEST_SUBJECT
         assert len(str(row[places["nom"]])) <= LONGEST_NAME
         assert row[places["edition"]] == "04"
@@ -126,6 +127,22 @@ def test_a_line_follows_the_mapping_of_its_service(desk: Desk, tmp_path: Path) -
 
     assert [line.rank for line in of_one] == [1, 2]
     assert Money.sum(line.gross for line in of_one) == desk.one(ONE).total
+
+
+def test_the_object_of_a_line_is_in_words_and_in_those_of_its_mapping(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """No code of ours: the words of every service, or those that the mapping gives it."""
+    plain = TitleMapping(article="7588")
+    own = TitleMapping(article="70878", subject="groupement sur fibre")
+    set_up(desk, mapped=Titles(services={"stockage": plain, "gfu": own}))
+
+    done = neutral_of(desk, tmp_path)
+
+    assert {line.service: line.subject for line in done.lines if line.invoice.number == ONE} == {
+        "gfu": f"Facture {ONE} : groupement sur fibre {YEAR}",
+        "stockage": f"Facture {ONE} : services numériques {YEAR}",
+    }
 
 
 def test_a_missing_mapping_is_said_before_anything_is_written(desk: Desk, tmp_path: Path) -> None:

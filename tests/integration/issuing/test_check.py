@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.memory_portal import Condition
 from tests.support.offices import PARKED, YEAR, Desk, number, open_desk
+from worker.billing.comparison import Group
 from worker.billing.money import Money
 from worker.billing.period import Month
 from worker.cli.commands import command_line
@@ -19,6 +20,7 @@ from worker.issuing.batch import MemberOutcome, MemberResult
 from worker.issuing.check import CheckedYear, Readiness, check_year
 from worker.issuing.directory import Directory
 from worker.issuing.prepare import preview_year
+from worker.issuing.preview import preview
 from worker.service.bootstrap import open_directory, open_verified
 from worker.service.demo import COMPLEMENT, SELLER, STORY
 from worker.storage import (
@@ -83,7 +85,10 @@ def done(outcomes: list[MemberOutcome]) -> dict[str, tuple[MemberResult, Money, 
 
 
 def make_trouble(desk: Desk) -> None:
-    """Something of everything: a gap, no use, a closed structure, a hold, a bad service."""
+    """Something of everything: a gap, no use, a closed structure, a hold, a bad service.
+
+    And a service of no grid that nobody used, beside others and alone.
+    """
     desk.write(
         ImportKind.SUBSCRIPTIONS,
         "siret;service;palier;categorie;debut;fin",
@@ -95,6 +100,17 @@ def make_trouble(desk: Desk) -> None:
         "siret;service;palier;mois;utilisateurs",
         *(f"{STORY[7].siret};stockage;3;{month:02d}/{YEAR};0" for month in range(1, 13)),
     )
+    for case in (STORY[7], STORY[9]):
+        desk.write(
+            ImportKind.SUBSCRIPTIONS,
+            "siret;service;palier;categorie;debut;fin",
+            f"{case.siret};visio;;1;01/01/{YEAR};",
+        )
+        desk.write(
+            ImportKind.USAGE,
+            "siret;service;palier;mois;utilisateurs",
+            *(f"{case.siret};visio;;{month:02d}/{YEAR};0" for month in range(1, 13)),
+        )
     desk.portal.change(STORY[3].siret, active=False)
     desk.portal.unreadable.add(STORY[4].siret)
     desk.write(
@@ -144,8 +160,36 @@ def test_what_is_said_is_what_the_batch_does(desk: Desk) -> None:
         MemberResult.PARKED,
         MemberResult.NOTHING,
     }
-    assert len({tuple(found) for _, _, found in expected.values()}) == 7
+    assert len({tuple(found) for _, _, found in expected.values()}) == 8
     assert done(desk.issue()) == expected
+
+
+def test_the_preview_holds_whom_the_check_holds(desk: Desk) -> None:
+    """By what the check read in the directory, and two days later still; nothing is asked."""
+    make_trouble(desk)
+    checked = check(desk)
+    desk.clock.advance(days=2)
+    desk.portal.asked.clear()
+    previewed = preview(desk.app, YEAR)
+    groups = {
+        Group.HELD: Readiness.BLOCKED,
+        Group.TO_BILL: Readiness.READY,
+        Group.NOTHING: Readiness.NOTHING,
+    }
+    # That the directory gave no usable answer is not kept: only the check can say it.
+    unread = {STORY[4].siret}
+
+    assert not desk.portal.asked
+    assert {
+        one.siret: groups[one.group]
+        for one in previewed.compared.members
+        if one.siret not in unread
+    } == {siret: found for siret, found in states(checked).items() if siret not in unread}
+    assert {
+        one.siret: [finding.code for finding in one.findings]
+        for one in previewed.compared.members
+        if one.findings and one.siret not in unread
+    } == {siret: found for siret, found in codes(checked).items() if siret not in unread}
 
 
 def test_nothing_is_kept_but_the_directorys_answers(desk: Desk) -> None:
@@ -195,6 +239,8 @@ def test_without_the_portal_the_rest_is_known_all_the_same(desk: Desk) -> None:
     assert codes(checked) == {
         STORY[1].siret: ["USAGE-GAP"],
         STORY[6].siret: ["HELD"],
+        STORY[7].siret: ["TARIFF-NO-SERVICE"],
+        STORY[9].siret: ["TARIFF-NO-SERVICE"],
     }
     assert set(states(checked).values()) == {
         Readiness.UNASKED,

@@ -224,6 +224,21 @@ def test_a_billed_year_does_not_change_hands(desk: Desk, old: str, new: str) -> 
     assert later.succession.first_month.year == YEAR + 1
 
 
+def test_every_invoice_that_stands_in_the_way_is_named_at_once(desk: Desk) -> None:
+    """Of both members, with the commands that cancel and lift each."""
+    desk.issue()
+    numbers = {one.siret: one.number for one in desk.invoices() if one.siret in {A, C}}
+
+    with pytest.raises(Refused) as caught:
+        succeed(desk.app, A, C, NEW_YEAR, REASON)
+
+    assert caught.value.remedy.count(f"chorus-worker run {YEAR}") == 1
+    for siret, number in numbers.items():
+        assert f"(SIRET {siret}) a déjà sa facture {YEAR} : {number}" in caught.value.message
+        assert f"credit {number} --reason" in caught.value.remedy
+        assert f"unpark {siret} {YEAR} --reason" in caught.value.remedy
+
+
 def test_a_credited_year_changes_hands(desk: Desk, before: Preview) -> None:
     """Once the invoice is cancelled, the way that the refusal tells goes to its end."""
     desk.issue()

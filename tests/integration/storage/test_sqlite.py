@@ -59,7 +59,7 @@ def _add_series(store: Store, name: str) -> None:
 
 def test_the_file_is_whole_by_itself_between_two_acts(sqlite_place: Place) -> None:
     """A plain copy of it has everything, whatever was done at work before."""
-    store = sqlite_place.open()
+    store = open_store(sqlite_place.url, sqlite_place.folder)
     copy = sqlite_place.folder / "copy.sqlite"
     _add_series(store, "A")
     with store.at_work():

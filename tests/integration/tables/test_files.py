@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ CELLS: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.TEXT: st.sampled_from(HOSTILE)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")),
     Kind.INTEGER: st.integers(-(10**14), 10**14),
+    Kind.NUMBER: st.decimals(-(10**12), 10**12, places=2),
     Kind.AMOUNT: st.builds(Money, st.integers(-(10**13), 10**13)),
     Kind.DATE: st.dates(date(1900, 3, 1)),
     Kind.INSTANT: _INSTANTS,
@@ -109,13 +111,13 @@ def test_no_text_is_computed_nor_lost(tmp_path: Path, text: str) -> None:
 
 def test_a_french_spreadsheet_reads_the_csv(tmp_path: Path) -> None:
     """A mark of UTF-8, semicolons, decimal commas, Windows line ends; days in ISO 8601."""
-    row = ("été", 12, Money(-319680), date(2026, 1, 5), AT, True)
+    row = ("été", 12, Decimal("-5.5"), Money(-319680), date(2026, 1, 5), AT, True)
     (path,) = write(tmp_path, table([row]), "t.csv")
 
     assert path.read_bytes().decode() == (
-        "\ufeffColonne text;Colonne integer;Colonne amount;Colonne date;Colonne instant (UTC);"
-        "Colonne truth\r\n"
-        "été;12;-3196,80;2026-01-05;2026-01-05T09:00:00.000000Z;oui\r\n"
+        "\ufeffColonne text;Colonne integer;Colonne number;Colonne amount;Colonne date;"
+        "Colonne instant (UTC);Colonne truth\r\n"
+        "été;12;-5,5;-3196,80;2026-01-05;2026-01-05T09:00:00.000000Z;oui\r\n"
     )
 
 
@@ -209,7 +211,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
             [
                 path.read_bytes()
                 for path in write(
-                    tmp_path / name, table([(*HOSTILE[:1], 1, None, None, AT, False)])
+                    tmp_path / name, table([(*HOSTILE[:1], 1, None, None, None, AT, False)])
                 )
             ]
         )
@@ -222,7 +224,7 @@ def test_nothing_is_half_written(tmp_path: Path, name: str) -> None:
     """Reading stops halfway: what was there stays, and nothing is left beside it."""
 
     def rows() -> Iterator[Row]:
-        yield ("a", 1, None, None, None, None)
+        yield ("a", 1, None, None, None, None, None)
         raise Refused("arrêt")
 
     (tmp_path / name).write_text("avant")
@@ -241,7 +243,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, name: str, room: int) -> No
         "import resource, sys\n"
         "from tests.integration.tables.test_files import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
-        "rows = ((os.urandom(3000).hex(), 1, None, None, None, None) for _ in range(100))\n"
+        "rows = ((os.urandom(3000).hex(), 1, None, None, None, None, None) for _ in range(100))\n"
         "try:\n"
         "    write_table(table(lambda: rows), Path(sys.argv[1]), at=AT)\n"
         "except StorageUnavailable as error:\n"
@@ -305,9 +307,9 @@ def test_the_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Eight times as many rows, all formats at once, take no more."""
 
     def peak(count: int) -> int:
-        numbers = range(count)
+        rows = ((LETTERS, n, None, Money(n), None, AT, None) for n in range(count))
         tracemalloc.start()
-        write(tmp_path, table(lambda: ((LETTERS, n, Money(n), None, AT, None) for n in numbers)))
+        write(tmp_path, table(lambda: rows))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

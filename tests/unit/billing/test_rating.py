@@ -316,3 +316,54 @@ def test_a_mistyped_tier_that_nobody_used_needs_no_price() -> None:
     rated = rate(consumption, [grid("2025", "2025-01-01..", "stockage 1 To: 10.80")])
 
     assert (rated.lines, rated.findings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "signed, used, code, message",
+    [
+        (
+            "gfu cat 1 from 2025-01-01",
+            "gfu: 0×12",
+            "TARIFF-NO-SERVICE",
+            (
+                "0 utilisateur pour gfu de janvier 2025 à décembre 2025, et la grille 2025 ne "
+                "connaît pas ce service : rien n'en est facturé"
+            ),
+        ),
+        (
+            "gfu cat 1 from 2025-01-01",
+            "gfu: 0×11 1",
+            "TARIFF-NO-PRICE",
+            (
+                "pas de prix pour gfu de janvier 2025 à décembre 2025 : la grille 2025 ne connaît "
+                "pas ce service"
+            ),
+        ),
+    ],
+)
+def test_rows_of_no_users_are_no_silence_about_a_service_without_price(
+    signed: str, used: str, code: str, message: str
+) -> None:
+    """The price might be a flat one, due without users: said, and nothing is stopped by zeros."""
+    year = rated(signed, used, grid("2025", "2025-01-01..", "stockage 1 To: 10.80"))
+
+    assert [(one.code, plain(one.message)) for one in year.findings] == [(code, message)]
+    assert has_blocking(year.findings) is (code == "TARIFF-NO-PRICE")
+
+
+def test_rows_of_no_users_are_said_in_the_months_that_no_grid_is_in_force() -> None:
+    """What the service costs then is not known either."""
+    year = rated(
+        "gfu cat 1 from 2025-01-01",
+        "gfu: 0×6 1×6",
+        grid("2025", "2025-07-01..", "gfu: 9.60"),
+    )
+    (found,) = year.findings
+
+    assert (found.code, plain(found.message)) == (
+        "TARIFF-NO-SERVICE",
+        (
+            "0 utilisateur pour gfu de janvier 2025 à juin 2025, et aucune grille tarifaire n'est "
+            "en vigueur : rien n'en est facturé"
+        ),
+    )

@@ -1,22 +1,21 @@
 """What a person must do: for every status, and never a command that cannot be typed."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TypedDict, Unpack
 
 import pytest
 
-from tests.support.builders import MEMBER, SIRET, YEAR
+from tests.support.builders import YEAR
+from tests.support.tracked import SINCE, tracked
 from worker.billing.member_account import DisagreementKind
-from worker.billing.money import Money
 from worker.billing.status import InvoiceKind, InvoiceStatus, TrackedInvoice, Trouble
-from worker.corrections.messages import author, explained
+from worker.corrections.messages import FINDINGS, explained
 from worker.corrections.todo import TO_FILL_IN, Advice, AdviceCode, todo
 from worker.corrections.todo_sentences import SENTENCES, sentence
 from worker.errors import Finding, Severity
 
 S, A = InvoiceStatus, AdviceCode
-SINCE = datetime(2026, 1, 12, 8, tzinfo=UTC)
 SOON, LATER = SINCE + timedelta(hours=1), SINCE + timedelta(days=30)
 ASKING = {S.PARKED, S.REFUSED, S.SUSPENDED, S.REJECTED}
 """What was refused or questioned: a person acts at once."""
@@ -31,31 +30,7 @@ class Changes(TypedDict, total=False):
 
 def invoice(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
     """An invoice in this status since one morning of January."""
-    return TrackedInvoice(
-        id=1,
-        siret=SIRET,
-        member_name=MEMBER.name,
-        year=YEAR,
-        status=status,
-        status_since=SINCE,
-        kind=InvoiceKind.INVOICE,
-        corrects=None,
-        rounding=Money(0),
-        total=Money(319680),
-        number="" if status in {S.DRAFT, S.PARKED} else "BSN-2026-00001",
-        issue_date=date(2026, 1, 12),
-        due_date=None,
-        version=1,
-        findings=changes.get("findings", ()),
-        flux_number="CPP00110000001",
-        deposited_at=None,
-        portal_id=None,
-        portal_status="",
-        trouble=changes.get("trouble", Trouble.NONE),
-        detail="",
-        next_check_at=None,
-        checks=0,
-    )
+    return replace(tracked(status), **changes)
 
 
 def as_note(status: InvoiceStatus, **changes: Unpack[Changes]) -> TrackedInvoice:
@@ -199,16 +174,26 @@ def test_a_parked_member_shows_its_first_blocking_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    "status, who, told",
-    [
-        (S.SUSPENDED, "Le membre", False),
-        (S.REJECTED, "Le membre", False),
-        (S.REFUSED, "Chorus Pro", True),
-    ],
+    "status, told", [(S.SUSPENDED, False), (S.REJECTED, False), (S.REFUSED, True)]
 )
-def test_words_of_a_buyer_are_its_own(status: InvoiceStatus, who: str, *, told: bool) -> None:
-    """No catalogue has to know them; those of the portal that are unknown are said to be."""
+def test_words_of_a_buyer_are_in_no_catalogue(status: InvoiceStatus, *, told: bool) -> None:
+    """Those of the portal that are unknown are said to be."""
     said = replace(invoice(status), detail="Il manque le bon de livraison")
 
-    assert author(said) == who
     assert any("Message inconnu" in line for line in explained(said)) is told
+
+
+@pytest.mark.parametrize(
+    "code, message, adds",
+    [
+        ("DIR-ENGAGEMENT", "la structure exige un numéro d'engagement pour 2025", False),
+        ("DIR-SERVICE", "la structure exige un code service pour 2025", False),
+        ("DIR-WORKS-ONLY", "la structure 1 ne reçoit que des factures de travaux", False),
+        ("DIR-INACTIVE", "la structure 1 est inactive dans Chorus Pro", True),
+        ("CONFIRM-CHANGE", "+48,2 % : 100,00 € pour 2024, 148,24 € pour 2025", True),
+        ("HELD", "retenu depuis le 05/01/2026 : un litige", True),
+    ],
+)
+def test_a_cause_that_says_nothing_more_is_not_told(code: str, message: str, *, adds: bool) -> None:
+    """What its finding says in the same words is not printed a second time."""
+    assert FINDINGS[code].adds_to(message) is adds

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import date
 
 import pikepdf
 import pytest
@@ -16,9 +17,10 @@ from tests.golden.samples import (
 from tests.support.printed_pages import pages, plain, rendered
 from worker.billing.consumption import OutsideUse
 from worker.billing.document import DocumentKind
-from worker.billing.period import Month
+from worker.billing.period import Month, Period
 from worker.billing.statement import Statement
 from worker.formats import Branding, render_all
+from worker.formats.french import french_period
 from worker.formats.statement_pdf import print_statement
 
 
@@ -41,6 +43,14 @@ def test_statement_computes_every_amount() -> None:
         *statement.source_files,
     ):
         assert expected in text
+
+
+def test_one_single_day_is_no_span() -> None:
+    """« le 03/06/2025 », where a span has its two ends."""
+    day, end = date(2025, 6, 3), date(2025, 6, 4)
+
+    assert french_period(Period(day, day)) == "le 03/06/2025"
+    assert french_period(Period(day, end)) == "du 03/06/2025 au 04/06/2025"
 
 
 def test_statement_says_the_months_once() -> None:

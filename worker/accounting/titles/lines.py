@@ -24,6 +24,8 @@ REDUCTION = "06"
 """Nature of the piece: it cancels or reduces a title."""
 BY_SIRET = "01"
 """Nature of the identifier of the party."""
+SERVICES = "services numériques"
+"""What a title is for, where its mapping has no words of its own."""
 LONGEST_SUBJECT = 160
 LONGEST_NAME = 38
 _TIER = "Palier (To)"
@@ -95,12 +97,13 @@ class TitleLine:
     @property
     def subject(self) -> str:
         """*Objet* of the line."""
-        return f"{self._what} : {self.service}, {self.invoice.year}"[:LONGEST_SUBJECT]
+        what = self.mapping.subject or SERVICES
+        return f"{self._what} : {what} {self.invoice.year}"[:LONGEST_SUBJECT]
 
     @property
     def title_subject(self) -> str:
         """*Objet* of the title."""
-        return f"{self._what} : services numériques {self.invoice.year}"[:LONGEST_SUBJECT]
+        return f"{self._what} : {SERVICES} {self.invoice.year}"[:LONGEST_SUBJECT]
 
     @property
     def _what(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from worker.accounting.titles.lines import BY_SIRET, ORDINARY, REVENUE, TitleLine
 from worker.tables import Cell, Column, Kind, Row, Table
 
-_T, _D, _A, _I = Kind.TEXT, Kind.DATE, Kind.AMOUNT, Kind.INTEGER
+_T, _D, _A, _I, _N = Kind.TEXT, Kind.DATE, Kind.AMOUNT, Kind.INTEGER, Kind.NUMBER
 COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("exercice", _I),
     ("sens", _T),
@@ -23,7 +23,7 @@ COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("montant_ht", _A),
     ("montant_tva", _A),
     ("montant_ttc", _A),
-    ("taux_tva", _T),
+    ("taux_tva", _N),
     ("siret_tiers", _T),
     ("nature_identifiant", _T),
     ("categorie_tiers", _T),
@@ -74,7 +74,7 @@ def _cells(line: TitleLine) -> Iterator[Cell]:
     yield from (line.budget_year, REVENUE, ORDINARY, line.nature, line.subject)
     yield from (mapping.article, mapping.function, mapping.operation)
     yield from (mapping.local_product, mapping.service)
-    yield from (line.net, line.vat, line.gross, f"{line.rate:f}")
+    yield from (line.net, line.vat, line.gross, line.rate)
     yield from (invoice.buyer.siret, BY_SIRET)
     yield from (parties.party_category, parties.party_legal_nature, parties.party_type)
     yield from (line.party_name, address.line1, address.line2, "", address.postcode, address.city)

@@ -80,7 +80,7 @@ def _environment() -> Environment:
         "typographic": words.typographic,
     }
     environment.globals |= {
-        "EVENTS": words.EVENTS,
+        "french_event": words.french_event,
         "DOCUMENTS": words.DOCUMENTS,
         "FILES": words.FILES,
         "SITUATIONS": words.SITUATIONS,

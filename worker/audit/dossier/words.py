@@ -18,6 +18,11 @@ _WIDE = re.compile(r"(?<=«) | (?=:(?:\s|<|$))| (?=[»%€](?:[\s<.,;:)]|$))")
 _NARROW = re.compile(r" (?=[;!?](?:\s|<|$))")
 
 
+def french_event(tag: str) -> str:
+    """What an event of the journal is called; one that is unknown here, as it is."""
+    return EVENTS.get(tag, tag)
+
+
 def spaced(text: str) -> str:
     """A text of ours with the spaces that French puts before its signs, which break no line."""
     return _NARROW.sub(NARROW_NO_BREAK, _WIDE.sub(NO_BREAK, text))

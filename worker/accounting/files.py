@@ -61,11 +61,9 @@ class Problems:
         said = self._placed(row, column, code, message, remedy, words or code)
         self.note(row, replace(said, value=shortened(str(detail))))
 
-    def say(
-        self, row: int, column: str, code: str, message: str, remedy: str, *, cause: str = ""
-    ) -> None:
-        """Note a finding in these words."""
-        self.note(row, self._placed(row, column, code, message, remedy, cause or code))
+    def say(self, row: int, column: str, code: str, message: str, remedy: str) -> None:
+        """Note a finding in these words, of this row alone: it is told by itself."""
+        self.note(row, self._placed(row, column, code, message, remedy, ""))
 
     def warn(self, row: int, column: str, code: str, message: str, remedy: str) -> None:
         """Note what refuses nothing; each by itself."""
@@ -140,8 +138,8 @@ def take_in_file(
         if source_files.known(tx, kind.value, source.sha256):
             return already
         problems = Problems(path, heading)
-        file = source_files.add(tx, _record(tx, source, kind, heading, len(rows), kept))
-        changes = write(tx, rows, file, problems)
+        file_id = source_files.add(tx, _record(tx, source, kind, heading, len(rows), kept))
+        changes = write(tx, rows, file_id, problems)
         facts = {"kind": kind.value, "name": source.name, "rows": len(rows), "kept": kept}
         tx.journal(EventTag.FILE_IMPORTED, source.sha256, **facts, **asdict(changes))
     taken = SheetTaken(sheet=sheet, rows=len(rows), changes=changes)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from worker.billing.status import InvoiceStatus, TrackedInvoice, Trouble
+from worker.billing.status import InvoiceStatus, TrackedInvoice
 from worker.billing.toml import own_table
 
 T = TypeVar("T")

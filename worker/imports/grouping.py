@@ -1,10 +1,8 @@
 """What is wrong in an import file, grouped by cause: a sentence for each, with the lines of all."""
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from worker.billing.money import count
 from worker.errors import Finding, FindingGroup
 from worker.imports.wording import CellFinding, french, quoted
 
@@ -15,13 +13,12 @@ MOST_RANGES = 8
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[FindingGroup, ...]:
-    """The findings of an import, those of one cause, column and remedy as one, in their order."""
+    """The findings of an import, those of one cause and column as one, by first appearance."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         key: tuple[object, ...] = (number,)
         if isinstance(finding, CellFinding) and finding.cause:
-            same = (finding.code, finding.cause, finding.column, finding.severity)
-            key = (*same, _without_value(finding.remedy, finding))
+            key = (finding.code, finding.cause, finding.column, finding.severity)
         groups.setdefault(key, []).append(finding)
     return tuple(_group(same) for same in groups.values())
 
@@ -34,7 +31,7 @@ def _group(findings: list[Finding]) -> FindingGroup:
         severity=first.severity,
         count=len(findings),
         where=_where(cells) if len(cells) > 1 else first.where,
-        message=_message(findings),
+        message=first.message + _others(findings),
         remedy=first.remedy,
         value=first.value if len(findings) == 1 else "",
     )
@@ -75,38 +72,13 @@ def _listed(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} et {texts[-1]}"
 
 
-def _message(findings: list[Finding]) -> str:
-    """The sentence of the first, and what it says of the others; several where they differ.
-
-    They differ when more than the value of the cell does: a sentence about one invoice says
-    nothing of another.
-    """
-    if len({_without_value(one.message, one) for one in findings}) < 2:
-        return findings[0].message + _others(findings)
-    sentences = list(dict.fromkeys(one.message for one in findings))
-    told = sentences[:MOST_VALUES]
-    if len(sentences) > MOST_VALUES:
-        told.append(count(len(sentences) - MOST_VALUES, "autre"))
-    return french(f"{' ; '.join(told)}{_many(findings)}")
-
-
-def _without_value(text: str, finding: Finding) -> str:
-    if not finding.value:
-        return text
-    return re.sub(rf"(?<![^\W\d]){re.escape(finding.value)}(?![^\W\d])", "", text)
-
-
-def _many(findings: list[Finding]) -> str:
-    of_cells = any(one.row for one in findings if isinstance(one, CellFinding))
-    return f" — {len(findings)} cellules" if of_cells else ""
-
-
 def _others(findings: list[Finding]) -> str:
     """What a sentence about the first of them adds about the others."""
     if len(findings) == 1:
         return ""
     values = list(dict.fromkeys(one.value for one in findings if one.value))
-    many = _many(findings)
+    of_cells = any(one.row for one in findings if isinstance(one, CellFinding))
+    many = f" — {len(findings)} cellules" if of_cells else ""
     if len(values) < 2:
         return many
     many = many or " —"

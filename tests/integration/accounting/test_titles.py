@@ -266,6 +266,16 @@ def test_a_payment_that_titles_tell_again_is_said(deposited: Desk) -> None:
     assert "VIR 20" in taken.findings[0].message
 
 
+def test_what_we_gave_away_is_known_when_it_comes_back() -> None:
+    """Each column of our own file is read by « titles import », or known as ours."""
+    kind = KINDS[ImportKind.TITLES]
+
+    written = {name for name, _ in neutral.COLUMNS}
+    ours = written - {column.name for column in kind.columns}
+
+    assert ours == {*kind.beside, "numero_facture"}  # read as « facture »
+
+
 def test_titles_come_back_with_their_payments(deposited: Desk, tmp_path: Path) -> None:
     """Two payments of one title; what is paid in full is settled; exported no more."""
     total = deposited.one(ONE).total

@@ -1,17 +1,17 @@
 """Findings of one cause are told as one, and say nothing of a cell that is not true of it."""
 
-from worker.imports.grouping import MOST_VALUES, grouped
+from worker.imports.grouping import grouped
 from worker.imports.wording import CellFinding
 
 
-def at(row: int, message: str, *, remedy: str = "Corrigez.", value: str = "") -> CellFinding:
-    """A finding of one cause, in a line."""
+def at(row: int, message: str, *, cause: str = "payment", value: str = "") -> CellFinding:
+    """A finding in a line."""
     return CellFinding(
         code="IMPORT-PAYMENT",
         message=message,
-        remedy=remedy,
+        remedy="Corrigez.",
         value=value,
-        cause="payment",
+        cause=cause,
         file="p.csv",
         row=row,
         column="montant",
@@ -31,27 +31,11 @@ def test_the_same_sentence_about_other_values_is_told_once() -> None:
     assert group.message.replace("\u00a0", " ") == "« a » est faux — 2 cellules ; de même « b »"
 
 
-def test_sentences_that_differ_are_all_told() -> None:
+def test_what_has_no_cause_is_told_by_itself() -> None:
     """What is left of one invoice is not what is left of another."""
-    found = [at(row, f"il reste {row} €") for row in range(2, 4 + MOST_VALUES)]
-
-    [group] = grouped(found)
-
-    told = group.message.replace("\u00a0", " ")
-    assert told.startswith("il reste 2 € ; il reste 3 € ; ")
-    assert told.endswith("; 2 autres — 7 cellules")
-
-
-def test_what_is_to_be_done_otherwise_is_told_apart() -> None:
-    """A payment of a credit note and one of tomorrow are not corrected alike."""
-    found = [
-        at(2, "un avoir", remedy="Donnez la facture."),
-        at(3, "demain", remedy="Corrigez le jour."),
-    ]
+    found = [at(row, f"il reste {row} €", cause="") for row in (2, 3)]
 
     groups = grouped(found)
 
-    assert [(one.message, one.remedy) for one in groups] == [
-        ("un avoir", "Donnez la facture."),
-        ("demain", "Corrigez le jour."),
-    ]
+    assert [one.message for one in groups] == ["il reste 2 €", "il reste 3 €"]
+    assert [one.where for one in groups] == [one.where for one in found]

@@ -51,6 +51,6 @@ def directory_told(year: int, known: "DirectoryKnown") -> str:
     of = f"lu pour {count(known.read, 'membre')} sur {known.members}"
     since = "" if known.oldest is None else f", au plus tôt le {french_minute(known.oldest)}"
     return (
-        f"L'annuaire de Chorus Pro n'est pas lu ici : {of}{since} ; {command(f'check {year}')} le "
-        "lit."
+        f"L'annuaire de Chorus Pro n'est pas lu ici : {of}{since} ; pour le lire, tapez : "
+        f"{command(f'check {year}')}"
     )

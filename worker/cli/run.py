@@ -115,8 +115,8 @@ def _show_groups(previewed: Preview) -> None:
                 name,
                 str(share.members),
                 french(share.total),
-                french(share.previous),
-                signed(share.total - share.previous),
+                french(share.previous) if share.previous else "—",
+                signed(share.total - share.previous) if share.previous else "—",
             )
             for name, share in (
                 *((group.french, share) for group, share in previewed.shares.items()),

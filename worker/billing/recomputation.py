@@ -32,6 +32,7 @@ from worker.billing.statement import Statement
 from worker.billing.succession import Predecessor
 from worker.billing.tariff import TariffGrid
 from worker.billing.vat import VatRegime
+from worker.errors import Severity
 
 _Line = TypeVar("_Line")
 _Use = tuple[int, str, int]
@@ -70,9 +71,9 @@ def invoice_differences(
         statement: as it was frozen.
     """
     consumption, rating = known.priced(grids)
-    found = [
-        Difference(what=finding.message) for finding in (*consumption.findings, *rating.findings)
-    ]
+    # A warning stopped nothing: that a service has no price in these grids alone changes nothing.
+    stopping = [one for one in rating.findings if one.severity is Severity.BLOCKING]
+    found = [Difference(what=finding.message) for finding in (*consumption.findings, *stopping)]
     for index, told, computed in _beside(statement.lines, rating.lines, _priced_thing):
         found.extend(_rated_differences(str(index), told, computed))
     told_already = {(one.line, one.what) for one in found}

@@ -419,6 +419,7 @@ def test_each_bad_row_of_a_file_is_told_in_its_own_words(desk: Desk, tmp_path: P
     ]
     amount = str(due + EURO).replace(".", ",")
     by_hand = f'chorus-worker settle {ONE} --on {day} --amount {amount} --reference "VIR 1"'
+
     assert told[0][2].endswith(f"{by_hand} --overpaid")
     assert "annulée par avoir" in told[3][1]
 

@@ -329,4 +329,5 @@ def test_a_column_of_text_is_as_wide_as_what_is_in_it(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(tmp_path / "t.xlsx") as package:
         sheet = package.read("xl/worksheets/sheet1.xml").decode()
+
     assert re.findall(r'<col [^>]*width="(\d+)"', sheet) == ["38", "8", "60"]

@@ -51,6 +51,18 @@ def test_an_untouched_year_gives_its_invoice_again(year: BilledYear) -> None:
     assert again == ()
 
 
+def test_months_without_users_need_no_grid() -> None:
+    """The grid of these months priced nothing, and so is not among those that are kept."""
+    old = grid("A", "2025-01-01..2025-06-30", "gfu: 10.00")
+    new = grid("B", "2025-07-01..", "gfu: 12.00")
+    year = group("0×6 3×6", old, new)
+
+    again = differences(year)
+
+    assert [one.version for one in year.used_grids] == ["B"]
+    assert again == ()
+
+
 @settings(max_examples=40)
 @given(billed_years(), st.data())
 def test_another_figure_of_a_month_is_told_on_its_line(

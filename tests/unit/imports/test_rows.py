@@ -118,6 +118,7 @@ def test_a_wrong_header_refuses_the_file_with_findings(tmp_path: Path) -> None:
         list(read(source, ImportKind.USAGE))
 
     [missing] = refused.value.findings
+
     assert missing.code == "IMPORT-COLUMN-MISSING"
     assert "« nombre »" in missing.message.replace("\u00a0", " ")
 

@@ -28,7 +28,7 @@ demo: $(RUN_READY) ## a whole January batch on example data, in ./demo
 	@$(BIN)/chorus-worker demo
 
 # What is compiled once serves every process of the tests, also where the shell forbids to keep it.
-test: $(DEV_READY) ## every test; five to six minutes on two cores
+test: $(DEV_READY) ## every test; some nine minutes on two cores
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 check: $(DEV_READY) ## ruff (all rules), formatting, mypy strict, import rules
